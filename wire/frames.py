@@ -1,0 +1,235 @@
+"""The frames: requests (a peer asks) and events (a peer is told).
+
+One struct a verb; the field ``op`` says which. Unknown fields are ignored by both sides, so that
+either can be newer than the other. ``docs/protocol.md`` describes each for people who write a
+client in another language.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+
+import msgspec
+
+from wire.limits import Limits
+
+VERSION = 1
+"""The wire's version, said in the hello."""
+
+LOBBY = "lobby"
+"""The room that everybody is in."""
+
+Seq = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
+"""A client's own count of its sends. 2**53: the largest that every JSON reader keeps exact."""
+
+Time = Annotated[datetime, msgspec.Meta(tz=True)]
+"""A sender's machine time, RFC 3339 with its UTC offset."""
+
+
+class Frame(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
+    """What every frame has in common: none is ever changed, none holds a cycle."""
+
+
+class Hello(Frame, tag_field="op", tag="hello"):
+    """The first request: who I am.
+
+    Attributes:
+        v: version of the wire, 1.
+        name: the wanted name.
+        client: program and version, for operators.
+        resume: token of an earlier welcome; takes the name back from its own older connection.
+    """
+
+    v: int
+    name: str
+    client: Annotated[str, msgspec.Meta(max_length=64)] | None = None
+    resume: Annotated[str, msgspec.Meta(max_length=64)] | None = None
+
+
+class Send(Frame, tag_field="op", tag="send"):
+    """Say something.
+
+    Attributes:
+        text: the message; a run of ``@name`` words at its end names its recipients.
+        seq: the client's own count; present = acknowledged.
+        at: the sender's machine time.
+        room: where a public message goes.
+        to: recipients, in place of ``@name`` words; never falls back to the room.
+    """
+
+    text: str
+    seq: Seq | None = None
+    at: Time | None = None
+    room: str = LOBBY
+    to: list[str] | None = None
+
+
+class Active(Frame, tag_field="op", tag="active"):
+    """The person is there (is typing, say), though nothing is sent."""
+
+
+class Who(Frame, tag_field="op", tag="who"):
+    """Who is here? Answered by ``users`` events."""
+
+    seq: Seq | None = None
+
+
+class Ping(Frame, tag_field="op", tag="ping"):
+    """Is the gateway there? Answered by a pong; the one request that is no sign of a person."""
+
+
+class Quit(Frame, tag_field="op", tag="quit"):
+    """I leave. Answered by a bye, after everything before it has been answered."""
+
+
+Request = Hello | Send | Active | Who | Ping | Quit
+
+
+class Welcome(Frame, tag_field="op", tag="welcome"):
+    """The hello was granted.
+
+    Attributes:
+        v: version of the wire.
+        name: the name as it is shown.
+        gateway: id of the gateway.
+        resume: secret that takes this name back over a new connection; works once.
+        idle: seconds of silence after which the session is ended; None for never.
+        rooms: the rooms that the session is in.
+        limits: what this gateway allows.
+    """
+
+    v: int
+    name: str
+    gateway: str
+    resume: str
+    idle: float | None
+    rooms: list[str]
+    limits: Limits
+
+
+class Ack(Frame, tag_field="op", tag="ack"):
+    """A send with a ``seq`` is stored and on its way.
+
+    Attributes:
+        seq: that of the send.
+        id: the message's id.
+        room: the room, if it went to everyone there.
+        to: the recipients, if it was private.
+        absent: the names that were asked for and are not here.
+    """
+
+    seq: int
+    id: str
+    room: str | None = None
+    to: list[str] | None = None
+    absent: list[str] | None = None
+
+
+class Msg(Frame, tag_field="op", tag="msg", kw_only=True):
+    """Somebody said something.
+
+    Attributes:
+        id: ``<epoch>-<n>``; n counts up by one within a room. Given by Redis, which writes it in
+            front of the encoded frame: empty until then.
+        from_: the sender's name.
+        room: where it was said, if public.
+        to: whom it was said to, if private.
+        text: what was said.
+        at: the sender's machine time, if the sender's client told it.
+        ts: the gateway's clock, milliseconds since 1970.
+    """
+
+    id: str = ""
+    from_: str = msgspec.field(name="from")
+    room: str | None = None
+    to: list[str] | None = None
+    text: str
+    at: Time | None = None
+    ts: int
+
+
+class Joined(Frame, tag_field="op", tag="joined"):
+    """Somebody came into a room."""
+
+    room: str
+    name: str
+
+
+class Left(Frame, tag_field="op", tag="left"):
+    """Somebody left a room; ``code`` is that of the reason."""
+
+    room: str
+    name: str
+    code: str
+
+
+class User(Frame):
+    """One line of a ``users`` event.
+
+    Attributes:
+        name: as it is shown.
+        gateway: id of the gateway that holds the connection.
+        since: when the session began, milliseconds since 1970.
+        idle: seconds since the last sign of the person.
+    """
+
+    name: str
+    gateway: str
+    since: int
+    idle: float
+
+
+class Users(Frame, tag_field="op", tag="users"):
+    """Who is here: a part of the answer to ``who``; ``more`` says that another follows."""
+
+    users: list[User]
+    more: bool = False
+    seq: int | None = None
+
+
+class Notice(Frame, tag_field="op", tag="notice"):
+    """Something that a session should know, and did not ask for.
+
+    Attributes:
+        code: which one.
+        text: for a person.
+        left: with ``idle_soon``: seconds until the session is ended.
+        absent: with ``absent``: names that were asked for and are not here.
+    """
+
+    code: str
+    text: str
+    left: float | None = None
+    absent: list[str] | None = None
+
+
+class Error(Frame, tag_field="op", tag="error"):
+    """A request was refused.
+
+    Attributes:
+        code: which refusal.
+        text: what was wrong, for a person.
+        seq: that of the request, where it had one.
+        retry_after: with ``slow_down``: seconds until it would be accepted.
+    """
+
+    code: str
+    text: str
+    seq: int | None = None
+    retry_after: float | None = None
+
+
+class Bye(Frame, tag_field="op", tag="bye"):
+    """The connection ends now; ``reconnect`` says whether to come back."""
+
+    code: str
+    text: str
+    reconnect: bool
+
+
+class Pong(Frame, tag_field="op", tag="pong"):
+    """The answer to a ping."""
+
+
+Event = Welcome | Ack | Msg | Joined | Left | Users | Notice | Error | Bye | Pong

@@ -1,0 +1,29 @@
+"""What a gateway allows its peers. Every number is told in the welcome."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
+    """The limits of one gateway, with their defaults.
+
+    Attributes:
+        line: longest line in bytes, without its newline.
+        text: longest message text, in characters.
+        name: longest user or room name, in characters.
+        to: most recipients of one message.
+        burst: requests that a session may send at once before ``rate`` applies.
+        rate: requests a second that a session may send in the long run; None for no limit.
+        hello: seconds from connecting to a granted hello.
+        backlog: bytes that may wait for a slow reader before its connection is ended.
+    """
+
+    line: int = 16 * 1024
+    text: int = 4_000
+    name: int = 32
+    to: int = 32
+    burst: int = 20
+    rate: float | None = 5.0
+    hello: float = 10.0
+    backlog: int = 1024 * 1024

@@ -1,0 +1,102 @@
+"""Why a connection ends, and why a request is refused: the wire's vocabulary as data.
+
+A client needs no other knowledge than a reason's ``reconnect`` to decide whether to come back.
+``docs/protocol.md`` lists both tables; a test compares them.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import NamedTuple
+
+
+class Reason(NamedTuple):
+    """Why a connection ends.
+
+    Attributes:
+        code: stable word for programs.
+        text: sentence for people.
+        reconnect: whether the client shall come back by itself.
+    """
+
+    code: str
+    text: str
+    reconnect: bool
+
+
+QUIT = Reason("quit", "Bye!", reconnect=False)
+IDLE = Reason("idle", "Bye!", reconnect=False)
+FLOOD = Reason("flood", "Too many bad or refused requests.", reconnect=False)
+HELLO_TIMEOUT = Reason("hello_timeout", "No hello came in time.", reconnect=False)
+REPLACED = Reason("replaced", "You came back over another connection.", reconnect=False)
+NAME_LOST = Reason(
+    "name_lost", "This gateway was away for too long and your name was given away.", reconnect=True
+)
+SLOW = Reason("slow", "You read too slowly: too much was waiting for you.", reconnect=True)
+SHUTDOWN = Reason("shutdown", "This gateway is shutting down.", reconnect=True)
+# These two are never said in a bye, since there is nobody left to hear it: they are what the
+# others in the room are told.
+CONNECTION_LOST = Reason("connection_lost", "The connection was lost.", reconnect=True)
+GATEWAY_LOST = Reason("gateway_lost", "The gateway was lost.", reconnect=True)
+
+REASONS = (
+    QUIT,
+    IDLE,
+    FLOOD,
+    HELLO_TIMEOUT,
+    REPLACED,
+    NAME_LOST,
+    SLOW,
+    SHUTDOWN,
+    CONNECTION_LOST,
+    GATEWAY_LOST,
+)
+
+
+class ErrorCode(str, Enum):
+    """Why a request was refused. The connection goes on."""
+
+    BAD_JSON = "bad_json"
+    BAD_UTF8 = "bad_utf8"
+    BAD_FRAME = "bad_frame"
+    BAD_FIELD = "bad_field"
+    UNKNOWN_OP = "unknown_op"
+    LINE_TOO_LONG = "line_too_long"
+    BAD_VERSION = "bad_version"
+    BAD_NAME = "bad_name"
+    NAME_TAKEN = "name_taken"
+    HELLO_FIRST = "hello_first"
+    HELLO_TWICE = "hello_twice"
+    BAD_TEXT = "bad_text"
+    TEXT_TOO_LONG = "text_too_long"
+    EMPTY_TEXT = "empty_text"
+    NO_SUCH_ROOM = "no_such_room"
+    TOO_MANY_RECIPIENTS = "too_many_recipients"
+    NOBODY_HERE = "nobody_here"
+    SLOW_DOWN = "slow_down"
+    UNAVAILABLE = "unavailable"
+
+
+class NoticeCode(str, Enum):
+    """What a session is told unasked."""
+
+    IDLE_SOON = "idle_soon"
+    ABSENT = "absent"
+    REDIS_AWAY = "redis_away"
+    REDIS_BACK = "redis_back"
+
+
+class WireError(Exception):
+    """A line or a request that is refused.
+
+    Attributes:
+        code: which refusal.
+        text: what was wrong, for a person.
+        seq: the request's own id, where it could be read.
+    """
+
+    def __init__(self, code: ErrorCode, text: str, seq: int | None = None) -> None:
+        super().__init__(text)
+        self.code = code
+        self.text = text
+        self.seq = seq
