@@ -31,7 +31,7 @@ class Frame(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """What every frame has in common: none is ever changed, none holds a cycle."""
 
 
-class Hello(Frame, tag_field="op", tag="hello"):
+class Hello(Frame, frozen=True, tag_field="op", tag="hello"):
     """The first request: who I am.
 
     Attributes:
@@ -47,7 +47,7 @@ class Hello(Frame, tag_field="op", tag="hello"):
     resume: Annotated[str, msgspec.Meta(max_length=64)] | None = None
 
 
-class Send(Frame, tag_field="op", tag="send"):
+class Send(Frame, frozen=True, tag_field="op", tag="send"):
     """Say something.
 
     Attributes:
@@ -65,28 +65,28 @@ class Send(Frame, tag_field="op", tag="send"):
     to: list[str] | None = None
 
 
-class Active(Frame, tag_field="op", tag="active"):
+class Active(Frame, frozen=True, tag_field="op", tag="active"):
     """The person is there (is typing, say), though nothing is sent."""
 
 
-class Who(Frame, tag_field="op", tag="who"):
+class Who(Frame, frozen=True, tag_field="op", tag="who"):
     """Who is here? Answered by ``users`` events."""
 
     seq: Seq | None = None
 
 
-class Ping(Frame, tag_field="op", tag="ping"):
+class Ping(Frame, frozen=True, tag_field="op", tag="ping"):
     """Is the gateway there? Answered by a pong; the one request that is no sign of a person."""
 
 
-class Quit(Frame, tag_field="op", tag="quit"):
+class Quit(Frame, frozen=True, tag_field="op", tag="quit"):
     """I leave. Answered by a bye, after everything before it has been answered."""
 
 
 Request = Hello | Send | Active | Who | Ping | Quit
 
 
-class Welcome(Frame, tag_field="op", tag="welcome"):
+class Welcome(Frame, frozen=True, tag_field="op", tag="welcome"):
     """The hello was granted.
 
     Attributes:
@@ -108,7 +108,7 @@ class Welcome(Frame, tag_field="op", tag="welcome"):
     limits: Limits
 
 
-class Ack(Frame, tag_field="op", tag="ack"):
+class Ack(Frame, frozen=True, tag_field="op", tag="ack"):
     """A send with a ``seq`` is stored and on its way.
 
     Attributes:
@@ -126,7 +126,7 @@ class Ack(Frame, tag_field="op", tag="ack"):
     absent: list[str] | None = None
 
 
-class Msg(Frame, tag_field="op", tag="msg", kw_only=True):
+class Msg(Frame, frozen=True, tag_field="op", tag="msg", kw_only=True):
     """Somebody said something.
 
     Attributes:
@@ -149,14 +149,14 @@ class Msg(Frame, tag_field="op", tag="msg", kw_only=True):
     ts: int
 
 
-class Joined(Frame, tag_field="op", tag="joined"):
+class Joined(Frame, frozen=True, tag_field="op", tag="joined"):
     """Somebody came into a room."""
 
     room: str
     name: str
 
 
-class Left(Frame, tag_field="op", tag="left"):
+class Left(Frame, frozen=True, tag_field="op", tag="left"):
     """Somebody left a room; ``code`` is that of the reason."""
 
     room: str
@@ -164,7 +164,7 @@ class Left(Frame, tag_field="op", tag="left"):
     code: str
 
 
-class User(Frame):
+class User(Frame, frozen=True):
     """One line of a ``users`` event.
 
     Attributes:
@@ -180,7 +180,7 @@ class User(Frame):
     idle: float
 
 
-class Users(Frame, tag_field="op", tag="users"):
+class Users(Frame, frozen=True, tag_field="op", tag="users"):
     """Who is here: a part of the answer to ``who``; ``more`` says that another follows."""
 
     users: list[User]
@@ -188,7 +188,7 @@ class Users(Frame, tag_field="op", tag="users"):
     seq: int | None = None
 
 
-class Notice(Frame, tag_field="op", tag="notice"):
+class Notice(Frame, frozen=True, tag_field="op", tag="notice"):
     """Something that a session should know, and did not ask for.
 
     Attributes:
@@ -204,7 +204,7 @@ class Notice(Frame, tag_field="op", tag="notice"):
     absent: list[str] | None = None
 
 
-class Error(Frame, tag_field="op", tag="error"):
+class Error(Frame, frozen=True, tag_field="op", tag="error"):
     """A request was refused.
 
     Attributes:
@@ -220,7 +220,7 @@ class Error(Frame, tag_field="op", tag="error"):
     retry_after: float | None = None
 
 
-class Bye(Frame, tag_field="op", tag="bye"):
+class Bye(Frame, frozen=True, tag_field="op", tag="bye"):
     """The connection ends now; ``reconnect`` says whether to come back."""
 
     code: str
@@ -228,7 +228,7 @@ class Bye(Frame, tag_field="op", tag="bye"):
     reconnect: bool
 
 
-class Pong(Frame, tag_field="op", tag="pong"):
+class Pong(Frame, frozen=True, tag_field="op", tag="pong"):
     """The answer to a ping."""
 
 

@@ -6,7 +6,7 @@ A client needs no other knowledge than a reason's ``reconnect`` to decide whethe
 
 from __future__ import annotations
 
-from enum import Enum
+from enum import StrEnum
 from typing import NamedTuple
 
 
@@ -53,7 +53,7 @@ REASONS = (
 )
 
 
-class ErrorCode(str, Enum):
+class ErrorCode(StrEnum):
     """Why a request was refused. The connection goes on."""
 
     BAD_JSON = "bad_json"
@@ -77,7 +77,7 @@ class ErrorCode(str, Enum):
     UNAVAILABLE = "unavailable"
 
 
-class NoticeCode(str, Enum):
+class NoticeCode(StrEnum):
     """What a session is told unasked."""
 
     IDLE_SOON = "idle_soon"

@@ -1,0 +1,1 @@
+"""The rules of the chat. Pure: requests and clock readings in, effects out."""

@@ -1,0 +1,49 @@
+"""Names of people: what one may be, and when two are the same."""
+
+from __future__ import annotations
+
+import unicodedata
+
+from wire.reasons import ErrorCode, WireError
+
+PUNCTUATION = frozenset("_-.")
+
+
+def check_name(name: str, limit: int) -> str:
+    """Return a name in the form in which it is shown.
+
+    Args:
+        name: as the peer sent it.
+        limit: most characters.
+
+    Raises:
+        WireError: ``bad_name``; the text says what is wrong with it.
+    """
+    if not name:
+        raise WireError(ErrorCode.BAD_NAME, "the name is empty")
+    # Before anything that takes time in proportion: a name can be as long as a line.
+    if len(name) > limit:
+        raise WireError(
+            ErrorCode.BAD_NAME, f"the name has {len(name)} characters; {limit} are allowed"
+        )
+    name = unicodedata.normalize("NFC", name)
+    for position, character in enumerate(name):
+        if not _allowed(character, first=position == 0):
+            raise WireError(
+                ErrorCode.BAD_NAME,
+                f"a name is made of letters, digits, '_', '-' and '.'; "
+                f"character {position + 1} is U+{ord(character):04X}",
+            )
+    return name
+
+
+def fold(name: str) -> str:
+    """The form in which names are compared: ``Dana``, ``DANA`` and full-width ``Dana`` are one."""
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
+
+
+def _allowed(character: str, *, first: bool) -> bool:
+    if character.isalnum() or character in PUNCTUATION:
+        return True
+    # Vowel signs and the like: whole scripts cannot be written without them.
+    return not first and unicodedata.category(character) in ("Mn", "Mc")

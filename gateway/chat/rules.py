@@ -1,0 +1,24 @@
+"""What is the same for all sessions of a gateway."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from wire.limits import Limits
+
+
+@dataclass(frozen=True)
+class Rules:
+    """The settings that sessions go by.
+
+    Attributes:
+        gateway: its id.
+        idle: seconds of silence that end a session; None for never.
+        refuse_fallback: a message to names of whom none is here is refused, and not public.
+        limits: what a peer may do.
+    """
+
+    gateway: str
+    idle: float | None
+    refuse_fallback: bool
+    limits: Limits

@@ -1,0 +1,261 @@
+"""The chat rules for one peer. Pure: requests and clock readings in, effects out.
+
+A session goes through these states, and never back:
+
+    NEW     -- hello granted -->  ONLINE
+    NEW     -- Close -->          CLOSED
+    ONLINE  -- Close -->          CLOSED
+
+Some effects ask a question (`Claim`, `Whisper`, `CheckIdle`); whoever carries them out answers
+by calling the method that the effect names. Until the answer to a claim or a whisper is there,
+the peer's next request must wait: its messages stay in the order in which they were sent.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+
+from gateway.chat.budget import Budget
+from gateway.chat.effects import CheckIdle, Claim, Close, Effect, ListUsers, Tell, Whisper
+from gateway.chat.names import check_name
+from gateway.chat.rules import Rules
+from gateway.chat.sending import plan, whispered
+from wire.frames import (
+    LOBBY,
+    VERSION,
+    Active,
+    Error,
+    Hello,
+    Notice,
+    Ping,
+    Pong,
+    Quit,
+    Request,
+    Send,
+    Welcome,
+    Who,
+)
+from wire.reasons import (
+    FLOOD,
+    HELLO_TIMEOUT,
+    IDLE,
+    QUIT,
+    ErrorCode,
+    NoticeCode,
+    Reason,
+    WireError,
+)
+
+FAULT_BURST, FAULT_RATE = 100, 10.0
+"""Refused requests that a session may cause before it is a flood: at once, and a second."""
+
+WARNING = 15.0
+"""Seconds before the end at which an idle user is warned; a quarter of short idle times."""
+
+
+class State(Enum):
+    """Where a session stands."""
+
+    NEW = "new"
+    ONLINE = "online"
+    CLOSED = "closed"
+
+
+class Session:
+    """One peer's conversation with the gateway.
+
+    Args:
+        rules: the gateway's.
+        now: reading of a monotonic clock, seconds; all later readings are of the same clock.
+    """
+
+    __slots__ = (
+        "_budget",
+        "_faults",
+        "_rules",
+        "_warned",
+        "active_at",
+        "deadline",
+        "name",
+        "state",
+    )
+
+    def __init__(self, rules: Rules, now: float) -> None:
+        self._rules = rules
+        self._budget = Budget(rules.limits.burst, rules.limits.rate, now)
+        self._faults: Budget | None = None
+        self._warned = False
+        self.state = State.NEW
+        self.name = ""
+        self.active_at = now
+        self.deadline: float | None = now + rules.limits.hello
+
+    # What a peer sends.
+
+    def receive(self, request: Request, now: float, ts: int) -> list[Effect]:
+        """Take in one request.
+
+        Args:
+            request: what the peer asks.
+            now: the monotonic clock, seconds.
+            ts: the gateway's wall clock, milliseconds since 1970.
+        """
+        try:
+            if self.state is not State.ONLINE:
+                return self._receive_new(request)
+            if type(request) is not Ping:
+                self.active_at = now
+                self._warned = False
+            if wait := self._budget.take(now):
+                return self._slow_down(request, wait, now)
+            if type(request) is Send:
+                return [plan(request, self.name, self._rules, ts)]
+            return self._receive_other(request)
+        except WireError as error:
+            if error.seq is None:
+                error.seq = getattr(request, "seq", None)
+            return self.refuse(error, now)
+
+    def refuse(self, error: WireError, now: float) -> list[Effect]:
+        """Answer a line that was no request; a flood of them ends the session."""
+        return self._fault(Error(code=error.code, text=error.text, seq=error.seq), now)
+
+    def _receive_new(self, request: Request) -> list[Effect]:
+        if self.state is State.CLOSED:
+            return []
+        if isinstance(request, Hello):
+            if request.v != VERSION:
+                raise WireError(
+                    ErrorCode.BAD_VERSION,
+                    f"version {request.v} is not spoken here; {VERSION} is",
+                )
+            name = check_name(request.name, self._rules.limits.name)
+            return [Claim(name, request.client, request.resume)]
+        if isinstance(request, Ping):
+            return [Tell(Pong())]
+        if isinstance(request, Quit):
+            return self._close(QUIT)
+        raise WireError(ErrorCode.HELLO_FIRST, "say hello first: who are you?")
+
+    def _receive_other(self, request: Request) -> list[Effect]:
+        match request:
+            case Ping():
+                return [Tell(Pong())]
+            case Active():
+                return []
+            case Who():
+                return [ListUsers(request.seq)]
+            case Quit():
+                return self._close(QUIT)
+            case Hello():
+                raise WireError(ErrorCode.HELLO_TWICE, f"you are {self.name} already")
+            case _:
+                raise AssertionError(f"send is handled before: {request!r}")
+
+    # Answers to the questions that effects ask.
+
+    def granted(self, name: str, resume: str, now: float) -> list[Effect]:
+        """The name was claimed; ``resume`` is the token that takes it back later."""
+        self.state = State.ONLINE
+        self.name = name
+        self.active_at = now
+        self.deadline = self._idle_deadline()
+        rules = self._rules
+        welcome = Welcome(
+            v=VERSION,
+            name=name,
+            gateway=rules.gateway,
+            resume=resume,
+            idle=rules.idle,
+            rooms=[LOBBY],
+            limits=rules.limits,
+        )
+        return [Tell(welcome)]
+
+    def taken(self, name: str, now: float) -> list[Effect]:
+        """Somebody else has the name. The peer may say hello again, with another."""
+        return self.refuse(WireError(ErrorCode.NAME_TAKEN, f"the name {name} is taken"), now)
+
+    def whispered(
+        self, whisper: Whisper, id: str | None, to: list[str], absent: list[str], now: float
+    ) -> list[Effect]:
+        """It is known who was here for a `Whisper`.
+
+        Args:
+            whisper: the effect.
+            id: the message's id; None if nobody was here and it was not published.
+            to: the recipients, as their names are shown.
+            absent: the names of whom nobody is here, as they were written.
+            now: the monotonic clock, seconds.
+        """
+        try:
+            return whispered(whisper, id, to, absent)
+        except WireError as error:
+            return self.refuse(error, now)
+
+    def idle_checked(self, left: float, now: float) -> list[Effect]:
+        """Redis has said how many seconds of idleness the user has left; 0 or less: none."""
+        if self.state is not State.ONLINE or self._rules.idle is None:
+            return []
+        # Activity may have come here while the question was on its way, or elsewhere before it.
+        self.active_at = max(self.active_at, now + left - self._rules.idle)
+        if self._rules.idle - (now - self.active_at) > 0:
+            self.deadline = self._idle_deadline()
+            return []
+        return self._close(IDLE)
+
+    # The clock.
+
+    def tick(self, now: float) -> list[Effect]:
+        """The clock has reached `deadline`, or may have."""
+        if self.deadline is None or now < self.deadline:
+            return []
+        if self.state is State.NEW:
+            return self._close(HELLO_TIMEOUT)
+        # The deadline is not moved by each request: it is looked at again when it is reached.
+        self.deadline = self._idle_deadline()
+        if self.deadline is not None and now < self.deadline:
+            return []
+        assert self._rules.idle is not None
+        if self._warned:
+            self.deadline = None  # until the answer
+            return [CheckIdle()]
+        self._warned = True
+        self.deadline = self._idle_deadline()
+        left = self._rules.idle - (now - self.active_at)
+        text = f"You will be disconnected in {left:.0f} seconds unless you type something."
+        return [Tell(Notice(code=NoticeCode.IDLE_SOON, text=text, left=round(left, 1)))]
+
+    def close(self, reason: Reason) -> list[Effect]:
+        """End the session for a reason from outside; no effects if it has ended already."""
+        return [] if self.state is State.CLOSED else self._close(reason)
+
+    def _idle_deadline(self) -> float | None:
+        idle = self._rules.idle
+        if idle is None:
+            return None
+        return self.active_at + idle - (0.0 if self._warned else min(WARNING, idle / 4))
+
+    # Refusals and the end.
+
+    def _slow_down(self, request: Request, wait: float, now: float) -> list[Effect]:
+        seq = getattr(request, "seq", None)
+        text = f"too many requests; this one was not accepted, try again in {wait:.1f} s"
+        # Rounded up, so that who waits as long as told is not refused again.
+        retry_after = round(wait + 0.05, 1)
+        error = Error(code=ErrorCode.SLOW_DOWN, text=text, seq=seq, retry_after=retry_after)
+        return self._fault(error, now)
+
+    def _fault(self, error: Error, now: float) -> list[Effect]:
+        if self.state is State.CLOSED:
+            return []
+        if self._faults is None:
+            self._faults = Budget(FAULT_BURST, FAULT_RATE, now)
+        if self._faults.take(now):
+            return [Tell(error), *self._close(FLOOD)]
+        return [Tell(error)]
+
+    def _close(self, reason: Reason) -> list[Effect]:
+        self.state = State.CLOSED
+        self.deadline = None
+        return [Close(reason)]

@@ -1,0 +1,36 @@
+"""What a message's text may hold."""
+
+from __future__ import annotations
+
+import re
+
+from wire.reasons import ErrorCode, WireError
+
+# C0 but for newline and tab, DEL, and C1: a terminal obeys them. (A line of JSON can carry them
+# as escapes.) What else can mislead a reader, bidi controls say, is for clients to show safely:
+# people need some of it to write their language.
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
+def check_text(text: str, limit: int) -> None:
+    """Refuse a text that is empty, too long, or holds control characters.
+
+    Args:
+        text: as the peer sent it.
+        limit: most characters.
+
+    Raises:
+        WireError: ``empty_text``, ``text_too_long`` or ``bad_text``.
+    """
+    if len(text) > limit:
+        raise WireError(
+            ErrorCode.TEXT_TOO_LONG, f"the text has {len(text)} characters; {limit} are allowed"
+        )
+    # The cheap test first: it is the one that every message pays for.
+    if not text.isprintable() and (found := _CONTROL.search(text)):
+        raise WireError(
+            ErrorCode.BAD_TEXT,
+            f"the text has a control character, U+{ord(found[0]):04X}, at {found.start() + 1}",
+        )
+    if not text or text.isspace():
+        raise WireError(ErrorCode.EMPTY_TEXT, "the text is empty")
