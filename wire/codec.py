@@ -13,8 +13,8 @@ from wire.frames import Event, Msg, Request
 from wire.reasons import ErrorCode, WireError
 
 _encoder = msgspec.json.Encoder()
-_request = msgspec.json.Decoder(Request)
-_event = msgspec.json.Decoder(Event)
+_request: msgspec.json.Decoder[Request] = msgspec.json.Decoder(Request)
+_event: msgspec.json.Decoder[Event] = msgspec.json.Decoder(Event)
 _anything = msgspec.json.Decoder()
 
 REQUEST_OPS = tuple(sorted(str(s.__struct_config__.tag) for s in Request.__args__))

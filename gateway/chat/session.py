@@ -106,7 +106,8 @@ class Session:
             if type(request) is not Ping:
                 self.active_at = now
                 self._warned = False
-            if wait := self._budget.take(now):
+            # Whoever wants to go may go.
+            if type(request) is not Quit and (wait := self._budget.take(now)):
                 return self._slow_down(request, wait, now)
             if type(request) is Send:
                 return [plan(request, self.name, self._rules, ts)]
@@ -223,7 +224,7 @@ class Session:
         self._warned = True
         self.deadline = self._idle_deadline()
         left = self._rules.idle - (now - self.active_at)
-        text = f"You will be disconnected in {left:.0f} seconds unless you type something."
+        text = f"You will be disconnected in {left:.0f} s unless you type something."
         return [Tell(Notice(code=NoticeCode.IDLE_SOON, text=text, left=round(left, 1)))]
 
     def close(self, reason: Reason) -> list[Effect]:

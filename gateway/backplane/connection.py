@@ -1,0 +1,246 @@
+"""A connection to Redis for the hot path: bytes to replies, replies to whoever waits.
+
+redis-py reads the URL (and is what the commands of `chatctl` use); it is not on this path, since
+its pub/sub costs ten times the CPU per message, does not notice a frozen server, and hides the
+moments in which messages were lost by reconnecting silently. Here a connection that has been
+lost stays lost, and says so.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Any, cast
+
+import hiredis
+from redis.connection import parse_url
+
+from gateway.errors import BackplaneDown, RedisUnreachable
+
+PING_AFTER = 2.0
+"""Seconds without a byte from Redis after which it is asked whether it is there."""
+
+DEAD_AFTER = 4.5
+"""Seconds without a byte from Redis after which it is dead: noticed within five."""
+
+_MISSING = object()
+
+
+class RedisError(Exception):
+    """Redis refused a command; the text is its own, without our arguments."""
+
+
+class Connection(asyncio.Protocol):
+    """Pipelines commands, and passes on what is published on the channels subscribed to.
+
+    Commands of one turn of the loop leave in one write. Replies come in the order of their
+    commands; RESP2, so a connection that has subscribed can send nothing but (un)subscriptions
+    and pings, and the gateway has two.
+
+    Args:
+        on_message: called with (channel, payload) for each published message.
+        on_lost: called once when the connection has ended.
+    """
+
+    def __init__(
+        self,
+        on_message: Callable[[bytes, bytes], None] | None = None,
+        on_lost: Callable[[], None] | None = None,
+    ) -> None:
+        self._on_message = on_message
+        self._on_lost = on_lost
+        self._reader = hiredis.Reader(notEnoughData=_MISSING)
+        self._waiting: deque[asyncio.Future[Any]] = deque()
+        self._out: list[bytes] = []
+        self._transport: asyncio.Transport | None = None
+        self._loop = asyncio.get_running_loop()
+        self._heard_at = time.monotonic()
+        self._probe: asyncio.TimerHandle | None = None
+        self.alive = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Start to watch over the connection."""
+        # A cast, since uvloop's transports are no subclasses of asyncio's.
+        self._transport = cast(asyncio.Transport, transport)
+        self.alive = True
+        self._watch()
+
+    def data_received(self, data: bytes) -> None:
+        """Hand out what has come: the hot path of everything that is published."""
+        self._heard_at = time.monotonic()
+        self._reader.feed(data)
+        read, on_message = self._reader.gets, self._on_message
+        try:
+            while (reply := read()) is not _MISSING:
+                if on_message is not None and type(reply) is list and len(reply) == 3:
+                    kind = reply[0]
+                    if kind == b"smessage":
+                        on_message(reply[1], reply[2])
+                        continue
+                    if kind == b"sunsubscribe":
+                        continue
+                self._answer(reply)
+        except hiredis.ProtocolError:
+            self.abort()
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """Fail whatever still waits."""
+        self.alive = False
+        if self._probe is not None:
+            self._probe.cancel()
+        while self._waiting:
+            future = self._waiting.popleft()
+            if not future.done():
+                future.set_exception(BackplaneDown("the connection to Redis was lost"))
+                future.exception()  # nobody need look
+        if self._on_lost is not None:
+            self._on_lost()
+
+    def call(self, *command: str | bytes | int) -> asyncio.Future[Any]:
+        """Send a command.
+
+        Returns:
+            Its reply, to be awaited.
+
+        Raises:
+            BackplaneDown: the connection is lost (also raised by the future).
+            RedisError: Redis refused (raised by the future).
+        """
+        future: asyncio.Future[Any] = self._loop.create_future()
+        self._send(command)
+        self._waiting.append(future)
+        return future
+
+    async def subscribe(self, channels: list[str]) -> None:
+        """Subscribe; returns when Redis has confirmed all.
+
+        Raises:
+            BackplaneDown: the connection is lost.
+        """
+        # One command a channel: on a Redis Cluster one command may name one slot only.
+        await asyncio.gather(*(self.call("SSUBSCRIBE", channel) for channel in channels))
+
+    def unsubscribe(self, channels: list[str]) -> None:
+        """Unsubscribe; nobody waits for it."""
+        for channel in channels:
+            self._send(("SUNSUBSCRIBE", channel))
+
+    def abort(self) -> None:
+        """Give the connection up at once."""
+        if self._transport is not None:
+            self._transport.abort()
+
+    async def close(self) -> None:
+        """Send what is still to be sent, and end."""
+        if self._transport is not None:
+            self._flush()
+            self._transport.close()
+
+    def _send(self, command: tuple[Any, ...]) -> None:
+        if not self.alive:
+            raise BackplaneDown("there is no connection to Redis")
+        if not self._out:
+            self._loop.call_soon(self._flush)
+        self._out.append(hiredis.pack_command(command))
+
+    def _flush(self) -> None:
+        if self.alive and self._out and self._transport is not None:
+            self._transport.write(b"".join(self._out))
+        self._out.clear()
+
+    def _answer(self, reply: Any) -> None:
+        if not self._waiting:
+            # An unsolicited reply: Redis says why it ends the connection.
+            self.abort()
+            return
+        future = self._waiting.popleft()
+        if future.done():
+            return
+        if isinstance(reply, hiredis.ReplyError):
+            future.set_exception(RedisError(str(reply)))
+        else:
+            future.set_result(reply)
+
+    def _watch(self) -> None:
+        """Ask a silent Redis whether it is there; give up one that does not answer.
+
+        A frozen server, or one behind a network that swallows packets, looks like a quiet one
+        until it is asked.
+        """
+        silent = time.monotonic() - self._heard_at
+        if silent >= DEAD_AFTER:
+            self.abort()
+            return
+        if silent >= PING_AFTER:
+            self.call("PING").add_done_callback(asyncio.Future.exception)
+        self._probe = self._loop.call_later(PING_AFTER / 2, self._watch)
+
+
+async def connect(url: str, connection: Connection, name: str) -> None:
+    """Open a connection to the Redis of a URL.
+
+    Args:
+        url: ``redis://[user:password@]host:port/db`` or ``unix:///path``.
+        connection: what it becomes.
+        name: how it shows up in Redis' list of clients.
+
+    Raises:
+        RedisUnreachable: the text says why, without the URL's password.
+    """
+    where = parse_redis_url(url)
+    loop = asyncio.get_running_loop()
+    try:
+        async with asyncio.timeout(DEAD_AFTER):
+            if "path" in where:
+                await loop.create_unix_connection(lambda: connection, where["path"])
+            else:
+                host, port = where.get("host", "localhost"), where.get("port", 6379)
+                await loop.create_connection(lambda: connection, host, port)
+            if password := where.get("password"):
+                user = (where["username"],) if where.get("username") else ()
+                await connection.call("AUTH", *user, password)
+            if database := where.get("db"):
+                await connection.call("SELECT", database)
+            await connection.call("CLIENT", "SETNAME", name)
+    except (OSError, TimeoutError, BackplaneDown, RedisError) as error:
+        connection.abort()
+        raise RedisUnreachable(f"{safe_url(url)}: {_cause(error)}") from error
+
+
+def parse_redis_url(url: str) -> dict[str, Any]:
+    """The parts of a URL of Redis.
+
+    Raises:
+        RedisUnreachable: it is none that can be used.
+    """
+    if not url.startswith(("redis://", "unix://")):
+        raise RedisUnreachable(
+            f"{safe_url(url)}: a Redis URL begins with redis:// or unix://, "
+            "as in redis://127.0.0.1:6379"
+        )
+    try:
+        return dict(parse_url(url))  # type: ignore[no-untyped-call]
+    except ValueError as error:
+        raise RedisUnreachable(f"{safe_url(url)}: {error}") from None
+
+
+def safe_url(url: str) -> str:
+    """A URL as it may be shown: without its password."""
+    scheme, separator, rest = url.partition("://")
+    credentials, at, place = rest.rpartition("@")
+    if not at:
+        return url
+    user = credentials.partition(":")[0]
+    return f"{scheme}{separator}{user}:***@{place}"
+
+
+def _cause(error: Exception) -> str:
+    if isinstance(error, TimeoutError):
+        return "no answer"
+    if isinstance(error, ConnectionRefusedError):
+        return "nothing listens there"
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return str(error) or type(error).__name__

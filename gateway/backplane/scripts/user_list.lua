@@ -1,0 +1,30 @@
+-- List some of the users, leaving out those whose gateway is dead.
+--
+-- KEYS[1]  users
+-- ARGV[1]  cursor: '0' at first, then what the call before returned
+-- ARGV[2]  about how many
+-- ARGV[3]  what the keys of users begin with
+--
+-- Returns  the next cursor ('0': that was all), then three for each user: the record (JSON),
+--          milliseconds since the last activity, milliseconds of inactivity left (-1: no end)
+--
+-- A script, since it reads three keys for each user; the cursor keeps each call short.
+local page = redis.call('HSCAN', KEYS[1], ARGV[1], 'COUNT', ARGV[2])
+local now = redis.call('TIME')
+local now_ms = now[1] * 1000 + math.floor(now[2] / 1000)
+local leases, found = {}, {page[1]}
+for i = 1, #page[2], 2 do
+  local name, record = page[2][i], page[2][i + 1]
+  local gateway = cjson.decode(record).gateway
+  if leases[gateway] == nil then
+    leases[gateway] = redis.call('EXISTS', ARGV[3] .. ':lease:' .. gateway) == 1
+  end
+  local key = ARGV[3] .. ':alive:' .. name
+  local alive = leases[gateway] and redis.call('GET', key)
+  if alive then
+    found[#found + 1] = record
+    found[#found + 1] = string.format('%.0f', math.max(0, now_ms - alive:match('%d+$')))
+    found[#found + 1] = tostring(redis.call('PTTL', key))
+  end
+end
+return found

@@ -1,0 +1,29 @@
+-- Write down when users were last active, and give them their inactivity TTL again.
+--
+-- KEYS[1]  users
+-- ARGV[1]  milliseconds of inactivity that a user is given; 0 for no end
+-- ARGV[2]  what the keys of users begin with
+-- ARGV[3..]  three for each user: folded name, session id, milliseconds since the last activity
+--
+-- Returns  the session ids that do not hold their names any more
+--
+-- Atomic, so that a session that lost its name cannot keep its successor's alive.
+local lost = {}
+local now = redis.call('TIME')
+local now_ms = now[1] * 1000 + math.floor(now[2] / 1000)
+for i = 3, #ARGV, 3 do
+  local name, session, ago = ARGV[i], ARGV[i + 1], ARGV[i + 2]
+  local record = redis.call('HGET', KEYS[1], name)
+  if record and cjson.decode(record).session == session then
+    local key = ARGV[2] .. ':alive:' .. name
+    local value = session .. ' ' .. string.format('%.0f', now_ms - ago)
+    if ARGV[1] == '0' then
+      redis.call('SET', key, value)
+    else
+      redis.call('SET', key, value, 'PX', math.max(1, ARGV[1] - ago))
+    end
+  else
+    lost[#lost + 1] = session
+  end
+end
+return lost

@@ -1,0 +1,114 @@
+"""Who is on this gateway, in which channel, and the fan-out to them.
+
+The hot path is a straight line, and nothing on it waits, decodes, or does work per message and
+socket:
+
+    Redis -> backplane   (channel, lines): never decoded
+          -> hub.deliver append to what the channel got in this turn of the loop
+          -> hub.flush   once a turn: join each channel's lines once
+          -> link.write  one write per socket
+
+The write is what costs, so joining what came within one turn is the lever: idle it costs
+nothing, flooded it is worth a factor. The price: order is kept within a channel, and not between
+two channels within one turn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from wire.reasons import Reason
+
+
+class Link(Protocol):
+    """The write end of one peer. Nothing here raises or waits."""
+
+    address: str
+    """Where the peer is, ``host:port``."""
+
+    def write(self, lines: bytes) -> None:
+        """Send; a peer for whom too much is waiting already is reported to have been too slow."""
+
+    def close(self, reason: Reason) -> None:
+        """Say bye, and end the connection once that is sent, or soon if it cannot be."""
+
+    def read(self, on: bool) -> None:
+        """Take more from the peer, or let it wait."""
+
+
+class Hub:
+    """The registry of this gateway.
+
+    Args:
+        call_soon: has a function called before the loop waits again.
+    """
+
+    def __init__(self, call_soon: Callable[[Callable[[], None]], object]) -> None:
+        self._call_soon = call_soon
+        self._members: dict[bytes, set[Link]] = {}
+        self._published: dict[bytes, list[bytes]] = {}
+        self._told: dict[Link, list[bytes]] = {}
+        self._scheduled = False
+
+    def join(self, channel: bytes, link: Link) -> None:
+        """Have what is published on a channel written to a link."""
+        self._members.setdefault(channel, set()).add(link)
+
+    def leave(self, channel: bytes, link: Link) -> None:
+        """Have it written there no more."""
+        members = self._members.get(channel)
+        if members is not None:
+            members.discard(link)
+            if not members:
+                del self._members[channel]
+
+    def deliver(self, channel: bytes, lines: bytes) -> None:
+        """Lines were published on a channel."""
+        published = self._published.get(channel)
+        if published is None:
+            self._published[channel] = [lines]
+        else:
+            published.append(lines)
+        if not self._scheduled:
+            self._schedule()
+
+    def tell(self, link: Link, line: bytes) -> None:
+        """Write to one link, in the same write as what its channels bring in this turn."""
+        told = self._told.get(link)
+        if told is None:
+            self._told[link] = [line]
+        else:
+            told.append(line)
+        if not self._scheduled:
+            self._schedule()
+
+    def close(self, link: Link, reason: Reason) -> None:
+        """Close a link after what it has been told."""
+        told = self._told.pop(link, None)
+        if told is not None:
+            link.write(b"".join(told))
+        link.close(reason)
+
+    def flush(self) -> None:
+        """Write what this turn of the loop brought: once per socket, whatever it is for."""
+        self._scheduled = False
+        published, self._published = self._published, {}
+        told, self._told = self._told, {}
+        if len(published) == 1 and not told:
+            # Nearly always: one room, and nobody to be told anything besides.
+            for channel, blobs in published.items():
+                lines = b"".join(blobs)
+                for link in self._members.get(channel, ()):
+                    link.write(lines)
+            return
+        for channel, blobs in published.items():
+            lines = b"".join(blobs)
+            for link in self._members.get(channel, ()):
+                told.setdefault(link, []).append(lines)
+        for link, parts in told.items():
+            link.write(b"".join(parts))
+
+    def _schedule(self) -> None:
+        self._scheduled = True
+        self._call_soon(self.flush)

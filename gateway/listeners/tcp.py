@@ -1,0 +1,154 @@
+"""The chat's own wire over TCP: one line, one frame."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+from typing import Protocol, cast
+
+from wire.codec import encode
+from wire.frames import Bye
+from wire.limits import Limits
+from wire.lines import LineBuffer, LineTooLong
+from wire.reasons import CONNECTION_LOST, SLOW, Reason
+
+LINGER = 3.0
+"""Seconds that a closed connection is given to take in what was written to it, bye included."""
+
+ACCEPT_BACKLOG = 1024
+"""Connections that the kernel lets wait: after a gateway's death all its clients come at once."""
+
+
+class Peer(Protocol):
+    """What a listener tells of a peer."""
+
+    def receive(self, lines: Iterable[bytes | LineTooLong]) -> None:
+        """The peer has sent these lines."""
+
+    def hung_up(self) -> None:
+        """The peer sends no more, and wants the answers to what it has sent."""
+
+    def end(self, reason: Reason) -> None:
+        """The connection is lost, or has to end."""
+
+
+class TcpLink(asyncio.Protocol):
+    """One connection: reads lines for its peer, and is its link.
+
+    Args:
+        make_peer: called with this link once it is connected.
+        limits: what the peer may do.
+    """
+
+    __slots__ = (
+        "_backlog",
+        "_closing",
+        "_lines",
+        "_make_peer",
+        "_max_backlog",
+        "_peer",
+        "_transport",
+        "address",
+    )
+
+    def __init__(self, make_peer: Callable[[TcpLink], Peer], limits: Limits) -> None:
+        self._make_peer = make_peer
+        self._lines = LineBuffer(limits.line)
+        self._max_backlog = limits.backlog
+        # Bytes that wait, counted from when the transport says that it cannot keep up; None
+        # while it does. Asking it for each write would cost more than the write.
+        self._backlog: int | None = None
+        self._closing = False
+
+    # From the transport.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """A peer has connected."""
+        # A cast, since uvloop's transports are no subclasses of asyncio's.
+        self._transport = transport = cast(asyncio.Transport, transport)
+        peername = transport.get_extra_info("peername")
+        # An already lost connection has no name, and will be reported lost in a moment.
+        self.address = _address(peername) if peername else "?"
+        self._peer = self._make_peer(self)
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes came."""
+        if not self._closing:
+            self._peer.receive(self._lines.feed(data))
+
+    def eof_received(self) -> bool:
+        """The peer will send no more (``nc`` at the end of its input): it is still answered."""
+        self._peer.hung_up()
+        return True
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """The connection is gone."""
+        self._closing = True
+        self._peer.end(CONNECTION_LOST)
+
+    def pause_writing(self) -> None:
+        """The peer reads more slowly than it is written to."""
+        self._backlog = self._transport.get_write_buffer_size()
+
+    def resume_writing(self) -> None:
+        """The peer has caught up."""
+        self._backlog = None
+
+    # The link.
+
+    def write(self, lines: bytes) -> None:
+        """Send."""
+        if self._backlog is not None and not self._fits(len(lines)):
+            return
+        self._transport.write(lines)
+
+    def close(self, reason: Reason) -> None:
+        """Say bye, and end the connection."""
+        if self._closing:
+            return
+        self._closing = True
+        bye = Bye(code=reason.code, text=reason.text, reconnect=reason.reconnect)
+        self._transport.write(encode(bye))
+        self._transport.close()
+        asyncio.get_running_loop().call_later(LINGER, self._transport.abort)
+
+    def read(self, on: bool) -> None:
+        """Take more from the peer, or let it wait."""
+        if self._closing:
+            return
+        if on:
+            self._transport.resume_reading()
+        else:
+            self._transport.pause_reading()
+
+    def _fits(self, size: int) -> bool:
+        assert self._backlog is not None
+        self._backlog += size
+        if self._backlog > self._max_backlog:
+            # The count knows nothing of what has left since: look before the verdict.
+            self._backlog = self._transport.get_write_buffer_size() + size
+        if self._backlog <= self._max_backlog:
+            return True
+        if not self._closing:
+            # Not now: whoever writes may be in the middle of a room's members.
+            asyncio.get_running_loop().call_soon(self._peer.end, SLOW)
+        return False
+
+
+async def listen(
+    host: str, port: int, make_peer: Callable[[TcpLink], Peer], limits: Limits
+) -> asyncio.Server:
+    """Open the port.
+
+    Raises:
+        OSError: it cannot be opened.
+    """
+    loop = asyncio.get_running_loop()
+    return await loop.create_server(
+        lambda: TcpLink(make_peer, limits), host, port, backlog=ACCEPT_BACKLOG
+    )
+
+
+def _address(peername: tuple[str, int]) -> str:
+    host, port = peername[:2]
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
