@@ -22,6 +22,11 @@ BATCH = 512
 """Lines in one call, at most: Redis does nothing else meanwhile, a few milliseconds at worst."""
 
 
+LINGER = 0.1
+"""Seconds that a joined or left may wait for company. When a thousand people come at once,
+telling each of the others at once is a million lines in a hundred thousand writes."""
+
+
 class Sender(Protocol):
     """Who is told what became of a message."""
 
@@ -30,11 +35,12 @@ class Sender(Protocol):
 
 
 class _Room:
-    __slots__ = ("lines", "sender", "sent")
+    __slots__ = ("lines", "sender", "timer")
 
     def __init__(self) -> None:
         self.lines: list[tuple[bytes, tuple[Sender, Publish] | None]] = []
         self.sender: asyncio.Task[None] | None = None
+        self.timer: asyncio.TimerHandle | None = None
 
 
 class Outbox:
@@ -47,29 +53,43 @@ class Outbox:
     def __init__(self, publish: Callable[[str, list[bytes]], Awaitable[list[str]]]) -> None:
         self._publish = publish
         self._rooms: dict[str, _Room] = {}
+        self._loop = asyncio.get_running_loop()
 
     def send(self, publish: Publish, body: bytes, sender: Sender) -> None:
         """Publish a message, and tell its sender what became of it."""
-        self._add(publish.room, body, (sender, publish))
+        room = self._room(publish.room)
+        room.lines.append((body, (sender, publish)))
+        if room.sender is None:
+            self._start(publish.room, room)
 
     def announce(self, room: str, line: bytes) -> None:
-        """Publish an event that nobody waits for."""
-        self._add(room, line, None)
+        """Publish an event that nobody waits for: soon, and before what is sent after it."""
+        waiting = self._room(room)
+        waiting.lines.append((line, None))
+        if waiting.sender is None and waiting.timer is None:
+            waiting.timer = self._loop.call_later(LINGER, self._start, room, waiting)
 
     async def settle(self) -> None:
         """Return when all is published that has been handed in."""
+        for name, room in self._rooms.items():
+            if room.sender is None:
+                self._start(name, room)
         senders = [room.sender for room in self._rooms.values() if room.sender is not None]
         if senders:
             await asyncio.wait(senders)
 
-    def _add(self, name: str, line: bytes, entry: tuple[Sender, Publish] | None) -> None:
+    def _room(self, name: str) -> _Room:
         room = self._rooms.get(name)
         if room is None:
             room = self._rooms[name] = _Room()
-        room.lines.append((line, entry))
-        if room.sender is None:
-            # It runs at the end of this turn of the loop, with all that the turn brought.
-            room.sender = asyncio.get_running_loop().create_task(self._send_all(name, room))
+        return room
+
+    def _start(self, name: str, room: _Room) -> None:
+        if room.timer is not None:
+            room.timer.cancel()
+            room.timer = None
+        # It runs at the end of this turn of the loop, with all that the turn brought.
+        room.sender = self._loop.create_task(self._send_all(name, room))
 
     async def _send_all(self, name: str, room: _Room) -> None:
         while room.lines:

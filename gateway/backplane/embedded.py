@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import re
+import secrets
 import shutil
 import socket
 import subprocess
@@ -33,16 +34,20 @@ OLDEST = 7
 READY_WITHIN = 10.0
 """Seconds from the start of a server to its first answer; it usually takes 0.05."""
 
+END_WITHIN = 5.0
+"""Seconds from letting go of a server to its end; it usually takes 0.003."""
+
 LONGEST_PATH = 100
 """Bytes of a socket's path: Linux allows 107, macOS 103."""
 
 # The shell becomes the server. Before that it leaves a child that waits for the end of a pipe whose
 # other end is the gateway's: it comes when the gateway stops its server, and also when the gateway
-# dies, however and whenever that happens. As nothing is kept, -9 loses nothing, and it also ends a
-# server that hangs.
+# dies, however and whenever that happens: so the shell makes the server's folder, too. As nothing is
+# kept, -9 loses nothing, and it also ends a server that hangs.
 LEASH = """
 exec 3<&0
 (read -r _ <&3; kill -9 $$; rm -rf "$0") &
+mkdir -m 700 "$0" || exit
 exec "$@" </dev/null 3<&-
 """
 
@@ -117,7 +122,7 @@ def _version(binary: str) -> str | None:
 
 def _start_server(binary: str, description: str, directory: Path) -> Embedded:
     with ExitStack() as stack:
-        home = tempfile.mkdtemp(prefix="redis-", dir=directory)
+        home = f"{directory}/redis-{secrets.token_hex(4)}"
         stack.callback(shutil.rmtree, home, ignore_errors=True)
         path = f"{home}/redis.sock"
         if len(os.fsencode(path)) > LONGEST_PATH:
@@ -171,7 +176,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     if process.stdin:
         process.stdin.close()  # lets go of the leash
     try:
-        process.wait(timeout=5)
+        process.wait(timeout=END_WITHIN)
     except subprocess.TimeoutExpired:  # somebody killed the child that waits for that
         process.kill()
         process.wait()

@@ -106,7 +106,9 @@ class RedisBackplane:
         except (RedisError, BackplaneDown) as error:
             commands.abort()
             subscriptions.abort()
-            raise RedisUnreachable(f"this Redis cannot be used: {error}") from error
+            raise RedisUnreachable(
+                f"this one cannot be used, Redis 7.0 or newer or Valkey is needed: {error}"
+            ) from error
         except BaseException:
             commands.abort()
             subscriptions.abort()

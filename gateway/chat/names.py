@@ -27,13 +27,15 @@ def check_name(name: str, limit: int) -> str:
             ErrorCode.BAD_NAME, f"the name has {len(name)} characters; {limit} are allowed"
         )
     name = unicodedata.normalize("NFC", name)
-    for position, character in enumerate(name):
-        if not _allowed(character, first=position == 0):
-            raise WireError(
-                ErrorCode.BAD_NAME,
-                f"a name is made of letters, digits, '_', '-' and '.'; "
-                f"character {position + 1} is U+{ord(character):04X}",
-            )
+    # The folded form too: some single "letters" stand for a phrase with spaces in it.
+    for form in (name, fold(name)):
+        for position, character in enumerate(form):
+            if not _allowed(character, first=position == 0):
+                raise WireError(
+                    ErrorCode.BAD_NAME,
+                    "a name is made of letters, digits, '_', '-' and '.'; "
+                    f"U+{ord(character):04X} is none of them",
+                )
     return name
 
 
