@@ -1,0 +1,124 @@
+"""The load: clients who log in, talk and listen, in as little Python as will do."""
+
+from __future__ import annotations
+
+import selectors
+import socket
+import time
+from collections.abc import Callable
+
+MARK = b'"text":"MK:'
+"""What begins the text of a message of ours; the time of sending follows, in hexadecimal ns."""
+
+STUCK_AFTER = 10.0
+"""Seconds without a delivery after which a run is given up."""
+
+
+class Client:
+    """One connection. Counts the messages that reach it; every eighth's latency is kept."""
+
+    def __init__(self, port: int, number: int, selector: selectors.BaseSelector) -> None:
+        self.socket = socket.create_connection(("127.0.0.1", port))
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.socket.sendall(b'{"op":"hello","v":1,"name":"bench%d"}\n' % number)
+        self.socket.setblocking(False)
+        self.ready = False
+        self._rest = b""
+        selector.register(self.socket, selectors.EVENT_READ, self)
+
+    def read(self, latencies: list[float]) -> int:
+        """Take in what is there; return how many messages it completed."""
+        try:
+            data = self.socket.recv(1 << 18)
+        except BlockingIOError:
+            return 0
+        if not data:
+            raise SystemExit("the gateway ended a connection")
+        now = time.monotonic_ns()
+        whole, newline, rest = (self._rest + data).rpartition(b"\n")
+        self._rest = rest
+        if not newline:
+            return 0
+        if not self.ready:
+            self.ready = b'"op":"welcome"' in whole
+        parts = whole.split(MARK)
+        latencies += [(now - int(part[:16], 16)) / 1e6 for part in parts[1::8]]
+        return len(parts) - 1
+
+    def say(self, count: int) -> None:
+        """Send so many messages of 64 bytes."""
+        text = b"%016x" % time.monotonic_ns()
+        line = b'{"op":"send","text":"MK:' + text.ljust(61, b"x") + b'"}\n'
+        data = line * count
+        self.socket.setblocking(True)
+        self.socket.sendall(data)
+        self.socket.setblocking(False)
+
+
+class Load:
+    """So many clients of one gateway."""
+
+    def __init__(self, port: int, clients: int) -> None:
+        self._selector = selectors.DefaultSelector()
+        self.clients: list[Client] = []
+        self.latencies: list[float] = []
+        for number in range(clients):
+            self.clients.append(Client(port, number, self._selector))
+            # As fast as they come, but not more than the kernel lets wait.
+            self._until(lambda: len(self.clients) - self._ready() < 200)
+        self._until(lambda: self._ready() == clients)
+
+    def talk(
+        self, senders: int, messages: int, *, window: int = 0, rate: float = 0.0
+    ) -> tuple[int, float]:
+        """Send messages, and wait until everybody has got all.
+
+        Args:
+            senders: how many of the clients send.
+            messages: how many in all.
+            window: so many under way at once; or
+            rate: so many a second.
+
+        Returns:
+            Deliveries, and the seconds that they took.
+        """
+        self.latencies.clear()
+        expected, delivered, sent = messages * len(self.clients), 0, 0
+        start = time.monotonic()
+        while delivered < expected:
+            allowed = delivered // len(self.clients) + window
+            if rate:
+                allowed = int((time.monotonic() - start) * rate) + 1
+            due = min(allowed, messages) - sent
+            if due > 0:
+                for number in range(min(senders, due)):
+                    share = due // senders + (number < due % senders)
+                    self.clients[(sent + number) % senders].say(share)
+                sent += due
+            delivered += self._wait(0.001 if rate else STUCK_AFTER)
+        return delivered, time.monotonic() - start
+
+    def listen(self, seconds: float) -> None:
+        """Only take in what comes, for a while."""
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0:
+            self._wait(left)
+
+    def close(self) -> None:
+        """End all connections."""
+        for client in self.clients:
+            self._selector.unregister(client.socket)
+            client.socket.close()
+
+    def _ready(self) -> int:
+        return sum(client.ready for client in self.clients)
+
+    def _wait(self, timeout: float) -> int:
+        ready = self._selector.select(timeout)
+        if not ready and timeout == STUCK_AFTER:
+            raise SystemExit(f"nothing was delivered for {STUCK_AFTER:.0f} seconds")
+        return sum(key.data.read(self.latencies) for key, _ in ready)
+
+    def _until(self, done: Callable[[], bool]) -> None:
+        while not done():
+            self._wait(STUCK_AFTER)
