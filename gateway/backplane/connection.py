@@ -206,7 +206,7 @@ async def connect(url: str, connection: Connection, name: str) -> None:
             await connection.call("CLIENT", "SETNAME", name)
     except (OSError, TimeoutError, BackplaneDown, RedisError) as error:
         connection.abort()
-        raise RedisUnreachable(f"{safe_url(url)}: {_cause(error)}") from error
+        raise RedisUnreachable(f"{safe_url(url)}: {describe(error)}") from error
 
 
 def parse_redis_url(url: str) -> dict[str, Any]:
@@ -236,7 +236,8 @@ def safe_url(url: str) -> str:
     return f"{scheme}{separator}{user}:***@{place}"
 
 
-def _cause(error: Exception) -> str:
+def describe(error: BaseException) -> str:
+    """What is wrong, in a few words."""
     if isinstance(error, TimeoutError):
         return "no answer"
     if isinstance(error, ConnectionRefusedError):

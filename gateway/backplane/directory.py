@@ -8,7 +8,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from gateway.backplane.connection import parse_redis_url, safe_url
+from gateway.backplane.connection import describe, parse_redis_url, safe_url
 from gateway.backplane.keys import Keys
 from gateway.backplane.redis import LISTED_AT_ONCE, parse_user_list
 from gateway.backplane.scripts import Script
@@ -80,4 +80,6 @@ def list_users(url: str, prefix: str) -> list[UserRecord]:
     except redis.TimeoutError as error:
         raise RedisUnreachable(f"{safe_url(url)}: no answer in {TIMEOUT:.0f} s") from error
     except redis.RedisError as error:
-        raise RedisUnreachable(f"{safe_url(url)}: {error}") from error
+        # What the system said is clearer than what redis-py made of it.
+        cause = error.__cause__ if isinstance(error.__cause__, OSError) else error
+        raise RedisUnreachable(f"{safe_url(url)}: {describe(cause)}") from error

@@ -41,9 +41,9 @@ LONGEST_PATH = 100
 """Bytes of a socket's path: Linux allows 107, macOS 103."""
 
 # The shell becomes the server. Before that it leaves a child that waits for the end of a pipe whose
-# other end is the gateway's: it comes when the gateway stops its server, and also when the gateway
-# dies, however and whenever that happens: so the shell makes the server's folder, too. As nothing is
-# kept, -9 loses nothing, and it also ends a server that hangs.
+# other end is the gateway's. That end comes when the gateway stops its server, and also when the
+# gateway dies, however and whenever that happens: which is why the folder is made here, too. As
+# nothing is kept, -9 loses nothing, and it also ends a server that hangs.
 LEASH = """
 exec 3<&0
 (read -r _ <&3; kill -9 $$; rm -rf "$0") &

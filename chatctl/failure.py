@@ -1,0 +1,23 @@
+"""How a command says that it failed: one line on stderr, and an exit code."""
+
+from __future__ import annotations
+
+from typing import IO, Any
+
+import click
+
+
+class Failure(click.ClickException):
+    """It was asked for rightly and went wrong: what happened and what to do next, in one line."""
+
+    exit_code = 1
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        """Print the line, to stderr where no file is given."""
+        click.echo(f"chatctl: {self.message}", file=file, err=file is None)
+
+
+class Misuse(Failure):
+    """It was asked for wrongly."""
+
+    exit_code = 2

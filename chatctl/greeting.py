@@ -1,0 +1,68 @@
+"""The first lines of a gateway: how to join, who is here, how to add another gateway."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import sys
+
+import click
+from click.core import ParameterSource
+
+from chatctl import __version__
+from chatctl.units import DEFAULT_PORT, Address, without_password
+
+_EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}
+"""Addresses that mean every interface, and what reaches them from the same machine."""
+
+
+def greeting(context: click.Context, listening: Address, redis: str, embedded: str | None) -> str:
+    """Return the lines, without a newline at their end.
+
+    Args:
+        context: that of ``chatctl gateway``: flags given there are repeated where they matter.
+        listening: the real address.
+        redis: URL of the Redis in use.
+        embedded: what the Redis is, where it is the gateway's own.
+    """
+    chatctl = called_as(context)
+    here = listening._replace(host=_EVERYWHERE.get(listening.host, listening.host))
+    server = "" if here == ("127.0.0.1", DEFAULT_PORT) else f" --server {here}"
+    beside = listening._replace(port=listening.port + 1)
+    same = _given(context, "redis", "prefix")
+    shown = without_password(redis)
+    if embedded:
+        same = f" --redis {shlex.quote(shown)}{same}"
+        shown = f"{embedded} at {shown}"
+    return "\n".join(
+        (
+            f"chatctl {__version__} listening on {listening}",
+            f"  Redis       {shown}",
+            f"  join        {chatctl} client NAME{server}",
+            f"  who's here  {chatctl} users{_given(context, 'redis', 'prefix', 'run_dir')}",
+            f"  add one     {chatctl} gateway --listen {beside}{same}",
+        )
+    )
+
+
+def called_as(context: click.Context) -> str:
+    """How this program was called, for commands that people copy: a path where PATH lacks it."""
+    name = context.find_root().info_name or "chatctl"
+    if name.startswith("python"):  # python -m chatctl
+        return name
+    on_path = shutil.which(name)
+    if on_path and os.path.realpath(on_path) == os.path.realpath(sys.argv[0]):
+        return name
+    return shlex.quote(sys.argv[0])
+
+
+def _given(context: click.Context, *names: str) -> str:
+    """Those options again that were flags: the environment and the file speak for themselves."""
+    flags = ""
+    for name in names:
+        if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+            value = str(context.params[name])
+            text = without_password(value) if name == "redis" else value
+            flags += f" --{name.replace('_', '-')} {shlex.quote(text)}"
+    return flags

@@ -1,0 +1,54 @@
+"""One definition an option: from it come the flag, the environment variable and the TOML key.
+
+``--max-line`` is ``CHATCTL_MAX_LINE`` in the environment and ``max-line`` in the config file. What
+is given first in this order wins: flag, environment, file, default.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from chatctl.units import redis_url
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
+
+def variable(name: str) -> str:
+    """The environment variable of the option or argument ``name``."""
+    return f"CHATCTL_{name.replace('-', '_').upper()}"
+
+
+def option(name: str, **attributes: Any) -> Callable[[_Command], _Command]:
+    """An option with everything that `click.option` takes, under its one name."""
+    attributes.setdefault("show_default", True)
+    return click.option(f"--{name}", envvar=variable(name), show_envvar=True, **attributes)
+
+
+def key(parameter: click.Parameter) -> str:
+    """What the option or argument is called in the config file."""
+    return (parameter.name or "").replace("_", "-")
+
+
+def redis(text: str) -> Callable[[_Command], _Command]:
+    """``--redis``; ``text`` says what the command does without it."""
+    help_text = f"The Redis that the gateways share. {text}"
+    return option("redis", type=redis_url, metavar="URL", help=help_text)
+
+
+prefix = option(
+    "prefix",
+    default="chat",
+    metavar="WORD",
+    help="What every key and channel in Redis begins with; another one is another chat.",
+)
+
+run_dir = option(
+    "run-dir",
+    type=click.Path(file_okay=False, path_type=Path),
+    show_default="$XDG_RUNTIME_DIR/chatctl, else /tmp/chatctl-UID",
+    help="Private directory where gateways with a Redis of their own leave word of it.",
+)

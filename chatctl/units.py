@@ -1,0 +1,131 @@
+"""The values of options as people write them: durations, sizes, rates, addresses, URLs.
+
+Each function is a click type: it takes the text and returns the value, or raises
+``click.BadParameter`` with a text that shows how to write it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import NamedTuple
+from urllib.parse import SplitResult, urlsplit
+
+import click
+
+DEFAULT_PORT = 2428
+"""CHAT on a telephone's keys."""
+
+_SECONDS = {"": 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+_BYTES = {"": 1, "b": 1, "kib": 1024, "mib": 1024**2, "gib": 1024**3}
+_PER_SECOND = {"": 1.0, "/s": 1.0, "/m": 1 / 60}
+
+REDIS_SCHEMES = ("redis", "rediss", "unix")
+
+
+class Address(NamedTuple):
+    """Where to listen or to connect: a host name or IP address, and a TCP port."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port}"
+
+
+def duration(text: str) -> float:
+    """Seconds, more than 0: ``60s``, ``1.5s``, ``500ms``, ``15m``, ``2h``, or ``60``."""
+    seconds = _quantity(text, _SECONDS)
+    if not seconds:
+        raise click.BadParameter(f"{text!r} is not a duration: write 60s, 1.5s, 15m or 2h.")
+    return seconds
+
+
+def duration_or_off(text: str) -> float | None:
+    """As `duration`, or None for ``off``."""
+    if _is_off(text):
+        return None
+    try:
+        return duration(text)
+    except click.BadParameter as error:
+        raise click.BadParameter(f"{error.message[:-1]}, or off.") from None
+
+
+def rate_or_off(text: str) -> float | None:
+    """Times a second, more than 0: ``5/s``, ``30/m`` or ``5``; None for ``off``."""
+    if _is_off(text):
+        return None
+    rate = _quantity(text, _PER_SECOND)
+    if not rate:
+        raise click.BadParameter(f"{text!r} is not a rate: write 5/s, 30/m, or off.")
+    return rate
+
+
+def size(text: str) -> int:
+    """Bytes, at least 1 KiB, since no frame fits into less: ``16KiB``, ``1MiB``, or ``16384``."""
+    count = _quantity(text, _BYTES)
+    if count is None:
+        raise click.BadParameter(f"{text!r} is not a size: write 16KiB, 1MiB, or a count of bytes.")
+    if count < 1024:
+        raise click.BadParameter(f"{text!r} is too small: at least 1KiB.")
+    return int(count)
+
+
+def address(text: str) -> Address:
+    """``HOST:PORT``, ``[::1]:2428``, or a host alone for port 2428."""
+    if text.isdecimal():
+        raise click.BadParameter(f"{text!r} has no host: write 127.0.0.1:{text}.")
+    if text.startswith(":"):
+        raise click.BadParameter(
+            f"{text!r} has no host: write 127.0.0.1{text} for this machine only, "
+            f"0.0.0.0{text} for every interface, or [::1]:{DEFAULT_PORT} for IPv6."
+        )
+    match = re.fullmatch(r"(?:\[([0-9A-Fa-f:.%\w]+)\]|([^\s:\[\]/]+))(?::([0-9]{1,5}))?", text)
+    if match is None:
+        raise click.BadParameter(
+            f"{text!r} is not an address: write HOST:PORT, such as 127.0.0.1:{DEFAULT_PORT} "
+            f"or [::1]:{DEFAULT_PORT}."
+        )
+    port = int(match[3] or DEFAULT_PORT)
+    if port > 65535:
+        raise click.BadParameter(f"{text!r} has no such port: 65535 is the last.")
+    return Address(match[1] or match[2], port)
+
+
+def redis_url(text: str) -> str:
+    """A Redis URL. It may hold a password, so no text here ever shows it."""
+    parts = _split(text)
+    if parts is None or parts.scheme not in REDIS_SCHEMES or not (parts.netloc or parts.path):
+        raise click.BadParameter(
+            "this is not a Redis URL: write redis://HOST:6379/0, rediss://HOST:6379/0 for TLS, "
+            "or unix:///PATH/redis.sock."
+        )
+    return text
+
+
+def without_password(url: str) -> str:
+    """The URL as it may be shown: ``***`` in place of a password."""
+    # Greedy up to the last @: a password that nobody escaped may hold anything.
+    shown = re.sub(r"://([^/?#:@]*):.*@", r"://\1:***@", url)
+    return re.sub(r"([?&]password=)[^&]*", r"\1***", shown)
+
+
+def _split(url: str) -> SplitResult | None:
+    try:
+        parts = urlsplit(url)
+        _ = parts.port  # only reading it checks it
+    except ValueError:
+        return None
+    return parts
+
+
+def _is_off(text: str) -> bool:
+    return text.strip().lower() == "off"
+
+
+def _quantity(text: str, units: Mapping[str, float]) -> float | None:
+    match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?) ?([a-z/]*)", text.strip().lower())
+    if match is None or match[2] not in units:
+        return None
+    return float(match[1]) * units[match[2]]

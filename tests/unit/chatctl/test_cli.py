@@ -1,0 +1,82 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+
+from chatctl import __version__
+from chatctl.cli import main
+from chatctl.options import key, variable
+
+ROOT = Path(__file__).parents[3]
+COMMANDS = sorted(main.commands)
+
+
+def python(*arguments):
+    return subprocess.run(
+        [sys.executable, *arguments], cwd=ROOT, capture_output=True, text=True, timeout=30
+    )
+
+
+def test_help_imports_nothing_that_is_slow():
+    heavy = ("redis", "hiredis", "uvloop", "prompt_toolkit", "msgspec", "fakeredis")
+    code = (
+        "import sys; from chatctl.cli import main\n"
+        f"main({['--help']!r}, standalone_mode=False)\n"
+        f"main({['gateway', '--help']!r}, standalone_mode=False)\n"
+        f"print('loaded:', [name for name in {heavy!r} if name in sys.modules])"
+    )
+    done = python("-c", code)
+    assert done.stdout.endswith("loaded: []\n"), done.stdout + done.stderr
+
+
+def test_the_package_is_the_command():
+    done = python("-m", "chatctl", "--version")
+    assert (done.stdout, done.returncode) == (f"chatctl {__version__}\n", 0)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_help_ends_with_an_example(chatctl, command):
+    text = chatctl(command, "--help").output
+    assert f"chatctl {command}" in text.partition("Example")[2]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_option_is_a_variable_and_says_so(chatctl, command):
+    text = " ".join(chatctl(command, "--help").output.split())
+    for parameter in main.commands[command].params:
+        wanted = variable(key(parameter))
+        assert parameter.envvar == wanted
+        if isinstance(parameter, click.Option):
+            assert f"env var: {wanted}" in text
+
+
+def test_a_misspelt_command_is_usage_and_named(chatctl):
+    result = chatctl("gatway")
+    assert result.exit_code == 2
+    assert "Did you mean 'gateway'?" in result.stderr
+
+
+def test_a_config_file_that_is_asked_for_must_be_there(chatctl, tmp_path):
+    result = chatctl("--config", str(tmp_path / "none.toml"), "users")
+    assert result.exit_code == 2
+    assert "none.toml' does not exist" in result.stderr
+
+
+def test_a_mistake_in_the_config_file_is_one_line(chatctl, configure):
+    path = configure("[gateway]\nidel = '1s'")
+    result = chatctl("users")
+    assert result.exit_code == 2
+    assert result.stderr == (
+        f"chatctl: {path}: [gateway] has an unknown key 'idel'. Did you mean idle?\n"
+    )
+
+
+def test_the_variable_names_another_config_file(chatctl, configure, tmp_path):
+    configure("nonsense = 1")
+    other = tmp_path / "other.toml"
+    other.write_text("gibberish = 1")
+    result = chatctl("users", env={"CHATCTL_CONFIG": str(other)})
+    assert "gibberish" in result.stderr
+    assert "nonsense" not in result.stderr

@@ -1,0 +1,73 @@
+from dataclasses import dataclass
+from types import SimpleNamespace
+
+import pytest
+
+
+@dataclass
+class Settings:
+    host: str
+    port: int
+    name: str | None
+    color: bool
+
+
+@pytest.fixture
+def client(chatctl, module):
+    """Run ``chatctl client``; return the result and the settings it came to."""
+
+    def client(*arguments, code=0, env=None):
+        seen = []
+        module("client", run=lambda settings: seen.append(settings) or code)
+        module("client.settings", ClientSettings=Settings)
+        result = chatctl("client", *arguments, env=env)
+        return result, seen[0] if seen else None
+
+    return client
+
+
+def test_without_anything_it_is_the_gateway_here_and_a_name_to_be_asked_for(client):
+    result, settings = client()
+    assert result.exit_code == 0
+    assert settings == Settings(host="127.0.0.1", port=2428, name=None, color=False)
+
+
+def test_the_name_is_argument_then_environment_then_file(client, configure):
+    configure("[client]\nname = 'file'")
+    assert client("flag", env={"CHATCTL_NAME": "variable"})[1].name == "flag"
+    assert client(env={"CHATCTL_NAME": "variable"})[1].name == "variable"
+    assert client()[1].name == "file"
+
+
+def test_the_server_may_be_a_host_alone(client):
+    settings = client("dana", "--server", "chat.example.org")[1]
+    assert (settings.host, settings.port) == ("chat.example.org", 2428)
+
+
+@pytest.mark.parametrize(
+    ("color", "tty", "no_color", "wanted"),
+    [
+        ("auto", True, "", True),
+        ("auto", True, "1", False),
+        ("auto", False, "", False),
+        ("always", False, "1", True),
+        ("never", True, "", False),
+    ],
+)
+def test_colors_are_for_terminals_unless_somebody_says_otherwise(
+    client, monkeypatch, color, tty, no_color, wanted
+):
+    stdout = SimpleNamespace(isatty=lambda: tty)
+    monkeypatch.setattr("chatctl.client.sys", SimpleNamespace(stdout=stdout))
+    settings = client("--color", color, env={"NO_COLOR": no_color})[1]
+    assert settings.color is wanted
+
+
+def test_the_exit_code_is_the_clients(client):
+    assert client(code=1)[0].exit_code == 1
+
+
+def test_port_0_is_nothing_to_connect_to(client):
+    result, settings = client("--server", "localhost:0")
+    assert (result.exit_code, settings) == (2, None)
+    assert "0 is no port to connect to" in result.stderr

@@ -1,0 +1,122 @@
+import click
+import pytest
+
+from chatctl import configfile
+from chatctl.cli import main
+from chatctl.failure import Misuse
+
+
+@pytest.fixture
+def load(tmp_path):
+    def load(text):
+        path = tmp_path / "config.toml"
+        path.write_text(text)
+        return configfile.load(path, main.commands)
+
+    return load
+
+
+def test_an_empty_file_says_nothing(load):
+    assert load("") == {"gateway": {}, "client": {}, "users": {}}
+
+
+def test_tables_are_commands_and_keys_are_flags(load):
+    defaults = load(
+        """
+        [gateway]
+        idle = "15m"
+        max-line = 2048
+        burst = 7
+        [client]
+        name = "dana"
+        [users]
+        json = true
+        """
+    )
+    assert defaults == {
+        "gateway": {"idle": "15m", "max_line": "2048", "burst": "7"},
+        "client": {"name": "dana"},
+        "users": {"json": True},
+    }
+
+
+def test_a_key_above_the_tables_is_for_all_commands_that_have_it(load):
+    defaults = load('redis = "redis://a"\n[users]\nredis = "redis://b"')
+    assert defaults["gateway"] == {"redis": "redis://a"}
+    assert defaults["users"] == {"redis": "redis://b"}
+    assert defaults["client"] == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("[gateway]\nidel = '1s'", "[gateway] has an unknown key 'idel'. Did you mean idle?"),
+        ("[gateway]\nmax_line = 2048", "unknown key 'max_line'. Did you mean max-line?"),
+        ("[client]\nidle = '1s'", "unknown key 'idle'. Did you mean [gateway] idle?"),
+        ("idle = '1s'", "the file has an unknown key 'idle'. Did you mean [gateway] idle?"),
+        ("rediss = 'x'", "unknown key 'rediss'. Did you mean redis, above the tables?"),
+        ("[gatway]\nidle = '1s'", "unknown key 'gatway'. Did you mean [gateway]?"),
+        ("[gateway]\nxyzzy = 1", "[gateway] has an unknown key 'xyzzy'."),
+    ],
+)
+def test_an_unknown_key_is_an_error_that_names_the_nearest(load, tmp_path, text, expected):
+    with pytest.raises(Misuse) as caught:
+        load(text)
+    assert caught.value.message.startswith(f"{tmp_path}/config.toml: ")
+    assert caught.value.message.endswith(expected)
+
+
+@pytest.mark.parametrize(
+    ("text", "where", "what"),
+    [
+        ("[gateway]\nidle = 'soon'", "[gateway] idle", "'soon' is not a duration"),
+        ("[gateway]\nidle = true", "[gateway] idle", "a text or a number"),
+        ("[gateway]\nburst = 'many'", "[gateway] burst", "not a valid integer"),
+        ("[gateway]\nburst = 3.5", "[gateway] burst", "not a valid integer"),
+        ("[gateway]\nburst = 0", "[gateway] burst", "0 is not in the range"),
+        ("[gateway]\nlisten = ['a']", "[gateway] listen", "a text or a number"),
+        ("[users]\njson = 'yes'", "[users] json", "a switch is true or false"),
+        ("redis = 'localhost'", "redis", "this is not a Redis URL"),
+        ("gateway = 1", "'gateway' is a table", "write [gateway]"),
+    ],
+)
+def test_a_wrong_value_is_an_error_that_names_file_and_key(load, tmp_path, text, where, what):
+    with pytest.raises(Misuse) as caught:
+        load(text)
+    assert caught.value.message.startswith(f"{tmp_path}/config.toml: {where}")
+    assert what in caught.value.message
+
+
+def test_what_is_not_toml_is_told_with_its_line(load):
+    with pytest.raises(Misuse, match=r"config\.toml is not a TOML file: .*line 2"):
+        load("a = 1\nb =\n")
+
+
+def test_a_file_in_another_encoding_is_told(tmp_path):
+    path = tmp_path / "config.toml"
+    path.write_bytes(b"name = '\xff'")
+    with pytest.raises(Misuse, match="is not a TOML file"):
+        configfile.load(path, main.commands)
+
+
+def test_a_file_that_cannot_be_read_is_told(tmp_path):
+    with pytest.raises(Misuse, match="cannot be read: Is a directory"):
+        configfile.load(tmp_path, main.commands)
+
+
+def test_the_file_is_where_the_desktop_says(monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
+    assert configfile.default_path() == tmp_path / ".config/chatctl/config.toml"
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "x"))
+    assert configfile.default_path() == tmp_path / "x/chatctl/config.toml"
+
+
+def test_every_option_can_be_written_into_the_file(load):
+    for name, command in main.commands.items():
+        for parameter in command.params:
+            assert isinstance(parameter, click.Parameter)
+            default = parameter.get_default(click.Context(command))
+            if isinstance(default, str | int) and not isinstance(default, bool):
+                key = configfile.key(parameter)
+                assert load(f"[{name}]\n{key} = {default!r}") is not None, key

@@ -1,0 +1,170 @@
+import asyncio
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from gateway.backplane import embedded
+from gateway.errors import StartError
+from wire.limits import Limits
+
+REDIS = ("--redis", "redis://:secret@h:6379/0")
+
+
+class Server:
+    """A stand-in for the gateway's server."""
+
+    def __init__(self):
+        self.config = None
+        self.loop = ""
+        self.code = 0
+        self.error = None
+        self.port = 2428
+        self.meanwhile = lambda: None
+
+    async def run(self, config, announce):
+        self.config = config
+        self.loop = type(asyncio.get_running_loop()).__module__
+        if self.error:
+            raise self.error
+        announce(config.host, self.port)
+        self.meanwhile()
+        return self.code
+
+
+@pytest.fixture
+def server(module):
+    server = Server()
+    module("gateway.server", run=server.run)
+    return server
+
+
+@pytest.fixture
+def own_redis(monkeypatch):
+    """A stand-in for the embedded server; tells where it was started and whether it was stopped."""
+    calls = []
+
+    def start(directory):
+        calls.append(directory)
+        return embedded.Embedded(
+            "unix:///own.sock", "valkey 9 (embedded)", lambda: calls.append("stopped")
+        )
+
+    monkeypatch.setattr(embedded, "start", start)
+    return calls
+
+
+def test_the_defaults_are_those_of_the_wire(chatctl, server):
+    assert chatctl("gateway", *REDIS).exit_code == 0
+    config = server.config
+    assert config.limits == Limits()
+    assert (config.host, config.port, config.prefix) == ("127.0.0.1", 2428, "chat")
+    assert (config.idle, config.fallback, config.history) == (60, "public", 10_000)
+
+
+def test_every_option_arrives(chatctl, server):
+    flags = (
+        "--listen=[::1]:0 --prefix=family --idle=off --fallback=refuse --history=5 --burst=6 "
+        "--rate=off --max-line=2KiB --max-text=7 --hello-timeout=8s --backlog=9KiB"
+    )
+    assert chatctl("gateway", *REDIS, *flags.split()).exit_code == 0
+    config = server.config
+    assert config.redis == REDIS[1]
+    assert (config.host, config.port, config.prefix) == ("::1", 0, "family")
+    assert (config.idle, config.fallback, config.history) == (None, "refuse", 5)
+    assert config.limits == Limits(
+        line=2048, text=7, burst=6, rate=None, hello=8.0, backlog=9 * 1024
+    )
+
+
+def test_environment_and_file_arrive_too(chatctl, server, configure):
+    configure("redis = 'redis://file'\n[gateway]\nidle = '15m'\nburst = 3")
+    chatctl("gateway", env={"CHATCTL_BURST": "4"})
+    assert (server.config.redis, server.config.idle) == ("redis://file", 900)
+    assert server.config.limits.burst == 4
+
+
+def test_the_exit_code_is_the_servers(chatctl, server):
+    server.code = 1
+    assert chatctl("gateway", *REDIS).exit_code == 1
+
+
+def test_a_gateway_that_cannot_start_says_so_in_one_line(chatctl, server):
+    server.error = StartError("port 2428 is taken: choose another with --listen")
+    result = chatctl("gateway", *REDIS)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr == "chatctl: port 2428 is taken: choose another with --listen\n"
+
+
+def test_without_redis_it_starts_its_own_and_stops_it(chatctl, server, own_redis, tmp_path):
+    assert chatctl("gateway").exit_code == 0
+    assert server.config.redis == "unix:///own.sock"
+    assert own_redis == [tmp_path / "run" / "chatctl", "stopped"]
+
+
+def test_its_own_redis_is_stopped_when_it_cannot_start(chatctl, server, own_redis):
+    server.error = StartError("no")
+    assert chatctl("gateway").exit_code == 1
+    assert own_redis[1:] == ["stopped"]
+
+
+def test_users_can_find_its_own_redis_while_it_runs(chatctl, server, own_redis, tmp_path):
+    directory = tmp_path / "run" / "chatctl"
+    seen = {}
+
+    def look():
+        for path in directory.iterdir():
+            seen[path.name] = json.loads(path.read_text())
+
+    server.port = 4000
+    server.meanwhile = look
+    assert chatctl("gateway", "--listen", "127.0.0.1:0").exit_code == 0
+    word = seen["4000.json"]
+    assert (word["pid"], word["redis"]) == (os.getpid(), "unix:///own.sock")
+    assert word["listen"] == "127.0.0.1:4000"
+    assert [*directory.iterdir()] == []
+
+
+def test_of_a_redis_of_others_it_leaves_no_word(chatctl, server, tmp_path):
+    chatctl("gateway", *REDIS)
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(("loop", "module_name"), [("uvloop", "uvloop"), ("asyncio", "asyncio")])
+def test_the_loop_is_the_one_that_was_asked_for(chatctl, server, loop, module_name):
+    chatctl("gateway", *REDIS, "--loop", loop)
+    assert server.loop.startswith(module_name)
+
+
+def test_uvloop_is_the_default_where_there_is_one(chatctl, server, monkeypatch):
+    chatctl("gateway", *REDIS)
+    assert server.loop.startswith("uvloop")
+    monkeypatch.setattr("chatctl.gateway.find_spec", lambda name: None)
+    chatctl("gateway", *REDIS)
+    assert server.loop.startswith("asyncio")
+
+
+def test_a_loop_that_is_not_installed_is_told(chatctl, server, monkeypatch):
+    monkeypatch.setitem(sys.modules, "uvloop", None)
+    result = chatctl("gateway", *REDIS, "--loop", "uvloop")
+    assert result.exit_code == 1
+    assert result.stderr.startswith("chatctl: uvloop is not installed")
+
+
+def test_the_log_is_on_stderr_from_its_level_on():
+    # In a process of its own, since logging is set up once a process.
+    code = (
+        "import logging, sys, types\n"
+        "async def run(config, announce):\n"
+        "    logging.info('hidden'); logging.warning('shown'); return 0\n"
+        "server = types.ModuleType('gateway.server'); server.run = run\n"
+        "sys.modules['gateway.server'] = server\n"
+        "from chatctl.cli import main\n"
+        "main(['gateway', '--redis', 'redis://h', '--log-level', 'warning'])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30)
+    assert (done.returncode, done.stdout) == (0, "")
+    assert "WARNING root: shown" in done.stderr
+    assert "hidden" not in done.stderr

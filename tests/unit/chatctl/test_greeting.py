@@ -1,0 +1,83 @@
+import shutil
+import sys
+
+import click
+import pytest
+
+from chatctl import __version__
+from chatctl.gateway import gateway
+from chatctl.greeting import called_as, greeting
+from chatctl.units import Address
+
+
+@pytest.fixture(autouse=True)
+def on_path(monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["/opt/bin/chatctl"])
+    monkeypatch.setattr(shutil, "which", lambda name: f"/opt/bin/{name}")
+
+
+def context(*flags, info_name="chatctl"):
+    parent = click.Context(click.Group(), info_name=info_name)
+    return gateway.make_context("gateway", [*flags], parent=parent)
+
+
+def test_the_first_lines_tell_how_to_go_on():
+    text = greeting(
+        context(), Address("127.0.0.1", 2428), "unix:///r.sock", "valkey 9.1.2 (embedded)"
+    )
+    assert text.splitlines() == [
+        f"chatctl {__version__} listening on 127.0.0.1:2428",
+        "  Redis       valkey 9.1.2 (embedded) at unix:///r.sock",
+        "  join        chatctl client NAME",
+        "  who's here  chatctl users",
+        "  add one     chatctl gateway --listen 127.0.0.1:2429 --redis unix:///r.sock",
+    ]
+
+
+def test_flags_that_matter_to_the_other_commands_are_repeated():
+    flags = ("--redis", "redis://:secret@h", "--prefix", "our family", "--run-dir", "/r")
+    text = greeting(context(*flags), Address("127.0.0.1", 3000), "redis://:secret@h", None)
+    assert text.splitlines()[1:] == [
+        "  Redis       redis://:***@h",
+        "  join        chatctl client NAME --server 127.0.0.1:3000",
+        "  who's here  chatctl users --redis 'redis://:***@h' --prefix 'our family' --run-dir /r",
+        "  add one     chatctl gateway --listen 127.0.0.1:3001 "
+        "--redis 'redis://:***@h' --prefix 'our family'",
+    ]
+
+
+def test_what_the_environment_says_need_not_be_repeated(monkeypatch):
+    monkeypatch.setenv("CHATCTL_REDIS", "redis://h")
+    text = greeting(context(), Address("127.0.0.1", 2428), "redis://h", None)
+    assert "--redis" not in text
+
+
+@pytest.mark.parametrize(
+    ("listening", "server"),
+    [
+        (Address("0.0.0.0", 2428), ""),
+        (Address("0.0.0.0", 80), " --server 127.0.0.1:80"),
+        (Address("::", 2428), " --server [::1]:2428"),
+    ],
+)
+def test_every_interface_is_joined_over_the_nearest(listening, server):
+    join = greeting(context(), listening, "redis://h", None).splitlines()[2]
+    assert join == f"  join        chatctl client NAME{server}"
+
+
+@pytest.mark.parametrize(
+    ("argv0", "which", "called"),
+    [
+        ("/opt/bin/chatctl", "/opt/bin/chatctl", "chatctl"),
+        (".venv/bin/chatctl", None, ".venv/bin/chatctl"),
+        ("/my chat/bin/chatctl", "/usr/bin/chatctl", "'/my chat/bin/chatctl'"),
+    ],
+)
+def test_commands_are_shown_as_this_one_was_called(monkeypatch, argv0, which, called):
+    monkeypatch.setattr(sys, "argv", [argv0])
+    monkeypatch.setattr(shutil, "which", lambda name: which)
+    assert called_as(context()) == called
+
+
+def test_a_module_is_called_as_a_module():
+    assert called_as(context(info_name="python -m chatctl")) == "python -m chatctl"

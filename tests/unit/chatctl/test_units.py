@@ -1,0 +1,156 @@
+import click
+import pytest
+
+from chatctl.units import (
+    Address,
+    address,
+    duration,
+    duration_or_off,
+    rate_or_off,
+    redis_url,
+    size,
+    without_password,
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("60s", 60),
+        ("1.5s", 1.5),
+        ("500ms", 0.5),
+        ("15m", 900),
+        ("2h", 7200),
+        ("60", 60),
+        ("2 H", 7200),
+    ],
+)
+def test_durations(text, seconds):
+    assert duration(text) == seconds
+
+
+@pytest.mark.parametrize(
+    "text", ["", "0", "0s", "-1s", "1d", "s", "1e9", "inf", "nan", "1m30s", "٣s"]
+)
+def test_what_is_no_duration_is_told_how_to_write_one(text):
+    with pytest.raises(click.BadParameter, match=r"write 60s, 1\.5s, 15m or 2h\.$"):
+        duration(text)
+
+
+def test_off_is_no_duration_unless_it_may_be():
+    assert duration_or_off("off") is duration_or_off(" OFF ") is None
+    assert duration_or_off("15m") == 900
+    with pytest.raises(click.BadParameter, match=r"'never' .* or 2h, or off\.$"):
+        duration_or_off("never")
+    with pytest.raises(click.BadParameter):
+        duration("off")
+
+
+@pytest.mark.parametrize(
+    ("text", "rate"), [("5/s", 5), ("0.5/s", 0.5), ("30/m", 0.5), ("5", 5), ("off", None)]
+)
+def test_rates(text, rate):
+    assert rate_or_off(text) == rate
+
+
+@pytest.mark.parametrize("text", ["0/s", "5/d", "fast", "/s", ""])
+def test_what_is_no_rate_is_told_how_to_write_one(text):
+    with pytest.raises(click.BadParameter, match="write 5/s, 30/m, or off"):
+        rate_or_off(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "count"),
+    [("16KiB", 16384), ("1 MiB", 1048576), ("1.5kib", 1536), ("16384", 16384), ("2048B", 2048)],
+)
+def test_sizes(text, count):
+    assert size(text) == count
+
+
+@pytest.mark.parametrize("text", ["16KB", "1M", "-1", "big", ""])
+def test_what_is_no_size_is_told_how_to_write_one(text):
+    with pytest.raises(click.BadParameter, match="write 16KiB, 1MiB"):
+        size(text)
+
+
+def test_a_size_that_no_frame_fits_into_is_refused():
+    assert size("1KiB") == 1024
+    with pytest.raises(click.BadParameter, match="at least 1KiB"):
+        size("1023")
+
+
+@pytest.mark.parametrize(
+    ("text", "host", "port"),
+    [
+        ("127.0.0.1:2428", "127.0.0.1", 2428),
+        ("chat.example.org:0", "chat.example.org", 0),
+        ("chat.example.org", "chat.example.org", 2428),
+        ("[::1]:80", "::1", 80),
+        ("[fe80::1%eth0]", "fe80::1%eth0", 2428),
+    ],
+)
+def test_addresses(text, host, port):
+    assert address(text) == Address(host, port)
+    assert address(str(address(text))) == Address(host, port)
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("2428", "write 127.0.0.1:2428"),
+        (":2428", "0.0.0.0:2428 for every interface"),
+        ("::1", "write 127.0.0.1"),
+        ("fe80::1", "[::1]:2428"),
+        ("host:", "HOST:PORT"),
+        ("host:x", "HOST:PORT"),
+        ("a b:1", "HOST:PORT"),
+        ("http://host:1", "HOST:PORT"),
+        ("", "HOST:PORT"),
+        ("host:65536", "65535 is the last"),
+    ],
+)
+def test_what_is_no_address_is_told_how_to_write_one(text, hint):
+    with pytest.raises(click.BadParameter) as caught:
+        address(text)
+    assert hint in caught.value.message
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["redis://h", "redis://u:pw@h:6379/0", "rediss://h:1/0?x=y", "unix:///run/redis.sock?db=1"],
+)
+def test_redis_urls_are_taken_as_they_are(url):
+    assert redis_url(url) == url
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "localhost:6379",
+        "http://:secret@h",
+        "redis://",
+        "redis://:secret@h:port",
+        "redis://[:secret",
+        "",
+    ],
+)
+def test_what_is_no_redis_url_is_not_repeated_as_it_may_hold_a_password(url):
+    with pytest.raises(click.BadParameter, match="write redis://HOST:6379/0") as caught:
+        redis_url(url)
+    assert "secret" not in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("redis://h:6379/0", "redis://h:6379/0"),
+        ("redis://:secret@h:6379/0", "redis://:***@h:6379/0"),
+        ("redis://ann:se@cret@h/0", "redis://ann:***@h/0"),
+        ("redis://:1/se@cret@h/0", "redis://:***@h/0"),
+        ("unix:///run/redis.sock", "unix:///run/redis.sock"),
+        ("unix:///r.sock?db=1&password=secret&x=1", "unix:///r.sock?db=1&password=***&x=1"),
+        ("redis://h?password=secret", "redis://h?password=***"),
+    ],
+)
+def test_passwords_are_not_shown(url, shown):
+    assert without_password(url) == shown
