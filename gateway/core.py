@@ -22,7 +22,7 @@ from gateway.presence import Presence
 from gateway.subscriptions import Subscriptions
 from wire.codec import encode
 from wire.frames import Joined, Left, Notice
-from wire.reasons import GATEWAY_LOST, REPLACED, NoticeCode, Reason
+from wire.reasons import REPLACED, NoticeCode, Reason
 
 if TYPE_CHECKING:
     from gateway.peer import Peer
@@ -93,6 +93,7 @@ class Gateway:
             reason: what the peers are told.
             patience: seconds to wait for it.
         """
+        self._empty.clear()
         for peer in list(self.peers):
             peer.end(reason)
         try:
@@ -155,10 +156,6 @@ class Gateway:
             return  # it comes back again, and so do we
         text = "The chat's memory is back. What others said meanwhile may be missing here."
         self._tell_everybody(Notice(code=NoticeCode.REDIS_BACK, text=text))
-
-    def announce_lost(self, registration: Registration) -> None:
-        """Tell the rooms that somebody left whose gateway died."""
-        self.announce_left(registration, GATEWAY_LOST)
 
     def _tell_everybody(self, notice: Notice) -> None:
         line = encode(notice)

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import logging
-import secrets
 from collections.abc import Coroutine, Iterable
 from typing import Any
 
@@ -26,10 +24,11 @@ from gateway.chat.session import Session, State
 from gateway.core import Gateway
 from gateway.errors import BackplaneDown
 from gateway.hub import Link
+from gateway.login import log_in
 from wire.codec import decode_request, encode, encode_body
-from wire.frames import LOBBY, Ack, Error, Event, User, Users
+from wire.frames import Ack, Error, Event, User, Users
 from wire.lines import LineTooLong
-from wire.reasons import CONNECTION_LOST, QUIT, ErrorCode, Reason, WireError
+from wire.reasons import CONNECTION_LOST, GATEWAY_LOST, QUIT, ErrorCode, Reason, WireError
 
 log = logging.getLogger(__name__)
 
@@ -171,55 +170,29 @@ class Peer:
             self.link.read(True)
 
     async def _claim(self, claim: Claim) -> None:
-        gateway = self._gateway
-        folded, token = fold(claim.name), secrets.token_urlsafe(24)
-        registration = Registration(
-            name=claim.name,
-            folded=folded,
-            session=secrets.token_hex(8),
-            gateway=gateway.id,
-            address=self.link.address,
-            since=round(gateway.wall() * 1000),
-            resume=_digest(token),
-            rooms=[LOBBY],
-            client=claim.client,
-        )
-        backplane = gateway.backplane
-        channels = (backplane.user_channel(folded), backplane.room_channel(LOBBY))
-        needed: list[str] = []
+        gateway, session = self._gateway, self._session
         try:
-            # Listen first: from the moment of the claim on, people write to this name.
-            for channel in channels:
-                await gateway.subscriptions.need(channel)
-                needed.append(channel)
-            proof = _digest(claim.resume) if claim.resume else None
-            claimed = await backplane.claim(registration, 0.0, proof)
+            login = await log_in(gateway, claim, self.link.address)
         except (BackplaneDown, RedisError) as error:
-            self._drop(needed)
             log.warning("a claim failed: %s", error)
             self._unavailable(None)
-            if len(needed) == len(channels):
-                # It may have had its effect: then the name is held by a session that never was.
-                await gateway.presence.release(registration, CONNECTION_LOST)
             return
         now = gateway.monotonic()
-        if claimed.outcome == "taken":
-            self._drop(needed)
-            self._perform_all(self._session.taken(claim.name, now))
+        if login is None:
+            self._perform_all(session.taken(claim.name, now))
             return
-        self.registration = registration
-        self._channels = channels
-        if self._session.state is State.CLOSED:
+        self.registration, self._channels = login.registration, login.channels
+        if session.state is State.CLOSED:
             await self._release(CONNECTION_LOST)  # gone while Redis was asked
             return
-        gateway.online[registration.session] = self
-        self._perform_all(self._session.granted(claim.name, token, now))
-        for channel in channels:
+        gateway.online[login.registration.session] = self
+        self._perform_all(session.granted(claim.name, login.token, now))
+        for channel in login.channels:
             gateway.hub.join(channel.encode(), self.link)
-        if claimed.former is not None:
-            gateway.announce_lost(claimed.former)
-        if claimed.outcome != "resumed":
-            gateway.announce_joined(registration)
+        if login.claimed.former is not None:
+            gateway.announce_left(login.claimed.former, GATEWAY_LOST)
+        if login.claimed.outcome != "resumed":
+            gateway.announce_joined(login.registration)
 
     async def _whisper(self, whisper: Whisper) -> None:
         backplane = self._gateway.backplane
@@ -305,13 +278,9 @@ class Peer:
         gateway, registration = self._gateway, self.registration
         gateway.online.pop(registration.session, None)
         gateway.presence.forget(self)
-        self._drop(self._channels)
+        gateway.subscriptions.drop_all(self._channels)
         self._channels = ()
         await gateway.presence.release(registration, reason)
-
-    def _drop(self, channels: Iterable[str]) -> None:
-        for channel in channels:
-            self._gateway.subscriptions.drop(channel)
 
     # The clock.
 
@@ -328,7 +297,3 @@ class Peer:
         self._timer = None
         self._perform_all(self._session.tick(self._gateway.monotonic()))
         self._set_timer()
-
-
-def _digest(token: str) -> str:
-    return hashlib.sha256(token.encode()).hexdigest()

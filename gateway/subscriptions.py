@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 
 
 class Subscriptions:
@@ -46,6 +46,11 @@ class Subscriptions:
             del self._needed[channel]
             self._under_way.pop(channel, None)
             self._unsubscribe(channel)
+
+    def drop_all(self, channels: Iterable[str]) -> None:
+        """One who needed these channels needs them no more."""
+        for channel in channels:
+            self.drop(channel)
 
     def _confirmed(self, channel: str, confirmed: asyncio.Future[None]) -> None:
         if self._under_way.get(channel) is confirmed:

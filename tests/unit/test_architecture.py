@@ -1,0 +1,30 @@
+"""What the linters cannot see about how the code is laid out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PACKAGES = ("wire", "gateway", "client", "chatctl")
+MODULES = [path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))]
+SCRIPTS = sorted((ROOT / "gateway/backplane/scripts").glob("*.lua"))
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_module_has_at_most_three_hundred_lines(path):
+    assert len(path.read_text().splitlines()) <= 300
+
+
+@pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.stem)
+def test_a_script_says_what_it_takes_and_returns_and_why_it_is_one(path):
+    head = path.read_text().partition("\nlocal ")[0]
+    for word in ("KEYS[1]", "ARGV[1]", "Returns", "tomic"):
+        assert word in head or (word == "tomic" and "A script, since" in head)
+
+
+def test_no_key_of_redis_is_named_outside_of_its_room():
+    for path in MODULES:
+        if "backplane" not in path.parts:
+            assert "{users}" not in path.read_text()

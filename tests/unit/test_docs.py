@@ -1,0 +1,102 @@
+"""The docs say what is true: every name that people can meet is in them."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import click
+import pytest
+
+from chatctl.cli import main
+from wire.frames import Event, Request
+from wire.limits import Limits
+from wire.reasons import REASONS, ErrorCode, NoticeCode
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text()
+PROTOCOL = (ROOT / "docs/protocol.md").read_text()
+
+
+def section(page: str, title: str) -> str:
+    """What stands under a heading, up to the next one of its rank."""
+    rank = re.search(rf"^(#+) {re.escape(title)}$", page, re.M)
+    assert rank is not None, f"there is no heading {title!r}"
+    rest = page[rank.end() :]
+    end = re.search(rf"^#{{1,{len(rank[1])}}} ", rest, re.M)
+    return rest[: end.start()] if end else rest
+
+
+def first_column(table: str) -> list[str]:
+    return re.findall(r"^\| `([^`]+)` \|", table, re.M)
+
+
+def commands() -> dict[str, click.Command]:
+    context = click.Context(main)
+    found = {name: main.get_command(context, name) for name in main.list_commands(context)}
+    return {name: command for name, command in found.items() if command is not None}
+
+
+PARAMETERS = [
+    (name, parameter)
+    for name, command in commands().items()
+    for parameter in command.params
+    if parameter.name != "help"
+]
+
+
+@pytest.mark.parametrize("name", commands())
+def test_every_command_has_a_section_and_a_help_that_ends_with_an_example(name):
+    assert section(README, f"chatctl {name}")
+    command = commands()[name]
+    assert command.help
+    assert "Example" in (command.epilog or "")
+
+
+@pytest.mark.parametrize(("command", "parameter"), PARAMETERS, ids=lambda value: str(value))
+def test_every_option_and_variable_is_in_the_readme(command, parameter):
+    text = section(README, f"chatctl {command}")
+    if isinstance(parameter, click.Option):
+        assert f"`{parameter.opts[0]}`" in text
+        assert parameter.help
+    assert parameter.envvar is not None
+    assert f"`{parameter.envvar}`" in README
+
+
+def test_the_readme_names_no_option_that_there_is_not():
+    real = {opt for _, parameter in PARAMETERS for opt in parameter.opts} | {"--config"}
+    assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", README)) <= real
+
+
+@pytest.mark.parametrize("frames", [Request, Event])
+def test_every_verb_is_described(frames):
+    headings = re.findall(r"^### (.+)$", PROTOCOL, re.M)
+    described = {verb for heading in headings for verb in heading.split(", ")}
+    verbs = {str(frame.__struct_config__.tag) for frame in frames.__args__}
+    assert verbs <= described
+
+
+@pytest.mark.parametrize("frames", [Request, Event])
+def test_every_field_of_every_frame_is_described(frames):
+    for frame in frames.__args__:
+        for field in frame.__struct_encode_fields__:
+            assert f"`{field}`" in PROTOCOL or f'"{field}"' in PROTOCOL, (frame, field)
+
+
+def test_the_table_of_errors_is_that_of_the_code():
+    assert first_column(section(PROTOCOL, "Errors")) == [code.value for code in ErrorCode]
+
+
+def test_the_table_of_notices_is_that_of_the_code():
+    assert first_column(section(PROTOCOL, "Notices")) == [code.value for code in NoticeCode]
+
+
+def test_the_table_of_reasons_is_that_of_the_code_verdicts_included():
+    rows = re.findall(r"^\| `(\w+)` \| (true|false) \|", section(PROTOCOL, "Reasons"), re.M)
+    assert rows == [(reason.code, str(reason.reconnect).lower()) for reason in REASONS]
+
+
+def test_the_table_of_limits_is_that_of_the_code_defaults_included():
+    rows = re.findall(r"^\| `(\w+)` \| ([\d.]+) \|", section(PROTOCOL, "Limits"), re.M)
+    defaults = Limits()
+    assert rows == [(name, str(getattr(defaults, name))) for name in Limits.__struct_fields__]
