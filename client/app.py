@@ -1,0 +1,211 @@
+"""The interactive client: a prompt below, the chat above it, and no full screen."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import datetime
+from time import monotonic
+from typing import cast
+
+from prompt_toolkit import PromptSession
+from prompt_toolkit.buffer import Buffer
+from prompt_toolkit.input import Input
+from prompt_toolkit.output import ColorDepth
+
+from client import commands, render
+from client.completion import ChatCompleter
+from client.connection import Connection
+from client.errors import ChatError, Ended, Refused, Unconfirmed
+from client.lasting import Back, Dial, LastingChat, Lost, StillAway
+from client.names import KnownNames
+from client.safe_text import clean_name
+from client.screen import PromptOutput, Screen
+from client.style import Style
+from wire.frames import Event, Joined, Left, Msg, Quit, Send, Who
+from wire.reasons import QUIT
+
+ACTIVE_EVERY = 5.0
+"""Seconds between two words to the gateway that somebody is typing."""
+
+
+class ChatApp:
+    """One person at one terminal.
+
+    Args:
+        connection: the granted connection.
+        dial: makes the next one when it is lost.
+        style: colours, or none.
+        clock: seconds that only rise; says how long ago the gateway was told of the typing.
+        input: where keys come from; None for the terminal.
+        output: where text goes; None for the terminal.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        dial: Dial,
+        style: Style,
+        *,
+        clock: Callable[[], float] = monotonic,
+        input: Input | None = None,
+        output: PromptOutput | None = None,
+    ) -> None:
+        self._chat = LastingChat(connection, dial, self._slowed)
+        self._style = style
+        self._clock = clock
+        self._names = KnownNames(connection.name)
+        output = output or cast(PromptOutput, PromptOutput.from_pty(sys.stdout))
+        self._session: PromptSession[str] = PromptSession(
+            self._prompt,
+            completer=ChatCompleter(self._names),
+            complete_while_typing=False,
+            enable_suspend=True,
+            erase_when_done=True,
+            color_depth=None if style.color else ColorDepth.DEPTH_1_BIT,
+            input=input,
+            output=output,
+        )
+        # There is one prompt for the whole chat and not one for each line, so that the terminal
+        # never falls back to its own echo between two lines.
+        self._session.default_buffer.accept_handler = self._accept
+        self._session.default_buffer.on_text_changed += self._typed
+        self._screen = Screen(self._session.app, output)
+        self._active_said = -ACTIVE_EVERY
+        self._why_away = ""
+        self._code = 0
+
+    async def run(self) -> int:
+        """Chat until one of the two sides leaves; returns the exit code."""
+        loop = asyncio.get_running_loop()
+        async with asyncio.TaskGroup() as self._tasks:
+            self._prompting = self._tasks.create_task(self._read_keys())
+            following = self._tasks.create_task(self._follow())
+            self._tasks.create_task(self._look_around(show=False))
+            loop.add_signal_handler(signal.SIGTERM, self._terminated)
+            await asyncio.wait([self._prompting])
+            await self._chat.quit()
+            following.cancel()
+        return self._farewell()
+
+    async def _read_keys(self) -> None:
+        with suppress(EOFError, KeyboardInterrupt):  # Ctrl-D, Ctrl-C: as good as /quit
+            await self._session.prompt_async(set_exception_handler=False)
+
+    async def _follow(self) -> None:
+        async for event in self._chat.events():
+            self._take(event)
+        self._prompting.cancel()
+
+    def _take(self, event: Event | Lost | StillAway | Back) -> None:
+        match event:
+            case Msg():
+                self._names.spoke(event.from_)
+            case Joined():
+                self._names.joined(event.name)
+            case Left():
+                self._names.left(event.name)
+            case Lost() | StillAway() | Back():
+                self._connection_changed(event)
+                return
+        self._screen.show(render.event(event, self._view))
+
+    def _connection_changed(self, event: Lost | StillAway | Back) -> None:
+        match event:
+            case Lost(reason):
+                self._info(f"{reason.text} Coming back by itself...")
+                self._why_away = ""
+            case StillAway(why) if why != self._why_away:
+                self._info(why)
+                self._why_away = why
+            case Back(gateway):
+                self._info(f"back again, on {gateway}")
+                self._tasks.create_task(self._look_around(show=False))
+        self._session.app.invalidate()
+
+    def _accept(self, buffer: Buffer) -> bool:
+        """Do what was typed; says whether it stays in the line, to be corrected."""
+        match commands.read(buffer.text):
+            case Send() as send:
+                return not self._say(send)
+            case Who():
+                self._tasks.create_task(self._look_around(show=True))
+            case Quit():
+                self._prompting.cancel()
+            case commands.Show(lines, wrong):
+                for line in lines:
+                    self._info(line)
+                return wrong
+        return False
+
+    def _say(self, send: Send) -> bool:
+        most = self._chat.connection.limits.text
+        if len(send.text) > most:
+            self._error(f"too long: {len(send.text)} characters, and {most} are allowed")
+            return False
+        if self._chat.away:
+            self._info("not connected: it will be sent when the connection is back")
+        self._tasks.create_task(self._deliver(send))
+        return True
+
+    async def _deliver(self, send: Send) -> None:
+        try:
+            ack = await self._chat.send(send.text, to=send.to)
+            lines = render.ack(ack, self._view)
+        except Unconfirmed:
+            lines = render.unconfirmed(send.text, self._view)
+        except (Refused, Ended) as error:
+            lines = render.not_sent(send.text, str(error), self._view)
+        self._screen.show(lines)
+
+    async def _look_around(self, *, show: bool) -> None:
+        try:
+            users = await self._chat.connection.who()
+        except ChatError as error:
+            if show:
+                self._error(str(error))
+            return
+        self._names.are(user.name for user in users)
+        if show:
+            self._screen.show(render.users(users, self._view))
+
+    def _typed(self, buffer: Buffer) -> None:
+        now = self._clock()
+        if buffer.text and now - self._active_said >= ACTIVE_EVERY:
+            self._active_said = now
+            self._chat.connection.active()
+
+    def _slowed(self, delay: float) -> None:
+        self._info(f"the gateway asks for a pause: sending on in {delay:.1f} s, in order")
+
+    def _terminated(self) -> None:
+        self._code = 128 + signal.SIGTERM
+        self._prompting.cancel()
+
+    def _farewell(self) -> int:
+        self._screen.flush()
+        if self._chat.failure:
+            sys.stderr.write(f"chatctl: {clean_name(str(self._chat.failure))}\n")
+            return 1
+        self._screen.show([clean_name((self._chat.ended or QUIT).text)])
+        self._screen.flush()
+        return self._code
+
+    def _info(self, text: str) -> None:
+        self._screen.show(render.info(clean_name(text), self._view))
+
+    def _error(self, text: str) -> None:
+        self._screen.show(render.error(text, self._view))
+
+    def _prompt(self) -> str:
+        state = " (reconnecting)" if self._chat.away else ""
+        return f"{clean_name(self._view.me)}{state}> "
+
+    @property
+    def _view(self) -> render.View:
+        return render.View(
+            me=self._chat.connection.name, now=datetime.now().astimezone(), style=self._style
+        )

@@ -1,0 +1,40 @@
+"""Completion of ``@name`` and of ``/commands`` at the Tab key."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from prompt_toolkit.completion import CompleteEvent, Completer, Completion
+from prompt_toolkit.document import Document
+
+from client.commands import COMMANDS
+from client.names import KnownNames
+from client.safe_text import clean_name
+
+_COMMAND = re.compile(r"/(\w*)$")
+_NAME = re.compile(r"(?:^|\s)@(\S*)$")
+_RECIPIENT = re.compile(r"^/msg\s+(?:[^\s,]+,)*@?([^\s,]*)$")
+
+
+class ChatCompleter(Completer):
+    """Offers commands at the beginning of a line, and names after an at sign or ``/msg``.
+
+    Args:
+        names: those who are here.
+    """
+
+    def __init__(self, names: KnownNames) -> None:
+        self._names = names
+
+    def get_completions(self, document: Document, _event: CompleteEvent) -> Iterable[Completion]:
+        """What could stand in place of the word before the cursor."""
+        typed = document.text_before_cursor
+        if found := _COMMAND.fullmatch(typed):
+            words = [word for word in COMMANDS if word.startswith(found[1].lower())]
+        elif found := _NAME.search(typed) or _RECIPIENT.match(typed):
+            words = self._names.matching(found[1])
+        else:
+            return
+        for word in words:
+            yield Completion(f"{word} ", -len(found[1]), display=clean_name(word))

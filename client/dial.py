@@ -1,0 +1,99 @@
+"""From an address to a granted connection, or to an error that says what to do next."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import os
+import socket
+from functools import cache
+from importlib import metadata
+
+from client.connection import Connection, encodable
+from client.errors import CannotConnect, Ended
+from client.heartbeat import Pulse
+from wire.frames import VERSION, Hello
+from wire.reasons import CONNECTION_LOST
+
+
+async def connect(
+    host: str,
+    port: int,
+    *,
+    name: str,
+    resume: Connection | None = None,
+    within: float = 10.0,
+    pulse: Pulse | None = None,
+) -> Connection:
+    """Connect to a gateway and say hello.
+
+    Args:
+        host: name or address.
+        port: its port.
+        name: the wanted name.
+        resume: an earlier connection of the same session, whose name is taken back and whose count
+            of sends goes on.
+        within: seconds for all of it.
+        pulse: how often to look whether the gateway is still there.
+
+    Raises:
+        CannotConnect: no gateway was reached.
+        Refused: the hello was refused, because the name is taken, say.
+        Ended: the gateway said goodbye at once.
+    """
+    hello = Hello(
+        v=VERSION,
+        name=encodable(name),
+        client=_program(),
+        resume=resume.welcome.resume if resume else None,
+    )
+    seqs = resume.seqs if resume else itertools.count(1)
+    connection = Connection(hello, seqs, pulse or Pulse())
+    where = f"{host}:{port}"
+    try:
+        async with asyncio.timeout(within):
+            await asyncio.get_running_loop().create_connection(lambda: connection, host, port)
+            await connection.granted
+    except BaseException as error:
+        connection.granted.cancel()
+        connection.end(CONNECTION_LOST)
+        if isinstance(error, Exception):
+            raise _explained(error, where, within) from None
+        raise
+    return connection
+
+
+def _explained(error: Exception, where: str, within: float) -> Exception:
+    """The same error, or one whose text is for people."""
+    match error:
+        case TimeoutError():
+            return CannotConnect(
+                f"no gateway answered at {where} within {within:g} s: "
+                "check the address, and whether a firewall is in between"
+            )
+        case socket.gaierror() | UnicodeError():
+            return CannotConnect(f"there is no host as in {where}: check the server's name")
+        case OSError():
+            # Where a name has several addresses, asyncio's error for all of them has no number.
+            what = f" ({os.strerror(error.errno)})" if error.errno else ""
+            return CannotConnect(
+                f"nobody answers at {where}{what}: is the gateway running? "
+                "`chatctl gateway` starts one, --server HOST:PORT names another"
+            )
+        case Ended(reason=reason) if reason == CONNECTION_LOST:
+            return CannotConnect(
+                f"{where} hung up without a word: is it a chat gateway, and is it ready?"
+            )
+        case CannotConnect():
+            return CannotConnect(f"{where}: {error}; check the server's name and port")
+        case _:
+            return error
+
+
+@cache
+def _program() -> str:
+    """Program and version, for operators."""
+    try:
+        return f"chatctl/{metadata.version('chatctl')}"
+    except metadata.PackageNotFoundError:
+        return "chatctl"

@@ -1,0 +1,57 @@
+"""What can go wrong for somebody who chats.
+
+All are `ChatError`. `Unconfirmed` is an `Ended`: the connection is over, and beyond that it is not
+known whether a message was taken.
+"""
+
+from __future__ import annotations
+
+from wire.reasons import ErrorCode, Reason
+
+
+class ChatError(Exception):
+    """Base of all of them; its text is for people."""
+
+
+class CannotConnect(ChatError):
+    """No gateway was reached; the text says what happened and what to do next."""
+
+
+class Refused(ChatError):
+    """A gateway refused a request.
+
+    Attributes:
+        code: which refusal, one of `wire.reasons.ErrorCode` or a newer one.
+        text: what was wrong, for a person.
+        retry_after: seconds until the request would be accepted, where that is known.
+    """
+
+    def __init__(self, code: str, text: str, retry_after: float | None = None) -> None:
+        super().__init__(text)
+        self.code = code
+        self.text = text
+        self.retry_after = retry_after
+
+    @property
+    def may_pass(self) -> bool:
+        """Whether the same hello may be granted later.
+
+        A name can be taken by one's own older connection, until the gateway notices its end.
+        """
+        return self.code in (ErrorCode.NAME_TAKEN, ErrorCode.UNAVAILABLE, ErrorCode.SLOW_DOWN)
+
+
+class Ended(ChatError):
+    """The connection is over.
+
+    Attributes:
+        reason: why.
+    """
+
+    def __init__(self, reason: Reason) -> None:
+        super().__init__(reason.text)
+        self.reason = reason
+
+
+class Unconfirmed(Ended):
+    """The connection ended before a message was acknowledged: it may have been sent, or not."""

@@ -1,0 +1,46 @@
+"""Whom one might want to speak to: what completion offers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import count
+
+
+class KnownNames:
+    """The names of the others who are here, the latest speakers first.
+
+    Args:
+        me: one's own name, which is never offered.
+    """
+
+    def __init__(self, me: str) -> None:
+        self._me = me.casefold()
+        self._names: dict[str, str] = {}
+        self._spoke: dict[str, int] = {}
+        self._turns = count(1)
+
+    def are(self, names: Iterable[str]) -> None:
+        """All who are here: forget the others."""
+        self._names = {name.casefold(): name for name in names}
+        self._spoke = {key: turn for key, turn in self._spoke.items() if key in self._names}
+
+    def joined(self, name: str) -> None:
+        """Somebody came."""
+        self._names[name.casefold()] = name
+
+    def left(self, name: str) -> None:
+        """Somebody went."""
+        self._names.pop(name.casefold(), None)
+        self._spoke.pop(name.casefold(), None)
+
+    def spoke(self, name: str) -> None:
+        """Somebody said something."""
+        self.joined(name)
+        self._spoke[name.casefold()] = next(self._turns)
+
+    def matching(self, prefix: str) -> list[str]:
+        """The names that begin so, without regard to case; latest speakers first, then A to Z."""
+        start = prefix.casefold()
+        keys = [key for key in self._names if key.startswith(start) and key != self._me]
+        keys.sort(key=lambda key: (-self._spoke.get(key, 0), key))
+        return [self._names[key] for key in keys]

@@ -1,0 +1,199 @@
+"""Events to lines of text: pure, so what a person sees can be tested without a terminal.
+
+Every function returns whole lines without their line ends. What came from other people has gone
+through `client.safe_text`; the only escape sequences are those of the `Style`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from client.safe_text import clean_name, clean_text
+from client.style import Style
+from wire.frames import LOBBY, Ack, Error, Event, Joined, Left, Msg, Notice, User, Users
+from wire.reasons import NoticeCode
+
+CLOCK_TOLERANCE = 60
+"""Seconds by which a sender's clock may differ from the gateway's before it is marked."""
+
+INDENT = " " * len("10:00:05 ")
+"""Begins every further line of a message, so that no message can pass for somebody else's."""
+
+_WHY_LEFT = {
+    "quit": "",
+    "connection_lost": "connection lost",
+    "flood": "too many bad requests",
+    "gateway_lost": "gateway lost",
+    "name_lost": "gateway was away",
+    "shutdown": "gateway shut down",
+    "slow": "read too slowly",
+}
+
+
+@dataclass(frozen=True)
+class View:
+    """Who looks, when and how.
+
+    Attributes:
+        me: the name of the one who looks.
+        now: our machine's time with its offset: says which day is today and which offset is ours.
+        style: colours, or none.
+    """
+
+    me: str
+    now: datetime
+    style: Style
+
+    def is_me(self, name: str) -> bool:
+        """Whether a name is that of the one who looks."""
+        return name.casefold() == self.me.casefold()
+
+
+def event(event: Event, view: View) -> list[str]:
+    """What to show for an event; nothing for those that are not for people."""
+    match event:
+        case Msg():
+            return message(event, view)
+        case Joined():
+            return info(f"{clean_name(event.name)} joined{_in_room(event.room)}", view)
+        case Left():
+            return left(event, view)
+        case Users():
+            return users(event.users, view)
+        case Notice():
+            return notice(event, view)
+        case Error():
+            return error(event.text, view)
+        case _:
+            return []
+
+
+def message(msg: Msg, view: View) -> list[str]:
+    """What somebody said: ``10:00:05 sis: hello``, or ``10:00:05 sis → you, mom: hello``."""
+    sender = clean_name(msg.from_)
+    if msg.to is None:
+        who = view.style.name(sender, of=sender) + _in_room(msg.room or LOBBY)
+    else:
+        who = " → ".join(
+            (_name(sender, view), ", ".join(_name(clean_name(name), view) for name in msg.to))
+        )
+    text = _highlight(clean_text(msg.text), view)
+    first, *more = text.split("\n")
+    return [f"{_time(msg, view)} {who}: {first}", *(INDENT + line for line in more)]
+
+
+def left(event: Left, view: View) -> list[str]:
+    """Somebody left, and why: ``· sis left (idle)``."""
+    why = _WHY_LEFT.get(event.code, clean_name(event.code).replace("_", " "))
+    reason = f" ({why})" if why else ""
+    return info(f"{clean_name(event.name)} left{_in_room(event.room)}{reason}", view)
+
+
+def users(found: Sequence[User], view: View) -> list[str]:
+    """Who is here: ``· 2 here: dana (you), sis (idle 3 min)``."""
+    shown = sorted(found, key=lambda user: user.name.casefold())
+    return info(f"{len(shown)} here: {', '.join(_user(user, view) for user in shown)}", view)
+
+
+def ack(ack: Ack, view: View) -> list[str]:
+    """What a sender should know about where a message went: nothing, if it went where it should."""
+    absent = [f"@{clean_name(name)}" for name in ack.absent or ()]
+    if not absent:
+        return []
+    if ack.to:
+        went = ", ".join(clean_name(name) for name in ack.to)
+        verb = "is" if len(absent) == 1 else "are"
+        return info(f"sent to {went}; {' and '.join(absent)} {verb} not here", view)
+    return [view.style.warning(f"· nobody named {' or '.join(absent)} is here: sent to everyone")]
+
+
+def notice(event: Notice, view: View) -> list[str]:
+    """What the gateway says unasked; the warning before an idle goodbye stands out."""
+    if event.code == NoticeCode.IDLE_SOON:
+        return [view.style.warning(f"· {clean_name(event.text)}")]
+    return info(clean_name(event.text), view)
+
+
+def info(text: str, view: View) -> list[str]:
+    """A line that the chat itself says. The text must be clean."""
+    return [view.style.info(f"· {text}")]
+
+
+def error(text: str, view: View) -> list[str]:
+    """Something that was refused, or went wrong."""
+    return [view.style.error(f"! {clean_name(text)}")]
+
+
+def not_sent(text: str, why: str, view: View) -> list[str]:
+    """A message of one's own that was certainly not sent, and why."""
+    return error(why, view) + _with_text("· not sent: ", text, view)
+
+
+def unconfirmed(text: str, view: View) -> list[str]:
+    """A message of one's own of which nobody knows whether it was sent."""
+    return _with_text("· not confirmed, may not have been sent: ", text, view)
+
+
+def _with_text(label: str, text: str, view: View) -> list[str]:
+    first, *more = clean_text(text).split("\n")
+    return [view.style.error(label) + first, *(INDENT + line for line in more)]
+
+
+def _name(name: str, view: View) -> str:
+    return view.style.name("you" if view.is_me(name) else name, of=name)
+
+
+def _in_room(room: str) -> str:
+    return "" if room == LOBBY else f" #{clean_name(room)}"
+
+
+def _highlight(text: str, view: View) -> str:
+    own = rf"(?<!\w)@?{re.escape(clean_name(view.me))}(?!\w)"
+    return re.sub(own, lambda found: view.style.mention(found[0]), text, flags=re.IGNORECASE)
+
+
+def _user(user: User, view: View) -> str:
+    you = " (you)" if view.is_me(user.name) else ""
+    idle = f" (idle {_span(int(user.idle))})" if user.idle >= 60 and not you else ""
+    return f"{clean_name(user.name)}{you}{idle}"
+
+
+def _span(seconds: int) -> str:
+    if seconds < 3600:
+        return f"{seconds // 60} min"
+    return f"{seconds // 3600} h" if seconds < 86400 else f"{seconds // 86400} d"
+
+
+def _time(msg: Msg, view: View) -> str:
+    """The sender's wall clock; what of it is not as here and now is said beside it."""
+    at = msg.at or _gateway_time(msg.ts, view.now)
+    if at is None:
+        return view.style.time("--:--:--")
+    shown = at.strftime("%H:%M:%S")
+    if at.utcoffset() != view.now.utcoffset():
+        shown = at.timetz().isoformat("seconds")
+    if at.date() != view.now.date():
+        shown = f"{at.date().isoformat()} {shown}"
+    ahead = int(at.timestamp()) - msg.ts // 1000
+    if abs(ahead) > CLOCK_TOLERANCE:
+        shown += f" (clock {_signed(ahead)})"
+    return view.style.time(shown)
+
+
+def _gateway_time(ts: int, now: datetime) -> datetime | None:
+    try:
+        return datetime.fromtimestamp(ts // 1000, now.tzinfo or UTC)
+    except (OverflowError, ValueError, OSError):
+        return None  # no calendar goes as far as that clock
+
+
+def _signed(seconds: int) -> str:
+    sign, size = ("+", seconds) if seconds > 0 else ("-", -seconds)
+    if size < 3600:
+        return f"{sign}{size // 60}m"
+    if size < 2 * 86400:
+        return f"{sign}{size // 3600}h"
+    return f"{sign}{min(size // 86400, 999)}d"

@@ -1,0 +1,63 @@
+"""Other people's text, made harmless for a terminal.
+
+What a name, a room or a message holds was typed by a stranger. Three kinds of characters never get
+through, because a terminal would obey them or a reader be deceived by them:
+
+- controls (C0, DEL, C1), line and paragraph separators, lone surrogates: shown as U+FFFD, so that
+  an attempt is seen;
+- bidi controls, which could turn the order of a line around, and other characters without a shape
+  (format and tag characters, fillers): left out of texts, where many come from innocent copying,
+  and shown as U+FFFD in names, where one would make two names look the same;
+- what is left of them is only what writing needs: joiners and variation selectors, for Persian,
+  Indic scripts and emoji.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from functools import lru_cache
+
+REPLACEMENT = "\ufffd"
+TAB = " " * 4
+
+_JOINERS = "\u200c\u200d"
+_VISIBLE_FORMAT = frozenset(
+    "\u0600\u0601\u0602\u0603\u0604\u0605\u06dd\u070f\u0890\u0891\u08e2\U000110bd\U000110cd"
+)
+"""Signs of Arabic, Syriac and Kaithi that Unicode counts as format characters and that are seen."""
+_FILLERS = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2065\u2800\u3164\uffa0\ufffc")
+_OBEYED = frozenset({"Cc", "Cs", "Zl", "Zp"})
+
+
+def clean_text(text: str) -> str:
+    r"""A message's text as it may be shown; its ``\n`` stay, tabs become spaces."""
+    if text.isascii() and text.isprintable():
+        return text
+    text = text.replace("\r\n", "\n").replace("\t", TAB)
+    return "".join([char if char == "\n" else _shown(char, "") for char in text])
+
+
+def clean_name(name: str) -> str:
+    """A name, a room or any other word as it may be shown: always one line."""
+    return "".join([_shown(char, REPLACEMENT) for char in name])
+
+
+@lru_cache(maxsize=4096)
+def _shown(char: str, instead_of_invisible: str) -> str:
+    category = unicodedata.category(char)
+    if category in _OBEYED:
+        return REPLACEMENT
+    if category == "Cf" and char not in _JOINERS and char not in _VISIBLE_FORMAT:
+        return instead_of_invisible
+    if char in _FILLERS or _is_reserved_invisible(ord(char)):
+        return instead_of_invisible
+    return char
+
+
+def _is_reserved_invisible(code: int) -> bool:
+    """Whether Unicode keeps a code point for something without a shape, whatever is put there.
+
+    Asked beside the category, because a Python knows only the characters of its own day.
+    """
+    selector = 0xE0100 <= code <= 0xE01EF
+    return 0xFFF0 <= code <= 0xFFF8 or (0xE0000 <= code <= 0xE0FFF and not selector)

@@ -1,0 +1,81 @@
+"""The terminal while somebody types: lines appear above the prompt, the typed line stays whole.
+
+The terminal is never put back into its own line mode meanwhile, as prompt_toolkit's
+``patch_stdout`` does for each print: a key pressed in that moment would be echoed into the output,
+and a line pasted in that moment would be sent unasked.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from typing import Any
+
+from prompt_toolkit.application import Application
+from prompt_toolkit.output.vt100 import Vt100_Output
+
+BUNDLE = 0.05
+"""Least seconds between two redraws of the prompt because of lines shown above it."""
+
+
+class PromptOutput(Vt100_Output):
+    """Terminal output for a prompt that others write above.
+
+    Attributes:
+        keep_paste: whether bracketed paste stays on, though the prompt is taken away.
+    """
+
+    keep_paste = False
+
+    @property
+    def responds_to_cpr(self) -> bool:
+        """Never ask where the cursor is: an answer that comes late would pass for typed text."""
+        return False
+
+    def disable_bracketed_paste(self) -> None:
+        """Let pasted text come as keys again."""
+        if not self.keep_paste:
+            super().disable_bracketed_paste()
+
+
+class Screen:
+    """Shows lines above the prompt of an application, bundled when many come at once.
+
+    Args:
+        app: the application whose prompt is kept whole.
+        output: where it is drawn.
+    """
+
+    def __init__(self, app: Application[Any], output: PromptOutput) -> None:
+        self._app = app
+        self._output = output
+        self._waiting: list[str] = []
+        self._timer: asyncio.TimerHandle | None = None
+
+    def show(self, lines: Iterable[str]) -> None:
+        """Show lines: at once after a quiet time, else with those of the next moment."""
+        self._waiting += lines
+        if self._waiting and not self._timer:
+            self.flush()
+            self._timer = asyncio.get_running_loop().call_later(BUNDLE, self._next)
+
+    def flush(self) -> None:
+        """Show now what waits."""
+        text = "".join(f"{line}\r\n" for line in self._waiting)
+        self._waiting.clear()
+        if not text:
+            return
+        if self._app.is_running:
+            # Taken away and drawn again within one turn of the loop, but never without protection:
+            # text that is pasted between the two must not become many messages.
+            self._output.keep_paste = True
+            self._app.renderer.erase()
+            self._output.keep_paste = False
+            self._app.invalidate()
+        self._output.write_raw(text)
+        self._output.flush()
+
+    def _next(self) -> None:
+        self._timer = None
+        if self._waiting:
+            self.show(())

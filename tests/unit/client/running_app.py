@@ -1,0 +1,66 @@
+"""The interactive client in the test's own process, with a keyboard that the test types on."""
+
+import asyncio
+
+from prompt_toolkit.data_structures import Size
+
+from client.app import ChatApp
+from client.screen import PromptOutput
+from client.style import Style
+from tests.unit.client.written import Written
+from wire.frames import User, Users, Who
+
+
+class RunningApp:
+    """The interactive client with a keyboard of a test's own, and all around it."""
+
+    def __init__(self, join, keys):
+        self.join = join
+        self.keys = keys
+        self.written = Written()
+        self.now = 0.0
+        self.failures = []
+
+    async def start(self, *, limits=None):
+        connection, self.peer = await self.join(limits=limits)
+
+        async def dial(earlier):
+            if self.failures:
+                raise self.failures.pop(0)
+            connection, self.peer = await self.join(resume=earlier)
+            return connection
+
+        output = PromptOutput(self.written, lambda: Size(rows=24, columns=80))
+        self.app = ChatApp(
+            connection,
+            dial,
+            Style(color=False),
+            clock=lambda: self.now,
+            input=self.keys,
+            output=output,
+        )
+        self.running = asyncio.create_task(self.app.run())
+        who = await self.peer.request()
+        assert isinstance(who, Who)
+        users = [User(name=name, gateway="g1", since=0, idle=0.0) for name in ("dana", "sis")]
+        self.peer.tell(Users(users=users, seq=who.seq))
+
+    def type(self, text):
+        self.keys.send_text(text)
+
+    async def shown(self, text):
+        """Wait until something was written."""
+        await self.written.shows(text)
+
+    async def line(self, text):
+        """Wait until this is the typed line."""
+        buffer, changed = self.app._session.default_buffer, asyncio.Event()
+        buffer.on_text_changed += lambda _: changed.set()
+        while buffer.text != text:
+            changed.clear()
+            await changed.wait()
+
+    async def history(self, count):
+        """Wait until so many lines can be brought back; prompt_toolkit has no event for that."""
+        while len(self.app._session.default_buffer._working_lines) != count + 1:  # noqa: ASYNC110
+            await asyncio.sleep(0)

@@ -1,0 +1,258 @@
+import asyncio
+import os
+import signal
+
+import pytest
+from prompt_toolkit.input import create_pipe_input
+
+from client.errors import CannotConnect, Refused
+from tests.unit.client.running_app import RunningApp
+from wire.frames import (
+    Active,
+    Bye,
+    Error,
+    Joined,
+    Left,
+    Notice,
+    Send,
+    User,
+    Users,
+    Who,
+)
+from wire.limits import Limits
+from wire.reasons import FLOOD, IDLE, SHUTDOWN
+
+ENTER, TAB, UP, CTRL_C, CTRL_D, CTRL_R = "\r", "\t", "\x1b[A", "\x03", "\x04", "\x12"
+
+
+@pytest.fixture
+async def app(join):
+    with create_pipe_input() as keys:
+        app = RunningApp(join, keys)
+        yield app
+        app.running.cancel()
+        await asyncio.gather(app.running, return_exceptions=True)
+
+
+async def test_enter_sends_and_empties_the_line(app):
+    await app.start()
+    app.type("hello" + ENTER)
+    assert (await app.peer.acknowledge()).text == "hello"
+    await app.line("")
+
+
+async def test_what_others_say_is_shown_and_the_typed_line_stays(app):
+    await app.start()
+    app.type("half a li")
+    await app.line("half a li")
+    app.peer.say("hello \x1b[31m", sender="sis")
+    await app.shown("sis: hello \ufffd[31m\r\n")
+    app.type("ne" + ENTER)
+    assert (await app.peer.acknowledge()).text == "half a line"
+
+
+async def test_a_paste_of_several_lines_is_one_message(app):
+    await app.start()
+    app.type("\x1b[200~one\r\ntwo\nthree\n\x1b[201~")
+    await app.line("one\ntwo\nthree\n")
+    app.type("four" + ENTER)
+    assert (await app.peer.acknowledge()).text == "one\ntwo\nthree\nfour"
+
+
+async def test_names_and_commands_are_completed(app):
+    await app.start()
+    app.peer.say("I am here", sender="sister")
+    await app.shown("I am here")
+    app.type("hi @sist" + TAB)
+    await app.line("hi @sister ")
+    app.type("\x15/hel" + TAB)
+    await app.line("/help ")
+
+
+async def test_names_come_and_go(app):
+    await app.start()
+    app.peer.tell(Joined(room="lobby", name="mom"), Left(room="lobby", name="sis", code="idle"))
+    await app.shown("sis left (idle)")
+    app.type("@m" + TAB)
+    await app.line("@mom ")
+    app.type("\x15@s" + TAB + "x")
+    await app.line("@sx")
+
+
+async def test_earlier_lines_come_back(app):
+    await app.start()
+    for text in ("first one", "second"):
+        app.type(text + ENTER)
+        await app.peer.acknowledge()
+    await app.history(2)
+    app.type(UP)
+    await app.line("second")
+    app.type(UP)
+    await app.line("first one")
+
+
+async def test_earlier_lines_can_be_searched(app):
+    await app.start()
+    for text in ("first one", "second"):
+        app.type(text + ENTER)
+        await app.peer.acknowledge()
+    await app.history(2)
+    app.type(CTRL_R + "one" + ENTER)
+    await app.line("first one")
+
+
+async def test_a_private_message_and_where_it_went(app):
+    await app.start()
+    app.type("/msg sis,mom hi" + ENTER)
+    assert (await app.peer.acknowledge(to=["sis"], absent=["mom"])).to == ["sis", "mom"]
+    await app.shown("· sent to sis; @mom is not here")
+
+
+async def test_who(app):
+    await app.start()
+    app.type("/who" + ENTER)
+    who = await app.peer.expect(Who)
+    sis = User(name="sis", gateway="g1", since=0, idle=300.0)
+    app.peer.tell(Users(users=[sis], seq=who.seq))
+    await app.shown("· 1 here: sis (idle 5 min)")
+
+
+async def test_a_command_that_is_wrong_stays_to_be_corrected(app):
+    await app.start()
+    app.type("/mgs sis hi" + ENTER)
+    await app.shown("did you mean /msg?")
+    await app.line("/mgs sis hi")
+
+
+async def test_help(app):
+    await app.start()
+    app.type("/help" + ENTER)
+    await app.shown("/msg NAME[,NAME] TEXT")
+    await app.line("")
+
+
+async def test_a_message_that_is_too_long_stays_to_be_shortened(app):
+    await app.start(limits=Limits(text=10))
+    app.type("much too long" + ENTER)
+    await app.shown("! too long: 13 characters, and 10 are allowed")
+    await app.line("much too long")
+
+
+async def test_typing_counts_as_activity_but_not_every_key(app):
+    await app.start()
+    app.type("a")
+    assert isinstance(await app.peer.request(), Active)
+    app.now = 4.9
+    app.type("b")
+    await app.line("ab")
+    app.now = 5.0
+    app.type("c" + ENTER)
+    assert isinstance(await app.peer.request(), Active)
+    assert isinstance(await app.peer.request(), Send)
+
+
+async def test_the_warning_before_an_idle_goodbye_is_shown_and_then_the_goodbye(app):
+    await app.start()
+    app.peer.tell(Notice(code="idle_soon", text="15 s left", left=15.0))
+    await app.shown("· 15 s left")
+    app.peer.tell(Bye(*IDLE))
+    assert await app.running == 0
+    assert app.written.getvalue().endswith("Bye!\r\n")
+
+
+async def test_a_bad_goodbye_is_told_on_stderr(app, capsys):
+    await app.start()
+    app.peer.tell(Bye(*FLOOD))
+    assert await app.running == 1
+    assert capsys.readouterr().err == f"chatctl: {FLOOD.text}\n"
+
+
+@pytest.mark.parametrize("typed", [CTRL_C, CTRL_D, "/quit" + ENTER, "half a line" + CTRL_C])
+async def test_leaving_says_so_to_the_gateway(app, typed):
+    await app.start()
+    app.type(typed)
+    await app.peer.farewell()
+    assert await app.running == 0
+    assert "Bye!" in app.written.getvalue()
+
+
+async def test_a_signal_leaves_cleanly_too(app):
+    await app.start()
+    app.type("x")
+    await app.line("x")
+    os.kill(os.getpid(), signal.SIGTERM)
+    await app.peer.farewell()
+    assert await app.running == 128 + signal.SIGTERM
+
+
+async def test_what_was_just_said_is_still_sent_when_leaving(app):
+    await app.start()
+    app.type("one" + ENTER + "two" + ENTER + "/quit" + ENTER)
+    assert [(await app.peer.acknowledge()).text for _ in range(2)] == ["one", "two"]
+    await app.peer.farewell()
+    assert await app.running == 0
+
+
+async def test_a_refusal_says_what_was_not_sent(app):
+    await app.start()
+    app.type("hello" + ENTER)
+    send = await app.peer.expect(Send)
+    app.peer.tell(Error(code="unavailable", text="Redis is away", seq=send.seq))
+    await app.shown("! Redis is away\r\n· not sent: hello")
+
+
+async def test_slow_down_is_obeyed_and_told_once(app):
+    await app.start()
+    app.type("one" + ENTER + "two" + ENTER)
+    for text in ("one", "two"):
+        send = await app.peer.expect(Send)
+        app.peer.tell(Error(code="slow_down", text="!", seq=send.seq, retry_after=0.01))
+        assert (await app.peer.acknowledge()).text == text
+    assert app.written.getvalue().count("the gateway asks for a pause") == 1
+
+
+async def test_a_lost_connection_comes_back_and_the_line_stays(app):
+    await app.start()
+    app.failures = [CannotConnect("nobody answers"), CannotConnect("nobody answers")]
+    app.type("sent" + ENTER)
+    await app.peer.expect(Send)
+    app.type("half a li")
+    await app.line("half a li")
+    lost = app.peer
+    app.peer.tell(Bye(*SHUTDOWN))
+    await app.shown("· not confirmed, may not have been sent: sent")
+    await app.shown("dana (reconnecting)> ")
+    await app.shown("· back again, on g1")
+    assert app.written.getvalue().count("nobody answers") == 1
+    assert app.peer is not lost
+    app.type("ne" + ENTER)
+    assert (await app.peer.acknowledge()).text == "half a line"
+
+
+async def test_what_is_typed_while_away_is_sent_when_back(app):
+    await app.start()
+    app.failures = [CannotConnect("nobody answers")] * 2
+    app.peer.hang_up()
+    await app.shown("nobody answers")
+    app.type("later" + ENTER)
+    await app.shown("· not connected: it will be sent")
+    await app.shown("· back again")
+    assert (await app.peer.acknowledge()).text == "later"
+
+
+async def test_one_can_leave_while_away(app):
+    await app.start()
+    app.failures = [CannotConnect("nobody answers")] * 100
+    app.peer.hang_up()
+    await app.shown("nobody answers")
+    app.type("unsent" + ENTER + CTRL_D)
+    assert await app.running == 0
+    assert "· not sent: unsent" in app.written.getvalue()
+
+
+async def test_not_being_wanted_back_ends_it(app, capsys):
+    await app.start()
+    app.failures = [Refused("bad_version", "this client is too old")]
+    app.peer.hang_up()
+    assert await app.running == 1
+    assert capsys.readouterr().err == "chatctl: this client is too old\n"

@@ -1,0 +1,179 @@
+import asyncio
+from datetime import datetime
+
+import pytest
+
+from client import connection as module
+from client.errors import Ended, Refused, Unconfirmed
+from client.heartbeat import Pulse
+from wire.frames import Ack, Active, Bye, Error, Joined, Msg, Notice, Ping, Quit, Send, Users, Who
+from wire.frames import User as Somebody
+from wire.limits import Limits
+from wire.reasons import CONNECTION_LOST, IDLE, QUIT, SLOW
+
+
+async def test_a_send_carries_its_seq_and_our_machines_time_and_is_acknowledged(join):
+    chat, peer = await join()
+    before = datetime.now().astimezone()
+    sending = asyncio.create_task(chat.send("hi @sis"))
+    send = await peer.acknowledge(to=["sis"], absent=["mom"])
+    assert await sending == Ack(seq=1, id="1-1", to=["sis"], absent=["mom"])
+    assert (send.text, send.seq, send.room, send.to) == ("hi @sis", 1, "lobby", None)
+    assert send.at.utcoffset() == before.utcoffset()
+    assert before <= send.at <= datetime.now().astimezone()
+
+
+async def test_every_send_has_its_own_answer_in_whatever_order_they_come(join):
+    chat, peer = await join()
+    sends = [asyncio.create_task(chat.send(text, to=["sis"])) for text in ("one", "two")]
+    one, two = await peer.expect(Send), await peer.expect(Send)
+    assert (one.seq, two.seq, one.to) == (1, 2, ["sis"])
+    peer.tell(Ack(seq=2, id="1-2", to=["sis"]), Error(code="bad_text", text="no", seq=1))
+    assert (await sends[1]).id == "1-2"
+    with pytest.raises(Refused, match="no") as refused:
+        await sends[0]
+    assert refused.value.code == "bad_text"
+
+
+async def test_a_refusal_says_when_to_try_again(join):
+    chat, peer = await join()
+    sending = asyncio.create_task(chat.send("hi"))
+    send = await peer.expect(Send)
+    peer.tell(Error(code="slow_down", text="slowly", seq=send.seq, retry_after=1.5))
+    with pytest.raises(Refused) as refused:
+        await sending
+    assert refused.value.retry_after == 1.5
+
+
+async def test_what_the_gateway_tells_can_be_iterated_until_its_bye(join):
+    chat, peer = await join()
+    peer.say("hello")
+    peer.tell(Joined(room="lobby", name="mom"), Error(code="bad_json", text="what?"), Bye(*IDLE))
+    events = [event async for event in chat]
+    assert [type(event) for event in events] == [Msg, Joined, Error]
+    assert chat.ended == IDLE
+    assert [event async for event in chat] == []  # and again, it does not hang
+
+
+async def test_garbage_does_no_harm(join):
+    chat, peer = await join()
+    peer.write(b"\n{}\nnot json\n\xff\xfe\n[1]\n" + b'{"op":"news","x":1}\n')
+    peer.write(b'{"op":"msg"}\n{"op":"ack","seq":99,"id":"1-1"}\n' + b"x" * 3_000_000 + b"\n")
+    peer.say("still here")
+    events = [await anext(chat), await anext(chat)]
+    assert isinstance(events[0], Ack)  # nobody's: handed on, as all that is not asked for
+    assert events[1].text == "still here"
+
+
+async def test_a_connection_without_a_bye_is_lost(join):
+    chat, peer = await join()
+    sending = asyncio.create_task(chat.send("hi"))
+    await peer.expect(Send)
+    peer.hang_up()
+    with pytest.raises(Unconfirmed):
+        await sending
+    assert [event async for event in chat] == []
+    assert chat.ended == CONNECTION_LOST
+
+
+async def test_after_the_end_nothing_is_sent(join):
+    chat, peer = await join()
+    peer.tell(Bye(*IDLE))
+    assert [event async for event in chat] == []
+    with pytest.raises(Ended) as ended:
+        await chat.send("hi")
+    assert ended.value.reason == IDLE
+    assert not isinstance(ended.value, Unconfirmed)
+    chat.active()
+    assert await peer.request() is None
+
+
+async def test_a_gateway_that_answers_no_ping_is_lost(join):
+    chat, peer = await join(pulse=Pulse(every=0.02, within=0.01))
+    assert [event async for event in chat] == []
+    assert chat.ended == CONNECTION_LOST
+    assert isinstance(await peer.request(), Ping)
+
+
+async def test_a_gateway_that_answers_stays(join):
+    chat, peer = await join(pulse=Pulse(every=0.1, within=0.09))
+    for _ in range(3):
+        assert isinstance(await peer.request(), Ping)
+        peer.tell(Notice(code="any", text="I am here"))  # anything is a sign of life
+    assert chat.ended is None
+
+
+async def test_who_is_here_may_come_in_parts(join):
+    chat, peer = await join()
+    asking = asyncio.create_task(chat.who())
+    who = await peer.request()
+    assert isinstance(who, Who)
+    sis, mom = (Somebody(name=name, gateway="g1", since=0, idle=0.0) for name in ("sis", "mom"))
+    peer.tell(Users(users=[sis], more=True, seq=who.seq))
+    peer.tell(Users(users=[mom], seq=who.seq))
+    assert await asking == [sis, mom]
+
+
+async def test_users_that_nobody_asked_for_are_events(join):
+    chat, peer = await join()
+    peer.tell(Users(users=[]))
+    assert await anext(chat) == Users(users=[])
+
+
+async def test_leaving_waits_for_the_bye(join):
+    chat, peer = await join()
+    async with chat:
+        chat.active()
+        assert isinstance(await peer.request(), Active)
+        farewell = asyncio.create_task(peer.farewell())
+    await farewell
+    assert chat.ended == QUIT
+
+
+async def test_leaving_does_not_wait_for_long(join):
+    chat, peer = await join()
+    await chat.quit(within=0.01)
+    assert isinstance(await peer.request(), Quit)
+    assert await peer.request() is None
+    assert chat.ended == QUIT
+
+
+async def test_who_does_not_iterate_is_cut_and_not_let_grow(join, monkeypatch):
+    monkeypatch.setattr(module, "MOST_WAITING", 3)
+    chat, peer = await join()
+    for number in range(5):
+        peer.say(str(number))
+    while await peer.request():
+        pass
+    assert chat.ended == SLOW
+    assert [event.text async for event in chat] == ["0", "1", "2"]
+
+
+async def test_a_message_too_long_for_a_line_is_refused_here(join):
+    chat, peer = await join(limits=Limits(line=200))
+    with pytest.raises(Refused, match="too long"):
+        await chat.send("ä" * 100)
+    sending = asyncio.create_task(chat.send("short"))
+    assert (await peer.acknowledge()).text == "short"
+    await sending
+
+
+async def test_what_utf8_cannot_say_is_sent_all_the_same(join):
+    chat, peer = await join()
+    sending = asyncio.create_task(chat.send("broken \udcff paste", to=["s\ud800"]))
+    send = await peer.acknowledge(to=["s?"])
+    assert (send.text, send.to) == ("broken ? paste", ["s?"])
+    await sending
+
+
+async def test_an_answer_for_somebody_who_gave_up_does_no_harm(join):
+    chat, peer = await join()
+    sending = asyncio.create_task(chat.send("hi"))
+    send = await peer.expect(Send)
+    sending.cancel()
+    peer.tell(Ack(seq=send.seq, id="1-1", room="lobby"))
+    peer.say("next")
+    async for event in chat:
+        if isinstance(event, Msg):
+            break
+    assert chat.ended is None

@@ -1,0 +1,139 @@
+import asyncio
+import errno
+import socket
+
+import pytest
+
+from client.dial import _explained, connect
+from client.errors import CannotConnect, Ended, Refused
+from wire.frames import Bye, Error, Hello
+from wire.reasons import IDLE
+
+
+async def dial(gateway, **arguments):
+    return asyncio.create_task(connect(gateway.host, gateway.port, name="dana", **arguments))
+
+
+async def test_the_hello_is_the_first_thing_said(gateway, join):
+    connecting = await dial(gateway)
+    peer = await gateway.peer()
+    hello = await peer.welcome()
+    assert hello == Hello(v=1, name="dana", client=hello.client)
+    assert hello.client.startswith("chatctl")
+    chat = await connecting
+    assert (chat.name, chat.welcome.gateway, chat.ended) == ("dana", "g1", None)
+    chat.end(IDLE)
+
+
+async def test_a_resumed_session_shows_its_token_and_counts_on(join):
+    first, peer = await join()
+    sending = asyncio.create_task(first.send("one"))
+    await peer.acknowledge()
+    await sending
+    first.end(IDLE)
+
+    connecting = asyncio.create_task(join(resume=first))
+    second, peer = await connecting
+    sending = asyncio.create_task(second.send("two"))
+    assert (await peer.acknowledge()).seq == 2
+    await sending
+
+
+async def test_the_token_of_the_earlier_connection_is_in_the_hello(gateway, join):
+    first, _ = await join()
+    first.end(IDLE)
+    connecting = await dial(gateway, resume=first)
+    hello = await (await gateway.peer()).welcome(resume="token-2")
+    assert hello.resume == "token-1"
+    second = await connecting
+    assert second.welcome.resume == "token-2"
+    second.end(IDLE)
+
+
+async def test_a_refused_hello(gateway):
+    connecting = await dial(gateway)
+    peer = await gateway.peer()
+    await peer.expect(Hello)
+    peer.tell(Error(code="name_taken", text="somebody is dana already"))
+    with pytest.raises(Refused, match="already") as refused:
+        await connecting
+    assert refused.value.code == "name_taken"
+    assert refused.value.may_pass
+    assert await peer.request() is None
+
+
+async def test_a_goodbye_in_place_of_a_welcome(gateway):
+    connecting = await dial(gateway)
+    (await gateway.peer()).tell(Bye(code="shutdown", text="later", reconnect=True))
+    with pytest.raises(Ended, match="later") as ended:
+        await connecting
+    assert ended.value.reason.reconnect
+
+
+async def test_nobody_listens():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    with pytest.raises(CannotConnect) as error:
+        await connect("127.0.0.1", port, name="dana")
+    assert f"nobody answers at 127.0.0.1:{port} (Connection refused)" in str(error.value)
+    assert "chatctl gateway" in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [
+        (socket.gaierror(socket.EAI_NONAME, "Name or service not known"), "no host as in chat:1"),
+        (OSError(errno.ENETUNREACH, "x"), "nobody answers at chat:1 (Network is unreachable): is"),
+        # Where a name has several addresses, asyncio makes one error without a number of all.
+        (OSError("Multiple exceptions: [Errno 111], [Errno 111]"), "nobody answers at chat:1: is"),
+    ],
+)
+def test_what_went_wrong_is_said_in_words(error, text):
+    explained = _explained(error, "chat:1", 10.0)
+    assert isinstance(explained, CannotConnect)
+    assert text in str(explained)
+
+
+async def test_a_name_that_cannot_be_a_host():
+    with pytest.raises(CannotConnect, match="no host as in"):
+        await connect("a" * 70 + ".example", 2428, name="dana")
+
+
+async def test_no_answer_in_time(gateway):
+    connecting = await dial(gateway, within=0.05)
+    with pytest.raises(CannotConnect, match=r"within 0\.05 s: check the address"):
+        await connecting
+    peer = await gateway.peer()
+    assert isinstance(await peer.request(), Hello)
+    assert await peer.request() is None
+
+
+async def test_something_that_hangs_up_is_no_gateway(gateway):
+    connecting = await dial(gateway)
+    (await gateway.peer()).hang_up()
+    with pytest.raises(CannotConnect, match="hung up without a word"):
+        await connecting
+
+
+async def test_something_that_speaks_another_language_is_no_gateway(gateway):
+    connecting = await dial(gateway)
+    (await gateway.peer()).write(b"SSH-2.0-OpenSSH_9.6\r\n")
+    with pytest.raises(CannotConnect, match="no chat gateway"):
+        await connecting
+
+
+async def test_who_gives_up_leaves_nothing_open(gateway):
+    connecting = await dial(gateway)
+    peer = await gateway.peer()
+    await peer.expect(Hello)
+    connecting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await connecting
+    assert await peer.request() is None
+
+
+async def test_a_name_from_a_broken_locale_does_not_break_us(gateway):
+    connecting = asyncio.create_task(connect(gateway.host, gateway.port, name="d\udce4na"))
+    hello = await (await gateway.peer()).welcome()
+    assert hello.name == "d?na"
+    (await connecting).end(IDLE)

@@ -1,0 +1,88 @@
+import asyncio
+import contextlib
+import os
+
+import pytest
+
+from client.line_source import LineSource
+from wire.lines import LineTooLong
+
+
+@pytest.fixture
+def pipe():
+    ends = os.pipe()
+    yield ends
+    for end in ends:
+        with contextlib.suppress(OSError):  # closed by the test
+            os.close(end)
+
+
+async def lines(fd, longest=100):
+    return [line async for line in LineSource(fd, longest)]
+
+
+async def test_lines_of_a_pipe(pipe):
+    out, into = pipe
+    os.write(into, "one\r\nzwölf\n\nlast".encode())
+    os.close(into)
+    assert await lines(out) == ["one", "zwölf", "", "last"]
+
+
+async def test_lines_come_as_soon_as_they_are_whole(pipe):
+    out, into = pipe
+    source = aiter(LineSource(out, 100))
+    waiting = asyncio.ensure_future(anext(source))
+    os.write(into, b"he")
+    os.write(into, b"llo\nwor")
+    assert await waiting == "hello"
+    os.close(into)
+    assert [line async for line in source] == ["wor"]
+
+
+async def test_lines_of_an_ordinary_file(tmp_path):
+    path = tmp_path / "lines"
+    path.write_text("".join(f"{number}\n" for number in range(50_000)))
+    with path.open() as file:
+        assert await lines(file.fileno()) == [*(str(number) for number in range(50_000)), ""]
+
+
+async def test_no_lines_at_all():
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    assert await lines(nothing) == [""]
+    os.close(nothing)
+
+
+async def test_what_is_not_utf8_is_marked_and_not_fatal(pipe):
+    out, into = pipe
+    os.write(into, b"caf\xe9\n")
+    os.close(into)
+    assert await lines(out) == ["caf\ufffd", ""]
+
+
+async def test_a_line_that_is_too_long_is_said_to_be(pipe):
+    out, into = pipe
+    os.write(into, b"x" * 150 + b"\nshort\n")
+    os.close(into)
+    long, *others = await lines(out)
+    assert isinstance(long, LineTooLong)
+    assert others == ["short", ""]
+
+
+async def test_closing_ends_it_though_nothing_comes(pipe):
+    out, _ = pipe
+    source = LineSource(out, 100)
+    reading = asyncio.create_task(anext(aiter(source), "the end"))
+    await asyncio.sleep(0)
+    source.close()
+    assert await reading == "the end"
+
+
+async def test_closing_ends_it_before_the_lines_that_came_already(pipe):
+    out, into = pipe
+    os.write(into, b"one\ntwo\n")
+    source = LineSource(out, 100)
+    seen = []
+    async for line in source:
+        seen.append(line)
+        source.close()
+    assert seen == ["one"]

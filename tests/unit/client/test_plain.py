@@ -1,0 +1,203 @@
+import asyncio
+import os
+import signal
+
+import pytest
+
+from client.plain import PlainClient
+from tests.unit.client.written import Written
+from wire.frames import Ack, Bye, Error, Notice, Quit, Send, User, Users, Who
+from wire.limits import Limits
+from wire.reasons import FLOOD, IDLE, SHUTDOWN
+
+
+class Running:
+    """A plain client that runs, and all around it."""
+
+    def __init__(self, join, gateway):
+        self.join = join
+        self.gateway = gateway
+        self.source, self._into = os.pipe()
+        self.out, self.err = Written(), Written()
+
+    async def start(self, *, typed=False, limits=None):
+        connection, self.peer = await self.join("bob", limits=limits)
+
+        async def dial(earlier):
+            connection, self.peer = await self.join("bob", resume=earlier)
+            return connection
+
+        self.client = PlainClient(
+            connection, dial, source=self.source, typed=typed, out=self.out, err=self.err
+        )
+        self.running = asyncio.create_task(self.client.run())
+
+    def type(self, text):
+        os.write(self._into, text.encode())
+
+    def end(self):
+        if self._into is not None:
+            os.close(self._into)
+            self._into = None
+
+
+@pytest.fixture
+async def plain(join, gateway):
+    plain = Running(join, gateway)
+    yield plain
+    plain.running.cancel()
+    await asyncio.gather(plain.running, return_exceptions=True)
+    plain.end()
+    os.close(plain.source)
+
+
+async def test_echo_hi_sends_it_and_leaves(plain):
+    await plain.start()
+    plain.type("hi\n")
+    plain.end()
+    assert (await plain.peer.acknowledge()).text == "hi"
+    await plain.peer.farewell()
+    assert await plain.running == 0
+    assert plain.out.getvalue() == plain.err.getvalue() == ""
+
+
+async def test_it_does_not_leave_before_the_last_line_is_acknowledged(plain):
+    await plain.start()
+    plain.type("hi\n")
+    plain.end()
+    send = await plain.peer.expect(Send)
+    plain.peer.say("meanwhile", sender="sis")
+    await plain.out.shows("meanwhile")
+    assert not plain.running.done()
+    plain.peer.tell(Error(code="unavailable", text="Redis is away", seq=send.seq))
+    await plain.peer.farewell()
+    assert await plain.running == 1
+    assert plain.err.getvalue() == "! Redis is away\n· not sent: hi\n"
+
+
+async def test_a_file_is_sent_whole_and_in_order_however_slow_the_gateway(plain):
+    await plain.start()
+    lines = [f"line {number}" for number in range(100)]
+    plain.type("\n".join(lines))
+    plain.end()
+    sent = []
+    while len(sent) < len(lines):
+        send = await plain.peer.expect(Send)
+        if send.seq % 3 == 0:
+            plain.peer.tell(Error(code="slow_down", text="!", seq=send.seq, retry_after=0.0))
+        else:
+            sent.append(send.text)
+            plain.peer.tell(Ack(seq=send.seq, id="1-1", room="lobby"))
+    assert sent == lines
+    await plain.peer.farewell()
+    assert await plain.running == 0
+
+
+async def test_events_go_to_stdout_and_notices_and_errors_to_stderr(plain):
+    await plain.start()
+    plain.peer.say("hello \x1b[31m", sender="sis")
+    plain.peer.tell(Notice(code="redis_away", text="wait"), Error(code="bad_json", text="what?"))
+    await plain.err.shows("what?")
+    assert plain.out.getvalue().endswith(" sis: hello \ufffd[31m\n")
+    assert plain.err.getvalue() == "· wait\n! what?\n"
+
+
+async def test_blank_lines_are_nothing_to_say_and_commands_are_text_in_a_pipe(plain):
+    await plain.start()
+    plain.type("\n  \n/quit\n")
+    plain.end()
+    assert (await plain.peer.acknowledge()).text == "/quit"
+    await plain.peer.farewell()
+    assert await plain.running == 0
+
+
+async def test_a_person_may_type_commands(plain):
+    await plain.start(typed=True)
+    plain.type("/msg sis hi\n")
+    assert (await plain.peer.acknowledge(to=["sis"])).to == ["sis"]
+    plain.type("/who\n")
+    who = await plain.peer.request()
+    assert isinstance(who, Who)
+    sis = User(name="sis", gateway="g1", since=0, idle=0.0)
+    plain.peer.tell(Users(users=[sis], seq=who.seq))
+    await plain.out.shows("· 1 here: sis\n")
+    plain.type("/nonsense\n")
+    await plain.err.shows("there is no /nonsense")
+    plain.type("/quit\n")
+    await plain.peer.farewell()
+    assert await plain.running == 0
+
+
+async def test_a_sender_is_told_who_was_absent(plain):
+    await plain.start()
+    plain.type("hi @mmo\n")
+    await plain.peer.acknowledge(room="lobby", absent=["mmo"])
+    await plain.err.shows("nobody named @mmo is here: sent to everyone")
+
+
+async def test_an_idle_goodbye_is_told_and_no_failure(plain):
+    await plain.start()
+    plain.peer.tell(Bye(*IDLE))
+    assert await plain.running == 0
+    assert plain.out.getvalue() == "Bye!\n"
+
+
+async def test_a_bad_goodbye_is_a_failure(plain):
+    await plain.start()
+    plain.peer.tell(Bye(*FLOOD))
+    assert await plain.running == 1
+    assert plain.err.getvalue() == f"! {FLOOD.text}\n"
+
+
+async def test_a_goodbye_with_something_unsent_is_a_failure(plain):
+    await plain.start()
+    plain.type("one\ntwo\n")
+    await plain.peer.expect(Send)
+    plain.peer.tell(Bye(*IDLE))
+    assert await plain.running == 1
+    assert "not confirmed, may not have been sent: one" in plain.err.getvalue()
+
+
+async def test_it_comes_back_and_says_what_is_not_sure(plain):
+    await plain.start()
+    plain.type("one\ntwo\n")
+    plain.end()
+    await plain.peer.expect(Send)
+    plain.peer.tell(Bye(*SHUTDOWN))
+    await plain.err.shows("not confirmed, may not have been sent: one\n")
+    await plain.err.shows("back again, on g1\n")
+    assert (await plain.peer.acknowledge()).text == "two"
+    await plain.peer.farewell()
+    assert await plain.running == 1
+
+
+async def test_a_line_that_is_too_long_is_told_and_the_others_are_sent(plain):
+    await plain.start(limits=Limits(line=300))
+    plain.type("x" * 400 + "\nshort\n")
+    plain.end()
+    assert (await plain.peer.acknowledge()).text == "short"
+    await plain.peer.farewell()
+    assert await plain.running == 1
+    assert "too long" in plain.err.getvalue()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+async def test_a_signal_leaves_cleanly(plain, number):
+    await plain.start()
+    plain.type("hi\n")
+    await plain.peer.acknowledge()
+    os.kill(os.getpid(), number)
+    assert isinstance(await plain.peer.request(), Quit)
+    plain.peer.hang_up()
+    assert await plain.running == 128 + number
+
+
+async def test_nobody_reads_any_more(plain):
+    reader, writer = os.pipe()
+    with os.fdopen(writer, "w") as out:
+        plain.out = out
+        await plain.start()
+        os.close(reader)
+        plain.peer.say("hello")
+        await plain.peer.farewell()
+        assert await plain.running == 1

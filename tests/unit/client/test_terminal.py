@@ -1,0 +1,210 @@
+"""The interactive client on a real pseudo-terminal, as a person's eyes and hands have it."""
+
+import os
+import shlex
+import signal
+import termios
+import tty
+
+import pytest
+
+from tests.unit.client.terminal import JOB_CONTROL, SHELL, Terminal, children, client
+from wire.frames import Bye, Error, Hello, Users, Who
+from wire.reasons import IDLE
+
+LONG = "日本語 👍 a line that is long and wide enough to wrap at the edge of the window ünd so on"
+
+
+@pytest.fixture
+async def terminal(gateway):
+    async with Terminal([*SHELL, *client(gateway.port, "dana")]) as terminal:
+        terminal.attributes_before = terminal.attributes
+        terminal.type("\n")
+        terminal.peer = await gateway.peer()
+        await terminal.peer.welcome()
+        who = await terminal.peer.request()
+        assert isinstance(who, Who)
+        terminal.peer.tell(Users(users=[], seq=who.seq))
+        await terminal.shows("dana>")
+        yield terminal
+
+
+def is_raw(attributes):
+    return not attributes[tty.LFLAG] & (termios.ECHO | termios.ICANON)
+
+
+def wrapped(text, columns):
+    """How a terminal shows a line that is longer than a row; wide characters take two cells."""
+    rows, width = [""], 0
+    for char in text:
+        cells = 2 if ord(char) > 0x1100 else 1
+        if width + cells > columns:
+            rows.append("")
+            width = 0
+        rows[-1] += char
+        width += cells
+    return [row.rstrip() for row in rows]
+
+
+async def prompt_is(terminal, text, columns=80):
+    """Wait until the prompt and this text are the last thing on the screen."""
+    expected = wrapped(f"dana> {text}", columns)
+    await terminal.until(lambda lines: lines[-len(expected) :] == expected)
+
+
+async def test_messages_that_arrive_do_not_harm_a_long_line_with_wide_characters(terminal):
+    terminal.type(LONG[:60])
+    await prompt_is(terminal, LONG[:60])
+    terminal.peer.say("first", sender="sis")
+    terminal.peer.say("second", sender="mom")
+    await terminal.until(lambda lines: any("mom: second" in line for line in lines))
+    await prompt_is(terminal, LONG[:60])
+    terminal.type(LONG[60:])
+    terminal.peer.say("third " + "long " * 30, sender="mom")
+    await terminal.until(lambda lines: any("mom: third" in line for line in lines))
+    await prompt_is(terminal, LONG)
+    said = [line for line in terminal.lines if ": first" in line or ": second" in line]
+    assert [line.split()[-2:] for line in said] == [["sis:", "first"], ["mom:", "second"]]
+    terminal.type("\r")
+    assert (await terminal.peer.acknowledge()).text == LONG
+
+
+async def test_a_flood_does_not_harm_the_line_either(terminal):
+    terminal.type("draft")
+    await prompt_is(terminal, "draft")
+    for number in range(300):
+        terminal.peer.say(f"message {number}")
+    await terminal.until(lambda lines: any(line.endswith("message 299") for line in lines))
+    await prompt_is(terminal, "draft")
+    shown = terminal.raw.decode(errors="replace")
+    positions = [shown.index(f"message {number}\r") for number in range(300)]
+    assert positions == sorted(positions)
+
+
+async def test_a_resize_keeps_the_line(terminal):
+    terminal.type(LONG)
+    await prompt_is(terminal, LONG)
+    terminal.resize(20, 60)
+    await prompt_is(terminal, LONG, 60)
+    terminal.peer.say("hello")
+    await terminal.until(lambda lines: any("sis: hello" in line for line in lines))
+    await prompt_is(terminal, LONG, 60)
+    terminal.resize(30, 100)
+    await prompt_is(terminal, LONG, 100)
+    terminal.type("\r")
+    assert (await terminal.peer.acknowledge()).text == LONG
+
+
+async def test_a_paste_of_several_lines_is_one_message_though_others_speak(terminal):
+    terminal.type("\x1b[200~one\ntwo\n")
+    terminal.peer.say("hello")
+    await terminal.until(lambda lines: any("sis: hello" in line for line in lines))
+    terminal.type("three\x1b[201~")
+    await terminal.shows("dana> one", "two", "three")
+    terminal.type("\r")
+    assert (await terminal.peer.acknowledge()).text == "one\ntwo\nthree"
+
+
+@pytest.mark.parametrize("key", ["\x03", "\x04"], ids=["Ctrl-C", "Ctrl-D"])
+async def test_leaving_by_a_key_leaves_the_terminal_as_it_was(terminal, key):
+    assert is_raw(terminal.attributes)
+    terminal.type(key)
+    await terminal.peer.farewell()
+    await terminal.shows("Bye!", "exit code 0")
+    assert terminal.attributes == terminal.attributes_before
+    assert terminal.raw.rindex(b"\x1b[?2004l") > terminal.raw.rindex(b"\x1b[?2004h")
+
+
+async def test_an_idle_goodbye_leaves_the_terminal_as_it_was(terminal):
+    terminal.type("half a line")
+    await prompt_is(terminal, "half a line")
+    terminal.peer.tell(Bye(*IDLE))
+    await terminal.shows("Bye!", "exit code 0")
+    assert terminal.attributes == terminal.attributes_before
+
+
+async def test_kill_9_of_the_client_leaves_the_terminal_as_it_was(terminal):
+    (guard,) = children(terminal.pid)
+    (chatting,) = children(guard)
+    assert is_raw(terminal.attributes)
+    os.kill(chatting, signal.SIGKILL)
+    await terminal.until(lambda lines: "exit code 137" in lines)
+    assert terminal.attributes == terminal.attributes_before
+    assert terminal.raw.rindex(b"\x1b[?2004l") > terminal.raw.rindex(b"\x1b[?2004h")
+
+
+async def test_kill_9_of_the_guard_leaves_the_terminal_as_it_was(terminal):
+    (guard,) = children(terminal.pid)
+    os.kill(guard, signal.SIGKILL)
+    await terminal.until(lambda lines: any(line.endswith("exit code 137") for line in lines))
+    while await terminal.peer.request():
+        pass  # until the client is gone as well
+    assert terminal.attributes == terminal.attributes_before
+
+
+async def test_a_signal_to_the_guard_reaches_the_client(terminal):
+    (guard,) = children(terminal.pid)
+    os.kill(guard, signal.SIGTERM)
+    await terminal.peer.farewell()
+    await terminal.shows("Bye!", "exit code 143")
+    assert terminal.attributes == terminal.attributes_before
+
+
+async def test_suspend_and_resume(gateway):
+    async with Terminal(JOB_CONTROL) as terminal:
+        await terminal.shows("$")
+        terminal.type(shlex.join(client(gateway.port, "dana")) + "\n")
+        peer = await gateway.peer()
+        await peer.welcome()
+        await terminal.shows("dana>")
+        terminal.type("draft")
+        await terminal.shows("dana> draft")
+        terminal.type("\x1a")
+        await terminal.until(lambda lines: any("Stopped" in line for line in lines))
+        terminal.type("stty -a | grep -o ' echo '; echo $((40+2))\n")
+        await terminal.until(lambda lines: lines[-3:] == [" echo", "42", "$"])
+        terminal.type("fg\n")
+        await terminal.shows("dana> draft")
+        terminal.type("ed\r")
+        assert (await peer.acknowledge()).text == "drafted"
+
+
+async def test_a_name_is_asked_for_until_the_gateway_likes_it(gateway):
+
+    async with Terminal([*SHELL, *client(gateway.port, None)]) as terminal:
+        terminal.type("\n")
+        await terminal.until(lambda lines: lines[-1] == "Your name:")
+        terminal.type("dana\n")
+        peer = await gateway.peer()
+        assert (await peer.expect(Hello)).name == "dana"
+        peer.tell(Error(code="name_taken", text="somebody is dana already"))
+        await terminal.until(
+            lambda lines: lines[-2:] == ["chatctl: somebody is dana already", "Your name:"]
+        )
+        terminal.type("dana2\n")
+        peer = await gateway.peer()
+        assert (await peer.welcome()).name == "dana2"
+        await terminal.until(lambda lines: lines[-1] == "dana2>")
+
+
+async def test_ctrl_c_at_the_question_for_the_name(gateway):
+    async with Terminal([*SHELL, *client(gateway.port, None)]) as terminal:
+        terminal.type("\n")
+        await terminal.until(lambda lines: lines[-1] == "Your name:")
+        terminal.type("\x03")
+        await terminal.until(lambda lines: lines[-1] == "exit code 130")
+
+
+async def test_a_dumb_terminal_is_not_drawn_on(gateway):
+    async with Terminal([*SHELL, *client(gateway.port, "dana")], TERM="dumb") as terminal:
+        terminal.type("\n")
+        peer = await gateway.peer()
+        await peer.welcome()
+        terminal.type("hello\n")
+        assert (await peer.acknowledge()).text == "hello"
+        peer.say("hi dana")
+        await terminal.until(lambda lines: any("sis: hi dana" in line for line in lines))
+        terminal.type("/quit\n")
+        await peer.farewell()
+        await terminal.until(lambda lines: lines[-1] == "exit code 0")
+        assert b"\x1b" not in terminal.raw
