@@ -20,7 +20,7 @@ _SECONDS = {"": 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 _BYTES = {"": 1, "b": 1, "kib": 1024, "mib": 1024**2, "gib": 1024**3}
 _PER_SECOND = {"": 1.0, "/s": 1.0, "/m": 1 / 60}
 
-REDIS_SCHEMES = ("redis", "rediss", "unix")
+REDIS_SCHEMES = ("redis", "unix")
 
 
 class Address(NamedTuple):
@@ -98,7 +98,7 @@ def redis_url(text: str) -> str:
     parts = _split(text)
     if parts is None or parts.scheme not in REDIS_SCHEMES or not (parts.netloc or parts.path):
         raise click.BadParameter(
-            "this is not a Redis URL: write redis://HOST:6379/0, rediss://HOST:6379/0 for TLS, "
+            "this is not a Redis URL: write redis://HOST:6379/0 "
             "or unix:///PATH/redis.sock."
         )
     return text
