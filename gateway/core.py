@@ -71,7 +71,11 @@ class Gateway:
         self.online: dict[str, Peer] = {}
         self.peers: set[Peer] = set()
         self.presence = Presence(
-            self.backplane, config.idle, lambda: self.online.values(), self.announce_left
+            self.backplane,
+            config.idle,
+            lambda: self.online.values(),
+            self.announce_left,
+            monotonic,
         )
         self._tasks: set[asyncio.Task[Any]] = set()
         self._empty = asyncio.Event()

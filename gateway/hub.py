@@ -28,7 +28,10 @@ class Link(Protocol):
     """Where the peer is, ``host:port``."""
 
     def write(self, lines: bytes) -> None:
-        """Send; a peer for whom too much is waiting already is reported to have been too slow."""
+        """Send; a peer for whom too much is waiting already is reported to have been too slow.
+
+        Nothing happens once the link is closed or its connection is lost.
+        """
 
     def close(self, reason: Reason) -> None:
         """Say bye, and end the connection once that is sent, or soon if it cannot be."""

@@ -101,6 +101,10 @@ class Outbox:
             except (BackplaneDown, RedisError) as error:
                 log.warning("could not publish %d lines: %s", len(batch), error)
                 ids = [None] * len(waiting)
+            except Exception:
+                # A fault of ours: it must not silence the room for good.
+                log.exception("could not publish %d lines", len(batch))
+                ids = [None] * len(waiting)
             for (sender, publish), id in zip(waiting, ids, strict=True):
                 sender.published(publish, id)
         del self._rooms[name]

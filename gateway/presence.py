@@ -44,6 +44,7 @@ class Presence:
         idle: seconds of inactivity that a user is given; None for no end.
         everybody: all who are online here.
         departed: told of each user who is gone, and why: once Redis has it too.
+        monotonic: the clock that the users' activity is read on, seconds.
     """
 
     def __init__(
@@ -52,10 +53,12 @@ class Presence:
         idle: float | None,
         everybody: Callable[[], Iterable[Present]],
         departed: Callable[[Registration, Reason], None],
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._backplane = backplane
         self._everybody = everybody
         self._departed = departed
+        self._monotonic = monotonic
         self._active: set[Present] = set()
         self._unreleased: list[tuple[Registration, Reason]] = []
         self._touch_every = 1.0 if idle is None else min(1.0, idle / 10)
@@ -69,9 +72,9 @@ class Presence:
         self._active.discard(who)
 
     async def release(self, registration: Registration, reason: Reason) -> None:
-        """Give a name back; if Redis is away, as soon as it is there again."""
+        """Give a name back; if Redis is away or refuses, as soon as it can be done."""
         self._unreleased.append((registration, reason))
-        with contextlib.suppress(BackplaneDown):
+        with contextlib.suppress(BackplaneDown, RedisError):
             await self._release()
 
     async def run(self) -> None:
@@ -94,7 +97,7 @@ class Presence:
             return
         try:
             released = set(await self._backplane.release([user for user, _ in unreleased]))
-        except BackplaneDown:
+        except (BackplaneDown, RedisError):
             self._unreleased += unreleased
             raise
         for registration, reason in unreleased:
@@ -102,7 +105,7 @@ class Presence:
                 self._departed(registration, reason)
 
     async def _register(self, who: Present) -> None:
-        ago = time.monotonic() - who.active_at()
+        ago = self._monotonic() - who.active_at()
         claimed = await self._backplane.claim(who.registration, ago, None)
         if claimed.outcome == "taken":
             who.end(NAME_LOST)
@@ -111,7 +114,7 @@ class Presence:
         active, self._active = self._active, set()
         if not active:
             return
-        now = time.monotonic()
+        now = self._monotonic()
         by_session = {who.registration.session: who for who in active}
         touches = [
             Touch(who.registration.folded, session, now - who.active_at())
@@ -119,7 +122,7 @@ class Presence:
         ]
         try:
             lost = await self._backplane.touch(touches)
-        except BackplaneDown:
+        except (BackplaneDown, RedisError):
             self._active |= active
             raise
         for session in lost:

@@ -18,7 +18,7 @@ class LineBuffer:
     Lines end in ``\n``; a ``\r`` before it belongs to the line end. A line of more than ``limit``
     bytes is thrown away up to its newline. It is reported as `TOO_LONG` once it is known to be too
     long, and again for every further ``limit`` bytes, so that a line without end does not pass for
-    a single mistake. Never holds more than ``limit`` bytes.
+    a single mistake. Never holds more than ``limit`` bytes and one.
 
     Args:
         limit: longest line in bytes, without its line end.
@@ -42,18 +42,22 @@ class LineBuffer:
             if self._partial:
                 line = self._partial + line
                 self._partial = b""
-            if line.endswith(b"\r"):
-                line = line[:-1]
-            yield line if len(line) <= self._limit else TOO_LONG
+            whole = line[:-1] if line.endswith(b"\r") else line
+            if len(whole) <= self._limit:
+                yield whole
+                continue
+            self._skipped = 0
+            yield from self._skip(line)
+            self._skipped = None
         if self._skipped is not None:
             yield from self._skip(rest)
             return
         self._partial += rest
         # One byte of grace: it may be the \r of a line that is just long enough.
         if len(self._partial) > self._limit + 1:
-            self._skipped = len(self._partial) % self._limit
-            self._partial = b""
-            yield TOO_LONG
+            partial, self._partial = self._partial, b""
+            self._skipped = 0
+            yield from self._skip(partial)
 
     def _skip(self, data: bytes) -> Iterator[LineTooLong]:
         assert self._skipped is not None

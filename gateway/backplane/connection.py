@@ -9,6 +9,7 @@ lost stays lost, and says so.
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections import deque
 from collections.abc import Callable
@@ -204,9 +205,13 @@ async def connect(url: str, connection: Connection, name: str) -> None:
             if database := where.get("db"):
                 await connection.call("SELECT", database)
             await connection.call("CLIENT", "SETNAME", name)
-    except (OSError, TimeoutError, BackplaneDown, RedisError) as error:
+    except (OSError, TimeoutError, ValueError, BackplaneDown, RedisError) as error:
         connection.abort()
-        raise RedisUnreachable(f"{safe_url(url)}: {describe(error)}") from error
+        cause = describe(error)
+        if password := where.get("password"):
+            # A server that does not know AUTH repeats how it was called.
+            cause = cause.replace(password, "***")
+        raise RedisUnreachable(f"{safe_url(url)}: {cause}") from None
 
 
 def parse_redis_url(url: str) -> dict[str, Any]:
@@ -223,15 +228,18 @@ def parse_redis_url(url: str) -> dict[str, Any]:
     try:
         return dict(parse_url(url))  # type: ignore[no-untyped-call]
     except ValueError as error:
-        raise RedisUnreachable(f"{safe_url(url)}: {error}") from None
+        safe = safe_url(url)
+        # What parse_url took for a port, and says, may be a part of the password.
+        flaw = str(error) if safe == url else "is the password %-encoded (/ is %2F)?"
+        raise RedisUnreachable(f"{safe}: not a URL of Redis: {flaw}") from None
 
 
 def safe_url(url: str) -> str:
     """A URL as it may be shown: without its password."""
-    scheme, separator, rest = url.partition("://")
+    scheme, separator, rest = re.sub(r"password=[^&]*", "password=***", url).partition("://")
     credentials, at, place = rest.rpartition("@")
     if not at:
-        return url
+        return f"{scheme}{separator}{rest}"
     user = credentials.partition(":")[0]
     return f"{scheme}{separator}{user}:***@{place}"
 

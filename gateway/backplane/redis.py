@@ -103,6 +103,7 @@ class RedisBackplane:
             self._epoch = (await commands.call("GET", self._keys.epoch)).decode()
             await connect(self._url, subscriptions, f"chat-{self._gateway}-sub")
             await subscriptions.subscribe(sorted(self._channels))
+            await commands.call("PING")  # it may have been lost meanwhile
         except (RedisError, BackplaneDown) as error:
             commands.abort()
             subscriptions.abort()
@@ -162,7 +163,7 @@ class RedisBackplane:
 
     def _message(self, channel: bytes, payload: bytes) -> None:
         if channel == self._control:
-            verb, _, session = payload.decode().partition(" ")
+            verb, _, session = payload.decode(errors="replace").partition(" ")
             if verb == "replaced":
                 self._events.replaced(session)
             return
@@ -222,8 +223,7 @@ class RedisBackplane:
         value = await self._call("GET", key)
         if value is None or value.decode().partition(" ")[0] != session:
             return 0.0
-        left: int = await self._call("PTTL", key)
-        return max(0.0, left / 1000)
+        return max(0.0, int(await self._call("PTTL", key)) / 1000)
 
     async def users(self, cursor: str) -> tuple[str, list[Listed]]:
         keys = self._keys

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+# So that who waits exactly as long as told is not refused for what floats lose.
+_ROUNDING = 1e-6
+
 
 class Budget:
     """So many at once, so many a second in the long run.
@@ -30,7 +33,7 @@ class Budget:
             return 0.0
         left = min(self._burst, self._left + (now - self._then) * self._rate)
         self._then = now
-        if left < 1.0:
+        if left < 1.0 - _ROUNDING:
             self._left = left
             return (1.0 - left) / self._rate
         self._left = left - 1.0

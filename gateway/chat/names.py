@@ -41,7 +41,8 @@ def check_name(name: str, limit: int) -> str:
 
 def fold(name: str) -> str:
     """The form in which names are compared: ``Dana``, ``DANA`` and full-width ``Dana`` are one."""
-    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
+    # Taken apart first: of some Greek letters the case folds only without their accents.
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKD", name).casefold())
 
 
 def _allowed(character: str, *, first: bool) -> bool:

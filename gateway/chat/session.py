@@ -52,6 +52,9 @@ FAULT_BURST, FAULT_RATE = 100, 10.0
 WARNING = 15.0
 """Seconds before the end at which an idle user is warned; a quarter of short idle times."""
 
+MOMENT = 0.001
+"""Seconds that are none: Redis counts no finer, and floats leave less than that over."""
+
 
 class State(Enum):
     """Where a session stands."""
@@ -189,6 +192,8 @@ class Session:
             absent: the names of whom nobody is here, as they were written.
             now: the monotonic clock, seconds.
         """
+        if self.state is State.CLOSED:
+            return []  # never acknowledged: a client that comes back sends it again
         try:
             return whispered(whisper, id, to, absent)
         except WireError as error:
@@ -200,7 +205,9 @@ class Session:
             return []
         # Activity may have come here while the question was on its way, or elsewhere before it.
         self.active_at = max(self.active_at, now + left - self._rules.idle)
-        if self._rules.idle - (now - self.active_at) > 0:
+        if (still := self._rules.idle - (now - self.active_at)) > MOMENT:
+            # The warning holds for the last moments, and not for a new span.
+            self._warned = self._warned and still <= self._warning()
             self.deadline = self._idle_deadline()
             return []
         return self._close(IDLE)
@@ -223,7 +230,7 @@ class Session:
             return [CheckIdle()]
         self._warned = True
         self.deadline = self._idle_deadline()
-        left = self._rules.idle - (now - self.active_at)
+        left = max(0.0, self._rules.idle - (now - self.active_at))  # the clock may be late
         text = f"You will be disconnected in {left:.0f} s unless you type something."
         return [Tell(Notice(code=NoticeCode.IDLE_SOON, text=text, left=round(left, 1)))]
 
@@ -235,7 +242,11 @@ class Session:
         idle = self._rules.idle
         if idle is None:
             return None
-        return self.active_at + idle - (0.0 if self._warned else min(WARNING, idle / 4))
+        return self.active_at + idle - (0.0 if self._warned else self._warning())
+
+    def _warning(self) -> float:
+        assert self._rules.idle is not None
+        return min(WARNING, self._rules.idle / 4)
 
     # Refusals and the end.
 

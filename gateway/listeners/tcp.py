@@ -43,6 +43,7 @@ class TcpLink(asyncio.Protocol):
     __slots__ = (
         "_backlog",
         "_closing",
+        "_heard_all",
         "_lines",
         "_make_peer",
         "_max_backlog",
@@ -56,9 +57,11 @@ class TcpLink(asyncio.Protocol):
         self._lines = LineBuffer(limits.line)
         self._max_backlog = limits.backlog
         # Bytes that wait, counted from when the transport says that it cannot keep up; None
-        # while it does. Asking it for each write would cost more than the write.
+        # while it does. Asking it for each write would cost more than the write. Never None once
+        # the link is closing, so that a write looks at nothing else while all is well.
         self._backlog: int | None = None
         self._closing = False
+        self._heard_all = False
 
     # From the transport.
 
@@ -78,12 +81,15 @@ class TcpLink(asyncio.Protocol):
 
     def eof_received(self) -> bool:
         """The peer will send no more (``nc`` at the end of its input): it is still answered."""
+        self._heard_all = True
+        if self._closing:
+            return False  # it has heard the bye, and goes
         self._peer.hung_up()
         return True
 
     def connection_lost(self, error: Exception | None) -> None:
         """The connection is gone."""
-        self._closing = True
+        self._closing, self._backlog = True, 0
         self._peer.end(CONNECTION_LOST)
 
     def pause_writing(self) -> None:
@@ -92,12 +98,13 @@ class TcpLink(asyncio.Protocol):
 
     def resume_writing(self) -> None:
         """The peer has caught up."""
-        self._backlog = None
+        if not self._closing:
+            self._backlog = None
 
     # The link.
 
     def write(self, lines: bytes) -> None:
-        """Send."""
+        """Send; what comes after the end is dropped."""
         if self._backlog is not None and not self._fits(len(lines)):
             return
         self._transport.write(lines)
@@ -106,10 +113,16 @@ class TcpLink(asyncio.Protocol):
         """Say bye, and end the connection."""
         if self._closing:
             return
-        self._closing = True
+        self._closing, self._backlog = True, 0
         bye = Bye(code=reason.code, text=reason.text, reconnect=reason.reconnect)
         self._transport.write(encode(bye))
-        self._transport.close()
+        if self._heard_all or self._transport.is_closing():
+            self._transport.close()
+        else:
+            # Whoever closes a socket with something unread in it resets the connection, and the
+            # bye may be lost with it: so read on, to no end, until the peer has heard it and goes.
+            self._transport.write_eof()
+            self._transport.resume_reading()
         asyncio.get_running_loop().call_later(LINGER, self._transport.abort)
 
     def read(self, on: bool) -> None:
@@ -123,15 +136,16 @@ class TcpLink(asyncio.Protocol):
 
     def _fits(self, size: int) -> bool:
         assert self._backlog is not None
+        if self._closing:
+            return False
         self._backlog += size
         if self._backlog > self._max_backlog:
             # The count knows nothing of what has left since: look before the verdict.
             self._backlog = self._transport.get_write_buffer_size() + size
         if self._backlog <= self._max_backlog:
             return True
-        if not self._closing:
-            # Not now: whoever writes may be in the middle of a room's members.
-            asyncio.get_running_loop().call_soon(self._peer.end, SLOW)
+        # Not now: whoever writes may be in the middle of a room's members.
+        asyncio.get_running_loop().call_soon(self._peer.end, SLOW)
         return False
 
 

@@ -1,0 +1,162 @@
+import unicodedata
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.chat.names import check_name, fold
+from wire.reasons import ErrorCode, WireError
+
+LIMIT = 32
+
+
+def refusal(name):
+    with pytest.raises(WireError) as caught:
+        check_name(name, LIMIT)
+    assert caught.value.code is ErrorCode.BAD_NAME
+    return caught.value.text
+
+
+def is_good(name):
+    try:
+        check_name(name, LIMIT)
+    except WireError:
+        return False
+    return True
+
+
+# Beyond are only characters for private use, and none.
+every_character = [chr(code) for code in (*range(0x33500), *range(0xE0000, 0xE0200))]
+good_names = st.text(st.characters(categories=["L", "N", "Mn", "Mc"]), max_size=8).filter(is_good)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["dana", "Dana_K", "d.k-2", ".", "-", "_", "7", "Ωmega", "мама", "妈妈", "אמא", "ส้ม", "हिन्दी",
+     "x" * LIMIT],
+)  # fmt: skip
+def test_names_of_any_script_are_good(name):
+    assert check_name(name, LIMIT) == unicodedata.normalize("NFC", name)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["a b", " dana", "dana\n", "a\tb", "@dana", "a/b", "a:b", "a,b", "a{b}", "a*", "😀", "a\x00",
+     "a\x1b[1m", "a\u200b",
+     "a\u202eb", "a\ufeff", "a\u00a0b", "a\xad", "\ud800", "\u0301a", "\u20dda"],
+)  # fmt: skip
+def test_anything_but_letters_digits_and_three_signs_is_refused(name):
+    assert "U+" in refusal(name)
+
+
+def test_the_character_that_is_wrong_is_named():
+    assert "U+001B" in refusal("dana\x1b[1m")
+
+
+def test_no_name_is_refused():
+    assert "empty" in refusal("")
+
+
+def test_a_name_that_is_too_long_is_refused_with_the_limit():
+    text = refusal("x" * (LIMIT + 1))
+    assert "33" in text
+    assert "32" in text
+
+
+def test_a_name_as_long_as_a_line_is_not_thrown_back():
+    assert len(refusal("x" * 16_000)) < 100
+
+
+def test_a_letter_that_stands_for_a_phrase_is_refused():
+    # ARABIC LIGATURE SALLALLAHOU ALAYHE WASALLAM: one letter, folded to four words.
+    assert "U+0020" in refusal("\ufdfa")
+
+
+def test_a_name_is_shown_in_one_form_whatever_keyboard_it_came_from():
+    assert check_name("Zoe\u0308", LIMIT) == check_name("Zo\u00eb", LIMIT) == "Zo\u00eb"
+
+
+def test_every_character_that_is_accepted_is_a_letter_a_digit_or_one_of_three_signs():
+    for character in every_character:
+        if is_good(character):
+            assert character.isalnum() or character in "_-.", hex(ord(character))
+            assert not character.isspace()
+            assert character.isprintable()
+
+
+@given(st.text(max_size=40))
+def test_a_name_is_accepted_exactly_if_it_is_short_and_both_its_forms_are_clean(name):
+    def clean(form):
+        return all(
+            character.isalnum()
+            or character in "_-."
+            or (position and unicodedata.category(character) in ("Mn", "Mc"))
+            for position, character in enumerate(form)
+        )
+
+    shown = unicodedata.normalize("NFC", name)
+    assert is_good(name) == (0 < len(name) <= LIMIT and clean(shown) and clean(fold(name)))
+
+
+@given(good_names)
+def test_what_was_accepted_is_accepted_again_and_the_same(name):
+    shown = check_name(name, LIMIT)
+    assert check_name(shown, 4 * LIMIT) == shown
+    assert fold(shown) == fold(name)
+
+
+@given(good_names)
+def test_a_folded_name_may_be_a_name_and_holds_nothing_that_separates(name):
+    # Names stand in keys, channels and lists of readers.
+    folded = fold(name)
+    assert is_good(folded) or len(folded) > LIMIT
+    assert not set(" :{}\n") & set(folded)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("Dana", "dana"),
+        ("DANA", "dana"),
+        ("\uff24\uff41\uff4e\uff41", "dana"),
+        ("Straße", "STRASSE"),
+        ("Zoe\u0308", "ZO\u00cb"),
+        ("ΣΊΣΥΦΟΣ", "σίσυφος"),
+        ("ﬁn", "FIN"),
+        ("\u043c\u0430", "\u041c\u0410"),
+    ],
+)
+def test_case_and_width_make_no_other_person(one, other):
+    assert fold(one) == fold(other)
+
+
+@pytest.mark.parametrize(("one", "other"), [("dana", "dana_"), ("zoe", "zoë"), ("a.b", "ab")])
+def test_other_letters_make_another_person(one, other):
+    assert fold(one) != fold(other)
+
+
+@given(st.text(max_size=20))
+def test_folding_again_changes_nothing(name):
+    assert fold(fold(name)) == fold(name)
+
+
+def test_folding_again_changes_no_character():
+    for character in every_character:
+        assert fold(fold(character)) == fold(character), hex(ord(character))
+
+
+DOTLESS = "\u0131"
+"""The Turkish i, which Unicode folds to itself though its capital is I: another person."""
+
+
+def test_every_letter_and_its_capital_are_one():
+    for character in every_character:
+        if character != DOTLESS:
+            assert fold(character) == fold(character.upper()), hex(ord(character))
+            assert fold(character) == fold(character.lower()), hex(ord(character))
+            assert fold(character) == fold(character.title()), hex(ord(character))
+
+
+@given(good_names.filter(lambda name: DOTLESS not in name))
+def test_case_variants_of_a_name_are_one(name):
+    assert fold(name) == fold(name.upper()) == fold(name.title()) == fold(name.swapcase())

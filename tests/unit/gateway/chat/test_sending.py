@@ -1,0 +1,160 @@
+from datetime import datetime
+
+import msgspec
+import pytest
+
+from gateway.chat.effects import Publish, Tell, Whisper
+from gateway.chat.rules import Rules
+from gateway.chat.sending import plan, whispered
+from wire.frames import Ack, Msg, Notice, Send
+from wire.limits import Limits
+from wire.reasons import ErrorCode, WireError
+
+TS = 1795428000123
+AT = datetime.fromisoformat("2026-11-23T10:00:00+02:00")
+PUBLIC = Rules("g1", idle=60.0, refuse_fallback=False, limits=Limits(text=50, to=3))
+REFUSE = Rules("g1", idle=60.0, refuse_fallback=True, limits=Limits(text=50, to=3))
+
+
+def planned(text, rules=PUBLIC, **fields):
+    return plan(Send(text, **fields), "dana", rules, TS)
+
+
+def refusal(text, rules=PUBLIC, **fields):
+    with pytest.raises(WireError) as caught:
+        planned(text, rules, **fields)
+    return caught.value.code
+
+
+# Where it goes.
+
+
+def test_a_text_without_names_is_for_the_room():
+    message = Msg(from_="dana", room="lobby", text="hi", at=AT, ts=TS)
+    assert planned("hi", seq=1, at=AT) == Publish("lobby", message, 1)
+
+
+def test_a_text_that_ends_in_names_is_for_these_people_and_shown_as_it_was_typed():
+    message = Msg(from_="dana", text="how are you? @sis @mom", at=AT, ts=TS)
+    assert planned("how are you? @sis @mom", seq=1, at=AT) == Whisper(
+        ["sis", "mom"], message, 1, "lobby"
+    )
+
+
+def test_an_escaped_name_is_for_the_room_and_shown_plain():
+    message = Msg(from_="dana", room="lobby", text="look at @sis", ts=TS)
+    assert planned(r"look at \@sis") == Publish("lobby", message, None)
+
+
+def test_an_escaped_at_sign_in_a_private_text_is_shown_plain():
+    assert planned(r"ask \@dad @sis").message.text == "ask @dad @sis"
+
+
+def test_a_gateway_may_refuse_to_make_a_private_message_public():
+    assert planned("hi @sis", REFUSE).room is None
+    assert planned("hi", REFUSE) == planned("hi", PUBLIC)
+
+
+def test_recipients_said_outright_never_fall_back_to_the_room():
+    message = Msg(from_="dana", text="hi", ts=TS)
+    assert planned("hi", to=["sis"]) == Whisper(["sis"], message, None, None)
+
+
+def test_nothing_is_read_out_of_a_text_with_recipients_said_outright():
+    send = planned(r"tell \@dad that @mom", to=["sis"])
+    assert send.names == ["sis"]
+    assert send.message.text == r"tell \@dad that @mom"
+
+
+def test_the_time_of_the_gateway_is_beside_that_of_the_sender():
+    message = planned("hi", at=AT).message
+    assert (message.at, message.ts) == (AT, TS)
+
+
+# What is refused.
+
+
+@pytest.mark.parametrize(
+    ("text", "fields", "code"),
+    [
+        (" ", {}, ErrorCode.EMPTY_TEXT),
+        ("x" * 51, {}, ErrorCode.TEXT_TOO_LONG),
+        ("\x1b[2J", {}, ErrorCode.BAD_TEXT),
+        ("\x1b[2J", {"to": ["sis"]}, ErrorCode.BAD_TEXT),
+        ("hi", {"room": "cellar"}, ErrorCode.NO_SUCH_ROOM),
+        ("hi @sis", {"room": "cellar"}, ErrorCode.NO_SUCH_ROOM),
+        ("hi", {"to": []}, ErrorCode.NOBODY_HERE),
+        ("@a @b @c @d", {}, ErrorCode.TOO_MANY_RECIPIENTS),
+        ("hi", {"to": ["a", "b", "c", "d"]}, ErrorCode.TOO_MANY_RECIPIENTS),
+    ],
+)
+def test_what_cannot_be_sent_is_refused(text, fields, code):
+    assert refusal(text, **fields) is code
+
+
+def test_as_many_recipients_as_allowed_are_allowed():
+    assert planned("@a @b @c").names == ["a", "b", "c"]
+
+
+def test_a_long_room_name_is_not_thrown_back():
+    with pytest.raises(WireError) as caught:
+        planned("hi", room="x" * 10_000)
+    assert len(caught.value.text) < 100
+
+
+# What became of a private message.
+
+
+def whisper(text="hi @sis @mom", rules=PUBLIC, **fields):
+    return planned(text, rules, **fields)
+
+
+def test_the_sender_is_told_to_whom_it_went():
+    assert whispered(whisper(seq=4), "7-1", ["Sis", "Mom"], []) == [
+        Tell(Ack(seq=4, id="7-1", to=["Sis", "Mom"]))
+    ]
+
+
+def test_the_sender_is_told_who_was_not_here():
+    assert whispered(whisper(seq=4), "7-1", ["Sis"], ["mom"]) == [
+        Tell(Ack(seq=4, id="7-1", to=["Sis"], absent=["mom"]))
+    ]
+
+
+def test_without_a_seq_the_sender_is_told_by_a_notice():
+    (tell,) = whispered(whisper(), "7-1", ["Sis"], ["mom"])
+    assert tell == Tell(Notice("absent", "nobody named @mom is here: sent to Sis", absent=["mom"]))
+
+
+def test_without_a_seq_and_with_everybody_here_there_is_nothing_to_tell():
+    assert whispered(whisper(), "7-1", ["Sis", "Mom"], []) == []
+
+
+def test_with_nobody_here_it_goes_to_the_room_and_the_ack_will_say_so():
+    (publish,) = whispered(whisper(seq=4, at=AT), None, [], ["sis", "mom"])
+    message = Msg(from_="dana", room="lobby", text="hi @sis @mom", at=AT, ts=TS)
+    assert publish == Publish("lobby", message, 4, absent=["sis", "mom"])
+
+
+def test_with_nobody_here_and_without_a_seq_a_notice_says_that_everyone_reads_it():
+    notice, publish = whispered(whisper("hi @mmo"), None, [], ["mmo"])
+    assert notice == Tell(
+        Notice("absent", "nobody named @mmo is here: sent to everyone", absent=["mmo"])
+    )
+    assert (publish.room, publish.message.room, publish.message.to) == ("lobby", "lobby", None)
+
+
+@pytest.mark.parametrize(
+    "send", [whisper(rules=REFUSE, seq=4), whisper("hi", to=["sis", "mom"], seq=4)]
+)
+def test_what_must_not_become_public_is_refused_and_the_sender_told(send):
+    with pytest.raises(WireError) as caught:
+        whispered(send, None, [], ["sis", "mom"])
+    assert caught.value.code is ErrorCode.NOBODY_HERE
+    assert caught.value.seq == 4
+    assert caught.value.text == "nobody named @sis, @mom is here: not sent"
+
+
+def test_a_public_message_has_its_recipients_in_the_text_only():
+    (publish,) = whispered(whisper(seq=4), None, [], ["sis", "mom"])
+    assert "to" not in msgspec.to_builtins(publish.message)

@@ -1,0 +1,650 @@
+"""What a session says, told as conversations."""
+
+from datetime import datetime
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from gateway.chat.effects import CheckIdle, Claim, Close, ListUsers, Publish, Tell, Whisper
+from gateway.chat.rules import Rules
+from gateway.chat.session import FAULT_BURST, FAULT_RATE, Session, State
+from tests.unit.wire import strategies
+from wire.frames import (
+    Ack,
+    Active,
+    Error,
+    Hello,
+    Msg,
+    Notice,
+    Ping,
+    Pong,
+    Quit,
+    Send,
+    Welcome,
+    Who,
+)
+from wire.limits import Limits
+from wire.reasons import (
+    FLOOD,
+    HELLO_TIMEOUT,
+    IDLE,
+    NAME_LOST,
+    QUIT,
+    REPLACED,
+    SHUTDOWN,
+    ErrorCode,
+    WireError,
+)
+
+TS = 1795428000123
+HELLO = Hello(v=1, name="Dana")
+OFTEN = 10.0
+"""Seconds between two requests that never are too many."""
+
+
+class Conversation:
+    """A session and a clock that moves when told."""
+
+    def __init__(self, idle=60.0, refuse_fallback=False, now=1000.0, **limits):
+        self.rules = Rules("g1", idle, refuse_fallback, Limits(**limits))
+        self.now = now
+        self.session = Session(self.rules, now)
+
+    def online(self):
+        assert self.say(HELLO) == [Claim("Dana", None, None)]
+        self.granted()
+        return self
+
+    def later(self, seconds):
+        self.now += seconds
+        return self
+
+    def say(self, request):
+        return self.session.receive(request, self.now, TS)
+
+    def refuse(self, code=ErrorCode.BAD_JSON, text="no", seq=None):
+        return self.session.refuse(WireError(code, text, seq), self.now)
+
+    def granted(self, name="Dana", resume="secret"):
+        return self.session.granted(name, resume, self.now)
+
+    def whispered(self, whisper, id, to, absent):
+        return self.session.whispered(whisper, id, to, absent, self.now)
+
+    def idle_checked(self, left):
+        return self.session.idle_checked(left, self.now)
+
+    def tick(self):
+        return self.session.tick(self.now)
+
+    def wait(self):
+        """Let the clock reach the deadline."""
+        self.now = self.session.deadline
+        return self.tick()
+
+    @property
+    def state(self):
+        return self.session.state
+
+
+@pytest.fixture
+def new():
+    return Conversation()
+
+
+@pytest.fixture
+def online():
+    return Conversation().online()
+
+
+def refused(effects, code, seq=None):
+    (tell,) = effects
+    assert (tell.event.code, tell.event.seq) == (code, seq)
+    assert tell.event.text
+    return tell.event
+
+
+# Hello.
+
+
+def test_a_hello_claims_the_name(new):
+    hello = Hello(v=1, name="Dana", client="chatctl 1", resume="secret")
+    assert new.say(hello) == [Claim("Dana", "chatctl 1", "secret")]
+    assert new.state is State.NEW
+
+
+def test_a_name_is_claimed_in_the_form_in_which_it_is_shown(new):
+    assert new.say(Hello(v=1, name="Zoe\u0308")) == [Claim("Zo\u00eb", None, None)]
+
+
+def test_a_granted_hello_is_welcomed_with_all_that_the_client_needs_to_know(new):
+    new.say(HELLO)
+    assert new.granted("Dana", "secret") == [
+        Tell(
+            Welcome(
+                v=1,
+                name="Dana",
+                gateway="g1",
+                resume="secret",
+                idle=60.0,
+                rooms=["lobby"],
+                limits=Limits(),
+            )
+        )
+    ]
+    assert new.state is State.ONLINE
+    assert new.session.name == "Dana"
+
+
+def test_who_finds_the_name_taken_may_try_another(new):
+    new.say(HELLO)
+    error = refused(new.session.taken("Dana", new.now), ErrorCode.NAME_TAKEN)
+    assert "Dana" in error.text
+    assert new.say(Hello(v=1, name="Dana2")) == [Claim("Dana2", None, None)]
+
+
+def test_another_version_is_refused_and_told_which_is_spoken(new):
+    error = refused(new.say(Hello(v=2, name="Dana")), ErrorCode.BAD_VERSION)
+    assert "1" in error.text
+    assert new.say(HELLO) == [Claim("Dana", None, None)]
+
+
+@pytest.mark.parametrize("name", ["", "a b", "x" * 33, "a\n"])
+def test_a_bad_name_is_refused(new, name):
+    refused(new.say(Hello(v=1, name=name)), ErrorCode.BAD_NAME)
+    assert new.state is State.NEW
+
+
+@pytest.mark.parametrize("request_", [Send("hi", seq=3), Who(seq=3)])
+def test_who_says_something_before_the_hello_is_asked_who_they_are(new, request_):
+    refused(new.say(request_), ErrorCode.HELLO_FIRST, seq=3)
+
+
+def test_activity_before_the_hello_is_refused(new):
+    refused(new.say(Active()), ErrorCode.HELLO_FIRST)
+
+
+def test_who_is_online_cannot_say_hello_again(online):
+    error = refused(online.say(Hello(v=1, name="Mom")), ErrorCode.HELLO_TWICE)
+    assert "Dana" in error.text
+    assert online.session.name == "Dana"
+
+
+def test_who_does_not_say_hello_in_time_is_disconnected():
+    new = Conversation(hello=10.0)
+    assert new.later(9.9).tick() == []
+    assert new.later(0.1).tick() == [Close(HELLO_TIMEOUT)]
+    assert new.state is State.CLOSED
+
+
+def test_the_time_for_the_hello_runs_until_it_is_granted():
+    new = Conversation(hello=10.0)
+    new.later(9).say(Ping())
+    new.say(HELLO)
+    new.session.taken("Dana", new.now)
+    assert new.later(1).tick() == [Close(HELLO_TIMEOUT)]
+
+
+def test_after_the_welcome_the_time_for_the_hello_is_over():
+    online = Conversation(hello=10.0).online()
+    assert online.later(10).tick() == []
+
+
+# Ping and quit, at any time.
+
+
+@pytest.mark.parametrize("talk", [Conversation(), Conversation().online()])
+def test_a_ping_is_answered(talk):
+    assert talk.say(Ping()) == [Tell(Pong())]
+
+
+@pytest.mark.parametrize("talk", [Conversation(), Conversation().online()])
+def test_who_quits_is_let_go(talk):
+    assert talk.say(Quit()) == [Close(QUIT)]
+    assert talk.state is State.CLOSED
+    assert talk.session.deadline is None
+
+
+def test_who_has_used_up_the_budget_may_still_quit():
+    online = Conversation(burst=1).online()
+    online.say(Active())
+    refused(online.say(Active()), ErrorCode.SLOW_DOWN)
+    assert online.say(Quit()) == [Close(QUIT)]
+
+
+# Requests of those who are online.
+
+
+def test_a_text_goes_to_the_room_with_both_times(online):
+    at = datetime.fromisoformat("2026-11-23T10:00:00+02:00")
+    message = Msg(from_="Dana", room="lobby", text="hi", at=at, ts=TS)
+    assert online.say(Send("hi", seq=1, at=at)) == [Publish("lobby", message, 1)]
+
+
+def test_a_text_to_people_asks_who_of_them_is_here(online):
+    message = Msg(from_="Dana", text="hi @sis", ts=TS)
+    assert online.say(Send("hi @sis", seq=1)) == [Whisper(["sis"], message, 1, "lobby")]
+
+
+def test_a_text_to_people_who_are_not_here_goes_to_the_room(online):
+    (whisper,) = online.say(Send("hi @mmo", seq=1))
+    message = Msg(from_="Dana", room="lobby", text="hi @mmo", ts=TS)
+    assert online.whispered(whisper, None, [], ["mmo"]) == [
+        Publish("lobby", message, 1, absent=["mmo"])
+    ]
+
+
+def test_a_text_to_people_of_whom_some_are_here_is_acknowledged_with_both(online):
+    (whisper,) = online.say(Send("hi @sis @mom", seq=1))
+    assert online.whispered(whisper, "7-1", ["sis"], ["mom"]) == [
+        Tell(Ack(seq=1, id="7-1", to=["sis"], absent=["mom"]))
+    ]
+
+
+def test_a_gateway_that_refuses_the_fallback_says_that_nobody_is_here():
+    online = Conversation(refuse_fallback=True).online()
+    (whisper,) = online.say(Send("hi @mmo", seq=1))
+    refused(online.whispered(whisper, None, [], ["mmo"]), ErrorCode.NOBODY_HERE, seq=1)
+
+
+def test_a_text_to_people_said_outright_is_never_public(online):
+    (whisper,) = online.say(Send("hi", seq=1, to=["mmo"]))
+    refused(online.whispered(whisper, None, [], ["mmo"]), ErrorCode.NOBODY_HERE, seq=1)
+
+
+@pytest.mark.parametrize(
+    ("send", "code"),
+    [
+        (Send("", seq=5), ErrorCode.EMPTY_TEXT),
+        (Send("x" * 4001, seq=5), ErrorCode.TEXT_TOO_LONG),
+        (Send("\x07", seq=5), ErrorCode.BAD_TEXT),
+        (Send("hi", seq=5, room="cellar"), ErrorCode.NO_SUCH_ROOM),
+        (Send("hi", seq=5, to=["x"] * 33), ErrorCode.TOO_MANY_RECIPIENTS),
+        (Send("hi", seq=5, to=[]), ErrorCode.NOBODY_HERE),
+    ],
+)
+def test_a_send_that_is_refused_is_refused_with_its_own_id(online, send, code):
+    refused(online.say(send), code, seq=5)
+    assert online.state is State.ONLINE
+
+
+def test_who_asks_who_is_here_is_told(online):
+    assert online.say(Who(seq=2)) == [ListUsers(2)]
+    assert online.say(Who()) == [ListUsers(None)]
+
+
+def test_a_sign_of_activity_is_not_answered(online):
+    assert online.say(Active()) == []
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        ErrorCode.BAD_JSON,
+        ErrorCode.BAD_UTF8,
+        ErrorCode.BAD_FRAME,
+        ErrorCode.BAD_FIELD,
+        ErrorCode.UNKNOWN_OP,
+        ErrorCode.LINE_TOO_LONG,
+    ],
+)
+@pytest.mark.parametrize("talk", [Conversation, lambda: Conversation().online()])
+def test_a_line_that_is_no_request_is_answered_and_the_session_goes_on(talk, code):
+    talk = talk()
+    before = talk.state
+    assert talk.refuse(code, "why", 7) == [Tell(Error(code=code, text="why", seq=7))]
+    assert talk.state is before
+
+
+# The budget.
+
+
+def test_after_a_burst_one_is_told_to_slow_down_and_how_long(online):
+    for seq in range(20):
+        (publish,) = online.say(Send("hi", seq=seq))
+        assert isinstance(publish, Publish)
+    error = refused(online.say(Send("hi", seq=20)), ErrorCode.SLOW_DOWN, seq=20)
+    assert error.retry_after > 0
+    online.later(error.retry_after)
+    (publish,) = online.say(Send("hi", seq=20))
+    assert isinstance(publish, Publish)
+
+
+@pytest.mark.parametrize("now", [0.0, 3.3, 1000.1, 86_400.7, 31_536_000.9])
+@pytest.mark.parametrize("rate", [0.5, 3.0, 5.0, 7.0, 100.0])
+def test_who_waits_as_long_as_told_is_accepted_whatever_the_clock_says(now, rate):
+    online = Conversation(now=now, rate=rate, burst=1).online()
+    online.say(Active())
+    for wait in (0.01, 0.0, 0.05, 0.0, 0.123):
+        online.later(wait)
+        effects = online.say(Send("hi"))
+        if isinstance(effects[0], Tell):
+            online.later(effects[0].event.retry_after)
+            effects = online.say(Send("hi"))
+        assert isinstance(effects[0], Publish)
+
+
+def test_a_wait_is_told_in_tenths_and_is_not_much_longer_than_needed(online):
+    for _ in range(20):
+        online.say(Active())
+    error = refused(online.say(Active()), ErrorCode.SLOW_DOWN)
+    assert error.retry_after == round(error.retry_after, 1)
+    assert 0.2 <= error.retry_after <= 0.3
+
+
+@pytest.mark.parametrize("request_", [Send("hi"), Active(), Who(), Ping(), HELLO])
+def test_every_request_counts(online, request_):
+    for _ in range(20):
+        online.say(request_)
+    refused(online.say(request_), ErrorCode.SLOW_DOWN)
+
+
+def test_what_was_refused_for_haste_was_not_done(online):
+    for _ in range(20):
+        online.say(Active())
+    assert not any(isinstance(effect, Publish) for effect in online.say(Send("hi")))
+
+
+def test_in_the_long_run_five_a_second_are_accepted(online):
+    accepted = 0
+    for _ in range(600):
+        accepted += isinstance(online.later(0.1).say(Send("hi"))[0], Publish)
+    assert accepted == pytest.approx(20 + 60 * 5, abs=2)
+
+
+def test_without_a_rate_nobody_is_told_to_slow_down():
+    online = Conversation(rate=None, burst=1).online()
+    assert all(isinstance(online.say(Send("hi"))[0], Publish) for _ in range(1000))
+
+
+# The flood.
+
+
+@pytest.mark.parametrize("talk", [Conversation, lambda: Conversation().online()])
+def test_a_flood_of_bad_lines_ends_the_session(talk):
+    talk = talk()
+    for _ in range(FAULT_BURST):
+        assert len(talk.refuse()) == 1
+    assert [type(effect) for effect in talk.refuse()] == [Tell, Close]
+    assert talk.state is State.CLOSED
+    assert talk.refuse() == []
+
+
+def test_the_last_word_of_a_flood_is_the_reason():
+    new = Conversation()
+    *_, last = (new.refuse() for _ in range(FAULT_BURST + 1))
+    assert last[-1] == Close(FLOOD)
+
+
+def test_a_flood_of_requests_that_are_too_many_ends_the_session_too(online):
+    effects = [online.say(Send("hi")) for _ in range(20 + FAULT_BURST + 1)]
+    assert effects[-1][-1] == Close(FLOOD)
+
+
+def test_who_errs_now_and_then_is_never_a_flood(online):
+    for _ in range(3 * FAULT_BURST):
+        assert len(online.later(1 / FAULT_RATE).refuse()) == 1
+    assert online.state is State.ONLINE
+
+
+def test_names_cannot_be_guessed_at_without_end(new):
+    for _ in range(FAULT_BURST):
+        new.say(HELLO)
+        assert len(new.session.taken("Dana", new.now)) == 1
+    new.say(HELLO)
+    assert new.session.taken("Dana", new.now)[-1] == Close(FLOOD)
+
+
+# Idleness.
+
+
+def idle_out(talk):
+    """Say nothing until the gateway asks Redis."""
+    (notice,) = talk.wait()
+    assert talk.wait() == [CheckIdle()]
+    return notice.event
+
+
+def test_who_says_nothing_for_a_minute_is_warned_and_told_bye(online):
+    start = online.now
+    (tell,) = online.wait()
+    assert online.now == start + 45
+    assert isinstance(tell.event, Notice)
+    assert (tell.event.code, tell.event.left) == ("idle_soon", 15.0)
+    assert "15 s" in tell.event.text
+    assert online.wait() == [CheckIdle()]
+    assert online.now == start + 60
+    assert online.idle_checked(0.0) == [Close(IDLE)]
+    assert online.state is State.CLOSED
+
+
+def test_short_idle_times_warn_a_quarter_before_the_end():
+    online = Conversation(idle=8.0).online()
+    start = online.now
+    (tell,) = online.wait()
+    assert online.now == start + 6
+    assert tell.event.left == 2.0
+
+
+def test_the_clock_before_the_deadline_changes_nothing(online):
+    assert online.later(44.9).tick() == []
+    assert online.later(0.1).tick() != []
+
+
+@pytest.mark.parametrize("idle", [0.08, 0.1, 1.1, 59.9, 60.0, 3600.3])
+@pytest.mark.parametrize("now", [0.0, 1000.1, 123_456.789, 31_536_000.9])
+def test_it_ends_whatever_the_clock_says(idle, now):
+    # now - (now - idle) is a hair more or less than idle.
+    online = Conversation(idle=idle, now=now).online()
+    idle_out(online)
+    assert online.later(0.01).idle_checked(0.0) == [Close(IDLE)]
+
+
+@pytest.mark.parametrize("request_", [Active(), Send("hi"), Send(""), Who(), HELLO])
+def test_any_request_is_a_sign_of_life(online, request_):
+    online.later(44).say(request_)
+    assert online.later(44).tick() == []
+    assert online.later(1).tick() != []
+
+
+def test_a_request_that_was_too_many_is_a_sign_of_life_too():
+    online = Conversation(burst=1, rate=0.001).online()
+    online.say(Active())
+    refused(online.later(44).say(Active()), ErrorCode.SLOW_DOWN)
+    assert online.later(44).tick() == []
+
+
+def test_a_ping_is_no_sign_of_life(online):
+    online.later(44).say(Ping())
+    assert online.later(1).tick() != []
+
+
+def test_who_was_warned_and_says_something_is_warned_again_before_the_end(online):
+    online.wait()
+    online.later(10).say(Active())
+    assert online.later(5).tick() == []
+    assert idle_out(online).code == "idle_soon"
+
+
+def test_a_ping_after_the_warning_saves_nobody(online):
+    online.wait()
+    online.later(10).say(Ping())
+    assert online.later(5).tick() == [CheckIdle()]
+
+
+def test_it_is_asked_once(online):
+    idle_out(online)
+    assert online.later(100).tick() == []
+
+
+def test_who_says_something_while_it_is_asked_stays(online):
+    idle_out(online)
+    online.later(0.1).say(Active())
+    assert online.later(0.1).idle_checked(0.0) == []
+    assert online.state is State.ONLINE
+    assert online.session.deadline == pytest.approx(online.now - 0.1 + 45)
+
+
+def test_redis_decides_and_who_was_active_elsewhere_stays(online):
+    idle_out(online)
+    assert online.idle_checked(20.0) == []
+    start = online.now
+    (tell,) = online.wait()
+    assert (online.now - start, tell.event.code) == (pytest.approx(5), "idle_soon")
+    assert online.wait() == [CheckIdle()]
+    assert online.now - start == pytest.approx(20)
+
+
+def test_the_last_moments_that_redis_still_gives_are_waited_for_without_another_warning(online):
+    idle_out(online)
+    assert online.idle_checked(0.02) == []
+    assert online.wait() == [CheckIdle()]
+    assert online.idle_checked(0.0) == [Close(IDLE)]
+
+
+def test_a_gateway_that_was_paused_warns_first_and_never_speaks_of_negative_time(online):
+    (tell,) = online.later(500).tick()
+    assert tell.event.code == "idle_soon"
+    assert tell.event.left == 0.0
+    assert "-" not in tell.event.text
+    assert online.tick() == [CheckIdle()]
+
+
+def test_idleness_can_be_switched_off():
+    online = Conversation(idle=None).online()
+    assert online.session.deadline is None
+    assert online.later(1e9).tick() == []
+    assert online.idle_checked(0.0) == []
+    assert online.state is State.ONLINE
+
+
+# The end.
+
+
+@pytest.mark.parametrize("reason", [SHUTDOWN, REPLACED, NAME_LOST])
+@pytest.mark.parametrize("talk", [Conversation, lambda: Conversation().online()])
+def test_a_session_can_be_ended_from_outside_once(talk, reason):
+    talk = talk()
+    assert talk.session.close(reason) == [Close(reason)]
+    assert talk.session.close(QUIT) == []
+
+
+def test_after_the_end_nothing_is_answered(online):
+    online.session.close(SHUTDOWN)
+    assert online.session.deadline is None
+    for request in (HELLO, Send("hi"), Active(), Who(), Ping(), Quit()):
+        assert online.say(request) == []
+    assert online.refuse() == []
+    assert online.tick() == []
+    assert online.idle_checked(0.0) == []
+    assert online.session.taken("Dana", online.now) == []
+
+
+@pytest.mark.parametrize("absent", [[], ["sis"]])
+@pytest.mark.parametrize("seq", [None, 1])
+def test_a_private_message_that_outlives_its_session_is_not_answered(online, seq, absent):
+    # It was never acknowledged: a client that comes back sends it again.
+    (whisper,) = online.say(Send("hi @sis", seq=seq))
+    online.session.close(SHUTDOWN)
+    id, to = (None, []) if absent else ("7-1", ["sis"])
+    assert online.whispered(whisper, id, to, absent) == []
+
+
+class AnyConversation(RuleBasedStateMachine):
+    """Whatever comes in whatever order: a session never raises, and keeps its promises."""
+
+    def __init__(self):
+        super().__init__()
+        self.now = 1000.0
+        self.session = Session(Rules("g1", 20.0, False, Limits(burst=5)), self.now)
+        self.question = None
+        self.checks = 0
+        self.closed = False
+
+    def perform(self, effects):
+        if self.closed:
+            assert effects == []
+        for effect in effects:
+            assert not self.closed, "something came after the end"
+            if isinstance(effect, Claim | Whisper):
+                assert self.question is None
+                self.question = effect
+            elif isinstance(effect, CheckIdle):
+                self.checks += 1
+                assert self.checks == 1, "asked again before the answer"
+            elif isinstance(effect, Publish | ListUsers):
+                assert self.session.state is State.ONLINE
+            self.closed = isinstance(effect, Close)
+
+    @precondition(lambda self: self.question is None)
+    @rule(request=strategies.requests)
+    def any_request(self, request):
+        self.perform(self.session.receive(request, self.now, TS))
+
+    @precondition(lambda self: self.question is None)
+    @rule(request=st.sampled_from([HELLO, Send("hi"), Send("hi @sis"), Send("hi", to=["sis"])]))
+    def usual_request(self, request):
+        self.perform(self.session.receive(request, self.now, TS))
+
+    @initialize(online=st.booleans())
+    def usual_begin(self, online):
+        if online:
+            self.perform(self.session.receive(HELLO, self.now, TS))
+            self.the_claim_is_answered(granted=True)
+
+    @precondition(lambda self: self.question is None)
+    @rule(times=st.integers(1, 60))
+    def bad_lines(self, times):
+        for _ in range(times):
+            self.perform(self.session.refuse(WireError(ErrorCode.BAD_JSON, "no"), self.now))
+
+    @rule(seconds=st.sampled_from([0.0, 0.1, 1.0, 5.0, 100.0]))
+    def time_passes(self, seconds):
+        self.now += seconds
+        self.perform(self.session.tick(self.now))
+
+    @precondition(lambda self: self.session.deadline is not None)
+    @rule()
+    def the_deadline_comes(self):
+        self.now = max(self.now, self.session.deadline)
+        self.perform(self.session.tick(self.now))
+
+    @precondition(lambda self: isinstance(self.question, Claim))
+    @rule(granted=st.booleans())
+    def the_claim_is_answered(self, granted):
+        claim, self.question = self.question, None
+        if not granted:
+            self.perform(self.session.taken(claim.name, self.now))
+        elif not self.closed:  # else the name is given back: there is nobody to be told
+            self.perform(self.session.granted(claim.name, "secret", self.now))
+
+    @precondition(lambda self: isinstance(self.question, Whisper))
+    @rule(here=st.booleans())
+    def the_whisper_is_answered(self, here):
+        whisper, self.question = self.question, None
+        found = ("7-1", whisper.names, []) if here else (None, [], whisper.names)
+        self.perform(self.session.whispered(whisper, *found, self.now))
+
+    @precondition(lambda self: self.checks)
+    @rule(left=st.sampled_from([0.0, 0.01, 3.0, 20.0]))
+    def redis_says_how_idle(self, left):
+        self.checks = 0
+        self.perform(self.session.idle_checked(left, self.now))
+
+    @rule(reason=st.sampled_from([SHUTDOWN, REPLACED]))
+    def it_is_ended(self, reason):
+        self.perform(self.session.close(reason))
+
+    @invariant()
+    def it_stands_where_it_says(self):
+        assert (self.session.state is State.CLOSED) == self.closed
+        if self.closed:
+            assert self.session.deadline is None
+        elif self.checks == 0:
+            assert self.session.deadline is not None
+
+
+TestAnyConversation = AnyConversation.TestCase
+TestAnyConversation.settings = settings(max_examples=150, stateful_step_count=30, deadline=None)

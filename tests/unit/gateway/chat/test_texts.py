@@ -1,0 +1,59 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.chat.texts import check_text
+from wire.reasons import ErrorCode, WireError
+
+LIMIT = 50
+
+
+def refusal(text):
+    with pytest.raises(WireError) as caught:
+        check_text(text, LIMIT)
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["hi", "two\nlines\n\tindented", " x ", "שלום", "👨‍👩‍👧", "e\u0301", "\u202e", "x" * LIMIT]
+)  # fmt: skip
+def test_what_people_write_is_good(text):
+    check_text(text, LIMIT)
+
+
+@pytest.mark.parametrize("text", ["", " ", "\n", "\t \n", "\u3000", "\xa0"])
+def test_nothing_is_refused(text):
+    assert refusal(text).code is ErrorCode.EMPTY_TEXT
+
+
+def test_too_much_is_refused_with_both_numbers():
+    error = refusal("x" * (LIMIT + 1))
+    assert error.code is ErrorCode.TEXT_TOO_LONG
+    assert "51" in error.text
+    assert "50" in error.text
+
+
+CONTROLS = [*range(0x20), *range(0x7F, 0xA0)]
+
+
+@pytest.mark.parametrize("code", [code for code in CONTROLS if chr(code) not in "\n\t"])
+def test_what_a_terminal_obeys_is_refused(code):
+    error = refusal(f"ab{chr(code)}c")
+    assert error.code is ErrorCode.BAD_TEXT
+    assert f"U+{code:04X}, at 3" in error.text
+
+
+def test_a_carriage_return_is_refused_though_it_is_a_space():
+    assert refusal("\r\n").code is ErrorCode.BAD_TEXT
+
+
+@given(st.text(max_size=60))
+def test_a_refusal_never_holds_what_it_refuses(text):
+    try:
+        check_text(text, LIMIT)
+    except WireError as error:
+        assert error.text.isprintable()
+    else:
+        assert 0 < len(text) <= LIMIT
+        assert not {ord(character) for character in text} & (set(CONTROLS) - {9, 10})

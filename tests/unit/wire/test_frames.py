@@ -1,0 +1,46 @@
+import msgspec
+import pytest
+
+from tests.unit.wire import strategies
+from wire.codec import decode_request
+from wire.frames import LOBBY, VERSION, Event, Frame, Msg, Request, Send
+from wire.limits import Limits
+
+
+def test_the_verbs_are_settled():
+    assert strategies.ops(Request) == {"hello", "send", "active", "who", "ping", "quit"}
+    assert strategies.ops(Event) == {
+        "welcome", "ack", "msg", "joined", "left", "users", "notice", "error", "bye", "pong",
+    }  # fmt: skip
+
+
+def test_the_settled_names_of_a_message_are_on_the_wire():
+    fields = [field.encode_name for field in msgspec.inspect.type_info(Msg).fields]
+    assert fields == ["id", "from", "room", "to", "text", "at", "ts"]
+
+
+def test_a_send_goes_to_the_lobby_unless_it_says_otherwise():
+    sent = decode_request(b'{"op":"send","text":"hi"}')
+    assert (sent.room, sent.to, sent.seq, sent.at) == (LOBBY, None, None, None)
+
+
+def test_the_version_is_one():
+    assert VERSION == 1
+
+
+def test_no_frame_is_ever_changed():
+    with pytest.raises(AttributeError):
+        Send("hi").text = "ho"
+    for frame in (*Request.__args__, *Event.__args__):
+        assert issubclass(frame, Frame)
+        assert frame.__struct_config__.frozen
+
+
+def test_the_largest_seq_is_the_largest_that_every_json_reader_keeps_exact():
+    assert decode_request(b'{"op":"send","text":"","seq":9007199254740992}').seq == 2**53
+
+
+def test_the_limits_are_those_of_the_protocol(protocol):
+    told = {name: default for name, default, _ in protocol.table("field", "default")}
+    defaults = msgspec.structs.asdict(Limits())
+    assert told == {name: str(value) for name, value in defaults.items()}
