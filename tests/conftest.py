@@ -1,0 +1,91 @@
+"""Every async test runs twice, on plain asyncio in debug mode and on uvloop, and is watched.
+
+Whatever reaches the loop's exception handler fails the test, and so does what it leaves behind:
+a task that still runs, a socket that is still open.
+"""
+
+import asyncio
+import gc
+import time
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+import uvloop
+from pytest_asyncio import is_async_test
+
+from tests.support.deadlines import within
+
+pytest_plugins = ["tests.support.fixtures"]
+
+
+def pytest_asyncio_loop_factories() -> dict[str, Any]:
+    return {"asyncio": asyncio.SelectorEventLoop, "uvloop": uvloop.new_event_loop}
+
+
+@pytest.fixture(autouse=True)
+def watch(request: pytest.FixtureRequest) -> None:
+    # Set up first, so that it looks when all else of the test is down.
+    if is_async_test(request.node):
+        request.getfixturevalue("watched_loop")
+
+
+@pytest.fixture
+async def watched_loop() -> AsyncIterator[None]:
+    loop = asyncio.get_running_loop()
+    loop.set_debug(isinstance(loop, asyncio.SelectorEventLoop))
+    stray: list[dict[str, Any]] = []
+    loop.set_exception_handler(lambda _, context: stray.append(context))
+    yield
+    left = await _left_behind(loop)
+    gc.collect()  # a task's exception that nobody looked at is reported when the task goes
+    if stray:
+        pytest.fail("strayed into the loop:\n" + "\n".join(map(_describe, stray)))
+    if left:
+        pytest.fail("left behind:\n" + "\n".join(left))
+
+
+def pytest_collection_finish() -> None:
+    # What is there before the first test need not be looked through after each.
+    gc.collect()
+    gc.freeze()
+
+
+async def _left_behind(loop: asyncio.AbstractEventLoop) -> list[str]:
+    """What is still there after it has had its time to end."""
+    deadline = time.monotonic() + within(4)
+    sockets = (
+        _sockets_of_asyncio if isinstance(loop, asyncio.SelectorEventLoop) else _sockets_of_uvloop
+    )
+    # There is no event to wait for.
+    while (left := [*_tasks(), *sockets(loop)]) and time.monotonic() < deadline:  # noqa: ASYNC110
+        await asyncio.sleep(0.01)
+    for each in left:
+        # It would hang the loop's end, or the next test.
+        for end in ("cancel", "abort", "close"):
+            getattr(each, end, int)()
+    return [repr(each) for each in left]
+
+
+def _tasks() -> list[Any]:
+    return [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+
+
+def _sockets_of_asyncio(loop: Any) -> list[Any]:
+    # The methods that are called for them; but for the loop's own, with which it is woken up.
+    keys = [key for key in loop._selector.get_map().values() if key.fd != loop._ssock.fileno()]
+    return [handle for key in keys for handle in key.data if handle is not None]
+
+
+def _sockets_of_uvloop(_: Any) -> list[Any]:
+    found = [each for each in gc.get_objects() if type(each).__module__ == "uvloop.loop"]
+    servers = [each for each in found if type(each).__name__ == "Server" and each.is_serving()]
+    transports = [
+        each for each in found if type(each).__name__ in ("TCPTransport", "UnixTransport")
+    ]
+    return servers + [each for each in transports if "closed=False" in repr(each)]
+
+
+def _describe(context: dict[str, Any]) -> str:
+    error = context.get("exception")
+    return f"{context.get('message')}: {error!r} {context}"

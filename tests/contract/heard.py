@@ -1,0 +1,49 @@
+"""What a backplane told its gateway, in order."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+from tests.support.deadlines import within
+
+
+class Heard:
+    """Keeps `gateway.backplane.Events`."""
+
+    def __init__(self) -> None:
+        self.delivered: list[tuple[str, str]] = []
+        """(channel, lines) for each time that something was delivered."""
+        self.told: list[str] = []
+        """"replaced <session>", "away" and "back"."""
+        self._news = asyncio.Event()
+
+    def deliver(self, channel: bytes, lines: bytes) -> None:
+        self.delivered.append((channel.decode(), lines.decode()))
+        self._news.set()
+
+    def replaced(self, session: str) -> None:
+        self._tell(f"replaced {session}")
+
+    def away(self) -> None:
+        self._tell("away")
+
+    def back(self) -> None:
+        self._tell("back")
+
+    def lines(self, channel: str) -> list[str]:
+        """The lines that a channel brought, one by one."""
+        return "".join(lines for on, lines in self.delivered if on == channel).splitlines()
+
+    async def until(self, condition: Callable[["Heard"], Any]) -> None:
+        """Wait until it is so."""
+        try:
+            async with asyncio.timeout(within()):
+                while not condition(self):
+                    self._news.clear()
+                    await self._news.wait()
+        except TimeoutError:
+            raise AssertionError(f"heard only {self.told}, {self.delivered}") from None
+
+    def _tell(self, what: str) -> None:
+        self.told.append(what)
+        self._news.set()

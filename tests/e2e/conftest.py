@@ -1,0 +1,35 @@
+"""Real processes: gateways, and the commands that people type."""
+
+import contextlib
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.processes import Chat, GatewayProcess, StartGateway
+from tests.support.servers import Server
+
+
+@pytest.fixture
+def chat(valkey: Server, prefix: str) -> Iterator[Chat]:
+    """A chat of its own on a shared server, and an environment that says nothing of another."""
+    # Not pytest's tmp_path: the path of a socket must be short.
+    with tempfile.TemporaryDirectory(prefix="chat-test-") as home:
+        yield Chat(Path(home), ["--redis", valkey.url, "--prefix", prefix])
+
+
+@pytest.fixture
+async def start_gateway(chat: Chat) -> AsyncIterator[StartGateway]:
+    """Starts gateways as processes."""
+    started: list[GatewayProcess] = []
+    with contextlib.ExitStack() as stack:
+
+        async def start(*options: str, embedded: bool = False) -> GatewayProcess:
+            started.append(await chat.start_gateway(stack, *options, embedded=embedded))
+            return started[-1]
+
+        yield start
+        for gateway in started:
+            for peer in gateway.peers:
+                await peer.close()

@@ -1,0 +1,109 @@
+"""The command `chatctl` as others run it."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.support import leash
+from tests.support.deadlines import within
+from tests.support.peer import Peer
+
+CHATCTL = [sys.executable, "-m", "chatctl"]
+
+
+@dataclass
+class GatewayProcess:
+    """A gateway that runs.
+
+    Attributes:
+        process: it.
+        host: where it listens.
+        port: where it listens.
+        greeting: what it said when it started.
+        peers: who has joined.
+    """
+
+    process: "subprocess.Popen[bytes]"
+    host: str
+    port: int
+    greeting: str
+    peers: list[Peer] = field(default_factory=list)
+
+    @property
+    def address(self) -> str:
+        return f"{self.host}:{self.port}"
+
+    async def join(self, name: str) -> Peer:
+        peer = await Peer.connect(self.host, self.port)
+        self.peers.append(peer)
+        await peer.hello(name)
+        return peer
+
+    def signal(self, number: signal.Signals) -> None:
+        self.process.send_signal(number)
+
+    async def exit_code(self) -> int:
+        """Wait for its end, which may not take longer than five seconds."""
+        return await asyncio.to_thread(self.process.wait, within(5))
+
+
+StartGateway = Callable[..., Awaitable[GatewayProcess]]
+
+
+@dataclass
+class Chat:
+    """One chat, for several gateways and commands.
+
+    Attributes:
+        home: folder for what they leave.
+        options: that name its Redis.
+    """
+
+    home: Path
+    options: list[str]
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """One that says nothing of another chat, nor of the colours of this terminal."""
+        kept = {name: os.environ[name] for name in ("PATH", "LANG", "TZ") if name in os.environ}
+        runtime = {"HOME": str(self.home), "XDG_RUNTIME_DIR": str(self.home)}
+        return {**kept, **runtime, "LC_ALL": "C.UTF-8", "PYTHONPATH": os.getcwd()}
+
+    async def start_gateway(
+        self, stack: contextlib.ExitStack, *options: str, embedded: bool
+    ) -> GatewayProcess:
+        """Start one on a free port; it ends with the stack."""
+        redis = [] if embedded else self.options
+        process = leash.start(
+            [*CHATCTL, "gateway", "--listen", "127.0.0.1:0", *redis, *options],
+            stdout=subprocess.PIPE,
+            env=self.environment,
+        )
+        stack.callback(leash.end, process)
+        assert process.stdout is not None
+        async with asyncio.timeout(within(10)):
+            first = await asyncio.to_thread(process.stdout.readline)
+        greeting = first.decode()
+        assert " listening on " in greeting, "see its stderr"
+        host, _, port = greeting.split()[-1].rpartition(":")
+        return GatewayProcess(process, host, int(port), greeting)
+
+    def run(self, *arguments: str, input: str = "") -> "subprocess.CompletedProcess[str]":
+        """Run a command to its end."""
+        return subprocess.run(
+            [*CHATCTL, *arguments],
+            input=input,
+            capture_output=True,
+            text=True,
+            timeout=within(15),
+            env=self.environment,
+        )
+
+    def users(self, *options: str) -> "subprocess.CompletedProcess[str]":
+        return self.run("users", *self.options, *options)

@@ -1,0 +1,230 @@
+"""`chatctl client` as people have it: in a terminal, or in a pipe, with real gateways behind."""
+
+import contextlib
+import os
+import signal
+from collections.abc import AsyncIterator, Callable
+
+import pytest
+
+from tests.e2e.processes import CHATCTL, Chat, GatewayProcess, StartGateway
+from tests.unit.client.terminal import SHELL, Terminal, children
+
+# The processes have loops of their own: which one the test has does not matter.
+pytestmark = pytest.mark.asyncio(loop_factories=["asyncio"])
+
+LONG = "日本語 👍 a line that is long and wide enough to wrap at the edge of the window ünd so on"
+
+Open = Callable[..., contextlib.AbstractAsyncContextManager[Terminal]]
+
+
+@pytest.fixture
+def window(chat: Chat, monkeypatch: pytest.MonkeyPatch) -> Open:
+    """Opens a terminal in which a shell runs the client."""
+    for name in list(os.environ):
+        if name.startswith("CHATCTL_"):
+            monkeypatch.delenv(name)
+
+    @contextlib.asynccontextmanager
+    async def window(gateway: GatewayProcess, name: str) -> AsyncIterator[Terminal]:
+        command = [*CHATCTL, "client", name, "--server", gateway.address, "--color", "never"]
+        async with Terminal([*SHELL, *command], **chat.environment) as terminal:
+            terminal.attributes_before = terminal.attributes
+            terminal.type("\n")
+            await terminal.shows(f"{name}>")
+            yield terminal
+
+    return window
+
+
+async def sees(terminal: Terminal, text: str) -> None:
+    """Wait until a line ends so."""
+    await terminal.until(lambda lines: any(line.endswith(text) for line in lines))
+
+
+async def left(terminal: Terminal, code: int = 0) -> None:
+    """Wait for the client's end; it leaves the terminal as it was."""
+    await terminal.until(lambda lines: f"exit code {code}" in lines)
+    assert terminal.attributes == terminal.attributes_before
+
+
+@pytest.fixture
+async def one(start_gateway: StartGateway) -> GatewayProcess:
+    return await start_gateway()
+
+
+@pytest.fixture
+async def two(start_gateway: StartGateway) -> GatewayProcess:
+    return await start_gateway()
+
+
+async def test_two_people_talk_through_two_gateways(
+    one: GatewayProcess, two: GatewayProcess, window: Open
+) -> None:
+    async with window(one, "sis") as sis, window(two, "mom") as mom:
+        await sees(sis, "· mom joined")
+        sis.type("hi there\r")
+        await sees(sis, " sis: hi there")
+        await sees(mom, " sis: hi there")
+        mom.type("hello ünd 你好\r")
+        await sees(sis, " mom: hello ünd 你好")
+        mom.type("/who\r")
+        await sees(mom, "· 2 here: mom (you), sis")
+        sis.type("/quit\r")
+        await left(sis)
+        await sees(mom, "· sis left")
+        await mom.shows("mom>")
+
+
+async def test_names_at_the_end_make_it_private(
+    one: GatewayProcess, two: GatewayProcess, window: Open
+) -> None:
+    mom, dad = await two.join("mom"), await two.join("dad")
+    async with window(one, "dana") as dana, window(two, "sis") as sis:
+        dana.type("how are you? @sis @mom\r")
+        await sees(dana, " you → sis, mom: how are you? @sis @mom")
+        await sees(sis, " dana → you, mom: how are you? @sis @mom")
+        await mom.expect(op="msg", to=["sis", "mom"])
+        dana.type("and you? @dda\r")
+        await sees(dana, "· nobody named @dda is here: sent to everyone")
+        await dad.expect(op="msg", room="lobby", text="and you? @dda")
+        assert len(dad.told(op="msg")) == 1
+        dana.type("/msg dda psst\r")
+        await sees(dana, "nobody named @dda is here: not sent")
+
+
+async def test_what_is_typed_is_not_harmed_by_what_arrives(
+    one: GatewayProcess, two: GatewayProcess, window: Open
+) -> None:
+    mom = await two.join("mom")
+    async with window(one, "dana") as dana:
+        await mom.expect(op="joined", name="dana")
+        for start in range(0, len(LONG), 10):
+            dana.type(LONG[start : start + 10])
+            await mom.say(op="send", text=f"at {start} " + "💬 wide and long " * 12)
+            if start == 40:
+                dana.resize(20, 50)
+            if start == 60:
+                dana.resize(30, 100)
+        await sees(dana, "ünd so on")
+        dana.type("\r")
+        await mom.expect(op="msg", **{"from": "dana", "text": LONG})
+
+
+async def test_a_paste_of_several_lines_is_one_message(
+    one: GatewayProcess, two: GatewayProcess, window: Open
+) -> None:
+    mom = await two.join("mom")
+    async with window(one, "dana") as dana:
+        dana.type("\x1b[200~one\ntwo\nthree\x1b[201~")
+        await mom.say(op="send", text="meanwhile")
+        await sees(dana, "mom: meanwhile")
+        dana.type("\r")
+        await mom.expect(op="msg", **{"from": "dana", "text": "one\ntwo\nthree"})
+
+
+@pytest.mark.parametrize("key", ["\x03", "\x04"], ids=["ctrl-c", "ctrl-d"])
+async def test_leaving(one: GatewayProcess, window: Open, key: str) -> None:
+    mom = await one.join("mom")
+    async with window(one, "dana") as dana:
+        dana.type(key)
+        await left(dana)
+        await mom.expect(op="left", name="dana", code="quit")
+
+
+@pytest.mark.parametrize("victim", ["client", "guard"])
+async def test_kill_9_leaves_the_terminal_as_it_was(
+    one: GatewayProcess, window: Open, victim: str
+) -> None:
+    async with window(one, "dana") as dana:
+        (guard,) = children(dana.pid)
+        (client,) = children(guard)
+        os.kill(client if victim == "client" else guard, signal.SIGKILL)
+        await dana.until(lambda lines: any("exit code 137" in line for line in lines))
+        await dana.until(lambda _: dana.attributes == dana.attributes_before)
+
+
+async def test_an_idle_user_is_told_bye_and_the_client_leaves(
+    start_gateway: StartGateway, window: Open
+) -> None:
+    brief, patient = await start_gateway("--idle", "2s"), await start_gateway()
+    mom = await patient.join("mom")
+    async with window(brief, "dana") as dana:
+        await dana.until(lambda lines: any("will be disconnected" in line for line in lines))
+        await left(dana)
+        assert any(line.endswith("Bye!") for line in dana.lines)
+        await mom.expect(op="left", name="dana", code="idle")
+
+
+async def test_it_comes_back_by_itself_and_the_line_stays(
+    one: GatewayProcess, start_gateway: StartGateway, two: GatewayProcess, window: Open
+) -> None:
+    mom = await two.join("mom")
+    async with window(one, "dana") as dana:
+        dana.type("half a sen")
+        one.signal(signal.SIGTERM)
+        assert await one.exit_code() == 0
+        await sees(dana, "Coming back by itself...")
+        await mom.expect(op="left", name="dana", code="shutdown")
+        await start_gateway("--listen", one.address)
+        await dana.until(lambda lines: any("back again, on" in line for line in lines))
+        dana.type("tence\r")
+        await mom.expect(op="msg", **{"from": "dana", "text": "half a sentence"})
+
+
+async def test_hostile_text_does_not_reach_the_terminal(
+    one: GatewayProcess, two: GatewayProcess, window: Open
+) -> None:
+    hostile = await two.join("eve")
+    async with window(one, "dana") as dana:
+        for text in ("\x1b[2J\x1b]0;owned\x07", "\x9b2J", "a\rb", "a\x08b"):
+            await hostile.say(op="send", text=text)
+            await hostile.expect(op="error", code="bad_text")
+        before = len(dana.raw)
+        for text in (
+            "\u202eevil\u2066 bidi",
+            "zero\u200bwidth",
+            "line\u2028sep",
+            "z" + "\u0301" * 99,
+        ):
+            await hostile.say(op="send", text=text)
+        await hostile.say(op="send", text="a\n10:00:00 mom: I never said that")
+        await hostile.say(op="send", text="the end")
+        await sees(dana, "eve: the end")
+        raw = dana.raw[before:].decode()
+        assert not {"\u202e", "\u2066", "\u200b", "\u2028", "\x07", "\x9b"} & set(raw)
+        assert "owned" not in raw
+        assert not any(line.startswith("10:00:00 mom:") for line in dana.lines)
+        await dana.shows("dana>")
+
+
+class TestPipe:
+    """Without a terminal it is a filter."""
+
+    async def test_lines_in_are_messages(
+        self, one: GatewayProcess, two: GatewayProcess, chat: Chat
+    ) -> None:
+        mom = await two.join("mom")
+        done = chat.run("client", "bob", "--server", one.address, input="hi\n\nho @mom\n")
+        assert (done.returncode, done.stderr) == (0, "")
+        await mom.expect(op="msg", room="lobby", text="hi")
+        await mom.expect(op="msg", to=["mom"], text="ho @mom")
+        await mom.expect(op="left", name="bob", code="quit")
+        assert len(mom.told(op="msg")) == 2
+
+    async def test_nobody_is_asked_for_a_name(self, one: GatewayProcess, chat: Chat) -> None:
+        done = chat.run("client", "--server", one.address, input="hi\n")
+        assert done.returncode == 2
+        assert "no name" in done.stderr
+
+    async def test_a_taken_name(self, one: GatewayProcess, chat: Chat) -> None:
+        await one.join("bob")
+        done = chat.run("client", "Bob", "--server", one.address, input="hi\n")
+        assert done.returncode == 1
+        assert "the name Bob is taken" in done.stderr
+
+    async def test_no_gateway_there(self, chat: Chat) -> None:
+        done = chat.run("client", "bob", "--server", "127.0.0.1:1", input="hi\n")
+        assert done.returncode == 1
+        assert "nobody answers at 127.0.0.1:1" in done.stderr
+        assert "Traceback" not in done.stderr

@@ -1,0 +1,150 @@
+"""Who says nothing for too long is told ``Bye!``. Time is seen by what happens, not slept."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator
+
+import pytest
+
+from gateway.backplane import Touch
+from tests.support.deadlines import within
+from tests.support.fixtures import Join, Peer, Running, StartGateway
+
+IDLE = within(0.6)
+LATE = 1.0
+"""What a machine with other things to do may add."""
+
+
+@pytest.fixture
+async def gateway(start_gateway: StartGateway) -> Running:
+    return await start_gateway(idle=IDLE)
+
+
+@pytest.fixture
+async def patient(start_gateway: StartGateway) -> Running:
+    """A gateway of the same chat that evicts nobody: from there one can watch."""
+    return await start_gateway()
+
+
+@contextlib.asynccontextmanager
+async def doing(peer: Peer, **request: object) -> AsyncIterator[None]:
+    """Send a request ten times in an idle time, until the end of the context or connection."""
+
+    async def go_on() -> None:
+        while True:
+            await peer.say(**request)
+            await asyncio.sleep(IDLE / 10)
+
+    task = asyncio.create_task(go_on())
+    try:
+        yield
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError, ConnectionError):
+            await task
+
+
+async def test_silence_is_warned_of_and_then_ended(
+    gateway: Running, patient: Running, join: Join
+) -> None:
+    mom = await join(patient, "mom")
+    started = time.monotonic()
+    sis = await join(gateway, "sis")
+    notice = await sis.expect(op="notice", code="idle_soon")
+    assert 0 <= notice["left"] <= IDLE / 2
+    assert time.monotonic() - started < IDLE + within(LATE)
+    await sis.ended(code="idle", text="Bye!", reconnect=False)
+    took = time.monotonic() - started
+    assert IDLE * 0.95 <= took < IDLE + within(LATE)
+    await mom.expect(op="left", name="sis", code="idle")
+    await join(gateway, "sis")
+
+
+async def test_the_welcome_tells_how_long_it_is(gateway: Running, join: Join) -> None:
+    sis = await join(gateway, "sis")
+    assert sis.told(op="welcome")[0]["idle"] == IDLE
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        {"op": "active"},
+        {"op": "send", "text": "still here"},
+        {"op": "send", "text": "psst @sis"},
+        {"op": "who"},
+    ],
+    ids=lambda request: request["op"],
+)
+async def test_activity_keeps_alive_and_then_silence_ends(
+    gateway: Running, join: Join, request_: dict[str, str]
+) -> None:
+    sis = await join(gateway, "sis")
+    async with doing(sis, **request_):
+        # Not slept through to see what comes after, but because this is how long it lasts.
+        await asyncio.sleep(1.5 * IDLE)
+    last = time.monotonic()
+    await sis.ended(code="idle")
+    took = time.monotonic() - last
+    assert IDLE * 0.8 <= took < IDLE + within(LATE)
+
+
+@pytest.mark.parametrize(
+    "request_", [{"op": "ping"}, {"op": "nonsense"}], ids=lambda request: request["op"]
+)
+async def test_what_is_no_sign_of_a_person_does_not(
+    gateway: Running, join: Join, request_: dict[str, str]
+) -> None:
+    sis = await join(gateway, "sis")
+    async with doing(sis, **request_):
+        await sis.ended(code="idle")
+
+
+async def test_hearing_others_is_no_activity(
+    gateway: Running, patient: Running, join: Join
+) -> None:
+    mom, sis = await join(patient, "mom"), await join(gateway, "sis")
+    async with doing(mom, op="send", text="hello?"):
+        await sis.ended(code="idle")
+    assert sis.told(op="msg")
+    await mom.expect(op="left", name="sis", code="idle")
+
+
+async def test_activity_that_only_redis_knows_of_counts(gateway: Running, join: Join) -> None:
+    sis = await join(gateway, "sis")
+    (session,) = gateway.gateway.online
+    started = time.monotonic()
+    while time.monotonic() - started < 2 * IDLE:
+        # Said to Redis behind the back of the gateway that holds the socket.
+        await gateway.gateway.backplane.touch([Touch("sis", session, 0.0)])
+        await asyncio.sleep(IDLE / 10)
+    await sis.caught_up()
+    assert sis.told(op="bye") == []
+    await sis.ended(code="idle")
+
+
+async def test_a_warning_is_given_again_for_each_silence(gateway: Running, join: Join) -> None:
+    sis = await join(gateway, "sis")
+    for _ in range(2):
+        await sis.expect(op="notice", code="idle_soon")
+        await sis.say(op="active")
+    await sis.ended(code="idle")
+    assert len(sis.told(op="notice", code="idle_soon")) == 3
+
+
+async def test_without_an_end_of_idleness_there_is_none(
+    gateway: Running, patient: Running, join: Join
+) -> None:
+    mom, sis = await join(patient, "mom"), await join(gateway, "sis")
+    await sis.ended(code="idle")
+    await mom.caught_up()
+    assert mom.told(op="notice") == []
+
+
+async def test_how_long_everybody_was_idle_is_told(gateway: Running, join: Join) -> None:
+    sis = await join(gateway, "sis")
+    await sis.expect(op="notice", code="idle_soon")
+    mom = await join(gateway, "mom")
+    await mom.say(op="who")
+    users = {user["name"]: user for user in (await mom.expect(op="users"))["users"]}
+    assert users["sis"]["idle"] >= 0.5 * IDLE > users["mom"]["idle"]

@@ -1,0 +1,224 @@
+"""Redis goes and comes back; gateways stop. Nobody is left without a word."""
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support import servers
+from tests.support.fixtures import Connect, Join, Peer, Running, StartGateway
+from tests.support.servers import Server
+
+
+@pytest.fixture
+async def one(start_gateway: StartGateway) -> Running:
+    return await start_gateway()
+
+
+@pytest.fixture
+async def two(start_gateway: StartGateway) -> Running:
+    return await start_gateway()
+
+
+def cut(server: Server, *running: Running) -> None:
+    """End the gateways' connections to Redis."""
+    names = [f"chat-{each.gateway.id}" for each in running]
+    server.kill_connections(*names, *(f"{name}-sub" for name in names))
+
+
+class TestALostConnection:
+    async def test_everybody_on_it_is_told_and_then_it_goes_on(
+        self, one: Running, two: Running, join: Join, valkey: Server
+    ) -> None:
+        sis, mom, dad = await join(one, "sis"), await join(one, "mom"), await join(two, "dad")
+        cut(valkey, one)
+        for peer in (sis, mom):
+            assert (await peer.expect(op="notice", code="redis_away"))["text"]
+            assert (await peer.expect(op="notice", code="redis_back"))["text"]
+        await sis.say(op="send", text="hi", seq=1)
+        await sis.expect(op="ack", seq=1)
+        for peer in (mom, dad):
+            await peer.expect(op="msg", text="hi")
+        await dad.say(op="send", text="psst @sis", seq=1)
+        assert (await dad.expect(op="ack"))["to"] == ["sis"]
+        await sis.expect(op="msg", to=["sis"])
+        # For the others nothing has happened: nobody left, nobody came.
+        await dad.caught_up()
+        assert dad.told(op="notice") == dad.told(op="left") == []
+
+    async def test_no_message_is_silently_dropped(
+        self, one: Running, join: Join, valkey: Server
+    ) -> None:
+        sis = await join(one, "sis")
+        for seq in range(300):
+            await sis.say(op="send", text=str(seq) + " @sis" * (seq % 5 == 0), seq=seq)
+            if seq in (50, 150):
+                cut(valkey, one)
+                await sis.expect(op="notice", code="redis_away")
+            elif seq in (100, 200):
+                await sis.expect(op="notice", code="redis_back")
+        answers = [await sis.expect(op={"ack", "error"}) for _ in range(300)]
+        assert sorted(answer["seq"] for answer in answers) == list(range(300))
+        refused = [answer for answer in answers if answer["op"] == "error"]
+        assert {answer["code"] for answer in refused} <= {"unavailable"}
+        for where in ("room", "to"):
+            acked = [answer["id"] for answer in answers if where in answer]
+            assert acked
+            assert len(set(acked)) == len(acked)
+            heard = [msg["id"] for msg in sis.told(op="msg") if where in msg]
+            assert len(set(heard)) == len(heard)
+
+    async def test_one_may_come_and_go_right_after(
+        self, one: Running, two: Running, join: Join, valkey: Server
+    ) -> None:
+        sis, mom = await join(one, "sis"), await join(two, "mom")
+        cut(valkey, one)
+        await sis.say(op="quit")
+        await sis.ended(code="quit")
+        await mom.expect(op="left", name="sis", code="quit")
+        await join(two, "sis")
+
+
+class TestRestart:
+    """A server of its own, that is stopped and started with nothing in it."""
+
+    @pytest.fixture
+    def port(self) -> int:
+        with socket.create_server(("127.0.0.1", 0)) as found:
+            return found.getsockname()[1]
+
+    @pytest.fixture
+    def own(self, port: int) -> Iterator[contextlib.ExitStack]:
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(servers.running(servers.valkey(), port=port))
+            yield stack
+
+    @pytest.fixture
+    async def gateway(
+        self, own: contextlib.ExitStack, port: int, start_gateway: StartGateway
+    ) -> Running:
+        return await start_gateway(redis=f"redis://127.0.0.1:{port}")
+
+    async def test_while_it_is_away_everything_is_answered(
+        self, gateway: Running, own: contextlib.ExitStack, join: Join, connect: Connect
+    ) -> None:
+        sis = await join(gateway, "sis")
+        own.close()
+        await sis.expect(op="notice", code="redis_away")
+        await sis.say(op="send", text="hi", seq=1)
+        await sis.expect(op="error", code="unavailable", seq=1)
+        await sis.say(op="send", text="hi @sis", seq=2)
+        await sis.expect(op="error", code="unavailable", seq=2)
+        await sis.say(op="who", seq=3)
+        await sis.expect(op="error", code="unavailable", seq=3)
+        await sis.caught_up()
+        late = await connect(gateway)
+        await late.say(op="hello", v=1, name="late")
+        await late.expect(op="error", code="unavailable")
+        await sis.say(op="quit")
+        await sis.ended(code="quit")
+
+    async def test_back_with_nothing_in_it_everybody_is_there_again(
+        self, gateway: Running, own: contextlib.ExitStack, port: int, join: Join, connect: Connect
+    ) -> None:
+        sis, mom, dad = [await join(gateway, name) for name in ("sis", "mom", "dad")]
+        own.close()
+        for peer in (sis, mom, dad):
+            await peer.expect(op="notice", code="redis_away")
+        await dad.say(op="quit")
+        await dad.ended(code="quit")
+        own.enter_context(servers.running(servers.valkey(), port=port))
+        for peer in (sis, mom):
+            await peer.expect(op="notice", code="redis_back")
+        await sis.say(op="who")
+        users = (await sis.expect(op="users"))["users"]
+        assert sorted(user["name"] for user in users) == ["mom", "sis"]
+        await sis.say(op="send", text="hi @mom", seq=1)
+        assert (await sis.expect(op="ack"))["to"] == ["mom"]
+        await mom.expect(op="msg", to=["mom"])
+        await join(gateway, "dad")
+        thief = await connect(gateway)
+        await thief.say(op="hello", v=1, name="sis")
+        await thief.expect(op="error", code="name_taken")
+
+    async def test_a_gateway_stops_though_it_is_away(
+        self, gateway: Running, own: contextlib.ExitStack, join: Join
+    ) -> None:
+        sis = await join(gateway, "sis")
+        own.close()
+        await sis.expect(op="notice", code="redis_away")
+        stopping = asyncio.ensure_future(gateway.stop())
+        await sis.ended(code="shutdown", reconnect=True)
+        await stopping
+
+
+class TestStop:
+    async def test_everybody_is_told_and_the_names_are_free(
+        self, one: Running, two: Running, join: Join
+    ) -> None:
+        dad = await join(two, "dad")
+        here = [await join(one, f"user{number}") for number in range(20)]
+        stopping = asyncio.ensure_future(one.stop())
+        for peer in here:
+            await peer.ended(code="shutdown", reconnect=True)
+        await stopping
+        for peer in here:
+            await dad.expect(op="left", name=peer.name, code="shutdown")
+        for peer in here:
+            await join(two, peer.name)
+
+    async def test_also_when_it_had_been_empty_before(
+        self, one: Running, two: Running, join: Join
+    ) -> None:
+        dad, first = await join(two, "dad"), await join(one, "first")
+        await first.say(op="quit")
+        await first.ended()
+        sis = await join(one, "sis")
+        await dad.expect(op="joined", name="sis")  # and nothing is on its way any more
+        stopping = asyncio.ensure_future(one.stop())
+        await sis.ended(code="shutdown", reconnect=True)
+        await stopping
+        await dad.expect(op="left", name="sis", code="shutdown")
+        await join(two, "sis")
+
+    async def test_what_was_sent_before_is_answered(
+        self, one: Running, two: Running, join: Join
+    ) -> None:
+        dad, sis = await join(two, "dad"), await join(one, "sis")
+        for seq in range(50):
+            await sis.say(op="send", text=str(seq), seq=seq)
+        await sis.expect(op="ack", seq=0)
+        await one.stop()
+        await sis.ended(code="shutdown")
+        acked = {ack["seq"] for ack in sis.told(op="ack")}
+        # Acknowledged means stored and delivered; the others the client may send again.
+        heard = {int(msg["text"]) for msg in await dad.collect(len(acked), op="msg")}
+        assert acked <= heard
+
+    async def test_one_who_has_said_no_hello_is_told_too(
+        self, one: Running, connect: Connect
+    ) -> None:
+        silent = await connect(one)
+        await silent.say(op="ping")
+        await silent.expect(op="pong")
+        await one.stop()
+        await silent.ended(code="shutdown", reconnect=True)
+
+    async def test_nobody_new_is_let_in(self, one: Running) -> None:
+        await one.stop()
+        with pytest.raises(ConnectionRefusedError):
+            await Peer.connect(one.host, one.port)
+
+    async def test_one_who_never_reads_does_not_hold_it_up(
+        self, one: Running, two: Running, join: Join
+    ) -> None:
+        deaf, dad = await join(one, "deaf"), await join(two, "dad")
+        for seq in range(50):
+            await dad.say(op="send", text="x" * 4000, seq=seq)
+        await dad.collect(50, op="ack")
+        async with asyncio.timeout(5):
+            await one.stop()
+        await dad.expect(op="left", name="deaf", code="shutdown")
+        deaf.vanish()

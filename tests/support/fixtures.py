@@ -1,0 +1,120 @@
+"""Fixtures for tests that need a Redis, a backplane, gateways, or peers."""
+
+import contextlib
+import secrets
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from gateway.config import GatewayConfig
+from gateway.core import Gateway
+from gateway.server import serving
+from tests.support import servers
+from tests.support.peer import Peer, Told
+from tests.support.servers import Server
+from wire.limits import Limits
+
+
+@pytest.fixture(scope="session")
+def valkey() -> Iterator[Server]:
+    with servers.running(servers.valkey()) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def redis_server() -> Iterator[Server]:
+    if (binary := servers.redis_server()) is None:
+        pytest.skip("this machine has no redis-server >= 7")
+    with servers.running(binary) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def fakeredis() -> Iterator[Server]:
+    with servers.fake() as server:
+        yield server
+
+
+@pytest.fixture
+def prefix() -> str:
+    """A chat of its own for each test: nobody else's keys begin so."""
+    return f"test-{secrets.token_hex(6)}"
+
+
+@dataclass
+class Running:
+    """A gateway that serves in this process.
+
+    Attributes:
+        gateway: it.
+        host: where it listens.
+        port: where it listens.
+        stop: stops it, as SIGTERM would.
+    """
+
+    gateway: Gateway
+    host: str
+    port: int
+    stop: Callable[[], Awaitable[None]]
+
+
+StartGateway = Callable[..., Awaitable[Running]]
+Connect = Callable[[Running], Awaitable[Peer]]
+Join = Callable[..., Awaitable[Peer]]
+
+
+@pytest.fixture
+async def start_gateway(valkey: Server, prefix: str) -> AsyncIterator[StartGateway]:
+    """Starts gateways of one chat; settings and limits may be given by their names."""
+    async with contextlib.AsyncExitStack() as stack:
+
+        async def start(limits: dict[str, Any] | None = None, **settings: Any) -> Running:
+            config = GatewayConfig(
+                **{
+                    "host": "127.0.0.1",
+                    "port": 0,
+                    "redis": valkey.url,
+                    "prefix": prefix,
+                    "idle": None,
+                    "fallback": "public",
+                    "history": 1000,
+                    # No rate, since tests talk faster than people.
+                    "limits": Limits(**{"rate": None, **(limits or {})}),
+                    **settings,
+                }
+            )
+            own = await stack.enter_async_context(contextlib.AsyncExitStack())
+            gateway, host, port = await own.enter_async_context(serving(config))
+            return Running(gateway, host, port, own.aclose)
+
+        yield start
+
+
+@pytest.fixture
+async def connect(start_gateway: StartGateway) -> AsyncIterator[Connect]:
+    """Connects peers, and lets go of them before their gateways stop."""
+    async with contextlib.AsyncExitStack() as stack:
+
+        async def connect(running: Running) -> Peer:
+            peer = await Peer.connect(running.host, running.port)
+            stack.push_async_callback(peer.close)
+            return peer
+
+        yield connect
+
+
+@pytest.fixture
+def join(connect: Connect) -> Join:
+    """Connects a peer and has it welcomed under a name."""
+
+    async def join(running: Running, name: str, **fields: Any) -> Peer:
+        peer = await connect(running)
+        await peer.hello(name, **fields)
+        return peer
+
+    return join
+
+
+__all__ = ["Connect", "Join", "Peer", "Running", "StartGateway", "Told"]
