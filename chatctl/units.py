@@ -98,8 +98,7 @@ def redis_url(text: str) -> str:
     parts = _split(text)
     if parts is None or parts.scheme not in REDIS_SCHEMES or not (parts.netloc or parts.path):
         raise click.BadParameter(
-            "this is not a Redis URL: write redis://HOST:6379/0 "
-            "or unix:///PATH/redis.sock."
+            "this is not a Redis URL: write redis://HOST:6379/0 or unix:///PATH/redis.sock."
         )
     return text
 
