@@ -3,7 +3,8 @@
 PYTHON      ?= python3
 VENV        ?= .venv
 ARGS        ?=
-PYTEST_ARGS ?=
+# As many at once as there are cores.
+PYTEST_ARGS ?= -n auto
 
 BIN      := $(VENV)/bin
 PACKAGES := wire gateway client chatctl

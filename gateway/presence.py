@@ -60,6 +60,7 @@ class Presence:
         self._departed = departed
         self._monotonic = monotonic
         self._active: set[Present] = set()
+        self._to_register: set[Present] = set()
         self._unreleased: list[tuple[Registration, Reason]] = []
         self._touch_every = 1.0 if idle is None else min(1.0, idle / 10)
 
@@ -70,6 +71,7 @@ class Presence:
     def forget(self, who: Present) -> None:
         """Somebody is gone."""
         self._active.discard(who)
+        self._to_register.discard(who)
 
     async def release(self, registration: Registration, reason: Reason) -> None:
         """Give a name back; if Redis is away or refuses, as soon as it can be done."""
@@ -84,12 +86,17 @@ class Presence:
         )
 
     async def register_all(self) -> None:
-        """Register this gateway and everybody on it again; who lost the name has to go."""
+        """Register this gateway and everybody on it again; who lost the name has to go.
+
+        Who left while Redis could not be told is released.
+        """
         await self._backplane.renew_lease()
         everybody = list(self._everybody())
+        self._to_register.update(everybody)
         for start in range(0, len(everybody), REGISTERED_AT_ONCE):
             some = everybody[start : start + REGISTERED_AT_ONCE]
             await asyncio.gather(*(self._register(who) for who in some))
+        await self._release()
 
     async def _release(self) -> None:
         unreleased, self._unreleased = self._unreleased, []
@@ -105,6 +112,8 @@ class Presence:
                 self._departed(registration, reason)
 
     async def _register(self, who: Present) -> None:
+        if who not in self._to_register:
+            return  # left meanwhile: the name would be held by nobody
         ago = self._monotonic() - who.active_at()
         claimed = await self._backplane.claim(who.registration, ago, None)
         if claimed.outcome == "taken":

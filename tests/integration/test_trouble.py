@@ -4,9 +4,12 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
+from gateway import presence
+from gateway.backplane import Claimed
 from tests.support import servers
 from tests.support.fixtures import Connect, Join, Peer, Running, StartGateway
 from tests.support.servers import Server
@@ -77,8 +80,32 @@ class TestALostConnection:
         cut(valkey, one)
         await sis.say(op="quit")
         await sis.ended(code="quit")
-        await mom.expect(op="left", name="sis", code="quit")
+        # As soon as Redis is back, and not when the next look round is due.
+        await mom.expect(op="left", name="sis", code="quit", _within=2)
         await join(two, "sis")
+
+    async def test_who_leaves_while_the_others_are_registered_again_is_not(
+        self, one: Running, two: Running, join: Join, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(presence, "REGISTERED_AT_ONCE", 1)
+        sis, mom = await join(one, "sis"), await join(one, "mom")
+        claim = one.gateway.backplane.claim
+        asked, going_on = asyncio.Event(), asyncio.Event()
+
+        async def slow_claim(*arguments: Any) -> Claimed:
+            asked.set()
+            await going_on.wait()
+            return await claim(*arguments)
+
+        monkeypatch.setattr(one.gateway.backplane, "claim", slow_claim)
+        registering = asyncio.ensure_future(one.gateway.presence.register_all())
+        await asked.wait()  # for sis
+        await mom.say(op="quit")
+        await mom.ended(code="quit")
+        going_on.set()
+        await registering
+        await sis.caught_up()
+        await join(two, "mom")
 
 
 class TestRestart:

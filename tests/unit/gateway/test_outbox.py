@@ -149,11 +149,16 @@ async def test_a_fault_of_ours_does_not_silence_the_room(outbox, redis, sender, 
 
 
 async def test_announcements_wait_for_company(outbox, redis, monkeypatch):
-    monkeypatch.setattr(module, "LINGER", 0.02)
+    monkeypatch.setattr(module, "LINGER", 3600.0)
+    outbox.announce("lobby", b"a\n")
+    await quiet()
+    assert redis.batches == []
+
+
+async def test_announcements_do_not_wait_for_ever(outbox, redis, monkeypatch):
+    monkeypatch.setattr(module, "LINGER", 0.0)
     for name in (b"a\n", b"b\n"):
         outbox.announce("lobby", name)
-        await quiet()
-    assert redis.batches == []
     await until(lambda: redis.batches)
     assert redis.batches == [("lobby", [b"a\n", b"b\n"])]
 
