@@ -24,6 +24,11 @@ class GatewayConfig:
             whole room ("public"), or it is refused ("refuse").
         limits: what peers may do.
         history: messages that a room's log keeps, roughly.
+        history_age: seconds that a room's log keeps a message, roughly.
+        resume_within: seconds in which a client whose connection broke can resume.
+        outbox: bytes that may wait while Redis is away.
+        drain: seconds over which the clients of a stopping gateway are told to come back; 0 for
+            no drain: their names are given back at once.
     """
 
     host: str
@@ -34,3 +39,7 @@ class GatewayConfig:
     fallback: Fallback
     limits: Limits
     history: int
+    history_age: float
+    resume_within: float
+    outbox: int
+    drain: float

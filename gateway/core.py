@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
+import random
 import secrets
 import time
 from collections.abc import Callable, Coroutine
@@ -11,23 +13,34 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from gateway.backplane import Registration
+from gateway.backplane import LEASE, Registration
+from gateway.backplane.connection import RedisError
 from gateway.backplane.redis import RedisBackplane
 from gateway.chat.rules import Rules
 from gateway.config import GatewayConfig
 from gateway.errors import BackplaneDown
 from gateway.hub import Hub
+from gateway.logs import Log
 from gateway.outbox import Outbox
+from gateway.positions import Positions
 from gateway.presence import Presence
+from gateway.repeat import repeat
+from gateway.replay import Replay
 from gateway.subscriptions import Subscriptions
 from wire.codec import encode
-from wire.frames import Joined, Left, Notice
+from wire.frames import LOBBY, Joined, Left, Notice
 from wire.reasons import REPLACED, NoticeCode, Reason
 
 if TYPE_CHECKING:
     from gateway.peer import Peer
 
 log = logging.getLogger(__name__)
+
+CHECK_EVERY = 10.0
+"""Seconds between two comparisons of quiet channels with their logs."""
+
+TRIM_EVERY = 60.0
+"""Seconds between two looks for messages that are too old to be kept."""
 
 
 class Gateway:
@@ -55,19 +68,12 @@ class Gateway:
             limits=config.limits,
         )
         info = {"listen": f"{config.host}:{config.port}", "since": round(wall() * 1000)}
-        self.backplane = RedisBackplane(
-            config.redis,
-            config.prefix,
-            self.id,
-            msgspec.json.encode(info),
-            config.idle,
-            config.history,
-            self,
-        )
+        self.backplane = RedisBackplane(config, self.id, msgspec.json.encode(info), self)
         self.hub = Hub(asyncio.get_running_loop().call_soon)
-        self.deliver = self.hub.deliver
-        self.subscriptions = Subscriptions(self.backplane.subscribe, self.backplane.unsubscribe)
-        self.outbox = Outbox(self.backplane.publish)
+        self.positions = Positions(self.backplane, self.hub.deliver, self.spawn)
+        self.deliver = self.positions.deliver
+        self.replay = Replay(self.backplane, self.positions, self.hub)
+        self.subscriptions = Subscriptions(self._open, self._close)
         self.online: dict[str, Peer] = {}
         self.peers: set[Peer] = set()
         self.presence = Presence(
@@ -77,6 +83,10 @@ class Gateway:
             self.announce_left,
             monotonic,
         )
+        self.outbox = Outbox(self.backplane.publish, self.presence.ready, config.outbox)
+        self._away = False
+        self.draining = False
+        self._drain = config.drain
         self._tasks: set[asyncio.Task[Any]] = set()
         self._empty = asyncio.Event()
 
@@ -87,30 +97,52 @@ class Gateway:
             RedisUnreachable: the text says why.
         """
         await self.backplane.start()
-        await self.backplane.renew_lease()
+        await self.presence.make_certain()
         self.spawn(self.presence.run())
+        self.spawn(repeat(CHECK_EVERY, self.positions.check))
+        self.spawn(repeat(TRIM_EVERY, lambda: self.backplane.trim([LOBBY])))
 
     async def stop(self, reason: Reason, patience: float) -> None:
-        """End every connection, give the names back, and let go of Redis.
+        """Take nothing more, finish what is under way, end every connection, let go of Redis.
+
+        With a drain the names are kept for those who were here: each is told when to come back,
+        and nobody hears that they were gone.
 
         Args:
             reason: what the peers are told.
-            patience: seconds to wait for it.
+            patience: seconds to wait in all.
         """
-        self._empty.clear()
-        for peer in list(self.peers):
-            peer.end(reason)
-        try:
-            async with asyncio.timeout(patience):
-                if self.peers:
-                    await self._empty.wait()
-                await self.outbox.settle()
-        except TimeoutError:
-            log.warning("stopped without having told everybody: Redis did not answer in time")
+        self.draining = self._drain > 0
+        for peer in self.peers:
+            peer.link.read(False)
+        await self._within(patience / 2, self.outbox.settle())
+        await self._within(patience / 2, self._say_goodbye(reason))
+        self.outbox.stop()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self.backplane.close()
+        await self.backplane.close(self._drain + LEASE if self.draining else 0.0)
+
+    def come_back_after(self, reason: Reason) -> float | None:
+        """Seconds after which somebody who is sent away shall come back, spread over the drain."""
+        if not (self.draining and reason.reconnect):
+            return None
+        return round(random.uniform(0.0, self._drain), 1)
+
+    async def _say_goodbye(self, reason: Reason) -> None:
+        self._empty.clear()
+        for peer in list(self.peers):
+            peer.end(reason)
+        if self.peers:
+            await self._empty.wait()
+        await self.outbox.settle()
+
+    async def _within(self, seconds: float, what: Coroutine[Any, Any, object]) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                await what
+        except TimeoutError:
+            log.warning("Redis did not answer in time: what was not acknowledged may be lost")
 
     def forget(self, peer: Peer) -> None:
         """A peer is gone for good."""
@@ -145,7 +177,11 @@ class Gateway:
     def away(self) -> None:
         """Redis is away."""
         log.warning("Redis is away")
-        text = "The chat's memory is away for the moment: nothing can be sent or received."
+        self.presence.doubt()
+        if self._away:
+            return  # they know
+        self._away = True
+        text = "The chat's memory is away. What you say is kept, and sent once it is back."
         self._tell_everybody(Notice(code=NoticeCode.REDIS_AWAY, text=text))
 
     def back(self) -> None:
@@ -155,11 +191,30 @@ class Gateway:
 
     async def _back(self) -> None:
         try:
-            await self.presence.register_all()
-        except BackplaneDown:
-            return  # it comes back again, and so do we
-        text = "The chat's memory is back. What others said meanwhile may be missing here."
-        self._tell_everybody(Notice(code=NoticeCode.REDIS_BACK, text=text))
+            await self.presence.make_certain()
+        except (BackplaneDown, RedisError) as error:
+            # Gone again, or not itself yet. The next renewal of the lease tries again.
+            log.warning("Redis is not back for good: %s", error)
+            await self.presence.ready()
+        if self._away:
+            self._away = False
+            text = "The chat's memory is back."
+            self._tell_everybody(Notice(code=NoticeCode.REDIS_BACK, text=text))
+        with contextlib.suppress(BackplaneDown, RedisError):
+            await self.positions.check()
+
+    async def _open(self, channel: str) -> None:
+        if channel != self.backplane.room_channel(LOBBY):
+            await self.backplane.subscribe(channel)
+            return
+        self.positions.expect(channel.encode(), Log(LOBBY))
+        await self.backplane.subscribe(channel)
+        [tail] = await self.backplane.tails([LOBBY], [])
+        self.positions.follow(channel.encode(), tail)
+
+    def _close(self, channel: str) -> None:
+        self.backplane.unsubscribe(channel)
+        self.positions.forget(channel.encode())
 
     def _tell_everybody(self, notice: Notice) -> None:
         line = encode(notice)

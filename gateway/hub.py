@@ -33,11 +33,19 @@ class Link(Protocol):
         Nothing happens once the link is closed or its connection is lost.
         """
 
-    def close(self, reason: Reason) -> None:
-        """Say bye, and end the connection once that is sent, or soon if it cannot be."""
+    def close(self, reason: Reason, after: float | None = None) -> None:
+        """Say bye, and end the connection once that is sent, or soon if it cannot be.
+
+        Args:
+            reason: why.
+            after: seconds that the peer shall wait before it comes back.
+        """
 
     def read(self, on: bool) -> None:
         """Take more from the peer, or let it wait."""
+
+    async def drained(self) -> None:
+        """Return once the peer keeps up with what it is written, or is gone."""
 
 
 class Hub:
@@ -86,12 +94,12 @@ class Hub:
         if not self._scheduled:
             self._schedule()
 
-    def close(self, link: Link, reason: Reason) -> None:
+    def close(self, link: Link, reason: Reason, after: float | None = None) -> None:
         """Close a link after what it has been told."""
         told = self._told.pop(link, None)
         if told is not None:
             link.write(b"".join(told))
-        link.close(reason)
+        link.close(reason, after)
 
     def flush(self) -> None:
         """Write what this turn of the loop brought: once per socket, whatever it is for."""

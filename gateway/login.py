@@ -4,16 +4,25 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+import msgspec
 
 from gateway.backplane import Claimed, Registration
 from gateway.backplane.connection import RedisError
 from gateway.chat.effects import Claim
 from gateway.chat.names import fold
+from gateway.chat.session import State
 from gateway.core import Gateway
 from gateway.errors import BackplaneDown
-from wire.frames import LOBBY
-from wire.reasons import CONNECTION_LOST
+from gateway.hub import Link
+from gateway.logs import Log, gap
+from gateway.replay import seen_id
+from wire.frames import LOBBY, PRIVATE
+from wire.reasons import CONNECTION_LOST, GATEWAY_LOST, INTERRUPTED
+
+if TYPE_CHECKING:
+    from gateway.peer import Peer
 
 
 class Login(NamedTuple):
@@ -22,7 +31,7 @@ class Login(NamedTuple):
     Attributes:
         registration: the record in Redis.
         token: what takes the name back later; it is in Redis as its hash only.
-        channels: those that are listened to for this user.
+        channels: those that are listened to for this user: the user's own, and the room's.
         claimed: how the name was got.
     """
 
@@ -30,6 +39,41 @@ class Login(NamedTuple):
     token: str
     channels: tuple[str, ...]
     claimed: Claimed
+
+    @property
+    def resumed(self) -> bool:
+        """Whether the peer proved to be who had the name before."""
+        return self.claimed.outcome in ("resumed", "returned")
+
+
+async def arrive(peer: Peer, claim: Claim) -> None:
+    """Log a peer in, tell it what it missed, and tell the others that it is here.
+
+    Raises:
+        BackplaneDown: Redis is away.
+        RedisError: Redis refused.
+    """
+    gateway, session = peer.gateway, peer.session
+    login = await log_in(gateway, claim, peer.link.address)
+    now = gateway.monotonic()
+    if login is None:
+        peer.perform_all(session.taken(claim.name, now))
+        return
+    peer.registration, peer.channels = login.registration, login.channels
+    if session.state is State.CLOSED:
+        return  # gone while Redis was asked
+    gateway.online[login.registration.session] = peer
+    seen = begins_at(gateway, login, claim.seen)
+    peer.perform_all(session.granted(claim.name, login.token, login.resumed, seen, now))
+    if login.claimed.former is not None:
+        gateway.announce_left(login.claimed.former, GATEWAY_LOST)
+    try:
+        await catch_up(gateway, login, peer.link, claim.seen)
+    except (BackplaneDown, RedisError):
+        peer.end(INTERRUPTED)
+        return
+    if login.claimed.outcome != "resumed":
+        gateway.announce_joined(login.registration)
 
 
 async def log_in(gateway: Gateway, claim: Claim, address: str) -> Login | None:
@@ -48,6 +92,7 @@ async def log_in(gateway: Gateway, claim: Claim, address: str) -> Login | None:
         RedisError: Redis refused.
     """
     folded, token = fold(claim.name), secrets.token_urlsafe(24)
+    proof = _digest(claim.resume) if claim.resume else ""
     registration = Registration(
         name=claim.name,
         folded=folded,
@@ -55,8 +100,11 @@ async def log_in(gateway: Gateway, claim: Claim, address: str) -> Login | None:
         gateway=gateway.id,
         address=address,
         since=round(gateway.wall() * 1000),
+        origin=secrets.token_hex(8),
         resume=_digest(token),
         rooms=[LOBBY],
+        shown=proof,
+        hello=claim.seq,
         client=claim.client,
     )
     backplane, subscriptions = gateway.backplane, gateway.subscriptions
@@ -67,8 +115,8 @@ async def log_in(gateway: Gateway, claim: Claim, address: str) -> Login | None:
         for channel in channels:
             await subscriptions.need(channel)
             needed.append(channel)
-        proof = _digest(claim.resume) if claim.resume else None
-        claimed = await backplane.claim(registration, 0.0, proof)
+        gateway.positions.expect(channels[0].encode(), Log(PRIVATE, folded))
+        claimed = await backplane.claim(registration, 0.0, proof or None)
     except (BackplaneDown, RedisError):
         subscriptions.drop_all(needed)
         if len(needed) == len(channels):
@@ -78,7 +126,60 @@ async def log_in(gateway: Gateway, claim: Claim, address: str) -> Login | None:
     if claimed.outcome == "taken":
         subscriptions.drop_all(channels)
         return None
+    if claimed.origin:
+        registration = msgspec.structs.replace(registration, origin=claimed.origin)
     return Login(registration, token, channels, claimed)
+
+
+def begins_at(gateway: Gateway, login: Login, seen: dict[str, str]) -> dict[str, str]:
+    """The id in each room behind which a session begins, where the peer told none that is good."""
+    return {
+        log.room: _start(gateway, login, channel, log).decode()
+        for channel, log in _logs(login)
+        if not login.resumed or seen_id(seen.get(log.room)) is None
+    }
+
+
+async def catch_up(gateway: Gateway, login: Login, link: Link, seen: dict[str, str]) -> None:
+    """Let a link join its channels; who comes back is told first what was missed.
+
+    Args:
+        gateway: where the peer is connected.
+        login: how it got in.
+        link: its write end.
+        seen: the last id that it saw in each room, as it said.
+
+    Raises:
+        BackplaneDown: Redis is away.
+    """
+    own = login.channels[0].encode()
+    behind = []
+    for channel, log in _logs(login):
+        after = seen_id(seen.get(log.room))
+        if login.resumed and after is not None:
+            behind.append((channel, log, after))
+            continue
+        if after is not None:
+            # Who it was is not known any more, so neither is what was missed.
+            gateway.hub.tell(link, gap(log.room, after))
+        gateway.replay.join(channel, link)
+    # What was said to the user between the claim and now waits for this.
+    gateway.positions.follow(own, login.claimed.last)
+    # These take their time; the others begin where the welcome said.
+    for channel, log, after in behind:
+        await gateway.replay.resume(channel, log, link, after)
+
+
+def _start(gateway: Gateway, login: Login, channel: bytes, log: Log) -> bytes:
+    return login.claimed.last if log.room == PRIVATE else gateway.positions.at(channel)
+
+
+def _logs(login: Login) -> list[tuple[bytes, Log]]:
+    own, room = login.channels
+    return [
+        (own.encode(), Log(PRIVATE, login.registration.folded)),
+        (room.encode(), Log(LOBBY)),
+    ]
 
 
 def _digest(token: str) -> str:

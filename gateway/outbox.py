@@ -3,6 +3,8 @@
 A room has one call under way at a time. While Redis works on it the next batch grows, so that
 the busier a room is, the less each message costs; and when the connection is lost it is known
 which messages are in doubt: those of one call.
+
+While Redis is away what is to be said waits here, in order and in bounded memory.
 """
 
 from __future__ import annotations
@@ -21,7 +23,6 @@ log = logging.getLogger(__name__)
 BATCH = 512
 """Lines in one call, at most: Redis does nothing else meanwhile, a few milliseconds at worst."""
 
-
 LINGER = 0.1
 """Seconds that a joined or left may wait for company. When a thousand people come at once,
 telling each of the others at once is a million lines in a hundred thousand writes."""
@@ -30,15 +31,21 @@ telling each of the others at once is a million lines in a hundred thousand writ
 class Sender(Protocol):
     """Who is told what became of a message."""
 
+    lost: bool
+    """The sender's name was given away: nothing more may be said in it."""
+
     def published(self, publish: Publish, id: str | None) -> None:
         """It was stored and published under this id; None if that is not known."""
 
 
+_Entry = tuple[bytes, tuple[Sender, Publish] | None]
+
+
 class _Room:
-    __slots__ = ("lines", "sender", "timer")
+    __slots__ = ("entries", "sender", "timer")
 
     def __init__(self) -> None:
-        self.lines: list[tuple[bytes, tuple[Sender, Publish] | None]] = []
+        self.entries: list[_Entry] = []
         self.sender: asyncio.Task[None] | None = None
         self.timer: asyncio.TimerHandle | None = None
 
@@ -48,26 +55,51 @@ class Outbox:
 
     Args:
         publish: `gateway.backplane.Backplane.publish`.
+        ready: returns once this gateway may speak for its users.
+        limit: bytes that may wait.
     """
 
-    def __init__(self, publish: Callable[[str, list[bytes]], Awaitable[list[str]]]) -> None:
+    def __init__(
+        self,
+        publish: Callable[[str, list[bytes]], Awaitable[list[str]]],
+        ready: Callable[[], Awaitable[None]],
+        limit: int,
+    ) -> None:
         self._publish = publish
+        self._ready = ready
+        self._limit = limit
+        self._bytes = 0
         self._rooms: dict[str, _Room] = {}
         self._loop = asyncio.get_running_loop()
 
-    def send(self, publish: Publish, body: bytes, sender: Sender) -> None:
-        """Publish a message, and tell its sender what became of it."""
-        room = self._room(publish.room)
-        room.lines.append((body, (sender, publish)))
+    @property
+    def waiting(self) -> int:
+        """Bytes that wait."""
+        return self._bytes
+
+    def send(self, publish: Publish, line: bytes, sender: Sender) -> bool:
+        """Publish a message, and tell its sender what became of it.
+
+        Args:
+            publish: the effect.
+            line: the message as the backplane takes it.
+            sender: who is told.
+
+        Returns:
+            False if too much is waiting already; then it was not taken.
+        """
+        if self._bytes + len(line) > self._limit:
+            return False
+        room = self._add(publish.room, line, (sender, publish))
         if room.sender is None:
             self._start(publish.room, room)
+        return True
 
-    def announce(self, room: str, line: bytes) -> None:
+    def announce(self, name: str, line: bytes) -> None:
         """Publish an event that nobody waits for: soon, and before what is sent after it."""
-        waiting = self._room(room)
-        waiting.lines.append((line, None))
-        if waiting.sender is None and waiting.timer is None:
-            waiting.timer = self._loop.call_later(LINGER, self._start, room, waiting)
+        room = self._add(name, line, None)
+        if room.sender is None and room.timer is None:
+            room.timer = self._loop.call_later(LINGER, self._start, name, room)
 
     async def settle(self) -> None:
         """Return when all is published that has been handed in."""
@@ -78,10 +110,20 @@ class Outbox:
         if senders:
             await asyncio.wait(senders)
 
-    def _room(self, name: str) -> _Room:
+    def stop(self) -> None:
+        """Publish nothing more."""
+        for room in self._rooms.values():
+            if room.timer is not None:
+                room.timer.cancel()
+            if room.sender is not None:
+                room.sender.cancel()
+
+    def _add(self, name: str, line: bytes, entry: tuple[Sender, Publish] | None) -> _Room:
         room = self._rooms.get(name)
         if room is None:
             room = self._rooms[name] = _Room()
+        room.entries.append((line, entry))
+        self._bytes += len(line)
         return room
 
     def _start(self, name: str, room: _Room) -> None:
@@ -92,19 +134,49 @@ class Outbox:
         room.sender = self._loop.create_task(self._send_all(name, room))
 
     async def _send_all(self, name: str, room: _Room) -> None:
-        while room.lines:
-            batch, room.lines = room.lines[:BATCH], room.lines[BATCH:]
-            waiting = [entry for _, entry in batch if entry is not None]
-            ids: list[str] | list[None]
+        while room.entries:
+            await self._ready()
+            batch, room.entries = room.entries[:BATCH], room.entries[BATCH:]
+            batch = [entry for entry in batch if self._may_be_said(entry)]
+            if not batch:
+                continue
             try:
                 ids = await self._publish(name, [line for line, _ in batch])
-            except (BackplaneDown, RedisError) as error:
-                log.warning("could not publish %d lines: %s", len(batch), error)
-                ids = [None] * len(waiting)
+            except BackplaneDown:
+                # It may have been stored. What has a seq is not stored twice: it goes first again.
+                batch, doubtful = _split(batch)
+                room.entries = batch + room.entries
+                self._tell(doubtful, [None] * len(doubtful))
+            except RedisError as error:
+                log.error("Redis refused %d lines: %s", len(batch), error)
+                self._tell(batch, [None] * len(batch))
             except Exception:
                 # A fault of ours: it must not silence the room for good.
                 log.exception("could not publish %d lines", len(batch))
-                ids = [None] * len(waiting)
-            for (sender, publish), id in zip(waiting, ids, strict=True):
-                sender.published(publish, id)
+                self._tell(batch, [None] * len(batch))
+            else:
+                self._tell(batch, ids)
         del self._rooms[name]
+
+    def _may_be_said(self, entry: _Entry) -> bool:
+        said = entry[1]
+        if said is not None and said[0].lost:
+            self._tell([entry], [None])
+            return False
+        return True
+
+    def _tell(self, batch: list[_Entry], ids: list[str] | list[None]) -> None:
+        self._bytes -= sum(len(line) for line, _ in batch)
+        said = [said for _, said in batch if said is not None]
+        for (sender, publish), id in zip(said, ids, strict=False):
+            sender.published(publish, id)
+
+
+def _split(batch: list[_Entry]) -> tuple[list[_Entry], list[_Entry]]:
+    """What can be published again, and what would perhaps be said twice."""
+    again: list[_Entry] = []
+    doubtful: list[_Entry] = []
+    for entry in batch:
+        safe = entry[1] is None or entry[1][1].seq is not None
+        (again if safe else doubtful).append(entry)
+    return again, doubtful

@@ -7,7 +7,8 @@ import logging
 from collections.abc import Coroutine, Iterable
 from typing import Any
 
-from gateway.backplane import Registration
+from gateway import questions
+from gateway.backplane import Registration, sealed
 from gateway.backplane.connection import RedisError
 from gateway.chat.effects import (
     CheckIdle,
@@ -19,23 +20,27 @@ from gateway.chat.effects import (
     Tell,
     Whisper,
 )
-from gateway.chat.names import fold
+from gateway.chat.sending import stale
 from gateway.chat.session import Session, State
 from gateway.core import Gateway
 from gateway.errors import BackplaneDown
 from gateway.hub import Link
-from gateway.login import log_in
+from gateway.login import arrive
 from wire.codec import decode_request, encode, encode_body
-from wire.frames import Ack, Error, Event, User, Users
+from wire.frames import Ack, Error, Event
 from wire.lines import LineTooLong
-from wire.reasons import CONNECTION_LOST, GATEWAY_LOST, QUIT, ErrorCode, Reason, WireError
+from wire.reasons import HUNG_UP, NAME_LOST, QUIT, ErrorCode, Reason, WireError
 
 log = logging.getLogger(__name__)
 
-USERS_IN_LINE = 50
-"""So that a line of them stays below 16 KiB, whatever their names."""
 
-_HANG_UP = b'{"op":"quit"}'
+class _HangUp:
+    """Stands behind the last line of a peer that sends no more."""
+
+
+_HANG_UP = _HangUp()
+
+_Line = bytes | LineTooLong | _HangUp
 
 
 class Peer:
@@ -51,52 +56,53 @@ class Peer:
     """
 
     __slots__ = (
+        "_answered",
+        "_arriving",
         "_asking",
-        "_channels",
-        "_gateway",
         "_held",
         "_in_flight",
         "_leaving",
-        "_session",
         "_timer",
+        "channels",
+        "gateway",
         "link",
+        "lost",
         "registration",
+        "session",
     )
 
     registration: Registration
 
     def __init__(self, gateway: Gateway, link: Link) -> None:
-        self._gateway = gateway
+        self.gateway = gateway
         self.link = link
-        self._session = Session(gateway.rules, gateway.monotonic())
-        self._held: list[bytes | LineTooLong] = []
+        self.session = Session(gateway.rules, gateway.monotonic())
+        self._held: list[_Line] = []
+        self.lost = False
+        self._answered: asyncio.Future[None] | None = None
+        self._arriving: asyncio.Task[None] | None = None
         self._asking = False
         self._in_flight = 0
         self._leaving: Reason | None = None
-        self._channels: tuple[str, ...] = ()
+        self.channels: tuple[str, ...] = ()
         self._timer: asyncio.TimerHandle | None = None
         gateway.peers.add(self)
         self._set_timer()
 
     # From the listener.
 
-    def receive(self, lines: Iterable[bytes | LineTooLong]) -> None:
+    def receive(self, lines: Iterable[_Line]) -> None:
         """The peer has sent these lines."""
         if self._asking:
             self._held.extend(lines)
             return
-        gateway = self._gateway
+        gateway = self.gateway
         now, ts = gateway.monotonic(), round(gateway.wall() * 1000)
-        session = self._session
+        session = self.session
         lines = iter(lines)
         for line in lines:
             try:
-                if isinstance(line, LineTooLong):
-                    limit = gateway.rules.limits.line
-                    raise WireError(
-                        ErrorCode.LINE_TOO_LONG, f"the line has more than {limit} bytes"
-                    )
-                effects = session.receive(decode_request(line), now, ts)
+                effects = self._take(line, now, ts)
             except WireError as error:
                 effects = session.refuse(error, now)
             for effect in effects:
@@ -108,59 +114,92 @@ class Peer:
         if session.active_at == now and session.state is State.ONLINE:
             gateway.presence.note(self)
 
+    def _take(self, line: _Line, now: float, ts: int) -> list[Effect]:
+        if isinstance(line, bytes):
+            return self.session.receive(decode_request(line), now, ts)
+        if isinstance(line, LineTooLong):
+            limit = self.gateway.rules.limits.line
+            raise WireError(ErrorCode.LINE_TOO_LONG, f"the line has more than {limit} bytes")
+        return self.session.close(HUNG_UP)
+
     def hung_up(self) -> None:
         """The peer sends no more: it leaves once it has its answers."""
         self.receive([_HANG_UP])
 
     def end(self, reason: Reason) -> None:
         """The connection is lost, or has to end."""
-        for effect in self._session.close(reason):
+        if reason is NAME_LOST:
+            self.lost = True
+        for effect in self.session.close(reason):
             self._perform(effect)
 
     # For the gateway.
 
+    async def answered(self) -> None:
+        """Return once it is known what became of everything that was said to the room."""
+        if self._in_flight:
+            if self._answered is None:
+                self._answered = asyncio.get_running_loop().create_future()
+            await self._answered
+
     def active_at(self) -> float:
         """When the user was last active."""
-        return self._session.active_at
+        return self.session.active_at
 
     def published(self, publish: Publish, id: str | None) -> None:
         """It is known what became of a message."""
         self._in_flight -= 1
+        if self._answered is not None and not self._in_flight:
+            self._answered.set_result(None)
+            self._answered = None
         if id is None:
-            self._unavailable(publish.seq)
+            self.unavailable(publish.seq)
+        elif id == "":
+            refused = self.session.refuse(stale(publish.seq), self.gateway.monotonic())
+            self.perform_all(refused)
         elif publish.seq is not None:
-            ack = Ack(seq=publish.seq, id=id, room=publish.room, absent=publish.absent)
-            self._tell(ack)
-        if self._leaving is not None and not self._in_flight:
-            self._gateway.spawn(self._leave(self._leaving))
+            self.tell(Ack(seq=publish.seq, id=id, room=publish.room, absent=publish.absent))
+        self._leave_if_due()
 
     # Effects.
 
     def _perform(self, effect: Effect) -> None:
         match effect:
             case Publish():
-                self._in_flight += 1
-                self._gateway.outbox.send(effect, encode_body(effect.message), self)
+                self._publish(effect)
             case Tell():
-                self._tell(effect.event)
+                self.tell(effect.event)
             case Claim():
-                self._ask(self._claim(effect))
+                self._ask(self._log_in(effect))
             case Whisper():
-                self._ask(self._whisper(effect))
+                self._ask(questions.whisper(self, effect))
             case ListUsers():
-                self._ask(self._list_users(effect))
+                self._ask(questions.list_users(self, effect))
             case CheckIdle():
-                self._gateway.spawn(self._check_idle())
+                self.gateway.spawn(self._check_idle())
             case Close():
                 self._close(effect.reason)
 
+    def _publish(self, publish: Publish) -> None:
+        line = encode_body(publish.message)
+        if publish.seq is not None:
+            line = sealed(self.registration.origin, publish.seq, line)
+        if self.gateway.outbox.send(publish, line, self):
+            self._in_flight += 1
+            return
+        text = "The chat's memory is away and too much is waiting already: not sent."
+        self.tell(Error(code=ErrorCode.OUTBOX_FULL, text=text, seq=publish.seq))
+
     def _ask(self, question: Coroutine[Any, Any, None]) -> None:
         self._asking = True
-        self._gateway.spawn(self._answer(question))
+        self.gateway.spawn(self._answer(question))
 
     async def _answer(self, question: Coroutine[Any, Any, None]) -> None:
         try:
             await question
+        except (BackplaneDown, RedisError) as error:
+            log.warning("a request was not carried out: %s", error)
+            self.unavailable(None)
         finally:
             self._asking = False
         held, self._held = self._held, []
@@ -169,88 +208,32 @@ class Peer:
         if not self._asking:
             self.link.read(True)
 
-    async def _claim(self, claim: Claim) -> None:
-        gateway, session = self._gateway, self._session
+    async def _log_in(self, claim: Claim) -> None:
+        self._arriving = asyncio.current_task()
         try:
-            login = await log_in(gateway, claim, self.link.address)
-        except (BackplaneDown, RedisError) as error:
-            log.warning("a claim failed: %s", error)
-            self._unavailable(None)
-            return
-        now = gateway.monotonic()
-        if login is None:
-            self._perform_all(session.taken(claim.name, now))
-            return
-        self.registration, self._channels = login.registration, login.channels
-        if session.state is State.CLOSED:
-            await self._release(CONNECTION_LOST)  # gone while Redis was asked
-            return
-        gateway.online[login.registration.session] = self
-        self._perform_all(session.granted(claim.name, login.token, now))
-        for channel in login.channels:
-            gateway.hub.join(channel.encode(), self.link)
-        if login.claimed.former is not None:
-            gateway.announce_left(login.claimed.former, GATEWAY_LOST)
-        if login.claimed.outcome != "resumed":
-            gateway.announce_joined(login.registration)
-
-    async def _whisper(self, whisper: Whisper) -> None:
-        backplane = self._gateway.backplane
-        try:
-            id, found = await backplane.whisper(
-                self.registration.folded,
-                [fold(name) for name in whisper.names],
-                encode_body(whisper.message),
-            )
-        except (BackplaneDown, RedisError) as error:
-            log.warning("a private message failed: %s", error)
-            self._unavailable(whisper.seq)
-            return
-        to = list(dict.fromkeys(name for name in found if name))
-        absent = [name for name, shown in zip(whisper.names, found, strict=True) if not shown]
-        now = self._gateway.monotonic()
-        self._perform_all(self._session.whispered(whisper, id, to, absent, now))
-
-    async def _list_users(self, effect: ListUsers) -> None:
-        cursor = "0"
-        try:
-            while True:
-                cursor, listed = await self._gateway.backplane.users(cursor)
-                users = [
-                    User(name=r.name, gateway=r.gateway, since=r.since, idle=round(idle, 1))
-                    for r, idle, _ in listed
-                ]
-                more = cursor != "0"
-                while len(users) > USERS_IN_LINE:
-                    self._tell(Users(users=users[:USERS_IN_LINE], more=True, seq=effect.seq))
-                    del users[:USERS_IN_LINE]
-                self._tell(Users(users=users, more=more, seq=effect.seq))
-                if not more:
-                    return
-        except (BackplaneDown, RedisError):
-            self._unavailable(effect.seq)
+            await arrive(self, claim)
+        finally:
+            self._arriving = None
+            self._leave_if_due()
 
     async def _check_idle(self) -> None:
-        registration = self.registration
-        try:
-            left = await self._gateway.backplane.idle_left(
-                registration.folded, registration.session
-            )
-        except (BackplaneDown, RedisError):
-            left = 0.0  # nobody knows better than this gateway
-        self._perform_all(self._session.idle_checked(left, self._gateway.monotonic()))
+        left = await questions.idle_left(self)
+        self.perform_all(self.session.idle_checked(left, self.gateway.monotonic()))
         self._set_timer()
 
-    def _perform_all(self, effects: list[Effect]) -> None:
+    def perform_all(self, effects: list[Effect]) -> None:
+        """Do what the session wants done."""
         for effect in effects:
             self._perform(effect)
 
-    def _unavailable(self, seq: int | None) -> None:
+    def unavailable(self, seq: int | None) -> None:
+        """Tell that what became of a request is not known."""
         text = "The chat's memory is away: this was not confirmed. Try again in a moment."
-        self._tell(Error(code=ErrorCode.UNAVAILABLE, text=text, seq=seq))
+        self.tell(Error(code=ErrorCode.UNAVAILABLE, text=text, seq=seq))
 
-    def _tell(self, event: Event) -> None:
-        self._gateway.hub.tell(self.link, encode(event))
+    def tell(self, event: Event) -> None:
+        """Tell the peer an event."""
+        self.gateway.hub.tell(self.link, encode(event))
 
     # The end.
 
@@ -258,42 +241,54 @@ class Peer:
         if self._timer is not None:
             self._timer.cancel()
         self.link.read(False)
-        if reason is QUIT and self._in_flight:
-            self._leaving = reason  # once everything before it has been answered
+        self._leaving = reason
+        if self._arriving is not None and self.channels:
+            # It was being told what it had missed, and may not be reading: that has no end.
+            self._arriving.cancel()
+        self._leave_if_due()
+
+    def _leave_if_due(self) -> None:
+        """Leave, unless what has begun must come to its end first."""
+        reason = self._leaving
+        if reason is None or self._arriving:
             return
-        self._gateway.spawn(self._leave(reason))
+        if self._in_flight and reason in (QUIT, HUNG_UP):
+            return  # the peer waits for these answers
+        self._leaving = None
+        self.gateway.spawn(self._leave(reason))
 
     async def _leave(self, reason: Reason) -> None:
-        gateway = self._gateway
-        for channel in self._channels:
+        gateway = self.gateway
+        for channel in self.channels:
             gateway.hub.leave(channel.encode(), self.link)
-        # The name is free by the time that the peer hears the bye.
+        # The name is free by the time that the peer hears the bye; or it is kept for the peer.
         await self._release(reason)
-        gateway.hub.close(self.link, reason)
+        gateway.hub.close(self.link, reason, gateway.come_back_after(reason))
         gateway.forget(self)
 
     async def _release(self, reason: Reason) -> None:
-        if not self._channels:
+        if not self.channels:
             return
-        gateway, registration = self._gateway, self.registration
+        gateway, registration = self.gateway, self.registration
         gateway.online.pop(registration.session, None)
         gateway.presence.forget(self)
-        gateway.subscriptions.drop_all(self._channels)
-        self._channels = ()
-        await gateway.presence.release(registration, reason)
+        gateway.subscriptions.drop_all(self.channels)
+        self.channels = ()
+        if not (gateway.draining and reason.reconnect):
+            await gateway.presence.release(registration, reason)
 
     # The clock.
 
     def _set_timer(self) -> None:
-        deadline = self._session.deadline
+        deadline = self.session.deadline
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
         if deadline is not None:
-            delay = max(0.0, deadline - self._gateway.monotonic())
+            delay = max(0.0, deadline - self.gateway.monotonic())
             self._timer = asyncio.get_running_loop().call_later(delay, self._tick)
 
     def _tick(self) -> None:
         self._timer = None
-        self._perform_all(self._session.tick(self._gateway.monotonic()))
+        self.perform_all(self.session.tick(self.gateway.monotonic()))
         self._set_timer()

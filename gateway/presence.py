@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import time
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Protocol
 
-from gateway.backplane import Backplane, Registration, Touch
+from gateway.backplane import LEASE, Backplane, Registration, Touch
 from gateway.backplane.connection import RedisError
 from gateway.errors import BackplaneDown
+from gateway.repeat import repeat
 from wire.reasons import GATEWAY_LOST, NAME_LOST, Reason
 
 log = logging.getLogger(__name__)
@@ -20,8 +20,8 @@ LEASE_EVERY = 3.0
 """Seconds between two renewals of the lease, and between two sweeps: under a third of the
 lease's ten, so that two may fail."""
 
-REGISTERED_AT_ONCE = 200
-"""Claims under way at once when everybody is registered again."""
+AT_ONCE = 200
+"""Users that are registered again, or looked after, by one bundle of calls."""
 
 
 class Present(Protocol):
@@ -39,12 +39,16 @@ class Present(Protocol):
 class Presence:
     """Keeps the lease and the users' activity in Redis up to date, and sweeps after the dead.
 
+    A gateway may speak for its users while it knows that they are its own: while its lease, by
+    its own clock, cannot have run out. One that was stopped, or cut off from Redis, for longer
+    than that has to look first whom it still has.
+
     Args:
         backplane: what all gateways share.
         idle: seconds of inactivity that a user is given; None for no end.
         everybody: all who are online here.
         departed: told of each user who is gone, and why: once Redis has it too.
-        monotonic: the clock that the users' activity is read on, seconds.
+        monotonic: a clock in seconds that never goes back.
     """
 
     def __init__(
@@ -53,16 +57,21 @@ class Presence:
         idle: float | None,
         everybody: Callable[[], Iterable[Present]],
         departed: Callable[[Registration, Reason], None],
-        monotonic: Callable[[], float] = time.monotonic,
+        monotonic: Callable[[], float],
     ) -> None:
         self._backplane = backplane
         self._everybody = everybody
         self._departed = departed
         self._monotonic = monotonic
         self._active: set[Present] = set()
-        self._to_register: set[Present] = set()
+        self._left_over: set[Present] = set()
         self._unreleased: list[tuple[Registration, Reason]] = []
         self._touch_every = 1.0 if idle is None else min(1.0, idle / 10)
+        self._epoch = ""
+        self._renewed_at = float("-inf")
+        self._looked = False
+        self._certain = asyncio.Event()
+        self._looking = asyncio.Lock()
 
     def note(self, who: Present) -> None:
         """Somebody was active: Redis hears of it within a second."""
@@ -71,7 +80,7 @@ class Presence:
     def forget(self, who: Present) -> None:
         """Somebody is gone."""
         self._active.discard(who)
-        self._to_register.discard(who)
+        self._left_over.discard(who)
 
     async def release(self, registration: Registration, reason: Reason) -> None:
         """Give a name back; if Redis is away or refuses, as soon as it can be done."""
@@ -82,75 +91,98 @@ class Presence:
     async def run(self) -> None:
         """Go on until cancelled."""
         await asyncio.gather(
-            self._repeat(self._touch_every, self._touch), self._repeat(LEASE_EVERY, self._look)
+            repeat(self._touch_every, self._touch), repeat(LEASE_EVERY, self._look)
         )
 
-    async def register_all(self) -> None:
-        """Register this gateway and everybody on it again; who lost the name has to go.
+    def certain(self) -> bool:
+        """Whether this gateway's users are its own."""
+        return self._monotonic() - self._renewed_at < LEASE
 
-        Who left while Redis could not be told is released.
+    async def ready(self) -> None:
+        """Return once this gateway's users are its own."""
+        while not self.certain():
+            self._certain.clear()
+            await self._certain.wait()
+
+    def doubt(self) -> None:
+        """Redis is away: from now on nothing is certain."""
+        self._renewed_at = float("-inf")
+
+    async def make_certain(self) -> None:
+        """Renew the lease; look who is still ours, and send away who is not.
+
+        Raises:
+            BackplaneDown: Redis is away.
         """
-        await self._backplane.renew_lease()
-        everybody = list(self._everybody())
-        self._to_register.update(everybody)
-        for start in range(0, len(everybody), REGISTERED_AT_ONCE):
-            some = everybody[start : start + REGISTERED_AT_ONCE]
-            await asyncio.gather(*(self._register(who) for who in some))
+        async with self._looking:
+            asked_at, epoch = self._monotonic(), self._backplane.epoch
+            # An attempt that failed may have taken the lease again: then it says nothing.
+            looked, self._looked = self._looked, False
+            kept = await self._backplane.renew_lease() and looked
+            if epoch != self._epoch:
+                # Redis may have forgotten anything: whoever is here is registered again.
+                await self._in_bundles(self._register)
+                self._epoch = epoch
+            elif not kept:
+                log.warning("the lease had run out: looking whom the others have left us")
+                await self._in_bundles(self._verify)
+            self._renewed_at, self._looked = asked_at, True
+        self._certain.set()
         await self._release()
 
-    async def _release(self) -> None:
-        unreleased, self._unreleased = self._unreleased, []
-        if not unreleased:
-            return
-        try:
-            released = set(await self._backplane.release([user for user, _ in unreleased]))
-        except (BackplaneDown, RedisError):
-            self._unreleased += unreleased
-            raise
-        for registration, reason in unreleased:
-            if registration.session in released:
-                self._departed(registration, reason)
+    async def _in_bundles(self, what: Callable[[list[Present]], Awaitable[None]]) -> None:
+        # Whoever goes meanwhile is taken out again: a name that was given back stays so.
+        self._left_over = set(self._everybody())
+        while self._left_over:
+            some = min(AT_ONCE, len(self._left_over))
+            await what([self._left_over.pop() for _ in range(some)])
 
-    async def _register(self, who: Present) -> None:
-        if who not in self._to_register:
-            return  # left meanwhile: the name would be held by nobody
-        ago = self._monotonic() - who.active_at()
-        claimed = await self._backplane.claim(who.registration, ago, None)
-        if claimed.outcome == "taken":
-            who.end(NAME_LOST)
-
-    async def _touch(self) -> None:
-        active, self._active = self._active, set()
-        if not active:
-            return
+    async def _register(self, some: list[Present]) -> None:
         now = self._monotonic()
-        by_session = {who.registration.session: who for who in active}
+        claims = await asyncio.gather(
+            *(self._backplane.claim(who.registration, now - who.active_at(), None) for who in some)
+        )
+        for who, claimed in zip(some, claims, strict=True):
+            if claimed.outcome == "taken":
+                who.end(NAME_LOST)
+
+    async def _verify(self, some: Iterable[Present]) -> None:
+        now = self._monotonic()
+        by_session = {who.registration.session: who for who in some}
         touches = [
             Touch(who.registration.folded, session, now - who.active_at())
             for session, who in by_session.items()
         ]
+        for session in await self._backplane.touch(touches):
+            by_session[session].end(NAME_LOST)
+
+    async def _touch(self) -> None:
+        if not self._active or not self.certain():
+            return
+        active, self._active = self._active, set()
         try:
-            lost = await self._backplane.touch(touches)
+            await self._verify(active)
         except (BackplaneDown, RedisError):
             self._active |= active
             raise
-        for session in lost:
-            by_session[session].end(NAME_LOST)
 
     async def _look(self) -> None:
-        if not await self._backplane.renew_lease():
-            log.warning("the lease had run out: registering everybody again")
-            await self.register_all()
-        await self._release()
+        await self.make_certain()
         for registration in await self._backplane.sweep():
             self._departed(registration, GATEWAY_LOST)
 
-    async def _repeat(self, every: float, what: Callable[[], Awaitable[None]]) -> None:
-        while True:
-            await asyncio.sleep(every)
+    async def _release(self) -> None:
+        unreleased, self._unreleased = self._unreleased, []
+        for for_good in (True, False):
+            some = [one for one in unreleased if one[1].reconnect is not for_good]
+            if not some:
+                continue
             try:
-                await what()
-            except BackplaneDown:
-                pass  # said once, by the gateway; the next turn tries again
-            except RedisError as error:
-                log.error("Redis refused: %s", error)
+                sessions = await self._backplane.release([r for r, _ in some], for_good=for_good)
+            except (BackplaneDown, RedisError):
+                self._unreleased += unreleased
+                raise
+            unreleased = [one for one in unreleased if one not in some]
+            for registration, reason in some:
+                if registration.session in sessions:
+                    self._departed(registration, reason)

@@ -7,29 +7,29 @@ from collections.abc import Awaitable, Callable, Iterable
 
 
 class Subscriptions:
-    """Counts who needs a channel; the first subscribes, the last unsubscribes.
+    """Counts who needs a channel; the first opens it, the last closes it.
 
     Args:
-        subscribe: has what is published on a channel delivered, from its return on.
-        unsubscribe: ends that.
+        open_channel: has what is published on a channel delivered, from its return on.
+        close_channel: ends that.
     """
 
     def __init__(
         self,
-        subscribe: Callable[[str], Awaitable[None]],
-        unsubscribe: Callable[[str], None],
+        open_channel: Callable[[str], Awaitable[None]],
+        close_channel: Callable[[str], None],
     ) -> None:
-        self._subscribe = subscribe
-        self._unsubscribe = unsubscribe
+        self._open = open_channel
+        self._close = close_channel
         self._needed: dict[str, int] = {}
         self._under_way: dict[str, asyncio.Future[None]] = {}
 
     async def need(self, channel: str) -> None:
-        """Return once the channel is listened to. Raises what subscribing raises."""
+        """Return once the channel is listened to. Raises what opening it raises."""
         if channel not in self._needed:
-            confirmed = asyncio.ensure_future(self._subscribe(channel))
-            self._under_way[channel] = confirmed
-            confirmed.add_done_callback(lambda _: self._confirmed(channel, confirmed))
+            opened = asyncio.ensure_future(self._open(channel))
+            self._under_way[channel] = opened
+            opened.add_done_callback(lambda _: self._opened(channel, opened))
         self._needed[channel] = self._needed.get(channel, 0) + 1
         try:
             if (under_way := self._under_way.get(channel)) is not None:
@@ -45,15 +45,15 @@ class Subscriptions:
         if not self._needed[channel]:
             del self._needed[channel]
             self._under_way.pop(channel, None)
-            self._unsubscribe(channel)
+            self._close(channel)
 
     def drop_all(self, channels: Iterable[str]) -> None:
         """One who needed these channels needs them no more."""
         for channel in channels:
             self.drop(channel)
 
-    def _confirmed(self, channel: str, confirmed: asyncio.Future[None]) -> None:
-        if self._under_way.get(channel) is confirmed:
+    def _opened(self, channel: str, opened: asyncio.Future[None]) -> None:
+        if self._under_way.get(channel) is opened:
             del self._under_way[channel]
-        if not confirmed.cancelled():
-            confirmed.exception()  # who needed the channel has been told
+        if not opened.cancelled():
+            opened.exception()  # who needed the channel has been told

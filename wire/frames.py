@@ -20,6 +20,9 @@ VERSION = 1
 LOBBY = "lobby"
 """The room that everybody is in."""
 
+PRIVATE = "@"
+"""Stands where a room's name stands when private messages are meant: no room can have it."""
+
 Seq = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
 """A client's own count of its sends. 2**53: the largest that every JSON reader keeps exact."""
 
@@ -39,12 +42,16 @@ class Hello(Frame, frozen=True, tag_field="op", tag="hello"):
         name: the wanted name.
         client: program and version, for operators.
         resume: token of an earlier welcome; takes the name back from its own older connection.
+        seen: with ``resume``: the last id seen in each room (`PRIVATE` for private messages).
+        seq: the client's own count: of two hellos it tells which is the later one.
     """
 
     v: int
     name: str
     client: Annotated[str, msgspec.Meta(max_length=64)] | None = None
     resume: Annotated[str, msgspec.Meta(max_length=64)] | None = None
+    seen: Annotated[dict[str, str], msgspec.Meta(max_length=32)] | None = None
+    seq: Seq | None = None
 
 
 class Send(Frame, frozen=True, tag_field="op", tag="send"):
@@ -93,10 +100,13 @@ class Welcome(Frame, frozen=True, tag_field="op", tag="welcome"):
         v: version of the wire.
         name: the name as it is shown.
         gateway: id of the gateway.
-        resume: secret that takes this name back over a new connection; works once.
+        resume: secret that takes this name back over a new connection. Until this one is
+            used the one before it is good too, for a hello with a higher ``seq``.
         idle: seconds of silence after which the session is ended; None for never.
         rooms: the rooms that the session is in.
         limits: what this gateway allows.
+        resumed: the hello's resume token was good: what was missed follows.
+        seen: the id in each room behind which the session begins, where the hello told none.
     """
 
     v: int
@@ -106,6 +116,8 @@ class Welcome(Frame, frozen=True, tag_field="op", tag="welcome"):
     idle: float | None
     rooms: list[str]
     limits: Limits
+    resumed: bool = False
+    seen: dict[str, str] = {}
 
 
 class Ack(Frame, frozen=True, tag_field="op", tag="ack"):
@@ -147,6 +159,20 @@ class Msg(Frame, frozen=True, tag_field="op", tag="msg", kw_only=True):
     text: str
     at: Time | None = None
     ts: int
+
+
+class Gap(Frame, frozen=True, tag_field="op", tag="gap"):
+    """Messages may be missing here, and cannot be had any more.
+
+    Attributes:
+        room: where; `PRIVATE` for private messages.
+        after: id of the last message before the gap; None if that is not known.
+        text: why, for a person.
+    """
+
+    room: str
+    text: str
+    after: str | None = None
 
 
 class Joined(Frame, frozen=True, tag_field="op", tag="joined"):
@@ -221,15 +247,23 @@ class Error(Frame, frozen=True, tag_field="op", tag="error"):
 
 
 class Bye(Frame, frozen=True, tag_field="op", tag="bye"):
-    """The connection ends now; ``reconnect`` says whether to come back."""
+    """The connection ends now.
+
+    Attributes:
+        code: that of the reason.
+        text: for a person.
+        reconnect: whether to come back.
+        after: seconds to wait before that; whoever is not told waits as it likes.
+    """
 
     code: str
     text: str
     reconnect: bool
+    after: float | None = None
 
 
 class Pong(Frame, frozen=True, tag_field="op", tag="pong"):
     """The answer to a ping."""
 
 
-Event = Welcome | Ack | Msg | Joined | Left | Users | Notice | Error | Bye | Pong
+Event = Welcome | Ack | Msg | Gap | Joined | Left | Users | Notice | Error | Bye | Pong

@@ -25,6 +25,7 @@ class Reason(NamedTuple):
 
 
 QUIT = Reason("quit", "Bye!", reconnect=False)
+HUNG_UP = Reason("hung_up", "You hung up without a word.", reconnect=True)
 IDLE = Reason("idle", "Bye!", reconnect=False)
 FLOOD = Reason("flood", "Too many bad or refused requests.", reconnect=False)
 HELLO_TIMEOUT = Reason("hello_timeout", "No hello came in time.", reconnect=False)
@@ -33,6 +34,9 @@ NAME_LOST = Reason(
     "name_lost", "This gateway was away for too long and your name was given away.", reconnect=True
 )
 SLOW = Reason("slow", "You read too slowly: too much was waiting for you.", reconnect=True)
+INTERRUPTED = Reason(
+    "interrupted", "Redis went away while you were told what you had missed.", reconnect=True
+)
 SHUTDOWN = Reason("shutdown", "This gateway is shutting down.", reconnect=True)
 # These two are never said in a bye, since there is nobody left to hear it: they are what the
 # others in the room are told.
@@ -41,12 +45,14 @@ GATEWAY_LOST = Reason("gateway_lost", "The gateway was lost.", reconnect=True)
 
 REASONS = (
     QUIT,
+    HUNG_UP,
     IDLE,
     FLOOD,
     HELLO_TIMEOUT,
     REPLACED,
     NAME_LOST,
     SLOW,
+    INTERRUPTED,
     SHUTDOWN,
     CONNECTION_LOST,
     GATEWAY_LOST,
@@ -74,6 +80,8 @@ class ErrorCode(StrEnum):
     TOO_MANY_RECIPIENTS = "too_many_recipients"
     NOBODY_HERE = "nobody_here"
     SLOW_DOWN = "slow_down"
+    STALE_SEQ = "stale_seq"
+    OUTBOX_FULL = "outbox_full"
     UNAVAILABLE = "unavailable"
 
 

@@ -10,6 +10,10 @@ from typing import Literal, NamedTuple, Protocol
 
 import msgspec
 
+LEASE = 10.0
+"""Seconds that a gateway's lease lasts. With a sweep each 3 s, a dead gateway's users are gone
+after 13 s at the latest; a renewal may fail twice before the lease runs out."""
+
 
 class Registration(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Who holds a name: the record in Redis.
@@ -21,8 +25,12 @@ class Registration(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
         gateway: id of the gateway that holds the connection.
         address: the peer's, ``host:port``.
         since: when the session began, milliseconds since 1970.
+        origin: what stays the same when a session resumes another: with a seq it names a send.
         resume: SHA-256 of the token that takes the name back; the token itself is not kept.
         rooms: the rooms that the session is in.
+        shown: SHA-256 of the token that it was got with, if any: good until ``resume`` is used,
+            since the peer may never hear of that one.
+        hello: the peer's count of the hello that it was got with: ``shown`` is good for later ones.
         client: program and version, if told.
     """
 
@@ -32,8 +40,11 @@ class Registration(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     gateway: str
     address: str
     since: int
+    origin: str
     resume: str
     rooms: list[str]
+    shown: str = ""
+    hello: int = 0
     client: str | None = None
 
 
@@ -41,13 +52,17 @@ class Claimed(NamedTuple):
     """What became of a claim.
 
     Attributes:
-        outcome: the name was free ("granted"); taken back from the peer's own older session
-            ("resumed"); free, since its holder's gateway is dead ("inherited"); or it is somebody
-            else's ("taken").
+        outcome: the name was free ("granted"); taken back from the peer's own older session, who
+            was here still ("resumed") or had left ("returned"); free, since its holder's gateway
+            is dead ("inherited"); or it is somebody else's ("taken").
+        origin: with "resumed" and "returned" that of the older session.
+        last: id of the user's last private message.
         former: with "inherited": the dead holder, of whom the rooms have not been told yet.
     """
 
-    outcome: Literal["granted", "resumed", "inherited", "taken"]
+    outcome: Literal["granted", "resumed", "returned", "inherited", "taken"]
+    origin: str = ""
+    last: bytes = b""
     former: Registration | None = None
 
 
@@ -55,7 +70,7 @@ class Whispered(NamedTuple):
     """What became of a private message.
 
     Attributes:
-        id: its id; None if nobody was here.
+        id: its id; None if nobody was here; "" if its seq is not new, and its message not found.
         found: for each recipient the name as it is shown, or "" for who is not here.
     """
 
@@ -88,8 +103,11 @@ class Touch(NamedTuple):
 class Events(Protocol):
     """What a backplane tells its gateway."""
 
-    def deliver(self, channel: bytes, lines: bytes) -> None:
-        """Lines were published on a channel. The hot path."""
+    def deliver(self, channel: bytes, payload: bytes) -> None:
+        """Lines were published on a channel: behind a first one, ``<previous id> <last id>``.
+
+        The hot path.
+        """
 
     def replaced(self, session: str) -> None:
         """A session's user has come back over another connection."""
@@ -98,7 +116,10 @@ class Events(Protocol):
         """Redis is away. Every call raises `BackplaneDown` until `back`."""
 
     def back(self) -> None:
-        """Redis is back, and the subscriptions are. What was published meanwhile was not heard."""
+        """Redis is back, and the subscriptions are. What was published meanwhile was not heard.
+
+        Its memory may be older than what was acknowledged, or empty: then the epoch is new.
+        """
 
 
 class Backplane(Protocol):
@@ -129,8 +150,13 @@ class Backplane(Protocol):
             resume: SHA-256 of the token that the peer showed.
         """
 
-    async def release(self, users: list[Registration]) -> list[str]:
-        """Give names back; returns the ids of the sessions that had theirs until now."""
+    async def release(self, users: list[Registration], *, for_good: bool) -> list[str]:
+        """Give names back; returns the ids of the sessions that had theirs until now.
+
+        Args:
+            users: who.
+            for_good: they cannot resume.
+        """
 
     async def touch(self, touches: list[Touch]) -> list[str]:
         """Write activity down; returns the ids of the sessions that lost their names."""
@@ -144,25 +170,73 @@ class Backplane(Protocol):
         Args:
             room: where.
             lines: messages as `wire.codec.encode_body` makes them, which are stored and given
-                ids, and whole events, which are only published.
+                ids, the same `sealed`, and whole events, which are only published.
 
         Returns:
-            The ids of the messages, in order.
+            The ids of the messages, in order; "" for one whose seq is not new, and whose message
+            is not found.
         """
 
-    async def whisper(self, sender: str, names: list[str], body: bytes) -> Whispered:
+    async def whisper(
+        self,
+        sender: Registration,
+        names: list[str],
+        body: bytes,
+        *,
+        seq: int | None,
+    ) -> Whispered:
         """Publish a message to those of these people who are here, and to its sender.
 
         Args:
-            sender: folded name.
+            sender: who.
             names: folded names.
             body: as `wire.codec.encode_body` makes it, without ``to``.
+            seq: the sender's count; with it the message is posted once, however often it comes.
         """
+
+    async def tails(self, rooms: list[str], users: list[str]) -> list[bytes]:
+        """The ids of the last messages of rooms, and of people (folded names), in this order.
+
+        There is none in this epoch: the id before its first.
+        """
+
+    async def said(self, room: str, after: bytes, count: int) -> list[tuple[bytes, bytes]]:
+        """Messages of a room's log: id and line each, the oldest first.
+
+        Args:
+            room: where.
+            after: the id behind which to begin.
+            count: how many at most.
+        """
+
+    async def whispered(
+        self, folded: str, after: bytes, count: int
+    ) -> tuple[bytes, list[tuple[bytes, bytes]]]:
+        """A reader's messages of the private log: up to which id was looked, and id and line each.
+
+        Args:
+            folded: the reader's name.
+            after: the id behind which to begin.
+            count: how many messages, of whomever, to look at. Nothing to look at: id b"".
+        """
+
+    async def oldest(self, room: str) -> bytes:
+        """Id of the oldest message of a log; `PRIVATE` stands for that of the private messages.
+
+        An empty log: the id before the first of this epoch.
+        """
+
+    async def trim(self, rooms: list[str]) -> None:
+        """Forget what is too old in the logs of these rooms, and in that of private messages."""
 
     async def users(self, cursor: str) -> tuple[str, list[Listed]]:
         """Some of the users: the next cursor ("0": that was all), and they. Begin with "0"."""
 
-    async def renew_lease(self) -> bool:
+    @property
+    def epoch(self) -> str:
+        """The first half of new ids."""
+
+    async def renew_lease(self, seconds: float = LEASE) -> bool:
         """Say that this gateway lives; False if its lease had run out.
 
         Then others may have taken its names.
@@ -170,3 +244,14 @@ class Backplane(Protocol):
 
     async def sweep(self) -> list[Registration]:
         """Take the names of gateways that died from them; returns who was on them."""
+
+
+def sealed(origin: str, seq: int, body: bytes) -> bytes:
+    """A message that is posted once, however often it is published.
+
+    Args:
+        origin: the sender's (`Registration.origin`).
+        seq: the sender's count.
+        body: as `wire.codec.encode_body` makes it.
+    """
+    return b"%s %d %s" % (origin.encode(), seq, body)

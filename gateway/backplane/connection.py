@@ -9,22 +9,24 @@ lost stays lost, and says so.
 from __future__ import annotations
 
 import asyncio
-import re
 import time
 from collections import deque
 from collections.abc import Callable
 from typing import Any, cast
 
 import hiredis
-from redis.connection import parse_url
 
+from gateway.backplane.address import describe, locate, safe_url
 from gateway.errors import BackplaneDown, RedisUnreachable
 
-PING_AFTER = 2.0
+PING_AFTER = 1.5
 """Seconds without a byte from Redis after which it is asked whether it is there."""
 
-DEAD_AFTER = 4.5
+DEAD_AFTER = 4.0
 """Seconds without a byte from Redis after which it is dead: noticed within five."""
+
+LOOK_EVERY = 0.5
+"""Seconds between two looks at how long it has been silent."""
 
 _MISSING = object()
 
@@ -176,24 +178,25 @@ class Connection(asyncio.Protocol):
             return
         if silent >= PING_AFTER:
             self.call("PING").add_done_callback(asyncio.Future.exception)
-        self._probe = self._loop.call_later(PING_AFTER / 2, self._watch)
+        self._probe = self._loop.call_later(LOOK_EVERY, self._watch)
 
 
 async def connect(url: str, connection: Connection, name: str) -> None:
     """Open a connection to the Redis of a URL.
 
     Args:
-        url: ``redis://[user:password@]host:port/db`` or ``unix:///path``.
+        url: as `gateway.backplane.address` takes it.
         connection: what it becomes.
         name: how it shows up in Redis' list of clients.
 
     Raises:
         RedisUnreachable: the text says why, without the URL's password.
     """
-    where = parse_redis_url(url)
     loop = asyncio.get_running_loop()
+    password = None
     try:
         async with asyncio.timeout(DEAD_AFTER):
+            where = await locate(url)
             if "path" in where:
                 await loop.create_unix_connection(lambda: connection, where["path"])
             else:
@@ -208,48 +211,7 @@ async def connect(url: str, connection: Connection, name: str) -> None:
     except (OSError, TimeoutError, ValueError, BackplaneDown, RedisError) as error:
         connection.abort()
         cause = describe(error)
-        if password := where.get("password"):
+        if password:
             # A server that does not know AUTH repeats how it was called.
             cause = cause.replace(password, "***")
         raise RedisUnreachable(f"{safe_url(url)}: {cause}") from None
-
-
-def parse_redis_url(url: str) -> dict[str, Any]:
-    """The parts of a URL of Redis.
-
-    Raises:
-        RedisUnreachable: it is none that can be used.
-    """
-    if not url.startswith(("redis://", "unix://")):
-        raise RedisUnreachable(
-            f"{safe_url(url)}: a Redis URL begins with redis:// or unix://, "
-            "as in redis://127.0.0.1:6379"
-        )
-    try:
-        return dict(parse_url(url))  # type: ignore[no-untyped-call]
-    except ValueError as error:
-        safe = safe_url(url)
-        # What parse_url took for a port, and says, may be a part of the password.
-        flaw = str(error) if safe == url else "is the password %-encoded (/ is %2F)?"
-        raise RedisUnreachable(f"{safe}: not a URL of Redis: {flaw}") from None
-
-
-def safe_url(url: str) -> str:
-    """A URL as it may be shown: without its password."""
-    scheme, separator, rest = re.sub(r"password=[^&]*", "password=***", url).partition("://")
-    credentials, at, place = rest.rpartition("@")
-    if not at:
-        return f"{scheme}{separator}{rest}"
-    user = credentials.partition(":")[0]
-    return f"{scheme}{separator}{user}:***@{place}"
-
-
-def describe(error: BaseException) -> str:
-    """What is wrong, in a few words."""
-    if isinstance(error, TimeoutError):
-        return "no answer"
-    if isinstance(error, ConnectionRefusedError):
-        return "nothing listens there"
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror
-    return str(error) or type(error).__name__

@@ -17,7 +17,7 @@ class Keys:
 
     def __init__(self, prefix: str) -> None:
         self.epoch = f"{prefix}:epoch"
-        """String: the first half of new message ids."""
+        """String: the first half of new message ids, and the run id of the Redis it began with."""
         self.users = f"{prefix}:{{users}}"
         """Hash: folded name -> who holds it, as JSON (`Registration`)."""
         self.gateways = f"{self.users}:gateways"
@@ -38,6 +38,10 @@ class Keys:
         """Set: the folded names that a gateway holds."""
         return f"{self.users}:held:{gateway}"
 
+    def last(self, folded: str) -> str:
+        """String: the id of a user's last private message; with a TTL once the user has left."""
+        return f"{self.users}:last:{folded}"
+
     def user_channel(self, folded: str) -> str:
         """Channel: what is for one user."""
         return f"{self.users}:to:{folded}"
@@ -49,6 +53,10 @@ class Keys:
     def room_log(self, room: str) -> str:
         """Stream: a room's messages; its ids are theirs."""
         return f"{self._rooms}{room}}}:log"
+
+    def room_posted(self, room: str) -> str:
+        """What begins the strings with a TTL that hold the last seq of each origin in a room."""
+        return f"{self._rooms}{room}}}:posted:"
 
     def room_channel(self, room: str) -> str:
         """Channel: what is for everyone in a room."""

@@ -25,11 +25,15 @@ class Claim(Effect, frozen=True):
         name: as it is shown.
         client: program and version, if told.
         resume: token that proves an earlier session under this name.
+        seen: the last id that the peer saw in each room.
+        seq: the peer's count of the hello.
     """
 
     name: str
     client: str | None
     resume: str | None
+    seen: dict[str, str]
+    seq: int = 0
 
 
 class Publish(Effect, frozen=True):

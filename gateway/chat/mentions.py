@@ -3,8 +3,8 @@ r"""Whom a text is for: the run of ``@name`` words at its end (``\@`` is a plain
 from __future__ import annotations
 
 # "@sis, @mom!" is for sis and mom: taking the comma for a part of the name would make a private
-# message public. A dot stays, since names may end in one; who looks the name up tries both.
-TRAILING = ",;:!?"
+# message public. Dots alone stay, since names may end in one; who looks the name up tries both.
+TRAILING = ",;:!?."
 
 
 def recipients(text: str) -> list[str]:
@@ -17,12 +17,18 @@ def recipients(text: str) -> list[str]:
         return []
     names: list[str] = []
     for word in reversed(text.split()):
-        name = word[1:].rstrip(TRAILING)
-        if not word.startswith("@") or not name:
+        if not word.startswith("@"):
             break
-        names.append(name)
+        # A lone @ names nobody, and does not end the run: "@sis @" is a slip, and for sis.
+        if name := _name(word[1:]):
+            names.append(name)
     names.reverse()
     return names
+
+
+def _name(word: str) -> str:
+    name = word.rstrip(TRAILING)
+    return word if name and set(word[len(name) :]) == {"."} else name
 
 
 def plain(text: str) -> str:

@@ -51,15 +51,18 @@ def whispered(whisper: Whisper, id: str | None, to: list[str], absent: list[str]
 
     Args:
         whisper: what was asked for.
-        id: the message's id; None if nobody was here and it was not published.
+        id: the message's id; None if nobody was here and it was not published; "" if its seq is
+            not new, and no message of that seq is in the log.
         to: the recipients, as their names are shown.
         absent: the names of whom nobody is here, as they were written.
 
     Raises:
-        WireError: it went to nobody, and must not go to the room.
+        WireError: it went to nobody, and must not go to the room; or its seq is `stale`.
     """
     message, seq = whisper.message, whisper.seq
     nobody = f"nobody named {', '.join(f'@{name}' for name in absent)} is here"
+    if id == "":
+        raise stale(seq)
     if id is None and whisper.room is None:
         raise WireError(ErrorCode.NOBODY_HERE, f"{nobody}: not sent", seq)
     effects: list[Effect] = []
@@ -75,3 +78,9 @@ def whispered(whisper: Whisper, id: str | None, to: list[str], absent: list[str]
     elif seq is not None:
         effects.append(Tell(Ack(seq=seq, id=id, to=to, absent=absent or None)))
     return effects
+
+
+def stale(seq: int | None) -> WireError:
+    """A send comes again, or out of turn, and what became of the first one is not known."""
+    text = "the seq is not higher than an earlier one, and no message of that seq is in the log"
+    return WireError(ErrorCode.STALE_SEQ, text, seq)

@@ -122,6 +122,9 @@ class Session:
 
     def refuse(self, error: WireError, now: float) -> list[Effect]:
         """Answer a line that was no request; a flood of them ends the session."""
+        if self.state is State.ONLINE:
+            self.active_at = now  # somebody typed it
+            self._warned = False
         return self._fault(Error(code=error.code, text=error.text, seq=error.seq), now)
 
     def _receive_new(self, request: Request) -> list[Effect]:
@@ -134,7 +137,8 @@ class Session:
                     f"version {request.v} is not spoken here; {VERSION} is",
                 )
             name = check_name(request.name, self._rules.limits.name)
-            return [Claim(name, request.client, request.resume)]
+            seen, seq = request.seen or {}, request.seq or 0
+            return [Claim(name, request.client, request.resume, seen, seq)]
         if isinstance(request, Ping):
             return [Tell(Pong())]
         if isinstance(request, Quit):
@@ -158,8 +162,18 @@ class Session:
 
     # Answers to the questions that effects ask.
 
-    def granted(self, name: str, resume: str, now: float) -> list[Effect]:
-        """The name was claimed; ``resume`` is the token that takes it back later."""
+    def granted(
+        self, name: str, resume: str, resumed: bool, seen: dict[str, str], now: float
+    ) -> list[Effect]:
+        """The name was claimed.
+
+        Args:
+            name: as it is shown.
+            resume: the token that takes it back later.
+            resumed: the peer's own token was good.
+            seen: the id in each room behind which the session begins.
+            now: the monotonic clock, seconds.
+        """
         self.state = State.ONLINE
         self.name = name
         self.active_at = now
@@ -173,6 +187,8 @@ class Session:
             idle=rules.idle,
             rooms=[LOBBY],
             limits=rules.limits,
+            resumed=resumed,
+            seen=seen,
         )
         return [Tell(welcome)]
 

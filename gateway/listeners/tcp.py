@@ -43,6 +43,7 @@ class TcpLink(asyncio.Protocol):
     __slots__ = (
         "_backlog",
         "_closing",
+        "_drained",
         "_heard_all",
         "_lines",
         "_make_peer",
@@ -60,6 +61,7 @@ class TcpLink(asyncio.Protocol):
         # while it does. Asking it for each write would cost more than the write. Never None once
         # the link is closing, so that a write looks at nothing else while all is well.
         self._backlog: int | None = None
+        self._drained: asyncio.Future[None] | None = None
         self._closing = False
         self._heard_all = False
 
@@ -90,6 +92,7 @@ class TcpLink(asyncio.Protocol):
     def connection_lost(self, error: Exception | None) -> None:
         """The connection is gone."""
         self._closing, self._backlog = True, 0
+        self._keeps_up()
         self._peer.end(CONNECTION_LOST)
 
     def pause_writing(self) -> None:
@@ -100,6 +103,7 @@ class TcpLink(asyncio.Protocol):
         """The peer has caught up."""
         if not self._closing:
             self._backlog = None
+            self._keeps_up()
 
     # The link.
 
@@ -109,12 +113,13 @@ class TcpLink(asyncio.Protocol):
             return
         self._transport.write(lines)
 
-    def close(self, reason: Reason) -> None:
+    def close(self, reason: Reason, after: float | None = None) -> None:
         """Say bye, and end the connection."""
         if self._closing:
             return
         self._closing, self._backlog = True, 0
-        bye = Bye(code=reason.code, text=reason.text, reconnect=reason.reconnect)
+        self._keeps_up()
+        bye = Bye(code=reason.code, text=reason.text, reconnect=reason.reconnect, after=after)
         self._transport.write(encode(bye))
         if self._heard_all or self._transport.is_closing():
             self._transport.close()
@@ -133,6 +138,19 @@ class TcpLink(asyncio.Protocol):
             self._transport.resume_reading()
         else:
             self._transport.pause_reading()
+
+    async def drained(self) -> None:
+        """Return once the peer keeps up with what it is written, or is gone."""
+        if self._backlog is None or self._closing:
+            return
+        if self._drained is None:
+            self._drained = asyncio.get_running_loop().create_future()
+        await self._drained
+
+    def _keeps_up(self) -> None:
+        if self._drained is not None:
+            self._drained.set_result(None)
+            self._drained = None
 
     def _fits(self, size: int) -> bool:
         assert self._backlog is not None

@@ -7,6 +7,7 @@
 -- ARGV[1]  its id
 -- ARGV[2]  how many names at the most
 -- ARGV[3]  what the keys of users begin with
+-- ARGV[4]  milliseconds for which the users can resume
 --
 -- Returns  how many names are left, then the records (JSON) of the users who were on it; with
 --          none left the gateway is forgotten. {0} if the gateway lives
@@ -16,9 +17,14 @@ local gone = {0}
 if redis.call('EXISTS', KEYS[1]) == 1 then return gone end
 for _, name in ipairs(redis.call('SPOP', KEYS[3], ARGV[2])) do
   local record = redis.call('HGET', KEYS[2], name)
-  if record and cjson.decode(record).gateway == ARGV[1] then
+  local user = record and cjson.decode(record)
+  if user and user.gateway == ARGV[1] then
     redis.call('HDEL', KEYS[2], name)
     redis.call('DEL', ARGV[3] .. ':alive:' .. name)
+    local proofs = string.format('%s %s %s %.0f',
+      user.resume, user.origin, user.shown or '', user.hello or 0)
+    redis.call('SET', ARGV[3] .. ':resume:' .. name, proofs, 'PX', ARGV[4])
+    redis.call('PEXPIRE', ARGV[3] .. ':last:' .. name, ARGV[4])
     gone[#gone + 1] = record
   end
 end

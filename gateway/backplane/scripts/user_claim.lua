@@ -3,6 +3,7 @@
 -- KEYS[1]  users
 -- KEYS[2]  the user's alive key
 -- KEYS[3]  the set of names that the claiming gateway holds
+-- KEYS[4]  the private log
 -- ARGV[1]  the folded name
 -- ARGV[2]  the session's id
 -- ARGV[3]  the session's record, JSON
@@ -10,40 +11,72 @@
 -- ARGV[5]  milliseconds of inactivity that the user is given; 0 for no end
 -- ARGV[6]  what the keys and channels of users begin with
 -- ARGV[7]  hash of the resume token that the peer showed; '' for none
+-- ARGV[8]  the id before the first of this epoch
 --
--- Returns  {'granted'}            the name was free, or this session's already
---          {'resumed'}            it was taken back from the peer's own older session
---          {'inherited', record}  its holder's gateway is dead: nobody has said yet that he left
---          {'taken'}              and then nothing was done
+-- Returns  {outcome, origin, id of the user's last private message, record or ''}; outcomes:
+--          granted    the name was free, or this session's already
+--          resumed    it was taken back from the peer's own older session, who was here still
+--          returned   the same, but that session had left already
+--          inherited  its holder's gateway is dead: nobody has said yet that the record's user left
+--          taken      and then nothing was done
+--          The origin is the older session's with resumed and returned. Anybody else begins with
+--          the last private message of all: what another of the same name was told stays unread.
+--
+-- The token that a session was got with stays good beside its own, since the welcome with that one
+-- may never have arrived. But only for a newer hello: one that was late on its way must not replace
+-- the connection that the peer has made since.
 --
 -- Atomic, so that of two who want a name one gets it.
-local outcome = {'granted'}
-local record = redis.call('HGET', KEYS[1], ARGV[1])
-if record then
-  local holder = cjson.decode(record)
-  if holder.session ~= ARGV[2] then
-    local lives = redis.call('EXISTS', ARGV[6] .. ':lease:' .. holder.gateway) == 1
-    if ARGV[7] ~= '' and holder.resume == ARGV[7] then
-      outcome = {'resumed'}
-      redis.call('SPUBLISH', ARGV[6] .. ':control:' .. holder.gateway,
-        'replaced ' .. holder.session)
-    elseif lives then
-      return {'taken'}
-    else
-      outcome = {'inherited', record}
-    end
-    redis.call('SREM', ARGV[6] .. ':held:' .. holder.gateway, ARGV[1])
-  end
+local name, prefix, proof = ARGV[1], ARGV[6], ARGV[7]
+local outcome, origin, former = 'granted', nil, ''
+
+local function proves(resume, shown, hello)
+  if proof == '' then return false end
+  return proof == resume
+    or proof == shown and (cjson.decode(ARGV[3]).hello or 0) > tonumber(hello or 0)
 end
 
-local now = redis.call('TIME')
-local active = now[1] * 1000 + math.floor(now[2] / 1000) - ARGV[4]
+local record = redis.call('HGET', KEYS[1], name)
+if record then
+  local holder = cjson.decode(record)
+  if holder.session == ARGV[2] then
+    origin = holder.origin
+  else
+    if proves(holder.resume, holder.shown, holder.hello) then
+      outcome, origin = 'resumed', holder.origin
+      redis.call('SPUBLISH', prefix .. ':control:' .. holder.gateway,
+        'replaced ' .. holder.session)
+    elseif redis.call('EXISTS', prefix .. ':lease:' .. holder.gateway) == 1 then
+      return {'taken', '', '', ''}
+    else
+      outcome, former = 'inherited', record
+    end
+    redis.call('SREM', prefix .. ':held:' .. holder.gateway, name)
+  end
+else
+  local kept = redis.call('GET', prefix .. ':resume:' .. name) or ''
+  local resume, of, shown, hello = kept:match('(%x+) (%x+) (%x*) (%d+)')
+  if proves(resume, shown, hello) then outcome, origin = 'returned', of end
+end
+redis.call('DEL', prefix .. ':resume:' .. name)
+
+local last = origin and redis.call('GET', prefix .. ':last:' .. name)
+if not last then
+  local newest = redis.call('XREVRANGE', KEYS[4], '+', '-', 'COUNT', 1)
+  last = newest[1] and newest[1][1] or ARGV[8]
+end
+redis.call('SET', prefix .. ':last:' .. name, last)
+
+record = ARGV[3]
+if origin then record = record:gsub('"origin":"%x+"', '"origin":"' .. origin .. '"', 1) end
+local clock = redis.call('TIME')
+local active = clock[1] * 1000 + math.floor(clock[2] / 1000) - ARGV[4]
 local value = ARGV[2] .. ' ' .. string.format('%.0f', active)
-redis.call('HSET', KEYS[1], ARGV[1], ARGV[3])
-redis.call('SADD', KEYS[3], ARGV[1])
+redis.call('HSET', KEYS[1], name, record)
+redis.call('SADD', KEYS[3], name)
 if ARGV[5] == '0' then
   redis.call('SET', KEYS[2], value)
 else
   redis.call('SET', KEYS[2], value, 'PX', math.max(1, ARGV[5] - ARGV[4]))
 end
-return outcome
+return {outcome, origin or '', last, former}

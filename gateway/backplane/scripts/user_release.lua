@@ -3,19 +3,27 @@
 -- KEYS[1]  users
 -- KEYS[2]  the set of names that the releasing gateway holds
 -- ARGV[1]  what the keys of users begin with
--- ARGV[2..]  two for each user: folded name, session id
+-- ARGV[2]  milliseconds for which the users can resume; 0 for those who left for good
+-- ARGV[3..]  two for each user: folded name, session id
 --
 -- Returns  the session ids that held their names until now
 --
 -- Atomic, so that a session that lost its name cannot give its successor's away.
 local released = {}
-for i = 2, #ARGV, 2 do
+for i = 3, #ARGV, 2 do
   local name, session = ARGV[i], ARGV[i + 1]
   local record = redis.call('HGET', KEYS[1], name)
-  if record and cjson.decode(record).session == session then
+  local user = record and cjson.decode(record)
+  if user and user.session == session then
     redis.call('HDEL', KEYS[1], name)
     redis.call('DEL', ARGV[1] .. ':alive:' .. name)
     redis.call('SREM', KEYS[2], name)
+    redis.call('PEXPIRE', ARGV[1] .. ':last:' .. name, ARGV[2])
+    if ARGV[2] ~= '0' then
+      local proofs = string.format('%s %s %s %.0f',
+        user.resume, user.origin, user.shown or '', user.hello or 0)
+      redis.call('SET', ARGV[1] .. ':resume:' .. name, proofs, 'PX', ARGV[2])
+    end
     released[#released + 1] = session
   end
 end

@@ -7,13 +7,36 @@
 -- ARGV[3]  what the keys and channels of users begin with
 -- ARGV[4]  the sender's folded name
 -- ARGV[5]  the message, without its beginning, {"id":"<id>","to":[...],
--- ARGV[6..]  the recipients' folded names
+-- ARGV[6]  the sender's origin
+-- ARGV[7]  the send's seq; '' for none: then it can be posted twice
+-- ARGV[8]  milliseconds for which seqs are kept
+-- ARGV[9..]  the recipients' folded names
 --
--- Returns  {} if none of them is here, and then nothing was done; else the id, and for each
---          recipient the name as it is shown, or '' for who is not here
+-- Returns  {} if none of them is here, and then nothing was posted; else the id ('' if the seq is
+--          not new and its message is not found), and for each recipient the name as it is shown, or
+--          '' for who is not here
 --
--- Atomic, so that "sent to sis; mom is not here" is true of one moment.
-local prefix = ARGV[3]
+-- Atomic, so that "sent to sis; mom is not here" is true of one moment. What was decided then
+-- stands when the same send comes again: it is not posted a second time, or somewhere else.
+--
+-- What is published begins with a line of its own, "<previous id> <id>": the ids of the reader's
+-- last private message and of this one.
+local prefix, origin, seq = ARGV[3], ARGV[6], ARGV[7]
+local LOOK_BACK = 1000
+
+if seq ~= '' then
+  if redis.call('SISMEMBER', prefix .. ':nobody:' .. origin, seq) == 1 then return {} end
+  local key = prefix .. ':posted:' .. origin
+  if tonumber(seq) <= tonumber(redis.call('GET', key) or -1) then
+    for _, entry in ipairs(redis.call('XREVRANGE', KEYS[2], '+', '-', 'COUNT', LOOK_BACK)) do
+      local fields = entry[2]
+      if fields[7] == 'o' and fields[8] == origin and fields[10] == seq then
+        return {entry[1], unpack(cjson.decode(fields[12]))}
+      end
+    end
+    return {''}
+  end
+end
 
 local function find(name)
   local record = redis.call('HGET', KEYS[1], name)
@@ -23,8 +46,8 @@ local function find(name)
   return user
 end
 
-local found, shown, folded, channels = {}, {}, {}, {[ARGV[4]] = true}
-for i = 6, #ARGV do
+local found, shown, folded, readers = {}, {}, {}, {ARGV[4]}
+for i = 9, #ARGV do
   local name = ARGV[i]
   local user = find(name)
   if not user and name:sub(-1) == '.' then
@@ -35,19 +58,34 @@ for i = 6, #ARGV do
   found[#found + 1] = user and user.name or ''
   if user and not folded[name] then
     folded[name] = true
-    channels[name] = true
     shown[#shown + 1] = user.name
+    if name ~= ARGV[4] then readers[#readers + 1] = name end
   end
 end
-if #shown == 0 then return {} end
+if #shown == 0 then
+  if seq ~= '' then
+    redis.call('SADD', prefix .. ':nobody:' .. origin, seq)
+    redis.call('PEXPIRE', prefix .. ':nobody:' .. origin, ARGV[8])
+  end
+  return {}
+end
 
+local clock = redis.call('TIME')
+local now = string.format('%.0f', clock[1] * 1000 + math.floor(clock[2] / 1000))
 local line = '"to":' .. cjson.encode(shown) .. ',' .. ARGV[5]
-local readers = {}
-for name in pairs(channels) do readers[#readers + 1] = name end
-local id = redis.call('XADD', KEYS[2], 'MAXLEN', '~', ARGV[1], ARGV[2] .. '-*',
-  'd', line, 'readers', table.concat(readers, ' '))
-line = '{"id":"' .. id .. '",' .. line
+local fields = {'d', line, 't', now, 'r', ' ' .. table.concat(readers, ' ') .. ' '}
+if seq ~= '' then
+  for _, field in ipairs({'o', origin, 's', seq, 'f', cjson.encode(found)}) do
+    fields[#fields + 1] = field
+  end
+  redis.call('SET', prefix .. ':posted:' .. origin, seq, 'PX', ARGV[8])
+end
+local id = redis.call('XADD', KEYS[2], 'MAXLEN', '~', ARGV[1], ARGV[2] .. '-*', unpack(fields))
+line = id .. '\n{"id":"' .. id .. '",' .. line
 for _, name in ipairs(readers) do
-  redis.call('SPUBLISH', prefix .. ':to:' .. name, line)
+  local key = prefix .. ':last:' .. name
+  local previous = redis.call('GET', key) or '0-0'
+  redis.call('SET', key, id, 'KEEPTTL')
+  redis.call('SPUBLISH', prefix .. ':to:' .. name, previous .. ' ' .. line)
 end
 return {id, unpack(found)}

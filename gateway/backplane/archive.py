@@ -1,0 +1,101 @@
+"""What was said in a room, read straight from Redis, for `chatctl`: no gateway need be alive."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from itertools import islice, takewhile
+from typing import Any, NamedTuple
+
+import redis
+
+from gateway.backplane.address import reaching
+from gateway.backplane.keys import Keys
+from gateway.backplane.redis import whole
+
+START = b"0-0"
+"""The id that is before every message."""
+
+PAGE = 200
+"""Messages that are read at once."""
+
+BLOCK = 1.0
+"""Seconds that Redis lets a follower wait for news; less than the patience with Redis itself."""
+
+
+class Said(NamedTuple):
+    """One message of a log.
+
+    Attributes:
+        id: its place in the log.
+        line: the message as it went over the wire, newline included.
+    """
+
+    id: bytes
+    line: bytes
+
+
+def newest(
+    url: str, prefix: str, room: str, *, count: int | None = None, since: datetime | None = None
+) -> list[Said]:
+    """The newest messages of a room, oldest first; none of a room that is not known.
+
+    Args:
+        url: of Redis.
+        prefix: what every key begins with.
+        room: its name.
+        count: how many at most; None for no limit.
+        since: only those that Redis got then or later, by its clock; None for all.
+
+    Raises:
+        RedisUnreachable: the text says why, without the URL's password.
+    """
+    log = Keys(prefix).room_log(room)
+    oldest = since.timestamp() * 1000 if since else 0
+    with reaching(url) as there:
+        entries = takewhile(
+            lambda entry: int(entry[1][b"t"]) >= oldest,
+            _backwards(there, log, min(count or PAGE, PAGE)),
+        )
+        found = [_said(*entry) for entry in islice(entries, count)]
+    return found[::-1]
+
+
+def follow(url: str, prefix: str, room: str, after: bytes) -> Iterator[list[Said]]:
+    """What is said in a room, as it is said, for ever.
+
+    Each list has what is new; after `BLOCK` seconds without news an empty one says that Redis is
+    still there.
+
+    Args:
+        url: of Redis.
+        prefix: what every key begins with.
+        room: its name.
+        after: id of the message before the first one wanted.
+
+    Raises:
+        RedisUnreachable: the text says why, without the URL's password.
+    """
+    log = Keys(prefix).room_log(room)
+    with reaching(url) as there:
+        while True:
+            reply: Any = there.xread({log: after}, count=PAGE, block=round(BLOCK * 1000))
+            said = [_said(*entry) for _, entries in reply for entry in entries]
+            if said:
+                after = said[-1].id
+            yield said
+
+
+def _backwards(there: redis.Redis, log: str, at_once: int) -> Iterator[tuple[bytes, Any]]:
+    """The entries of a log, newest first."""
+    end = b"+"
+    while True:
+        page: Any = there.xrevrange(log, end, "-", count=at_once)
+        if not page:
+            return
+        yield from page
+        end = b"(" + page[-1][0]
+
+
+def _said(id: bytes, fields: dict[bytes, bytes]) -> Said:
+    return Said(id, whole(id, fields[b"d"]))

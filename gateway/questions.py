@@ -1,0 +1,83 @@
+"""What a session asks of all gateways, once it has a name."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gateway.backplane.connection import RedisError
+from gateway.chat.effects import ListUsers, Whisper
+from gateway.chat.names import fold
+from gateway.errors import BackplaneDown
+from wire.codec import encode_body
+from wire.frames import User, Users
+
+if TYPE_CHECKING:
+    from gateway.peer import Peer
+
+USERS_IN_LINE = 50
+"""So that a line of them stays below 16 KiB, whatever their names."""
+
+
+async def whisper(peer: Peer, whisper: Whisper) -> None:
+    """Publish a message to those of its recipients who are here, or to the room.
+
+    While Redis is away a send with a seq waits for it, and the peer's next requests wait behind.
+    """
+    gateway, body = peer.gateway, encode_body(whisper.message)
+    names = [fold(name) for name in whisper.names]
+    # It goes another way than what the peer said to the room, and must not overtake that.
+    await peer.answered()
+    while True:
+        await gateway.presence.ready()
+        if peer.lost:
+            return
+        try:
+            id, found = await gateway.backplane.whisper(
+                peer.registration,
+                names,
+                body,
+                seq=whisper.seq,
+            )
+        except BackplaneDown:
+            # It may have been stored. With a seq it is not stored twice.
+            if whisper.seq is None:
+                peer.unavailable(None)
+                return
+        except RedisError:
+            peer.unavailable(whisper.seq)
+            return
+        else:
+            break
+    to = list(dict.fromkeys(name for name in found if name))
+    absent = [name for name, shown in zip(whisper.names, found, strict=True) if not shown]
+    now = gateway.monotonic()
+    peer.perform_all(peer.session.whispered(whisper, id, to, absent, now))
+
+
+async def list_users(peer: Peer, effect: ListUsers) -> None:
+    """Tell a peer who is here."""
+    cursor, more = "0", True
+    while more:
+        try:
+            cursor, listed = await peer.gateway.backplane.users(cursor)
+        except (BackplaneDown, RedisError):
+            peer.unavailable(effect.seq)
+            return
+        users = [
+            User(name=r.name, gateway=r.gateway, since=r.since, idle=round(idle, 1))
+            for r, idle, _ in listed
+        ]
+        more = cursor != "0"
+        while len(users) > USERS_IN_LINE:
+            peer.tell(Users(users=users[:USERS_IN_LINE], more=True, seq=effect.seq))
+            del users[:USERS_IN_LINE]
+        peer.tell(Users(users=users, more=more, seq=effect.seq))
+
+
+async def idle_left(peer: Peer) -> float:
+    """Seconds of inactivity that a peer's user has left."""
+    registration = peer.registration
+    try:
+        return await peer.gateway.backplane.idle_left(registration.folded, registration.session)
+    except (BackplaneDown, RedisError):
+        return 0.0  # nobody knows better than this gateway

@@ -1,0 +1,24 @@
+"""Doing something again and again, whatever becomes of Redis meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+
+from gateway.backplane.connection import RedisError
+from gateway.errors import BackplaneDown
+
+log = logging.getLogger(__name__)
+
+
+async def repeat(every: float, what: Callable[[], Awaitable[None]]) -> None:
+    """Do it each so many seconds, until cancelled."""
+    while True:
+        await asyncio.sleep(every)
+        try:
+            await what()
+        except BackplaneDown:
+            pass  # said once, by the gateway; the next turn tries again
+        except RedisError as error:
+            log.error("Redis refused: %s", error)

@@ -1,0 +1,96 @@
+"""What somebody missed who comes back: in order, once, and then live without a seam."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+
+from gateway.backplane import Backplane
+from gateway.backplane.ids import is_of, parse
+from gateway.hub import Hub, Link
+from gateway.logs import Log, gap, read_on
+from gateway.positions import Positions
+from wire.frames import PRIVATE
+
+_ID = re.compile("(0|[1-9][0-9]{0,14})-(0|[1-9][0-9]{0,19})")
+
+
+def seen_id(text: str | None) -> bytes | None:
+    """An id as a client tells it; None if it is none."""
+    if text is None or not _ID.fullmatch(text):
+        return None
+    id = text.encode()
+    return id if parse(id)[1] < 2**64 else None
+
+
+class Replay:
+    """Lets links join channels, telling them first what they missed.
+
+    Args:
+        backplane: what to read from.
+        positions: how far each channel has been delivered.
+        hub: the registry.
+    """
+
+    def __init__(self, backplane: Backplane, positions: Positions, hub: Hub) -> None:
+        self._backplane = backplane
+        self._positions = positions
+        self._hub = hub
+
+    def join(self, channel: bytes, link: Link) -> None:
+        """Join at what is delivered after this moment."""
+        # What this turn of the loop has brought already was for those who were here.
+        self._hub.flush()
+        self._hub.join(channel, link)
+
+    async def resume(self, channel: bytes, log: Log, link: Link, after: bytes) -> None:
+        """Tell what came after an id, and join exactly behind it.
+
+        Raises:
+            BackplaneDown: Redis is away.
+        """
+        at = after
+        [tail] = await self._tail(log)
+        if parse(at) > parse(tail):
+            # Never given in what this Redis remembers.
+            self._hub.tell(link, gap(log.room, at))
+            at = tail
+        # Nothing is read where nothing was missed: the log may be past that id for others' sake.
+        more = at != tail or not is_of(at, self._backplane.epoch)
+        while True:
+            while more:
+                page = await read_on(self._backplane, log, at)
+                at, more = page.upto, page.more
+                if page.lines:
+                    self._hub.tell(link, b"".join(page.lines))
+                    self._hub.flush()
+                    await link.drained()
+            if log.room == PRIVATE:
+                # Nobody else reads this channel: it can be moved to where we are.
+                self._positions.skip(channel, at)
+            if await self._join_at(channel, link, at):
+                return
+            more = True
+
+    async def _tail(self, log: Log) -> list[bytes]:
+        if log.room == PRIVATE:
+            return await self._backplane.tails([], [log.reader])
+        return await self._backplane.tails([log.room], [])
+
+    async def _join_at(self, channel: bytes, link: Link, at: bytes) -> bool:
+        """Join when the channel has been delivered up to an id; False if it is further already."""
+        joined = asyncio.get_running_loop().create_future()
+
+        def passed(upto: bytes) -> bool:
+            if joined.done():
+                return True
+            if parse(upto) < parse(at):
+                return False
+            if exact := upto == at:
+                self.join(channel, link)
+            joined.set_result(exact)
+            return True
+
+        if not passed(self._positions.at(channel)):
+            self._positions.watch(channel, passed)
+        return bool(await joined)
