@@ -18,14 +18,14 @@ from prompt_toolkit.output import ColorDepth
 
 from client import commands, render
 from client.completion import ChatCompleter
-from client.connection import Connection
 from client.errors import ChatError, Ended, Refused, Unconfirmed
-from client.lasting import Back, Dial, LastingChat, Lost, StillAway
+from client.lasting import LastingChat, State
 from client.names import KnownNames
+from client.news import Back, News
 from client.safe_text import clean_name
 from client.screen import PromptOutput, Screen
 from client.style import Style
-from wire.frames import Event, Joined, Left, Msg, Quit, Send, Who
+from wire.frames import Event, Joined, Left, Msg, Notice, Quit, Send, Who
 from wire.reasons import QUIT
 
 ACTIVE_EVERY = 5.0
@@ -36,8 +36,7 @@ class ChatApp:
     """One person at one terminal.
 
     Args:
-        connection: the granted connection.
-        dial: makes the next one when it is lost.
+        chat: what is chatted over.
         style: colours, or none.
         clock: seconds that only rise; says how long ago the gateway was told of the typing.
         input: where keys come from; None for the terminal.
@@ -46,18 +45,17 @@ class ChatApp:
 
     def __init__(
         self,
-        connection: Connection,
-        dial: Dial,
+        chat: LastingChat,
         style: Style,
         *,
         clock: Callable[[], float] = monotonic,
         input: Input | None = None,
         output: PromptOutput | None = None,
     ) -> None:
-        self._chat = LastingChat(connection, dial, self._slowed)
+        self._chat = chat
         self._style = style
         self._clock = clock
-        self._names = KnownNames(connection.name)
+        self._names = KnownNames(chat.connection.name)
         output = output or cast(PromptOutput, PromptOutput.from_pty(sys.stdout))
         self._session: PromptSession[str] = PromptSession(
             self._prompt,
@@ -75,7 +73,6 @@ class ChatApp:
         self._session.default_buffer.on_text_changed += self._typed
         self._screen = Screen(self._session.app, output)
         self._active_said = -ACTIVE_EVERY
-        self._why_away = ""
         self._code = 0
 
     async def run(self) -> int:
@@ -83,12 +80,11 @@ class ChatApp:
         loop = asyncio.get_running_loop()
         async with asyncio.TaskGroup() as self._tasks:
             self._prompting = self._tasks.create_task(self._read_keys())
-            following = self._tasks.create_task(self._follow())
+            self._tasks.create_task(self._follow())
             self._tasks.create_task(self._look_around(show=False))
             loop.add_signal_handler(signal.SIGTERM, self._terminated)
             await asyncio.wait([self._prompting])
             await self._chat.quit()
-            following.cancel()
         return self._farewell()
 
     async def _read_keys(self) -> None:
@@ -100,7 +96,7 @@ class ChatApp:
             self._take(event)
         self._prompting.cancel()
 
-    def _take(self, event: Event | Lost | StillAway | Back) -> None:
+    def _take(self, event: Event | News) -> None:
         match event:
             case Msg():
                 self._names.spoke(event.from_)
@@ -108,23 +104,14 @@ class ChatApp:
                 self._names.joined(event.name)
             case Left():
                 self._names.left(event.name)
-            case Lost() | StillAway() | Back():
-                self._connection_changed(event)
-                return
-        self._screen.show(render.event(event, self._view))
-
-    def _connection_changed(self, event: Lost | StillAway | Back) -> None:
-        match event:
-            case Lost(reason):
-                self._info(f"{reason.text} Coming back by itself...")
-                self._why_away = ""
-            case StillAway(why) if why != self._why_away:
-                self._info(why)
-                self._why_away = why
-            case Back(gateway):
-                self._info(f"back again, on {gateway}")
+            case Back():
                 self._tasks.create_task(self._look_around(show=False))
-        self._session.app.invalidate()
+        if isinstance(event, News):
+            self._screen.show(render.news(event, self._view))
+        else:
+            self._screen.show(render.event(event, self._view))
+        if isinstance(event, News | Notice):
+            self._session.app.invalidate()  # the prompt tells the state
 
     def _accept(self, buffer: Buffer) -> bool:
         """Do what was typed; says whether it stays in the line, to be corrected."""
@@ -146,7 +133,7 @@ class ChatApp:
         if len(send.text) > most:
             self._error(f"too long: {len(send.text)} characters, and {most} are allowed")
             return False
-        if self._chat.away:
+        if self._chat.state is State.RECONNECTING:
             self._info("not connected: it will be sent when the connection is back")
         self._tasks.create_task(self._deliver(send))
         return True
@@ -178,9 +165,6 @@ class ChatApp:
             self._active_said = now
             self._chat.connection.active()
 
-    def _slowed(self, delay: float) -> None:
-        self._info(f"the gateway asks for a pause: sending on in {delay:.1f} s, in order")
-
     def _terminated(self) -> None:
         self._code = 128 + signal.SIGTERM
         self._prompting.cancel()
@@ -201,8 +185,9 @@ class ChatApp:
         self._screen.show(render.error(text, self._view))
 
     def _prompt(self) -> str:
-        state = " (reconnecting)" if self._chat.away else ""
-        return f"{clean_name(self._view.me)}{state}> "
+        state = self._chat.state
+        shown = "" if state is State.HERE else f" ({state})"
+        return f"{clean_name(self._view.me)}{shown}> "
 
     @property
     def _view(self) -> render.View:

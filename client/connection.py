@@ -14,9 +14,9 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Any, cast
 
+from client.compose import compose
 from client.errors import CannotConnect, Ended, Refused, Unconfirmed
 from client.heartbeat import Heartbeat, Pulse
 from wire.codec import decode_event, encode
@@ -58,14 +58,19 @@ class Connection(asyncio.Protocol):
         welcome: what the gateway said when it granted the name.
         granted: done when the hello was answered.
         ended: why the connection is over; None while it is not.
-        seqs: numbers for requests, rising over all the connections of a session.
+        wait: seconds after which the gateway's bye asked us to come back; None if it did not say.
+        seqs: numbers for requests, rising over all the connections of a client.
+        session: the same object for two connections if the gateways know that the second is the
+            first's: then what is sent again with the same number is posted once.
     """
 
     welcome: Welcome
 
     def __init__(self, hello: Hello, seqs: itertools.count[int], pulse: Pulse) -> None:
         self.ended: Reason | None = None
+        self.wait: float | None = None
         self.seqs = seqs
+        self.session = object()
         self._loop = asyncio.get_running_loop()
         self.granted: asyncio.Future[None] = self._loop.create_future()
         self._hello = hello
@@ -118,18 +123,28 @@ class Connection(asyncio.Protocol):
             Unconfirmed: the connection ended before the gateway answered.
             Ended: the connection was over already; nothing was sent.
         """
-        seq = next(self.seqs)
-        request = Send(
-            text=encodable(text),
-            seq=seq,
-            at=datetime.now().astimezone(),
-            room=room,
-            to=None if to is None else [encodable(name) for name in to],
-        )
+        return await self.deliver(compose(next(self.seqs), text, to=to, room=room))
+
+    async def deliver(self, send: Send) -> Ack:
+        """Send a request that was made before, and wait until the gateway has taken it.
+
+        Args:
+            send: with a ``seq``.
+
+        Raises:
+            Refused: the gateway did not take it.
+            Unconfirmed: the connection ended before the gateway answered.
+            Ended: the connection was over already; nothing was sent.
+        """
         # A gateway throws away a line that is too long, with the seq that its refusal would need.
-        if len(encode(request)) > self.limits.line:
+        if len(encode(send)) > self.limits.line:
             raise Refused(ErrorCode.TEXT_TOO_LONG, "the message is too long for one line")
-        return cast(Ack, await self._ask(seq, request))
+        if self.ended:
+            raise Ended(self.ended)
+        try:
+            return cast(Ack, await self._ask(cast(int, send.seq), send))
+        except Ended as ended:
+            raise Unconfirmed(str(ended)) from None
 
     async def who(self) -> list[User]:
         """Find out who is here.
@@ -170,7 +185,7 @@ class Connection(asyncio.Protocol):
             self.granted.set_exception(Ended(reason))
         for answer in self._answers.values():
             if not answer.done():
-                answer.set_exception(Unconfirmed(reason))
+                answer.set_exception(Ended(reason))
         self._events.put_nowait(None)
         self._gone.set()
 
@@ -219,7 +234,8 @@ class Connection(asyncio.Protocol):
                 self.welcome = event
                 self._settle(self.granted, None)
                 self._heartbeat.start()
-            case Bye(code=code, text=text, reconnect=reconnect):
+            case Bye(code=code, text=text, reconnect=reconnect, after=after):
+                self.wait = after
                 self.end(Reason(code, text, reconnect))
             case Error() if not self.granted.done():
                 self.granted.set_exception(_refusal(event))
@@ -250,11 +266,6 @@ class Connection(asyncio.Protocol):
             answer.set_exception(result)
         else:
             answer.set_result(result)
-
-
-def encodable(text: str) -> str:
-    """A text with ``?`` for what UTF-8 cannot say: halves of characters, as from a broken paste."""
-    return text.encode("utf-8", "replace").decode()
 
 
 def _refusal(error: Error) -> Refused:

@@ -6,14 +6,54 @@ import asyncio
 import itertools
 import os
 import socket
+from collections import deque
+from collections.abc import Iterable
 from functools import cache
 from importlib import metadata
 
-from client.connection import Connection, encodable
+from client.compose import encodable
+from client.connection import Connection
 from client.errors import CannotConnect, Ended
 from client.heartbeat import Pulse
 from wire.frames import VERSION, Hello
 from wire.reasons import CONNECTION_LOST
+
+Server = tuple[str, int]
+"""Host and port of a gateway, or of a balancer in front of several."""
+
+
+class Dialer:
+    """Makes the connections of one session, each to the first server that answers.
+
+    Args:
+        servers: where gateways of the same chat are, at least one.
+        name: the wanted name.
+    """
+
+    def __init__(self, servers: Iterable[Server], name: str) -> None:
+        self._servers = deque(servers)
+        self._name = name
+
+    async def __call__(
+        self, earlier: Connection | None = None, seen: dict[str, str] | None = None
+    ) -> Connection:
+        """Connect, or take over from an earlier connection: as `connect`, but to any server.
+
+        Raises:
+            ChatError: why the last one that was tried could not be joined, or the first one that
+                answered did not want us.
+        """
+        if earlier:
+            self._servers.rotate(-1)  # it may be the first one's end that brings us here
+        for left in reversed(range(len(self._servers))):
+            host, port = self._servers[0]
+            try:
+                return await connect(host, port, name=self._name, resume=earlier, seen=seen)
+            except (CannotConnect, Ended) as error:
+                if not left or (isinstance(error, Ended) and not error.reason.reconnect):
+                    raise
+            self._servers.rotate(-1)
+        raise ValueError("there is no server to connect to")
 
 
 async def connect(
@@ -22,6 +62,7 @@ async def connect(
     *,
     name: str,
     resume: Connection | None = None,
+    seen: dict[str, str] | None = None,
     within: float = 10.0,
     pulse: Pulse | None = None,
 ) -> Connection:
@@ -33,6 +74,7 @@ async def connect(
         name: the wanted name.
         resume: an earlier connection of the same session, whose name is taken back and whose count
             of sends goes on.
+        seen: with ``resume``: the last id seen in each room; what came after it is told.
         within: seconds for all of it.
         pulse: how often to look whether the gateway is still there.
 
@@ -41,13 +83,15 @@ async def connect(
         Refused: the hello was refused, because the name is taken, say.
         Ended: the gateway said goodbye at once.
     """
+    seqs = resume.seqs if resume else itertools.count(1)
     hello = Hello(
         v=VERSION,
         name=encodable(name),
         client=_program(),
         resume=resume.welcome.resume if resume else None,
+        seen=seen if resume else None,
+        seq=next(seqs),
     )
-    seqs = resume.seqs if resume else itertools.count(1)
     connection = Connection(hello, seqs, pulse or Pulse())
     where = f"{host}:{port}"
     try:
@@ -60,6 +104,8 @@ async def connect(
         if isinstance(error, Exception):
             raise _explained(error, where, within) from None
         raise
+    if resume and connection.welcome.resumed:
+        connection.session = resume.session
     return connection
 
 

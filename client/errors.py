@@ -1,12 +1,18 @@
 """What can go wrong for somebody who chats.
 
-All are `ChatError`. `Unconfirmed` is an `Ended`: the connection is over, and beyond that it is not
-known whether a message was taken.
+All are `ChatError`.
 """
 
 from __future__ import annotations
 
 from wire.reasons import ErrorCode, Reason
+
+_MAY_PASS = (
+    ErrorCode.NAME_TAKEN,
+    ErrorCode.SLOW_DOWN,
+    ErrorCode.OUTBOX_FULL,
+    ErrorCode.UNAVAILABLE,
+)
 
 
 class ChatError(Exception):
@@ -34,11 +40,11 @@ class Refused(ChatError):
 
     @property
     def may_pass(self) -> bool:
-        """Whether the same hello may be granted later.
+        """Whether the same request may be granted later.
 
         A name can be taken by one's own older connection, until the gateway notices its end.
         """
-        return self.code in (ErrorCode.NAME_TAKEN, ErrorCode.UNAVAILABLE, ErrorCode.SLOW_DOWN)
+        return self.code in _MAY_PASS
 
 
 class Ended(ChatError):
@@ -53,5 +59,5 @@ class Ended(ChatError):
         self.reason = reason
 
 
-class Unconfirmed(Ended):
-    """The connection ended before a message was acknowledged: it may have been sent, or not."""
+class Unconfirmed(ChatError):
+    """A message was sent, and nobody knows whether it was taken."""

@@ -1,88 +1,63 @@
-"""A chat that outlives its connections: it comes back by itself, and sends in order."""
+"""A chat that outlives its connections: for people who type, and for bots.
+
+::
+
+    async with join([("127.0.0.1", 2428)], name="bot") as chat:
+        await chat.send("hello")
+        async for event in chat.events():
+            ...
+    print(chat.failure or chat.ended.text)
+
+When a connection breaks it comes back by itself, if the reason allows that. What was said
+meanwhile follows, each message once and in order, and a `wire.frames.Gap` stands where some cannot
+be had any more. What was sent and not acknowledged is sent again, before anything newer; the
+gateway knows it by its number, and posts it once.
+
+Who says nothing for long is sent away as idle, and does not come back: a bot that only listens
+calls ``chat.connection.active()`` now and then.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import suppress
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
+from enum import StrEnum
+from time import monotonic
 
-from client.connection import Connection
-from client.errors import CannotConnect, ChatError, Ended, Refused, Unconfirmed
-from wire.frames import Ack, Event
-from wire.reasons import IDLE, QUIT, ErrorCode, Reason
-
-Dial = Callable[[Connection | None], Awaitable[Connection]]
-"""Makes a connection: the first one, or one that takes over from an earlier one."""
-
-
-@dataclass(frozen=True)
-class Lost:
-    """The connection is over, and we are trying to come back."""
-
-    reason: Reason
+from client.backoff import Pick
+from client.compose import compose
+from client.connection import MOST_WAITING, Connection
+from client.dial import Dialer, Server
+from client.errors import ChatError, Ended
+from client.news import Back, Lost, News
+from client.outgoing import Outgoing
+from client.returning import Dial, Returning, Sleep
+from client.seen import Seen
+from wire.frames import LOBBY, Ack, Event, Gap, Msg, Notice
+from wire.reasons import IDLE, QUIT, SLOW, NoticeCode, Reason
 
 
-@dataclass(frozen=True)
-class StillAway:
-    """An attempt to come back failed; the next one follows."""
+class State(StrEnum):
+    """How things stand just now. Waiting: the gateway's Redis is away, and what is said is kept."""
 
-    why: str
-
-
-@dataclass(frozen=True)
-class Back:
-    """We are here again."""
-
-    gateway: str
-
-
-class Backoff:
-    """Delays before attempts: exponential with full jitter, so that a crowd spreads itself out.
-
-    The first attempt has its delay too: when a gateway goes down, all its clients come at once.
-
-    Args:
-        base: upper end of the first delay, in seconds.
-        cap: upper end of any delay, in seconds.
-        pick: draws a number between two.
-    """
-
-    def __init__(
-        self,
-        base: float = 0.5,
-        cap: float = 15.0,
-        pick: Callable[[float, float], float] = random.uniform,
-    ) -> None:
-        self.cap = cap
-        self._base = base
-        self._pick = pick
-        self._attempt = 0
-
-    def next(self) -> float:
-        """Seconds to wait before the next attempt."""
-        # 2**16 is far above any cap; without a limit the power grows out of a float's range.
-        most = min(self.cap, self._base * 2 ** min(self._attempt, 16))
-        self._attempt += 1
-        return self._pick(0.0, most)
-
-    def reset(self) -> None:
-        """Begin anew: the last connection was a good one."""
-        self._attempt = 0
+    HERE = "here"
+    WAITING = "waiting"
+    RECONNECTING = "reconnecting"
 
 
 class LastingChat:
     """Sends and events of one person, over as many connections as it takes.
 
-    Somebody must iterate over `events`: that is what notices a lost connection and comes back.
+    To be entered with ``async with``, which leaves the chat at its end.
 
     Args:
         connection: the first connection.
         dial: makes the next ones.
-        slowed: called with the seconds to wait, when sending has to wait for the gateway's limits;
-            once, until a message has gone through without waiting.
-        backoff: how long to wait before each attempt to come back.
+        pick: draws the delays before attempts.
+        sleep: waits so many seconds before an attempt to come back.
+        clock: seconds that only rise.
 
     Attributes:
         connection: the latest connection.
@@ -94,87 +69,127 @@ class LastingChat:
         self,
         connection: Connection,
         dial: Dial,
-        slowed: Callable[[float], None],
-        backoff: Backoff | None = None,
+        *,
+        pick: Pick = random.uniform,
+        sleep: Sleep = asyncio.sleep,
+        clock: Callable[[], float] = monotonic,
     ) -> None:
         self.connection = connection
         self.ended: Reason | None = None
         self.failure: ChatError | None = None
-        self._dial = dial
-        self._slowed = slowed
-        self._slow = False
-        self._backoff = backoff or Backoff()
-        self._turn = asyncio.Lock()  # fair: first come, first sent
+        self._returning = Returning(dial, self._tell, sleep, pick, clock)
+        self._seen = Seen()
+        self._seen.begin(connection.welcome.seen)
+        self._inbox: asyncio.Queue[Event | News | None] = asyncio.Queue()
+        self._overflown = False
+        self._redis_away = False
         self._over = asyncio.Event()
-        self._here = asyncio.Event()
-        self._here.set()
+        self._changed = asyncio.Event()
+        self._outgoing = Outgoing(self._connected, self._over, self._tell, pick)
+
+    async def __aenter__(self) -> LastingChat:
+        self._keeper = asyncio.create_task(self._keep())
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.quit()
 
     @property
-    def away(self) -> bool:
-        """Whether there is no connection just now."""
-        return not self._here.is_set()
+    def state(self) -> State:
+        """How things stand just now."""
+        if self.connection.ended:
+            return State.RECONNECTING
+        return State.WAITING if self._redis_away else State.HERE
 
-    async def events(self) -> AsyncIterator[Event | Lost | StillAway | Back]:
+    async def events(self) -> AsyncIterator[Event | News]:
         """What happens, until the chat has ended for good."""
-        loop = asyncio.get_running_loop()
+        while True:
+            if self._overflown and self._inbox.empty():
+                self.connection.end(SLOW)  # and come back: what was left out is told again
+            event = await self._inbox.get()
+            if event is None:
+                self._inbox.put_nowait(None)  # for whoever asks again
+                break
+            yield event
+        if not self._keeper.cancelled():
+            self._keeper.result()  # a fault of ours must not look like a quiet end
+
+    async def send(self, text: str, *, to: Sequence[str] | None = None, room: str = LOBBY) -> Ack:
+        """Say something: after all that was to be sent before, and as soon as there is a way.
+
+        Args:
+            text: the message; a run of ``@name`` words at its end names its recipients.
+            to: recipients, in place of ``@name`` words; never falls back to the room.
+            room: where a public message goes.
+
+        Raises:
+            Refused: the gateway did not take it.
+            Unconfirmed: it may have been taken, and the chat is over, or the gateway cannot say.
+            Ended: the chat is over; it was not sent.
+        """
+        # Numbered before it waits: so the numbers rise in the order in which all is sent.
+        send = compose(next(self.connection.seqs), text, to=to, room=room)
+        return await self._outgoing.send(send)
+
+    async def quit(self, within: float = 2.0) -> None:
+        """Leave for good, giving what is still to be sent so many seconds for it."""
+        if not self.connection.ended:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(within):
+                    await self._outgoing.settled()
+        self._end(QUIT)
+        if self.connection.ended:
+            self._keeper.cancel()
+        await self.connection.quit()
+        await asyncio.wait([self._keeper])
+
+    async def _keep(self) -> None:
         try:
             while True:
-                since = loop.time()
                 async for event in self.connection:
-                    yield event
+                    self._take(event)
                 reason = self.connection.ended or QUIT
                 if self.ended or not reason.reconnect:
                     self._end(reason)
                     return
-                self._here.clear()
-                if loop.time() - since > self._backoff.cap:
-                    self._backoff.reset()
-                yield Lost(reason)
-                async for failure in self._come_back():
-                    yield failure
-                yield Back(self.connection.welcome.gateway)
+                self._tell(Lost(reason))
+                self._begin(await self._returning.after(self.connection, self._seen.ids))
         except ChatError as error:
             self.failure = error
         finally:
             self._end(QUIT)
+            self._tell(None)
 
-    async def send(self, text: str, *, to: Sequence[str] | None = None) -> Ack:
-        """Say something: after all that was to be sent before, and as soon as there is a way.
+    async def _connected(self) -> Connection:
+        while self.connection.ended and not self.ended:
+            self._changed.clear()
+            await self._changed.wait()
+        if self.ended:
+            raise Ended(self.ended)
+        return self.connection
 
-        Raises:
-            Refused: the gateway did not take it.
-            Unconfirmed: the connection ended before the gateway answered. It is not sent again.
-            Ended: the chat is over; nothing was sent.
-        """
-        async with self._turn:
-            waited = False
-            while True:
-                await self._here.wait()
-                if self.ended:
-                    raise Ended(self.ended)
-                try:
-                    ack = await self.connection.send(text, to=to)
-                except Unconfirmed:
-                    raise
-                except Ended:  # before anything was sent; `events` will find out what comes next
-                    self._here.clear()
-                except Refused as refused:
-                    if refused.code != ErrorCode.SLOW_DOWN:
-                        raise
-                    waited = True
-                    await self._pause(1.0 if refused.retry_after is None else refused.retry_after)
-                else:
-                    self._slow = self._slow and waited
-                    return ack
+    def _begin(self, connection: Connection) -> None:
+        self.connection = connection
+        welcome = connection.welcome
+        self._seen.begin(welcome.seen)
+        self._redis_away = self._overflown = False
+        self._tell(Back(welcome.gateway, welcome.resumed))
+        self._changed.set()
 
-    async def quit(self, within: float = 2.0) -> None:
-        """Leave for good, giving what is still to be sent so many seconds for it."""
-        if not self.away:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(within), self._turn:
-                    pass
-        self._end(QUIT)
-        await self.connection.quit()
+    def _take(self, event: Event) -> None:
+        match event:
+            case Notice(code=NoticeCode.REDIS_AWAY):
+                self._redis_away = True
+            case Notice(code=NoticeCode.REDIS_BACK):
+                self._redis_away = False
+        # Once something was left out, so is all that follows: it is told again, in its order.
+        self._overflown = self._overflown or self._inbox.qsize() >= MOST_WAITING
+        if self._overflown or (isinstance(event, Msg | Gap) and not self._seen.is_news(event)):
+            return
+        self._tell(event)
+
+    def _tell(self, event: Event | News | None) -> None:
+        self._inbox.put_nowait(event)
 
     def _end(self, reason: Reason) -> None:
         if not self.ended:
@@ -183,32 +198,22 @@ class LastingChat:
                 self.failure = Ended(reason)
         # Whoever waits to send must learn that there is nothing to wait for.
         self._over.set()
-        self._here.set()
+        self._changed.set()
 
-    async def _pause(self, delay: float) -> None:
-        if not self._slow:
-            self._slow = True
-            self._slowed(delay)
-        with suppress(TimeoutError):
-            async with asyncio.timeout(delay):
-                await self._over.wait()
 
-    async def _come_back(self) -> AsyncIterator[StillAway]:
-        """Try until it works; yields each failure."""
-        while True:
-            await asyncio.sleep(self._backoff.next())
-            try:
-                self.connection = await self._dial(self.connection)
-            except Refused as refused:
-                if not refused.may_pass:
-                    raise
-                yield StillAway(refused.text)
-            except Ended as ended:
-                if not ended.reason.reconnect:
-                    raise
-                yield StillAway(str(ended))
-            except CannotConnect as error:
-                yield StillAway(str(error))
-            else:
-                self._here.set()
-                return
+@asynccontextmanager
+async def join(servers: Sequence[Server], *, name: str) -> AsyncIterator[LastingChat]:
+    """Join a chat, and stay in it until the end of the ``async with``.
+
+    Args:
+        servers: host and port of one gateway or balancer, or of several that are tried in turn.
+        name: the wanted name.
+
+    Raises:
+        CannotConnect: no gateway was reached.
+        Refused: the hello was refused, because the name is taken, say.
+        Ended: the gateway said goodbye at once.
+    """
+    dial = Dialer(servers, name)
+    async with LastingChat(await dial(), dial) as chat:
+        yield chat

@@ -7,10 +7,9 @@ import io
 import os
 import sys
 
-from client.connection import Connection
-from client.dial import connect
 from client.errors import ChatError, Refused
 from client.guard import guarded
+from client.lasting import join
 from client.plain import PlainClient
 from client.safe_text import clean_name
 from client.settings import ClientSettings
@@ -66,18 +65,14 @@ def _run(settings: ClientSettings, *, interactive: bool) -> int:
 
 
 async def _chat(settings: ClientSettings, name: str, interactive: bool) -> int:
-    async def dial(earlier: Connection | None) -> Connection:
-        return await connect(settings.host, settings.port, name=name, resume=earlier)
-
-    async with await dial(None) as connection:
+    async with join(settings.servers, name=name) as chat:
         if interactive:
             # Imported here, since prompt_toolkit takes longer to load than a script takes to run.
             from client.app import ChatApp
 
-            return await ChatApp(connection, dial, Style(settings.color)).run()
+            return await ChatApp(chat, Style(settings.color)).run()
         return await PlainClient(
-            connection,
-            dial,
+            chat,
             source=sys.stdin.fileno(),
             typed=sys.stdin.isatty(),
             out=sys.stdout,

@@ -10,10 +10,10 @@ from datetime import datetime
 from typing import TextIO
 
 from client import commands, render
-from client.connection import Connection
 from client.errors import ChatError, Ended, Refused, Unconfirmed
-from client.lasting import Back, Dial, LastingChat, Lost, StillAway
+from client.lasting import LastingChat
 from client.line_source import LineSource
+from client.news import News
 from client.safe_text import clean_name
 from client.style import Style
 from wire.frames import Error, Notice, Quit, Send, Who
@@ -24,8 +24,7 @@ class PlainClient:
     """Sends each line that comes in, prints what happens, and leaves when the lines end.
 
     Args:
-        connection: the granted connection.
-        dial: makes the next one when it is lost.
+        chat: what is chatted over.
         source: file descriptor of the lines.
         typed: whether a person types them: then ``/commands`` are obeyed, where in a pipe they are
             text like any other.
@@ -35,16 +34,15 @@ class PlainClient:
 
     def __init__(
         self,
-        connection: Connection,
-        dial: Dial,
+        chat: LastingChat,
         *,
         source: int,
         typed: bool,
         out: TextIO,
         err: TextIO,
     ) -> None:
-        self._chat = LastingChat(connection, dial, self._slowed)
-        self._lines = LineSource(source, connection.limits.line)
+        self._chat = chat
+        self._lines = LineSource(source, chat.connection.limits.line)
         self._typed = typed
         self._out = out
         self._err = err
@@ -58,29 +56,23 @@ class PlainClient:
         """
         loop = asyncio.get_running_loop()
         async with asyncio.TaskGroup() as tasks:
-            following = tasks.create_task(self._follow())
+            tasks.create_task(self._follow())
             self._sending = tasks.create_task(self._send_lines())
             for number in (signal.SIGINT, signal.SIGTERM):
                 loop.add_signal_handler(number, self._stop, 128 + number)
             await asyncio.wait([self._sending])
             await self._chat.quit()
-            following.cancel()
         if self._chat.failure:
             self._error(str(self._chat.failure))
         return self._code
 
     async def _follow(self) -> None:
         async for event in self._chat.events():
-            match event:
-                case Lost(reason):
-                    self._tell(f"{reason.text} Coming back by itself...")
-                case StillAway(why):
-                    self._tell(why)
-                case Back(gateway):
-                    self._tell(f"back again, on {gateway}")
-                case _:
-                    stream = self._err if isinstance(event, Notice | Error) else self._out
-                    self._print(stream, render.event(event, self._view))
+            if isinstance(event, News):
+                self._print(self._err, render.news(event, self._view))
+            else:
+                stream = self._err if isinstance(event, Notice | Error) else self._out
+                self._print(stream, render.event(event, self._view))
         left_by_us = self._sending.done()
         if self._chat.ended and not self._chat.failure and not left_by_us:
             self._print(self._out, [clean_name(self._chat.ended.text)])
@@ -125,9 +117,6 @@ class PlainClient:
             self._error(str(error))
         else:
             self._print(self._out, render.users(users, self._view))
-
-    def _slowed(self, delay: float) -> None:
-        self._tell(f"the gateway asks for a pause: sending on in {delay:.1f} s, in order")
 
     def _stop(self, code: int) -> None:
         self._code = code

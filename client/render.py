@@ -9,15 +9,27 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
+from client.news import Back, Held, Lost, News, SentAgain, StillAway
 from client.safe_text import clean_name, clean_text
 from client.style import Style
-from wire.frames import LOBBY, Ack, Error, Event, Joined, Left, Msg, Notice, User, Users
-from wire.reasons import NoticeCode
-
-CLOCK_TOLERANCE = 60
-"""Seconds by which a sender's clock may differ from the gateway's before it is marked."""
+from client.times import said_at
+from wire.frames import (
+    LOBBY,
+    PRIVATE,
+    Ack,
+    Error,
+    Event,
+    Gap,
+    Joined,
+    Left,
+    Msg,
+    Notice,
+    User,
+    Users,
+)
+from wire.reasons import ErrorCode, NoticeCode
 
 INDENT = " " * len("10:00:05 ")
 """Begins every further line of a message, so that no message can pass for somebody else's."""
@@ -57,6 +69,8 @@ def event(event: Event, view: View) -> list[str]:
     match event:
         case Msg():
             return message(event, view)
+        case Gap():
+            return gap(event, view)
         case Joined():
             return info(f"{clean_name(event.name)} joined{_in_room(event.room)}", view)
         case Left():
@@ -82,7 +96,18 @@ def message(msg: Msg, view: View) -> list[str]:
         )
     text = _highlight(clean_text(msg.text), view)
     first, *more = text.split("\n")
-    return [f"{_time(msg, view)} {who}: {first}", *(INDENT + line for line in more)]
+    return [
+        f"{view.style.time(said_at(msg, view.now))} {who}: {first}",
+        *(INDENT + line for line in more),
+    ]
+
+
+def gap(event: Gap, view: View) -> list[str]:
+    """A line in the place of what cannot be had any more."""
+    if event.room == PRIVATE:
+        return [view.style.warning("··· private messages may be missing here ···")]
+    where = _in_room(event.room)
+    return [view.style.warning(f"··· some messages are missing here{where} ···")]
 
 
 def left(event: Left, view: View) -> list[str]:
@@ -115,6 +140,25 @@ def notice(event: Notice, view: View) -> list[str]:
     if event.code == NoticeCode.IDLE_SOON:
         return [view.style.warning(f"· {clean_name(event.text)}")]
     return info(clean_name(event.text), view)
+
+
+def news(event: News, view: View) -> list[str]:
+    """What becomes of the connection, and of what waits to be sent."""
+    match event:
+        case Lost(reason):
+            text = f"{reason.text} Coming back by itself..."
+        case StillAway(why):
+            text = why
+        case Back(gateway):
+            text = f"back again, on {gateway}"
+        case Held(refused, delay) if refused.code == ErrorCode.SLOW_DOWN:
+            text = f"the gateway asks for a pause: sending on in {delay:.1f} s, in order"
+        case Held():
+            text = "the gateway cannot take it now: trying again by itself, in order"
+        case SentAgain(said):
+            label = "· not confirmed, so sent again; others may read it twice: "
+            return _with_text(label, said, view)
+    return info(clean_name(text), view)
 
 
 def info(text: str, view: View) -> list[str]:
@@ -165,35 +209,3 @@ def _span(seconds: int) -> str:
     if seconds < 3600:
         return f"{seconds // 60} min"
     return f"{seconds // 3600} h" if seconds < 86400 else f"{seconds // 86400} d"
-
-
-def _time(msg: Msg, view: View) -> str:
-    """The sender's wall clock; what of it is not as here and now is said beside it."""
-    at = msg.at or _gateway_time(msg.ts, view.now)
-    if at is None:
-        return view.style.time("--:--:--")
-    shown = at.strftime("%H:%M:%S")
-    if at.utcoffset() != view.now.utcoffset():
-        shown = at.timetz().isoformat("seconds")
-    if at.date() != view.now.date():
-        shown = f"{at.date().isoformat()} {shown}"
-    ahead = int(at.timestamp()) - msg.ts // 1000
-    if abs(ahead) > CLOCK_TOLERANCE:
-        shown += f" (clock {_signed(ahead)})"
-    return view.style.time(shown)
-
-
-def _gateway_time(ts: int, now: datetime) -> datetime | None:
-    try:
-        return datetime.fromtimestamp(ts // 1000, now.tzinfo or UTC)
-    except (OverflowError, ValueError, OSError):
-        return None  # no calendar goes as far as that clock
-
-
-def _signed(seconds: int) -> str:
-    sign, size = ("+", seconds) if seconds > 0 else ("-", -seconds)
-    if size < 3600:
-        return f"{sign}{size // 60}m"
-    if size < 2 * 86400:
-        return f"{sign}{size // 3600}h"
-    return f"{sign}{min(size // 86400, 999)}d"

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from client.dial import Server
+
 
 @dataclass(frozen=True, kw_only=True)
 class ClientSettings:
     """The settings of one client.
 
     Attributes:
-        host: name or address of the gateway, or of the balancer in front of several.
-        port: its port.
+        servers: host and port of a gateway, or of a balancer in front of several; with more than
+            one the next is tried when one does not answer.
         name: the wanted user name; None to ask for it.
         color: whether to colour what is shown on a terminal.
     """
 
-    host: str
-    port: int
+    servers: tuple[Server, ...]
     name: str | None
     color: bool

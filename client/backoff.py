@@ -1,0 +1,38 @@
+"""How long to wait before the next attempt."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+
+Pick = Callable[[float, float], float]
+"""Draws a number between two."""
+
+
+class Backoff:
+    """Delays before attempts: exponential with full jitter, so that a crowd spreads itself out.
+
+    The first attempt has its delay too: when a gateway goes down, all its clients come at once.
+
+    Args:
+        base: upper end of the first delay, in seconds.
+        cap: upper end of any delay, in seconds.
+        pick: draws each delay.
+    """
+
+    def __init__(self, base: float, cap: float, pick: Pick = random.uniform) -> None:
+        self.cap = cap
+        self._base = base
+        self._pick = pick
+        self._attempt = 0
+
+    def next(self) -> float:
+        """Seconds to wait before the next attempt."""
+        # 2**16 is far above any cap; without a limit the power grows out of a float's range.
+        most = min(self.cap, self._base * 2 ** min(self._attempt, 16))
+        self._attempt += 1
+        return self._pick(0.0, most)
+
+    def reset(self) -> None:
+        """Begin anew: the last attempt was a good one."""
+        self._attempt = 0

@@ -1,0 +1,64 @@
+"""What a lasting chat tells of itself, between the events of its gateways."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from client.errors import Refused
+from wire.reasons import Reason
+
+
+@dataclass(frozen=True)
+class Lost:
+    """The connection is over, and we are trying to come back."""
+
+    reason: Reason
+
+
+@dataclass(frozen=True)
+class StillAway:
+    """An attempt to come back failed, and the next one follows; told once until that changes."""
+
+    why: str
+
+
+@dataclass(frozen=True)
+class Back:
+    """We are here again.
+
+    Attributes:
+        gateway: id of the gateway that we are on.
+        resumed: it knew us: what was missed follows.
+    """
+
+    gateway: str
+    resumed: bool
+
+
+@dataclass(frozen=True)
+class Held:
+    """A message is not taken now, and is sent again by itself; told once until one goes through.
+
+    Attributes:
+        refused: what the gateway said.
+        delay: seconds until the next attempt.
+    """
+
+    refused: Refused
+    delay: float
+
+
+@dataclass(frozen=True)
+class SentAgain:
+    """A message was not acknowledged, and is sent again to gateways that do not know us any more.
+
+    So it is not lost, but others may read it twice.
+
+    Attributes:
+        text: the message.
+    """
+
+    text: str
+
+
+News = Lost | StillAway | Back | Held | SentAgain

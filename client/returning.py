@@ -1,0 +1,99 @@
+"""The way back after a lost connection."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Awaitable, Callable
+from time import monotonic
+
+from client.backoff import Backoff, Pick
+from client.connection import Connection
+from client.errors import CannotConnect, ChatError, Ended, Refused
+from client.news import StillAway
+from wire.reasons import ErrorCode
+
+FIRST, LONGEST = 2.0, 15.0
+"""Seconds: upper ends of the first delay and of any. All clients of a gateway that crashed are
+back within the first, and no two thousand in the same moment."""
+
+TAKEN_FOR = 30.0
+"""Seconds to go on trying though the name is taken. It may be our own older connection's, which its
+gateway has not missed yet, and a Redis that lost its memory does not know our token. It may also be
+somebody else's, and stay so."""
+
+Dial = Callable[[Connection, dict[str, str]], Awaitable[Connection]]
+"""Makes a connection that takes over from an earlier one, told what was seen in each room."""
+
+Sleep = Callable[[float], Awaitable[None]]
+
+
+class Returning:
+    """Tries to come back until that works, or cannot work any more.
+
+    Args:
+        dial: makes the connections.
+        tell: takes the news of why an attempt failed.
+        sleep: waits so many seconds.
+        pick: draws the delays.
+        clock: seconds that only rise.
+    """
+
+    def __init__(
+        self,
+        dial: Dial,
+        tell: Callable[[StillAway], None],
+        sleep: Sleep,
+        pick: Pick = random.uniform,
+        clock: Callable[[], float] = monotonic,
+    ) -> None:
+        self._dial = dial
+        self._tell = tell
+        self._sleep = sleep
+        self._clock = clock
+        self._backoff = Backoff(FIRST, LONGEST, pick)
+        self._came = clock()
+        self._taken_since: float | None = None
+
+    async def after(self, lost: Connection, seen: dict[str, str]) -> Connection:
+        """Come back.
+
+        Args:
+            lost: the connection that is over.
+            seen: the last id seen in each room.
+
+        Raises:
+            ChatError: why that cannot be.
+        """
+        if self._clock() - self._came > self._backoff.cap:
+            self._backoff.reset()  # it was a good connection
+        delay = self._backoff.next() if lost.wait is None else lost.wait
+        why = ""
+        self._taken_since = None
+        while True:
+            await self._sleep(delay)
+            try:
+                connection = await self._dial(lost, seen)
+            except ChatError as error:
+                if not self._may_pass(error):
+                    raise
+                if str(error) != why:
+                    why = str(error)
+                    self._tell(StillAway(why))
+            else:
+                self._came = self._clock()
+                return connection
+            delay = self._backoff.next()
+
+    def _may_pass(self, error: ChatError) -> bool:
+        match error:
+            case Refused(code=ErrorCode.NAME_TAKEN):
+                now = self._clock()
+                if self._taken_since is None:
+                    self._taken_since = now
+                return now - self._taken_since < TAKEN_FOR
+            case Refused():
+                return error.may_pass
+            case Ended(reason=reason):
+                return reason.reconnect
+            case _:
+                return isinstance(error, CannotConnect)

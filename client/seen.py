@@ -1,0 +1,53 @@
+"""Up to where a session has been read, over all its connections."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from wire.frames import LOBBY, PRIVATE, Gap, Msg
+
+
+class Seen:
+    """The last id of each room, and of the private messages.
+
+    Attributes:
+        ids: by room, as a hello tells them.
+    """
+
+    def __init__(self) -> None:
+        self.ids: dict[str, str] = {}
+        self._gaps: set[tuple[str, str | None]] = set()
+
+    def begin(self, ids: Mapping[str, str]) -> None:
+        """A welcome said where a session begins."""
+        for room, id in ids.items():
+            self._advance(room, id)
+
+    def is_news(self, event: Msg | Gap) -> bool:
+        """Whether a message, or a gap, was not told before; from now on it was."""
+        if isinstance(event, Msg):
+            return self._advance(PRIVATE if event.to is not None else event.room or LOBBY, event.id)
+        gap = (event.room, event.after)
+        if gap in self._gaps:
+            return False
+        self._gaps.add(gap)
+        return True
+
+    def _advance(self, room: str, id: str) -> bool:
+        new, old = _parse(id), _parse(self.ids.get(room, ""))
+        if new is None:
+            return True  # no id of ours to compare
+        # Of another epoch nothing was seen, even if it is an older one: a Redis may have lost it.
+        if old is not None and new[0] == old[0] and new[1] <= old[1]:
+            return False
+        self.ids[room] = id
+        return True
+
+
+def _parse(id: str) -> tuple[int, int] | None:
+    """Epoch and n: ids are compared as these."""
+    epoch, _, n = id.partition("-")
+    try:
+        return int(epoch), int(n)
+    except ValueError:
+        return None

@@ -1,0 +1,47 @@
+"""When something was said, as it stands beside it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from wire.frames import Msg
+
+CLOCK_TOLERANCE = 60
+"""Seconds by which a sender's clock may differ from the gateway's before it is marked."""
+
+
+def said_at(msg: Msg, now: datetime) -> str:
+    """The sender's wall clock; what of it is not as here and now is said beside it.
+
+    Args:
+        msg: what was said.
+        now: our machine's time with its offset: says which day is today and which offset is ours.
+    """
+    at = msg.at or _gateway_time(msg.ts, now)
+    if at is None:
+        return "--:--:--"
+    shown = at.strftime("%H:%M:%S")
+    if at.utcoffset() != now.utcoffset():
+        shown = at.timetz().isoformat("seconds")
+    if at.date() != now.date():
+        shown = f"{at.date().isoformat()} {shown}"
+    ahead = int(at.timestamp()) - msg.ts // 1000
+    if abs(ahead) > CLOCK_TOLERANCE:
+        shown += f" (clock {_signed(ahead)})"
+    return shown
+
+
+def _gateway_time(ts: int, now: datetime) -> datetime | None:
+    try:
+        return datetime.fromtimestamp(ts // 1000, now.tzinfo or UTC)
+    except (OverflowError, ValueError, OSError):
+        return None  # no calendar goes as far as that clock
+
+
+def _signed(seconds: int) -> str:
+    sign, size = ("+", seconds) if seconds > 0 else ("-", -seconds)
+    if size < 3600:
+        return f"{sign}{size // 60}m"
+    if size < 2 * 86400:
+        return f"{sign}{size // 3600}h"
+    return f"{sign}{min(size // 86400, 999)}d"
