@@ -9,7 +9,9 @@ import click
 from chatctl import __version__, configfile
 from chatctl.client import client
 from chatctl.gateway import gateway
+from chatctl.history import history
 from chatctl.options import option
+from chatctl.tail import tail
 from chatctl.users import users
 
 EXAMPLE = """\b
@@ -43,3 +45,5 @@ def main(context: click.Context, config: Path | None) -> None:
 main.add_command(gateway)
 main.add_command(client)
 main.add_command(users)
+main.add_command(history)
+main.add_command(tail)

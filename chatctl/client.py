@@ -16,14 +16,20 @@ Example:
 """
 
 
+def addresses(text: str) -> tuple[Address, ...]:
+    """One or more of `address`, with commas between them."""
+    return tuple(address(part.strip()) for part in text.split(","))
+
+
 @click.command(epilog=EXAMPLE)
 @click.argument("name", required=False, envvar=variable("name"))
 @option(
     "server",
-    type=address,
+    type=addresses,
     default="127.0.0.1:2428",
-    metavar="HOST[:PORT]",
-    help="The gateway, or the balancer before it.",
+    metavar="HOST[:PORT][,...]",
+    help="The gateway, or the balancer before several. Of several with commas between them, the "
+    "first that answers is taken, and the next one when it is lost.",
 )
 @option(
     "color",
@@ -32,21 +38,21 @@ Example:
     help="Colors: auto is for terminals, and heeds NO_COLOR.",
 )
 @click.pass_context
-def client(context: click.Context, name: str | None, server: Address, color: str) -> None:
+def client(
+    context: click.Context, name: str | None, server: tuple[Address, ...], color: str
+) -> None:
     """Join the chat.
 
     NAME is what the others call you. Without it, it is CHATCTL_NAME from the environment, `name`
     from the config file, or what you answer when asked.
     """
-    if server.port == 0:
+    if any(one.port == 0 for one in server):
         raise click.BadParameter("0 is no port to connect to.", param_hint="'--server'")
 
     from client import run
     from client.settings import ClientSettings
 
-    settings = ClientSettings(
-        host=server.host, port=server.port, name=name, color=_wants_color(color)
-    )
+    settings = ClientSettings(servers=server, name=name, color=_wants_color(color))
     context.exit(run(settings))
 
 

@@ -64,6 +64,35 @@ def _best_loop() -> str:
     help="Messages that a room's log keeps, roughly.",
 )
 @option(
+    "history-age",
+    type=duration,
+    default="24h",
+    metavar="DURATION",
+    help="How long a room's log keeps a message, roughly.",
+)
+@option(
+    "resume-within",
+    type=duration,
+    default="10m",
+    metavar="DURATION",
+    help="How long a client whose connection broke can come back and miss nothing.",
+)
+@option(
+    "outbox",
+    type=size,
+    default="4MiB",
+    metavar="SIZE",
+    help="What may wait while Redis is away; what is said beyond that is refused.",
+)
+@option(
+    "drain",
+    type=duration_or_off,
+    default="5s",
+    metavar="DURATION|off",
+    help="A stopping gateway tells its clients to come back spread over this time, and keeps "
+    "their names; off gives the names back. Without --redis it is off.",
+)
+@option(
     "burst",
     type=click.IntRange(min=1),
     default=20,
@@ -123,6 +152,10 @@ def gateway(
     idle: float | None,
     fallback: Fallback,
     history: int,
+    history_age: float,
+    resume_within: float,
+    outbox: int,
+    drain: float | None,
     burst: int,
     rate: float | None,
     max_line: int,
@@ -167,6 +200,11 @@ def gateway(
                 fallback=fallback,
                 limits=limits,
                 history=history,
+                history_age=history_age,
+                resume_within=resume_within,
+                outbox=outbox,
+                # With its own Redis go the names: there is nothing to come back to.
+                drain=0.0 if own else drain or 0.0,
             )
 
             def announce(host: str, port: int) -> None:

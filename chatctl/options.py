@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 import click
 
-from chatctl.units import redis_url
+from chatctl.units import redis_url, room_name
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -45,6 +45,8 @@ prefix = option(
     metavar="WORD",
     help="What every key and channel in Redis begins with; another one is another chat.",
 )
+
+room = click.argument("room", type=room_name, default="lobby", envvar=variable("room"))
 
 run_dir = option(
     "run-dir",

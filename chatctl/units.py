@@ -1,4 +1,4 @@
-"""The values of options as people write them: durations, sizes, rates, addresses, URLs.
+"""The values of options as people write them: durations, times, sizes, rates, addresses, URLs.
 
 Each function is a click type: it takes the text and returns the value, or raises
 ``click.BadParameter`` with a text that shows how to write it.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from datetime import datetime, timedelta
 from typing import NamedTuple
 from urllib.parse import SplitResult, urlsplit
 
@@ -17,10 +18,11 @@ DEFAULT_PORT = 2428
 """CHAT on a telephone's keys."""
 
 _SECONDS = {"": 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+_AGO = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _BYTES = {"": 1, "b": 1, "kib": 1024, "mib": 1024**2, "gib": 1024**3}
 _PER_SECOND = {"": 1.0, "/s": 1.0, "/m": 1 / 60}
 
-REDIS_SCHEMES = ("redis", "unix")
+REDIS_SCHEMES = ("redis", "redis+sentinel", "unix")
 
 
 class Address(NamedTuple):
@@ -50,6 +52,27 @@ def duration_or_off(text: str) -> float | None:
         return duration(text)
     except click.BadParameter as error:
         raise click.BadParameter(f"{error.message[:-1]}, or off.") from None
+
+
+def moment(text: str) -> datetime:
+    """A time that was: ``10m`` ago, ``14:30`` today, ``2026-11-23``, or RFC 3339.
+
+    Without an offset it is by this machine's clock, and so is what is returned.
+    """
+    now = datetime.now().astimezone()
+    try:
+        ago = _quantity(text, _AGO)
+        if ago is not None:
+            return now - timedelta(seconds=ago)
+        today = re.fullmatch(r"([0-9]{1,2})(:[0-9]{2}(?::[0-9]{2})?)", text)
+        if today:
+            text = f"{now:%Y-%m-%d}T{today[1]:0>2}{today[2]}"
+        return datetime.fromisoformat(text).astimezone()
+    except (ValueError, OverflowError):
+        raise click.BadParameter(
+            f"{text!r} is not a time: write 10m or 2h for so long ago, 14:30 for today, "
+            "2026-11-23, or 2026-11-23T14:30:00+02:00."
+        ) from None
 
 
 def rate_or_off(text: str) -> float | None:
@@ -93,12 +116,20 @@ def address(text: str) -> Address:
     return Address(match[1] or match[2], port)
 
 
+def room_name(text: str) -> str:
+    """A room's name, whether there is such a room or not."""
+    if not text.isprintable():
+        raise click.BadParameter(f"{text!r} is no room: a name has no control characters.")
+    return text
+
+
 def redis_url(text: str) -> str:
     """A Redis URL. It may hold a password, so no text here ever shows it."""
     parts = _split(text)
     if parts is None or parts.scheme not in REDIS_SCHEMES or not (parts.netloc or parts.path):
         raise click.BadParameter(
-            "this is not a Redis URL: write redis://HOST:6379/0 or unix:///PATH/redis.sock."
+            "this is not a Redis URL: write redis://HOST:6379/0, unix:///PATH/redis.sock, or "
+            "redis+sentinel://HOST:26379,HOST:26379/MASTER."
         )
     return text
 
@@ -113,7 +144,8 @@ def without_password(url: str) -> str:
 def _split(url: str) -> SplitResult | None:
     try:
         parts = urlsplit(url)
-        _ = parts.port  # only reading it checks it
+        if "," not in parts.netloc:  # several Sentinels
+            _ = parts.port  # only reading it checks it
     except ValueError:
         return None
     return parts

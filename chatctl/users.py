@@ -11,10 +11,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from chatctl import options
-from chatctl.failure import Failure
+from chatctl import options, shared_redis
 from chatctl.options import option
-from chatctl.units import DEFAULT_PORT
 
 if TYPE_CHECKING:
     from gateway.backplane.directory import UserRecord
@@ -37,45 +35,15 @@ FIELDS = ("name", "gateway", "address", "since", "idle", "left", "client")
 def users(redis: str | None, prefix: str, json: bool, run_dir: Path | None) -> None:
     """List everybody who is here, on all gateways."""
     from gateway.backplane.directory import list_users
-    from gateway.errors import RedisUnreachable
 
-    try:
-        found = list_users(redis or _own_redis(run_dir), prefix)
-    except RedisUnreachable as error:
-        raise Failure(
-            f"Redis cannot be reached: {error}. Is it running, and is --redis right?"
-        ) from error
+    with shared_redis.reached():
+        found = list_users(redis or shared_redis.of_this_machine(run_dir), prefix)
     found = sorted(found, key=lambda user: user.name.casefold())
     if json:
         rows = [{field: getattr(user, field) for field in FIELDS} for user in found]
         click.echo(dumps(rows, indent=2))
     else:
         click.echo(_table(found, datetime.now().astimezone()) if found else "nobody is here")
-
-
-def _own_redis(run_dir: Path | None) -> str:
-    """The Redis of a gateway on this machine: the one with the default port, else the newest."""
-    from gateway.backplane import runfile
-    from gateway.errors import StartError
-
-    try:
-        running = runfile.running(run_dir or runfile.default_directory())
-    except StartError as error:
-        raise Failure(str(error)) from error
-    if not running:
-        raise Failure(
-            "no gateway of yours with a Redis of its own runs on this machine: "
-            "start one with `chatctl gateway`, or name the Redis of the chat with --redis URL"
-        )
-    chosen = next((each for each in running if each.port == DEFAULT_PORT), running[0])
-    for other in running:
-        if other is not chosen:
-            click.echo(
-                f"chatctl: this is the chat of {chosen.listen}; "
-                f"for that of {other.listen}: --redis {other.redis}",
-                err=True,
-            )
-    return chosen.redis
 
 
 def _table(found: Sequence[UserRecord], now: datetime) -> str:

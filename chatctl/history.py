@@ -1,0 +1,75 @@
+"""``chatctl history``: what was said in a room."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from json import dumps
+from pathlib import Path
+
+import click
+
+from chatctl import options, shared_redis
+from chatctl.options import option
+from chatctl.units import moment
+
+EXAMPLE = """\b
+Examples:
+  chatctl history --since 2h
+  chatctl history lobby --last 1000 --json | jq -r '.[] | .from + ": " + .text'
+"""
+
+LAST = 50
+"""Messages that are shown to those who do not say how many."""
+
+
+@click.command(epilog=EXAMPLE)
+@options.room
+@option(
+    "last",
+    type=click.IntRange(min=1),
+    metavar="MESSAGES",
+    show_default=f"{LAST}; with --since, all of them",
+    help="The newest so many.",
+)
+@option(
+    "since",
+    type=moment,
+    metavar="TIME",
+    help="Those since 10m or 2h ago, 14:30 today, 2026-11-23, or an RFC 3339 time.",
+)
+@option("json", is_flag=True, help="One JSON array of the messages as they went over the wire.")
+@options.redis("Without it, that of a gateway of yours on this machine.")
+@options.prefix
+@options.run_dir
+def history(
+    room: str,
+    last: int | None,
+    since: datetime | None,
+    json: bool,
+    redis: str | None,
+    prefix: str,
+    run_dir: Path | None,
+) -> None:
+    """Show what was said in a room, oldest first.
+
+    ROOM is lobby where none is named. Private messages are not in it.
+    """
+    from chatctl.messages import for_people, for_programs, public, show
+    from gateway.backplane.archive import newest
+
+    with shared_redis.reached():
+        said = newest(
+            redis or shared_redis.of_this_machine(run_dir),
+            prefix,
+            room,
+            count=LAST if last is None and since is None else last,
+            since=since,
+        )
+    found = [(message, line) for _, line in said if (message := public(line))]
+    if json:
+        show(dumps([for_programs(line) for _, line in found], indent=2))
+    elif found:
+        show("\n".join(for_people(message) for message, _ in found))
+    else:
+        when = f" since {since:%Y-%m-%d %H:%M:%S}" if since else ""
+        click.echo(f"chatctl: there is no message in room {room!r}{when}", err=True)

@@ -1,0 +1,45 @@
+"""The lines of a room's log, for people and for programs."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+from datetime import datetime
+from typing import Any
+
+import click
+
+from client import render
+from client.style import Style
+from wire.codec import decode_event
+from wire.frames import Msg
+from wire.reasons import WireError
+
+
+def public(line: bytes) -> Msg | None:
+    """The public message that a line is; None if it is anything else, or newer than we are."""
+    try:
+        event = decode_event(line)
+    except WireError:
+        return None
+    return event if isinstance(event, Msg) and event.to is None else None
+
+
+def for_people(message: Msg) -> str:
+    """What a reader in the room sees: harmless to a terminal, whoever wrote it."""
+    # An operator has no name in the chat that could be marked in a text.
+    view = render.View(me="", now=datetime.now().astimezone(), style=Style(color=False))
+    return "\n".join(render.message(message, view))
+
+
+def for_programs(line: bytes) -> Any:
+    """The message as it went over the wire."""
+    return json.loads(line)
+
+
+def show(text: str) -> None:
+    """Print at once, whatever characters the terminal can show."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")
+    click.echo(text)

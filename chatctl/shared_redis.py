@@ -1,0 +1,54 @@
+"""The Redis of the chat, for the commands that read it: which one it is, and that it is there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+
+from chatctl.failure import Failure
+from chatctl.units import DEFAULT_PORT
+
+
+def of_this_machine(run_dir: Path | None) -> str:
+    """URL of the Redis of a gateway here: the one with the default port, else the newest.
+
+    Raises:
+        Failure: there is none.
+    """
+    from gateway.backplane import runfile
+    from gateway.errors import StartError
+
+    try:
+        running = runfile.running(run_dir or runfile.default_directory())
+    except StartError as error:
+        raise Failure(str(error)) from error
+    if not running:
+        raise Failure(
+            "no gateway of yours with a Redis of its own runs on this machine: "
+            "start one with `chatctl gateway`, or name the Redis of the chat with --redis URL"
+        )
+    chosen = next((each for each in running if each.port == DEFAULT_PORT), running[0])
+    for other in running:
+        if other is not chosen:
+            click.echo(
+                f"chatctl: this is the chat of {chosen.listen}; "
+                f"for that of {other.listen}: --redis {other.redis}",
+                err=True,
+            )
+    return chosen.redis
+
+
+@contextmanager
+def reached() -> Iterator[None]:
+    """Make a failure of what goes wrong with Redis in the context."""
+    from gateway.errors import RedisUnreachable
+
+    try:
+        yield
+    except RedisUnreachable as error:
+        raise Failure(
+            f"Redis cannot be reached: {error}. Is it running, and is --redis right?"
+        ) from error
