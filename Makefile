@@ -6,13 +6,16 @@ ARGS        ?=
 # As many at once as there are cores.
 PYTEST_ARGS ?= -n auto
 
+SEED        ?= 1
+MINUTES     ?= 1
+
 BIN      := $(VENV)/bin
 PACKAGES := wire gateway client chatctl
 RUN      := $(VENV)/.run-stamp
 DEV      := $(VENV)/.dev-stamp
 
 .DEFAULT_GOAL := help
-.PHONY: help run all lint types arch test bench format clean
+.PHONY: help run all lint types arch test bench chaos format clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,6 +40,9 @@ test: $(DEV) ## All tests; PYTEST_ARGS="-k idle" for options
 
 bench: $(DEV) ## The load generator; ARGS="--help" for options
 	$(BIN)/python -m tests.bench $(ARGS)
+
+chaos: $(DEV) ## Break everything for a while; SEED=1 MINUTES=1 are the defaults
+	$(BIN)/python -m tests.chaos --seed $(SEED) --minutes $(MINUTES)
 
 format: $(DEV) ## Let ruff format and fix the code
 	$(BIN)/ruff format .

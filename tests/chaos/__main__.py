@@ -1,0 +1,72 @@
+"""``python -m tests.chaos``: break everything for a while, and see whether the promises hold."""
+
+from __future__ import annotations
+
+import asyncio
+import platform
+import time
+from collections import Counter
+
+import click
+
+from tests.chaos.run import BOTS, GATEWAYS, Outcome, run
+from tests.chaos.verdict import excused
+from wire.frames import Msg
+
+SHOWN = 20
+"""Violations that are shown: the first ones tell the story."""
+
+
+@click.command()
+@click.option("--seed", default=1, show_default=True, help="What the faults are drawn from.")
+@click.option("--minutes", default=1.0, show_default=True, help="How long, about.")
+def main(seed: int, minutes: float) -> None:
+    """Run bots on gateways that are killed, frozen and cut off, and check every record."""
+    began = time.monotonic()
+    outcome = asyncio.run(run(seed, minutes))
+    click.echo(table(outcome))
+    click.echo(sums(outcome, time.monotonic() - began))
+    if outcome.violations:
+        raise click.ClickException(report(outcome))
+
+
+def table(outcome: Outcome) -> str:
+    """What was survived, in Markdown."""
+    lines = [
+        "| fault | times | longest, s | everybody whole after, s |",
+        "|---|--:|--:|--:|",
+    ]
+    for name, survived in outcome.survived.items():
+        figures = f"{survived.times} | {survived.lasted:.1f} | {survived.whole_after:.2f}"
+        lines.append(f"| {name} | {figures} |")
+    return "\n".join(lines)
+
+
+def sums(outcome: Outcome, seconds: float) -> str:
+    """The figures of the whole run."""
+    records = [bot.record for bot in outcome.bots]
+    said = [said for record in records for said in record.said]
+    acked = sum(one.ack is not None for one in said)
+    refused = Counter(one.refused for one in said if one.refused is not None)
+    heard = sum(isinstance(event, Msg) for record in records for event in record.heard)
+    lost = sum(len(record.lost) for record in records)
+    gaps = sum(len(record.gaps) for record in records)
+    return (
+        f"seed {outcome.seed}, {seconds:.0f} s, {BOTS} bots, {GATEWAYS} gateways, "
+        f"{platform.python_version()}: {len(said)} messages said, {acked} acknowledged, "
+        f"refused {dict(refused)}, {heard} received; "
+        f"{lost} connections lost; {gaps} gaps told, "
+        f"{excused(records)} messages missed in them"
+    )
+
+
+def report(outcome: Outcome) -> str:
+    """What was broken, and when what had happened."""
+    lines = [f"{len(outcome.violations)} promises broken, seed {outcome.seed}", *outcome.timeline]
+    for violation in outcome.violations[:SHOWN]:
+        lines += [violation.what, *(f"    {line}" for line in violation.excerpt)]
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main()

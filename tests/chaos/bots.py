@@ -1,0 +1,193 @@
+"""Bots: people who talk through the client library and write down all that they hear."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass, field
+from random import Random
+
+from client import connect
+from client.connection import Connection
+from client.errors import Refused, Unconfirmed
+from client.heartbeat import Pulse
+from client.lasting import LastingChat, State
+from client.news import Back, Lost, News
+from wire.frames import Ack, Event, Gap, Joined, Left, Msg
+
+PATIENCE = 30.0
+"""Seconds that anything awaited may take: only there so that a run ends."""
+
+PULSE = Pulse(every=2.0, within=1.5)
+ANSWER_WITHIN = 3.0
+LONGEST_DELAY = 0.5
+"""Bots notice sooner than people's clients that nobody answers, and wait less before they try
+again: so more happens in a minute."""
+
+
+@dataclass
+class Said:
+    """Something that a bot said.
+
+    Attributes:
+        text: no two are the same.
+        to: its recipients, if it was private.
+        ack: the gateway's answer.
+        refused: the code, if that was a refusal; "unconfirmed" if there is none.
+    """
+
+    text: str
+    to: list[str] | None
+    ack: Ack | None = None
+    refused: str | None = None
+
+    @property
+    def epoch(self) -> int:
+        """The first half of its id."""
+        assert self.ack is not None
+        return int(self.ack.id.partition("-")[0])
+
+
+@dataclass
+class Record:
+    """What a bot went through.
+
+    Attributes:
+        name: the bot's.
+        said: what it said, in order.
+        heard: messages and gaps, in order.
+        seen: who came and left, in order.
+        lost: why its connections ended, in order.
+        stranger: how often it came back and was not known any more.
+    """
+
+    name: str
+    said: list[Said] = field(default_factory=list)
+    heard: list[Msg | Gap] = field(default_factory=list)
+    seen: list[Joined | Left] = field(default_factory=list)
+    lost: list[str] = field(default_factory=list)
+    stranger: int = 0
+
+    @property
+    def gaps(self) -> list[Gap]:
+        """The gaps that it was told of."""
+        return [event for event in self.heard if isinstance(event, Gap)]
+
+    @property
+    def left(self) -> list[tuple[str, str]]:
+        """Who left, and why."""
+        return [(event.name, event.code) for event in self.seen if isinstance(event, Left)]
+
+    def texts(self) -> list[str]:
+        """What it heard, as texts."""
+        return [event.text for event in self.heard if isinstance(event, Msg)]
+
+
+class Bot:
+    """One of them.
+
+    Args:
+        name: its name.
+        port: says where to connect to, each time.
+        dice: what its delays are drawn from.
+    """
+
+    def __init__(self, name: str, port: Callable[[], int], dice: Random | None = None) -> None:
+        self.record = Record(name)
+        self._port = port
+        self._dice = dice or Random(name)
+        self._texts: set[str] = set()
+        self._changed = asyncio.Condition()
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+        return self.record.name
+
+    @property
+    def here(self) -> bool:
+        """Whether it is connected, and its gateway has its Redis."""
+        return self._chat.state is State.HERE
+
+    @property
+    def gateway(self) -> str:
+        """Id of the gateway that it is, or was last, connected to."""
+        return self._chat.connection.welcome.gateway
+
+    @property
+    def token(self) -> str:
+        """What takes its name back."""
+        return self._chat.connection.welcome.resume
+
+    @contextlib.asynccontextmanager
+    async def online(self) -> AsyncIterator[Bot]:
+        """Be there."""
+        first = await self._dial(None, {})
+        self._chat = LastingChat(first, self._dial, pick=self._pick)
+        async with self._chat:
+            listening = asyncio.create_task(self._listen())
+            yield self
+        await listening
+
+    async def say(self, text: str, to: Sequence[str] | None = None) -> Said:
+        """Say something; returns when it was answered, over however many connections."""
+        said = Said(text, None if to is None else list(to))
+        self.record.said.append(said)
+        try:
+            said.ack = await self._chat.send(text, to=to)
+        except Refused as refused:
+            said.refused = refused.code
+        except Unconfirmed:
+            said.refused = "unconfirmed"
+        return said
+
+    async def until(self, met: Callable[[], bool], within: float = PATIENCE) -> None:
+        """Return once something is true of this bot."""
+        try:
+            async with asyncio.timeout(within), self._changed:
+                await self._changed.wait_for(met)
+        except TimeoutError:
+            raise AssertionError(f"{self.name} waited in vain, {self._chat.state}") from None
+
+    async def is_here(self) -> None:
+        """Return once it is here."""
+        await self.until(lambda: self.here)
+
+    async def hears(self, *texts: str, within: float = PATIENCE) -> None:
+        """Return once it has heard all of these."""
+        await self.until(lambda: self._texts.issuperset(texts), within)
+
+    async def _dial(self, earlier: Connection | None, seen: dict[str, str]) -> Connection:
+        return await connect(
+            "127.0.0.1",
+            self._port(),
+            name=self.name,
+            resume=earlier,
+            seen=seen,
+            within=ANSWER_WITHIN,
+            pulse=PULSE,
+        )
+
+    def _pick(self, low: float, high: float) -> float:
+        return self._dice.uniform(low, min(high, LONGEST_DELAY))
+
+    async def _listen(self) -> None:
+        async for event in self._chat.events():
+            self._take(event)
+            async with self._changed:
+                self._changed.notify_all()
+
+    def _take(self, event: Event | News) -> None:
+        match event:
+            case Msg():
+                self.record.heard.append(event)
+                self._texts.add(event.text)
+            case Gap():
+                self.record.heard.append(event)
+            case Joined() | Left():
+                self.record.seen.append(event)
+            case Lost(reason=reason):
+                self.record.lost.append(reason.code)
+            case Back(resumed=resumed):
+                self.record.stranger += not resumed

@@ -1,0 +1,26 @@
+"""What the tests of faults ask for again and again."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from gateway.backplane.keys import Keys
+from tests.chaos.bots import PATIENCE, Bot
+from tests.chaos.lab import PREFIX, Lab
+from tests.chaos.verdict import judge
+
+KEYS = Keys(PREFIX)
+
+
+def kept(lab: Lab, *bots: Bot) -> None:
+    """All promises were: nobody missed anything, or heard it twice, or in another order."""
+    assert list(judge([bot.record for bot in bots], lab.forgotten)) == []
+    assert lab.errors() == []
+
+
+async def eventually(met: Callable[[], object]) -> None:
+    """Return once something is true of which nobody tells."""
+    async with asyncio.timeout(PATIENCE):
+        while not met():  # noqa: ASYNC110
+            await asyncio.sleep(0.01)

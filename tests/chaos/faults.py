@@ -1,0 +1,208 @@
+"""What can go wrong: each fault begins, lasts as long as its context, and is over."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager
+from random import Random
+from typing import NamedTuple
+
+from tests.chaos.lab import Lab
+from tests.chaos.proxy import Proxy, Way
+
+Happening = AbstractAsyncContextManager[None]
+
+
+class Fault(NamedTuple):
+    """One kind of fault.
+
+    Attributes:
+        name: for the table.
+        seconds: how long it lasts, at least and at most.
+        happen: makes it happen to a lab, with the dice.
+        place: what it happens to; two faults at once happen to different places.
+    """
+
+    name: str
+    seconds: tuple[float, float]
+    happen: Callable[[Lab, Random], Happening]
+    place: str
+
+
+def front(lab: Lab, dice: Random) -> list[Proxy]:
+    """Some of the proxies that clients connect to."""
+    return [s.front for s in dice.sample(lab.stations, dice.randint(1, 2))]
+
+
+def back(lab: Lab, dice: Random) -> list[Proxy]:
+    """Some of the proxies to Redis."""
+    return [s.back for s in dice.sample(lab.stations, dice.randint(1, len(lab.stations)))]
+
+
+Choice = Callable[[Lab, Random], list[Proxy]]
+
+
+def weather(choose: Choice, worsen: Callable[[Proxy], None]) -> Callable[[Lab, Random], Happening]:
+    """A fault of the network: proxies get worse, and are calm again at its end."""
+
+    @contextlib.asynccontextmanager
+    async def happen(lab: Lab, dice: Random) -> AsyncIterator[None]:
+        proxies = choose(lab, dice)
+        for proxy in proxies:
+            worsen(proxy)
+        try:
+            yield
+        finally:
+            for proxy in proxies:
+                proxy.calm()
+
+    return happen
+
+
+def swallow(*ways: Way) -> Callable[[Proxy], None]:
+    """Nothing comes through in these directions."""
+    return lambda proxy: proxy.swallow(*ways)
+
+
+def delay(seconds: float) -> Callable[[Proxy], None]:
+    """Everything is late."""
+
+    def worsen(proxy: Proxy) -> None:
+        proxy.delay = seconds
+
+    return worsen
+
+
+def throttle(rate: float) -> Callable[[Proxy], None]:
+    """Little comes through."""
+
+    def worsen(proxy: Proxy) -> None:
+        proxy.rate = rate
+
+    return worsen
+
+
+def refuse(proxy: Proxy) -> None:
+    """All links are cut, and new ones too."""
+    proxy.refusing = True
+    proxy.cut()
+
+
+@contextlib.asynccontextmanager
+async def cut_some(lab: Lab, dice: Random) -> AsyncIterator[None]:
+    """Some clients' links are cut, each a moment after the one before."""
+    links = [link for station in lab.stations for link in station.front.links]
+    for link in dice.sample(links, len(links) // 2):
+        link.cut()
+    yield
+
+
+@contextlib.asynccontextmanager
+async def cut_commands(lab: Lab, dice: Random) -> AsyncIterator[None]:
+    """A gateway loses its connection for commands."""
+    station = dice.choice(lab.stations)
+    station.back.cut(station.commands)
+    yield
+
+
+@contextlib.asynccontextmanager
+async def cut_subscriptions(lab: Lab, dice: Random) -> AsyncIterator[None]:
+    """A gateway loses its connection for what is published."""
+    station = dice.choice(lab.stations)
+    station.back.cut(station.subscriptions)
+    yield
+
+
+@contextlib.asynccontextmanager
+async def kill_gateway(lab: Lab, dice: Random) -> AsyncIterator[None]:
+    """A gateway dies; another takes its place later."""
+    station = dice.choice(lab.stations)
+    station.kill()
+    try:
+        yield
+    finally:
+        await station.start()
+
+
+@contextlib.asynccontextmanager
+async def drain_gateway(lab: Lab, dice: Random) -> AsyncIterator[None]:
+    """A gateway is asked to end, as for an upgrade."""
+    station = dice.choice(lab.stations)
+    await station.process.terminate()
+    station.kill()
+    try:
+        yield
+    finally:
+        await station.start()
+
+
+@contextlib.asynccontextmanager
+async def freeze_gateway(lab: Lab, dice: Random) -> AsyncIterator[None]:
+    """A gateway stands still for longer than its lease lasts, and wakes up."""
+    process = dice.choice(lab.stations).process
+    process.freeze()
+    try:
+        yield
+    finally:
+        process.thaw()
+
+
+@contextlib.asynccontextmanager
+async def freeze_server(lab: Lab, dice: Random) -> AsyncIterator[None]:
+    """Redis stands still, with all its connections open."""
+    lab.server.process.freeze()
+    try:
+        yield
+    finally:
+        lab.server.process.thaw()
+
+
+@contextlib.asynccontextmanager
+async def restart_server(lab: Lab, dice: Random) -> AsyncIterator[None]:
+    """Redis dies, and comes back with what it wrote down."""
+    lab.server.kill()
+    try:
+        yield
+    finally:
+        await lab.server.start()
+
+
+@contextlib.asynccontextmanager
+async def empty_server(lab: Lab, dice: Random) -> AsyncIterator[None]:
+    """Redis dies, and comes back empty."""
+    lab.forget()
+    try:
+        yield
+    finally:
+        await lab.server.start()
+
+
+BOTH: tuple[Way, Way] = ("up", "down")
+
+FAULTS = (
+    Fault("client links cut", (0.0, 0.5), cut_some, "clients"),
+    Fault("client links cut, new ones refused", (1.0, 3.0), weather(front, refuse), "clients"),
+    Fault("client links late by 0.3 s", (1.0, 3.0), weather(front, delay(0.3)), "clients"),
+    Fault("client links at 2 kB/s", (1.0, 3.0), weather(front, throttle(2e3)), "clients"),
+    Fault("client links swallow", (2.0, 6.0), weather(front, swallow(*BOTH)), "clients"),
+    Fault("client links swallow, up only", (2.0, 6.0), weather(front, swallow("up")), "clients"),
+    Fault(
+        "client links swallow, down only", (2.0, 6.0), weather(front, swallow("down")), "clients"
+    ),
+    Fault("gateway killed", (0.0, 3.0), kill_gateway, "gateway"),
+    Fault("gateway drained", (0.0, 1.0), drain_gateway, "gateway"),
+    Fault("gateway frozen beyond its lease", (11.0, 14.0), freeze_gateway, "gateway"),
+    Fault("Redis commands cut", (0.0, 0.5), cut_commands, "redis"),
+    Fault("Redis subscriptions cut", (0.0, 0.5), cut_subscriptions, "redis"),
+    Fault("Redis links cut, new ones refused", (1.0, 3.0), weather(back, refuse), "redis"),
+    Fault("Redis links late by 0.2 s", (1.0, 3.0), weather(back, delay(0.2)), "redis"),
+    Fault("Redis links at 8 kB/s", (1.0, 3.0), weather(back, throttle(8e3)), "redis"),
+    Fault("Redis links swallow", (2.0, 7.0), weather(back, swallow(*BOTH)), "redis"),
+    Fault("Redis links swallow, up only", (2.0, 7.0), weather(back, swallow("up")), "redis"),
+    Fault("Redis links swallow, down only", (2.0, 7.0), weather(back, swallow("down")), "redis"),
+    Fault("Redis frozen", (1.0, 7.0), freeze_server, "redis"),
+    Fault("Redis killed, back with its memory", (0.0, 2.0), restart_server, "redis"),
+)
+
+EMPTY = Fault("Redis killed, back empty", (0.0, 1.0), empty_server, "redis")

@@ -1,0 +1,48 @@
+"""What goes wrong when: drawn from a seed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from random import Random
+from typing import NamedTuple
+
+from tests.chaos.faults import EMPTY, FAULTS, Fault
+
+TOGETHER = 0.3
+"""How likely a fault does not come alone."""
+
+SETTLING = 0.4
+"""Seconds that getting whole takes after a fault, on average: for the reckoning only."""
+
+
+class Step(NamedTuple):
+    """Faults that happen together.
+
+    Attributes:
+        faults: they happen to different places.
+        seconds: how long they last.
+    """
+
+    faults: tuple[Fault, ...]
+    seconds: float
+
+
+def plan(dice: Random, minutes: float) -> Iterator[Step]:
+    """Steps for about so many minutes: each fault in turn, shuffled anew each round.
+
+    Redis forgets everything in the last step only, since nothing can be asked of it then.
+    """
+    left = minutes * 60
+    waiting: list[Fault] = []
+    while left > 0:
+        if not waiting:
+            waiting = dice.sample(FAULTS, len(FAULTS))
+        faults = [waiting.pop()]
+        if dice.random() < TOGETHER:
+            others = [fault for fault in waiting if fault.place != faults[0].place]
+            faults += others[:1]
+            waiting = [fault for fault in waiting if fault not in faults]
+        step = Step(tuple(faults), max(dice.uniform(*fault.seconds) for fault in faults))
+        left -= step.seconds + SETTLING
+        yield step
+    yield Step((EMPTY,), dice.uniform(*EMPTY.seconds))

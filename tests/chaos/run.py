@@ -1,0 +1,176 @@
+"""The chaos run: bots talk, things break, and in the end all records are compared."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from random import Random
+
+from client.errors import ChatError
+from tests.chaos.again import ask_again
+from tests.chaos.bots import Bot
+from tests.chaos.expect import eventually
+from tests.chaos.lab import Lab, lab
+from tests.chaos.plan import Step, plan
+from tests.chaos.verdict import Violation, judge
+
+GATEWAYS = 3
+BOTS = 20
+
+PAUSE = (0.05, 0.4)
+"""Seconds between two messages of a bot."""
+
+PRIVATELY = 0.25
+"""How likely a message is private."""
+
+WHOLE_WITHIN = 60.0
+"""Seconds after the end of a fault in which everybody must be whole again."""
+
+
+@dataclass
+class Survived:
+    """What is known of one kind of fault.
+
+    Attributes:
+        times: how often it happened.
+        lasted: seconds that the longest one lasted.
+        whole_after: seconds from its end until everybody heard everybody again, at most.
+    """
+
+    times: int = 0
+    lasted: float = 0.0
+    whole_after: float = 0.0
+
+
+@dataclass
+class Outcome:
+    """What came of a run.
+
+    Attributes:
+        seed: what the plan was drawn from.
+        survived: by the name of the fault.
+        timeline: what happened when.
+        bots: who took part.
+        violations: broken promises; none, one hopes.
+    """
+
+    seed: int
+    survived: dict[str, Survived] = field(default_factory=dict)
+    timeline: list[str] = field(default_factory=list)
+    bots: list[Bot] = field(default_factory=list)
+    violations: list[Violation] = field(default_factory=list)
+
+
+class Run:
+    """One run.
+
+    Args:
+        at: what is broken.
+        seed: what everything is drawn from that can be.
+    """
+
+    def __init__(self, at: Lab, seed: int) -> None:
+        self.outcome = Outcome(seed)
+        self._lab = at
+        self._began = time.monotonic()
+        self._talking = True
+        self._markers = 0
+        self.outcome.bots = self._bots = [self._bot(f"bot{n}") for n in range(1, BOTS + 1)]
+
+    async def go(self, minutes: float) -> Outcome:
+        """Do it all."""
+        async with AsyncExitStack() as stack:
+            for bot in self._bots:
+                await stack.enter_async_context(bot.online())
+            talk = [asyncio.create_task(self._talk(bot)) for bot in self._bots]
+            try:
+                await self._whole()
+                for step in plan(Random(self.outcome.seed), minutes):
+                    await self._suffer(step)
+                self._talking = False
+                async with asyncio.timeout(WHOLE_WITHIN):
+                    await asyncio.gather(*talk)
+                await self._whole()
+            except (TimeoutError, AssertionError, ChatError) as error:
+                why = f"not everybody got whole again: {str(error) or 'it took too long'}"
+                self.outcome.violations.append(Violation(why, []))
+            finally:
+                for task in talk:
+                    task.cancel()
+                await asyncio.gather(*talk, return_exceptions=True)
+            await self._judge()
+        return self.outcome
+
+    def _bot(self, name: str) -> Bot:
+        dice = Random(f"{self.outcome.seed} {name}")
+        return Bot(name, lambda: dice.choice(self._lab.stations).front.port, dice)
+
+    async def _talk(self, bot: Bot) -> None:
+        dice = Random(f"{self.outcome.seed} {bot.name} talks")
+        others = [other.name for other in self._bots if other is not bot]
+        number = 0
+        while self._talking:
+            number += 1
+            to = dice.sample(others, dice.randint(1, 2)) if dice.random() < PRIVATELY else None
+            await bot.say(f"{bot.name} {number}", to)
+            await asyncio.sleep(dice.uniform(*PAUSE))
+
+    async def _suffer(self, step: Step) -> None:
+        # Dice of its own: how often one is thrown depends on what is there to be broken.
+        dice = Random(f"{self.outcome.seed} {self._markers}")
+        names = " + ".join(fault.name for fault in step.faults)
+        self._note(f"{names}, for {step.seconds:.1f} s")
+        async with AsyncExitStack() as stack:
+            # A gateway that is to be started in the end needs a Redis by then.
+            for fault in sorted(step.faults, key=lambda fault: fault.place != "gateway"):
+                await stack.enter_async_context(fault.happen(self._lab, dice))
+            await asyncio.sleep(step.seconds)
+        over = time.monotonic()
+        await self._whole()
+        took = time.monotonic() - over
+        self._note(f"  over, and everybody whole after {took:.2f} s")
+        for fault in step.faults:
+            survived = self.outcome.survived.setdefault(fault.name, Survived())
+            survived.times += 1
+            survived.lasted = max(survived.lasted, step.seconds)
+            survived.whole_after = max(survived.whole_after, took)
+
+    async def _whole(self) -> None:
+        """Return once everybody has said something that everybody has heard."""
+        self._markers += 1
+        marks = [f"{bot.name} is whole ({self._markers})" for bot in self._bots]
+        async with asyncio.timeout(WHOLE_WITHIN):
+            await asyncio.gather(*map(Bot.is_here, self._bots))
+            await asyncio.gather(*map(Bot.say, self._bots, marks))
+            await asyncio.gather(*(bot.hears(*marks, within=WHOLE_WITHIN) for bot in self._bots))
+
+    async def _judge(self) -> None:
+        found = self.outcome.violations
+        found += judge([bot.record for bot in self._bots], self._lab.forgotten)
+        holders = sorted((user.name, user.gateway) for user in await self._lab.users())
+        if holders != sorted((bot.name, bot.gateway) for bot in self._bots):
+            found.append(Violation(f"these hold the names: {holders}", []))
+        try:
+            await eventually(lambda: self._lab.connections() == len(self._bots))
+        except TimeoutError:
+            what = f"{len(self._bots)} people have {self._lab.connections()} connections"
+            found.append(Violation(what, []))
+        if not found:
+            asked = (
+                ask_again(bot, self._lab.stations[0].front.port, self._lab.forgotten)
+                for bot in self._bots
+            )
+            found += [violation for each in await asyncio.gather(*asked) for violation in each]
+        for error in self._lab.errors():
+            found.append(Violation("a gateway logged a fault of its own", error.splitlines()))
+
+    def _note(self, what: str) -> None:
+        self.outcome.timeline.append(f"{time.monotonic() - self._began:7.2f} s  {what}")
+
+
+async def run(seed: int, minutes: float) -> Outcome:
+    """Break a chat of three gateways and twenty bots for about so many minutes."""
+    async with lab(GATEWAYS) as at:
+        return await Run(at, seed).go(minutes)

@@ -1,0 +1,106 @@
+"""A Redis, its replica, and three Sentinels that watch over them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import redis
+
+from tests.chaos.processes import STARTED_WITHIN, Process, valkey_server
+
+MASTER = "chat"
+
+QUORUM = 2
+SENTINELS = 3
+
+SETTINGS = """
+bind 127.0.0.1
+port {port}
+dir {folder}
+sentinel monitor {name} 127.0.0.1 {master} {quorum}
+sentinel down-after-milliseconds {name} 1000
+sentinel failover-timeout {name} 3000
+"""
+
+
+class Watched:
+    """All of them.
+
+    Attributes:
+        url: for a gateway.
+        master: the process that is the master at first.
+    """
+
+    def __init__(self, url: str, master: Process) -> None:
+        self.url = url
+        self.master = master
+
+
+@contextlib.asynccontextmanager
+async def watched(folder: Path) -> AsyncIterator[Watched]:
+    """Start them; returns when the replica could take over."""
+    master_port, replica_port, *ports = _free_ports(2 + SENTINELS)
+    with contextlib.ExitStack() as stack:
+
+        def start(name: str, *arguments: str) -> Process:
+            process = Process(valkey_server(), *arguments, log=folder / f"{name}.log")
+            stack.callback(process.kill)
+            return process
+
+        alike = ("--bind", "127.0.0.1", "--dir", str(folder), "--save", "")
+        # A replica that waits for others before it is served would not be one in time.
+        alike += ("--repl-diskless-sync-delay", "0")
+        master = start("master", "--port", str(master_port), *alike)
+        await _until(master_port, redis.Redis.ping)
+        follow = ("--replicaof", f"127.0.0.1 {master_port}")
+        start("replica", "--port", str(replica_port), *alike, *follow)
+        await _until(replica_port, _is_in_step)
+        for port in ports:
+            settings = folder / f"sentinel-{port}.conf"
+            settings.write_text(
+                SETTINGS.format(
+                    port=port, folder=folder, name=MASTER, master=master_port, quorum=QUORUM
+                )
+            )
+            start(f"sentinel-{port}", str(settings), "--sentinel")
+        for port in ports:
+            await _until(port, _could_fail_over)
+        addresses = ",".join(f"127.0.0.1:{port}" for port in ports)
+        yield Watched(f"redis+sentinel://{addresses}/{MASTER}", master)
+
+
+def _is_in_step(replica: redis.Redis) -> bool:
+    return replica.info("replication")["master_link_status"] == "up"
+
+
+def _could_fail_over(sentinel: redis.Redis) -> bool:
+    master = sentinel.sentinel_master(MASTER)
+    replicas = sentinel.sentinel_slaves(MASTER)
+    return (
+        master["num-other-sentinels"] == SENTINELS - 1
+        and len(replicas) == 1
+        and replicas[0]["flags"] == "slave"
+        and replicas[0]["master-link-status"] == "ok"
+    )
+
+
+def _free_ports(count: int) -> list[int]:
+    with contextlib.ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        return [each.getsockname()[1] for each in sockets]
+
+
+async def _until(port: int, met: Callable[[redis.Redis], bool]) -> None:
+    async with asyncio.timeout(STARTED_WITHIN):
+        with redis.Redis(port=port, protocol=2, socket_timeout=1) as there:
+            while True:
+                with contextlib.suppress(redis.RedisError):  # it does not answer yet
+                    if met(there):
+                        return
+                await asyncio.sleep(0.05)

@@ -1,0 +1,93 @@
+"""A Redis that dies, freezes and forgets, and what is promised for each."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from tests.chaos.bots import Bot
+from tests.chaos.expect import KEYS, kept
+from wire.frames import LOBBY, PRIVATE
+
+NOTICED_WITHIN = 5.0
+"""Seconds in which a Redis that does not answer is noticed: a promise."""
+
+
+@pytest.mark.parametrize("which", ["commands", "subscriptions", "both"])
+async def test_a_connection_to_redis_is_cut(two, which):
+    station = two.stations[0]
+    async with Bot("dana", two.at(0)).online() as dana, Bot("sis", two.at(1)).online() as sis:
+        station.back.cut(None if which == "both" else getattr(station, which))
+        said = await asyncio.gather(*(dana.say(f"dana {n}") for n in range(10)))
+        await sis.say("sis", to=["dana"])
+        assert all(one.ack for one in said)
+        await asyncio.gather(dana.hears("dana 9", "sis"), sis.hears("dana 9", "sis"))
+        assert dana.record.lost == dana.record.gaps == []
+        kept(two, dana, sis)
+
+
+@pytest.mark.parametrize("way", ["up", "down"])
+async def test_a_redis_that_does_not_answer_is_noticed_and_what_was_said_is_sent(two, way):
+    await silent(two, lambda: two.stations[0].back.swallow(way), two.stations[0].back.calm)
+
+
+async def test_a_frozen_redis_is_noticed_and_what_was_said_is_sent(two):
+    await silent(two, two.server.process.freeze, two.server.process.thaw)
+
+
+async def silent(two, begin, end):
+    async with Bot("dana", two.at(0)).online() as dana, Bot("sis", two.at(1)).online() as sis:
+        begin()
+        async with asyncio.timeout(NOTICED_WITHIN):
+            await dana.until(lambda: not dana.here)
+        saying = [asyncio.create_task(dana.say(f"dana {n}")) for n in range(10)]
+        saying.append(asyncio.create_task(dana.say("privately", to=["sis"])))
+        end()
+        assert all(said.ack for said in await asyncio.gather(*saying))
+        await asyncio.gather(*(bot.hears("dana 9", "privately") for bot in (dana, sis)))
+        assert sis.record.texts() == [said.text for said in dana.record.said]
+        assert dana.record.lost == dana.record.gaps == []
+        kept(two, dana, sis)
+
+
+async def test_redis_restarts_with_its_memory(two):
+    async with Bot("dana", two.at(0)).online() as dana, Bot("sis", two.at(1)).online() as sis:
+        before = await dana.say("before")
+        two.server.kill()
+        saying = asyncio.create_task(dana.say("meanwhile"))
+        await two.server.start()
+        after = await saying
+        await asyncio.gather(dana.hears("before", "meanwhile"), sis.hears("before", "meanwhile"))
+        assert after.epoch > before.epoch
+        assert {user.name for user in await two.users()} == {"dana", "sis"}
+        assert dana.record.lost == []
+        kept(two, dana, sis)
+
+
+async def test_redis_comes_back_empty(two):
+    async with Bot("dana", two.at(0)).online() as dana, Bot("sis", two.at(1)).online() as sis:
+        before = await dana.say("before")
+        two.forget()
+        saying = asyncio.create_task(dana.say("after"))
+        await two.server.start()
+        after = await saying
+        await asyncio.gather(*(bot.hears("after") for bot in (dana, sis)))
+        await sis.until(lambda: {gap.room for gap in sis.record.gaps} == {LOBBY, PRIVATE})
+        assert after.epoch > before.epoch
+        assert {user.name for user in await two.users()} == {"dana", "sis"}
+        assert dana.record.lost == []
+        kept(two, dana, sis)
+
+
+async def test_what_was_stored_and_not_published_is_told_in_order(two):
+    async with Bot("dana", two.at(0)).online() as dana, Bot("sis", two.at(1)).online() as sis:
+        one = await dana.say("one")
+        body = '"op":"msg","from":"ghost","room":"lobby","text":"lost","ts":1}\n'
+        with two.server.client() as client:
+            log = KEYS.room_log(LOBBY)
+            client.xadd(log, {"d": body, "t": 4_000_000_000_000}, id=f"{one.epoch}-*")
+        await dana.say("two")
+        await asyncio.gather(dana.hears("two"), sis.hears("two"))
+        assert dana.record.texts() == sis.record.texts() == ["one", "lost", "two"]
+        assert dana.record.gaps == sis.record.gaps == two.errors() == []

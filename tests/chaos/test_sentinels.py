@@ -1,0 +1,44 @@
+"""A Redis that Sentinels watch over: another takes its place."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+
+import pytest
+
+from tests.chaos.bots import Bot
+from tests.chaos.lab import OPTIONS
+from tests.chaos.processes import GatewayProcess, Process, scratch
+from tests.chaos.sentinels import watched
+from tests.chaos.verdict import judge
+
+
+@pytest.mark.parametrize("fail", [Process.kill, Process.freeze], ids=["killed", "frozen"])
+async def test_a_failover(fail):
+    async with contextlib.AsyncExitStack() as stack:
+        folder = stack.enter_context(scratch())
+        all_of_it = await stack.enter_async_context(watched(folder))
+        dana = await stack.enter_async_context(on_a_gateway("dana", all_of_it.url, folder))
+        sis = await stack.enter_async_context(on_a_gateway("sis", all_of_it.url, folder))
+        before = await dana.say("before")
+        await sis.hears("before")
+        fail(all_of_it.master)
+        said = await asyncio.gather(dana.say("one"), dana.say("two"), dana.say("us", to=["sis"]))
+        await asyncio.gather(*(bot.hears("one", "two", "us") for bot in (dana, sis)))
+        assert all(one.epoch > before.epoch for one in said)
+        assert dana.record.lost == sis.record.lost == []
+        assert list(judge([dana.record, sis.record], 0)) == []
+
+
+@contextlib.asynccontextmanager
+async def on_a_gateway(name, redis, folder):
+    """A bot on a gateway of its own."""
+    gateway = GatewayProcess(redis, OPTIONS, folder / f"{name}.log")
+    try:
+        port = await gateway.port()
+        assert port is not None
+        async with Bot(name, lambda: port).online() as bot:
+            yield bot
+    finally:
+        gateway.process.kill()

@@ -1,0 +1,89 @@
+"""One connection by hand, for what no well-behaved client does."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+PATIENCE = 20.0
+"""Seconds that anything expected may take: only there so that a test ends."""
+
+
+class Wire:
+    """One connection to a gateway.
+
+    Attributes:
+        heard: every event, in order.
+        ended: the connection is over.
+    """
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.heard: list[dict[str, Any]] = []
+        self.ended = False
+        self._reader = reader
+        self._writer = writer
+        self._changed = asyncio.Condition()
+        self._task = asyncio.create_task(self._listen())
+
+    async def close(self) -> None:
+        """Hang up at once."""
+        self._writer.transport.abort()
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+
+    def say(self, op: str, **fields: object) -> None:
+        """Send a request."""
+        self._writer.write(json.dumps({"op": op, **fields}).encode() + b"\n")
+
+    def pause(self) -> None:
+        """Read nothing more: what comes piles up on its way."""
+        self._writer.transport.pause_reading()  # type: ignore[attr-defined]
+
+    def resume(self) -> None:
+        """Read on."""
+        self._writer.transport.resume_reading()  # type: ignore[attr-defined]
+
+    async def expect(self, op: str, **fields: object) -> dict[str, Any]:
+        """The first event of this kind, whether it has come already or is to come."""
+        wanted = {"op": op, **fields}.items()
+
+        def found() -> list[dict[str, Any]]:
+            return [event for event in self.heard if wanted <= event.items()]
+
+        try:
+            async with asyncio.timeout(PATIENCE), self._changed:
+                await self._changed.wait_for(lambda: found() or self.ended)
+        except TimeoutError:
+            raise AssertionError(f"no {dict(wanted)} in {self.heard}") from None
+        assert found(), f"the connection ended without {dict(wanted)}: {self.heard}"
+        return found()[0]
+
+    async def _listen(self) -> None:
+        try:
+            while line := await self._reader.readline():
+                await self._note(json.loads(line))
+        except ConnectionError:
+            pass
+        finally:
+            self.ended = True
+            await self._note(None)
+
+    async def _note(self, event: dict[str, Any] | None) -> None:
+        async with self._changed:
+            if event is not None:
+                self.heard.append(event)
+            self._changed.notify_all()
+
+
+@contextlib.asynccontextmanager
+async def opened(port: int, name: str, **hello: object) -> AsyncIterator[Wire]:
+    """A connection that has said hello."""
+    wire = Wire(*await asyncio.open_connection("127.0.0.1", port, limit=2**20))
+    try:
+        wire.say("hello", v=1, name=name, **hello)
+        yield wire
+    finally:
+        await wire.close()
