@@ -8,10 +8,12 @@ from typing import Any
 import pytest
 import redis
 
+from gateway.backplane.keys import Keys
 from gateway.backplane.redis import RedisBackplane
 from tests.contract.heard import Heard
 from tests.contract.household import Gateway, StartBackplane
 from tests.support.servers import Server
+from tests.support.settings import settings
 
 
 @pytest.fixture(params=["fakeredis", "valkey", "redis_server"])
@@ -32,13 +34,11 @@ async def start(server: Server, prefix: str) -> AsyncIterator[StartBackplane]:
     """Starts backplanes of one chat, each with a lease."""
     async with contextlib.AsyncExitStack() as stack:
 
-        async def start(**settings: Any) -> Gateway:
+        async def start(**given: Any) -> Gateway:
             heard = Heard()
             name = f"g-{secrets.token_hex(3)}"
-            given = {"idle": 60.0, "history": 1000, "url": server.url, **settings}
-            backplane = RedisBackplane(
-                given["url"], prefix, name, b"{}", given["idle"], given["history"], heard
-            )
+            config = settings(**{"redis": server.url, "prefix": prefix, "idle": 60.0, **given})
+            backplane = RedisBackplane(config, name, b"{}", heard)
             await backplane.start()
             stack.push_async_callback(backplane.close)
             await backplane.renew_lease()
@@ -55,3 +55,14 @@ async def g1(start: StartBackplane) -> Gateway:
 @pytest.fixture
 async def g2(start: StartBackplane) -> Gateway:
     return await start()
+
+
+@pytest.fixture
+def keys(prefix: str) -> Keys:
+    return Keys(prefix)
+
+
+@pytest.fixture
+def kill(look: redis.Redis, keys: Keys) -> Any:
+    """A gateway dies: it takes its lease back no more."""
+    return lambda gateway: look.delete(keys.lease(gateway.id))

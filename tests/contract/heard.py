@@ -13,12 +13,17 @@ class Heard:
     def __init__(self) -> None:
         self.delivered: list[tuple[str, str]] = []
         """(channel, lines) for each time that something was delivered."""
+        self.heads: list[tuple[str, str]] = []
+        """(channel, what stood before the lines), for each that had messages."""
         self.told: list[str] = []
         """"replaced <session>", "away" and "back"."""
         self._news = asyncio.Event()
 
-    def deliver(self, channel: bytes, lines: bytes) -> None:
-        self.delivered.append((channel.decode(), lines.decode()))
+    def deliver(self, channel: bytes, payload: bytes) -> None:
+        head, _, lines = payload.decode().partition("\n")
+        if head:
+            self.heads.append((channel.decode(), head))
+        self.delivered.append((channel.decode(), lines))
         self._news.set()
 
     def replaced(self, session: str) -> None:
@@ -33,6 +38,11 @@ class Heard:
     def lines(self, channel: str) -> list[str]:
         """The lines that a channel brought, one by one."""
         return "".join(lines for on, lines in self.delivered if on == channel).splitlines()
+
+    def follows(self, channel: str) -> list[tuple[str, str]]:
+        """What a channel said it follows, and up to which id it went: for each delivery."""
+        pairs = [head.split(" ") for on, head in self.heads if on == channel]
+        return [(previous, last) for previous, last in pairs]
 
     async def until(self, condition: Callable[["Heard"], Any]) -> None:
         """Wait until it is so."""

@@ -4,11 +4,13 @@ import secrets
 from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple
 
-from gateway.backplane import Listed, Registration
+import msgspec
+
+from gateway.backplane import Claimed, Listed, Registration, Whispered
 from gateway.backplane.redis import RedisBackplane
 from gateway.chat.names import fold
 from tests.contract.heard import Heard
-from wire.codec import encode_body
+from wire.codec import decode_event, encode_body
 from wire.frames import LOBBY, Msg
 
 
@@ -27,15 +29,15 @@ class Gateway(NamedTuple):
 
     def person(self, name: str, **fields: Any) -> Registration:
         """Somebody who has connected to it anew."""
-        session = secrets.token_hex(4)
         given = {
             "name": name,
             "folded": fold(name),
-            "session": session,
+            "session": secrets.token_hex(4),
             "gateway": self.id,
             "address": "127.0.0.1:1",
             "since": 1_795_428_000_000,
-            "resume": f"proof-of-{session}",
+            "origin": secrets.token_hex(4),
+            "resume": secrets.token_hex(8),
             "rooms": [LOBBY],
         }
         return Registration(**{**given, **fields})
@@ -47,6 +49,31 @@ class Gateway(NamedTuple):
         claimed = await self.backplane.claim(person, 0.0, None)
         assert claimed.outcome == "granted"
         return person
+
+    async def again(
+        self, old: Registration, token: str | None = None, **fields: Any
+    ) -> tuple[Registration, Claimed]:
+        """Somebody comes back, with the newest token or the one that is given."""
+        proof = old.resume if token is None else token
+        new = self.person(old.name, **{"shown": proof, **fields})
+        claimed = await self.backplane.claim(new, 0.0, proof)
+        return msgspec.structs.replace(new, origin=claimed.origin or new.origin), claimed
+
+    async def whisper(
+        self,
+        sender: Registration,
+        names: list[str],
+        text: str = "psst",
+        *,
+        seq: int | None = None,
+    ) -> Whispered:
+        """Somebody says something in private."""
+        body = message(text)
+        return await self.backplane.whisper(sender, names, body, seq=seq)
+
+    async def release(self, *people: Registration, for_good: bool = True) -> list[str]:
+        """These leave."""
+        return await self.backplane.release(list(people), for_good=for_good)
 
     async def everybody(self) -> dict[str, Listed]:
         """All users, by their shown names."""
@@ -64,3 +91,16 @@ StartBackplane = Callable[..., Awaitable[Gateway]]
 def message(text: str, **fields: Any) -> bytes:
     """A message of sis' as a gateway hands it in."""
     return encode_body(Msg(**{"from_": "sis", "text": text, "ts": 1, **fields}))
+
+
+def parsed(lines: list[str]) -> list[Msg]:
+    events = [decode_event(line.encode()) for line in lines]
+    assert all(isinstance(event, Msg) for event in events)
+    return events  # type: ignore[return-value]
+
+
+async def in_room(gateway: Gateway, room: str = "lobby") -> str:
+    """Have a gateway listen to a room; returns the channel."""
+    channel = gateway.backplane.room_channel(room)
+    await gateway.backplane.subscribe(channel)
+    return channel

@@ -5,44 +5,35 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+import msgspec
 import pytest
 import redis
 
-from gateway.backplane import Listed, Touch, Whispered, connection
+from gateway.backplane import Claimed, Listed, Touch, Whispered, connection
+from gateway.backplane.ids import before
 from gateway.backplane.keys import Keys
 from gateway.errors import BackplaneDown, RedisUnreachable
 from tests.contract.heard import Heard
-from tests.contract.household import Gateway, StartBackplane, message
+from tests.contract.household import Gateway, StartBackplane, in_room, message, parsed
 from tests.support import servers
 from tests.support.deadlines import within
 from tests.support.servers import Server
-from wire.codec import decode_event, encode
+from wire.codec import encode
 from wire.frames import Joined, Msg
-
-
-@pytest.fixture
-def keys(prefix: str) -> Keys:
-    return Keys(prefix)
-
-
-@pytest.fixture
-def kill(look: redis.Redis, keys: Keys) -> Any:
-    """A gateway dies: it takes its lease back no more."""
-    return lambda gateway: look.delete(keys.lease(gateway.id))
 
 
 class TestClaim:
     async def test_a_free_name_is_granted(self, g1: Gateway) -> None:
         sis = g1.person("Sis", client="test/1")
         claimed = await g1.backplane.claim(sis, 0.0, None)
-        assert claimed == ("granted", None)
+        assert claimed == Claimed("granted", last=before(g1.backplane.epoch))
         assert (await g1.everybody())["Sis"].registration == sis
 
     async def test_a_name_is_taken_however_it_is_written(self, g1: Gateway, g2: Gateway) -> None:
         sis = await g1.online("Straße")
         for again in ("Straße", "STRASSE", "strasse"):
             claimed = await g2.backplane.claim(g2.person(again), 0.0, None)
-            assert claimed == ("taken", None)
+            assert claimed == Claimed("taken")
         assert [user.registration for user in (await g2.everybody()).values()] == [sis]
 
     async def test_a_refused_claim_does_not_keep_the_holder_alive(
@@ -55,7 +46,8 @@ class TestClaim:
 
     async def test_the_session_that_has_it_may_claim_it_again(self, g1: Gateway) -> None:
         sis = await g1.online("sis")
-        assert await g1.backplane.claim(sis, 20.0, None) == ("granted", None)
+        claimed = await g1.backplane.claim(sis, 20.0, None)
+        assert (claimed.outcome, claimed.origin) == ("granted", sis.origin)
         assert 35 < await g1.backplane.idle_left("sis", sis.session) <= 40
 
     async def test_the_token_takes_it_back_and_the_old_connection_is_told(
@@ -63,8 +55,10 @@ class TestClaim:
     ) -> None:
         old = await g1.online("sis")
         new = g2.person("SIS")
-        assert await g2.backplane.claim(new, 0.0, old.resume) == ("resumed", None)
+        claimed = await g2.backplane.claim(new, 0.0, old.resume)
+        assert claimed == Claimed("resumed", old.origin, before(g1.backplane.epoch))
         await g1.heard.until(lambda heard: heard.told == [f"replaced {old.session}"])
+        new = msgspec.structs.replace(new, origin=old.origin)
         assert (await g1.everybody())["SIS"].registration == new
         assert g2.heard.told == []
 
@@ -79,7 +73,7 @@ class TestClaim:
         claimed = await g1.backplane.claim(g1.person("sis"), 0.0, old.resume)
         assert claimed.outcome == "taken"
 
-    @pytest.mark.parametrize("token", ["", "wrong", "proof-of-"])
+    @pytest.mark.parametrize("token", ["", "wrong", "00"])
     async def test_a_wrong_token_is_worth_nothing(
         self, g1: Gateway, g2: Gateway, token: str
     ) -> None:
@@ -96,7 +90,8 @@ class TestClaim:
         old = await g1.online("Sis")
         kill(g1)
         new = g2.person("sis")
-        assert await g2.backplane.claim(new, 0.0, None) == ("inherited", old)
+        claimed = await g2.backplane.claim(new, 0.0, None)
+        assert claimed == Claimed("inherited", last=before(g2.backplane.epoch), former=old)
         assert (await g2.everybody())["sis"].registration == new
 
     async def test_what_was_inherited_is_not_swept(
@@ -136,30 +131,30 @@ class TestClaim:
 class TestRelease:
     async def test_a_name_is_free_again(self, g1: Gateway, g2: Gateway) -> None:
         sis = await g1.online("sis")
-        assert await g1.backplane.release([sis]) == [sis.session]
+        assert await g1.release(sis) == [sis.session]
         assert await g1.everybody() == {}
         assert (await g2.backplane.claim(g2.person("sis"), 0.0, None)).outcome == "granted"
 
     async def test_it_is_released_once(self, g1: Gateway) -> None:
         sis = await g1.online("sis")
-        await g1.backplane.release([sis])
-        assert await g1.backplane.release([sis]) == []
+        await g1.release(sis)
+        assert await g1.release(sis) == []
 
     async def test_only_by_its_holder(self, g1: Gateway, g2: Gateway) -> None:
-        old, new = await g1.online("sis"), g2.person("sis")
-        await g2.backplane.claim(new, 0.0, old.resume)
-        assert await g1.backplane.release([old]) == []
+        old = await g1.online("sis")
+        new, _ = await g2.again(old)
+        assert await g1.release(old) == []
         assert (await g2.everybody())["sis"].registration == new
         assert await g2.backplane.idle_left("sis", new.session) > 0
 
     async def test_several_at_once(self, g1: Gateway) -> None:
         sis, mom, dad = [await g1.online(name) for name in ("sis", "mom", "dad")]
-        await g1.backplane.release([mom])
-        assert await g1.backplane.release([sis, mom, dad]) == [sis.session, dad.session]
+        await g1.release(mom)
+        assert await g1.release(sis, mom, dad) == [sis.session, dad.session]
 
     async def test_nothing_of_it_stays(self, g1: Gateway, look: redis.Redis, prefix: str) -> None:
         before = set(look.scan_iter(f"{prefix}:*"))
-        await g1.backplane.release([await g1.online("sis")])
+        await g1.release(await g1.online("sis"))
         assert set(look.scan_iter(f"{prefix}:*")) == before
 
 
@@ -277,19 +272,6 @@ class TestUsers:
         await g1.online("sis"), await g1.online("mom")
         look.delete(keys.alive("sis"))
         assert list(await g1.everybody()) == ["mom"]
-
-
-def parsed(lines: list[str]) -> list[Msg]:
-    events = [decode_event(line.encode()) for line in lines]
-    assert all(isinstance(event, Msg) for event in events)
-    return events  # type: ignore[return-value]
-
-
-async def in_room(gateway: Gateway, room: str = "lobby") -> str:
-    """Have a gateway listen to a room; returns the channel."""
-    channel = gateway.backplane.room_channel(room)
-    await gateway.backplane.subscribe(channel)
-    return channel
 
 
 class TestPublish:
@@ -410,8 +392,8 @@ async def hear_whisper(heard: Heard, channel: str) -> Msg:
 
 class TestWhisper:
     async def test_it_reaches_who_was_named_and_its_sender(self, g1: Gateway, g2: Gateway) -> None:
-        await g1.online("Sis"), await g2.online("Mom"), await g2.online("Dad")
-        id, found = await g1.backplane.whisper("sis", ["mom"], message("psst"))
+        sis, _, _ = await g1.online("Sis"), await g2.online("Mom"), await g2.online("Dad")
+        id, found = await g1.whisper(sis, ["mom"])
         assert found == ["Mom"]
         for gateway, who in ((g1, "sis"), (g2, "mom")):
             msg = await hear_whisper(gateway.heard, gateway.backplane.user_channel(who))
@@ -419,8 +401,8 @@ class TestWhisper:
         assert g2.heard.lines(g2.backplane.user_channel("dad")) == []
 
     async def test_who_is_not_here_is_told_apart(self, g1: Gateway) -> None:
-        await g1.online("sis"), await g1.online("Mom")
-        id, found = await g1.backplane.whisper("sis", ["dad", "mom", "gran"], message("psst"))
+        sis, _ = await g1.online("sis"), await g1.online("Mom")
+        id, found = await g1.whisper(sis, ["dad", "mom", "gran"])
         assert found == ["", "Mom", ""]
         msg = await hear_whisper(g1.heard, g1.backplane.user_channel("mom"))
         assert (msg.id, msg.to) == (id, ["Mom"])
@@ -428,11 +410,11 @@ class TestWhisper:
     async def test_to_nobody_who_is_here_it_does_nothing(
         self, g1: Gateway, look: redis.Redis, keys: Keys
     ) -> None:
-        await g1.online("sis")
-        whispered = await g1.backplane.whisper("sis", ["mom", "dad"], message("psst"))
+        sis = await g1.online("sis")
+        whispered = await g1.whisper(sis, ["mom", "dad"])
         assert whispered == Whispered(None, ["", ""])
         assert not look.exists(keys.private_log)
-        await g1.backplane.whisper("sis", ["sis"], message("note to self"))
+        await g1.whisper(sis, ["sis"], "note to self")
         msg = await hear_whisper(g1.heard, g1.backplane.user_channel("sis"))
         assert msg.text == "note to self"
 
@@ -440,61 +422,61 @@ class TestWhisper:
     async def test_a_dot_at_the_end_may_belong_to_the_sentence(
         self, g1: Gateway, written: str, found: str
     ) -> None:
-        await g1.online("sis"), await g1.online("Mom")
-        assert (await g1.backplane.whisper("sis", [written], message("?"))).found == [found]
+        sis, _ = await g1.online("sis"), await g1.online("Mom")
+        assert (await g1.whisper(sis, [written])).found == [found]
 
     async def test_or_to_the_name(self, g1: Gateway) -> None:
-        await g1.online("sis"), await g1.online("j.r."), await g1.online("j.r")
-        assert (await g1.backplane.whisper("sis", ["j.r."], message("?"))).found == ["j.r."]
+        sis, _, _ = await g1.online("sis"), await g1.online("j.r."), await g1.online("j.r")
+        assert (await g1.whisper(sis, ["j.r."])).found == ["j.r."]
 
     async def test_named_twice_it_comes_once(self, g1: Gateway) -> None:
-        await g1.online("sis"), await g1.online("Mom")
-        _, found = await g1.backplane.whisper("sis", ["mom", "mom", "mom."], message("psst"))
+        sis, _ = await g1.online("sis"), await g1.online("Mom")
+        _, found = await g1.whisper(sis, ["mom", "mom", "mom."])
         assert found == ["Mom", "Mom", "Mom"]
-        await g1.backplane.whisper("sis", ["mom"], message("again"))
+        await g1.whisper(sis, ["mom"], "again")
         mom = g1.backplane.user_channel("mom")
         await g1.heard.until(lambda heard: len(heard.lines(mom)) == 2)
         first, second = parsed(g1.heard.lines(mom))
         assert (first.text, first.to, second.text) == ("psst", ["Mom"], "again")
 
     async def test_to_oneself_it_comes_once(self, g1: Gateway) -> None:
-        await g1.online("sis")
-        await g1.backplane.whisper("sis", ["sis"], message("one"))
-        await g1.backplane.whisper("sis", ["sis"], message("two"))
-        sis = g1.backplane.user_channel("sis")
-        await g1.heard.until(lambda heard: len(heard.lines(sis)) == 2)
-        assert [msg.text for msg in parsed(g1.heard.lines(sis))] == ["one", "two"]
+        sis = await g1.online("sis")
+        await g1.whisper(sis, ["sis"], "one")
+        await g1.whisper(sis, ["sis"], "two")
+        own = g1.backplane.user_channel("sis")
+        await g1.heard.until(lambda heard: len(heard.lines(own)) == 2)
+        assert [msg.text for msg in parsed(g1.heard.lines(own))] == ["one", "two"]
 
     async def test_who_was_on_a_dead_gateway_is_not_here(
         self, g1: Gateway, g2: Gateway, kill: Any
     ) -> None:
-        await g1.online("mom"), await g2.online("sis")
+        _, sis = await g1.online("mom"), await g2.online("sis")
         kill(g1)
-        assert await g2.backplane.whisper("sis", ["mom"], message("?")) == (None, [""])
+        assert await g2.whisper(sis, ["mom"]) == (None, [""])
 
     async def test_the_log_has_it_with_its_readers(
         self, g1: Gateway, look: redis.Redis, keys: Keys
     ) -> None:
-        await g1.online("Sis"), await g1.online("Mom"), await g1.online("Dad")
-        id, _ = await g1.backplane.whisper("sis", ["mom", "dad", "gran"], message("psst"))
+        sis, _, _ = await g1.online("Sis"), await g1.online("Mom"), await g1.online("Dad")
+        id, _ = await g1.whisper(sis, ["mom", "dad", "gran"])
         ((logged, fields),) = look.xrange(keys.private_log)
         assert logged == id
-        assert sorted(fields["readers"].split()) == ["dad", "mom", "sis"]
+        assert sorted(fields["r"].split()) == ["dad", "mom", "sis"]
         assert json.loads(f'{{"id":"{id}",{fields["d"]}')["to"] == ["Mom", "Dad"]
 
     async def test_ids_are_dense_and_the_log_is_capped(
         self, start: StartBackplane, look: redis.Redis, keys: Keys
     ) -> None:
         short = await start(history=100)
-        await short.online("sis")
-        calls = [short.backplane.whisper("sis", ["sis"], message("x")) for _ in range(400)]
+        sis = await short.online("sis")
+        calls = [short.whisper(sis, ["sis"], "x") for _ in range(400)]
         ids = [id for id, _ in await asyncio.gather(*calls)]
         assert [int((id or "").partition("-")[2]) for id in ids] == list(range(400))
         assert 100 <= look.xlen(keys.private_log) <= 250
 
     async def test_names_in_many_scripts(self, g1: Gateway) -> None:
-        await g1.online("sis"), await g1.online("Größe"), await g1.online("שרה")
-        _, found = await g1.backplane.whisper("sis", ["grösse", "שרה"], message("?"))
+        sis, _, _ = await g1.online("sis"), await g1.online("Größe"), await g1.online("שרה")
+        _, found = await g1.whisper(sis, ["grösse", "שרה"])
         assert found == ["Größe", "שרה"]
 
 
@@ -534,7 +516,7 @@ class TestSweep:
         kill(g1)
         swept = await g2.backplane.sweep()
         assert sorted(swept, key=lambda user: user.name) == [mom, sis]
-        assert (await g2.backplane.claim(g2.person("sis"), 0.0, None)) == ("granted", None)
+        assert (await g2.backplane.claim(g2.person("sis"), 0.0, None)).outcome == "granted"
         assert look.hkeys(keys.gateways) == [g2.id]
         assert look.keys(keys.held("*")) == [keys.held(g2.id)]
 
@@ -560,8 +542,8 @@ class TestSweep:
     async def test_a_name_that_moved_on_in_time_is_left_alone(
         self, g1: Gateway, g2: Gateway, kill: Any
     ) -> None:
-        old, new = await g1.online("sis"), g2.person("sis")
-        await g2.backplane.claim(new, 0.0, old.resume)
+        old = await g1.online("sis")
+        new, _ = await g2.again(old)
         kill(g1)
         assert await g2.backplane.sweep() == []
         assert (await g2.everybody())["sis"].registration == new
@@ -624,7 +606,7 @@ class TestTrouble:
         await g1.backplane.publish("lobby", [message("once")])
         await g2.heard.until(lambda heard: heard.lines(channel))
         look.script_flush()
-        assert (await g1.backplane.whisper("sis", ["sis"], message("x"))).found == ["sis"]
+        assert (await g1.whisper(sis, ["sis"], "x")).found == ["sis"]
         look.script_flush()
         assert await g1.backplane.touch([Touch("sis", sis.session, 0.0)]) == []
         look.script_flush()
@@ -632,7 +614,7 @@ class TestTrouble:
         look.script_flush()
         assert await g2.backplane.sweep() == []
         look.script_flush()
-        assert await g1.backplane.release([sis]) == [sis.session]
+        assert await g1.release(sis) == [sis.session]
         assert [msg.text for msg in parsed(g2.heard.lines(channel))] == ["once"]
 
     async def test_many_calls_at_once_meet_flushed_scripts(
@@ -708,17 +690,17 @@ class TestTrouble:
     async def test_nothing_listens_there(self, start: StartBackplane) -> None:
         url = "redis://user:secret@127.0.0.1:1/0"
         with pytest.raises(RedisUnreachable, match="nothing listens there") as error:
-            await start(url=url)
+            await start(redis=url)
         assert "secret" not in str(error.value)
 
     @pytest.mark.parametrize("url", ["http://127.0.0.1:6379", "redis://127.0.0.1:port", ""])
     async def test_no_url_of_redis(self, start: StartBackplane, url: str) -> None:
         with pytest.raises(RedisUnreachable):
-            await start(url=url)
+            await start(redis=url)
 
     async def test_a_database_of_its_own(self, start: StartBackplane, server: Server) -> None:
         lobby = await start()
-        other = await start(url=f"{server.url}{'/3' if server.drop else '?db=3'}")
+        other = await start(redis=f"{server.url}{'/3' if server.drop else '?db=3'}")
         await lobby.online("sis")
         assert await other.everybody() == {}
 
@@ -736,6 +718,7 @@ class TestSilence:
     def hurry(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(connection, "PING_AFTER", within(0.1))
         monkeypatch.setattr(connection, "DEAD_AFTER", within(0.5))
+        monkeypatch.setattr(connection, "LOOK_EVERY", within(0.05))
 
     async def test_a_frozen_server_is_noticed(self, server: Server, g1: Gateway) -> None:
         lobby = await in_room(g1)
@@ -762,15 +745,15 @@ class TestPassword:
             yield server
 
     async def test_the_right_one(self, start: StartBackplane, server: Server) -> None:
-        gateway = await start(url=f"{server.url}?password=open-sesame")
+        gateway = await start(redis=f"{server.url}?password=open-sesame")
         await gateway.online("sis")
 
     async def test_a_wrong_one_is_not_repeated(self, start: StartBackplane, server: Server) -> None:
         path = server.url.removeprefix("unix://")
         with pytest.raises(RedisUnreachable, match="WRONGPASS") as error:
-            await start(url=f"unix://:swordfish@{path}")
+            await start(redis=f"unix://:swordfish@{path}")
         assert "swordfish" not in str(error.value)
 
     async def test_none(self, start: StartBackplane, server: Server) -> None:
         with pytest.raises(RedisUnreachable, match=r"NOAUTH|[Aa]uthentication"):
-            await start(url=server.url)
+            await start(redis=server.url)

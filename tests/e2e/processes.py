@@ -6,9 +6,10 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from tests.support import leash
 from tests.support.deadlines import within
@@ -39,10 +40,10 @@ class GatewayProcess:
     def address(self) -> str:
         return f"{self.host}:{self.port}"
 
-    async def join(self, name: str) -> Peer:
+    async def join(self, name: str, **fields: Any) -> Peer:
         peer = await Peer.connect(self.host, self.port)
         self.peers.append(peer)
-        await peer.hello(name)
+        await peer.hello(name, **fields)
         return peer
 
     def signal(self, number: signal.Signals) -> None:
@@ -93,6 +94,15 @@ class Chat:
         assert " listening on " in greeting, "see its stderr"
         host, _, port = greeting.split()[-1].rpartition(":")
         return GatewayProcess(process, host, int(port), greeting)
+
+    @contextlib.contextmanager
+    def running(self, *arguments: str) -> Iterator["subprocess.Popen[bytes]"]:
+        """A command that goes on; it ends with the context."""
+        process = leash.start([*CHATCTL, *arguments], stdout=subprocess.PIPE, env=self.environment)
+        try:
+            yield process
+        finally:
+            leash.end(process)
 
     def run(self, *arguments: str, input: str = "") -> "subprocess.CompletedProcess[str]":
         """Run a command to its end."""

@@ -17,14 +17,36 @@ pytestmark = pytest.mark.asyncio(loop_factories=["asyncio"])
 
 @pytest.mark.parametrize("loop", ["uvloop", "asyncio"])
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-async def test_a_signal_ends_it_after_everybody_was_told(
+async def test_a_signal_ends_it_and_its_people_go_on_elsewhere_unnoticed(
     start_gateway: StartGateway, loop: str, number: signal.Signals
 ) -> None:
     one, two = await start_gateway("--loop", loop), await start_gateway()
     mom, sis = await two.join("mom"), await one.join("sis")
     await mom.expect(op="joined", name="sis")
     one.signal(number)
-    await sis.ended(code="shutdown", reconnect=True)
+    bye = await sis.ended(code="shutdown", reconnect=True)
+    assert 0 <= bye["after"] <= 5
+    assert await one.exit_code() == 0
+    await mom.say(op="send", text="where are you? @sis", seq=1)
+    assert (await mom.expect(op="ack"))["to"] == ["sis"]
+    again = await two.join("sis", **sis.way_back)
+    await again.expect(op="msg", text="where are you? @sis")
+    await again.say(op="send", text="here", seq=1)
+    await mom.expect(op="msg", text="here")
+    assert mom.told(op="left") == []
+    assert len(mom.told(op="joined", name="sis")) == 1
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_without_a_drain_the_names_are_given_back(
+    start_gateway: StartGateway, number: signal.Signals
+) -> None:
+    one, two = await start_gateway("--drain", "off"), await start_gateway()
+    mom, sis = await two.join("mom"), await one.join("sis")
+    await mom.expect(op="joined", name="sis")
+    one.signal(number)
+    bye = await sis.ended(code="shutdown", reconnect=True)
+    assert "after" not in bye
     assert await one.exit_code() == 0
     await mom.expect(op="left", name="sis", code="shutdown")
     await two.join("sis")
@@ -154,6 +176,43 @@ class TestUsers:
         assert found.returncode == 1
         assert found.stderr.count("\n") == 1
         assert "chatctl gateway" in found.stderr
+
+
+class TestReadingAlong:
+    """`chatctl history` and `chatctl tail`: they need Redis, and no gateway."""
+
+    async def test_history_is_what_was_said_in_the_room(
+        self, start_gateway: StartGateway, chat: Chat
+    ) -> None:
+        gateway = await start_gateway()
+        sis = await gateway.join("sis")
+        for seq, text in enumerate(["one", "größe 💬", "in private @sis", "three"]):
+            await sis.say(op="send", text=text, seq=seq)
+        await sis.collect(4, op="ack")
+        gateway.signal(signal.SIGKILL)
+        found = chat.run("history", *chat.options)
+        assert (found.returncode, found.stderr) == (0, "")
+        lines = found.stdout.splitlines()
+        assert [line.rpartition("sis: ")[2] for line in lines] == ["one", "größe 💬", "three"]
+        messages = json.loads(chat.run("history", "--last", "2", "--json", *chat.options).stdout)
+        assert [msg["text"] for msg in messages] == ["größe 💬", "three"]
+
+    async def test_tail_goes_on_as_it_is_said(
+        self, start_gateway: StartGateway, chat: Chat
+    ) -> None:
+        sis = await (await start_gateway()).join("sis")
+        await sis.say(op="send", text="before")
+        await sis.expect(op="msg", text="before")
+        with chat.running("tail", "--json", *chat.options) as tail:
+            assert tail.stdout is not None
+            for text in ("before", "live", "and on"):
+                if text != "before":
+                    await sis.say(op="send", text=text)
+                async with asyncio.timeout(within(10)):
+                    line = await asyncio.to_thread(tail.stdout.readline)
+                assert json.loads(line)["text"] == text
+            tail.send_signal(signal.SIGINT)
+            assert await asyncio.to_thread(tail.wait, within(5)) in (0, 130)
 
 
 class TestCannotStart:

@@ -26,8 +26,11 @@ def window(chat: Chat, monkeypatch: pytest.MonkeyPatch) -> Open:
             monkeypatch.delenv(name)
 
     @contextlib.asynccontextmanager
-    async def window(gateway: GatewayProcess, name: str) -> AsyncIterator[Terminal]:
-        command = [*CHATCTL, "client", name, "--server", gateway.address, "--color", "never"]
+    async def window(
+        gateway: GatewayProcess, name: str, *others: GatewayProcess
+    ) -> AsyncIterator[Terminal]:
+        servers = ",".join(each.address for each in (gateway, *others))
+        command = [*CHATCTL, "client", name, "--server", servers, "--color", "never"]
         async with Terminal([*SHELL, *command], **chat.environment) as terminal:
             terminal.attributes_before = terminal.attributes
             terminal.type("\n")
@@ -165,11 +168,67 @@ async def test_it_comes_back_by_itself_and_the_line_stays(
         one.signal(signal.SIGTERM)
         assert await one.exit_code() == 0
         await sees(dana, "Coming back by itself...")
-        await mom.expect(op="left", name="dana", code="shutdown")
         await start_gateway("--listen", one.address)
         await dana.until(lambda lines: any("back again, on" in line for line in lines))
         dana.type("tence\r")
         await mom.expect(op="msg", **{"from": "dana", "text": "half a sentence"})
+        assert mom.told(op="left") == []
+
+
+class TestKilledGateway:
+    """``kill -9``: nobody is left without what was said, and nobody hears it twice."""
+
+    async def test_one_goes_on_at_another(
+        self, one: GatewayProcess, two: GatewayProcess, window: Open
+    ) -> None:
+        mom = await two.join("mom")
+        async with window(one, "dana", two) as dana:
+            dana.type("before\r")
+            await mom.expect(op="msg", text="before")
+            dana.type("half a sen")
+            await dana.shows("dana> half a sen")
+            one.signal(signal.SIGKILL)
+            await mom.say(op="send", text="meanwhile")
+            await mom.say(op="send", text="in private @dana", seq=1)
+            assert (await mom.expect(op="ack"))["to"] == ["dana"]
+            dana.type("tence\r")
+            await sees(dana, "mom: meanwhile")
+            await sees(dana, "mom → you: in private @dana")
+            await mom.expect(op="msg", text="half a sentence")
+            dana.type("the end\r")
+            await mom.expect(op="msg", text="the end")
+            await sees(dana, "dana: the end")
+            said = [msg["text"] for msg in mom.told(op="msg", **{"from": "dana"})]
+            assert said == ["before", "half a sentence", "the end"]
+            for text in ("mom: meanwhile", "in private @dana", "dana: half a sentence"):
+                assert sum(line.endswith(text) for line in dana.lines) == 1
+            assert mom.told(op="left") == []
+            await dana.shows("dana>")
+
+    async def test_one_waits_for_it_and_is_heard_then(
+        self,
+        one: GatewayProcess,
+        two: GatewayProcess,
+        start_gateway: StartGateway,
+        window: Open,
+    ) -> None:
+        mom = await two.join("mom")
+        async with window(one, "dana") as dana:
+            one.signal(signal.SIGKILL)
+            await sees(dana, "Coming back by itself...")
+            dana.type("into the dark\r")
+            dana.type("psst @mom\r")
+            dana.type("half a sen")
+            await mom.say(op="send", text="where are you?")
+            await start_gateway("--listen", one.address)
+            await mom.expect(op="msg", room="lobby", text="into the dark")
+            await mom.expect(op="msg", to=["mom"], text="psst @mom")
+            await sees(dana, "mom: where are you?")
+            dana.type("tence\r")
+            await mom.expect(op="msg", text="half a sentence")
+            said = [msg["text"] for msg in mom.told(op="msg", **{"from": "dana"})]
+            assert said == ["into the dark", "psst @mom", "half a sentence"]
+            assert sum(line.endswith("where are you?") for line in dana.lines) == 1
 
 
 async def test_hostile_text_does_not_reach_the_terminal(

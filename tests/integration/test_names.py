@@ -1,10 +1,13 @@
 """A name belongs to one session: claimed, taken back, given up, lost."""
 
+import re
+
 import pytest
 
 from tests.support.fixtures import Connect, Join, Peer, Running, StartGateway
 from tests.support.servers import Server
 
+ID = re.compile(r"\d+-\d+")
 FULL_WIDTH = "\uff44\uff41\uff4e\uff41"
 
 
@@ -30,6 +33,9 @@ class TestHello:
         welcome = await (await connect(one)).hello("Dana", client="test/1")
         assert welcome.pop("resume")
         limits = welcome.pop("limits")
+        seen = welcome.pop("seen")
+        assert sorted(seen) == ["@", "lobby"]
+        assert all(ID.fullmatch(id) for id in seen.values())
         assert welcome == {
             "op": "welcome",
             "v": 1,

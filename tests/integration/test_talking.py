@@ -168,8 +168,9 @@ class TestPrivate:
         assert (await gran.expect(op="msg"))["text"] == "all"
 
     async def test_however_the_name_is_written(self, sis: Peer, mom: Peer) -> None:
-        for written in ("@mom", "@MOM", "@Mom.", "@mom!", "@\uff4d\uff4f\uff4d"):
-            await sis.say(op="send", text=f"psst {written}", seq=1)
+        spellings = ("@mom", "@MOM", "@Mom.", "@mom!", "@\uff4d\uff4f\uff4d")
+        for seq, written in enumerate(spellings):
+            await sis.say(op="send", text=f"psst {written}", seq=seq)
             assert (await sis.expect(op="ack"))["to"] == ["Mom"]
             assert (await mom.expect(op="msg"))["to"] == ["Mom"]
 

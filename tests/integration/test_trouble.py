@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from gateway import presence
-from gateway.backplane import Claimed
+from gateway.backplane import Claimed, Registration
 from tests.support import servers
+from tests.support.deadlines import within
 from tests.support.fixtures import Connect, Join, Peer, Running, StartGateway
 from tests.support.servers import Server
 
@@ -29,6 +30,12 @@ def cut(server: Server, *running: Running) -> None:
     """End the gateways' connections to Redis."""
     names = [f"chat-{each.gateway.id}" for each in running]
     server.kill_connections(*names, *(f"{name}-sub" for name in names))
+
+
+def forget_everything(server: Server, prefix: str) -> None:
+    """Take from Redis what it knows of this chat, as if it had come back empty."""
+    with server.client() as client:
+        client.delete(*client.scan_iter(f"{prefix}:*"))
 
 
 class TestALostConnection:
@@ -85,27 +92,41 @@ class TestALostConnection:
         await join(two, "sis")
 
     async def test_who_leaves_while_the_others_are_registered_again_is_not(
-        self, one: Running, two: Running, join: Join, monkeypatch: pytest.MonkeyPatch
+        self,
+        one: Running,
+        two: Running,
+        join: Join,
+        connect: Connect,
+        valkey: Server,
+        prefix: str,
+        monkeypatch: pytest.MonkeyPatch,
     ) -> None:
-        monkeypatch.setattr(presence, "REGISTERED_AT_ONCE", 1)
-        sis, mom = await join(one, "sis"), await join(one, "mom")
+        monkeypatch.setattr(presence, "AT_ONCE", 1)
+        people = {name: await join(one, name) for name in ("sis", "mom")}
         claim = one.gateway.backplane.claim
-        asked, going_on = asyncio.Event(), asyncio.Event()
+        first, asked, going_on = [], asyncio.Event(), asyncio.Event()
 
-        async def slow_claim(*arguments: Any) -> Claimed:
+        async def slow_claim(user: Registration, *arguments: Any) -> Claimed:
+            first.append(user.name)
             asked.set()
             await going_on.wait()
-            return await claim(*arguments)
+            return await claim(user, *arguments)
 
         monkeypatch.setattr(one.gateway.backplane, "claim", slow_claim)
-        registering = asyncio.ensure_future(one.gateway.presence.register_all())
-        await asked.wait()  # for sis
-        await mom.say(op="quit")
-        await mom.ended(code="quit")
+        forget_everything(valkey, prefix)
+        cut(valkey, one)
+        async with asyncio.timeout(within()):
+            await asked.wait()
+        (stays,) = first
+        goes = "mom" if stays == "sis" else "sis"
+        await people[goes].say(op="quit")
+        await people[goes].ended(code="quit")
         going_on.set()
-        await registering
-        await sis.caught_up()
-        await join(two, "mom")
+        await people[stays].expect(op="notice", code="redis_back")
+        await join(two, goes)
+        thief = await connect(two)
+        await thief.say(op="hello", v=1, name=stays)
+        await thief.expect(op="error", code="name_taken")
 
 
 class TestRestart:
@@ -128,24 +149,37 @@ class TestRestart:
     ) -> Running:
         return await start_gateway(redis=f"redis://127.0.0.1:{port}")
 
-    async def test_while_it_is_away_everything_is_answered(
-        self, gateway: Running, own: contextlib.ExitStack, join: Join, connect: Connect
+    async def test_while_it_is_away_questions_are_answered_and_sends_wait(
+        self,
+        gateway: Running,
+        own: contextlib.ExitStack,
+        port: int,
+        join: Join,
+        connect: Connect,
     ) -> None:
-        sis = await join(gateway, "sis")
+        sis, mom = await join(gateway, "sis"), await join(gateway, "mom")
         own.close()
-        await sis.expect(op="notice", code="redis_away")
+        for peer in (sis, mom):
+            await peer.expect(op="notice", code="redis_away")
         await sis.say(op="send", text="hi", seq=1)
-        await sis.expect(op="error", code="unavailable", seq=1)
-        await sis.say(op="send", text="hi @sis", seq=2)
+        await sis.say(op="who", seq=2)
         await sis.expect(op="error", code="unavailable", seq=2)
-        await sis.say(op="who", seq=3)
-        await sis.expect(op="error", code="unavailable", seq=3)
         await sis.caught_up()
+        await sis.say(op="send", text="hi @sis", seq=3)
+        await sis.say(op="send", text="and behind it", seq=4)
         late = await connect(gateway)
         await late.say(op="hello", v=1, name="late")
         await late.expect(op="error", code="unavailable")
-        await sis.say(op="quit")
-        await sis.ended(code="quit")
+        await mom.say(op="quit")
+        await mom.ended(code="quit")
+        assert sis.told(op="ack") == []
+        own.enter_context(servers.running(servers.valkey(), port=port))
+        acks = await sis.collect(3, op="ack")
+        assert [ack["seq"] for ack in acks] == [1, 3, 4]
+        await sis.collect(3, op="msg")
+        assert [msg["text"] for msg in sis.told(op="msg", room="lobby")] == ["hi", "and behind it"]
+        assert len(sis.told(op="notice", code="redis_away")) == 1
+        await late.hello("late")
 
     async def test_back_with_nothing_in_it_everybody_is_there_again(
         self, gateway: Running, own: contextlib.ExitStack, port: int, join: Join, connect: Connect

@@ -8,13 +8,12 @@ from typing import Any
 
 import pytest
 
-from gateway.config import GatewayConfig
 from gateway.core import Gateway
 from gateway.server import serving
 from tests.support import servers
 from tests.support.peer import Peer, Told
 from tests.support.servers import Server
-from wire.limits import Limits
+from tests.support.settings import settings
 
 
 @pytest.fixture(scope="session")
@@ -70,21 +69,8 @@ async def start_gateway(valkey: Server, prefix: str) -> AsyncIterator[StartGatew
     """Starts gateways of one chat; settings and limits may be given by their names."""
     async with contextlib.AsyncExitStack() as stack:
 
-        async def start(limits: dict[str, Any] | None = None, **settings: Any) -> Running:
-            config = GatewayConfig(
-                **{
-                    "host": "127.0.0.1",
-                    "port": 0,
-                    "redis": valkey.url,
-                    "prefix": prefix,
-                    "idle": None,
-                    "fallback": "public",
-                    "history": 1000,
-                    # No rate, since tests talk faster than people.
-                    "limits": Limits(**{"rate": None, **(limits or {})}),
-                    **settings,
-                }
-            )
+        async def start(**given: Any) -> Running:
+            config = settings(**{"redis": valkey.url, "prefix": prefix, **given})
             own = await stack.enter_async_context(contextlib.AsyncExitStack())
             gateway, host, port = await own.enter_async_context(serving(config))
             return Running(gateway, host, port, own.aclose)

@@ -25,6 +25,8 @@ class Peer:
         self.seen: list[Told] = []
         """Everything that it was told, in order."""
         self.name = "?"
+        self._token: str | None = None
+        self._seen: dict[str, str] = {}
 
     @classmethod
     async def connect(cls, host: str, port: int) -> "Peer":
@@ -37,8 +39,14 @@ class Peer:
     async def hello(self, name: str, **fields: Any) -> Told:
         """Say who it is; returns the welcome."""
         self.name = name
+        self._seen.update(fields.get("seen") or {})
         await self.say(op="hello", v=1, name=name, **fields)
         return await self.expect(op="welcome")
+
+    @property
+    def way_back(self) -> dict[str, Any]:
+        """What a hello has to say besides, to go on where this connection has been read up to."""
+        return {"resume": self._token, "seen": dict(self._seen)}
 
     async def say(self, **fields: Any) -> None:
         await self.throw(json.dumps(fields, ensure_ascii=False).encode() + b"\n")
@@ -121,6 +129,12 @@ class Peer:
         if not line:
             raise EOFError("the connection has ended")
         event = json.loads(line)
+        match event["op"]:
+            case "welcome":
+                self._token = event["resume"]
+                self._seen.update(event.get("seen", {}))
+            case "msg":
+                self._seen["@" if "to" in event else event["room"]] = event["id"]
         self.seen.append(event)
         self._inbox.append(event)
 

@@ -2,12 +2,21 @@
 
 import os
 import sys
+import tempfile
+import time
+from datetime import datetime
+from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
 import pytest
+import redis
 from click.testing import CliRunner
 
 from chatctl.cli import main
+from gateway.backplane import embedded
+from gateway.backplane.keys import Keys
+from wire.codec import encode_body
+from wire.frames import Msg
 
 
 @pytest.fixture(autouse=True)
@@ -72,3 +81,36 @@ def user():
         return SimpleNamespace(**(defaults | fields))
 
     return user
+
+
+@pytest.fixture
+def start_redis():
+    """Start a real server; all of them end with the test."""
+    # Not tmp_path, whose names are too long for a socket on some machines.
+    with tempfile.TemporaryDirectory() as directory:
+        servers = []
+
+        def start_redis():
+            servers.append(embedded.start(Path(directory)))
+            return servers[-1]
+
+        yield start_redis
+        for server in servers:
+            server.stop()
+
+
+@pytest.fixture
+def say():
+    """Write into a room's log as a gateway does; returns the message as it went over the wire."""
+
+    def say(url, text, *, sender="sis", room="lobby", prefix="chat", epoch=7, ago=0.0, to=None):
+        now = round((time.time() - ago) * 1000)
+        at = datetime.fromtimestamp(now // 1000).astimezone()
+        message = Msg(from_=sender, room=None if to else room, to=to, text=text, at=at, ts=now)
+        body = encode_body(message)
+        with redis.Redis.from_url(url, protocol=2) as there:
+            log = Keys(prefix).room_log(room)
+            id = there.xadd(log, {"d": body, "t": now}, id=f"{epoch}-*")
+        return '{"id":"' + id.decode() + '",' + body.decode().rstrip("\n")
+
+    return say

@@ -6,8 +6,7 @@ import pytest
 
 @dataclass
 class Settings:
-    host: str
-    port: int
+    servers: tuple[tuple[str, int], ...]
     name: str | None
     color: bool
 
@@ -29,7 +28,7 @@ def client(chatctl, module):
 def test_without_anything_it_is_the_gateway_here_and_a_name_to_be_asked_for(client):
     result, settings = client()
     assert result.exit_code == 0
-    assert settings == Settings(host="127.0.0.1", port=2428, name=None, color=False)
+    assert settings == Settings(servers=(("127.0.0.1", 2428),), name=None, color=False)
 
 
 def test_the_name_is_argument_then_environment_then_file(client, configure):
@@ -41,7 +40,15 @@ def test_the_name_is_argument_then_environment_then_file(client, configure):
 
 def test_the_server_may_be_a_host_alone(client):
     settings = client("dana", "--server", "chat.example.org")[1]
-    assert (settings.host, settings.port) == ("chat.example.org", 2428)
+    assert settings.servers == (("chat.example.org", 2428),)
+
+
+def test_there_may_be_several_servers(client):
+    settings = client("dana", "--server", "one:1, [::1]:2,three")[1]
+    assert settings.servers == (("one", 1), ("::1", 2), ("three", 2428))
+    result, settings = client("dana", "--server", "one,")
+    assert (result.exit_code, settings) == (2, None)
+    assert "'' is not an address" in result.stderr
 
 
 @pytest.mark.parametrize(
@@ -68,6 +75,6 @@ def test_the_exit_code_is_the_clients(client):
 
 
 def test_port_0_is_nothing_to_connect_to(client):
-    result, settings = client("--server", "localhost:0")
+    result, settings = client("--server", "localhost,localhost:0")
     assert (result.exit_code, settings) == (2, None)
     assert "0 is no port to connect to" in result.stderr

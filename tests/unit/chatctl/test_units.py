@@ -1,3 +1,5 @@
+from datetime import UTC, datetime, timedelta
+
 import click
 import pytest
 
@@ -6,8 +8,10 @@ from chatctl.units import (
     address,
     duration,
     duration_or_off,
+    moment,
     rate_or_off,
     redis_url,
+    room_name,
     size,
     without_password,
 )
@@ -44,6 +48,55 @@ def test_off_is_no_duration_unless_it_may_be():
         duration_or_off("never")
     with pytest.raises(click.BadParameter):
         duration("off")
+
+
+@pytest.mark.parametrize(
+    ("text", "ago"),
+    [
+        ("90s", timedelta(seconds=90)),
+        ("10m", timedelta(minutes=10)),
+        ("1.5 H", timedelta(minutes=90)),
+        ("2d", timedelta(days=2)),
+        ("0s", timedelta()),
+    ],
+)
+def test_times_that_are_so_long_ago(text, ago):
+    earliest = datetime.now(UTC) - ago
+    assert earliest <= moment(text) <= datetime.now(UTC) - ago
+
+
+@pytest.mark.parametrize(
+    ("text", "hour", "minute", "second"),
+    [("14:30", 14, 30, 0), ("9:05", 9, 5, 0), ("00:00:07", 0, 0, 7)],
+)
+def test_a_time_alone_is_one_of_today_here(text, hour, minute, second):
+    before, found = datetime.now(), moment(text)
+    assert (found.hour, found.minute, found.second) == (hour, minute, second)
+    assert found.utcoffset() is not None
+    assert before.date() <= found.date() <= datetime.now().date()
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("2026-11-23", datetime(2026, 11, 23)),
+        ("2026-11-23T14:30", datetime(2026, 11, 23, 14, 30)),
+        ("2026-11-23 14:30:05", datetime(2026, 11, 23, 14, 30, 5)),
+        ("2026-11-23T14:30:00Z", datetime(2026, 11, 23, 14, 30, tzinfo=UTC)),
+        ("2026-11-23T14:30:00.5+02:00", datetime(2026, 11, 23, 12, 30, 0, 500_000, UTC)),
+    ],
+)
+def test_times_are_of_here_where_they_do_not_say_otherwise(text, expected):
+    assert moment(text) == expected.astimezone()
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "soon", "10", "1430", "25:00", "9:5", "-5m", "5w", "2026-02-30", "9999999999d"],
+)
+def test_what_is_no_time_is_told_how_to_write_one(text):
+    with pytest.raises(click.BadParameter, match=r"write 10m or 2h .* 14:30 .* 2026-11-23"):
+        moment(text)
 
 
 @pytest.mark.parametrize(
@@ -117,7 +170,12 @@ def test_what_is_no_address_is_told_how_to_write_one(text, hint):
 
 @pytest.mark.parametrize(
     "url",
-    ["redis://h", "redis://u:pw@h:6379/0", "unix:///run/redis.sock?db=1"],
+    [
+        "redis://h",
+        "redis://u:pw@h:6379/0",
+        "redis+sentinel://h:1,i:2/mm",
+        "unix:///run/redis.sock?db=1",
+    ],
 )
 def test_redis_urls_are_taken_as_they_are(url):
     assert redis_url(url) == url
@@ -154,3 +212,11 @@ def test_what_is_no_redis_url_is_not_repeated_as_it_may_hold_a_password(url):
 )
 def test_passwords_are_not_shown(url, shown):
     assert without_password(url) == shown
+
+
+def test_the_name_of_a_room_can_be_shown():
+    assert room_name("家族") == "家族"
+    for text in ("a\x1bb", "a\nb", "a\udcffb", "a\u202eb"):
+        with pytest.raises(click.BadParameter, match="no control characters") as caught:
+            room_name(text)
+        assert caught.value.message.isprintable()

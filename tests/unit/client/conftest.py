@@ -17,12 +17,12 @@ async def join(gateway):
     """Connect to the fake gateway; gives both ends."""
     connections = []
 
-    async def join(name="dana", *, limits=None, **arguments):
+    async def join(name="dana", *, welcome=None, **arguments):
         connecting = asyncio.create_task(
             connect(gateway.host, gateway.port, name=name, **arguments)
         )
         peer = await gateway.peer()
-        await peer.welcome(limits=limits)
+        peer.hello = await peer.welcome(**(welcome or {}))
         connections.append(await connecting)
         return connections[-1], peer
 

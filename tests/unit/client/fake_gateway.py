@@ -1,6 +1,7 @@
 """A gateway that does what a test tells it: real sockets, real frames, no rules."""
 
 import asyncio
+import itertools
 
 from wire.codec import decode_request, encode
 from wire.frames import Ack, Active, Bye, Hello, Msg, Ping, Pong, Quit, Send, Users, Welcome, Who
@@ -12,9 +13,13 @@ TS = 1_795_428_000_000
 
 
 class Peer:
-    """The gateway's end of one connection."""
+    """The gateway's end of one connection.
 
-    def __init__(self, reader, writer):
+    `ids` gives the messages theirs; `hello` is what the client came with, if it was let in.
+    """
+
+    def __init__(self, reader, writer, ids):
+        self._ids = ids
         self._reader = reader
         self._writer = writer
 
@@ -42,8 +47,8 @@ class Peer:
     def write(self, data):
         self._writer.write(data)
 
-    async def welcome(self, *, resume="token-1", limits=None, idle=60.0):
-        """Grant the hello that comes, and return it."""
+    async def welcome(self, *, resume="token-1", limits=None, idle=60.0, resumed=None, seen=None):
+        """Grant the hello that comes, and return it; who shows a token is known."""
         hello = await self.expect(Hello)
         self.tell(
             Welcome(
@@ -54,15 +59,17 @@ class Peer:
                 idle=idle,
                 rooms=["lobby"],
                 limits=limits or Limits(),
+                resumed=bool(hello.resume) if resumed is None else resumed,
+                seen=seen or {},
             )
         )
         return hello
 
-    def say(self, text, *, sender="sis", **fields):
+    def say(self, text, *, sender="sis", id=None, **fields):
         """Let somebody say something to the client."""
         if "to" not in fields:
             fields.setdefault("room", "lobby")
-        self.tell(Msg(id="1-1", from_=sender, text=text, ts=TS, **fields))
+        self.tell(Msg(id=id or f"1-{next(self._ids)}", from_=sender, text=text, ts=TS, **fields))
 
     async def acknowledge(self, **fields):
         """Take the send that comes, and return it."""
@@ -87,6 +94,7 @@ class FakeGateway:
     async def __aenter__(self):
         self._peers = asyncio.Queue()
         self._writers = []
+        self._ids = itertools.count(1)
         self._server = await asyncio.start_server(self._connected, self.host, 0)
         self.port = self._server.sockets[0].getsockname()[1]
         return self
@@ -96,7 +104,7 @@ class FakeGateway:
 
     async def _connected(self, reader, writer):
         self._writers.append(writer)
-        self._peers.put_nowait(Peer(reader, writer))
+        self._peers.put_nowait(Peer(reader, writer, self._ids))
 
     async def peer(self):
         """The next connection."""

@@ -7,6 +7,7 @@ from prompt_toolkit.data_structures import Size
 from client.app import ChatApp
 from client.screen import PromptOutput
 from client.style import Style
+from tests.unit.client.rejoin import Rejoin, lasting_chat
 from tests.unit.client.written import Written
 from wire.frames import User, Users, Who
 
@@ -19,38 +20,40 @@ class RunningApp:
         self.keys = keys
         self.written = Written()
         self.now = 0.0
-        self.failures = []
+        self.rejoin = Rejoin(join)
 
     async def start(self, *, limits=None):
-        connection, self.peer = await self.join(limits=limits)
-
-        async def dial(earlier):
-            if self.failures:
-                raise self.failures.pop(0)
-            connection, self.peer = await self.join(resume=earlier)
-            return connection
-
+        connection, self.peer = await self.join(welcome={"limits": limits})
+        self.chat = await lasting_chat(connection, self.rejoin).__aenter__()
         output = PromptOutput(self.written, lambda: Size(rows=24, columns=80))
         self.app = ChatApp(
-            connection,
-            dial,
+            self.chat,
             Style(color=False),
             clock=lambda: self.now,
             input=self.keys,
             output=output,
         )
         self.running = asyncio.create_task(self.app.run())
+        await self.look_around()
+
+    async def look_around(self):
+        """Answer who is here: what the client asks when it has come."""
         who = await self.peer.request()
         assert isinstance(who, Who)
         users = [User(name=name, gateway="g1", since=0, idle=0.0) for name in ("dana", "sis")]
         self.peer.tell(Users(users=users, seq=who.seq))
 
+    async def back(self):
+        """Wait until it has come back."""
+        self.peer = await self.rejoin.peers.get()
+        await self.shown("· back again, on g1")
+
     def type(self, text):
         self.keys.send_text(text)
 
-    async def shown(self, text):
-        """Wait until something was written."""
-        await self.written.shows(text)
+    async def shown(self, text, *, after=""):
+        """Wait until something was written, behind the first of another text."""
+        await self.written.shows(text, after=after)
 
     async def line(self, text):
         """Wait until this is the typed line."""

@@ -11,7 +11,7 @@ import pyte
 CLIENT = """
 import sys
 from client import ClientSettings, run
-sys.exit(run(ClientSettings(host="127.0.0.1", port={port}, name={name!r}, color=False)))
+sys.exit(run(ClientSettings(servers=(("127.0.0.1", {port}),), name={name!r}, color=False)))
 """
 
 # The shell stays after the client, as a person's does: so the terminal outlives the client, and

@@ -6,11 +6,13 @@ import pytest
 from prompt_toolkit.input import create_pipe_input
 
 from client.errors import CannotConnect, Refused
+from tests.unit.client.rejoin import close
 from tests.unit.client.running_app import RunningApp
 from wire.frames import (
     Active,
     Bye,
     Error,
+    Gap,
     Joined,
     Left,
     Notice,
@@ -32,6 +34,7 @@ async def app(join):
         yield app
         app.running.cancel()
         await asyncio.gather(app.running, return_exceptions=True)
+        await close(app.chat)
 
 
 async def test_enter_sends_and_empties_the_line(app):
@@ -197,8 +200,16 @@ async def test_a_refusal_says_what_was_not_sent(app):
     await app.start()
     app.type("hello" + ENTER)
     send = await app.peer.expect(Send)
-    app.peer.tell(Error(code="unavailable", text="Redis is away", seq=send.seq))
-    await app.shown("! Redis is away\r\n· not sent: hello")
+    app.peer.tell(Error(code="nobody_here", text="nobody is here", seq=send.seq))
+    await app.shown("! nobody is here\r\n· not sent: hello")
+
+
+async def test_what_the_gateway_cannot_say_is_not_confirmed(app):
+    await app.start()
+    app.type("hello" + ENTER)
+    send = await app.peer.expect(Send)
+    app.peer.tell(Error(code="stale_seq", text="?", seq=send.seq))
+    await app.shown("· not confirmed, may not have been sent: hello")
 
 
 async def test_slow_down_is_obeyed_and_told_once(app):
@@ -211,40 +222,72 @@ async def test_slow_down_is_obeyed_and_told_once(app):
     assert app.written.getvalue().count("the gateway asks for a pause") == 1
 
 
-async def test_a_lost_connection_comes_back_and_the_line_stays(app):
+async def test_a_lost_connection_comes_back_and_all_that_was_typed_stays(app):
     await app.start()
-    app.failures = [CannotConnect("nobody answers"), CannotConnect("nobody answers")]
+    app.rejoin.failures = [CannotConnect("nobody answers"), CannotConnect("nobody answers")]
     app.type("sent" + ENTER)
-    await app.peer.expect(Send)
+    sent = await app.peer.expect(Send)
     app.type("half a li")
     await app.line("half a li")
-    lost = app.peer
     app.peer.tell(Bye(*SHUTDOWN))
-    await app.shown("· not confirmed, may not have been sent: sent")
-    await app.shown("dana (reconnecting)> ")
-    await app.shown("· back again, on g1")
+    await app.back()
     assert app.written.getvalue().count("nobody answers") == 1
-    assert app.peer is not lost
+    assert await app.peer.acknowledge() == sent
     app.type("ne" + ENTER)
     assert (await app.peer.acknowledge()).text == "half a line"
+    assert "not confirmed" not in app.written.getvalue()
+
+
+async def test_the_prompt_says_when_there_is_no_connection(app):
+    await app.start()
+    app.rejoin.until = asyncio.Event()
+    app.peer.hang_up()
+    await app.shown("dana (reconnecting)>")
+
+
+async def test_the_prompt_says_while_redis_is_away(app):
+    await app.start()
+    app.peer.tell(Notice(code="redis_away", text="it is kept"))
+    await app.shown("dana (waiting)>")
+    app.peer.tell(Notice(code="redis_back", text="it is back"))
+    await app.shown("· it is back")
+    await app.shown("dana>", after="· it is back")
+
+
+async def test_what_was_missed_is_shown_once_and_a_gap_in_its_place(app):
+    await app.start()
+    app.peer.say("one", id="1-1")
+    await app.shown("sis: one")
+    app.peer.hang_up()
+    await app.back()
+    assert app.peer.hello.seen == {"lobby": "1-1"}
+    app.peer.say("one", id="1-1")
+    app.peer.tell(Gap(room="lobby", after="1-1", text="-"))
+    app.peer.say("nine", id="1-9")
+    await app.shown("sis: nine")
+    shown = app.written.getvalue()
+    assert shown.count("sis: one") == 1
+    assert shown.index("··· some messages are missing here ···") < shown.index("sis: nine")
 
 
 async def test_what_is_typed_while_away_is_sent_when_back(app):
     await app.start()
-    app.failures = [CannotConnect("nobody answers")] * 2
+    away = asyncio.Event()
+    app.rejoin.until = away
     app.peer.hang_up()
-    await app.shown("nobody answers")
+    await app.shown("Coming back by itself...")
     app.type("later" + ENTER)
     await app.shown("· not connected: it will be sent")
-    await app.shown("· back again")
+    away.set()
+    await app.back()
     assert (await app.peer.acknowledge()).text == "later"
 
 
 async def test_one_can_leave_while_away(app):
     await app.start()
-    app.failures = [CannotConnect("nobody answers")] * 100
+    app.rejoin.until = asyncio.Event()
     app.peer.hang_up()
-    await app.shown("nobody answers")
+    await app.shown("Coming back by itself...")
     app.type("unsent" + ENTER + CTRL_D)
     assert await app.running == 0
     assert "· not sent: unsent" in app.written.getvalue()
@@ -252,7 +295,7 @@ async def test_one_can_leave_while_away(app):
 
 async def test_not_being_wanted_back_ends_it(app, capsys):
     await app.start()
-    app.failures = [Refused("bad_version", "this client is too old")]
+    app.rejoin.failures = [Refused("bad_version", "this client is too old")]
     app.peer.hang_up()
     assert await app.running == 1
     assert capsys.readouterr().err == "chatctl: this client is too old\n"

@@ -4,10 +4,11 @@ import socket
 
 import pytest
 
-from client.dial import _explained, connect
+from client.dial import Dialer, _explained, connect
 from client.errors import CannotConnect, Ended, Refused
+from tests.unit.client.fake_gateway import FakeGateway
 from wire.frames import Bye, Error, Hello
-from wire.reasons import IDLE
+from wire.reasons import IDLE, REPLACED, SHUTDOWN
 
 
 async def dial(gateway, **arguments):
@@ -18,7 +19,7 @@ async def test_the_hello_is_the_first_thing_said(gateway, join):
     connecting = await dial(gateway)
     peer = await gateway.peer()
     hello = await peer.welcome()
-    assert hello == Hello(v=1, name="dana", client=hello.client)
+    assert hello == Hello(v=1, name="dana", client=hello.client, seq=1)
     assert hello.client.startswith("chatctl")
     chat = await connecting
     assert (chat.name, chat.welcome.gateway, chat.ended) == ("dana", "g1", None)
@@ -28,23 +29,32 @@ async def test_the_hello_is_the_first_thing_said(gateway, join):
 async def test_a_resumed_session_shows_its_token_and_counts_on(join):
     first, peer = await join()
     sending = asyncio.create_task(first.send("one"))
-    await peer.acknowledge()
+    one = await peer.acknowledge()
     await sending
     first.end(IDLE)
 
     connecting = asyncio.create_task(join(resume=first))
     second, peer = await connecting
     sending = asyncio.create_task(second.send("two"))
-    assert (await peer.acknowledge()).seq == 2
+    two = await peer.acknowledge()
+    assert one.seq < peer.hello.seq < two.seq
     await sending
+    assert second.session is first.session
+
+
+async def test_a_session_that_is_not_known_any_more_is_another_one(join):
+    first, _ = await join()
+    first.end(IDLE)
+    second, _ = await join(resume=first, welcome={"resumed": False})
+    assert second.session is not first.session
 
 
 async def test_the_token_of_the_earlier_connection_is_in_the_hello(gateway, join):
     first, _ = await join()
     first.end(IDLE)
-    connecting = await dial(gateway, resume=first)
+    connecting = await dial(gateway, resume=first, seen={"lobby": "1-7"})
     hello = await (await gateway.peer()).welcome(resume="token-2")
-    assert hello.resume == "token-1"
+    assert (hello.resume, hello.seen) == ("token-1", {"lobby": "1-7"})
     second = await connecting
     assert second.welcome.resume == "token-2"
     second.end(IDLE)
@@ -137,3 +147,55 @@ async def test_a_name_from_a_broken_locale_does_not_break_us(gateway):
     hello = await (await gateway.peer()).welcome()
     assert hello.name == "d?na"
     (await connecting).end(IDLE)
+
+
+@pytest.fixture
+async def second_gateway():
+    async with FakeGateway() as gateway:
+        yield gateway
+
+
+@pytest.fixture
+def dialer(gateway, second_gateway):
+    return Dialer([(each.host, each.port) for each in (gateway, second_gateway)], "dana")
+
+
+async def test_the_first_server_that_answers_is_taken(dialer, gateway, second_gateway):
+    connecting = asyncio.create_task(dialer())
+    await (await gateway.peer()).welcome()
+    (await connecting).end(IDLE)
+    await gateway.close()
+    connecting = asyncio.create_task(dialer())
+    await (await second_gateway.peer()).welcome()
+    (await connecting).end(IDLE)
+
+
+async def test_who_comes_back_begins_with_the_next_server(dialer, gateway, second_gateway):
+    connecting = asyncio.create_task(dialer())
+    await (await gateway.peer()).welcome()
+    first = await connecting
+    first.end(IDLE)
+    coming_back = asyncio.create_task(dialer(first, {"lobby": "1-7"}))
+    (await second_gateway.peer()).tell(Bye(*SHUTDOWN))  # not there either: so the first again
+    hello = await (await gateway.peer()).welcome()
+    assert (hello.name, hello.resume, hello.seen) == ("dana", "token-1", {"lobby": "1-7"})
+    (await coming_back).end(IDLE)
+
+
+async def test_who_is_not_wanted_does_not_ask_the_next_server(dialer, gateway):
+    connecting = asyncio.create_task(dialer())
+    (await gateway.peer()).tell(Bye(*REPLACED))
+    with pytest.raises(Ended):
+        await connecting
+
+
+async def test_when_nobody_answers_it_says_of_the_last_one(dialer, gateway, second_gateway):
+    await gateway.close()
+    await second_gateway.close()
+    with pytest.raises(CannotConnect, match=f"nobody answers at 127.0.0.1:{second_gateway.port}"):
+        await dialer()
+
+
+async def test_no_server_at_all():
+    with pytest.raises(ValueError, match="no server"):
+        await Dialer([], "dana")()

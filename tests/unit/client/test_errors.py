@@ -6,5 +6,10 @@ from wire.reasons import ErrorCode
 
 @pytest.mark.parametrize("code", list(ErrorCode))
 def test_only_some_refusals_may_pass(code):
-    passing = {ErrorCode.NAME_TAKEN, ErrorCode.UNAVAILABLE, ErrorCode.SLOW_DOWN}
+    passing = {
+        ErrorCode.NAME_TAKEN,
+        ErrorCode.UNAVAILABLE,
+        ErrorCode.OUTBOX_FULL,
+        ErrorCode.SLOW_DOWN,
+    }
     assert Refused(code.value, "text").may_pass == (code in passing)

@@ -2,61 +2,124 @@ import asyncio
 
 import pytest
 
+from client import lasting as module
 from client.errors import CannotConnect, Ended, Refused, Unconfirmed
-from client.lasting import Back, Backoff, LastingChat, Lost, StillAway
-from wire.frames import Bye, Error, Quit, Send
-from wire.reasons import CONNECTION_LOST, IDLE, QUIT, REPLACED, SHUTDOWN
+from client.lasting import State
+from client.news import Back, Held, Lost, SentAgain, StillAway
+from tests.unit.client.rejoin import Pauses, Rejoin, close, lasting_chat
+from wire.frames import Bye, Error, Gap, Msg, Notice, Quit, Send
+from wire.reasons import CONNECTION_LOST, IDLE, QUIT, REPLACED, SHUTDOWN, SLOW
 
-AT_ONCE = Backoff(pick=lambda _low, _high: 0.0)
-
-
-class Dialer:
-    """Connects again; first come the failures that a test wants."""
-
-    def __init__(self, join):
-        self.join = join
-        self.failures = []
-        self.earlier = []
-        self.peers = asyncio.Queue()
-
-    async def __call__(self, earlier):
-        self.earlier.append(earlier)
-        if self.failures:
-            raise self.failures.pop(0)
-        connection, peer = await self.join(resume=earlier)
-        self.peers.put_nowait(peer)
-        return connection
+BACK = Back("g1", resumed=True)
 
 
 @pytest.fixture
 async def chat(join):
-    connection, peer = await join()
-    slowed = []
-    chat = LastingChat(connection, Dialer(join), slowed.append, AT_ONCE)
-    chat.slowed, chat.peer, chat.dialer = slowed, peer, chat._dial
-    return chat
+    connection, peer = await join(welcome={"seen": {"lobby": "1-0", "@": "1-5"}})
+    rejoin, pauses = Rejoin(join), Pauses()
+    chat = lasting_chat(connection, rejoin, pauses)
+    chat.peer, chat.rejoin, chat.pauses = peer, rejoin, pauses
+    async with chat:
+        yield chat
+        await close(chat)
 
 
-async def test_events_go_on_over_a_lost_connection(chat):
+@pytest.fixture
+def events(chat):
+    return chat.events()
+
+
+async def sent(chat, text, **fields):
+    """Begin to send something, up to the gateway's hands."""
+    sending = asyncio.create_task(chat.send(text, **fields))
+    return sending, await chat.peer.expect(Send)
+
+
+async def come_back(chat, events):
+    """Wait for the return; gives the gateway's end of the new connection."""
+    assert isinstance(await anext(events), Lost)
+    assert isinstance(await anext(events), Back)
+    return await chat.rejoin.peers.get()
+
+
+async def test_events_go_on_over_a_lost_connection(chat, events):
     first = chat.connection
     chat.peer.say("one")
-    events = chat.events()
     assert (await anext(events)).text == "one"
     chat.peer.hang_up()
     assert await anext(events) == Lost(CONNECTION_LOST)
-    assert chat.away
-    assert await anext(events) == Back("g1")
-    assert not chat.away
-    (await chat.dialer.peers.get()).say("two")
+    assert await anext(events) == BACK
+    (await chat.rejoin.peers.get()).say("two")
     assert (await anext(events)).text == "two"
-    assert chat.dialer.earlier == [first]
+    assert chat.rejoin.earlier == [first]
 
 
-async def test_a_bye_that_says_so_is_followed_by_a_return(chat):
-    events = chat.events()
+async def test_it_comes_back_though_nobody_looks_at_the_events(chat):
+    chat.peer.hang_up()
+    peer = await chat.rejoin.peers.get()
+    sending = asyncio.create_task(chat.send("still here"))
+    assert (await peer.acknowledge()).text == "still here"
+    await sending
+
+
+async def test_it_tells_what_was_seen_and_shows_nothing_twice(chat, events):
+    chat.peer.say("one", id="1-1")
+    chat.peer.say("for you", id="1-6", to=["dana"])
+    chat.peer.hang_up()
+    assert [(await anext(events)).text for _ in range(2)] == ["one", "for you"]
+    peer = await come_back(chat, events)
+    assert chat.rejoin.seen == [{"lobby": "1-1", "@": "1-6"}]
+    assert peer.hello.resume == "token-1"
+    assert peer.hello.seen == {"lobby": "1-1", "@": "1-6"}
+    peer.say("one", id="1-1")
+    peer.say("for you", id="1-6", to=["dana"])
+    peer.say("two", id="1-2")
+    assert (await anext(events)).text == "two"
+
+
+async def test_what_arrived_before_the_end_counts_as_seen_though_nobody_has_looked(chat):
+    for number in range(1, 4):
+        chat.peer.say(str(number), id=f"1-{number}")
+    chat.peer.hang_up()
+    assert (await chat.rejoin.peers.get()).hello.seen == {"lobby": "1-3", "@": "1-5"}
+
+
+async def test_a_session_that_has_seen_nothing_begins_where_the_welcome_says(chat):
+    chat.peer.hang_up()
+    assert (await chat.rejoin.peers.get()).hello.seen == {"lobby": "1-0", "@": "1-5"}
+
+
+async def test_a_session_that_is_not_resumed_begins_where_its_own_welcome_says(chat, events):
+    chat.rejoin.welcome = {"resumed": False, "seen": {"lobby": "2-3", "@": "2-0"}}
+    chat.peer.hang_up()
+    (await come_back(chat, events)).hang_up()
+    peer = await come_back(chat, events)
+    assert peer.hello.seen == {"lobby": "2-3", "@": "2-0"}
+
+
+async def test_a_gap_is_told_in_its_place_and_once(chat, events):
+    gap = Gap(room="lobby", after="1-1", text="-")
+    chat.peer.say("one", id="1-1")
+    chat.peer.tell(gap)
+    chat.peer.hang_up()
+    assert (await anext(events)).text == "one"
+    assert await anext(events) == gap
+    peer = await come_back(chat, events)
+    peer.tell(gap)
+    peer.say("nine", id="1-9")
+    assert (await anext(events)).text == "nine"
+
+
+async def test_a_bye_that_says_so_is_followed_by_a_return(chat, events):
     chat.peer.tell(Bye(*SHUTDOWN))
     assert await anext(events) == Lost(SHUTDOWN)
-    assert await anext(events) == Back("g1")
+    assert await anext(events) == BACK
+
+
+async def test_the_bye_says_when(chat, events):
+    chat.peer.tell(Bye(*SHUTDOWN, after=3.5))
+    await come_back(chat, events)
+    assert chat.pauses.slept == [3.5]
 
 
 @pytest.mark.parametrize("reason", [IDLE, QUIT])
@@ -64,7 +127,8 @@ async def test_a_goodbye_ends_it(chat, reason):
     chat.peer.tell(Bye(*reason))
     assert [event async for event in chat.events()] == []
     assert (chat.ended, chat.failure) == (reason, None)
-    assert not chat.dialer.earlier
+    assert not chat.rejoin.earlier
+    assert [event async for event in chat.events()] == []  # and again, it does not hang
 
 
 async def test_a_bad_goodbye_is_a_failure(chat):
@@ -74,24 +138,18 @@ async def test_a_bad_goodbye_is_a_failure(chat):
     assert str(chat.failure) == REPLACED.text
 
 
-async def test_it_tries_on_while_that_can_help(chat):
-    chat.dialer.failures = [
-        CannotConnect("nobody there"),
-        Refused("name_taken", "taken"),
-        Refused("unavailable", "Redis is away"),
-        Ended(SHUTDOWN),
-    ]
+async def test_why_it_is_still_away_is_told_once_until_that_changes(chat, events):
+    nobody, taken = CannotConnect("nobody there"), Refused("name_taken", "taken")
+    chat.rejoin.failures = [nobody, nobody, taken, taken, nobody, Ended(SHUTDOWN)]
     chat.peer.hang_up()
-    events = chat.events()
     assert isinstance(await anext(events), Lost)
-    whys = ["nobody there", "taken", "Redis is away", SHUTDOWN.text]
+    whys = ["nobody there", "taken", "nobody there", SHUTDOWN.text]
     assert [await anext(events) for _ in whys] == [StillAway(why) for why in whys]
-    assert await anext(events) == Back("g1")
+    assert await anext(events) == BACK
 
 
-@pytest.mark.parametrize("failure", [Refused("bad_version", "too old"), Ended(REPLACED)])
-async def test_it_gives_up_where_trying_cannot_help(chat, failure):
-    chat.dialer.failures = [failure]
+async def test_it_gives_up_where_trying_cannot_help(chat):
+    chat.rejoin.failures = [failure := Refused("bad_version", "too old")]
     chat.peer.hang_up()
     assert [event async for event in chat.events()] == [Lost(CONNECTION_LOST)]
     assert chat.failure is failure
@@ -99,75 +157,130 @@ async def test_it_gives_up_where_trying_cannot_help(chat, failure):
         await chat.send("into the void")
 
 
-async def test_what_was_not_acknowledged_is_not_sent_again(chat):
-    sending = asyncio.create_task(chat.send("one"))
-    await chat.peer.expect(Send)
+async def test_a_fault_of_ours_is_no_quiet_end(chat):
+    chat.rejoin.failures = [ZeroDivisionError()]
     chat.peer.hang_up()
-    events = chat.events()
-    assert isinstance(await anext(events), Lost)
-    with pytest.raises(Unconfirmed):
-        await sending
-    assert isinstance(await anext(events), Back)
-    again = asyncio.create_task(chat.send("two"))
-    assert (await (await chat.dialer.peers.get()).acknowledge()).text == "two"
-    await again
+    with pytest.raises(ZeroDivisionError):
+        assert [event async for event in chat.events()] == [Lost(CONNECTION_LOST)]
 
 
-async def test_what_is_said_while_away_is_sent_in_order_when_back(chat):
+async def test_what_was_not_acknowledged_is_sent_again_as_it_was_and_first(chat, events):
+    sending, one = await sent(chat, "one", to=["sis"])
+    later = asyncio.create_task(chat.send("two"))
     chat.peer.hang_up()
-    events = chat.events()
-    assert isinstance(await anext(events), Lost)
-    sends = [asyncio.create_task(chat.send(text)) for text in ("one", "two")]
-    assert isinstance(await anext(events), Back)
-    peer = await chat.dialer.peers.get()
-    assert [(await peer.acknowledge()).text for _ in sends] == ["one", "two"]
-    await asyncio.gather(*sends)
+    peer = await come_back(chat, events)
+    assert await peer.acknowledge() == one
+    two = await peer.acknowledge()
+    assert (two.text, two.seq) == ("two", one.seq + 1)
+    await asyncio.gather(sending, later)
+    assert chat._inbox.empty()  # nobody needs to be told
 
 
-async def test_a_send_on_a_connection_just_ended_waits_for_the_next(chat):
+async def test_to_who_is_not_known_any_more_it_is_sent_again_and_that_is_told(chat, events):
+    sending, one = await sent(chat, "one")
+    chat.rejoin.welcome = {"resumed": False}
     chat.peer.hang_up()
-    await chat.connection._gone.wait()
-    sending = asyncio.create_task(chat.send("one"))  # before `events` has noticed
-    events = chat.events()
     assert isinstance(await anext(events), Lost)
-    assert isinstance(await anext(events), Back)
-    assert (await (await chat.dialer.peers.get()).acknowledge()).text == "one"
+    assert await anext(events) == Back("g1", resumed=False)
+    assert await anext(events) == SentAgain("one")
+    assert await (await chat.rejoin.peers.get()).acknowledge() == one
     await sending
 
 
-async def test_slow_down_is_obeyed_in_order_and_told_once(chat):
+async def test_what_was_never_sent_is_in_no_doubt(chat, events):
+    chat.rejoin.until.clear()
+    chat.rejoin.welcome = {"resumed": False}
+    chat.peer.hang_up()
+    assert isinstance(await anext(events), Lost)
     sends = [asyncio.create_task(chat.send(text)) for text in ("one", "two")]
-    for text in ("one", "two"):
-        refused = await chat.peer.expect(Send)
-        assert refused.text == text
-        chat.peer.tell(Error(code="slow_down", text="!", seq=refused.seq, retry_after=0.01))
-        assert (await chat.peer.acknowledge()).text == text
+    chat.rejoin.until.set()
+    assert isinstance(await anext(events), Back)
+    peer = await chat.rejoin.peers.get()
+    assert [(await peer.acknowledge()).text for _ in sends] == ["one", "two"]
     await asyncio.gather(*sends)
-    assert chat.slowed == [0.01]
+    assert chat._inbox.empty()
 
 
-async def test_after_a_send_without_waiting_the_next_slow_down_is_told_again(chat):
+async def test_what_the_gateway_cannot_say_is_not_confirmed(chat):
+    sending, send = await sent(chat, "one")
+    chat.peer.tell(Error(code="stale_seq", text="who knows", seq=send.seq))
+    with pytest.raises(Unconfirmed, match="who knows"):
+        await sending
+
+
+@pytest.mark.parametrize("code", ["slow_down", "outbox_full", "unavailable"])
+async def test_what_cannot_be_taken_now_is_sent_again_in_order_and_told_once(chat, events, code):
+    sends = [asyncio.create_task(chat.send(text)) for text in ("one", "two")]
+    after = 0.01 if code == "slow_down" else None
+    for text in ("one", "two"):
+        for _ in range(2):
+            refused = await chat.peer.expect(Send)
+            assert refused.text == text
+            chat.peer.tell(Error(code=code, text="!", seq=refused.seq, retry_after=after))
+        assert await chat.peer.acknowledge() == refused
+    await asyncio.gather(*sends)
+    held = await anext(events)
+    assert isinstance(held, Held)
+    assert (held.refused.code, held.delay) == (code, after or 0.0)
+    assert chat._inbox.empty()
+
+
+async def test_after_a_send_without_waiting_the_next_slow_down_is_told_again(chat, events):
     async def slow():
-        sending = asyncio.create_task(chat.send("slow"))
-        send = await chat.peer.expect(Send)
+        sending, send = await sent(chat, "slow")
         chat.peer.tell(Error(code="slow_down", text="!", seq=send.seq, retry_after=0.0))
         await chat.peer.acknowledge()
         await sending
+        assert isinstance(await anext(events), Held)
 
     await slow()
     quick = asyncio.create_task(chat.send("quick"))
     await chat.peer.acknowledge()
     await quick
     await slow()
-    assert chat.slowed == [0.0, 0.0]
 
 
 async def test_other_refusals_are_the_senders(chat):
-    sending = asyncio.create_task(chat.send("x"))
-    send = await chat.peer.expect(Send)
-    chat.peer.tell(Error(code="unavailable", text="Redis is away", seq=send.seq))
-    with pytest.raises(Refused, match="Redis is away"):
+    sending, send = await sent(chat, "x")
+    chat.peer.tell(Error(code="bad_text", text="not like this", seq=send.seq))
+    with pytest.raises(Refused, match="not like this"):
         await sending
+
+
+async def test_the_state(chat, events):
+    assert chat.state is State.HERE
+    chat.peer.tell(Notice(code="redis_away", text="-"))
+    await anext(events)
+    assert chat.state is State.WAITING
+    chat.peer.tell(Notice(code="redis_back", text="-"))
+    await anext(events)
+    assert chat.state is State.HERE
+    chat.peer.tell(Notice(code="redis_away", text="-"))
+    await anext(events)
+    chat.rejoin.until.clear()
+    chat.peer.hang_up()
+    await anext(events)
+    assert chat.state is State.RECONNECTING
+    chat.rejoin.until.set()
+    await anext(events)
+    assert chat.state is State.HERE  # a gateway whose Redis is away lets nobody in
+
+
+async def test_who_falls_behind_has_it_told_again_later(chat, events, monkeypatch):
+    monkeypatch.setattr(module, "MOST_WAITING", 3)
+    for number in range(1, 6):
+        chat.peer.say(str(number), id=f"1-{number}")
+    sending = asyncio.create_task(chat.send("this works meanwhile"))
+    await chat.peer.acknowledge()
+    await sending
+    assert [(await anext(events)).text for _ in range(3)] == ["1", "2", "3"]
+    assert await anext(events) == Lost(SLOW)
+    assert await anext(events) == BACK
+    peer = await chat.rejoin.peers.get()
+    assert peer.hello.seen["lobby"] == "1-3"
+    for number in range(4, 6):
+        peer.say(str(number), id=f"1-{number}")
+    assert [(await anext(events)).text for _ in range(2)] == ["4", "5"]
 
 
 async def test_leaving_gives_what_is_still_to_be_sent_its_time(chat):
@@ -175,14 +288,17 @@ async def test_leaving_gives_what_is_still_to_be_sent_its_time(chat):
     await asyncio.sleep(0)
     leaving = asyncio.create_task(chat.quit())
     assert [(await chat.peer.acknowledge()).text for _ in sends] == ["one", "two"]
+    chat.peer.say("the last word")
     await chat.peer.farewell()
     await asyncio.gather(leaving, *sends)
-    assert [event async for event in chat.events()] == []
+    assert [event.text async for event in chat.events() if isinstance(event, Msg)] == [
+        "the last word"
+    ]
+    assert (chat.ended, chat.failure) == (QUIT, None)
 
 
 async def test_leaving_releases_who_waits_for_the_gateways_limits(chat):
-    sending = asyncio.create_task(chat.send("one"))
-    send = await chat.peer.expect(Send)
+    sending, send = await sent(chat, "one")
     chat.peer.tell(Error(code="slow_down", text="!", seq=send.seq, retry_after=3600.0))
     leaving = asyncio.create_task(chat.quit(within=0.05))
     assert isinstance(await chat.peer.request(), Quit)
@@ -192,29 +308,15 @@ async def test_leaving_releases_who_waits_for_the_gateways_limits(chat):
     await leaving
 
 
-async def test_leaving_while_away_releases_who_waits_to_send(chat):
+async def test_leaving_while_away_releases_who_waits_to_send(chat, events):
+    sending, _ = await sent(chat, "one")
+    later = asyncio.create_task(chat.send("two"))
+    chat.rejoin.until.clear()
     chat.peer.hang_up()
-    events = chat.events()
     assert isinstance(await anext(events), Lost)
-    sending = asyncio.create_task(chat.send("one"))
-    await asyncio.sleep(0)
     await chat.quit()
-    with pytest.raises(Ended) as ended:
+    with pytest.raises(Unconfirmed):
         await sending
-    assert not isinstance(ended.value, Unconfirmed)
-
-
-def test_delays_grow_up_to_a_cap_and_each_is_drawn_from_zero_on():
-    drawn = []
-
-    def pick(low, high):
-        drawn.append((low, high))
-        return high / 2
-
-    backoff = Backoff(pick=pick)
-    assert [backoff.next() for _ in range(7)] == [0.25, 0.5, 1.0, 2.0, 4.0, 7.5, 7.5]
-    assert drawn[0] == (0.0, 0.5)  # the first too: all clients of a gateway lose it at once
-    for _ in range(2000):
-        assert backoff.next() == 7.5
-    backoff.reset()
-    assert backoff.next() == 0.25
+    with pytest.raises(Ended):
+        await later
+    assert [event async for event in events] == []

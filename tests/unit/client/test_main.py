@@ -88,5 +88,5 @@ async def test_plain_mode_does_without_prompt_toolkit(gateway):
 def test_no_name_and_nobody_to_ask(monkeypatch, capsys):
     with open(os.devnull) as nothing:
         monkeypatch.setattr(sys, "stdin", nothing)
-        assert run(ClientSettings(host="127.0.0.1", port=1, name=None, color=False)) == 2
+        assert run(ClientSettings(servers=(("127.0.0.1", 1),), name=None, color=False)) == 2
     assert "no name" in capsys.readouterr().err

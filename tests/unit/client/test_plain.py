@@ -5,8 +5,9 @@ import signal
 import pytest
 
 from client.plain import PlainClient
+from tests.unit.client.rejoin import Rejoin, close, lasting_chat
 from tests.unit.client.written import Written
-from wire.frames import Ack, Bye, Error, Notice, Quit, Send, User, Users, Who
+from wire.frames import Ack, Bye, Error, Gap, Notice, Quit, Send, User, Users, Who
 from wire.limits import Limits
 from wire.reasons import FLOOD, IDLE, SHUTDOWN
 
@@ -21,14 +22,11 @@ class Running:
         self.out, self.err = Written(), Written()
 
     async def start(self, *, typed=False, limits=None):
-        connection, self.peer = await self.join("bob", limits=limits)
-
-        async def dial(earlier):
-            connection, self.peer = await self.join("bob", resume=earlier)
-            return connection
-
+        connection, self.peer = await self.join("bob", welcome={"limits": limits})
+        self.rejoin = Rejoin(self.join)
+        self.chat = await lasting_chat(connection, self.rejoin).__aenter__()
         self.client = PlainClient(
-            connection, dial, source=self.source, typed=typed, out=self.out, err=self.err
+            self.chat, source=self.source, typed=typed, out=self.out, err=self.err
         )
         self.running = asyncio.create_task(self.client.run())
 
@@ -47,6 +45,7 @@ async def plain(join, gateway):
     yield plain
     plain.running.cancel()
     await asyncio.gather(plain.running, return_exceptions=True)
+    await close(plain.chat)
     plain.end()
     os.close(plain.source)
 
@@ -69,10 +68,10 @@ async def test_it_does_not_leave_before_the_last_line_is_acknowledged(plain):
     plain.peer.say("meanwhile", sender="sis")
     await plain.out.shows("meanwhile")
     assert not plain.running.done()
-    plain.peer.tell(Error(code="unavailable", text="Redis is away", seq=send.seq))
+    plain.peer.tell(Error(code="bad_text", text="not like this", seq=send.seq))
     await plain.peer.farewell()
     assert await plain.running == 1
-    assert plain.err.getvalue() == "! Redis is away\n· not sent: hi\n"
+    assert plain.err.getvalue() == "! not like this\n· not sent: hi\n"
 
 
 async def test_a_file_is_sent_whole_and_in_order_however_slow_the_gateway(plain):
@@ -80,10 +79,11 @@ async def test_a_file_is_sent_whole_and_in_order_however_slow_the_gateway(plain)
     lines = [f"line {number}" for number in range(100)]
     plain.type("\n".join(lines))
     plain.end()
-    sent = []
+    sent, attempts = [], 0
     while len(sent) < len(lines):
         send = await plain.peer.expect(Send)
-        if send.seq % 3 == 0:
+        attempts += 1
+        if attempts % 3 == 0:
             plain.peer.tell(Error(code="slow_down", text="!", seq=send.seq, retry_after=0.0))
         else:
             sent.append(send.text)
@@ -158,17 +158,29 @@ async def test_a_goodbye_with_something_unsent_is_a_failure(plain):
     assert "not confirmed, may not have been sent: one" in plain.err.getvalue()
 
 
-async def test_it_comes_back_and_says_what_is_not_sure(plain):
+async def test_it_comes_back_and_nothing_is_lost_or_told_twice(plain):
     await plain.start()
     plain.type("one\ntwo\n")
     plain.end()
-    await plain.peer.expect(Send)
+    plain.peer.say("hello", id="1-7")
+    sent = await plain.peer.expect(Send)
     plain.peer.tell(Bye(*SHUTDOWN))
-    await plain.err.shows("not confirmed, may not have been sent: one\n")
-    await plain.err.shows("back again, on g1\n")
-    assert (await plain.peer.acknowledge()).text == "two"
-    await plain.peer.farewell()
-    assert await plain.running == 1
+    peer = await plain.rejoin.peers.get()
+    peer.say("hello", id="1-7")
+    peer.tell(Gap(room="lobby", after="1-7", text="-"))
+    peer.say("you missed this", id="1-9")
+    assert await peer.acknowledge() == sent
+    assert (await peer.acknowledge()).text == "two"
+    await peer.farewell()
+    assert await plain.running == 0
+    assert plain.err.getvalue().splitlines() == [
+        f"· {SHUTDOWN.text} Coming back by itself...",
+        "· back again, on g1",
+    ]
+    hello, gap, missed = plain.out.getvalue().splitlines()
+    assert hello.endswith("sis: hello")
+    assert gap == "··· some messages are missing here ···"
+    assert missed.endswith("sis: you missed this")
 
 
 async def test_a_line_that_is_too_long_is_told_and_the_others_are_sent(plain):

@@ -5,11 +5,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from client import render
+from client.errors import Refused
+from client.news import Back, Held, Lost, SentAgain, StillAway
 from client.render import View
 from client.style import Style
 from tests.unit.client.fake_gateway import TS
-from wire.frames import Ack, Error, Joined, Left, Msg, Notice, Pong, User, Users
-from wire.reasons import REASONS
+from wire.frames import Ack, Error, Gap, Joined, Left, Msg, Notice, Pong, User, Users
+from wire.reasons import REASONS, SHUTDOWN
 
 HERE = UTC
 NOW = datetime(2026, 11, 23, 12, 0, 0, tzinfo=HERE)
@@ -213,3 +215,39 @@ def test_ones_own_lost_messages_are_given_back_whole():
         "         there",
     ]
     assert render.not_sent("hi", "Redis is away", VIEW) == ["! Redis is away", "· not sent: hi"]
+
+
+@pytest.mark.parametrize(
+    ("room", "expected"),
+    [
+        ("lobby", "··· some messages are missing here ···"),
+        ("dev", "··· some messages are missing here #dev ···"),
+        ("@", "··· private messages may be missing here ···"),
+    ],
+)
+def test_a_gap(room, expected):
+    assert shown(Gap(room=room, after="1-1", text="-")) == expected
+
+
+@pytest.mark.parametrize(
+    ("news", "expected"),
+    [
+        (Lost(SHUTDOWN), f"· {SHUTDOWN.text} Coming back by itself..."),
+        (StillAway("nobody\x1b answers"), "· nobody\ufffd answers"),
+        (Back("g1", resumed=True), "· back again, on g1"),
+        (
+            Held(Refused("slow_down", "-"), 1.26),
+            "· the gateway asks for a pause: sending on in 1.3 s, in order",
+        ),
+        (
+            Held(Refused("outbox_full", "-"), 0.5),
+            "· the gateway cannot take it now: trying again by itself, in order",
+        ),
+        (
+            SentAgain("one\ntwo"),
+            "· not confirmed, so sent again; others may read it twice: one\n         two",
+        ),
+    ],
+)
+def test_what_becomes_of_the_connection(news, expected):
+    assert "\n".join(render.news(news, VIEW)) == expected

@@ -16,8 +16,8 @@ class Written(io.StringIO):
         self._more.set()
         return count
 
-    async def shows(self, text):
-        """Wait until this was written."""
-        while text not in self.getvalue():
+    async def shows(self, text, *, after=""):
+        """Wait until this was written, behind the first of another text."""
+        while text not in self.getvalue()[self.getvalue().find(after) :]:
             self._more.clear()
             await self._more.wait()

@@ -4,16 +4,27 @@ backplane in memory that several gateways share.
 
 import asyncio
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, NamedTuple
 from unittest.mock import patch
 
-from gateway.backplane import Claimed, Events, Listed, Registration, Touch, Whispered
+import msgspec
+
+from gateway.backplane import (
+    LEASE,
+    Claimed,
+    Events,
+    Listed,
+    Registration,
+    Touch,
+    Whispered,
+)
+from gateway.backplane.ids import before, parse
 from gateway.config import GatewayConfig
 from gateway.core import Gateway
 from gateway.errors import BackplaneDown
 from tests.support.deadlines import within
 from wire.codec import decode_event
-from wire.frames import Event
+from wire.frames import LOBBY, PRIVATE, Event
 from wire.limits import Limits
 from wire.reasons import Reason
 
@@ -49,24 +60,37 @@ class Clock:
 
 
 class FakeLink:
-    """Records what is written to it."""
+    """Records what is written to it.
+
+    Attributes:
+        after: what it was told to wait before it comes back.
+        slow: an event that `drained` waits for.
+    """
 
     def __init__(self, address: str = "192.0.2.7:50000") -> None:
         self.address = address
         self.writes: list[bytes] = []
         self.closed: Reason | None = None
+        self.after: float | None = None
         self.reading = True
+        self.slow: asyncio.Event | None = None
 
     def write(self, lines: bytes) -> None:
         if self.closed is None:
             self.writes.append(lines)
 
-    def close(self, reason: Reason) -> None:
+    def close(self, reason: Reason, after: float | None = None) -> None:
         assert self.closed is None, "closed twice"
-        self.closed = reason
+        self.closed, self.after = reason, after
+        if self.slow is not None:
+            self.slow.set()
 
     def read(self, on: bool) -> None:
         self.reading = on
+
+    async def drained(self) -> None:
+        if self.slow is not None:
+            await self.slow.wait()
 
     @property
     def lines(self) -> list[bytes]:
@@ -82,23 +106,153 @@ class FakeLink:
         return [event for event in self.events if type(event) is kind]
 
 
+class Entry(NamedTuple):
+    """A message in a log."""
+
+    id: bytes
+    line: bytes
+    origin: str = ""
+    seq: int | None = None
+    readers: frozenset[str] = frozenset()
+    found: tuple[str, ...] = ()
+
+
 class Memory:
-    """What all gateways share."""
+    """What all gateways share: what Redis remembers, and who listens.
+
+    Attributes:
+        logs: the messages of each room, and under `PRIVATE` the private ones.
+        last: folded name -> id of the user's last private message.
+        resumable: folded name -> who left, and may come back.
+    """
 
     def __init__(self) -> None:
+        self.epoch = "7"
         self.users: dict[str, Registration] = {}
         self.left: dict[str, float] = {}
         self.dead: set[str] = set()
-        self.log: list[bytes] = []
+        self.logs: dict[str, list[Entry]] = {}
+        self.last: dict[str, bytes] = {}
+        self.resumable: dict[str, Registration] = {}
         self.backplanes: list[FakeBackplane] = []
+        self._newest: dict[str, bytes] = {}
+        self._posted: dict[tuple[str, str], int] = {}
+        self._nobody: set[tuple[str, int]] = set()
 
-    def publish(self, channel: str, lines: bytes) -> None:
+    # What tests do.
+
+    def say(self, text: str, room: str = LOBBY) -> bytes:
+        """Somebody elsewhere says something; returns its id."""
+        body = b'"op":"msg","from":"dad","room":"%s","text":"%s","ts":1}\n'
+        [id] = self.post(room, [b"%s" % (body % (room.encode(), text.encode()))])
+        return id.encode()
+
+    def whisper(self, text: str, *names: str) -> bytes:
+        """Somebody elsewhere says something to these people; returns its id."""
+        body = b'"op":"msg","from":"dad","text":"%s","ts":1}\n' % text.encode()
+        return self._whisper(frozenset(names), list(names), body)
+
+    def forget(self, room: str, count: int) -> None:
+        """The log loses its oldest messages."""
+        del self.logs[room][:count]
+
+    def restart(self, *, empty: bool = True) -> None:
+        """Redis is another one: it begins a new epoch, and may have lost everything."""
+        self.epoch = str(int(self.epoch) + 1)
+        if empty:
+            for of in (self.users, self.logs, self.last, self.resumable, self._posted):
+                of.clear()
+            self._nobody.clear()
+            self._newest.clear()
+
+    # What the scripts do.
+
+    def newest(self, room: str) -> bytes:
+        return max(before(self.epoch), self._newest.get(room, b"0-0"), key=parse)
+
+    def post(self, room: str, lines: list[bytes]) -> list[str]:
+        ids, whole, first, last = [], [], None, b""
+        for line in lines:
+            if line.startswith(b"{"):
+                whole.append(line)
+                continue
+            origin, seq = "", None
+            if not line.startswith(b'"'):
+                head, number, line = line.split(b" ", 2)
+                origin, seq = head.decode(), int(number)
+                if seq <= self._posted.get((room, origin), -1):
+                    ids.append(self._find(room, origin, seq))
+                    continue
+                self._posted[room, origin] = seq
+            last = self._store(room, line, origin, seq)
+            first = first or last
+            ids.append(last.decode())
+            whole.append(self.logs[room][-1].line)
+        if whole:
+            head = _previous(first) + b" " + last if first else b""
+            self.publish(f"room:{room}", head + b"\n" + b"".join(whole))
+        return ids
+
+    def whispered(
+        self, sender: Registration, names: list[str], body: bytes, seq: int | None
+    ) -> Whispered:
+        if seq is not None:
+            if (sender.origin, seq) in self._nobody:
+                return Whispered(None, [""] * len(names))
+            if seq <= self._posted.get((PRIVATE, sender.origin), -1):
+                for entry in self.logs.get(PRIVATE, []):
+                    if (entry.origin, entry.seq) == (sender.origin, seq):
+                        return Whispered(entry.id.decode(), list(entry.found))
+                return Whispered("", [""] * len(names))
+        users = [self.users.get(name) for name in names]
+        found = [user.name if user else "" for user in users]
+        shown = [name for name in dict.fromkeys(found) if name]
+        if not shown:
+            if seq is not None:
+                self._nobody.add((sender.origin, seq))
+            return Whispered(None, found)
+        readers = frozenset({sender.folded, *(user.folded for user in users if user)})
+        if seq is not None:
+            self._posted[PRIVATE, sender.origin] = seq
+        id = self._whisper(readers, shown, body, sender.origin, seq, tuple(found))
+        return Whispered(id.decode(), found)
+
+    def publish(self, channel: str, payload: bytes) -> None:
         for backplane in self.backplanes:
-            backplane.hear(channel, lines)
+            backplane.hear(channel, payload)
 
-    def next_id(self) -> str:
-        self.log.append(b"")
-        return f"7-{len(self.log)}"
+    def _whisper(self, readers: frozenset[str], shown: list[str], body: bytes, *said: Any) -> bytes:
+        to = ",".join(f'"{name}"' for name in shown)
+        origin, seq, found = said or ("", None, ())
+        id = self._store(PRIVATE, f'"to":[{to}],'.encode() + body, origin, seq, readers, found)
+        for folded in sorted(readers):
+            previous = self.last.get(folded, b"0-0")
+            self.last[folded] = id
+            line = self.logs[PRIVATE][-1].line
+            self.publish(f"to:{folded}", previous + b" " + id + b"\n" + line)
+        return id
+
+    def _store(self, room: str, line: bytes, *more: Any) -> bytes:
+        epoch, n = parse(self._newest.get(room, b"0-0"))
+        id = b"%d-%d" % (int(self.epoch), n + 1 if epoch == int(self.epoch) else 0)
+        self._newest[room] = id
+        self.logs.setdefault(room, []).append(Entry(id, b'{"id":"%s",%s' % (id, line), *more))
+        return id
+
+    def _find(self, room: str, origin: str, seq: int) -> str:
+        found = [e.id for e in self.logs.get(room, []) if (e.origin, e.seq) == (origin, seq)]
+        return found[0].decode() if found else ""
+
+
+def _previous(id: bytes) -> bytes:
+    epoch, n = parse(id)
+    return b"%d-%d" % (epoch, n - 1) if n else before(str(epoch))
+
+
+def _proves(user: Registration, resume: str | None, older: Registration) -> bool:
+    if not resume:
+        return False
+    return resume == older.resume or (resume == older.shown and user.hello > older.hello)
 
 
 class FakeBackplane:
@@ -108,9 +262,10 @@ class FakeBackplane:
         calls: what was asked, as (method, first argument), in order.
         failing: method -> the error that it raises.
         held: method -> an event that its calls wait for before they have their effect.
+        deaf: what is published is not heard, as if it had been lost on the way.
     """
 
-    def __init__(self, memory: Memory, gateway: str, events: Events) -> None:
+    def __init__(self, memory: Memory, gateway: str, events: Events | None) -> None:
         self.memory = memory
         self.gateway = gateway
         self.events = events
@@ -120,7 +275,9 @@ class FakeBackplane:
         self.channels: list[str] = []
         self.lease = True
         self.found_dead: list[Registration] = []
+        self.deaf = False
         self.closed = False
+        self.kept_for: float | None = None
         memory.backplanes.append(self)
 
     # What tests do.
@@ -139,9 +296,9 @@ class FakeBackplane:
     def fail(self, error: Exception, *methods: str) -> None:
         self.failing.update(dict.fromkeys(methods, error))
 
-    def hear(self, channel: str, lines: bytes) -> None:
-        if channel in self.channels:
-            self.events.deliver(channel.encode(), lines)
+    def hear(self, channel: str, payload: bytes) -> None:
+        if channel in self.channels and not self.deaf and self.events is not None:
+            self.events.deliver(channel.encode(), payload)
 
     async def _asked(self, method: str, argument: Any = None) -> None:
         self.calls.append((method, argument))
@@ -156,8 +313,12 @@ class FakeBackplane:
     async def start(self) -> None:
         await self._asked("start")
 
-    async def close(self) -> None:
-        self.closed = True
+    async def close(self, lease: float = 0.0) -> None:
+        self.closed, self.kept_for = True, lease
+
+    @property
+    def epoch(self) -> str:
+        return self.memory.epoch
 
     def user_channel(self, folded: str) -> str:
         return f"to:{folded}"
@@ -176,26 +337,40 @@ class FakeBackplane:
 
     async def claim(self, user: Registration, ago: float, resume: str | None) -> Claimed:
         await self._asked("claim", (user, ago, resume))
-        holder = self.memory.users.get(user.folded)
+        memory, folded = self.memory, user.folded
+        holder, left = memory.users.get(folded), memory.resumable.get(folded)
         claimed = Claimed("granted")
-        if holder is not None and holder.session != user.session:
-            if resume is not None and holder.resume == resume:
-                claimed = Claimed("resumed")
-                for backplane in self.memory.backplanes:
-                    if backplane.gateway == holder.gateway:
-                        backplane.events.replaced(holder.session)
-            elif holder.gateway in self.memory.dead:
-                claimed = Claimed("inherited", holder)
-            else:
-                return Claimed("taken")
-        self.memory.users[user.folded] = user
-        return claimed
+        if holder is not None and holder.session == user.session:
+            claimed = Claimed("granted", holder.origin)
+        elif holder is not None and _proves(user, resume, holder):
+            claimed = Claimed("resumed", holder.origin)
+            for backplane in memory.backplanes:
+                if backplane.gateway == holder.gateway and backplane.events is not None:
+                    backplane.events.replaced(holder.session)
+        elif holder is not None and holder.gateway not in memory.dead:
+            return Claimed("taken")
+        elif holder is not None:
+            claimed = Claimed("inherited", former=holder)
+        elif left is not None and _proves(user, resume, left):
+            claimed = Claimed("returned", left.origin)
+        memory.resumable.pop(folded, None)
+        if not claimed.origin or folded not in memory.last:
+            memory.last[folded] = memory.newest(PRIVATE)
+        if claimed.origin:
+            user = msgspec.structs.replace(user, origin=claimed.origin)
+        memory.users[folded] = user
+        return claimed._replace(last=memory.last[folded])
 
-    async def release(self, users: list[Registration]) -> list[str]:
+    async def release(self, users: list[Registration], *, for_good: bool) -> list[str]:
         await self._asked("release", list(users))
+        self.calls.append(("release for good", for_good))
         held = [user for user in users if self._holds(user.folded, user.session)]
         for user in held:
-            del self.memory.users[user.folded]
+            was = self.memory.users.pop(user.folded)
+            if for_good:
+                self.memory.last.pop(user.folded, None)
+            else:
+                self.memory.resumable[user.folded] = was
         return [user.session for user in held]
 
     async def touch(self, touches: list[Touch]) -> list[str]:
@@ -208,28 +383,44 @@ class FakeBackplane:
 
     async def publish(self, room: str, lines: list[bytes]) -> list[str]:
         await self._asked("publish", list(lines))
-        ids, whole = [], []
-        for line in lines:
-            if line.startswith(b'"'):
-                ids.append(self.memory.next_id())
-                line = b'{"id":"%s",%s' % (ids[-1].encode(), line)
-            whole.append(line)
-        self.memory.publish(self.room_channel(room), b"".join(whole))
-        return ids
+        return self.memory.post(room, lines)
 
-    async def whisper(self, sender: str, names: list[str], body: bytes) -> Whispered:
+    async def whisper(
+        self,
+        sender: Registration,
+        names: list[str],
+        body: bytes,
+        *,
+        seq: int | None,
+    ) -> Whispered:
         await self._asked("whisper", list(names))
-        users = [self.memory.users.get(name) for name in names]
-        found = [user.name if user else "" for user in users]
-        shown = [name for name in dict.fromkeys(found) if name]
-        if not shown:
-            return Whispered(None, found)
-        id = self.memory.next_id()
-        to = ",".join(f'"{name}"' for name in shown)
-        line = f'{{"id":"{id}","to":[{to}],'.encode() + body
-        for folded in {sender, *(user.folded for user in users if user)}:
-            self.memory.publish(self.user_channel(folded), line)
-        return Whispered(id, found)
+        return self.memory.whispered(sender, names, body, seq)
+
+    async def tails(self, rooms: list[str], users: list[str]) -> list[bytes]:
+        await self._asked("tails", (list(rooms), list(users)))
+        memory = self.memory
+        lasts = [memory.last.get(folded, before(memory.epoch)) for folded in users]
+        return [memory.newest(room) for room in rooms] + lasts
+
+    async def said(self, room: str, after: bytes, count: int) -> list[tuple[bytes, bytes]]:
+        await self._asked("said", (room, after))
+        return [(entry.id, entry.line) for entry in self._behind(room, after)[:count]]
+
+    async def whispered(
+        self, folded: str, after: bytes, count: int
+    ) -> tuple[bytes, list[tuple[bytes, bytes]]]:
+        await self._asked("whispered", (folded, after))
+        looked = self._behind(PRIVATE, after)[:count]
+        upto = looked[-1].id if looked else b""
+        return upto, [(entry.id, entry.line) for entry in looked if folded in entry.readers]
+
+    async def oldest(self, room: str) -> bytes:
+        await self._asked("oldest", room)
+        log = self.memory.logs.get(room)
+        return log[0].id if log else before(self.memory.epoch)
+
+    async def trim(self, rooms: list[str]) -> None:
+        await self._asked("trim", list(rooms))
 
     async def users(self, cursor: str) -> tuple[str, list[Listed]]:
         await self._asked("users", cursor)
@@ -238,8 +429,8 @@ class FakeBackplane:
         after = page + 1 if pages[page + 1] else 0
         return str(after), [Listed(user, 1.26, None) for user in pages[page]]
 
-    async def renew_lease(self) -> bool:
-        await self._asked("renew_lease")
+    async def renew_lease(self, seconds: float = LEASE) -> bool:
+        await self._asked("renew_lease", seconds)
         was, self.lease = self.lease, True
         return was
 
@@ -247,6 +438,9 @@ class FakeBackplane:
         await self._asked("sweep")
         found, self.found_dead = self.found_dead, []
         return found
+
+    def _behind(self, room: str, after: bytes) -> list[Entry]:
+        return [e for e in self.memory.logs.get(room, []) if parse(e.id) > parse(after)]
 
     def _holds(self, folded: str, session: str) -> bool:
         user = self.memory.users.get(folded)
@@ -261,9 +455,7 @@ def registration(name: str, session: str = "", gateway: str = "g-1", **fields: A
         gateway=gateway,
         address="192.0.2.7:50000",
         since=1795428000123,
-        resume="",
-        rooms=["lobby"],
-        **fields,
+        **{"origin": name.encode().hex(), "resume": "", "rooms": ["lobby"]} | fields,
     )
 
 
@@ -277,6 +469,10 @@ def config(**fields: Any) -> GatewayConfig:
         "fallback": "public",
         "limits": Limits(),
         "history": 100,
+        "history_age": 3600.0,
+        "resume_within": 600.0,
+        "outbox": 1_000_000,
+        "drain": 0.0,
     }
     return GatewayConfig(**settings | fields)
 
@@ -286,8 +482,8 @@ def gateway_with(
 ) -> Gateway:
     """A gateway on a fake backplane: `gateway.backplane` is the `FakeBackplane`."""
 
-    def backplane(url: str, prefix: str, id: str, *rest: Any) -> FakeBackplane:
-        return FakeBackplane(memory, id, rest[-1])
+    def backplane(config: GatewayConfig, id: str, info: bytes, events: Events) -> FakeBackplane:
+        return FakeBackplane(memory, id, events)
 
     with patch("gateway.core.RedisBackplane", backplane):
         if clock is None:

@@ -2,6 +2,7 @@ import asyncio
 
 import pytest
 
+from gateway.backplane import LEASE
 from gateway.peer import Peer
 from tests.unit.gateway.fakes import (
     AWAY,
@@ -15,8 +16,8 @@ from tests.unit.gateway.fakes import (
     until,
 )
 from wire.codec import decode_event
-from wire.frames import Bye, Joined, Left, Notice, Welcome
-from wire.reasons import GATEWAY_LOST, REPLACED, SHUTDOWN
+from wire.frames import Ack, Bye, Error, Joined, Left, Msg, Notice, Send, Welcome
+from wire.reasons import GATEWAY_LOST, QUIT, REPLACED, SHUTDOWN, SLOW
 
 
 @pytest.fixture
@@ -33,6 +34,10 @@ async def online(gateway, name):
     peer.receive([b'{"op":"hello","v":1,"name":"%s"}' % name.encode()])
     await until(lambda: link.told(Welcome), "the welcome")
     return peer, link
+
+
+def codes(link):
+    return [notice.code for notice in link.told(Notice)]
 
 
 def published(gateway):
@@ -101,26 +106,27 @@ async def test_everybody_is_told_that_redis_is_away_and_that_it_is_back(gateway)
     _, link = await online(gateway, "dana")
     gateway.away()
     gateway.back()
-    codes = await until(lambda: [notice.code for notice in link.told(Notice)][1:])
-    assert codes == ["redis_back"]
-    assert [notice.code for notice in link.told(Notice)] == ["redis_away", "redis_back"]
+    await until(lambda: codes(link) == ["redis_away", "redis_back"])
 
 
 async def test_when_redis_is_back_everybody_is_registered_before_they_are_told(gateway):
     _, link = await online(gateway, "dana")
     backplane = backplane_of(gateway)
-    backplane.memory.users.clear()
+    gateway.away()
+    backplane.memory.restart()
     held = backplane.hold("claim")
     gateway.back()
     await quiet()
-    assert not link.told(Notice)
+    assert codes(link) == ["redis_away"]
     held.set()
-    await until(lambda: link.told(Notice))
+    await until(lambda: codes(link) == ["redis_away", "redis_back"])
     assert "dana" in backplane.memory.users
 
 
 async def test_whose_name_was_taken_while_redis_was_away_has_to_go(gateway):
     _, link = await online(gateway, "dana")
+    gateway.away()
+    backplane_of(gateway).memory.restart()
     backplane_of(gateway).memory.users["dana"] = registration("dana", session="other")
     gateway.back()
     await until(lambda: link.closed)
@@ -129,11 +135,15 @@ async def test_whose_name_was_taken_while_redis_was_away_has_to_go(gateway):
 
 async def test_a_redis_that_is_away_again_at_once_is_no_fault(gateway, caplog):
     _, link = await online(gateway, "dana")
-    backplane_of(gateway).fail(AWAY, "claim")
+    backplane_of(gateway).fail(AWAY, "renew_lease")
+    gateway.away()
     gateway.back()
     await quiet()
-    assert not link.told(Notice)
+    assert codes(link) == ["redis_away"]
     assert "unexpected" not in caplog.text
+    backplane_of(gateway).failing.clear()
+    await gateway.presence.make_certain()
+    await until(lambda: codes(link) == ["redis_away", "redis_back"])
 
 
 async def test_a_fault_of_ours_is_logged_as_one(gateway, caplog):
@@ -157,7 +167,8 @@ async def test_the_clock_of_the_gateway_is_the_clock_of_presence():
     await gateway.start()
     await online(gateway, "dana")
     clock.advance(30)
-    await gateway.presence.register_all()
+    gateway.backplane.memory.restart()
+    await gateway.presence.make_certain()
     assert backplane_of(gateway).asked("claim")[-1][1] == 30.0
     await gateway.stop(SHUTDOWN, 5.0)
 
@@ -165,8 +176,170 @@ async def test_the_clock_of_the_gateway_is_the_clock_of_presence():
 async def test_a_gateway_hands_on_what_was_published(gateway):
     _, link = await online(gateway, "dana")
     await quiet()
-    gateway.deliver(b"room:lobby", b'{"op":"pong"}\n')
+    gateway.deliver(b"room:lobby", b'\n{"op":"pong"}\n')
     await asyncio.sleep(0)
     await quiet()
     assert link.lines[-1] == b'{"op":"pong"}'
     assert not link.told(Bye)
+
+
+# Away and back.
+
+
+async def test_away_is_told_once_however_often_redis_goes_before_it_is_back(gateway):
+    _, link = await online(gateway, "dana")
+    backplane_of(gateway).fail(AWAY, "renew_lease")
+    for _ in range(3):
+        gateway.away()
+        gateway.back()
+        await quiet()
+    assert codes(link) == ["redis_away"]
+    backplane_of(gateway).failing.clear()
+    await gateway.presence.make_certain()
+    await until(lambda: len(codes(link)) == 2)
+    await quiet()
+    assert codes(link) == ["redis_away", "redis_back"]
+    gateway.away()
+    await quiet()
+    assert codes(link) == ["redis_away", "redis_back", "redis_away"]
+    gateway.back()
+    await until(lambda: len(codes(link)) == 4)
+
+
+async def test_what_was_lost_while_redis_was_away_is_told_when_it_is_back(gateway):
+    _, link = await online(gateway, "dana")
+    backplane = backplane_of(gateway)
+    gateway.away()
+    backplane.deaf = True
+    backplane.memory.say("lost")
+    backplane.deaf = False
+    gateway.back()
+    await until(lambda: link.told(Msg))
+    assert [type(event) for event in link.events][-2:] == [Notice, Msg]
+
+
+async def test_what_is_said_while_redis_is_away_is_kept(gateway):
+    peer, link = await online(gateway, "dana")
+    await gateway.outbox.settle()
+    gateway.away()
+    peer.receive([b'{"op":"send","text":"hi","seq":1}'])
+    await quiet()
+    assert not link.told(Ack)
+    gateway.back()
+    await until(lambda: link.told(Ack))
+
+
+async def test_when_too_much_is_kept_no_more_is_taken_and_that_is_said(house):
+    gateway = await house.open(outbox=400)
+    dana = await house.guest(gateway, "dana")
+    await gateway.outbox.settle()
+    gateway.away()
+    dana.say(Send("x" * 200, seq=1), Send("y" * 200, seq=2))
+    error = await dana.hears(Error)
+    assert (error.code, error.seq) == ("outbox_full", 2)
+    gateway.back()
+    await dana.hears(Ack)
+    dana.say(Send("y" * 200, seq=2))
+    await dana.hears(Ack, 2)
+    assert [ack.seq for ack in dana.told(Ack)] == [1, 2]
+
+
+# Quiet channels are compared with their logs, and old messages forgotten, now and then.
+
+
+async def test_a_quiet_room_is_looked_after(monkeypatch):
+    monkeypatch.setattr("gateway.core.CHECK_EVERY", 0.001)
+    gateway = gateway_with(Memory())
+    await gateway.start()
+    _, link = await online(gateway, "dana")
+    backplane_of(gateway).deaf = True
+    backplane_of(gateway).memory.say("lost")
+    await until(lambda: link.told(Msg))
+    await gateway.stop(SHUTDOWN, 5.0)
+
+
+async def test_what_is_too_old_is_forgotten(monkeypatch):
+    monkeypatch.setattr("gateway.core.TRIM_EVERY", 0.001)
+    gateway = gateway_with(Memory())
+    await gateway.start()
+    await until(lambda: backplane_of(gateway).count("trim") >= 2)
+    assert backplane_of(gateway).asked("trim")[0] == ["lobby"]
+    await gateway.stop(SHUTDOWN, 5.0)
+
+
+# Drained.
+
+
+@pytest.fixture
+async def drained():
+    gateway = gateway_with(Memory(), drain=5.0)
+    await gateway.start()
+    return gateway
+
+
+async def test_a_gateway_that_is_drained_keeps_the_names_and_nobody_hears_of_it(drained):
+    links = [(await online(drained, name))[1] for name in ("dana", "sis")]
+    await drained.stop(SHUTDOWN, 5.0)
+    assert [link.closed for link in links] == [SHUTDOWN] * 2
+    assert sorted(backplane_of(drained).memory.users) == ["dana", "sis"]
+    assert not [event for event in published(drained) if type(event) is Left]
+    assert not backplane_of(drained).count("release")
+
+
+async def test_its_lease_outlives_the_time_in_which_they_come_back(drained):
+    await drained.stop(SHUTDOWN, 5.0)
+    assert backplane_of(drained).kept_for == 5.0 + LEASE
+
+
+async def test_a_gateway_that_is_not_drained_is_forgotten_at_once(gateway):
+    other = gateway_with(backplane_of(gateway).memory)
+    await other.start()
+    await other.stop(SHUTDOWN, 5.0)
+    assert backplane_of(other).kept_for == 0.0
+
+
+async def test_its_clients_are_told_to_come_back_spread_over_the_drain(drained):
+    links = [(await online(drained, f"n{number}"))[1] for number in range(40)]
+    await drained.stop(SHUTDOWN, 5.0)
+    waits = [link.after for link in links]
+    assert all(0.0 <= wait <= 5.0 for wait in waits)
+    assert min(waits) < 2.5 < max(waits)
+    assert len(set(waits)) > 5
+
+
+async def test_who_says_goodbye_while_it_is_drained_is_not_to_come_back(drained):
+    peer, link = await online(drained, "dana")
+    held = backplane_of(drained).hold("publish")
+    stop = asyncio.create_task(drained.stop(SHUTDOWN, 5.0))
+    await quiet()
+    peer.receive([b'{"op":"quit"}'])
+    held.set()
+    await stop
+    assert (link.closed, link.after) == (QUIT, None)
+    assert backplane_of(drained).memory.users == {}
+
+
+async def test_before_it_is_drained_nobody_is_told_to_wait(drained):
+    peer, link = await online(drained, "dana")
+    peer.end(SLOW)
+    await until(lambda: link.closed)
+    assert (link.closed, link.after) == (SLOW, None)
+    assert drained.come_back_after(SHUTDOWN) is None
+    await drained.stop(SHUTDOWN, 5.0)
+
+
+async def test_who_comes_back_elsewhere_after_a_drain_is_the_same_and_nobody_hears_of_it(drained):
+    _, link = await online(drained, "dana")
+    token = link.told(Welcome)[0].resume
+    memory = backplane_of(drained).memory
+    await drained.stop(SHUTDOWN, 5.0)
+    elsewhere = gateway_with(memory)
+    await elsewhere.start()
+    back = FakeLink()
+    peer = Peer(elsewhere, back)
+    peer.receive([b'{"op":"hello","v":1,"name":"dana","resume":"%s"}' % token.encode()])
+    await until(lambda: back.told(Welcome))
+    assert back.told(Welcome)[0].resumed
+    await elsewhere.outbox.settle()
+    assert published(elsewhere) == []
+    await elsewhere.stop(SHUTDOWN, 5.0)

@@ -9,7 +9,7 @@ from gateway.errors import BackplaneDown
 from gateway.login import log_in
 from tests.unit.gateway.fakes import AWAY, backplane_of, quiet, registration
 
-DANA = Claim("Dana", "chatctl 1", None)
+DANA = Claim("Dana", "chatctl 1", None, {})
 ADDRESS = "192.0.2.7:50000"
 
 
@@ -49,7 +49,7 @@ async def test_redis_keeps_the_hash_of_the_token_only(gateway, redis):
 
 async def test_a_token_that_was_shown_is_proved_by_its_hash(gateway, redis):
     first = await log_in(gateway, DANA, ADDRESS)
-    second = await log_in(gateway, Claim("dana", None, first.token), ADDRESS)
+    second = await log_in(gateway, Claim("dana", None, first.token, {}), ADDRESS)
     assert second.claimed.outcome == "resumed"
     assert first.token not in repr(redis.calls)
     assert second.token != first.token
@@ -58,7 +58,7 @@ async def test_a_token_that_was_shown_is_proved_by_its_hash(gateway, redis):
 
 
 async def test_sessions_and_tokens_are_never_the_same_twice(gateway):
-    logins = [await log_in(gateway, Claim(f"n{i}", None, None), ADDRESS) for i in range(20)]
+    logins = [await log_in(gateway, Claim(f"n{i}", None, None, {}), ADDRESS) for i in range(20)]
     assert len({login.registration.session for login in logins}) == 20
     assert len({login.token for login in logins}) == 20
     for login in logins:

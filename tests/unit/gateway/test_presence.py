@@ -4,10 +4,12 @@ from contextlib import asynccontextmanager
 import pytest
 
 from gateway import presence as module
+from gateway.backplane import LEASE, Touch
 from gateway.backplane.connection import RedisError
-from gateway.presence import REGISTERED_AT_ONCE, Presence
+from gateway.errors import BackplaneDown
+from gateway.presence import AT_ONCE, Presence
 from tests.unit.gateway.fakes import AWAY, Clock, FakeBackplane, Memory, quiet, registration, until
-from wire.reasons import CONNECTION_LOST, GATEWAY_LOST, NAME_LOST, QUIT
+from wire.reasons import CONNECTION_LOST, GATEWAY_LOST, IDLE, NAME_LOST, QUIT, SHUTDOWN, SLOW
 
 OOM = RedisError("OOM command not allowed")
 
@@ -72,8 +74,10 @@ def hurry(monkeypatch):
 
 
 @pytest.fixture
-def busy(hurry):
-    return Scene(idle=0.01)
+async def busy(hurry):
+    scene = Scene(idle=0.01)
+    await scene.presence.make_certain()
+    return scene
 
 
 # Giving names back.
@@ -211,21 +215,188 @@ async def test_the_users_of_a_dead_gateway_are_announced(busy):
     assert busy.gone == [(user, GATEWAY_LOST) for user in lost]
 
 
-async def test_a_gateway_whose_lease_had_run_out_registers_everybody_again(busy):
+# Being certain.
+
+
+async def test_a_new_gateway_is_not_certain_of_anybody_until_it_has_its_lease(scene):
+    assert not scene.presence.certain()
+    ready = asyncio.create_task(scene.presence.ready())
+    await quiet()
+    assert not ready.done()
+    await scene.presence.make_certain()
+    await ready
+    assert scene.presence.certain()
+
+
+async def test_it_is_certain_for_as_long_as_its_lease_cannot_have_run_out(scene):
+    await scene.presence.make_certain()
+    scene.clock.advance(LEASE - 0.001)
+    assert scene.presence.certain()
+    scene.clock.advance(0.001)
+    assert not scene.presence.certain()
+    ready = asyncio.create_task(scene.presence.ready())
+    await quiet()
+    assert not ready.done()
+    await scene.presence.make_certain()
+    await ready
+
+
+async def test_the_lease_counts_from_when_it_was_asked_for(scene):
+    # Redis may have set it at once, and answered late.
+    held = scene.redis.hold("renew_lease")
+    task = asyncio.create_task(scene.presence.make_certain())
+    await until(lambda: scene.redis.count("renew_lease"))
+    scene.clock.advance(LEASE)
+    held.set()
+    await task
+    assert not scene.presence.certain()
+
+
+async def test_a_lease_that_was_late_does_not_let_anybody_speak(scene):
+    held = scene.redis.hold("renew_lease")
+    ready = asyncio.create_task(scene.presence.ready())
+    task = asyncio.create_task(scene.presence.make_certain())
+    await until(lambda: scene.redis.count("renew_lease"))
+    scene.clock.advance(LEASE)
+    held.set()
+    await task
+    await quiet()
+    assert not ready.done()
+    await scene.presence.make_certain()
+    await ready
+
+
+async def test_when_redis_is_away_nothing_is_certain(scene):
+    await scene.presence.make_certain()
+    scene.presence.doubt()
+    assert not scene.presence.certain()
+    await scene.presence.make_certain()
+    assert scene.presence.certain()
+
+
+@pytest.mark.parametrize("error", [AWAY, OOM])
+async def test_it_is_not_certain_when_redis_does_not_say_so(scene, error):
+    scene.redis.fail(error, "renew_lease")
+    with pytest.raises(type(error)):
+        await scene.presence.make_certain()
+    assert not scene.presence.certain()
+
+
+async def test_it_is_not_certain_before_everybody_has_been_looked_after(scene):
+    await scene.presence.make_certain()
+    scene.online("dana")
+    scene.presence.doubt()
+    scene.redis.lease = False
+    held = scene.redis.hold("touch")
+    task = asyncio.create_task(scene.presence.make_certain())
+    await until(lambda: scene.redis.count("touch"))
+    assert not scene.presence.certain()
+    held.set()
+    await task
+    assert scene.presence.certain()
+
+
+async def test_while_nothing_is_certain_nobody_is_kept_alive(busy):
+    # Whoever took the name might have it kept alive by the wrong gateway.
+    busy.presence.note(busy.online("dana"))
+    busy.presence.doubt()
+    busy.redis.fail(AWAY, "renew_lease")
+    async with busy.running():
+        await until(lambda: busy.redis.count("renew_lease") >= 5)
+        assert not busy.redis.count("touch")
+        busy.redis.failing.clear()
+        await until(lambda: busy.redis.count("touch"))
+
+
+# The lease had run out.
+
+
+async def test_while_the_lease_holds_nobody_is_looked_after(scene):
+    await scene.presence.make_certain()
+    scene.online("dana")
+    await scene.presence.make_certain()
+    assert [method for method, _ in scene.redis.calls] == ["renew_lease"] * 2
+
+
+async def test_a_gateway_whose_lease_had_run_out_looks_whom_it_still_has(busy):
     dana, sis = busy.online("dana"), busy.online("sis")
-    busy.memory.users = {"sis": registration("sis", session="taken meanwhile")}
+    busy.memory.users["sis"] = registration("sis", session="taken meanwhile")
     busy.redis.lease = False
     async with busy.running():
-        await until(lambda: busy.redis.count("claim") == 2)
         await until(lambda: sis.ended)
-    assert busy.memory.users["dana"] == dana.registration
     assert (dana.ended, sis.ended) == (None, NAME_LOST)
+    assert busy.memory.users["sis"].session == "taken meanwhile"
+    assert busy.presence.certain()
+
+
+async def test_whom_the_others_have_swept_away_has_lost_the_name_too(scene):
+    # The room was told that they left.
+    await scene.presence.make_certain()
+    dana = scene.online("dana")
+    scene.memory.users.clear()
+    scene.redis.lease = False
+    await scene.presence.make_certain()
+    assert dana.ended == NAME_LOST
+    assert scene.memory.users == {}
+    assert not scene.redis.count("claim")
+
+
+async def test_who_is_looked_after_keeps_the_idle_time(scene):
+    await scene.presence.make_certain()
+    dana = scene.online("dana")
+    scene.clock.advance(30)
+    scene.redis.lease = False
+    await scene.presence.make_certain()
+    assert scene.redis.asked("touch") == [[Touch("dana", dana.registration.session, 30.0)]]
+
+
+async def test_whom_it_still_has_is_looked_for_again_when_redis_did_not_answer(scene):
+    await scene.presence.make_certain()
+    dana = scene.online("dana")
+    scene.memory.users.clear()
+    scene.redis.lease = False
+    scene.redis.fail(AWAY, "touch")
+    with pytest.raises(BackplaneDown):
+        await scene.presence.make_certain()
+    scene.presence.doubt()
+    scene.redis.failing.clear()
+    await scene.presence.make_certain()
+    assert dana.ended == NAME_LOST
+
+
+@pytest.mark.parametrize("error", [AWAY, OOM])
+async def test_a_renewal_that_failed_may_have_taken_the_lease_again(scene, error):
+    await scene.presence.make_certain()
+    dana = scene.online("dana")
+    scene.memory.users.clear()
+    scene.redis.fail(error, "renew_lease")
+    with pytest.raises(type(error)):
+        await scene.presence.make_certain()
+    scene.redis.failing.clear()
+    await scene.presence.make_certain()
+    assert dana.ended == NAME_LOST
+
+
+# Another Redis, or one that forgot.
+
+
+async def test_in_a_new_epoch_everybody_is_registered_again(scene):
+    await scene.presence.make_certain()
+    dana, sis = scene.online("dana"), scene.online("sis")
+    scene.memory.restart()
+    scene.memory.users["sis"] = registration("sis", session="was faster")
+    await scene.presence.make_certain()
+    assert scene.memory.users["dana"] == dana.registration
+    assert (dana.ended, sis.ended) == (None, NAME_LOST)
+    claims = scene.redis.count("claim")
+    await scene.presence.make_certain()
+    assert scene.redis.count("claim") == claims, "once"
 
 
 async def test_who_is_registered_again_keeps_the_idle_time_and_needs_no_token(scene):
     dana = scene.online("dana")
     scene.clock.advance(30)
-    await scene.presence.register_all()
+    await scene.presence.make_certain()
     ((user, ago, resume),) = scene.redis.asked("claim")
     assert (user, ago, resume) == (dana.registration, 30.0, None)
     assert dana.ended is None
@@ -234,17 +405,128 @@ async def test_who_is_registered_again_keeps_the_idle_time_and_needs_no_token(sc
 async def test_the_lease_is_there_before_anybody_is_registered(scene):
     # A name of a gateway without a lease is anybody's.
     scene.online("dana")
-    await scene.presence.register_all()
+    await scene.presence.make_certain()
     assert [method for method, _ in scene.redis.calls] == ["renew_lease", "claim"]
 
 
-async def test_not_everybody_is_registered_at_once(scene):
-    for number in range(REGISTERED_AT_ONCE + 50):
-        scene.online(f"user{number}")
-    held = scene.redis.hold("claim")
-    task = asyncio.create_task(scene.presence.register_all())
-    await quiet()
-    assert scene.redis.count("claim") == REGISTERED_AT_ONCE
+@pytest.mark.parametrize("error", [AWAY, OOM])
+async def test_a_registration_that_failed_is_made_again(scene, error):
+    scene.online("dana")
+    scene.redis.fail(error, "claim")
+    with pytest.raises(type(error)):
+        await scene.presence.make_certain()
+    assert not scene.presence.certain()
+    scene.redis.failing.clear()
+    await scene.presence.make_certain()
+    assert scene.redis.count("claim") == 2
+
+
+@pytest.mark.parametrize("error", [AWAY, OOM])
+async def test_one_of_many_registrations_that_fail_strays_nowhere(scene, error):
+    for name in ("dana", "sis", "mom"):
+        scene.online(name)
+    scene.redis.fail(error, "claim")
+    with pytest.raises(type(error)):
+        await scene.presence.make_certain()
+
+
+async def test_an_epoch_that_changes_meanwhile_is_not_taken_for_settled(scene):
+    scene.online("dana")
+    held = scene.redis.hold("renew_lease")
+    task = asyncio.create_task(scene.presence.make_certain())
+    await until(lambda: scene.redis.count("renew_lease"))
+    scene.memory.restart()
     held.set()
     await task
-    assert scene.redis.count("claim") == REGISTERED_AT_ONCE + 50
+    assert scene.redis.count("claim") == 1
+    await scene.presence.make_certain()
+    assert scene.redis.count("claim") == 2
+
+
+async def test_not_everybody_is_registered_at_once(scene):
+    for number in range(AT_ONCE + 50):
+        scene.online(f"user{number}")
+    held = scene.redis.hold("claim")
+    task = asyncio.create_task(scene.presence.make_certain())
+    await quiet()
+    assert scene.redis.count("claim") == AT_ONCE
+    held.set()
+    await task
+    assert scene.redis.count("claim") == AT_ONCE + 50
+
+
+async def test_not_everybody_is_looked_after_at_once(scene):
+    await scene.presence.make_certain()
+    for number in range(AT_ONCE + 50):
+        scene.online(f"user{number}")
+    scene.redis.lease = False
+    await scene.presence.make_certain()
+    assert [len(touches) for touches in scene.redis.asked("touch")] == [AT_ONCE, 50]
+
+
+async def test_two_who_make_certain_do_not_do_it_at_once(scene):
+    # The one who comes second must not find the lease kept that the first has just renewed, and
+    # let people speak who have not been looked after.
+    await scene.presence.make_certain()
+    dana = scene.online("dana")
+    scene.memory.users.clear()
+    scene.presence.doubt()
+    scene.redis.lease = False
+    held = scene.redis.hold("touch")
+    first = asyncio.create_task(scene.presence.make_certain())
+    await until(lambda: scene.redis.count("touch"))
+    second = asyncio.create_task(scene.presence.make_certain())
+    await quiet()
+    assert not scene.presence.certain()
+    held.set()
+    await asyncio.gather(first, second)
+    assert dana.ended == NAME_LOST
+
+
+# Names that are kept for those who come back.
+
+
+@pytest.mark.parametrize(
+    ("reason", "for_good"),
+    [(QUIT, True), (IDLE, True), (CONNECTION_LOST, False), (SLOW, False), (SHUTDOWN, False)],
+)
+async def test_who_is_not_to_come_back_cannot(scene, reason, for_good):
+    dana = scene.online("dana", resume="hash of a token")
+    await scene.presence.release(dana.registration, reason)
+    assert scene.redis.asked("release for good") == [for_good]
+    assert ("dana" in scene.memory.resumable) is not for_good
+
+
+async def test_those_who_may_and_those_who_may_not_come_back_are_told_apart(scene):
+    gone = {reason: scene.online(reason.code) for reason in (QUIT, CONNECTION_LOST, IDLE, SLOW)}
+    scene.redis.fail(AWAY, "release")
+    for reason, user in gone.items():
+        await scene.presence.release(user.registration, reason)
+    scene.redis.failing.clear()
+    await scene.presence.release(registration("nobody"), QUIT)
+    assert sorted(scene.memory.resumable) == ["connection_lost", "slow"]
+    assert sorted(reason.code for _, reason in scene.gone) == [
+        "connection_lost", "idle", "quit", "slow",
+    ]  # fmt: skip
+    assert scene.memory.users == {}
+
+
+async def test_what_redis_took_before_it_refused_is_not_given_back_twice(scene):
+    dana, sis = scene.online("dana"), scene.online("sis")
+    scene.redis.fail(AWAY, "release")
+    await scene.presence.release(dana.registration, QUIT)
+    await scene.presence.release(sis.registration, SLOW)
+    release, scene.redis.failing = scene.redis.release, {}
+
+    async def first_only(users, *, for_good):
+        if not for_good:
+            raise AWAY
+        return await release(users, for_good=for_good)
+
+    scene.redis.release = first_only
+    await scene.presence.release(registration("nobody"), QUIT)
+    assert scene.gone == [(dana.registration, QUIT)]
+    scene.redis.release = release
+    await scene.presence.release(registration("nobody"), QUIT)
+    assert scene.gone == [(dana.registration, QUIT), (sis.registration, SLOW)]
+    assert dana.registration not in scene.redis.asked("release")[-1]

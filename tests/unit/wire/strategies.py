@@ -25,9 +25,16 @@ def some(strategy: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
 
 short = st.text(st.characters(exclude_categories=["Cs"]), max_size=64)
 
+seen = st.dictionaries(texts, texts, max_size=4)
+
 requests: st.SearchStrategy[frames.Request] = st.one_of(
     st.builds(
-        frames.Hello, v=st.integers(-9, 9), name=texts, client=some(short), resume=some(short)
+        frames.Hello,
+        v=st.integers(-9, 9),
+        name=texts,
+        client=some(short),
+        resume=some(short),
+        seen=some(seen),
     ),
     st.builds(
         frames.Send, text=texts, seq=some(counts), at=some(times), room=texts, to=some(names)
@@ -71,11 +78,14 @@ events: st.SearchStrategy[frames.Event] = st.one_of(
         idle=some(seconds),
         rooms=names,
         limits=limits,
+        resumed=st.booleans(),
+        seen=seen,
     ),
     st.builds(
         frames.Ack, seq=counts, id=texts, room=some(texts), to=some(names), absent=some(names)
     ),
     messages,
+    st.builds(frames.Gap, room=texts, after=some(texts), text=texts),
     st.builds(frames.Joined, room=texts, name=texts),
     st.builds(frames.Left, room=texts, name=texts, code=texts),
     st.builds(
@@ -89,7 +99,7 @@ events: st.SearchStrategy[frames.Event] = st.one_of(
     ),
     st.builds(frames.Notice, code=texts, text=texts, left=some(seconds), absent=some(names)),
     st.builds(frames.Error, code=texts, text=texts, seq=some(counts), retry_after=some(seconds)),
-    st.builds(frames.Bye, code=texts, text=texts, reconnect=st.booleans()),
+    st.builds(frames.Bye, code=texts, text=texts, reconnect=st.booleans(), after=some(seconds)),
     st.builds(frames.Pong),
 )
 

@@ -10,7 +10,7 @@ from wire.limits import Limits
 def test_the_verbs_are_settled():
     assert strategies.ops(Request) == {"hello", "send", "active", "who", "ping", "quit"}
     assert strategies.ops(Event) == {
-        "welcome", "ack", "msg", "joined", "left", "users", "notice", "error", "bye", "pong",
+        "welcome", "ack", "msg", "gap", "joined", "left", "users", "notice", "error", "bye", "pong",
     }  # fmt: skip
 
 

@@ -7,9 +7,12 @@ from typing import Any
 
 import hiredis
 
+from gateway.backplane.scripts import Script
 from tests.unit.gateway.fakes import until
 
 OK = b"+OK\r\n"
+
+EPOCH = Script("epoch_begin").sha
 
 
 def bulk(data: str | bytes) -> bytes:
@@ -47,7 +50,7 @@ Answer = Callable[[Client, list[str]], bytes | None]
 def usual(client: Client, command: list[str]) -> bytes | None:
     """What a Redis answers on a good day."""
     match [command[0].upper(), *command[1:]]:
-        case ["GET", *_]:
+        case ["EVALSHA", sha, *_] if sha == EPOCH:
             return bulk("1795428000")
         case ["SSUBSCRIBE", channel]:
             return array("ssubscribe", channel, 1)

@@ -13,10 +13,11 @@ OF_USERS = [
     keys.alive("dana"),
     keys.lease("g-1"),
     keys.held("g-1"),
+    keys.last("dana"),
     keys.user_channel("dana"),
     keys.control_channel("g-1"),
 ]
-OF_THE_LOBBY = [keys.room_log("lobby"), keys.room_channel("lobby")]
+OF_THE_LOBBY = [keys.room_log("lobby"), keys.room_channel("lobby"), keys.room_posted("lobby")]
 
 
 def tag(key):
@@ -68,6 +69,7 @@ def test_a_name_is_a_part_of_its_keys_as_it_is(name):
         ("alive", keys.alive("g-1")),
         ("held", keys.held("g-1")),
         ("control", keys.control_channel("g-1")),
+        ("last", keys.last("g-1")),
         ("to", keys.user_channel("g-1")),
     ],
 )

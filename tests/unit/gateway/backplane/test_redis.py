@@ -1,24 +1,21 @@
 """The backplane on a Redis that has a bad day. What it does on a good one: `tests/contract`."""
 
-import asyncio
-
 import msgspec
 import pytest
 
-from gateway.backplane import Registration, Touch
+from gateway.backplane import Claimed, Registration, Touch
 from gateway.backplane import redis as module
-from gateway.backplane.connection import RedisError
 from gateway.backplane.redis import RedisBackplane, parse_user_list
 from gateway.backplane.scripts import all_scripts
-from gateway.errors import BackplaneDown, RedisUnreachable
+from gateway.errors import BackplaneDown
 from tests.unit.gateway.backplane.scripted import (
+    EPOCH,
     ScriptedRedis,
     array,
     bulk,
-    error,
     usual,
 )
-from tests.unit.gateway.fakes import quiet, registration, until
+from tests.unit.gateway.fakes import config, registration, until
 
 SHAS = {script.name: script.sha for script in all_scripts()}
 
@@ -43,12 +40,11 @@ class Events:
 
 
 class Scene:
-    def __init__(self, redis, idle=60.0, url=None):
+    def __init__(self, redis, **settings):
         self.redis = redis
         self.events = Events()
-        self.backplane = RedisBackplane(
-            url or redis.url, "t", "g-1", b"{}", idle, 1000, self.events
-        )
+        given = {"redis": redis.url, "prefix": "t", "idle": 60.0} | settings
+        self.backplane = RedisBackplane(config(**given), "g-1", b"{}", self.events)
 
     async def heard(self, what):
         await until(lambda: what in self.events.told, f"{what}")
@@ -79,10 +75,10 @@ async def scene(redis):
 
 
 def evalsha(redis):
-    return redis.commands("EVALSHA")
+    return [command for command in redis.commands("EVALSHA") if command[1] != EPOCH]
 
 
-# Up.
+# Up and down.
 
 
 async def test_it_has_two_connections_with_names(scene, redis):
@@ -92,14 +88,8 @@ async def test_it_has_two_connections_with_names(scene, redis):
     ]
 
 
-async def test_the_scripts_are_loaded_before_anything_is_asked(scene, redis):
-    loaded = [command[2] for command in redis.commands("SCRIPT")]
-    assert loaded == [script.source for script in all_scripts()]
-
-
-async def test_the_epoch_is_that_of_who_came_first(scene, redis):
-    ((_, key, _, nx),) = redis.commands("SET")
-    assert (key, nx) == ("t:epoch", "NX")
+async def test_the_epoch_is_in_every_new_id(scene, redis):
+    assert scene.backplane.epoch == "1795428000"
     redis.answer = lambda client, command: array("1795428000-1")
     await scene.backplane.publish("lobby", [b'"op":"msg"}\n'])
     assert "1795428000" in evalsha(redis)[0]
@@ -109,53 +99,11 @@ async def test_its_own_channel_is_listened_to(scene, redis):
     assert redis.commands("SSUBSCRIBE") == [["SSUBSCRIBE", "t:{users}:control:g-1"]]
 
 
-@pytest.mark.parametrize("failing", ["SCRIPT", "SET", "GET", "SSUBSCRIBE"])
-async def test_a_redis_that_is_too_old_is_told_so(redis, failing):
-    redis.answer = lambda client, command: (
-        error("ERR unknown command") if command[0] == failing else usual(client, command)
-    )
-    with pytest.raises(RedisUnreachable, match="Redis 7"):
-        await Scene(redis).backplane.start()
-
-
-async def test_where_no_redis_is_it_does_not_start():
-    scene = Scene(None, url="redis://127.0.0.1:1")
-    with pytest.raises(RedisUnreachable, match="nothing listens there"):
-        await scene.backplane.start()
-    assert scene.events.told == []
-    await scene.backplane.close()
-
-
-@pytest.mark.parametrize("at", ["SCRIPT", "GET", "SSUBSCRIBE"])
-async def test_a_redis_that_goes_while_it_starts_is_unreachable(redis, at):
-    def answer(client, command):
-        if command[0] == at:
-            client.end()
-            return None
-        return usual(client, command)
-
-    redis.answer = answer
-    with pytest.raises(RedisUnreachable):
-        await Scene(redis).backplane.start()
-
-
-async def test_a_connection_that_is_lost_before_the_other_is_up_is_noticed(redis):
-    def hold_back(client, command):
-        # The second connection is up only when the end of the first has been seen.
-        if client.number == 1 and command[0] == "SSUBSCRIBE":
-            redis.clients[0].end()
-            asyncio.get_running_loop().call_later(0.05, client.send, usual(client, command))
-            return None
-        return usual(client, command)
-
-    redis.answer = hold_back
-    scene = Scene(redis)
-    with pytest.raises(RedisUnreachable):
-        await scene.backplane.start()
-    await scene.backplane.close()
-
-
-# Down.
+async def test_it_says_when_redis_goes_and_when_it_is_back(scene, redis):
+    redis.clients[0].end()
+    await scene.heard("back")
+    assert scene.events.told == ["away", "back"]
+    assert await scene.backplane.renew_lease()
 
 
 async def test_a_closing_backplane_gives_its_lease_back(redis):
@@ -165,6 +113,15 @@ async def test_a_closing_backplane_gives_its_lease_back(redis):
     assert redis.commands("DEL") == [["DEL", "t:{users}:lease:g-1"]]
     assert redis.commands("HDEL") == [["HDEL", "t:{users}:gateways", "g-1"]]
     assert scene.events.told == []
+
+
+async def test_a_closing_backplane_may_leave_its_lease_for_a_while(redis):
+    # For as long nobody takes the names of those who were told to come back.
+    scene = Scene(redis)
+    await scene.backplane.start()
+    await scene.backplane.close(lease=12.5)
+    assert redis.commands("SET") == [["SET", "t:{users}:lease:g-1", "{}", "PX", "12500", "XX"]]
+    assert not redis.commands("DEL", "HDEL")
 
 
 async def test_a_redis_that_is_silent_is_not_waited_for_at_the_end(redis, monkeypatch):
@@ -191,38 +148,6 @@ async def test_after_the_end_nothing_can_be_asked(redis):
     await scene.backplane.close()
 
 
-# Away and back.
-
-
-@pytest.mark.parametrize("which", [0, 1])
-async def test_one_connection_lost_is_redis_lost_and_it_comes_back(scene, redis, which):
-    redis.clients[which].end()
-    await scene.heard("back")
-    assert scene.events.told == ["away", "back"]
-    assert len(redis.clients) == 4
-    assert await scene.backplane.renew_lease()
-
-
-async def test_both_lost_at_once_are_said_once(scene, redis):
-    for client in redis.clients:
-        client.end()
-    await scene.heard("back")
-    await quiet()
-    assert scene.events.told == ["away", "back"]
-
-
-async def test_calls_under_way_are_in_doubt_when_redis_goes(scene, redis):
-    redis.answer = lambda client, command: None
-    calls = [asyncio.ensure_future(scene.backplane.publish("lobby", [b"{}\n"])) for _ in range(3)]
-    await redis.asked("EVALSHA", times=3)
-    redis.answer = usual
-    scene.commands.end()
-    outcomes = await asyncio.gather(*calls, return_exceptions=True)
-    assert [type(outcome) for outcome in outcomes] == [BackplaneDown] * 3
-    await scene.heard("back")
-    assert len(evalsha(redis)) == 3, "what is in doubt is not sent again"
-
-
 async def test_while_redis_is_away_every_call_says_so(scene, redis):
     redis.answer = lambda client, command: None
     scene.commands.end()
@@ -231,11 +156,16 @@ async def test_while_redis_is_away_every_call_says_so(scene, redis):
     for call in (
         scene.backplane.subscribe("room"),
         scene.backplane.claim(dana, 0.0, None),
-        scene.backplane.release([dana]),
+        scene.backplane.release([dana], for_good=True),
         scene.backplane.touch([Touch("dana", "s", 0.0)]),
         scene.backplane.idle_left("dana", "s"),
         scene.backplane.publish("lobby", [b"{}\n"]),
-        scene.backplane.whisper("dana", ["sis"], b"{}\n"),
+        scene.backplane.whisper(dana, ["sis"], b"{}\n", seq=None),
+        scene.backplane.tails(["lobby"], ["dana"]),
+        scene.backplane.said("lobby", b"7-1", 5),
+        scene.backplane.whispered("dana", b"7-1", 5),
+        scene.backplane.oldest("lobby"),
+        scene.backplane.trim(["lobby"]),
         scene.backplane.users("0"),
         scene.backplane.renew_lease(),
         scene.backplane.sweep(),
@@ -245,119 +175,48 @@ async def test_while_redis_is_away_every_call_says_so(scene, redis):
     scene.backplane.unsubscribe("room")
 
 
-async def test_it_tries_again_until_redis_is_there(scene, redis):
-    attempts = 0
-
-    def answer(client, command):
-        nonlocal attempts
-        attempts += 1
-        if attempts < 4:
-            return error("LOADING Redis is loading the dataset in memory")
-        return usual(client, command)
-
-    redis.answer = answer
-    scene.commands.end()
-    await scene.heard("back")
-    assert scene.events.told == ["away", "back"]
-
-
-async def test_what_was_listened_to_is_listened_to_again(scene, redis):
-    await scene.backplane.subscribe("room")
-    await scene.backplane.subscribe("user")
-    scene.backplane.unsubscribe("user")
-    scene.subscriptions.end()
-    await scene.heard("back")
-    again = [c[1] for c in scene.subscriptions.commands if c[0] == "SSUBSCRIBE"]
-    assert again == ["room", "t:{users}:control:g-1"]
-    scene.subscriptions.send(array("smessage", "room", "hi\n"))
-    await scene.heard(("deliver", b"room", b"hi\n"))
-
-
-async def test_what_is_unsubscribed_while_redis_is_away_stays_so(scene, redis):
-    await scene.backplane.subscribe("room")
-    redis.answer = lambda client, command: None
-    scene.subscriptions.end()
-    await scene.heard("away")
-    scene.backplane.unsubscribe("room")
-    redis.answer = usual
-    for client in redis.clients:
-        client.end()
-    await scene.heard("back")
-    assert ["SSUBSCRIBE", "room"] not in scene.subscriptions.commands
-
-
-async def test_redis_that_goes_again_is_said_again(scene, redis):
-    for count in (1, 2, 3):
-        scene.commands.end()
-        await until(lambda count=count: scene.events.told.count("back") == count)
-    assert scene.events.told == ["away", "back"] * 3
-
-
-# Scripts.
-
-
-async def test_a_redis_that_forgot_the_scripts_is_given_them_again(scene, redis):
-    forgot = True
-
-    def answer(client, command):
-        nonlocal forgot
-        if command[0] == "SCRIPT":
-            forgot = False
-        if command[0] == "EVALSHA":
-            return error("NOSCRIPT No matching script.") if forgot else array("s")
-        return usual(client, command)
-
-    redis.answer = answer
-    loaded = len(redis.commands("SCRIPT"))
-    assert await scene.backplane.touch([Touch("dana", "s", 1.0)]) == ["s"]
-    assert len(redis.commands("SCRIPT")) == 2 * loaded
-    first, second = evalsha(redis)
-    assert first == second
-
-
-async def test_a_redis_that_forgets_at_once_is_asked_twice_and_no_more(scene, redis):
-    redis.answer = lambda client, command: (
-        error("NOSCRIPT No matching script.") if command[0] == "EVALSHA" else usual(client, command)
-    )
-    with pytest.raises(RedisError):
-        await scene.backplane.users("0")
-    assert len(evalsha(redis)) == 2
-
-
-async def test_a_refusal_is_told_and_not_tried_again(scene, redis):
-    redis.answer = lambda client, command: error("OOM command not allowed")
-    with pytest.raises(RedisError, match="OOM"):
-        await scene.backplane.publish("lobby", [b"{}\n"])
-    assert len(evalsha(redis)) == 1
-    assert "away" not in scene.events.told
-
-
-async def test_replies_go_to_their_calls_though_all_are_under_way(scene, redis):
-    def answer(client, command):
-        if command[1] == SHAS["room_publish"]:
-            return array(f"7-{command[-1].strip()}")
-        return usual(client, command)
-
-    redis.answer = answer
-    ids = await asyncio.gather(
-        *(scene.backplane.publish("lobby", [b"%d\n" % n]) for n in range(50))
-    )
-    assert ids == [[f"7-{n}"] for n in range(50)]
-
-
 # What is said, and what is understood.
 
 
 async def test_a_claim_is_understood(scene, redis):
     former = registration("dana", gateway="g-dead")
-    for reply, outcome, record in [
-        (array("granted"), "granted", None),
-        (array("resumed"), "resumed", None),
-        (array("taken"), "taken", None),
-        (array("inherited", msgspec.json.encode(former)), "inherited", former),
+    record = msgspec.json.encode(former)
+    for reply, claimed in [
+        (array("granted", "", "7-3", ""), Claimed("granted", last=b"7-3")),
+        (array("granted", "0a", "7-3", ""), Claimed("granted", "0a", b"7-3")),
+        (array("resumed", "0a", "7-3", ""), Claimed("resumed", "0a", b"7-3")),
+        (array("returned", "0a", "7-3", ""), Claimed("returned", "0a", b"7-3")),
+        (array("taken", "", "", ""), Claimed("taken")),
+        (array("inherited", "", "7-3", record), Claimed("inherited", "", b"7-3", former)),
     ]:
         redis.answer = lambda client, command, reply=reply: reply
-        assert await scene.backplane.claim(registration("dana"), 0.0, None) == (outcome, record)
+        assert await scene.backplane.claim(registration("dana"), 0.0, None) == claimed
+
+
+async def test_who_claims_begins_with_what_is_said_in_this_epoch(scene, redis):
+    redis.answer = lambda client, command: array("taken", "", "", "")
+    await scene.backplane.claim(registration("dana"), 0.0, "proof")
+    assert evalsha(redis)[0][-2:] == ["proof", "1795427999-18446744073709551615"]
+
+
+async def test_names_are_kept_for_who_may_come_back_and_not_for_good(redis):
+    scene = Scene(redis, resume_within=1.5)
+    await scene.backplane.start()
+    for for_good in (False, True):
+        await scene.backplane.release([registration("dana")], for_good=for_good)
+    assert [command[6:] for command in evalsha(redis)] == [
+        ["1500", "dana", "session of dana"],
+        ["0", "dana", "session of dana"],
+    ]
+    await scene.backplane.close()
+
+
+async def test_a_name_that_may_be_kept_for_a_moment_only_is_not_given_up_for_good(redis):
+    scene = Scene(redis, resume_within=0.0001)
+    await scene.backplane.start()
+    await scene.backplane.release([registration("dana")], for_good=False)
+    assert evalsha(redis)[0][6] == "1"
+    await scene.backplane.close()
 
 
 async def test_times_are_told_in_milliseconds(scene, redis):
@@ -398,15 +257,104 @@ async def test_who_has_how_much_time_left(scene, redis, value, left, seconds):
 
 
 async def test_whispers_are_understood(scene, redis):
-    redis.answer = lambda client, command: array("7-1", "Sis", "")
-    assert await scene.backplane.whisper("dana", ["sis", "mom"], b"") == ("7-1", ["Sis", ""])
-    redis.answer = lambda client, command: b"*0\r\n"
-    assert await scene.backplane.whisper("dana", ["sis", "mom"], b"") == (None, ["", ""])
+    dana = registration("dana")
+    for reply, whispered in [
+        (array("7-1", "Sis", ""), ("7-1", ["Sis", ""])),
+        (b"*0\r\n", (None, ["", ""])),
+        (array(""), ("", ["", ""])),
+    ]:
+        redis.answer = lambda client, command, reply=reply: reply
+        assert whispered == await scene.backplane.whisper(dana, ["sis", "mom"], b"", seq=4)
+
+
+@pytest.mark.parametrize(("seq", "told"), [(None, ""), (0, "0")])
+async def test_what_names_a_whisper_is_told(scene, redis, seq, told):
+    await scene.backplane.whisper(registration("dana"), ["sis"], b"", seq=seq)
+    (command,) = evalsha(redis)
+    assert command[-4:] == ["64616e61", told, "600000", "sis"]
+
+
+# Logs.
+
+BEFORE = b"1795427999-18446744073709551615"
+
+
+def entries(*pairs):
+    return b"*%d\r\n" % len(pairs) + b"".join(
+        b"*2\r\n" + bulk(id) + array("d", line, "t", "1") for id, line in pairs
+    )
+
+
+async def test_the_last_of_rooms_and_people_are_told_in_their_order(scene, redis):
+    def answer(client, command):
+        match command:
+            case ["XREVRANGE", "t:{room:lobby}:log", *_]:
+                return entries(("1795428000-7", "x"))
+            case ["XREVRANGE", *_]:
+                return entries()
+            case ["MGET", *names]:
+                assert names == ["t:{users}:last:dana", "t:{users}:last:sis"]
+                return b"*2\r\n" + bulk("1795428000-3") + b"$-1\r\n"
+        return usual(client, command)
+
+    redis.answer = answer
+    assert await scene.backplane.tails(["lobby", "cellar"], ["dana", "sis"]) == [
+        b"1795428000-7", BEFORE, b"1795428000-3", BEFORE,
+    ]  # fmt: skip
+    assert await scene.backplane.tails([], []) == []
+
+
+async def test_a_message_of_an_older_epoch_is_none_that_the_next_one_follows(scene, redis):
+    redis.answer = lambda client, command: entries(("1795427000-7", "x"))
+    assert await scene.backplane.tails(["lobby"], []) == [BEFORE]
+
+
+async def test_what_was_said_is_read_as_it_went_over_the_wire(scene, redis):
+    redis.answer = lambda client, command: entries(("7-1", '"op":1}\n'), ("7-2", '"op":2}\n'))
+    assert await scene.backplane.said("lobby", b"7-0", 5) == [
+        (b"7-1", b'{"id":"7-1","op":1}\n'),
+        (b"7-2", b'{"id":"7-2","op":2}\n'),
+    ]
+    (asked,) = redis.commands("XRANGE")
+    assert asked == ["XRANGE", "t:{room:lobby}:log", "(7-0", "+", "COUNT", "5"]
+
+
+async def test_what_was_whispered_is_read_as_it_went_over_the_wire(scene, redis):
+    redis.answer = lambda client, command: array("7-9", "7-2", '"op":2}\n')
+    assert await scene.backplane.whispered("dana", b"7-0", 5) == (
+        b"7-9", [(b"7-2", b'{"id":"7-2","op":2}\n')],
+    )  # fmt: skip
+    redis.answer = lambda client, command: array("")
+    assert await scene.backplane.whispered("dana", b"7-9", 5) == (b"", [])
+
+
+@pytest.mark.parametrize(("room", "key"), [("lobby", "t:{room:lobby}:log"), ("@", "t:{users}:log")])
+async def test_the_oldest_of_a_log_is_told_or_what_is_before_the_first(scene, redis, room, key):
+    redis.answer = lambda client, command: entries(("1795428000-7", "x"))
+    assert await scene.backplane.oldest(room) == b"1795428000-7"
+    redis.answer = lambda client, command: entries()
+    assert await scene.backplane.oldest(room) == BEFORE
+    assert {command[1] for command in redis.commands("XRANGE")} == {key}
+
+
+async def test_what_is_too_old_is_forgotten_in_rooms_and_between_people(redis):
+    scene = Scene(redis, history_age=1.5)
+    await scene.backplane.start()
+    await scene.backplane.trim(["lobby", "cellar"])
+    assert [command[3:] for command in evalsha(redis)] == [
+        ["t:{users}:log", "1500"],
+        ["t:{room:lobby}:log", "1500"],
+        ["t:{room:cellar}:log", "1500"],
+    ]
+    await scene.backplane.close()
+
+
+# Gateways.
 
 
 async def test_a_lease_that_is_there_is_renewed(scene, redis):
     assert await scene.backplane.renew_lease()
-    assert redis.commands("SET")[1:] == [["SET", "t:{users}:lease:g-1", "{}", "PX", "10000", "XX"]]
+    assert redis.commands("SET") == [["SET", "t:{users}:lease:g-1", "{}", "PX", "10000", "XX"]]
 
 
 async def test_a_lease_that_had_run_out_is_taken_again_and_said(scene, redis):

@@ -8,7 +8,7 @@ from gateway.backplane import scripts
 from gateway.backplane.scripts import Script, all_scripts
 
 ALL = all_scripts()
-REDIS = Path(scripts.__file__).parents[1] / "redis.py"
+USERS = [Path(scripts.__file__).parents[1] / name for name in ("redis.py", "pair.py")]
 
 
 def header(script):
@@ -31,7 +31,8 @@ def test_every_file_is_a_script_and_named_noun_verb():
 
 
 def test_every_script_is_used_and_every_used_one_is_there():
-    used = set(re.findall(r'"((?:user|room|gateway)_[a-z]+)"', REDIS.read_text()))
+    source = "".join(path.read_text() for path in USERS)
+    used = set(re.findall(r'"((?:user|room|gateway|log|epoch)_[a-z]+)"', source))
     assert used == {script.name for script in ALL}
 
 

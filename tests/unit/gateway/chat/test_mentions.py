@@ -20,7 +20,9 @@ from gateway.chat.mentions import TRAILING, plain, recipients
         ("   ", []),
         ("@", []),
         ("hi @", []),
-        ("hi @sis @", []),
+        ("hi @sis @", ["sis"]),
+        ("hi @ @sis", ["sis"]),
+        ("hi @sis @ !", []),
         ("mail dana@example.org", []),
         ("mail me: dana@example.org @sis", ["sis"]),
         ("hi@sis", []),
@@ -48,8 +50,18 @@ def test_what_ends_a_sentence_is_no_part_of_a_name(text, names):
     assert recipients(text) == names
 
 
-def test_a_dot_stays_since_names_may_end_in_one():
-    assert recipients("come home @sis.") == ["sis."]
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("come home @sis.", ["sis."]),
+        ("come home @sis...", ["sis..."]),
+        ("come home @sis!.", ["sis"]),
+        ("come home @sis.!", ["sis"]),
+        ("come home @.", []),
+    ],
+)
+def test_dots_alone_stay_since_names_may_end_in_one(text, names):
+    assert recipients(text) == names
 
 
 @pytest.mark.parametrize("text", [r"look at \@sis", r"hi @mom \@sis", r"\@sis"])
@@ -84,9 +96,14 @@ def test_whatever_stands_before_the_run_the_run_is_found(before, names, space):
 @given(st.text(st.sampled_from("@\\ ab,.?\n"), max_size=30))
 def test_a_recipient_was_written_as_a_word_at_the_end(text):
     names = recipients(text)
-    written = [word.rstrip(TRAILING) for word in text.split()][len(text.split()) - len(names) :]
-    assert written == [f"@{name}" for name in names]
-    assert all(names)
+    run = []
+    for word in reversed(text.split()):
+        if not word.startswith("@"):
+            break
+        if bare := word[1:].rstrip(TRAILING):
+            run.insert(0, bare)
+    assert [name.rstrip(".") for name in names] == run
+    assert all(f"@{name}" in text for name in names)
 
 
 @given(st.text(st.sampled_from("@\\ ab"), max_size=30))

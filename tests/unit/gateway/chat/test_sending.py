@@ -155,6 +155,15 @@ def test_what_must_not_become_public_is_refused_and_the_sender_told(send):
     assert caught.value.text == "nobody named @sis, @mom is here: not sent"
 
 
+@pytest.mark.parametrize(
+    "send", [whisper(seq=4), whisper(rules=REFUSE, seq=4), whisper("hi", to=["sis"], seq=4)]
+)
+def test_what_became_of_a_seq_that_is_not_new_is_not_guessed(send):
+    with pytest.raises(WireError) as caught:
+        whispered(send, "", [], ["sis", "mom"])
+    assert (caught.value.code, caught.value.seq) == (ErrorCode.STALE_SEQ, 4)
+
+
 def test_a_public_message_has_its_recipients_in_the_text_only():
     (publish,) = whispered(whisper(seq=4), None, [], ["sis", "mom"])
     assert "to" not in msgspec.to_builtins(publish.message)

@@ -53,7 +53,7 @@ class Conversation:
         self.session = Session(self.rules, now)
 
     def online(self):
-        assert self.say(HELLO) == [Claim("Dana", None, None)]
+        assert self.say(HELLO) == [Claim("Dana", None, None, {})]
         self.granted()
         return self
 
@@ -67,8 +67,8 @@ class Conversation:
     def refuse(self, code=ErrorCode.BAD_JSON, text="no", seq=None):
         return self.session.refuse(WireError(code, text, seq), self.now)
 
-    def granted(self, name="Dana", resume="secret"):
-        return self.session.granted(name, resume, self.now)
+    def granted(self, name="Dana", resume="secret", resumed=False, seen=None):
+        return self.session.granted(name, resume, resumed, seen or {}, self.now)
 
     def whispered(self, whisper, id, to, absent):
         return self.session.whispered(whisper, id, to, absent, self.now)
@@ -111,12 +111,18 @@ def refused(effects, code, seq=None):
 
 def test_a_hello_claims_the_name(new):
     hello = Hello(v=1, name="Dana", client="chatctl 1", resume="secret")
-    assert new.say(hello) == [Claim("Dana", "chatctl 1", "secret")]
+    assert new.say(hello) == [Claim("Dana", "chatctl 1", "secret", {})]
     assert new.state is State.NEW
 
 
+def test_what_was_seen_before_goes_with_the_claim(new):
+    seen = {"lobby": "7-41", "@": "7-3"}
+    hello = Hello(v=1, name="Dana", resume="secret", seen=seen)
+    assert new.say(hello) == [Claim("Dana", None, "secret", seen)]
+
+
 def test_a_name_is_claimed_in_the_form_in_which_it_is_shown(new):
-    assert new.say(Hello(v=1, name="Zoe\u0308")) == [Claim("Zo\u00eb", None, None)]
+    assert new.say(Hello(v=1, name="Zoe\u0308")) == [Claim("Zo\u00eb", None, None, {})]
 
 
 def test_a_granted_hello_is_welcomed_with_all_that_the_client_needs_to_know(new):
@@ -138,17 +144,23 @@ def test_a_granted_hello_is_welcomed_with_all_that_the_client_needs_to_know(new)
     assert new.session.name == "Dana"
 
 
+def test_who_comes_back_is_told_so_and_where_each_room_begins(new):
+    new.say(HELLO)
+    (tell,) = new.granted(resumed=True, seen={"@": "7-3"})
+    assert (tell.event.resumed, tell.event.seen) == (True, {"@": "7-3"})
+
+
 def test_who_finds_the_name_taken_may_try_another(new):
     new.say(HELLO)
     error = refused(new.session.taken("Dana", new.now), ErrorCode.NAME_TAKEN)
     assert "Dana" in error.text
-    assert new.say(Hello(v=1, name="Dana2")) == [Claim("Dana2", None, None)]
+    assert new.say(Hello(v=1, name="Dana2")) == [Claim("Dana2", None, None, {})]
 
 
 def test_another_version_is_refused_and_told_which_is_spoken(new):
     error = refused(new.say(Hello(v=2, name="Dana")), ErrorCode.BAD_VERSION)
     assert "1" in error.text
-    assert new.say(HELLO) == [Claim("Dana", None, None)]
+    assert new.say(HELLO) == [Claim("Dana", None, None, {})]
 
 
 @pytest.mark.parametrize("name", ["", "a b", "x" * 33, "a\n"])
@@ -252,6 +264,11 @@ def test_a_gateway_that_refuses_the_fallback_says_that_nobody_is_here():
 def test_a_text_to_people_said_outright_is_never_public(online):
     (whisper,) = online.say(Send("hi", seq=1, to=["mmo"]))
     refused(online.whispered(whisper, None, [], ["mmo"]), ErrorCode.NOBODY_HERE, seq=1)
+
+
+def test_a_private_message_whose_seq_is_not_new_is_refused_unless_it_is_found(online):
+    (whisper,) = online.say(Send("hi @sis", seq=1))
+    refused(online.whispered(whisper, "", [], ["sis"]), ErrorCode.STALE_SEQ, seq=1)
 
 
 @pytest.mark.parametrize(
@@ -456,6 +473,26 @@ def test_a_request_that_was_too_many_is_a_sign_of_life_too():
     assert online.later(44).tick() == []
 
 
+def test_a_line_that_was_no_request_is_a_sign_of_life_too(online):
+    # Somebody typed it: with nc, people write no JSON.
+    online.later(44).refuse()
+    assert online.later(44).tick() == []
+    assert online.later(1).tick() != []
+
+
+def test_who_was_warned_and_types_nonsense_is_warned_again_before_the_end(online):
+    online.wait()
+    online.later(10).refuse()
+    assert online.later(5).tick() == []
+    assert idle_out(online).code == "idle_soon"
+
+
+def test_nonsense_before_the_hello_buys_no_time():
+    new = Conversation(hello=10.0)
+    new.later(9).refuse()
+    assert new.later(1).tick() == [Close(HELLO_TIMEOUT)]
+
+
 def test_a_ping_is_no_sign_of_life(online):
     online.later(44).say(Ping())
     assert online.later(1).tick() != []
@@ -549,6 +586,7 @@ def test_a_private_message_that_outlives_its_session_is_not_answered(online, seq
     (whisper,) = online.say(Send("hi @sis", seq=seq))
     online.session.close(SHUTDOWN)
     id, to = (None, []) if absent else ("7-1", ["sis"])
+    assert online.whispered(whisper, "", [], ["sis"]) == []
     assert online.whispered(whisper, id, to, absent) == []
 
 
@@ -618,13 +656,13 @@ class AnyConversation(RuleBasedStateMachine):
         if not granted:
             self.perform(self.session.taken(claim.name, self.now))
         elif not self.closed:  # else the name is given back: there is nobody to be told
-            self.perform(self.session.granted(claim.name, "secret", self.now))
+            self.perform(self.session.granted(claim.name, "secret", False, {}, self.now))
 
     @precondition(lambda self: isinstance(self.question, Whisper))
-    @rule(here=st.booleans())
-    def the_whisper_is_answered(self, here):
+    @rule(id=st.sampled_from(["7-1", None, ""]))
+    def the_whisper_is_answered(self, id):
         whisper, self.question = self.question, None
-        found = ("7-1", whisper.names, []) if here else (None, [], whisper.names)
+        found = (id, whisper.names, []) if id else (id, [], whisper.names)
         self.perform(self.session.whispered(whisper, *found, self.now))
 
     @precondition(lambda self: self.checks)

@@ -1,0 +1,484 @@
+"""What lets nothing be lost and nothing come twice: `gateway.backplane.Backplane`."""
+
+import asyncio
+import time
+from typing import Any
+
+import pytest
+import redis
+
+from gateway.backplane import Claimed, Registration, Whispered, sealed
+from gateway.backplane.ids import before, parse
+from gateway.backplane.keys import Keys
+from gateway.errors import BackplaneDown
+from tests.contract.household import Gateway, StartBackplane, in_room, message, parsed
+from tests.support import servers
+from tests.support.servers import Server
+from wire.frames import PRIVATE
+
+
+def texts(pairs: list[tuple[bytes, bytes]]) -> list[str]:
+    """What messages of a log say; each says which one it is."""
+    messages = parsed([line.decode() for _, line in pairs])
+    assert [msg.id.encode() for msg in messages] == [id for id, _ in pairs]
+    return [msg.text for msg in messages]
+
+
+async def say(gateway: Gateway, *said: str, room: str = "lobby") -> list[bytes]:
+    ids = await gateway.backplane.publish(room, [message(text, room=room) for text in said])
+    return [id.encode() for id in ids]
+
+
+class TestPostingOnce:
+    """A send with a seq is in the log once, however often it comes."""
+
+    def sealed(self, sis: Registration, seq: int, text: str = "hi") -> bytes:
+        return sealed(sis.origin, seq, message(text, room="lobby"))
+
+    async def test_the_same_seq_again_has_the_same_id_and_is_not_heard_again(
+        self, g1: Gateway, g2: Gateway
+    ) -> None:
+        sis, channel = g1.person("sis"), await in_room(g2)
+        (id,) = await g1.backplane.publish("lobby", [self.sealed(sis, 1)])
+        for gateway in (g1, g2):
+            assert await gateway.backplane.publish("lobby", [self.sealed(sis, 1)]) == [id]
+        await say(g1, "the end")
+        await g2.heard.until(lambda heard: "the end" in "".join(heard.lines(channel)))
+        assert [msg.text for msg in parsed(g2.heard.lines(channel))] == ["hi", "the end"]
+
+    async def test_also_within_one_batch(self, g1: Gateway) -> None:
+        sis, mom = g1.person("sis"), g1.person("mom")
+        lines = [self.sealed(who, seq) for seq in (1, 2) for who in (sis, mom)]
+        ids = await g1.backplane.publish("lobby", [*lines, message("between"), *lines])
+        assert ids[5:] == ids[:4]
+        assert len(set(ids)) == 5
+        assert len(await g1.backplane.said("lobby", before(g1.backplane.epoch), 10)) == 5
+
+    async def test_a_batch_of_old_and_new_posts_the_new(self, g1: Gateway) -> None:
+        sis, channel = g1.person("sis"), await in_room(g1)
+        first = await g1.backplane.publish("lobby", [self.sealed(sis, n, str(n)) for n in (1, 2)])
+        again = [self.sealed(sis, n, str(n)) for n in (1, 2, 3)]
+        *old, new = await g1.backplane.publish("lobby", again)
+        assert old == first
+        await g1.heard.until(lambda heard: len(heard.lines(channel)) == 3)
+        assert [msg.text for msg in parsed(g1.heard.lines(channel))] == ["1", "2", "3"]
+        assert g1.heard.follows(channel)[-1] == (first[-1], new)
+
+    async def test_a_batch_of_old_ones_alone_is_not_published(self, g1: Gateway) -> None:
+        sis, channel = g1.person("sis"), await in_room(g1)
+        await g1.backplane.publish("lobby", [self.sealed(sis, 1)])
+        await g1.backplane.publish("lobby", [self.sealed(sis, 1)])
+        await say(g1, "the end")
+        await g1.heard.until(lambda heard: len(heard.lines(channel)) == 2)
+        assert len(g1.heard.delivered) == 2
+
+    async def test_a_lower_seq_that_never_came_is_refused(self, g1: Gateway) -> None:
+        sis = g1.person("sis")
+        await g1.backplane.publish("lobby", [self.sealed(sis, 7)])
+        assert await g1.backplane.publish("lobby", [self.sealed(sis, 5)]) == [""]
+        assert len(await g1.backplane.said("lobby", before(g1.backplane.epoch), 10)) == 1
+
+    async def test_seqs_are_each_persons_own(self, g1: Gateway) -> None:
+        sis, mom = g1.person("sis"), g1.person("mom")
+        (first,) = await g1.backplane.publish("lobby", [self.sealed(sis, 1)])
+        (second,) = await g1.backplane.publish("lobby", [self.sealed(mom, 1)])
+        assert first != second
+
+    async def test_up_to_the_greatest_there_can_be(self, g1: Gateway) -> None:
+        sis = g1.person("sis")
+        lines = [self.sealed(sis, 2**53 - 1), self.sealed(sis, 2**53)]
+        ids = await g1.backplane.publish("lobby", lines)
+        assert len(set(ids)) == 2
+        assert await g1.backplane.publish("lobby", lines) == ids
+
+    async def test_who_comes_back_is_known_by_it(self, g1: Gateway, g2: Gateway) -> None:
+        sis = await g1.online("sis")
+        (id,) = await g1.backplane.publish("lobby", [self.sealed(sis, 1)])
+        again, _ = await g2.again(sis)
+        assert await g2.backplane.publish("lobby", [self.sealed(again, 1)]) == [id]
+
+    async def test_a_text_that_looks_like_a_seal_is_a_text(self, g1: Gateway) -> None:
+        sis = g1.person("sis")
+        (id,) = await g1.backplane.publish("lobby", [self.sealed(sis, 1, f"{sis.origin} 2 x\n")])
+        ((logged, line),) = await g1.backplane.said("lobby", before(g1.backplane.epoch), 10)
+        assert logged.decode() == id
+        assert texts([(logged, line)]) == [f"{sis.origin} 2 x\n"]
+
+
+class TestWhisperingOnce:
+    async def test_the_same_seq_again_has_the_same_answer_and_is_not_heard_again(
+        self, g1: Gateway, g2: Gateway
+    ) -> None:
+        sis, _ = await g1.online("sis"), await g2.online("Mom")
+        first = await g1.whisper(sis, ["dad", "mom"], seq=1)
+        assert first.found == ["", "Mom"]
+        assert await g1.whisper(sis, ["dad", "mom"], seq=1) == first
+        await g1.whisper(sis, ["mom"], "the end", seq=2)
+        own = g1.backplane.user_channel("mom")
+        await g2.heard.until(lambda heard: "the end" in "".join(heard.lines(own)))
+        assert [msg.text for msg in parsed(g2.heard.lines(own))] == ["psst", "the end"]
+
+    async def test_whoever_has_come_or_gone_meanwhile(self, g1: Gateway, g2: Gateway) -> None:
+        sis, mom = await g1.online("sis"), await g2.online("Mom")
+        first = await g1.whisper(sis, ["mom", "dad"], seq=1)
+        await g2.release(mom)
+        await g2.online("Dad")
+        assert await g1.whisper(sis, ["mom", "dad"], seq=1) == first
+        await g1.whisper(sis, ["dad"], "only this", seq=2)
+        dad = g2.backplane.user_channel("dad")
+        await g2.heard.until(lambda heard: heard.lines(dad))
+        assert [msg.text for msg in parsed(g2.heard.lines(dad))] == ["only this"]
+
+    async def test_what_found_nobody_finds_nobody_again_though_somebody_has_come(
+        self, g1: Gateway
+    ) -> None:
+        sis = await g1.online("sis")
+        nobody = Whispered(None, [""])
+        assert await g1.whisper(sis, ["mom"], seq=1) == nobody
+        await g1.online("mom")
+        assert await g1.whisper(sis, ["mom"], seq=1) == nobody
+        assert (await g1.whisper(sis, ["mom"], seq=2)).found == ["mom"]
+
+    async def test_who_comes_back_is_known_by_it(self, g1: Gateway, g2: Gateway) -> None:
+        sis = await g1.online("sis")
+        await g1.online("mom")
+        first = await g1.whisper(sis, ["mom"], seq=1)
+        again, _ = await g2.again(sis)
+        assert await g2.whisper(again, ["mom"], seq=1) == first
+
+    async def test_a_lower_seq_that_never_came_is_refused(self, g1: Gateway) -> None:
+        sis = await g1.online("sis")
+        await g1.whisper(sis, ["sis"], seq=7)
+        assert (await g1.whisper(sis, ["sis"], seq=5)).id == ""
+
+    async def test_without_a_seq_it_comes_twice(self, g1: Gateway) -> None:
+        sis = await g1.online("sis")
+        first, second = [await g1.whisper(sis, ["sis"]) for _ in range(2)]
+        assert first.id != second.id
+
+
+class TestComingBack:
+    async def test_who_had_left_may_return(self, g1: Gateway, g2: Gateway) -> None:
+        sis = await g1.online("sis")
+        await g1.release(sis, for_good=False)
+        assert await g2.everybody() == {}
+        _, claimed = await g2.again(sis)
+        assert (claimed.outcome, claimed.origin) == ("returned", sis.origin)
+
+    async def test_not_for_good(self, g1: Gateway, g2: Gateway) -> None:
+        sis = await g1.online("sis")
+        await g1.release(sis, for_good=True)
+        _, claimed = await g2.again(sis)
+        assert claimed == Claimed("granted", last=before(g2.backplane.epoch))
+
+    async def test_in_time(
+        self, start: StartBackplane, g2: Gateway, look: redis.Redis, prefix: str
+    ) -> None:
+        quick = await start(resume_within=0.05)
+        before = set(look.scan_iter(f"{prefix}:*"))
+        sis = await quick.online("sis")
+        await quick.release(sis, for_good=False)
+        deadline = time.monotonic() + 5
+        while set(look.scan_iter(f"{prefix}:*")) != before:  # and nothing of it stays
+            assert time.monotonic() < deadline
+            await asyncio.sleep(0.02)
+        assert (await g2.again(sis))[1].outcome == "granted"
+
+    async def test_what_is_kept_for_those_who_left_ends_by_itself(
+        self, g1: Gateway, look: redis.Redis, prefix: str
+    ) -> None:
+        before = set(look.scan_iter(f"{prefix}:*"))
+        await g1.release(await g1.online("sis"), for_good=False)
+        kept = set(look.scan_iter(f"{prefix}:*")) - before
+        assert kept
+        assert all(0 < look.pttl(key) <= 60_000 for key in kept)
+
+    async def test_a_swept_gateways_users_may_return(
+        self, g1: Gateway, g2: Gateway, kill: Any
+    ) -> None:
+        sis = await g1.online("sis")
+        kill(g1)
+        assert await g2.backplane.sweep() == [sis]
+        _, claimed = await g2.again(sis)
+        assert (claimed.outcome, claimed.origin) == ("returned", sis.origin)
+
+    @pytest.mark.parametrize("left", [True, False])
+    async def test_the_token_it_was_got_with_stays_good_for_a_later_hello(
+        self, g1: Gateway, g2: Gateway, left: bool
+    ) -> None:
+        sis = await g1.online("sis")
+        # The welcome with the new token never arrives.
+        unheard, _ = await g1.again(sis, hello=1)
+        if left:
+            await g1.release(unheard, for_good=False)
+        again, claimed = await g2.again(unheard, sis.resume, hello=2)
+        assert claimed.outcome == ("returned" if left else "resumed")
+        assert again.origin == sis.origin
+
+    @pytest.mark.parametrize("hello", [0, 1])
+    async def test_but_not_for_one_that_was_late_on_its_way(
+        self, g1: Gateway, g2: Gateway, hello: int
+    ) -> None:
+        sis = await g1.online("sis")
+        again, _ = await g1.again(sis, hello=1)
+        _, claimed = await g2.again(again, sis.resume, hello=hello)
+        assert claimed.outcome == "taken"
+
+    async def test_and_not_once_the_newer_one_is_used(self, g1: Gateway, g2: Gateway) -> None:
+        first = await g1.online("sis")
+        second, _ = await g2.again(first, hello=1)
+        third, claimed = await g1.again(second, hello=2)
+        assert claimed.outcome == "resumed"
+        assert (await g2.again(third, first.resume, hello=3))[1].outcome == "taken"
+        assert (await g2.again(third, second.resume, hello=3))[1].outcome == "resumed"
+
+    async def test_a_token_is_worth_nothing_once_another_has_the_name(
+        self, g1: Gateway, g2: Gateway
+    ) -> None:
+        sis = await g1.online("sis")
+        await g1.release(sis, for_good=False)
+        impostor = await g2.online("sis")
+        assert (await g1.again(sis))[1].outcome == "taken"
+        await g2.release(impostor, for_good=False)
+        assert (await g1.again(sis))[1].outcome == "granted"
+
+    async def test_it_begins_where_its_private_messages_stood(
+        self, g1: Gateway, g2: Gateway
+    ) -> None:
+        sis, mom = await g1.online("sis"), await g1.online("mom")
+        id, _ = await g1.whisper(sis, ["mom"])
+        await g1.whisper(mom, ["mom"], "not for sis")
+        assert (await g2.again(sis))[1].last.decode() == id
+
+    @pytest.mark.parametrize("for_good", [True, False])
+    async def test_a_newcomer_of_the_same_name_begins_behind_what_the_other_was_told(
+        self, g1: Gateway, g2: Gateway, for_good: bool
+    ) -> None:
+        sis, mom = await g1.online("sis"), await g1.online("mom")
+        await g1.whisper(mom, ["sis"], "a secret")
+        await g1.release(sis, for_good=for_good)
+        newest, _ = await g1.whisper(mom, ["mom"])
+        claimed = await g2.backplane.claim(g2.person("sis"), 0.0, None)
+        assert claimed == Claimed("granted", last=(newest or "").encode())
+        assert await g2.backplane.whispered("sis", claimed.last, 10) == (b"", [])
+
+    async def test_so_does_an_heir(self, g1: Gateway, g2: Gateway, kill: Any) -> None:
+        sis, mom = await g1.online("sis"), await g2.online("mom")
+        await g2.whisper(mom, ["sis"], "a secret")
+        newest, _ = await g2.whisper(mom, ["mom"])
+        kill(g1)
+        claimed = await g2.backplane.claim(g2.person("sis"), 0.0, None)
+        assert claimed == Claimed("inherited", last=(newest or "").encode(), former=sis)
+
+
+class TestHeads:
+    """What is published says which message it follows, so that a loss is noticed."""
+
+    async def test_in_a_room_each_names_the_one_before(self, g1: Gateway, g2: Gateway) -> None:
+        channel = await in_room(g1)
+        start = before(g1.backplane.epoch)
+        ids = [await say(g1, "a", "b"), await say(g2, "c"), await say(g1, "d", "e", "f")]
+        await g1.heard.until(lambda heard: len(heard.heads) == 3)
+        expected, previous = [], start
+        for some in ids:
+            expected.append((previous.decode(), some[-1].decode()))
+            previous = some[-1]
+        assert g1.heard.follows(channel) == expected
+
+    async def test_for_a_reader_the_one_before_of_what_that_reader_may_see(
+        self, g1: Gateway
+    ) -> None:
+        sis, mom = await g1.online("sis"), await g1.online("mom")
+        one, _ = await g1.whisper(sis, ["mom"])
+        two, _ = await g1.whisper(sis, ["sis"])
+        three, _ = await g1.whisper(mom, ["sis"])
+        start = before(g1.backplane.epoch).decode()
+        await g1.heard.until(lambda heard: len(heard.heads) == 5)
+        channel = g1.backplane.user_channel
+        assert g1.heard.follows(channel("sis")) == [(start, one), (one, two), (two, three)]
+        assert g1.heard.follows(channel("mom")) == [(start, one), (one, three)]
+
+
+class TestLogs:
+    async def test_tails_are_the_last_ids(self, g1: Gateway, g2: Gateway) -> None:
+        sis, _ = await g1.online("sis"), await g1.online("mom")
+        *_, last = await say(g1, "a", "b")
+        id, _ = await g1.whisper(sis, ["sis"])
+        start = before(g1.backplane.epoch)
+        found = await g2.backplane.tails(["lobby", "attic"], ["sis", "mom", "nobody"])
+        assert found == [last, start, (id or "").encode(), start, start]
+        assert await g2.backplane.tails([], []) == []
+
+    async def test_what_was_said_comes_in_pages(self, g1: Gateway, g2: Gateway) -> None:
+        ids = await say(g1, *(str(n) for n in range(5)))
+        page = await g2.backplane.said("lobby", before(g1.backplane.epoch), 2)
+        assert texts(page) == ["0", "1"]
+        assert texts(await g2.backplane.said("lobby", page[-1][0], 2)) == ["2", "3"]
+        assert texts(await g2.backplane.said("lobby", ids[3], 2)) == ["4"]
+        assert await g2.backplane.said("lobby", ids[4], 2) == []
+        assert await g2.backplane.said("attic", before(g1.backplane.epoch), 2) == []
+
+    async def test_a_reader_is_given_what_is_for_that_reader_only(self, g1: Gateway) -> None:
+        sis, mom, _ = [await g1.online(name) for name in ("sis", "mom", "mo")]
+        await g1.whisper(sis, ["mom"], "to mom")
+        await g1.whisper(sis, ["mo"], "to mo")
+        await g1.whisper(mom, ["sis", "mo"], "to both")
+        last, _ = await g1.whisper(sis, ["sis"], "note")
+        start, upto = before(g1.backplane.epoch), (last or "").encode()
+        for name, expected in {
+            "sis": ["to mom", "to mo", "to both", "note"],
+            "mom": ["to mom", "to both"],
+            "mo": ["to mo", "to both"],
+            "o": [],
+        }.items():
+            looked, found = await g1.backplane.whispered(name, start, 10)
+            assert (looked, texts(found)) == (upto, expected)
+
+    async def test_a_page_may_hold_nothing_for_a_reader_and_is_not_the_last(
+        self, g1: Gateway
+    ) -> None:
+        sis, _ = await g1.online("sis"), await g1.online("mom")
+        for _ in range(3):
+            await g1.whisper(sis, ["sis"])
+        await g1.whisper(sis, ["mom"], "at last")
+        at, found, pages = before(g1.backplane.epoch), [], 0
+        while True:
+            looked, some = await g1.backplane.whispered("mom", at, 2)
+            if not looked:
+                break
+            at, pages = looked, pages + 1
+            found += some
+        assert (pages, texts(found)) == (2, ["at last"])
+
+    async def test_the_oldest_of_what_is_left(
+        self, g1: Gateway, look: redis.Redis, keys: Keys
+    ) -> None:
+        start = before(g1.backplane.epoch)
+        assert await g1.backplane.oldest("lobby") == start
+        assert await g1.backplane.oldest(PRIVATE) == start
+        first, second = await say(g1, "a", "b")
+        assert await g1.backplane.oldest("lobby") == first
+        look.xtrim(keys.room_log("lobby"), maxlen=1, approximate=False)
+        assert await g1.backplane.oldest("lobby") == second
+        sis = await g1.online("sis")
+        id, _ = await g1.whisper(sis, ["sis"])
+        assert await g1.backplane.oldest(PRIVATE) == (id or "").encode()
+
+
+class TestTrim:
+    async def test_what_is_young_stays(self, g1: Gateway) -> None:
+        sis, (first, _) = await g1.online("sis"), await say(g1, "a", "b")
+        id, _ = await g1.whisper(sis, ["sis"])
+        await g1.backplane.trim(["lobby"])
+        assert await g1.backplane.oldest("lobby") == first
+        assert await g1.backplane.oldest(PRIVATE) == (id or "").encode()
+
+    async def test_what_is_too_old_goes_and_the_ids_go_on(
+        self, g1: Gateway, look: redis.Redis, keys: Keys
+    ) -> None:
+        two_hours_ago = round(time.time() - 7200) * 1000
+        old = {"d": message("old").decode(), "t": two_hours_ago, "r": " sis "}
+        for log in (keys.room_log("lobby"), keys.private_log):
+            for _ in range(250):  # more than are looked at at once
+                last = look.xadd(log, old, id=f"{g1.backplane.epoch}-*")
+        young, younger = await say(g1, "young", "younger")
+        assert parse(young)[1] == parse(last.encode())[1] + 1
+        await g1.backplane.trim(["lobby", "attic"])
+        assert [id.encode() for id, _ in look.xrange(keys.room_log("lobby"))] == [young, younger]
+        assert look.xlen(keys.private_log) == 0
+        sis = await g1.online("sis")
+        id, _ = await g1.whisper(sis, ["sis"])
+        assert parse((id or "").encode())[1] == parse(last.encode())[1] + 1
+
+    async def test_what_was_forgotten_is_not_posted_again(self, start: StartBackplane) -> None:
+        forgetful = await start(history_age=0.01)
+        line = sealed(forgetful.person("sis").origin, 1, message("once"))
+        await forgetful.backplane.publish("lobby", [line])
+        await asyncio.sleep(0.05)
+        await forgetful.backplane.trim(["lobby"])
+        assert await forgetful.backplane.publish("lobby", [line]) == [""]
+
+
+class TestEpochs:
+    def restarted(self, look: redis.Redis, keys: Keys) -> None:
+        # As far as the epoch tells: it was begun with another run of Redis.
+        epoch = (look.get(keys.epoch) or "").partition(" ")[0]
+        look.set(keys.epoch, f"{epoch} another")
+
+    async def again(self, gateway: Gateway, server: Server) -> None:
+        told = len(gateway.heard.told)
+        server.kill_connections(f"chat-{gateway.id}", f"chat-{gateway.id}-sub")
+        await gateway.heard.until(lambda heard: heard.told[told:] == ["away", "back"])
+
+    async def test_all_gateways_have_one(self, g1: Gateway, g2: Gateway) -> None:
+        assert g1.backplane.epoch == g2.backplane.epoch
+        assert abs(int(g1.backplane.epoch) - time.time()) < 60
+
+    async def test_a_lost_connection_begins_none(self, g1: Gateway, server: Server) -> None:
+        epoch = g1.backplane.epoch
+        await self.again(g1, server)
+        assert g1.backplane.epoch == epoch
+
+    async def test_another_run_of_redis_begins_one_that_is_greater(
+        self, g1: Gateway, g2: Gateway, server: Server, look: redis.Redis, keys: Keys
+    ) -> None:
+        epoch = int(g1.backplane.epoch)
+        for _ in range(3):  # also several within one second
+            *_, last = await say(g1, "x")
+            self.restarted(look, keys)
+            await self.again(g1, server)
+            assert int(g1.backplane.epoch) > epoch
+            epoch = int(g1.backplane.epoch)
+            assert await g1.backplane.tails(["lobby"], []) == [before(str(epoch))]
+            (first,) = await say(g1, "y")
+            assert parse(first) == (epoch, 0)
+            assert parse(first) > parse(last)
+        await self.again(g2, server)
+        assert g2.backplane.epoch == g1.backplane.epoch
+
+    async def test_one_that_remembers_nothing_is_told_of_the_last(
+        self, g1: Gateway, server: Server, look: redis.Redis, keys: Keys
+    ) -> None:
+        epoch = int(g1.backplane.epoch)
+        look.delete(keys.epoch)
+        await self.again(g1, server)
+        assert int(g1.backplane.epoch) > epoch
+
+    async def test_what_follows_the_last_of_an_old_epoch_says_so(
+        self, g1: Gateway, server: Server, look: redis.Redis, keys: Keys
+    ) -> None:
+        channel = await in_room(g1)
+        await say(g1, "old")
+        await g1.heard.until(lambda heard: heard.heads)
+        self.restarted(look, keys)
+        await self.again(g1, server)
+        (first,) = await say(g1, "new")
+        await g1.heard.until(lambda heard: len(heard.heads) == 2)
+        previous = before(g1.backplane.epoch).decode()
+        assert g1.heard.follows(channel)[-1] == (previous, first.decode())
+
+
+class TestReplica:
+    """The Redis that took orders until now is one that follows another."""
+
+    @pytest.fixture(params=["valkey", "redis_server"])
+    def server(self, request: pytest.FixtureRequest) -> Any:
+        binary = servers.valkey() if request.param == "valkey" else servers.redis_server()
+        if binary is None:
+            pytest.skip("this machine has no redis-server >= 7")
+        with servers.running(binary) as server:
+            yield server
+
+    async def test_it_is_away_until_it_takes_orders_again(
+        self, g1: Gateway, look: redis.Redis
+    ) -> None:
+        channel = await in_room(g1)
+        look.replicaof("127.0.0.1", "1")
+        with pytest.raises(BackplaneDown):
+            await say(g1, "unheard")
+        await g1.heard.until(lambda heard: heard.told == ["away"])
+        look.replicaof("NO", "ONE")
+        await g1.heard.until(lambda heard: heard.told == ["away", "back"])
+        await say(g1, "heard")
+        await g1.heard.until(lambda heard: heard.lines(channel))
+        assert [msg.text for msg in parsed(g1.heard.lines(channel))] == ["heard"]

@@ -1,0 +1,450 @@
+"""Connections break, messages get lost on the way: nothing is missed, and nothing comes twice."""
+
+import asyncio
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from gateway import core
+from gateway.backplane import connection
+from gateway.backplane.keys import Keys
+from tests.support import servers
+from tests.support.deadlines import within
+from tests.support.fixtures import Connect, Join, Peer, Running, StartGateway
+from tests.support.servers import Server
+from wire.codec import encode_body
+from wire.frames import Msg
+
+
+@pytest.fixture
+async def one(start_gateway: StartGateway) -> Running:
+    return await start_gateway()
+
+
+@pytest.fixture
+async def two(start_gateway: StartGateway) -> Running:
+    return await start_gateway()
+
+
+@pytest.fixture
+async def sis(two: Running, join: Join) -> Peer:
+    return await join(two, "sis")
+
+
+@pytest.fixture
+async def dana(one: Running, join: Join, sis: Peer) -> Peer:
+    dana = await join(one, "dana")
+    await sis.expect(op="joined", name="dana")
+    await dana.caught_up()
+    return dana
+
+
+@pytest.fixture
+def keys(prefix: str) -> Keys:
+    return Keys(prefix)
+
+
+def texts(peer: Peer, **fields: Any) -> list[str]:
+    """What was said to a peer, in the order in which it came."""
+    return [msg["text"] for msg in peer.told(op="msg", **fields)]
+
+
+def private(peer: Peer) -> list[str]:
+    return [msg["text"] for msg in peer.told(op="msg") if "to" in msg]
+
+
+async def say_all(peer: Peer, *said: str, first: int = 0) -> None:
+    """Say these, and wait until they are stored."""
+    for seq, text in enumerate(said, first):
+        await peer.say(op="send", text=text, seq=seq)
+    await peer.collect(len(said), op="ack")
+
+
+class TestResume:
+    @pytest.mark.parametrize("on_the_same_gateway", [True, False])
+    async def test_one_who_hung_is_told_what_was_missed_in_order_and_once(
+        self, one: Running, two: Running, join: Join, dana: Peer, sis: Peer, on_the_same_gateway
+    ) -> None:
+        await say_all(sis, "had", "had too @dana")
+        await dana.collect(2, op="msg")
+        await say_all(sis, *(f"{n}" + " @dana" * (n % 3 == 0) for n in range(20)), first=2)
+        gateway = one if on_the_same_gateway else two
+        again = await join(gateway, "dana", **dana.way_back)
+        assert again.told(op="welcome")[0]["resumed"] is True
+        await dana.ended(code="replaced", reconnect=False)
+        await say_all(sis, "live", "live too @dana", first=22)
+        await again.collect(22, op="msg")
+        await again.caught_up()
+        assert texts(again, room="lobby") == [f"{n}" for n in range(20) if n % 3] + ["live"]
+        expected = [f"{n} @dana" for n in range(0, 20, 3)] + ["live too @dana"]
+        assert private(again) == expected
+        assert again.told(op="gap") == []
+        assert sis.told(op="left") == []
+
+    async def test_one_who_left_is_told_what_was_said_in_the_room(
+        self, two: Running, join: Join, dana: Peer, sis: Peer
+    ) -> None:
+        dana.vanish()
+        await sis.expect(op="left", name="dana", code="connection_lost")
+        await say_all(sis, "one", "two", "to nobody, so to all @dana")
+        again = await join(two, "dana", **dana.way_back)
+        await again.collect(3, op="msg")
+        await sis.expect(op="joined", name="dana")
+        assert texts(again) == ["one", "two", "to nobody, so to all @dana"]
+        assert again.told(op="gap") == []
+
+    async def test_with_traffic_going_on_and_again_and_again(
+        self, one: Running, two: Running, join: Join, dana: Peer, sis: Peer
+    ) -> None:
+        said = [f"{n}" + " @dana" * (n % 4 == 0) for n in range(400)]
+
+        async def talk() -> None:
+            for seq, text in enumerate(said):
+                await sis.say(op="send", text=text, seq=seq)
+                if seq % 10 == 0:
+                    await asyncio.sleep(0.005)
+            await sis.collect(len(said), op="ack")
+
+        talking, here, connections = asyncio.create_task(talk()), dana, [dana]
+        while not talking.done():
+            await here.expect(op="msg")
+            here = await join((one, two)[len(connections) % 2], "dana", **here.way_back)
+            connections.append(here)
+        await talking
+        await sis.say(op="send", text="the end")
+        await sis.say(op="send", text="the end @dana")
+        await here.expect(op="msg", text="the end")
+        await here.expect(op="msg", text="the end @dana")
+        assert len(connections) > 3
+        heard = [text for each in connections for text in texts(each, room="lobby")]
+        assert heard == [*(text for text in said if "@" not in text), "the end"]
+        heard = [text for each in connections for text in private(each)]
+        assert heard == [*(text for text in said if "@" in text), "the end @dana"]
+        assert sis.told(op="left") == []
+
+    async def test_many_pages_are_told_while_others_talk(
+        self, two: Running, join: Join, dana: Peer, sis: Peer
+    ) -> None:
+        dana.vanish()
+        await sis.expect(op="left", name="dana")
+        await say_all(sis, *(str(n) for n in range(900)))
+        again = await join(two, "dana", **dana.way_back)
+        await say_all(sis, *(str(n) for n in range(900, 950)), first=900)
+        await again.collect(950, op="msg")
+        assert texts(again) == [str(n) for n in range(950)]
+
+    async def test_what_was_sent_and_not_acknowledged_can_be_sent_again(
+        self, two: Running, join: Join, dana: Peer, sis: Peer
+    ) -> None:
+        await dana.say(op="send", text="hi", seq=1)
+        await dana.say(op="send", text="psst @sis", seq=2)
+        await sis.collect(2, op="msg")
+        again = await join(two, "dana", **dana.way_back)
+        await again.say(op="send", text="hi", seq=1)
+        await again.say(op="send", text="psst @sis", seq=2)
+        await again.say(op="send", text="and on", seq=3)
+        acks = await again.collect(3, op="ack")
+        assert [ack["seq"] for ack in acks] == [1, 2, 3]
+        await sis.expect(op="msg", text="and on")
+        await sis.caught_up()
+        assert sorted(texts(sis)) == ["and on", "hi", "psst @sis"]
+        ids = {msg["text"]: msg["id"] for msg in sis.told(op="msg")}
+        assert [ack["id"] for ack in acks] == [ids["hi"], ids["psst @sis"], ids["and on"]]
+
+    async def test_a_seq_out_of_turn_is_refused(self, sis: Peer) -> None:
+        await say_all(sis, "seven", first=7)
+        await sis.say(op="send", text="five", seq=5)
+        await sis.expect(op="error", code="stale_seq", seq=5)
+        await sis.caught_up()
+        assert texts(sis) == ["seven"]
+
+    async def test_a_slow_reader_who_was_cut_misses_nothing(
+        self, start_gateway: StartGateway, two: Running, join: Join, sis: Peer
+    ) -> None:
+        narrow = await start_gateway(limits={"backlog": 256 * 1024})
+        slow = await join(narrow, "slow")
+        said = []
+        while not sis.told(op="left", name="slow", code="slow"):
+            said.append(f"{len(said)} " + "💬" * 3000)
+            await sis.say(op="send", text=said[-1], seq=len(said))
+            await sis.expect(op="ack", seq=len(said))
+            assert len(said) < 3000
+        await slow.ended(code="slow", reconnect=True)
+        had = len(slow.told(op="msg"))
+        assert had < len(said)
+        again = await join(narrow, "slow", **slow.way_back)
+        await again.collect(len(said) - had, op="msg")
+        await again.caught_up()
+        assert texts(slow) + texts(again) == said
+
+
+class TestGaps:
+    async def test_what_the_log_has_no_more_is_owned_up_to(
+        self, two: Running, join: Join, dana: Peer, sis: Peer, valkey: Server, keys: Keys
+    ) -> None:
+        await say_all(sis, "had", "had @dana")
+        await dana.collect(2, op="msg")
+        had = {room: dana.way_back["seen"][room] for room in ("lobby", "@")}
+        await say_all(sis, "lost", "lost @dana", "kept", "kept @dana", first=2)
+        with valkey.client() as client:
+            for log in (keys.room_log("lobby"), keys.private_log):
+                client.xtrim(log, maxlen=1, approximate=False)
+        again = await join(two, "dana", **dana.way_back)
+        await again.collect(2, op="msg")
+        for room, text in {"lobby": "kept", "@": "kept @dana"}.items():
+            (gap,) = again.told(op="gap", room=room)
+            assert (gap["after"], bool(gap["text"])) == (had[room], True)
+            (msg,) = again.told(op="msg", text=text)
+            assert again.seen.index(gap) < again.seen.index(msg)
+
+    @pytest.mark.parametrize("why", ["wrong", "for good", "too late"])
+    async def test_a_token_that_is_not_good_is_an_ordinary_hello_with_gaps(
+        self, start_gateway: StartGateway, join: Join, sis: Peer, why: str
+    ) -> None:
+        brief = await start_gateway(resume_within=0.1 if why == "too late" else 60.0)
+        dana = await join(brief, "dana")
+        await dana.caught_up()
+        if why == "for good":
+            await dana.say(op="quit")
+            await dana.ended()
+        else:
+            dana.vanish()
+        await sis.expect(op="left", name="dana")
+        await say_all(sis, "missed")
+        if why == "too late":
+            await asyncio.sleep(0.2)
+        token = {"resume": "guess"} if why == "wrong" else {}
+        again = await join(brief, "dana", **{**dana.way_back, **token})
+        assert "resumed" not in again.told(op="welcome")[0]
+        for room, after in dana.way_back["seen"].items():
+            await again.expect(op="gap", room=room, after=after)
+        await say_all(sis, "live", first=1)
+        await again.expect(op="msg", text="live")
+        assert texts(again) == ["live"]
+
+    @pytest.mark.parametrize(
+        "seen",
+        [{"lobby": "?"}, {"lobby": "1-"}, {"lobby": "07-01"}, {"lobby": "\u0667-1"}, {"@": "-1"}],
+        ids=str,
+    )
+    async def test_what_is_no_id_is_ignored(
+        self, two: Running, join: Join, dana: Peer, sis: Peer, seen: dict[str, str]
+    ) -> None:
+        token = dana.way_back["resume"]
+        again = await join(two, "dana", resume=token, seen=seen)
+        (welcome,) = again.told(op="welcome")
+        assert welcome["resumed"] is True
+        assert sorted(welcome["seen"]) == ["@", "lobby"]
+        await say_all(sis, "live")
+        await again.expect(op="msg", text="live")
+
+    async def test_an_id_that_was_never_given_is_one(
+        self, two: Running, join: Join, dana: Peer, sis: Peer
+    ) -> None:
+        never = {"lobby": "999999999999999-0", "@": "999999999999999-0"}
+        again = await join(two, "dana", resume=dana.way_back["resume"], seen=never)
+        for room, after in never.items():
+            await again.expect(op="gap", room=room, after=after)
+        await say_all(sis, "live", "psst @dana")
+        await again.collect(2, op="msg")
+
+
+class TestLostOnTheWay:
+    """A message is in the log, and whoever listens to the channel has not heard of it."""
+
+    @pytest.fixture
+    def lose(self, valkey: Server, keys: Keys, one: Running):
+        epoch = one.gateway.backplane.epoch
+
+        def entry(text: str, **where: Any) -> dict[str, str]:
+            message = Msg(from_="ghost", text=text, ts=1, **where)
+            return {"d": encode_body(message).decode(), "t": str(round(time.time() * 1000))}
+
+        def lose(text: str, reader: str | None = None) -> None:
+            with valkey.client() as client:
+                if reader is None:
+                    log, fields = keys.room_log("lobby"), entry(text, room="lobby")
+                else:
+                    log, fields = keys.private_log, entry(text, to=[reader])
+                    fields["r"] = f" {reader} "
+                id = client.xadd(log, fields, id=f"{epoch}-*")
+                if reader is not None:
+                    client.set(keys.last(reader), id)
+
+        return lose
+
+    async def test_it_is_told_in_its_place(self, dana: Peer, sis: Peer, lose) -> None:
+        await say_all(sis, "before")
+        lose("lost"), lose("also lost")
+        await say_all(sis, "after", "and on", first=1)
+        for peer in (dana, sis):
+            await peer.collect(5, op="msg")
+            assert texts(peer) == ["before", "lost", "also lost", "after", "and on"]
+
+    async def test_so_is_a_private_one(self, dana: Peer, sis: Peer, lose) -> None:
+        await say_all(sis, "before @dana")
+        lose("lost", "dana")
+        await say_all(sis, "after @dana", first=1)
+        await dana.collect(3, op="msg")
+        assert texts(dana) == ["before @dana", "lost", "after @dana"]
+
+    async def test_more_than_a_page(self, dana: Peer, sis: Peer, lose) -> None:
+        for number in range(600):
+            lose(str(number))
+        await say_all(sis, "after")
+        for peer in (dana, sis):
+            await peer.collect(601, op="msg")
+            assert texts(peer) == [*(str(number) for number in range(600)), "after"]
+
+    async def test_the_last_one_is_missed_though_it_is_quiet(
+        self, monkeypatch: pytest.MonkeyPatch, start_gateway: StartGateway, join: Join, lose
+    ) -> None:
+        monkeypatch.setattr(core, "CHECK_EVERY", 0.05)
+        mom = await join(await start_gateway(), "mom")
+        lose("lost")
+        lose("lost too", "mom")
+        await mom.expect(op="msg", text="lost")
+        await mom.expect(op="msg", text="lost too")
+        await mom.caught_up()
+        assert len(texts(mom)) == 2
+
+
+class TestOrder:
+    async def test_a_private_message_does_not_overtake_what_its_sender_said_before(
+        self, dana: Peer, sis: Peer
+    ) -> None:
+        for number in range(30):
+            await dana.say(op="send", text=f"public {number}", seq=2 * number)
+            await dana.say(op="send", text=f"private {number} @sis", seq=2 * number + 1)
+            acks = await dana.collect(2, op="ack")
+            assert [ack["seq"] for ack in acks] == [2 * number, 2 * number + 1]
+        await sis.collect(60, op="msg")
+        heard = texts(sis)
+        for number in range(30):
+            assert heard.index(f"public {number}") < heard.index(f"private {number} @sis")
+
+
+class TestFrozenRedis:
+    @pytest.fixture
+    def frozen(self) -> Iterator[Server]:
+        """A server of its own, that may be harmed."""
+        with servers.running(servers.valkey()) as server:
+            yield server
+            server.thaw()
+
+    @pytest.fixture(autouse=True)
+    def hurry(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(connection, "PING_AFTER", within(0.1))
+        monkeypatch.setattr(connection, "DEAD_AFTER", within(0.5))
+        monkeypatch.setattr(connection, "LOOK_EVERY", within(0.05))
+
+    async def test_what_is_said_meanwhile_waits_and_comes_in_order_and_once(
+        self, start_gateway: StartGateway, join: Join, frozen: Server
+    ) -> None:
+        one, two = [await start_gateway(redis=frozen.url) for _ in range(2)]
+        sis, mom = await join(one, "sis"), await join(two, "mom")
+        frozen.freeze()
+        await sis.say(op="send", text="0", seq=0)  # under way when it is noticed
+        for peer in (sis, mom):
+            await peer.expect(op="notice", code="redis_away")
+        for seq in range(1, 20):
+            await sis.say(op="send", text=str(seq), seq=seq)
+        await sis.say(op="send", text="psst @mom", seq=20)
+        await sis.say(op="send", text="21", seq=21)
+        # As long as it takes to try once more, in vain.
+        await asyncio.sleep(within(0.7))
+        assert sis.told(op="ack") == []
+        frozen.thaw()
+        acks = await sis.collect(22, op="ack")
+        assert [ack["seq"] for ack in acks] == list(range(22))
+        for peer in (sis, mom):
+            await peer.collect(22, op="msg")
+            await peer.expect(op="notice", code="redis_back")
+            await peer.caught_up()
+            assert texts(peer, room="lobby") == [*(str(seq) for seq in range(20)), "21"]
+            assert private(peer) == ["psst @mom"]
+            assert len(peer.told(op="notice", code="redis_away")) == 1
+            assert len(peer.told(op="notice", code="redis_back")) == 1
+            assert peer.told(op="gap") == peer.told(op="left") == []
+
+    async def test_what_is_too_much_to_wait_is_refused(
+        self, start_gateway: StartGateway, join: Join, frozen: Server
+    ) -> None:
+        gateway = await start_gateway(redis=frozen.url, outbox=10_000)
+        sis = await join(gateway, "sis")
+        frozen.freeze()
+        await sis.expect(op="notice", code="redis_away")
+        for seq in range(8):
+            await sis.say(op="send", text="x" * 2000, seq=seq)
+        refused = [each["seq"] for each in await sis.collect(4, op="error", code="outbox_full")]
+        assert refused == [4, 5, 6, 7]
+        frozen.thaw()
+        assert [ack["seq"] for ack in await sis.collect(4, op="ack")] == [0, 1, 2, 3]
+        # A refusal is no ack: the same may be said again.
+        await sis.say(op="send", text="fits now", seq=4)
+        await sis.expect(op="ack", seq=4)
+
+
+class TestLease:
+    async def test_who_lost_the_name_says_nothing_more_in_it(
+        self, one: Running, two: Running, join: Join, valkey: Server, keys: Keys, sis: Peer
+    ) -> None:
+        old = await join(one, "dana")
+        with valkey.client() as client:
+            client.delete(keys.lease(one.gateway.id))
+        new = await join(two, "dana")
+        one.gateway.presence.doubt()  # as after a long sleep
+        await old.say(op="send", text="impostor", seq=1)
+        await old.caught_up()
+        await old.say(op="send", text="impostor @sis", seq=2)
+        await one.gateway.presence.make_certain()
+        await old.ended(code="name_lost", reconnect=True)
+        await say_all(new, "myself")
+        await sis.expect(op="msg", text="myself")
+        await sis.caught_up()
+        assert texts(sis) == ["myself"]
+
+
+class TestDrain:
+    async def test_names_are_kept_and_everybody_goes_on_elsewhere_unnoticed(
+        self, start_gateway: StartGateway, two: Running, join: Join, connect: Connect, sis: Peer
+    ) -> None:
+        draining = await start_gateway(drain=2.0)
+        here = [await join(draining, f"user{number}") for number in range(10)]
+        for peer in here:
+            await sis.expect(op="joined", name=peer.name)
+        await draining.stop()
+        byes = [await peer.ended(code="shutdown", reconnect=True) for peer in here]
+        assert all(0 <= bye["after"] <= 2 for bye in byes)
+        assert len({bye["after"] for bye in byes}) > 1
+        await say_all(sis, "meanwhile", "psst @user0")
+        thief = await connect(two)
+        await thief.say(op="hello", v=1, name="user0")
+        await thief.expect(op="error", code="name_taken")
+        for peer in here:
+            again = await join(two, peer.name, **peer.way_back)
+            await again.expect(op="msg", text="meanwhile")
+            if peer.name == "user0":
+                await again.expect(op="msg", text="psst @user0")
+        await sis.caught_up()
+        assert sis.told(op="left") == []
+        assert len(sis.told(op="joined")) == 11
+
+    async def test_what_was_sent_before_is_posted_and_acknowledged(
+        self, start_gateway: StartGateway, join: Join, sis: Peer
+    ) -> None:
+        draining = await start_gateway(drain=1.0)
+        dana = await join(draining, "dana")
+        for seq in range(50):
+            await dana.say(op="send", text=str(seq), seq=seq)
+        await dana.expect(op="ack", seq=0)
+        await draining.stop()
+        await dana.ended(code="shutdown")
+        acked = [ack["seq"] for ack in dana.told(op="ack")]
+        assert acked == list(range(len(acked)))
+        await say_all(sis, "the end")
+        await sis.expect(op="msg", text="the end")
+        # What was posted was acknowledged: it need not be said again.
+        assert texts(sis) == [*(str(seq) for seq in acked), "the end"]

@@ -1,0 +1,30 @@
+"""The settings of gateways under test: those that a test does not name do not get in its way."""
+
+from typing import Any
+
+from gateway.config import GatewayConfig
+from wire.limits import Limits
+
+
+def settings(
+    redis: str, prefix: str, limits: dict[str, Any] | None = None, **given: Any
+) -> GatewayConfig:
+    """Settings and limits may be given by their names."""
+    return GatewayConfig(
+        **{
+            "host": "127.0.0.1",
+            "port": 0,
+            "redis": redis,
+            "prefix": prefix,
+            "idle": None,
+            "fallback": "public",
+            "history": 1000,
+            "history_age": 3600.0,
+            "resume_within": 60.0,
+            "outbox": 1024 * 1024,
+            "drain": 0.0,
+            # No rate, since tests talk faster than people.
+            "limits": Limits(**{"rate": None, **(limits or {})}),
+            **given,
+        }
+    )

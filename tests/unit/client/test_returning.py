@@ -1,0 +1,92 @@
+from types import SimpleNamespace
+
+import pytest
+
+from client.errors import CannotConnect, Ended, Refused
+from client.returning import FIRST, LONGEST, TAKEN_FOR, Returning
+from tests.unit.client.rejoin import Pauses
+from wire.reasons import IDLE, REPLACED, SHUTDOWN
+
+LOST, LOST_IN_A_DRAIN = SimpleNamespace(wait=None), SimpleNamespace(wait=3.5)
+NOBODY = CannotConnect("nobody there")
+
+
+class Attempts:
+    """A way back that fails as often as a test wants."""
+
+    def __init__(self):
+        self.failures = []
+        self.told = []
+        self.pauses = Pauses()
+        self.returning = Returning(
+            self.dial, self.told.append, self.pauses.sleep, lambda _low, high: high, self.pauses
+        )
+
+    async def dial(self, lost, seen):
+        if self.failures:
+            raise self.failures.pop(0)
+        return "a connection"
+
+    async def come_back(self, *failures, lost=LOST):
+        """Come back after these failures; gives the pauses before each attempt."""
+        self.failures = list(failures)
+        self.pauses.slept.clear()
+        assert await self.returning.after(lost, {}) == "a connection"
+        return list(self.pauses.slept)
+
+
+@pytest.fixture
+def attempts():
+    return Attempts()
+
+
+async def test_all_are_back_soon_and_not_in_the_same_moment(attempts):
+    assert await attempts.come_back() == [FIRST]
+    assert FIRST == 2.0
+
+
+async def test_pauses_grow_while_there_is_nobody(attempts):
+    assert await attempts.come_back(*[NOBODY] * 4) == [2.0, 4.0, 8.0, LONGEST, LONGEST]
+
+
+async def test_a_drain_gives_everybody_a_time_of_their_own(attempts):
+    assert await attempts.come_back(NOBODY, lost=LOST_IN_A_DRAIN) == [3.5, 2.0]
+
+
+async def test_after_a_short_connection_the_pauses_go_on_growing(attempts):
+    assert await attempts.come_back(NOBODY) == [2.0, 4.0]
+    attempts.pauses.now += LONGEST
+    assert await attempts.come_back() == [8.0]
+
+
+async def test_after_a_good_connection_they_begin_anew(attempts):
+    assert await attempts.come_back(NOBODY) == [2.0, 4.0]
+    attempts.pauses.now += LONGEST + 1
+    assert await attempts.come_back() == [2.0]
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [Refused("bad_version", "too old"), Refused("bad_name", "?"), Ended(REPLACED), Ended(IDLE)],
+)
+async def test_it_gives_up_where_trying_cannot_help(attempts, failure):
+    with pytest.raises(type(failure)) as error:
+        await attempts.come_back(failure)
+    assert error.value is failure
+    assert attempts.told == []
+
+
+async def test_it_tries_on_while_that_can_help(attempts):
+    away = Refused("unavailable", "Redis is away")
+    assert len(await attempts.come_back(NOBODY, away, Ended(SHUTDOWN))) == 4
+    assert [news.why for news in attempts.told] == [str(NOBODY), "Redis is away", SHUTDOWN.text]
+
+
+async def test_a_name_that_stays_taken_is_somebody_elses(attempts):
+    taken = Refused("name_taken", "somebody is dana already")
+    with pytest.raises(Refused, match="already"):
+        await attempts.come_back(NOBODY, *[taken] * 100)
+    first = sum((2.0, 4.0))
+    assert TAKEN_FOR <= attempts.pauses.now - first < TAKEN_FOR + LONGEST
+    # The next time it has its time anew.
+    await attempts.come_back(taken, taken)

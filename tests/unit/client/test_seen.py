@@ -1,0 +1,57 @@
+import pytest
+
+from client.seen import Seen
+from wire.frames import Gap, Msg
+
+
+def said(id, *, room="lobby", to=None):
+    return Msg(id=id, from_="sis", room=None if to else room, to=to, text="-", ts=0)
+
+
+@pytest.fixture
+def seen():
+    seen = Seen()
+    seen.begin({"lobby": "7-5", "@": "7-100"})
+    return seen
+
+
+def test_what_comes_after_is_news_and_once_only(seen):
+    assert [seen.is_news(said(id)) for id in ("7-5", "7-6", "7-6", "7-4", "7-10", "7-9")] == [
+        False,
+        True,
+        False,
+        False,
+        True,
+        False,
+    ]
+    assert seen.ids == {"lobby": "7-10", "@": "7-100"}
+
+
+def test_every_room_and_the_private_messages_have_a_count_of_their_own(seen):
+    assert seen.is_news(said("7-101", to=["dana"]))
+    assert seen.is_news(said("7-6"))
+    assert seen.is_news(said("7-1", room="other"))
+    assert seen.ids == {"lobby": "7-6", "@": "7-101", "other": "7-1"}
+
+
+def test_another_epoch_is_all_new_even_an_older_one(seen):
+    assert seen.is_news(said("8-0"))
+    assert not seen.is_news(said("8-0"))
+    assert seen.is_news(said("6-0"))
+    assert seen.ids["lobby"] == "6-0"
+
+
+def test_a_welcome_takes_nothing_back(seen):
+    seen.begin({"lobby": "7-3", "@": "8-0"})
+    assert seen.ids == {"lobby": "7-5", "@": "8-0"}
+
+
+def test_an_id_that_is_none_is_shown_and_not_kept(seen):
+    for id in ("", "x", "7-", "7-6-1", "-"):
+        assert seen.is_news(said(id))
+    assert seen.ids["lobby"] == "7-5"
+
+
+def test_a_gap_is_news_once_in_a_place(seen):
+    gap, other = Gap(room="lobby", after="7-5", text="-"), Gap(room="@", after="7-5", text="-")
+    assert [seen.is_news(one) for one in (gap, gap, other, gap)] == [True, False, True, False]

@@ -1,0 +1,169 @@
+"""What a peer asks of all gateways: answered in its order, and nothing done twice."""
+
+import pytest
+
+from gateway.backplane import LEASE
+from gateway.backplane.connection import RedisError
+from gateway.questions import USERS_IN_LINE, idle_left
+from tests.unit.gateway.fakes import AWAY, Clock, backplane_of, quiet, registration, until
+from wire.frames import Ack, Error, Msg, Send, Users, Who
+from wire.reasons import NAME_LOST
+
+OOM = RedisError("OOM command not allowed")
+
+
+@pytest.fixture
+async def dana(house, gateway):
+    dana = await house.guest(gateway, "dana")
+    await gateway.outbox.settle()
+    return dana
+
+
+@pytest.fixture
+async def sis(house, gateway):
+    sis = await house.guest(gateway, "sis")
+    await gateway.outbox.settle()
+    return sis
+
+
+@pytest.fixture
+def redis(gateway):
+    return backplane_of(gateway)
+
+
+async def test_a_whisper_does_not_overtake_what_its_sender_said_to_the_room(redis, sis, dana):
+    held = redis.hold("publish")
+    dana.say(Send("to all", seq=1), Send("to you @sis", seq=2))
+    await quiet()
+    assert not redis.count("whisper")
+    held.set()
+    await dana.hears(Ack, 2)
+    assert [ack.seq for ack in dana.told(Ack)] == [1, 2]
+    assert [msg.text for msg in sis.told(Msg)] == ["to all", "to you @sis"]
+
+
+async def test_a_whisper_does_not_wait_for_what_others_said(house, gateway, redis, sis, dana):
+    dad = await house.guest(gateway, "dad")
+    await gateway.outbox.settle()
+    held = redis.hold("publish")
+    dad.say(Send("to all", seq=1))
+    await quiet()
+    dana.say(Send("psst @sis", seq=1))
+    await dana.hears(Ack)
+    held.set()
+
+
+async def test_what_is_said_behind_a_whisper_waits_for_it(redis, sis, dana):
+    held = redis.hold("whisper")
+    dana.say(Send("psst @sis", seq=1))
+    dana.say(Send("to all", seq=2))
+    await quiet()
+    assert not dana.told(Ack)
+    held.set()
+    await dana.hears(Ack, 2)
+    assert [msg.text for msg in dana.told(Msg)] == ["psst @sis", "to all"]
+
+
+async def test_nothing_is_whispered_while_it_is_not_certain_for_whom_one_speaks(
+    gateway, redis, sis, dana
+):
+    gateway.presence.doubt()
+    dana.say(Send("psst @sis", seq=1))
+    await quiet()
+    assert not redis.count("whisper")
+    await gateway.presence.make_certain()
+    await dana.hears(Ack)
+
+
+async def test_a_gateway_that_slept_looks_first_whom_it_still_has(house):
+    clock = Clock()
+    gateway = await house.open(clock)
+    dana, sis = await house.guest(gateway, "dana"), await house.guest(gateway, "sis")
+    await gateway.outbox.settle()
+    redis = backplane_of(gateway)
+    clock.advance(LEASE)
+    house.memory.users["dana"] = registration("dana", session="somebody else's")
+    redis.lease = False
+    dana.say(Send("to all", seq=1), Send("psst @sis", seq=2))
+    await quiet()
+    assert not redis.asked("publish")[1:]
+    await gateway.presence.make_certain()
+    assert await dana.gone() == NAME_LOST
+    await gateway.outbox.settle()
+    await quiet()
+    assert sis.told(Msg) == []
+    assert not redis.count("whisper")
+
+
+async def test_a_whisper_that_redis_refuses_is_reported_once(redis, dana):
+    redis.fail(OOM, "whisper")
+    dana.say(Send("psst @sis", seq=3))
+    error = await dana.hears(Error)
+    await quiet()
+    assert (error.code, error.seq) == ("unavailable", 3)
+    assert redis.count("whisper") == 1
+
+
+async def test_what_went_to_the_room_since_nobody_was_here_goes_there_again(redis, sis, dana):
+    # She comes between the two attempts: what was said in public stays public.
+    dana.say(Send("hi @mom", seq=1))
+    first = await dana.hears(Ack)
+    redis.memory.users["mom"] = registration("mom")
+    dana.say(Send("hi @mom", seq=1))
+    second = await dana.hears(Ack, 2)
+    assert first == second == Ack(seq=1, id="7-0", room="lobby", absent=["mom"])
+    assert [msg.text for msg in sis.told(Msg)] == ["hi @mom"]
+
+
+async def test_a_whisper_that_is_sent_again_is_acknowledged_alike_and_not_said_twice(sis, dana):
+    for _ in range(2):
+        dana.say(Send("hi @sis @mom", seq=1))
+    await dana.hears(Ack, 2)
+    assert dana.told(Ack) == [Ack(seq=1, id="7-0", to=["sis"], absent=["mom"])] * 2
+    assert len(sis.told(Msg)) == 1
+
+
+@pytest.mark.parametrize("text", ["hi", "hi @sis"])
+async def test_a_seq_that_falls_is_stale(sis, dana, text):
+    dana.say(Send(text, seq=5))
+    await dana.hears(Ack)
+    dana.say(Send(text, seq=4))
+    error = await dana.hears(Error)
+    assert (error.code, error.seq) == ("stale_seq", 4)
+    assert len(sis.told(Msg)) == 1
+
+
+async def test_a_list_of_users_that_redis_breaks_off_is_reported_with_its_seq(house, redis, dana):
+    for number in range(USERS_IN_LINE + 149):
+        house.memory.users[f"u{number}"] = registration(f"u{number}")
+    users = redis.users
+
+    async def first_page_only(cursor):
+        if cursor != "0":
+            raise AWAY
+        return await users(cursor)
+
+    redis.users = first_page_only
+    dana.say(Who(seq=4))
+    error = await dana.hears(Error)
+    assert (error.code, error.seq) == ("unavailable", 4)
+    assert all(part.more for part in dana.told(Users))
+
+
+@pytest.mark.parametrize("error", [AWAY, OOM])
+async def test_without_redis_nobody_knows_of_idle_time_that_is_left(redis, dana, error):
+    redis.memory.left["dana"] = 7.0
+    assert await idle_left(dana.peer) == 7.0
+    redis.fail(error, "idle_left")
+    assert await idle_left(dana.peer) == 0.0
+
+
+async def test_who_is_gone_before_a_whisper_could_be_said_has_not_said_it(gateway, redis, dana):
+    gateway.presence.doubt()
+    dana.say(Send("psst @sis", seq=1))
+    await quiet()
+    dana.peer.end(NAME_LOST)
+    await gateway.presence.make_certain()
+    await until(lambda: dana.link.closed)
+    await quiet()
+    assert not redis.count("whisper")
