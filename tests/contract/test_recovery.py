@@ -171,6 +171,18 @@ class TestComingBack:
         _, claimed = await g2.again(sis)
         assert claimed == Claimed("granted", last=before(g2.backplane.epoch))
 
+    async def test_who_came_back_and_then_left_for_good_may_not(
+        self, g1: Gateway, g2: Gateway
+    ) -> None:
+        sis = await g1.online("sis")
+        await g1.release(sis, for_good=False)
+        again, _ = await g2.again(sis)
+        await g2.release(again, for_good=True)
+        for token in (sis.resume, again.resume):
+            newcomer, claimed = await g1.again(again, token, hello=9)
+            assert claimed.outcome == "granted"
+            await g1.release(newcomer, for_good=True)
+
     async def test_in_time(
         self, start: StartBackplane, g2: Gateway, look: redis.Redis, prefix: str
     ) -> None:

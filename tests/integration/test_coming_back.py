@@ -313,17 +313,26 @@ class TestLostOnTheWay:
 
 class TestOrder:
     async def test_a_private_message_does_not_overtake_what_its_sender_said_before(
-        self, dana: Peer, sis: Peer
+        self, one: Running, join: Join, dana: Peer, sis: Peer
     ) -> None:
+        # Somebody keeps the room busy, so that what dana says there has to wait.
+        talker = await join(one, "talker")
+        talking = asyncio.create_task(self.talk_for_ever(talker))
         for number in range(30):
             await dana.say(op="send", text=f"public {number}", seq=2 * number)
             await dana.say(op="send", text=f"private {number} @sis", seq=2 * number + 1)
             acks = await dana.collect(2, op="ack")
             assert [ack["seq"] for ack in acks] == [2 * number, 2 * number + 1]
-        await sis.collect(60, op="msg")
-        heard = texts(sis)
+        talking.cancel()
+        await sis.collect(60, op="msg", **{"from": "dana"})
+        heard = texts(sis, **{"from": "dana"})
         for number in range(30):
             assert heard.index(f"public {number}") < heard.index(f"private {number} @sis")
+
+    async def talk_for_ever(self, peer: Peer) -> None:
+        while True:
+            await peer.say(op="send", text="blah")
+            await asyncio.sleep(0)
 
 
 class TestFrozenRedis:
@@ -346,10 +355,13 @@ class TestFrozenRedis:
         one, two = [await start_gateway(redis=frozen.url) for _ in range(2)]
         sis, mom = await join(one, "sis"), await join(two, "mom")
         frozen.freeze()
-        await sis.say(op="send", text="0", seq=0)  # under way when it is noticed
+        await sis.say(op="send", text="0", seq=0)
+        await sis.caught_up()  # and now it is under way
+        for seq in range(1, 10):
+            await sis.say(op="send", text=str(seq), seq=seq)
         for peer in (sis, mom):
             await peer.expect(op="notice", code="redis_away")
-        for seq in range(1, 20):
+        for seq in range(10, 20):
             await sis.say(op="send", text=str(seq), seq=seq)
         await sis.say(op="send", text="psst @mom", seq=20)
         await sis.say(op="send", text="21", seq=21)
