@@ -26,29 +26,25 @@ from gateway.core import Gateway
 from gateway.errors import BackplaneDown
 from gateway.hub import Link
 from gateway.login import arrive
-from wire.codec import decode_request, encode, encode_body
-from wire.frames import Ack, Error, Event
+from wire.codec import decode_request, encode, encode_body, is_ping
+from wire.frames import Ack, Error, Event, Ping
 from wire.lines import LineTooLong
 from wire.reasons import HUNG_UP, NAME_LOST, QUIT, ErrorCode, Reason, WireError
 
 log = logging.getLogger(__name__)
 
+MOST_HELD = 32
+"""Lines that may wait before no more is read from a peer: half a MiB of the longest."""
 
-class _HangUp:
-    """Stands behind the last line of a peer that sends no more."""
-
-
-_HANG_UP = _HangUp()
-
-_Line = bytes | LineTooLong | _HangUp
+_Line = bytes | LineTooLong | None  # None stands behind the last line of who sends no more
 
 
 class Peer:
     """Carries out what a session wants.
 
     Requests are taken one after the other. While one waits for Redis (a claim, a private
-    message) those behind it wait too, and no more is read from the peer: so order is kept, and
-    what waits is bounded.
+    message) those behind it wait too, all but pings, and once many wait no more is read from the
+    peer: so order is kept, and what waits is bounded.
 
     Args:
         gateway: where it is connected.
@@ -94,7 +90,7 @@ class Peer:
     def receive(self, lines: Iterable[_Line]) -> None:
         """The peer has sent these lines."""
         if self._asking:
-            self._held.extend(lines)
+            self._hold(lines)
             return
         gateway = self.gateway
         now, ts = gateway.monotonic(), round(gateway.wall() * 1000)
@@ -108,11 +104,21 @@ class Peer:
             for effect in effects:
                 self._perform(effect)
             if self._asking:
-                self._held.extend(lines)
-                self.link.read(False)
+                self._hold(lines)
                 break
         if session.active_at == now and session.state is State.ONLINE:
             gateway.presence.note(self)
+
+    def _hold(self, lines: Iterable[_Line]) -> None:
+        """Keep lines for later, but for pings: while Redis is away the connection is not."""
+        online = self.session.state is State.ONLINE
+        for line in lines:
+            if online and isinstance(line, bytes) and is_ping(line):
+                self.perform_all(self.session.receive(Ping(), self.gateway.monotonic(), 0))
+            else:
+                self._held.append(line)
+        if len(self._held) > MOST_HELD:
+            self.link.read(False)
 
     def _take(self, line: _Line, now: float, ts: int) -> list[Effect]:
         if isinstance(line, bytes):
@@ -124,7 +130,7 @@ class Peer:
 
     def hung_up(self) -> None:
         """The peer sends no more: it leaves once it has its answers."""
-        self.receive([_HANG_UP])
+        self.receive([None])
 
     def end(self, reason: Reason) -> None:
         """The connection is lost, or has to end."""

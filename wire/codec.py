@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from wire.frames import Event, Msg, Request
+from wire.frames import Event, Msg, Ping, Request
 from wire.reasons import ErrorCode, WireError
 
 _encoder = msgspec.json.Encoder()
@@ -49,6 +49,14 @@ def decode_request(line: bytes) -> Request:
         return _request.decode(line)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise _explain(line, error) from None
+
+
+def is_ping(line: bytes) -> bool:
+    """Whether a line of a peer is a ping. Never raises."""
+    try:
+        return b"ping" in line and isinstance(decode_request(line), Ping)
+    except WireError:
+        return False
 
 
 def decode_event(line: bytes) -> Event | None:

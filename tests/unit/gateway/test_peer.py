@@ -6,6 +6,7 @@ import json
 import pytest
 
 from gateway.backplane.connection import RedisError
+from gateway.peer import MOST_HELD
 from gateway.questions import USERS_IN_LINE
 from tests.unit.gateway.fakes import AWAY, Clock, backplane_of, quiet, registration, until
 from wire.frames import (
@@ -119,11 +120,35 @@ async def test_what_was_sent_behind_the_hello_waits_for_the_welcome(house, gatew
     dana.say(Send("two", seq=2))
     await quiet()
     assert dana.link.writes == []
-    assert dana.link.reading is False
     held.set()
     await dana.hears(Ack, 2)
     assert [ack.seq for ack in dana.told(Ack)] == [1, 2]
+
+
+async def test_while_many_requests_wait_no_more_is_read(house, gateway):
+    held = backplane_of(gateway).hold("claim")
+    dana = house.connect(gateway)
+    dana.say(HELLO, *(Send("one") for _ in range(MOST_HELD)))
+    await quiet()
     assert dana.link.reading is True
+    dana.say(Send("one more"))
+    await quiet()
+    assert dana.link.reading is False
+    held.set()
+    await dana.hears(Welcome)
+    await until(lambda: dana.link.reading)
+
+
+async def test_a_ping_is_answered_while_a_request_waits(house, gateway):
+    held = backplane_of(gateway).hold("whisper")
+    dana = await house.guest(gateway, "dana")
+    dana.say(Send("psst @dana", seq=1), Ping())
+    await dana.hears(Pong)
+    dana.say(Ping())
+    await dana.hears(Pong, 2)
+    assert dana.told(Ack) == []
+    held.set()
+    await dana.hears(Ack)
 
 
 async def test_only_one_claim_is_under_way(house, gateway):
@@ -280,12 +305,9 @@ async def test_requests_are_answered_in_their_order_though_one_takes_long(house,
     dana.say(Send("one @sis", seq=1), Send("two", seq=2), Send("three @sis", seq=3), Ping())
     await quiet()
     assert dana.told(Ack) == []
-    assert dana.link.reading is False
     held.set()
-    await dana.hears(Pong)
     await dana.hears(Ack, 3)
     assert [msg.text for msg in dana.told(Msg)] == ["one @sis", "two", "three @sis"]
-    assert dana.link.reading is True
 
 
 SAID = pytest.mark.parametrize(("call", "text"), [("publish", "hi"), ("whisper", "hi @sis")])
