@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import NamedTuple
 from urllib.parse import SplitResult, urlsplit
 
@@ -114,6 +115,40 @@ def address(text: str) -> Address:
     if port > 65535:
         raise click.BadParameter(f"{text!r} has no such port: 65535 is the last.")
     return Address(match[1] or match[2], port)
+
+
+def address_or_off(text: str) -> Address | None:
+    """As `address`, or None for ``off``."""
+    return None if _is_off(text) else address(text)
+
+
+def count_or_off(text: str) -> int | None:
+    """A whole number, at least 1; None for ``off``."""
+    if _is_off(text):
+        return None
+    if not text.strip().isdecimal() or not int(text):
+        raise click.BadParameter(f"{text!r} is not a count: write a number such as 100, or off.")
+    return int(text)
+
+
+def network(text: str) -> IPv4Network | IPv6Network:
+    """``192.0.2.0/24``, ``2001:db8::/32``, or one address; one of IPv4 may be dressed as IPv6."""
+    try:
+        found = ip_network(text.strip())
+    except ValueError as error:
+        raise click.BadParameter(
+            f"{text!r} is not a network: write 192.0.2.0/24, 2001:db8::/32, or one address "
+            f"({error})."
+        ) from None
+    inner = found.network_address.ipv4_mapped if isinstance(found, IPv6Network) else None
+    if inner and found.prefixlen >= 96:
+        return IPv4Network((inner, found.prefixlen - 96))
+    return found
+
+
+def networks(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
+    """Any number of `network`, with commas between them."""
+    return tuple(network(part) for part in text.split(",") if part.strip())
 
 
 def room_name(text: str) -> str:

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from gateway.backplane import LEASE, Registration
+from gateway.backplane import LEASE
 from gateway.backplane.connection import RedisError
+from gateway.backplane.records import Registration
 from gateway.backplane.redis import RedisBackplane
 from gateway.chat.rules import Rules
 from gateway.config import GatewayConfig

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
-from gateway.backplane import Claimed, Registration
+from gateway.backplane import Claimed
 from gateway.backplane.connection import RedisError
+from gateway.backplane.records import Registration
 from gateway.chat.effects import Claim
 from gateway.chat.names import fold
 from gateway.chat.session import State

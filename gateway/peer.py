@@ -8,8 +8,9 @@ from collections.abc import Coroutine, Iterable
 from typing import Any
 
 from gateway import questions
-from gateway.backplane import Registration, sealed
+from gateway.backplane import sealed
 from gateway.backplane.connection import RedisError
+from gateway.backplane.records import Registration
 from gateway.chat.effects import (
     CheckIdle,
     Claim,
@@ -26,6 +27,7 @@ from gateway.core import Gateway
 from gateway.errors import BackplaneDown
 from gateway.hub import Link
 from gateway.login import arrive
+from gateway.logout import leave
 from wire.codec import decode_request, encode, encode_body, is_ping
 from wire.frames import Ack, Error, Event, Ping
 from wire.lines import LineTooLong
@@ -261,27 +263,7 @@ class Peer:
         if self._in_flight and reason in (QUIT, HUNG_UP):
             return  # the peer waits for these answers
         self._leaving = None
-        self.gateway.spawn(self._leave(reason))
-
-    async def _leave(self, reason: Reason) -> None:
-        gateway = self.gateway
-        for channel in self.channels:
-            gateway.hub.leave(channel.encode(), self.link)
-        # The name is free by the time that the peer hears the bye; or it is kept for the peer.
-        await self._release(reason)
-        gateway.hub.close(self.link, reason, gateway.come_back_after(reason))
-        gateway.forget(self)
-
-    async def _release(self, reason: Reason) -> None:
-        if not self.channels:
-            return
-        gateway, registration = self.gateway, self.registration
-        gateway.online.pop(registration.session, None)
-        gateway.presence.forget(self)
-        gateway.subscriptions.drop_all(self.channels)
-        self.channels = ()
-        if not (gateway.draining and reason.reconnect):
-            await gateway.presence.release(registration, reason)
+        self.gateway.spawn(leave(self, reason))
 
     # The clock.
 

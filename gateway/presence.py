@@ -8,8 +8,9 @@ import logging
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Protocol
 
-from gateway.backplane import LEASE, Backplane, Registration, Touch
+from gateway.backplane import LEASE, Backplane, Touch
 from gateway.backplane.connection import RedisError
+from gateway.backplane.records import Registration
 from gateway.errors import BackplaneDown
 from gateway.repeat import repeat
 from wire.reasons import GATEWAY_LOST, NAME_LOST, Reason

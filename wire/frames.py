@@ -23,6 +23,9 @@ LOBBY = "lobby"
 PRIVATE = "@"
 """Stands where a room's name stands when private messages are meant: no room can have it."""
 
+OPERATOR = "*"
+"""Stands where a sender's name stands when the operators announce something: nobody can have it."""
+
 Seq = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
 """A client's own count of its sends. 2**53: the largest that every JSON reader keeps exact."""
 
@@ -44,6 +47,7 @@ class Hello(Frame, frozen=True, tag_field="op", tag="hello"):
         resume: token of an earlier welcome; takes the name back from its own older connection.
         seen: with ``resume``: the last id seen in each room (`PRIVATE` for private messages).
         seq: the client's own count: of two hellos it tells which is the later one.
+        password: that of a registered name.
     """
 
     v: int
@@ -52,6 +56,7 @@ class Hello(Frame, frozen=True, tag_field="op", tag="hello"):
     resume: Annotated[str, msgspec.Meta(max_length=64)] | None = None
     seen: Annotated[dict[str, str], msgspec.Meta(max_length=32)] | None = None
     seq: Seq | None = None
+    password: Annotated[str, msgspec.Meta(max_length=256)] | None = None
 
 
 class Send(Frame, frozen=True, tag_field="op", tag="send"):
@@ -144,7 +149,7 @@ class Msg(Frame, frozen=True, tag_field="op", tag="msg", kw_only=True):
     Attributes:
         id: ``<epoch>-<n>``; n counts up by one within a room. Given by Redis, which writes it in
             front of the encoded frame: empty until then.
-        from_: the sender's name.
+        from_: the sender's name; `OPERATOR` for an announcement.
         room: where it was said, if public.
         to: whom it was said to, if private.
         text: what was said.
@@ -237,7 +242,8 @@ class Error(Frame, frozen=True, tag_field="op", tag="error"):
         code: which refusal.
         text: what was wrong, for a person.
         seq: that of the request, where it had one.
-        retry_after: with ``slow_down``: seconds until it would be accepted.
+        retry_after: with ``slow_down`` and ``too_many_attempts``: seconds until it would be
+            accepted.
     """
 
     code: str

@@ -38,6 +38,9 @@ INTERRUPTED = Reason(
     "interrupted", "Redis went away while you were told what you had missed.", reconnect=True
 )
 SHUTDOWN = Reason("shutdown", "This gateway is shutting down.", reconnect=True)
+KICKED = Reason("kicked", "You were sent away.", reconnect=False)
+BANNED = Reason("banned", "You are banned.", reconnect=False)
+CROWDED = Reason("crowded", "Too many connections come from your address.", reconnect=True)
 # These two are never said in a bye, since there is nobody left to hear it: they are what the
 # others in the room are told.
 CONNECTION_LOST = Reason("connection_lost", "The connection was lost.", reconnect=True)
@@ -54,6 +57,9 @@ REASONS = (
     SLOW,
     INTERRUPTED,
     SHUTDOWN,
+    KICKED,
+    BANNED,
+    CROWDED,
     CONNECTION_LOST,
     GATEWAY_LOST,
 )
@@ -71,6 +77,9 @@ class ErrorCode(StrEnum):
     BAD_VERSION = "bad_version"
     BAD_NAME = "bad_name"
     NAME_TAKEN = "name_taken"
+    PASSWORD_REQUIRED = "password_required"
+    BAD_PASSWORD = "bad_password"
+    TOO_MANY_ATTEMPTS = "too_many_attempts"
     HELLO_FIRST = "hello_first"
     HELLO_TWICE = "hello_twice"
     BAD_TEXT = "bad_text"

@@ -8,44 +8,11 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple, Protocol
 
-import msgspec
+from gateway.backplane.records import Registration
 
 LEASE = 10.0
 """Seconds that a gateway's lease lasts. With a sweep each 3 s, a dead gateway's users are gone
 after 13 s at the latest; a renewal may fail twice before the lease runs out."""
-
-
-class Registration(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Who holds a name: the record in Redis.
-
-    Attributes:
-        name: as it is shown.
-        folded: as it is compared.
-        session: id of the session, made anew for each connection: what every write compares.
-        gateway: id of the gateway that holds the connection.
-        address: the peer's, ``host:port``.
-        since: when the session began, milliseconds since 1970.
-        origin: what stays the same when a session resumes another: with a seq it names a send.
-        resume: SHA-256 of the token that takes the name back; the token itself is not kept.
-        rooms: the rooms that the session is in.
-        shown: SHA-256 of the token that it was got with, if any: good until ``resume`` is used,
-            since the peer may never hear of that one.
-        hello: the peer's count of the hello that it was got with: ``shown`` is good for later ones.
-        client: program and version, if told.
-    """
-
-    name: str
-    folded: str
-    session: str
-    gateway: str
-    address: str
-    since: int
-    origin: str
-    resume: str
-    rooms: list[str]
-    shown: str = ""
-    hello: int = 0
-    client: str | None = None
 
 
 class Claimed(NamedTuple):

@@ -16,12 +16,17 @@ class Keys:
     """
 
     def __init__(self, prefix: str) -> None:
+        self._prefix = prefix
         self.epoch = f"{prefix}:epoch"
         """String: the first half of new message ids, and the run id of the Redis it began with."""
         self.users = f"{prefix}:{{users}}"
         """Hash: folded name -> who holds it, as JSON (`Registration`)."""
         self.gateways = f"{self.users}:gateways"
         """Hash: gateway id -> what it tells of itself, as JSON."""
+        self.bans = f"{self.users}:bans"
+        """Hash: what is banned -> the ban, as JSON (`Ban`)."""
+        self.accounts = f"{self.users}:accounts"
+        """Hash: folded name -> the account, as JSON (`Account`)."""
         self.private_log = f"{self.users}:log"
         """Stream: the private messages of everybody."""
         self._rooms = f"{prefix}:{{room:"
@@ -41,6 +46,18 @@ class Keys:
     def last(self, folded: str) -> str:
         """String: the id of a user's last private message; with a TTL once the user has left."""
         return f"{self.users}:last:{folded}"
+
+    def attempts(self, of: str) -> str:
+        """String with a TTL: how many wrong passwords there were for a name, or from an address."""
+        return f"{self.users}:attempts:{of}"
+
+    def probed(self, nonce: str) -> str:
+        """String with a TTL: what a gateway found that was asked to try itself."""
+        return f"{self.users}:probed:{nonce}"
+
+    def probe(self, gateway: str) -> Keys:
+        """A small chat of a gateway's own, in which it tries itself."""
+        return Keys(f"{self._prefix}:probe:{gateway}")
 
     def user_channel(self, folded: str) -> str:
         """Channel: what is for one user."""

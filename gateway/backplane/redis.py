@@ -7,19 +7,12 @@ import contextlib
 
 import msgspec
 
-from gateway.backplane import (
-    LEASE,
-    Claimed,
-    Events,
-    Listed,
-    Registration,
-    Touch,
-    Whispered,
-)
+from gateway.backplane import LEASE, Claimed, Events, Listed, Touch, Whispered
 from gateway.backplane.connection import RedisError
 from gateway.backplane.ids import before, parse
 from gateway.backplane.keys import Keys
 from gateway.backplane.pair import Pair
+from gateway.backplane.records import Registration
 from gateway.config import GatewayConfig
 from gateway.errors import BackplaneDown
 from wire.frames import PRIVATE

@@ -6,7 +6,8 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from gateway.backplane import Claimed, Listed, Registration, Whispered
+from gateway.backplane import Claimed, Listed, Whispered
+from gateway.backplane.records import Registration
 from gateway.backplane.redis import RedisBackplane
 from gateway.chat.names import fold
 from tests.contract.heard import Heard

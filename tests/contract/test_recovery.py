@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 import redis
 
-from gateway.backplane import Claimed, Registration, Whispered, sealed
+from gateway.backplane import Claimed, Whispered, sealed
 from gateway.backplane.ids import before, parse
 from gateway.backplane.keys import Keys
+from gateway.backplane.records import Registration
 from gateway.errors import BackplaneDown
 from tests.contract.household import Gateway, StartBackplane, in_room, message, parsed
 from tests.support import servers

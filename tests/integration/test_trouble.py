@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from gateway import presence
-from gateway.backplane import Claimed, Registration
+from gateway.backplane import Claimed
+from gateway.backplane.records import Registration
 from tests.support import servers
 from tests.support.deadlines import within
 from tests.support.fixtures import Connect, Join, Peer, Running, StartGateway

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from gateway.config import GatewayConfig
+from gateway.config import AddressLimits, GatewayConfig
 from wire.limits import Limits
 
 
@@ -23,6 +23,12 @@ def settings(
             "resume_within": 60.0,
             "outbox": 1024 * 1024,
             "drain": 0.0,
+            "auth": "open",
+            "address_limits": AddressLimits(connections=None, connects=None, exempt=()),
+            "http": None,
+            "certificate": None,
+            "proxies": (),
+            "reuse_port": False,
             # No rate, since tests talk faster than people.
             "limits": Limits(**{"rate": None, **(limits or {})}),
             **given,

@@ -3,10 +3,12 @@ import json
 import os
 import subprocess
 import sys
+from ipaddress import ip_network
 
 import pytest
 
 from gateway.backplane import embedded
+from gateway.config import AddressLimits
 from gateway.errors import StartError
 from wire.limits import Limits
 
@@ -67,12 +69,21 @@ def test_the_defaults_are_those_of_the_wire(chatctl, server):
 def test_every_option_arrives(chatctl, server):
     flags = (
         "--listen=[::1]:0 --prefix=family --idle=off --fallback=refuse --history=5 --burst=6 "
-        "--rate=off --max-line=2KiB --max-text=7 --hello-timeout=8s --backlog=9KiB"
+        "--rate=off --max-line=2KiB --max-text=7 --hello-timeout=8s --backlog=9KiB "
+        "--auth=required --address-connections=10 --address-connects=off --exempt=::1 "
+        "--proxy-from=10.0.0.0/8,::ffff:192.0.2.7 --http=127.0.0.1:9100 --reuse-port "
+        f"--tls-cert={__file__} --tls-key={__file__}"
     )
     assert chatctl("gateway", *REDIS, *flags.split()).exit_code == 0
     config = server.config
     assert config.redis == REDIS[1]
     assert (config.host, config.port, config.prefix) == ("::1", 0, "family")
+    assert (config.auth, config.http, config.reuse_port) == ("required", ("127.0.0.1", 9100), True)
+    assert config.address_limits == AddressLimits(
+        connections=10, connects=None, exempt=(ip_network("::1"),)
+    )
+    assert config.proxies == (ip_network("10.0.0.0/8"), ip_network("192.0.2.7"))
+    assert config.certificate == (__file__, __file__)
     assert (config.idle, config.fallback, config.history) == (None, "refuse", 5)
     assert config.limits == Limits(
         line=2048, text=7, burst=6, rate=None, hello=8.0, backlog=9 * 1024
@@ -132,6 +143,15 @@ def test_of_a_redis_of_others_it_leaves_no_word(chatctl, server, tmp_path):
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.parametrize("given", ["--tls-cert", "--tls-key"])
+def test_a_certificate_and_its_key_belong_together(chatctl, server, given):
+    result = chatctl("gateway", *REDIS, given, __file__)
+    assert result.exit_code == 2
+    assert result.stderr == (
+        "chatctl: --tls-cert and --tls-key belong together: give both, or neither\n"
+    )
+
+
 @pytest.mark.parametrize(("loop", "module_name"), [("uvloop", "uvloop"), ("asyncio", "asyncio")])
 def test_the_loop_is_the_one_that_was_asked_for(chatctl, server, loop, module_name):
     chatctl("gateway", *REDIS, "--loop", loop)
@@ -141,7 +161,7 @@ def test_the_loop_is_the_one_that_was_asked_for(chatctl, server, loop, module_na
 def test_uvloop_is_the_default_where_there_is_one(chatctl, server, monkeypatch):
     chatctl("gateway", *REDIS)
     assert server.loop.startswith("uvloop")
-    monkeypatch.setattr("chatctl.gateway.find_spec", lambda name: None)
+    monkeypatch.setattr("chatctl.gateway_options.find_spec", lambda name: None)
     chatctl("gateway", *REDIS)
     assert server.loop.startswith("asyncio")
 

@@ -4,25 +4,20 @@ backplane in memory that several gateways share.
 
 import asyncio
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Any, NamedTuple
 from unittest.mock import patch
 
 import msgspec
 
-from gateway.backplane import (
-    LEASE,
-    Claimed,
-    Events,
-    Listed,
-    Registration,
-    Touch,
-    Whispered,
-)
+from gateway.backplane import LEASE, Claimed, Events, Listed, Touch, Whispered
 from gateway.backplane.ids import before, parse
+from gateway.backplane.records import Registration
 from gateway.config import GatewayConfig
 from gateway.core import Gateway
 from gateway.errors import BackplaneDown
 from tests.support.deadlines import within
+from tests.support.settings import settings
 from wire.codec import decode_event
 from wire.frames import LOBBY, PRIVATE, Event
 from wire.limits import Limits
@@ -460,21 +455,8 @@ def registration(name: str, session: str = "", gateway: str = "g-1", **fields: A
 
 
 def config(**fields: Any) -> GatewayConfig:
-    settings: dict[str, Any] = {
-        "host": "127.0.0.1",
-        "port": 0,
-        "redis": "redis://nowhere.invalid",
-        "prefix": "test",
-        "idle": None,
-        "fallback": "public",
-        "limits": Limits(),
-        "history": 100,
-        "history_age": 3600.0,
-        "resume_within": 600.0,
-        "outbox": 1_000_000,
-        "drain": 0.0,
-    }
-    return GatewayConfig(**settings | fields)
+    own = {"limits": Limits(), "history": 100, "resume_within": 600.0, "outbox": 1_000_000}
+    return replace(settings("redis://nowhere.invalid", "test"), **own | fields)
 
 
 def gateway_with(

@@ -17,8 +17,8 @@ def test_idle_people_are_told_bye_and_do_not_come_back_by_themselves():
 def test_who_was_cut_for_no_fault_of_theirs_comes_back():
     comes_back = {reason.code for reason in REASONS if reason.reconnect}
     assert comes_back == {
-        "hung_up", "name_lost", "slow", "interrupted", "shutdown", "connection_lost",
-        "gateway_lost",
+        "hung_up", "name_lost", "slow", "interrupted", "shutdown", "crowded",
+        "connection_lost", "gateway_lost",
     }  # fmt: skip
 
 

@@ -3,8 +3,9 @@
 import msgspec
 import pytest
 
-from gateway.backplane import Claimed, Registration, Touch
+from gateway.backplane import Claimed, Touch
 from gateway.backplane import redis as module
+from gateway.backplane.records import Registration
 from gateway.backplane.redis import RedisBackplane, parse_user_list
 from gateway.backplane.scripts import all_scripts
 from gateway.errors import BackplaneDown

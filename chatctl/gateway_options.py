@@ -1,0 +1,273 @@
+"""The options of ``chatctl gateway``, and the settings that they make."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from chatctl import options
+from chatctl.failure import Misuse
+from chatctl.options import option
+from chatctl.units import (
+    address,
+    address_or_off,
+    count_or_off,
+    duration,
+    duration_or_off,
+    networks,
+    rate_or_off,
+    size,
+)
+
+if TYPE_CHECKING:
+    from gateway.config import GatewayConfig
+
+Decorator = Callable[[Any], Any]
+
+
+def _best_loop() -> str:
+    return "uvloop" if find_spec("uvloop") else "asyncio"
+
+
+_FILE = click.Path(exists=True, dir_okay=False)
+
+CHAT: tuple[Decorator, ...] = (
+    option(
+        "listen",
+        type=address,
+        default="127.0.0.1:2428",
+        metavar="HOST[:PORT]",
+        help="Where to listen; 0.0.0.0 is every interface, port 0 any free one.",
+    ),
+    option(
+        "reuse-port",
+        is_flag=True,
+        help="Let gateways of this machine share the port: the kernel deals out the clients.",
+    ),
+    options.redis("Without it, the gateway starts one that ends with it."),
+    options.prefix,
+    option(
+        "idle",
+        type=duration_or_off,
+        default="60s",
+        metavar="DURATION|off",
+        help="Silence after which a user is told Bye! and disconnected.",
+    ),
+    option(
+        "fallback",
+        type=click.Choice(["public", "refuse"]),
+        default="public",
+        help="What becomes of a message to @names of whom none is here: "
+        "said to the whole room, or refused.",
+    ),
+    option(
+        "history",
+        type=click.IntRange(min=1),
+        default=10_000,
+        metavar="MESSAGES",
+        help="Messages that a room's log keeps, roughly.",
+    ),
+    option(
+        "history-age",
+        type=duration,
+        default="24h",
+        metavar="DURATION",
+        help="How long a room's log keeps a message, roughly.",
+    ),
+    option(
+        "resume-within",
+        type=duration,
+        default="10m",
+        metavar="DURATION",
+        help="How long a client whose connection broke can come back and miss nothing.",
+    ),
+    option(
+        "outbox",
+        type=size,
+        default="4MiB",
+        metavar="SIZE",
+        help="What may wait while Redis is away; what is said beyond that is refused.",
+    ),
+    option(
+        "drain",
+        type=duration_or_off,
+        default="5s",
+        metavar="DURATION|off",
+        help="A stopping gateway tells its clients to come back spread over this time, and keeps "
+        "their names; off gives the names back. Without --redis it is off.",
+    ),
+)
+"""What the chat is like."""
+
+ENTRY: tuple[Decorator, ...] = (
+    option(
+        "auth",
+        type=click.Choice(["open", "required"]),
+        default="open",
+        help="open: a registered name needs its password, a free one does not. required: only "
+        "registered names are let in.",
+    ),
+    option(
+        "tls-cert",
+        type=_FILE,
+        metavar="FILE",
+        help="Certificate for TLS, PEM, with its chain. Read again at SIGHUP.",
+    ),
+    option("tls-key", type=_FILE, metavar="FILE", help="Its key, PEM."),
+    option(
+        "proxy-from",
+        type=networks,
+        default="",
+        metavar="NETWORK[,...]",
+        help="Networks of your balancers. Who connects from there must speak the PROXY protocol, "
+        "version 2, and is believed.",
+    ),
+    option(
+        "address-connections",
+        type=count_or_off,
+        default="100",
+        metavar="COUNT|off",
+        help="Connections that one address may have at once; of IPv6 a whole /64.",
+    ),
+    option(
+        "address-connects",
+        type=count_or_off,
+        default="300",
+        metavar="COUNT|off",
+        help="Connections that one address may begin in a minute.",
+    ),
+    option(
+        "exempt",
+        type=networks,
+        default="127.0.0.0/8,::1",
+        metavar="NETWORK[,...]",
+        help="Networks that the limits of addresses do not apply to.",
+    ),
+)
+"""Who gets in."""
+
+LIMITS: tuple[Decorator, ...] = (
+    option(
+        "burst",
+        type=click.IntRange(min=1),
+        default=20,
+        metavar="REQUESTS",
+        help="Requests that a user may send at once before --rate applies.",
+    ),
+    option(
+        "rate",
+        type=rate_or_off,
+        default="5/s",
+        metavar="RATE|off",
+        help="Requests that a user may send in the long run; off for no limit.",
+    ),
+    option("max-line", type=size, default="16KiB", metavar="SIZE", help="Longest line of a peer."),
+    option(
+        "max-text",
+        type=click.IntRange(min=1),
+        default=4_000,
+        metavar="CHARACTERS",
+        help="Longest text of a message.",
+    ),
+    option(
+        "hello-timeout",
+        type=duration,
+        default="10s",
+        metavar="DURATION",
+        help="Time from connecting to a granted name.",
+    ),
+    option(
+        "backlog",
+        type=size,
+        default="1MiB",
+        metavar="SIZE",
+        help="What may wait for a slow reader before it is disconnected.",
+    ),
+)
+"""What each may do."""
+
+RUNNING: tuple[Decorator, ...] = (
+    option(
+        "http",
+        type=address_or_off,
+        default="off",
+        metavar="HOST:PORT|off",
+        help="Where /healthz, /readyz and /metrics are told. Not for strangers.",
+    ),
+    option(
+        "loop",
+        type=click.Choice(["uvloop", "asyncio"]),
+        default=_best_loop,
+        show_default="uvloop where it is installed",
+        help="The event loop.",
+    ),
+    option(
+        "log-level",
+        type=click.Choice(["debug", "info", "warning", "error"]),
+        default="info",
+        help="The least that is logged, on stderr.",
+    ),
+    options.run_dir,
+)
+"""How it runs, and what it tells its operator."""
+
+
+def gateway_options(command: Any) -> Any:
+    """Give a command all of them; its help shows them in this order."""
+    for each in reversed((*CHAT, *ENTRY, *LIMITS, *RUNNING)):
+        command = each(command)
+    return command
+
+
+def config(given: dict[str, Any], redis: str, drain: float) -> GatewayConfig:
+    """The settings that the options make.
+
+    Args:
+        given: the values of the options, by their names.
+        redis: URL of the Redis to use.
+        drain: seconds, 0 for none.
+
+    Raises:
+        Misuse: options contradict each other.
+    """
+    from gateway.config import AddressLimits, Certificate, GatewayConfig
+    from wire.limits import Limits
+
+    chain, key = given["tls_cert"], given["tls_key"]
+    if (chain is None) is not (key is None):
+        raise Misuse("--tls-cert and --tls-key belong together: give both, or neither")
+    listen = given["listen"]
+    return GatewayConfig(
+        host=listen.host,
+        port=listen.port,
+        redis=redis,
+        prefix=given["prefix"],
+        idle=given["idle"],
+        fallback=given["fallback"],
+        auth=given["auth"],
+        limits=Limits(
+            line=given["max_line"],
+            text=given["max_text"],
+            burst=given["burst"],
+            rate=given["rate"],
+            hello=given["hello_timeout"],
+            backlog=given["backlog"],
+        ),
+        address_limits=AddressLimits(
+            connections=given["address_connections"],
+            connects=given["address_connects"],
+            exempt=given["exempt"],
+        ),
+        history=given["history"],
+        history_age=given["history_age"],
+        resume_within=given["resume_within"],
+        outbox=given["outbox"],
+        drain=drain,
+        http=given["http"],
+        certificate=Certificate(chain, key) if chain else None,
+        proxies=given["proxy_from"],
+        reuse_port=given["reuse_port"],
+    )

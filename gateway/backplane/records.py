@@ -1,0 +1,110 @@
+"""What is kept in Redis as JSON."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from gateway.chat.names import fold
+
+
+class Registration(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Who holds a name: the record in Redis.
+
+    Attributes:
+        name: as it is shown.
+        folded: as it is compared.
+        session: id of the session, made anew for each connection: what every write compares.
+        gateway: id of the gateway that holds the connection.
+        address: the peer's, ``host:port``.
+        since: when the session began, milliseconds since 1970.
+        origin: what stays the same when a session resumes another: with a seq it names a send.
+        resume: SHA-256 of the token that takes the name back; the token itself is not kept.
+        rooms: the rooms that the session is in.
+        shown: SHA-256 of the token that it was got with, if any: good until ``resume`` is used,
+            since the peer may never hear of that one.
+        hello: the peer's count of the hello that it was got with: ``shown`` is good for later ones.
+        client: program and version, if told.
+    """
+
+    name: str
+    folded: str
+    session: str
+    gateway: str
+    address: str
+    since: int
+    origin: str
+    resume: str
+    rooms: list[str]
+    shown: str = ""
+    hello: int = 0
+    client: str | None = None
+
+
+class Account(msgspec.Struct, frozen=True, kw_only=True):
+    """A registered name.
+
+    Attributes:
+        name: as it is shown.
+        hash: of its password, as argon2 writes it.
+        since: when it was registered, milliseconds since 1970.
+    """
+
+    name: str
+    hash: str
+    since: int
+
+
+class Ban(msgspec.Struct, frozen=True, kw_only=True):
+    """Who may not come in.
+
+    Attributes:
+        subject: a name as it was given, or a network such as ``192.0.2.0/24``.
+        kind: which of the two it is.
+        since: when it was given, milliseconds since 1970, by Redis' clock.
+        until: when it ends, likewise; None for never.
+        reason: why, for the person it is about; may be empty.
+    """
+
+    subject: str
+    kind: Literal["name", "network"]
+    since: int
+    until: int | None = None
+    reason: str = ""
+
+    @property
+    def key(self) -> str:
+        """What it is called in the hash: ``name:<folded name>`` or ``network:<network>``."""
+        subject = fold(self.subject) if self.kind == "name" else self.subject
+        return f"{self.kind}:{subject}"
+
+
+class GatewayInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """What a gateway tells of itself with each renewal of its lease: the lease's value.
+
+    Attributes:
+        listen: where it listens, ``host:port``.
+        host: the machine's name.
+        version: of the program.
+        since: when it started, milliseconds since 1970, by its own clock.
+        at: when it wrote this, likewise.
+        connections: how many there are.
+        sessions: how many of them have a name.
+        received: lines that came from peers, since it started.
+        delivered: lines that were written to peers, since it started.
+        lag: seconds that its event loop was late at the worst, since it wrote the last one.
+        draining: it takes nobody any more, and will end.
+    """
+
+    listen: str
+    host: str
+    version: str
+    since: int
+    at: int
+    connections: int = 0
+    sessions: int = 0
+    received: int = 0
+    delivered: int = 0
+    lag: float = 0.0
+    draining: bool = False

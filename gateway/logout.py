@@ -1,0 +1,32 @@
+"""Leaving: the channels, the name, and then the connection."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from wire.reasons import Reason
+
+if TYPE_CHECKING:
+    from gateway.peer import Peer
+
+
+async def leave(peer: Peer, reason: Reason) -> None:
+    """Let a peer go: tell it why, once its name is free, or kept until it comes back."""
+    gateway = peer.gateway
+    for channel in peer.channels:
+        gateway.hub.leave(channel.encode(), peer.link)
+    await _release(peer, reason)
+    gateway.hub.close(peer.link, reason, gateway.come_back_after(reason))
+    gateway.forget(peer)
+
+
+async def _release(peer: Peer, reason: Reason) -> None:
+    if not peer.channels:
+        return
+    gateway, registration = peer.gateway, peer.registration
+    gateway.online.pop(registration.session, None)
+    gateway.presence.forget(peer)
+    gateway.subscriptions.drop_all(peer.channels)
+    peer.channels = ()
+    if not (gateway.draining and reason.reconnect):
+        await gateway.presence.release(registration, reason)
