@@ -13,15 +13,19 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from gateway.accounts import Accounts
 from gateway.backplane import LEASE
 from gateway.backplane.connection import RedisError
 from gateway.backplane.records import Registration
 from gateway.backplane.redis import RedisBackplane
+from gateway.bans import Bans
 from gateway.chat.rules import Rules
 from gateway.config import GatewayConfig
+from gateway.door import Door
 from gateway.errors import BackplaneDown
 from gateway.hub import Hub
 from gateway.logs import Log
+from gateway.orders import Orders
 from gateway.outbox import Outbox
 from gateway.positions import Positions
 from gateway.presence import Presence
@@ -30,7 +34,7 @@ from gateway.replay import Replay
 from gateway.subscriptions import Subscriptions
 from wire.codec import encode
 from wire.frames import LOBBY, Joined, Left, Notice
-from wire.reasons import REPLACED, NoticeCode, Reason
+from wire.reasons import NoticeCode, Reason
 
 if TYPE_CHECKING:
     from gateway.peer import Peer
@@ -70,6 +74,10 @@ class Gateway:
         )
         info = {"listen": f"{config.host}:{config.port}", "since": round(wall() * 1000)}
         self.backplane = RedisBackplane(config, self.id, msgspec.json.encode(info), self)
+        self.auth = config.auth
+        self.accounts = Accounts(self.backplane.admission)
+        self.bans = Bans()
+        self.door = Door(config.address_limits, monotonic())
         self.hub = Hub(asyncio.get_running_loop().call_soon)
         self.positions = Positions(self.backplane, self.hub.deliver, self.spawn)
         self.deliver = self.positions.deliver
@@ -87,7 +95,9 @@ class Gateway:
         self.outbox = Outbox(self.backplane.publish, self.presence.ready, config.outbox)
         self._away = False
         self.draining = False
+        self.orders = Orders(self)
         self._drain = config.drain
+        self._spread = 0.0
         self._tasks: set[asyncio.Task[Any]] = set()
         self._empty = asyncio.Event()
 
@@ -99,21 +109,24 @@ class Gateway:
         """
         await self.backplane.start()
         await self.presence.make_certain()
+        await self.orders.read_bans()
         self.spawn(self.presence.run())
         self.spawn(repeat(CHECK_EVERY, self.positions.check))
+        self.spawn(repeat(CHECK_EVERY, self.orders.read_bans))
         self.spawn(repeat(TRIM_EVERY, lambda: self.backplane.trim([LOBBY])))
 
     async def stop(self, reason: Reason, patience: float) -> None:
         """Take nothing more, finish what is under way, end every connection, let go of Redis.
 
-        With a drain the names are kept for those who were here: each is told when to come back,
-        and nobody hears that they were gone.
+        With a drain the names are kept for those who were here: each who still is is told when
+        to come back, and nobody hears that they were gone.
 
         Args:
             reason: what the peers are told.
             patience: seconds to wait in all.
         """
         self.draining = self._drain > 0
+        self._spread = self._drain if self.peers else 0.0
         for peer in self.peers:
             peer.link.read(False)
         await self._within(patience / 2, self.outbox.settle())
@@ -122,13 +135,14 @@ class Gateway:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self.backplane.close(self._drain + LEASE if self.draining else 0.0)
+        self.accounts.close()
+        await self.backplane.close(self._spread + LEASE if self.draining else 0.0)
 
     def come_back_after(self, reason: Reason) -> float | None:
-        """Seconds after which somebody who is sent away shall come back, spread over the drain."""
+        """Seconds after which somebody who is sent away shall come back; None: as they like."""
         if not (self.draining and reason.reconnect):
             return None
-        return round(random.uniform(0.0, self._drain), 1)
+        return round(random.uniform(0.0, self._spread), 1)
 
     async def _say_goodbye(self, reason: Reason) -> None:
         self._empty.clear()
@@ -170,10 +184,9 @@ class Gateway:
 
     # What the backplane tells.
 
-    def replaced(self, session: str) -> None:
-        """A session's user has come back over another connection."""
-        if (peer := self.online.get(session)) is not None:
-            peer.end(REPLACED)
+    def control(self, verb: str, rest: str) -> None:
+        """This gateway was told something."""
+        self.orders.take(verb, rest)
 
     def away(self) -> None:
         """Redis is away."""
@@ -202,6 +215,7 @@ class Gateway:
             text = "The chat's memory is back."
             self._tell_everybody(Notice(code=NoticeCode.REDIS_BACK, text=text))
         with contextlib.suppress(BackplaneDown, RedisError):
+            await self.orders.read_bans()
             await self.positions.check()
 
     async def _open(self, channel: str) -> None:

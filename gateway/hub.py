@@ -18,6 +18,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
+from gateway.addresses import Address
 from wire.reasons import Reason
 
 
@@ -26,6 +27,9 @@ class Link(Protocol):
 
     address: str
     """Where the peer is, ``host:port``."""
+
+    ip: Address
+    """The same without the port."""
 
     def write(self, lines: bytes) -> None:
         """Send; a peer for whom too much is waiting already is reported to have been too slow.

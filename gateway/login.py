@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
-from gateway.backplane import Claimed
+from gateway.backplane import Claimed, Entry
 from gateway.backplane.connection import RedisError
 from gateway.backplane.records import Registration
 from gateway.chat.effects import Claim
@@ -20,14 +20,14 @@ from gateway.hub import Link
 from gateway.logs import Log, gap
 from gateway.replay import seen_id
 from wire.frames import LOBBY, PRIVATE
-from wire.reasons import CONNECTION_LOST, GATEWAY_LOST, INTERRUPTED
+from wire.reasons import CONNECTION_LOST, GATEWAY_LOST, INTERRUPTED, ErrorCode, WireError
 
 if TYPE_CHECKING:
     from gateway.peer import Peer
 
 
 class Login(NamedTuple):
-    """A name that was claimed.
+    """A name that was claimed; whether it was got is in ``claimed``.
 
     Attributes:
         registration: the record in Redis.
@@ -55,14 +55,17 @@ async def arrive(peer: Peer, claim: Claim) -> None:
         RedisError: Redis refused.
     """
     gateway, session = peer.gateway, peer.session
-    login = await log_in(gateway, claim, peer.link.address)
-    now = gateway.monotonic()
-    if login is None:
-        peer.perform_all(session.taken(claim.name, now))
+    try:
+        login = await log_in(gateway, claim, peer.link)
+    except WireError as error:
+        peer.perform_all(session.refuse(error, gateway.monotonic()))
         return
+    now = gateway.monotonic()
     peer.registration, peer.channels = login.registration, login.channels
+    if (banned := gateway.bans.of_name(login.registration.folded, now)) is not None:
+        peer.end(banned)
     if session.state is State.CLOSED:
-        return  # gone while Redis was asked
+        return  # gone while Redis was asked, or banned
     gateway.online[login.registration.session] = peer
     seen = begins_at(gateway, login, claim.seen)
     peer.perform_all(session.granted(claim.name, login.token, login.resumed, seen, now))
@@ -77,21 +80,33 @@ async def arrive(peer: Peer, claim: Claim) -> None:
         gateway.announce_joined(login.registration)
 
 
-async def log_in(gateway: Gateway, claim: Claim, address: str) -> Login | None:
-    """Claim a name for a new session.
+async def log_in(gateway: Gateway, claim: Claim, link: Link) -> Login:
+    """Claim a name for a new session, with its password where it needs one.
 
     Args:
         gateway: where the peer is connected.
         claim: what it wants.
-        address: where it is.
-
-    Returns:
-        None if the name is taken.
+        link: its write end.
 
     Raises:
+        WireError: it cannot have the name.
         BackplaneDown: Redis is away.
         RedisError: Redis refused.
     """
+    login = await _claim(gateway, claim, link, Entry(gateway.auth))
+    if login.claimed.outcome == "locked":
+        hash = login.claimed.hash
+        await gateway.accounts.check(claim, hash, link.ip)
+        login = await _claim(gateway, claim, link, Entry(gateway.auth, hash))
+    match login.claimed.outcome:
+        case "taken":
+            raise WireError(ErrorCode.NAME_TAKEN, f"the name {claim.name} is taken")
+        case "locked":
+            raise WireError(ErrorCode.BAD_PASSWORD, "the password was changed just now")
+    return login
+
+
+async def _claim(gateway: Gateway, claim: Claim, link: Link, auth: Entry) -> Login:
     folded, token = fold(claim.name), secrets.token_urlsafe(24)
     proof = _digest(claim.resume) if claim.resume else ""
     registration = Registration(
@@ -99,7 +114,7 @@ async def log_in(gateway: Gateway, claim: Claim, address: str) -> Login | None:
         folded=folded,
         session=secrets.token_hex(8),
         gateway=gateway.id,
-        address=address,
+        address=link.address,
         since=round(gateway.wall() * 1000),
         origin=secrets.token_hex(8),
         resume=_digest(token),
@@ -117,16 +132,15 @@ async def log_in(gateway: Gateway, claim: Claim, address: str) -> Login | None:
             await subscriptions.need(channel)
             needed.append(channel)
         gateway.positions.expect(channels[0].encode(), Log(PRIVATE, folded))
-        claimed = await backplane.claim(registration, 0.0, proof or None)
+        claimed = await backplane.claim(registration, 0.0, proof or None, auth)
     except (BackplaneDown, RedisError):
         subscriptions.drop_all(needed)
         if len(needed) == len(channels):
             # It may have had its effect: then the name is held by a session that never was.
             await gateway.presence.release(registration, CONNECTION_LOST)
         raise
-    if claimed.outcome == "taken":
+    if claimed.outcome in ("taken", "locked"):
         subscriptions.drop_all(channels)
-        return None
     if claimed.origin:
         registration = msgspec.structs.replace(registration, origin=claimed.origin)
     return Login(registration, token, channels, claimed)

@@ -5,15 +5,21 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import logging
 import signal
 from collections.abc import AsyncIterator, Callable
 
 from gateway.config import GatewayConfig
 from gateway.core import Gateway
+from gateway.doorkeeper import Doorkeeper
+from gateway.drain import drain
 from gateway.errors import RedisUnreachable, StartError
-from gateway.listeners import tcp
-from gateway.peer import Peer
+from gateway.first import first
+from gateway.listeners.accepting import Listener, open_port
+from gateway.listeners.certificates import tls_context
 from wire.reasons import SHUTDOWN
+
+log = logging.getLogger(__name__)
 
 PATIENCE = 3.0
 """Seconds that a stopping gateway waits for Redis and for its clients: with what closing takes
@@ -21,8 +27,14 @@ it is gone within five."""
 
 
 @contextlib.asynccontextmanager
-async def serving(config: GatewayConfig) -> AsyncIterator[tuple[Gateway, str, int]]:
-    """A gateway while it serves: yields it, and the host and port it listens on.
+async def serving(
+    config: GatewayConfig, hurry: asyncio.Event | None = None
+) -> AsyncIterator[tuple[Gateway, Listener]]:
+    """A gateway while it serves, and its open port; at the end it drains.
+
+    Args:
+        config: the settings.
+        hurry: to be set by whoever does not want to wait for the drain.
 
     Raises:
         StartError: it cannot start; the text says why.
@@ -36,19 +48,21 @@ async def serving(config: GatewayConfig) -> AsyncIterator[tuple[Gateway, str, in
         ) from error
     try:
         listener = await _listen(config, gateway)
-        host, port = listener.sockets[0].getsockname()[:2]
         try:
-            yield gateway, host, port
+            yield gateway, listener
         finally:
             listener.close()
+            if config.drain:
+                await drain(gateway, config.drain, hurry or asyncio.Event())
     finally:
         await gateway.stop(SHUTDOWN, PATIENCE)
 
 
-async def _listen(config: GatewayConfig, gateway: Gateway) -> asyncio.Server:
+async def _listen(config: GatewayConfig, gateway: Gateway) -> Listener:
     host, port = config.host, config.port
+    tls = tls_context(config.certificate) if config.certificate else None
     try:
-        return await tcp.listen(host, port, lambda link: Peer(gateway, link), config.limits)
+        sockets = await open_port(host, port, reuse=config.reuse_port)
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
             raise StartError(
@@ -56,10 +70,27 @@ async def _listen(config: GatewayConfig, gateway: Gateway) -> asyncio.Server:
                 "stop that, or choose another port with --listen"
             ) from error
         raise StartError(f"cannot listen on {host}:{port}: {error.strerror or error}") from error
+    doorkeeper = Doorkeeper(gateway, config.limits)
+    return Listener(sockets, doorkeeper, config.proxies, config.limits.hello, tls)
+
+
+def _read_certificate(config: GatewayConfig, listener: Listener) -> None:
+    """Take a new certificate for new connections; those that are there keep theirs."""
+    if config.certificate is None:
+        log.warning("there is no certificate to be read again: --tls-cert was not given")
+        return
+    try:
+        listener.tls = tls_context(config.certificate)
+    except StartError as error:
+        log.error("the certificate stays as it was: %s", error)
+    else:
+        log.info("the certificate was read again")
 
 
 async def run(config: GatewayConfig, announce: Callable[[str, int], None]) -> int:
-    """Serve until SIGTERM or SIGINT; a second one ends the waiting.
+    """Serve until SIGTERM, SIGINT or an operator's word; another signal ends the drain.
+
+    At SIGHUP the certificate is read again.
 
     Args:
         config: the settings.
@@ -71,15 +102,17 @@ async def run(config: GatewayConfig, announce: Callable[[str, int], None]) -> in
     Raises:
         StartError: the gateway cannot start; the text says why.
     """
-    stop = asyncio.Event()
+    stop, hurry = asyncio.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+        loop.add_signal_handler(number, lambda: (hurry if stop.is_set() else stop).set())
     try:
-        async with serving(config) as (_, host, port):
-            announce(host, port)
-            await stop.wait()
+        async with serving(config, hurry) as (gateway, listener):
+            loop.add_signal_handler(signal.SIGHUP, _read_certificate, config, listener)
+            announce(*listener.address)
+            await first(stop.wait(), gateway.orders.drain.wait())
+            stop.set()
     finally:
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             loop.remove_signal_handler(number)
     return 0

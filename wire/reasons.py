@@ -110,10 +110,18 @@ class WireError(Exception):
         code: which refusal.
         text: what was wrong, for a person.
         seq: the request's own id, where it could be read.
+        retry_after: seconds until it would be accepted, where that is known.
     """
 
-    def __init__(self, code: ErrorCode, text: str, seq: int | None = None) -> None:
+    def __init__(
+        self,
+        code: ErrorCode,
+        text: str,
+        seq: int | None = None,
+        retry_after: float | None = None,
+    ) -> None:
         super().__init__(text)
         self.code = code
         self.text = text
         self.seq = seq
+        self.retry_after = retry_after

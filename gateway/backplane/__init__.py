@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple, Protocol
 
-from gateway.backplane.records import Registration
+from gateway.backplane.records import Ban, Registration
 
 LEASE = 10.0
 """Seconds that a gateway's lease lasts. With a sweep each 3 s, a dead gateway's users are gone
@@ -21,16 +21,19 @@ class Claimed(NamedTuple):
     Attributes:
         outcome: the name was free ("granted"); taken back from the peer's own older session, who
             was here still ("resumed") or had left ("returned"); free, since its holder's gateway
-            is dead ("inherited"); or it is somebody else's ("taken").
+            is dead ("inherited"); or it is somebody else's ("taken"), or needs a password that
+            was not shown ("locked").
         origin: with "resumed" and "returned" that of the older session.
         last: id of the user's last private message.
         former: with "inherited": the dead holder, of whom the rooms have not been told yet.
+        hash: with "locked": that of the password; "" if the name is not registered.
     """
 
-    outcome: Literal["granted", "resumed", "returned", "inherited", "taken"]
+    outcome: Literal["granted", "resumed", "returned", "inherited", "taken", "locked"]
     origin: str = ""
     last: bytes = b""
     former: Registration | None = None
+    hash: str = ""
 
 
 class Whispered(NamedTuple):
@@ -67,6 +70,22 @@ class Touch(NamedTuple):
     ago: float
 
 
+class Entry(NamedTuple):
+    """What somebody has to show who claims a name without a token.
+
+    Attributes:
+        mode: nothing, since this gateway has let them in before ("known"); the password of a
+            registered name ("open"); the same, and only registered names are let in ("required").
+        hash: that of which the peer has shown the password; "" if none.
+    """
+
+    mode: Literal["known", "open", "required"]
+    hash: str = ""
+
+
+KNOWN = Entry("known")
+
+
 class Events(Protocol):
     """What a backplane tells its gateway."""
 
@@ -76,8 +95,15 @@ class Events(Protocol):
         The hot path.
         """
 
-    def replaced(self, session: str) -> None:
-        """A session's user has come back over another connection."""
+    def control(self, verb: str, rest: str) -> None:
+        """This gateway was told something.
+
+        Args:
+            verb: ``replaced SESSION``: its user has come back over another connection; or what an
+                operator wants: ``kick SESSION TEXT``, ``bans`` (they have changed), ``drain``,
+                ``probe NONCE``.
+            rest: what follows it.
+        """
 
     def away(self) -> None:
         """Redis is away. Every call raises `BackplaneDown` until `back`."""
@@ -89,12 +115,37 @@ class Events(Protocol):
         """
 
 
+class Admission(Protocol):
+    """The part of the backplane that decides who gets in. It raises what the others do."""
+
+    async def bans(self) -> tuple[int, list[Ban]]:
+        """Redis' time, milliseconds since 1970, and the bans that hold."""
+
+    async def try_password(self, folded: str, neighbourhood: str) -> float:
+        """Count that a password is tried, before it is looked at; `forgive` one that was right.
+
+        Args:
+            folded: the name.
+            neighbourhood: from where, as `gateway.addresses.neighbourhood` says it.
+
+        Returns:
+            0.0, or the seconds to wait: then it was not counted, and must not be looked at.
+        """
+
+    async def forgive(self, folded: str, neighbourhood: str) -> None:
+        """Take back that a password was tried: it was right."""
+
+
 class Backplane(Protocol):
     """What a gateway does with what all gateways share.
 
     Every method may raise `gateway.errors.BackplaneDown`: Redis is away, and the call may or may
     not have had its effect.
     """
+
+    @property
+    def admission(self) -> Admission:
+        """Who gets in."""
 
     def user_channel(self, folded: str) -> str:
         """The channel of what is for one user."""
@@ -108,13 +159,16 @@ class Backplane(Protocol):
     def unsubscribe(self, channel: str) -> None:
         """Have it delivered no more."""
 
-    async def claim(self, user: Registration, ago: float, resume: str | None) -> Claimed:
+    async def claim(
+        self, user: Registration, ago: float, resume: str | None, auth: Entry = KNOWN
+    ) -> Claimed:
         """Claim a name; a claim by the session that has it already renews it.
 
         Args:
             user: who.
             ago: seconds since the last activity.
             resume: SHA-256 of the token that the peer showed.
+            auth: what it has to show besides.
         """
 
     async def release(self, users: list[Registration], *, for_good: bool) -> list[str]:

@@ -7,7 +7,8 @@ import contextlib
 
 import msgspec
 
-from gateway.backplane import LEASE, Claimed, Events, Listed, Touch, Whispered
+from gateway.backplane import KNOWN, LEASE, Claimed, Entry, Events, Listed, Touch, Whispered
+from gateway.backplane.admission import RedisAdmission
 from gateway.backplane.connection import RedisError
 from gateway.backplane.ids import before, parse
 from gateway.backplane.keys import Keys
@@ -50,6 +51,7 @@ class RedisBackplane:
         self._pair = Pair(
             config.redis, f"chat-{gateway}", keys.epoch, {control}, self._message, events
         )
+        self.admission = RedisAdmission(self._pair, keys)
 
     # Up and down.
 
@@ -85,9 +87,8 @@ class RedisBackplane:
 
     def _message(self, channel: bytes, payload: bytes) -> None:
         if channel == self._control:
-            verb, _, session = payload.decode(errors="replace").partition(" ")
-            if verb == "replaced":
-                self._events.replaced(session)
+            verb, _, rest = payload.decode(errors="replace").partition(" ")
+            self._events.control(verb, rest)
             return
         self._events.deliver(channel, payload)
 
@@ -105,11 +106,16 @@ class RedisBackplane:
 
     # Names.
 
-    async def claim(self, user: Registration, ago: float, resume: str | None) -> Claimed:
+    async def claim(
+        self, user: Registration, ago: float, resume: str | None, auth: Entry = KNOWN
+    ) -> Claimed:
         keys = self._keys
         reply = await self._pair.run(
             "user_claim",
-            [keys.users, keys.alive(user.folded), keys.held(self._gateway), keys.private_log],
+            [
+                *(keys.users, keys.alive(user.folded), keys.held(self._gateway)),
+                *(keys.private_log, keys.accounts),
+            ],
             user.folded,
             user.session,
             msgspec.json.encode(user),
@@ -118,13 +124,15 @@ class RedisBackplane:
             keys.users,
             resume or "",
             before(self.epoch),
+            *auth,
         )
-        outcome, origin, last, former = reply
+        outcome, origin, last, former, hash = reply
         return Claimed(
             outcome.decode(),
             origin.decode(),
             last,
             _registration.decode(former) if former else None,
+            hash.decode(),
         )
 
     async def release(self, users: list[Registration], *, for_good: bool) -> list[str]:

@@ -19,7 +19,7 @@ class Tell(Effect, frozen=True):
 
 
 class Claim(Effect, frozen=True):
-    """Claim a name. Answer with `Session.granted` or `Session.taken`.
+    """Claim a name. Answer with `Session.granted` or `Session.refuse`.
 
     Attributes:
         name: as it is shown.
@@ -27,6 +27,7 @@ class Claim(Effect, frozen=True):
         resume: token that proves an earlier session under this name.
         seen: the last id that the peer saw in each room.
         seq: the peer's count of the hello.
+        password: that of a registered name, if told.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Claim(Effect, frozen=True):
     resume: str | None
     seen: dict[str, str]
     seq: int = 0
+    password: str | None = None
 
 
 class Publish(Effect, frozen=True):

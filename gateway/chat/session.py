@@ -125,7 +125,10 @@ class Session:
         if self.state is State.ONLINE:
             self.active_at = now  # somebody typed it
             self._warned = False
-        return self._fault(Error(code=error.code, text=error.text, seq=error.seq), now)
+        refusal = Error(
+            code=error.code, text=error.text, seq=error.seq, retry_after=error.retry_after
+        )
+        return self._fault(refusal, now)
 
     def _receive_new(self, request: Request) -> list[Effect]:
         if self.state is State.CLOSED:
@@ -138,7 +141,7 @@ class Session:
                 )
             name = check_name(request.name, self._rules.limits.name)
             seen, seq = request.seen or {}, request.seq or 0
-            return [Claim(name, request.client, request.resume, seen, seq)]
+            return [Claim(name, request.client, request.resume, seen, seq, request.password)]
         if isinstance(request, Ping):
             return [Tell(Pong())]
         if isinstance(request, Quit):
@@ -191,10 +194,6 @@ class Session:
             seen=seen,
         )
         return [Tell(welcome)]
-
-    def taken(self, name: str, now: float) -> list[Effect]:
-        """Somebody else has the name. The peer may say hello again, with another."""
-        return self.refuse(WireError(ErrorCode.NAME_TAKEN, f"the name {name} is taken"), now)
 
     def whispered(
         self, whisper: Whisper, id: str | None, to: list[str], absent: list[str], now: float

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Iterable
 from typing import Protocol, cast
 
+from gateway.addresses import Address
 from wire.codec import encode
 from wire.frames import Bye
 from wire.limits import Limits
@@ -14,9 +15,6 @@ from wire.reasons import CONNECTION_LOST, SLOW, Reason
 
 LINGER = 3.0
 """Seconds that a closed connection is given to take in what was written to it, bye included."""
-
-ACCEPT_BACKLOG = 1024
-"""Connections that the kernel lets wait: after a gateway's death all its clients come at once."""
 
 
 class Peer(Protocol):
@@ -38,12 +36,16 @@ class TcpLink(asyncio.Protocol):
     Args:
         make_peer: called with this link once it is connected.
         limits: what the peer may do.
+        ip: the peer's address.
+        address: the same for people, with its port.
+        gone: called once the connection has ended.
     """
 
     __slots__ = (
         "_backlog",
         "_closing",
         "_drained",
+        "_gone",
         "_heard_all",
         "_lines",
         "_make_peer",
@@ -51,9 +53,20 @@ class TcpLink(asyncio.Protocol):
         "_peer",
         "_transport",
         "address",
+        "ip",
     )
 
-    def __init__(self, make_peer: Callable[[TcpLink], Peer], limits: Limits) -> None:
+    def __init__(
+        self,
+        make_peer: Callable[[TcpLink], Peer],
+        limits: Limits,
+        ip: Address,
+        address: str,
+        gone: Callable[[], None],
+    ) -> None:
+        self.ip = ip
+        self.address = address
+        self._gone = gone
         self._make_peer = make_peer
         self._lines = LineBuffer(limits.line)
         self._max_backlog = limits.backlog
@@ -70,10 +83,7 @@ class TcpLink(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """A peer has connected."""
         # A cast, since uvloop's transports are no subclasses of asyncio's.
-        self._transport = transport = cast(asyncio.Transport, transport)
-        peername = transport.get_extra_info("peername")
-        # An already lost connection has no name, and will be reported lost in a moment.
-        self.address = _address(peername) if peername else "?"
+        self._transport = cast(asyncio.Transport, transport)
         self._peer = self._make_peer(self)
 
     def data_received(self, data: bytes) -> None:
@@ -87,12 +97,13 @@ class TcpLink(asyncio.Protocol):
         if self._closing:
             return False  # it has heard the bye, and goes
         self._peer.hung_up()
-        return True
+        return self._transport.can_write_eof()  # TLS knows no half of a connection
 
     def connection_lost(self, error: Exception | None) -> None:
         """The connection is gone."""
         self._closing, self._backlog = True, 0
         self._keeps_up()
+        self._gone()
         self._peer.end(CONNECTION_LOST)
 
     def pause_writing(self) -> None:
@@ -126,7 +137,8 @@ class TcpLink(asyncio.Protocol):
         else:
             # Whoever closes a socket with something unread in it resets the connection, and the
             # bye may be lost with it: so read on, to no end, until the peer has heard it and goes.
-            self._transport.write_eof()
+            if self._transport.can_write_eof():
+                self._transport.write_eof()
             self._transport.resume_reading()
         asyncio.get_running_loop().call_later(LINGER, self._transport.abort)
 
@@ -165,22 +177,3 @@ class TcpLink(asyncio.Protocol):
         # Not now: whoever writes may be in the middle of a room's members.
         asyncio.get_running_loop().call_soon(self._peer.end, SLOW)
         return False
-
-
-async def listen(
-    host: str, port: int, make_peer: Callable[[TcpLink], Peer], limits: Limits
-) -> asyncio.Server:
-    """Open the port.
-
-    Raises:
-        OSError: it cannot be opened.
-    """
-    loop = asyncio.get_running_loop()
-    return await loop.create_server(
-        lambda: TcpLink(make_peer, limits), host, port, backlog=ACCEPT_BACKLOG
-    )
-
-
-def _address(peername: tuple[str, int]) -> str:
-    host, port = peername[:2]
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -72,8 +72,8 @@ async def start_gateway(valkey: Server, prefix: str) -> AsyncIterator[StartGatew
         async def start(**given: Any) -> Running:
             config = settings(**{"redis": valkey.url, "prefix": prefix, **given})
             own = await stack.enter_async_context(contextlib.AsyncExitStack())
-            gateway, host, port = await own.enter_async_context(serving(config))
-            return Running(gateway, host, port, own.aclose)
+            gateway, listener = await own.enter_async_context(serving(config))
+            return Running(gateway, *listener.address, own.aclose)
 
         yield start
 

@@ -4,6 +4,7 @@
 -- KEYS[2]  the user's alive key
 -- KEYS[3]  the set of names that the claiming gateway holds
 -- KEYS[4]  the private log
+-- KEYS[5]  accounts
 -- ARGV[1]  the folded name
 -- ARGV[2]  the session's id
 -- ARGV[3]  the session's record, JSON
@@ -12,13 +13,19 @@
 -- ARGV[6]  what the keys and channels of users begin with
 -- ARGV[7]  hash of the resume token that the peer showed; '' for none
 -- ARGV[8]  the id before the first of this epoch
+-- ARGV[9]  what has to be shown besides a token: 'known' nothing, 'open' the password of a
+--          registered name, 'required' the same, and other names are not let in
+-- ARGV[10] hash of which the peer has shown the password; '' for none
 --
--- Returns  {outcome, origin, id of the user's last private message, record or ''}; outcomes:
+-- Returns  {outcome, origin, id of the user's last private message, record or '', hash or ''};
+--          outcomes:
 --          granted    the name was free, or this session's already
 --          resumed    it was taken back from the peer's own older session, who was here still
 --          returned   the same, but that session had left already
 --          inherited  its holder's gateway is dead: nobody has said yet that the record's user left
 --          taken      and then nothing was done
+--          locked     the password was not shown, and nothing was done; the hash is the name's, ''
+--                     if it is not registered
 --          The origin is the older session's with resumed and returned. Anybody else begins with
 --          the last private message of all: what another of the same name was told stays unread.
 --
@@ -37,26 +44,36 @@ local function proves(resume, shown, hello)
 end
 
 local record = redis.call('HGET', KEYS[1], name)
-if record then
-  local holder = cjson.decode(record)
+local holder = record and cjson.decode(record)
+if holder then
   if holder.session == ARGV[2] then
     origin = holder.origin
+  elseif proves(holder.resume, holder.shown, holder.hello) then
+    outcome, origin = 'resumed', holder.origin
+  elseif redis.call('EXISTS', prefix .. ':lease:' .. holder.gateway) == 1 then
+    return {'taken', '', '', '', ''}
   else
-    if proves(holder.resume, holder.shown, holder.hello) then
-      outcome, origin = 'resumed', holder.origin
-      redis.call('SPUBLISH', prefix .. ':control:' .. holder.gateway,
-        'replaced ' .. holder.session)
-    elseif redis.call('EXISTS', prefix .. ':lease:' .. holder.gateway) == 1 then
-      return {'taken', '', '', ''}
-    else
-      outcome, former = 'inherited', record
-    end
-    redis.call('SREM', prefix .. ':held:' .. holder.gateway, name)
+    outcome, former = 'inherited', record
   end
 else
   local kept = redis.call('GET', prefix .. ':resume:' .. name) or ''
   local resume, of, shown, hello = kept:match('(%x+) (%x+) (%x*) (%d+)')
   if proves(resume, shown, hello) then outcome, origin = 'returned', of end
+end
+
+if not origin and ARGV[9] ~= 'known' then
+  local account = redis.call('HGET', KEYS[5], name)
+  local hash = account and cjson.decode(account).hash or ''
+  if (account or ARGV[9] == 'required') and (hash == '' or ARGV[10] ~= hash) then
+    return {'locked', '', '', '', hash}
+  end
+end
+
+if holder and holder.session ~= ARGV[2] then
+  if outcome == 'resumed' then
+    redis.call('SPUBLISH', prefix .. ':control:' .. holder.gateway, 'replaced ' .. holder.session)
+  end
+  redis.call('SREM', prefix .. ':held:' .. holder.gateway, name)
 end
 redis.call('DEL', prefix .. ':resume:' .. name)
 
@@ -79,4 +96,4 @@ if ARGV[5] == '0' then
 else
   redis.call('SET', KEYS[2], value, 'PX', math.max(1, ARGV[5] - ARGV[4]))
 end
-return {outcome, origin or '', last, former}
+return {outcome, origin or '', last, former, ''}

@@ -5,14 +5,15 @@ backplane in memory that several gateways share.
 import asyncio
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from ipaddress import ip_address
 from typing import Any, NamedTuple
 from unittest.mock import patch
 
 import msgspec
 
-from gateway.backplane import LEASE, Claimed, Events, Listed, Touch, Whispered
+from gateway.backplane import KNOWN, LEASE, Claimed, Entry, Events, Listed, Touch, Whispered
 from gateway.backplane.ids import before, parse
-from gateway.backplane.records import Registration
+from gateway.backplane.records import Ban, Registration
 from gateway.config import GatewayConfig
 from gateway.core import Gateway
 from gateway.errors import BackplaneDown
@@ -64,6 +65,7 @@ class FakeLink:
 
     def __init__(self, address: str = "192.0.2.7:50000") -> None:
         self.address = address
+        self.ip = ip_address(address.rpartition(":")[0])
         self.writes: list[bytes] = []
         self.closed: Reason | None = None
         self.after: float | None = None
@@ -101,7 +103,7 @@ class FakeLink:
         return [event for event in self.events if type(event) is kind]
 
 
-class Entry(NamedTuple):
+class Said(NamedTuple):
     """A message in a log."""
 
     id: bytes
@@ -119,6 +121,8 @@ class Memory:
         logs: the messages of each room, and under `PRIVATE` the private ones.
         last: folded name -> id of the user's last private message.
         resumable: folded name -> who left, and may come back.
+        accounts: folded name -> hash of its password.
+        bans: those that hold.
     """
 
     def __init__(self) -> None:
@@ -126,9 +130,11 @@ class Memory:
         self.users: dict[str, Registration] = {}
         self.left: dict[str, float] = {}
         self.dead: set[str] = set()
-        self.logs: dict[str, list[Entry]] = {}
+        self.logs: dict[str, list[Said]] = {}
         self.last: dict[str, bytes] = {}
         self.resumable: dict[str, Registration] = {}
+        self.accounts: dict[str, str] = {}
+        self.bans: list[Ban] = []
         self.backplanes: list[FakeBackplane] = []
         self._newest: dict[str, bytes] = {}
         self._posted: dict[tuple[str, str], int] = {}
@@ -231,7 +237,7 @@ class Memory:
         epoch, n = parse(self._newest.get(room, b"0-0"))
         id = b"%d-%d" % (int(self.epoch), n + 1 if epoch == int(self.epoch) else 0)
         self._newest[room] = id
-        self.logs.setdefault(room, []).append(Entry(id, b'{"id":"%s",%s' % (id, line), *more))
+        self.logs.setdefault(room, []).append(Said(id, b'{"id":"%s",%s' % (id, line), *more))
         return id
 
     def _find(self, room: str, origin: str, seq: int) -> str:
@@ -248,6 +254,37 @@ def _proves(user: Registration, resume: str | None, older: Registration) -> bool
     if not resume:
         return False
     return resume == older.resume or (resume == older.shown and user.hello > older.hello)
+
+
+def _is_locked(hash: str, auth: Entry) -> bool:
+    if auth.mode == "known" or not (hash or auth.mode == "required"):
+        return False
+    return not hash or auth.hash != hash
+
+
+class FakeAdmission:
+    """Keeps `gateway.backplane.Admission` in memory.
+
+    Attributes:
+        wait: seconds that whoever tries a password is told to wait.
+        tried: names and places for which passwords were tried, and not forgiven.
+    """
+
+    def __init__(self, memory: Memory) -> None:
+        self.memory = memory
+        self.wait = 0.0
+        self.tried: list[tuple[str, str]] = []
+
+    async def bans(self) -> tuple[int, list[Ban]]:
+        return 1795428000123, list(self.memory.bans)
+
+    async def try_password(self, folded: str, neighbourhood: str) -> float:
+        if not self.wait:
+            self.tried.append((folded, neighbourhood))
+        return self.wait
+
+    async def forgive(self, folded: str, neighbourhood: str) -> None:
+        self.tried.remove((folded, neighbourhood))
 
 
 class FakeBackplane:
@@ -273,6 +310,7 @@ class FakeBackplane:
         self.deaf = False
         self.closed = False
         self.kept_for: float | None = None
+        self.admission = FakeAdmission(memory)
         memory.backplanes.append(self)
 
     # What tests do.
@@ -330,7 +368,9 @@ class FakeBackplane:
         if channel in self.channels:
             self.channels.remove(channel)
 
-    async def claim(self, user: Registration, ago: float, resume: str | None) -> Claimed:
+    async def claim(
+        self, user: Registration, ago: float, resume: str | None, auth: Entry = KNOWN
+    ) -> Claimed:
         await self._asked("claim", (user, ago, resume))
         memory, folded = self.memory, user.folded
         holder, left = memory.users.get(folded), memory.resumable.get(folded)
@@ -341,9 +381,13 @@ class FakeBackplane:
             claimed = Claimed("resumed", holder.origin)
             for backplane in memory.backplanes:
                 if backplane.gateway == holder.gateway and backplane.events is not None:
-                    backplane.events.replaced(holder.session)
+                    backplane.events.control("replaced", holder.session)
         elif holder is not None and holder.gateway not in memory.dead:
             return Claimed("taken")
+        elif _is_locked(memory.accounts.get(folded, ""), auth) and not _proves(
+            user, resume, left or user
+        ):
+            return Claimed("locked", hash=memory.accounts.get(folded, ""))
         elif holder is not None:
             claimed = Claimed("inherited", former=holder)
         elif left is not None and _proves(user, resume, left):
@@ -434,7 +478,7 @@ class FakeBackplane:
         found, self.found_dead = self.found_dead, []
         return found
 
-    def _behind(self, room: str, after: bytes) -> list[Entry]:
+    def _behind(self, room: str, after: bytes) -> list[Said]:
         return [e for e in self.memory.logs.get(room, []) if parse(e.id) > parse(after)]
 
     def _holds(self, folded: str, session: str) -> bool:

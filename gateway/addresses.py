@@ -1,0 +1,29 @@
+"""Addresses of peers: as they are compared, counted and shown. Pure."""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+
+Address = IPv4Address | IPv6Address
+
+
+def plain(address: Address) -> Address:
+    """The address itself, where one of IPv4 is dressed as IPv6."""
+    return (address.version == 6 and address.ipv4_mapped) or address
+
+
+def of_socket(name: tuple[str, int]) -> tuple[Address, int]:
+    """Address and port of a connection's end, as the socket names it."""
+    return plain(ip_address(name[0])), name[1]
+
+
+def shown(address: Address, port: int) -> str:
+    """``host:port``, as people write it."""
+    return f"[{address}]:{port}" if address.version == 6 else f"{address}:{port}"
+
+
+def neighbourhood(address: Address) -> str:
+    """What is counted as one address: of IPv6 the /64 that one customer has at the least."""
+    if isinstance(address, IPv6Address):
+        return str(IPv6Network((int(address) >> 64 << 64, 64)))
+    return str(address)

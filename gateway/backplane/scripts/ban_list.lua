@@ -1,0 +1,20 @@
+-- List the bans that hold, and forget those that are over.
+--
+-- KEYS[1]  bans
+--
+-- Returns  Redis' time in milliseconds, then the bans (JSON)
+--
+-- Atomic, so that the time is that by which the bans were found to hold.
+local clock = redis.call('TIME')
+local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
+local found = {string.format('%.0f', now)}
+local bans = redis.call('HGETALL', KEYS[1])
+for i = 1, #bans, 2 do
+  local ends = cjson.decode(bans[i + 1])['until']
+  if type(ends) == 'number' and ends <= now then
+    redis.call('HDEL', KEYS[1], bans[i])
+  else
+    found[#found + 1] = bans[i + 1]
+  end
+end
+return found

@@ -1,0 +1,46 @@
+"""Who stands at the door of a gateway, between its listener and the rest."""
+
+from __future__ import annotations
+
+import asyncio
+
+from gateway.addresses import Address
+from gateway.core import Gateway
+from gateway.door import Crowded, Visit
+from gateway.listeners.accepting import NotAdmitted
+from gateway.listeners.tcp import TcpLink
+from gateway.peer import Peer
+from wire.limits import Limits
+from wire.reasons import CROWDED
+
+
+class Doorkeeper:
+    """Lets connections in, and makes peers of them.
+
+    Args:
+        gateway: where they come to.
+        limits: what they may do.
+    """
+
+    def __init__(self, gateway: Gateway, limits: Limits) -> None:
+        self._gateway = gateway
+        self._limits = limits
+
+    def admit(self, address: Address) -> Visit:
+        """Let a connection in.
+
+        Raises:
+            NotAdmitted: its address is banned, or has too many.
+        """
+        now = self._gateway.monotonic()
+        if (banned := self._gateway.bans.of_address(address, now)) is not None:
+            raise NotAdmitted(banned)
+        try:
+            return self._gateway.door.enter(address, now)
+        except Crowded as crowded:
+            raise NotAdmitted(CROWDED, crowded.after) from None
+
+    def protocol(self, address: Address, where: str, visit: Visit) -> asyncio.Protocol:
+        """What a connection becomes."""
+        gateway = self._gateway
+        return TcpLink(lambda link: Peer(gateway, link), self._limits, address, where, visit.over)

@@ -1,0 +1,17 @@
+"""Waiting for one of several things."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any
+
+
+async def first(*several: Coroutine[Any, Any, object]) -> None:
+    """Return when one of them is done, and cancel the others."""
+    tasks = [asyncio.ensure_future(each) for each in several]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()

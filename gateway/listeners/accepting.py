@@ -1,0 +1,265 @@
+"""Accepting connections: from whom they are, and whether they may come in, before all else.
+
+An address that has too many connections, or is banned, costs no TLS handshake, no session and no
+task. This is why the sockets are accepted here and not by the loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import logging
+import socket
+import ssl
+from collections.abc import Coroutine
+from typing import Any, Protocol
+
+from gateway.addresses import Address, of_socket, shown
+from gateway.config import Networks
+from gateway.listeners import proxy
+from gateway.listeners.proxy import NotProxied
+from wire.codec import encode
+from wire.frames import Bye
+from wire.reasons import Reason
+
+log = logging.getLogger(__name__)
+
+BACKLOG = 1024
+"""Connections that the kernel lets wait: after a gateway's death all its clients come at once."""
+
+AT_ONCE = 64
+"""Connections that are accepted before anything else gets its turn."""
+
+PAUSE = 1.0
+"""Seconds without accepting after the machine has run out of sockets or memory."""
+
+EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+
+FAREWELL = 1.0
+"""Seconds for which a connection that may not come in is kept, so that its bye arrives."""
+
+FAREWELLS = 256
+"""Connections that are kept so at once; those beyond are closed without a word."""
+
+
+class NotAdmitted(Exception):
+    """A connection may not come in.
+
+    Attributes:
+        reason: why.
+        after: seconds after which it may.
+    """
+
+    def __init__(self, reason: Reason, after: float | None = None) -> None:
+        super().__init__(reason.text)
+        self.reason = reason
+        self.after = after
+
+
+class Visit(Protocol):
+    """A connection that was let in."""
+
+    def over(self) -> None:
+        """It has ended; may be said more than once."""
+
+
+class Doorkeeper(Protocol):
+    """Who decides whether a connection may come in, and makes its protocol."""
+
+    def admit(self, address: Address) -> Visit:
+        """Let a connection in.
+
+        Raises:
+            NotAdmitted: it must stay outside.
+        """
+
+    def protocol(self, address: Address, where: str, visit: Any) -> asyncio.Protocol:
+        """What the connection becomes; it says when the visit is over."""
+
+
+class Listener:
+    """An open port.
+
+    Args:
+        sockets: that listen, without blocking.
+        doorkeeper: who decides.
+        proxies: networks of balancers, which say for whom they connect.
+        patience: seconds for a PROXY header, and for a TLS handshake.
+        tls: for new connections; None for none. May be replaced at any time.
+    """
+
+    def __init__(
+        self,
+        sockets: list[socket.socket],
+        doorkeeper: Doorkeeper,
+        proxies: Networks,
+        patience: float,
+        tls: ssl.SSLContext | None,
+    ) -> None:
+        self.tls = tls
+        self._sockets = sockets
+        self._doorkeeper = doorkeeper
+        self._proxies = proxies
+        self._patience = patience
+        self._loop = asyncio.get_running_loop()
+        self._arriving: set[asyncio.Task[None]] = set()
+        self._farewells: set[socket.socket] = set()
+        self._closed = False
+        for each in sockets:
+            self._loop.add_reader(each, self._accept, each)
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Host and port."""
+        host, port = self._sockets[0].getsockname()[:2]
+        return host, port
+
+    def close(self) -> None:
+        """Let nobody come any more; those who are arriving are turned away."""
+        if self._closed:
+            return
+        self._closed = True
+        for each in self._sockets:
+            self._loop.remove_reader(each)
+            each.close()
+        for task in self._arriving:
+            task.cancel()
+        for connection in list(self._farewells):
+            self._see_off(connection)
+
+    def _accept(self, listening: socket.socket) -> None:
+        for _ in range(AT_ONCE):
+            try:
+                connection, name = listening.accept()
+            except (BlockingIOError, InterruptedError, ConnectionAbortedError):
+                return
+            except OSError as error:
+                if error.errno not in EXHAUSTED:
+                    raise
+                log.error("no connection can be accepted: %s", error.strerror)
+                self._loop.remove_reader(listening)
+                self._loop.call_later(PAUSE, self._go_on, listening)
+                return
+            connection.setblocking(False)
+            address, port = of_socket(name)
+            if any(address in network for network in self._proxies):
+                self._spawn(self._arrive(connection, address, port))
+            else:
+                self._enter(connection, address, port)
+
+    def _go_on(self, listening: socket.socket) -> None:
+        if not self._closed:
+            self._loop.add_reader(listening, self._accept, listening)
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = self._loop.create_task(work)
+        self._arriving.add(task)
+        task.add_done_callback(self._arriving.discard)
+
+    async def _arrive(self, connection: socket.socket, address: Address, port: int) -> None:
+        """Find out for whom a balancer connects."""
+        try:
+            async with asyncio.timeout(self._patience):
+                address, port = await self._behind(connection) or (address, port)
+        except NotProxied as error:
+            log.warning("%s connected from a network of balancers: %s", shown(address, port), error)
+            connection.close()
+        except OSError:  # gone, or too slow: TimeoutError is one
+            connection.close()
+        except BaseException:
+            connection.close()
+            raise
+        else:
+            self._enter(connection, address, port)
+
+    def _enter(self, connection: socket.socket, address: Address, port: int) -> None:
+        try:
+            visit = self._doorkeeper.admit(address)
+        except NotAdmitted as refusal:
+            log.info("%s was turned away: %s", shown(address, port), refusal)
+            self._turn_away(connection, refusal)
+        else:
+            self._spawn(self._begin(connection, address, shown(address, port), visit))
+
+    async def _begin(
+        self, connection: socket.socket, address: Address, where: str, visit: Visit
+    ) -> None:
+        tls = self.tls
+        try:
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            await self._loop.connect_accepted_socket(
+                lambda: self._doorkeeper.protocol(address, where, visit),
+                connection,
+                ssl=tls,
+                ssl_handshake_timeout=self._patience if tls else None,
+            )
+        except BaseException as error:
+            visit.over()
+            connection.close()
+            if not isinstance(error, OSError):  # ssl.SSLError is one, and so is a lost connection
+                raise
+            log.info("%s did not come in: %s", where, error)
+
+    async def _behind(self, connection: socket.socket) -> tuple[Address, int] | None:
+        """For whom a balancer connects; exactly its header is read, the rest is the client's."""
+        fixed = await self._exactly(connection, proxy.FIXED)
+        return proxy.source(fixed, await self._exactly(connection, proxy.rest(fixed)))
+
+    async def _exactly(self, connection: socket.socket, count: int) -> bytes:
+        got = b""
+        while len(got) < count:
+            more = await self._loop.sock_recv(connection, count - len(got))
+            if not more:
+                raise ConnectionResetError("the connection ended within its PROXY header")
+            got += more
+        return got
+
+    def _turn_away(self, connection: socket.socket, refusal: NotAdmitted) -> None:
+        if self.tls or self._closed or len(self._farewells) >= FAREWELLS:
+            connection.close()  # a word to it would cost what it may not have
+            return
+        reason = refusal.reason
+        after = None if refusal.after is None else round(refusal.after, 1)
+        bye = Bye(code=reason.code, text=reason.text, reconnect=reason.reconnect, after=after)
+        try:
+            connection.send(encode(bye))
+            connection.shutdown(socket.SHUT_WR)
+        except OSError:
+            connection.close()
+            return
+        # Whoever closes a socket with something unread in it resets the connection, and the bye
+        # may be lost with it.
+        self._farewells.add(connection)
+        self._loop.call_later(FAREWELL, self._see_off, connection)
+
+    def _see_off(self, connection: socket.socket) -> None:
+        self._farewells.discard(connection)
+        connection.close()
+
+
+async def open_port(host: str, port: int, *, reuse: bool) -> list[socket.socket]:
+    """Sockets that listen on all addresses of a host.
+
+    Args:
+        host: name or address.
+        port: 0 for any free one.
+        reuse: other processes may listen on the same port.
+
+    Raises:
+        OSError: one cannot be opened.
+    """
+    loop = asyncio.get_running_loop()
+    found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    sockets: list[socket.socket] = []
+    try:
+        for family, _, _, _, address in dict.fromkeys(found):
+            opened = socket.create_server(
+                address[:2], family=family, backlog=BACKLOG, reuse_port=reuse
+            )
+            opened.setblocking(False)
+            sockets.append(opened)
+    except OSError:
+        for each in sockets:
+            each.close()
+        raise
+    return sockets

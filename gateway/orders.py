@@ -1,0 +1,68 @@
+"""What a gateway is told to do by the others, and by operators, through Redis."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import TYPE_CHECKING
+
+from gateway.backplane.connection import RedisError
+from gateway.errors import BackplaneDown
+from wire.reasons import KICKED, REPLACED, Reason
+
+if TYPE_CHECKING:
+    from gateway.core import Gateway
+
+
+class Orders:
+    """Carries out what comes over the control channel: `gateway.backplane.Events.control`.
+
+    Args:
+        gateway: whose.
+
+    Attributes:
+        drain: set once this gateway shall drain and end.
+    """
+
+    def __init__(self, gateway: Gateway) -> None:
+        self.drain = asyncio.Event()
+        self._gateway = gateway
+
+    def take(self, verb: str, rest: str) -> None:
+        """Do one thing; what a newer version may say is ignored."""
+        session, _, text = rest.partition(" ")
+        match verb:
+            case "replaced":
+                self._end(session, REPLACED)
+            case "kick":
+                self._end(session, KICKED._replace(text=text or KICKED.text))
+            case "bans":
+                self._gateway.spawn(self._bans_changed())
+            case "drain":
+                self.drain.set()
+
+    async def read_bans(self) -> None:
+        """Learn who is banned, and send away whoever is.
+
+        Raises:
+            BackplaneDown: Redis is away.
+            RedisError: Redis refused.
+        """
+        gateway = self._gateway
+        clock, bans = await gateway.backplane.admission.bans()
+        now = gateway.monotonic()
+        gateway.bans.set(bans, clock, now)
+        for peer in list(gateway.peers):
+            reason = gateway.bans.of_address(peer.link.ip, now)
+            if reason is None and peer.channels:
+                reason = gateway.bans.of_name(peer.registration.folded, now)
+            if reason is not None:
+                peer.end(reason)
+
+    def _end(self, session: str, reason: Reason) -> None:
+        if (peer := self._gateway.online.get(session)) is not None:
+            peer.end(reason)
+
+    async def _bans_changed(self) -> None:
+        with contextlib.suppress(BackplaneDown, RedisError):  # they are read when it is back
+            await self.read_bans()
