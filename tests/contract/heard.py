@@ -16,7 +16,7 @@ class Heard:
         self.heads: list[tuple[str, str]] = []
         """(channel, what stood before the lines), for each that had messages."""
         self.told: list[str] = []
-        """"replaced <session>", "away" and "back"."""
+        """Orders such as "replaced <session>", "away" and "back"."""
         self._news = asyncio.Event()
 
     def deliver(self, channel: bytes, payload: bytes) -> None:
@@ -26,8 +26,8 @@ class Heard:
         self.delivered.append((channel.decode(), lines))
         self._news.set()
 
-    def replaced(self, session: str) -> None:
-        self._tell(f"replaced {session}")
+    def control(self, verb: str, rest: str) -> None:
+        self._tell(f"{verb} {rest}")
 
     def away(self) -> None:
         self._tell("away")

@@ -96,8 +96,8 @@ async def test_the_rooms_are_told_of_a_dead_gateways_users(gateway):
 async def test_whoever_came_back_elsewhere_is_ended_here(gateway):
     peer, link = await online(gateway, "dana")
     _, other = await online(gateway, "sis")
-    gateway.replaced(peer.registration.session)
-    gateway.replaced("a session that is no more")
+    gateway.control("replaced", peer.registration.session)
+    gateway.control("replaced", "a session that is no more")
     await until(lambda: link.closed)
     assert (link.closed, other.closed) == (REPLACED, None)
 
@@ -287,8 +287,14 @@ async def test_a_gateway_that_is_drained_keeps_the_names_and_nobody_hears_of_it(
 
 
 async def test_its_lease_outlives_the_time_in_which_they_come_back(drained):
+    await online(drained, "dana")
     await drained.stop(SHUTDOWN, 5.0)
     assert backplane_of(drained).kept_for == 5.0 + LEASE
+
+
+async def test_who_was_sent_away_before_the_end_has_a_lease_to_come_back_in(drained):
+    await drained.stop(SHUTDOWN, 5.0)
+    assert backplane_of(drained).kept_for == LEASE
 
 
 async def test_a_gateway_that_is_not_drained_is_forgotten_at_once(gateway):

@@ -6,11 +6,12 @@ import pytest
 from gateway.backplane.connection import RedisError
 from gateway.chat.effects import Claim
 from gateway.errors import BackplaneDown
-from gateway.login import log_in
-from tests.unit.gateway.fakes import AWAY, backplane_of, quiet, registration
+from gateway.login import Login, log_in
+from tests.unit.gateway.fakes import AWAY, FakeLink, backplane_of, quiet, registration
 
 DANA = Claim("Dana", "chatctl 1", None, {})
 ADDRESS = "192.0.2.7:50000"
+LINK = FakeLink(ADDRESS)
 
 
 @pytest.fixture
@@ -23,7 +24,7 @@ async def let_go(gateway, login):
 
 
 async def test_the_record_says_who_and_where(gateway, redis):
-    login = await log_in(gateway, DANA, ADDRESS)
+    login = await log_in(gateway, DANA, LINK)
     record = redis.memory.users["dana"]
     assert record == login.registration
     assert (record.name, record.folded, record.client) == ("Dana", "dana", "chatctl 1")
@@ -33,7 +34,7 @@ async def test_the_record_says_who_and_where(gateway, redis):
 
 
 async def test_the_channels_are_listened_to_before_the_name_is_claimed(gateway, redis):
-    login = await log_in(gateway, DANA, ADDRESS)
+    login = await log_in(gateway, DANA, LINK)
     methods = [method for method, _ in redis.calls if method in ("subscribe", "claim")]
     assert methods == ["subscribe", "subscribe", "claim"]
     assert sorted(redis.channels) == ["room:lobby", "to:dana"] == sorted(login.channels)
@@ -41,15 +42,15 @@ async def test_the_channels_are_listened_to_before_the_name_is_claimed(gateway, 
 
 
 async def test_redis_keeps_the_hash_of_the_token_only(gateway, redis):
-    login = await log_in(gateway, DANA, ADDRESS)
+    login = await log_in(gateway, DANA, LINK)
     assert redis.memory.users["dana"].resume == hashlib.sha256(login.token.encode()).hexdigest()
     assert login.token not in repr(redis.calls)
     await let_go(gateway, login)
 
 
 async def test_a_token_that_was_shown_is_proved_by_its_hash(gateway, redis):
-    first = await log_in(gateway, DANA, ADDRESS)
-    second = await log_in(gateway, Claim("dana", None, first.token, {}), ADDRESS)
+    first = await log_in(gateway, DANA, LINK)
+    second = await log_in(gateway, Claim("dana", None, first.token, {}), LINK)
     assert second.claimed.outcome == "resumed"
     assert first.token not in repr(redis.calls)
     assert second.token != first.token
@@ -58,7 +59,7 @@ async def test_a_token_that_was_shown_is_proved_by_its_hash(gateway, redis):
 
 
 async def test_sessions_and_tokens_are_never_the_same_twice(gateway):
-    logins = [await log_in(gateway, Claim(f"n{i}", None, None, {}), ADDRESS) for i in range(20)]
+    logins = [await log_in(gateway, Claim(f"n{i}", None, None, {}), LINK) for i in range(20)]
     assert len({login.registration.session for login in logins}) == 20
     assert len({login.token for login in logins}) == 20
     for login in logins:
@@ -67,14 +68,15 @@ async def test_sessions_and_tokens_are_never_the_same_twice(gateway):
 
 async def test_whose_name_is_taken_listens_to_nothing(gateway, redis):
     redis.memory.users["dana"] = registration("DANA")
-    assert await log_in(gateway, DANA, ADDRESS) is None
+    with pytest.raises(WireError, match="the name Dana is taken"):
+        await log_in(gateway, DANA, LINK)
     assert redis.channels == []
 
 
 async def test_without_redis_nothing_is_claimed_and_nothing_listened_to(gateway, redis):
     redis.fail(AWAY, "subscribe")
     with pytest.raises(BackplaneDown):
-        await log_in(gateway, DANA, ADDRESS)
+        await log_in(gateway, DANA, LINK)
     assert not redis.count("claim")
     assert not redis.count("release")
     assert redis.channels == []
@@ -84,7 +86,7 @@ async def test_without_redis_nothing_is_claimed_and_nothing_listened_to(gateway,
 async def test_a_claim_in_doubt_is_taken_back(gateway, redis, error):
     redis.fail(error, "claim")
     with pytest.raises(type(error)):
-        await log_in(gateway, DANA, ADDRESS)
+        await log_in(gateway, DANA, LINK)
     ((released,),) = redis.asked("release")
     ((claimed, _, _),) = redis.asked("claim")
     assert released == claimed
@@ -92,7 +94,8 @@ async def test_a_claim_in_doubt_is_taken_back(gateway, redis, error):
 
 
 async def test_two_who_want_one_name_at_once_are_one_who_gets_it(gateway):
-    logins = await asyncio.gather(*(log_in(gateway, DANA, ADDRESS) for _ in range(5)))
-    (login,) = (login for login in logins if login is not None)
+    wanting = (log_in(gateway, DANA, LINK) for _ in range(5))
+    logins = await asyncio.gather(*wanting, return_exceptions=True)
+    (login,) = (login for login in logins if isinstance(login, Login))
     await let_go(gateway, login)
     await quiet()

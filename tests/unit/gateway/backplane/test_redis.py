@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from gateway.backplane import Claimed, Touch
+from gateway.backplane import Claimed, Entry, Touch
 from gateway.backplane import redis as module
 from gateway.backplane.records import Registration
 from gateway.backplane.redis import RedisBackplane, parse_user_list
@@ -30,8 +30,8 @@ class Events:
     def deliver(self, channel, lines):
         self.told.append(("deliver", channel, lines))
 
-    def replaced(self, session):
-        self.told.append(("replaced", session))
+    def control(self, verb, rest):
+        self.told.append((verb, rest))
 
     def away(self):
         self.told.append("away")
@@ -183,21 +183,30 @@ async def test_a_claim_is_understood(scene, redis):
     former = registration("dana", gateway="g-dead")
     record = msgspec.json.encode(former)
     for reply, claimed in [
-        (array("granted", "", "7-3", ""), Claimed("granted", last=b"7-3")),
-        (array("granted", "0a", "7-3", ""), Claimed("granted", "0a", b"7-3")),
-        (array("resumed", "0a", "7-3", ""), Claimed("resumed", "0a", b"7-3")),
-        (array("returned", "0a", "7-3", ""), Claimed("returned", "0a", b"7-3")),
-        (array("taken", "", "", ""), Claimed("taken")),
-        (array("inherited", "", "7-3", record), Claimed("inherited", "", b"7-3", former)),
+        (array("granted", "", "7-3", "", ""), Claimed("granted", last=b"7-3")),
+        (array("granted", "0a", "7-3", "", ""), Claimed("granted", "0a", b"7-3")),
+        (array("resumed", "0a", "7-3", "", ""), Claimed("resumed", "0a", b"7-3")),
+        (array("returned", "0a", "7-3", "", ""), Claimed("returned", "0a", b"7-3")),
+        (array("taken", "", "", "", ""), Claimed("taken")),
+        (array("inherited", "", "7-3", record, ""), Claimed("inherited", "", b"7-3", former)),
+        (array("locked", "", "", "", "$argon2"), Claimed("locked", hash="$argon2")),
     ]:
         redis.answer = lambda client, command, reply=reply: reply
         assert await scene.backplane.claim(registration("dana"), 0.0, None) == claimed
 
 
 async def test_who_claims_begins_with_what_is_said_in_this_epoch(scene, redis):
-    redis.answer = lambda client, command: array("taken", "", "", "")
+    redis.answer = lambda client, command: array("taken", "", "", "", "")
     await scene.backplane.claim(registration("dana"), 0.0, "proof")
-    assert evalsha(redis)[0][-2:] == ["proof", "1795427999-18446744073709551615"]
+    assert evalsha(redis)[0][-4:-2] == ["proof", "1795427999-18446744073709551615"]
+
+
+async def test_who_claims_has_to_show_what_is_asked(scene, redis):
+    redis.answer = lambda client, command: array("taken", "", "", "", "")
+    dana = registration("dana")
+    await scene.backplane.claim(dana, 0.0, None)
+    await scene.backplane.claim(dana, 0.0, None, Entry("required", "$argon2"))
+    assert [call[-2:] for call in evalsha(redis)] == [["known", ""], ["required", "$argon2"]]
 
 
 async def test_names_are_kept_for_who_may_come_back_and_not_for_good(redis):
@@ -379,17 +388,19 @@ async def test_the_dead_are_swept_to_the_last_and_oneself_never(scene, redis):
     assert all("g-1" not in command for command in evalsha(redis))
 
 
-async def test_a_message_for_this_gateway_ends_a_session(scene):
-    scene.subscriptions.send(array("smessage", "t:{users}:control:g-1", "replaced s7"))
-    await scene.heard(("replaced", "s7"))
-
-
-@pytest.mark.parametrize("payload", ["", "dance", "replaces s7", b"\xff"])
-async def test_a_message_of_a_newer_gateway_is_passed_over(scene, payload):
+@pytest.mark.parametrize(
+    ("payload", "order"),
+    [
+        ("replaced s7", ("replaced", "s7")),
+        ("kick s7 too loud", ("kick", "s7 too loud")),
+        ("bans", ("bans", "")),
+        (b"\xff", ("\ufffd", "")),
+    ],
+)
+async def test_what_is_for_this_gateway_is_passed_on_as_an_order(scene, payload, order):
     scene.subscriptions.send(array("smessage", "t:{users}:control:g-1", payload))
-    scene.subscriptions.send(array("smessage", "room", "hi\n"))
-    await scene.heard(("deliver", b"room", b"hi\n"))
-    assert len(scene.events.told) == 1
+    await scene.heard(order)
+    assert scene.events.told == [order]
 
 
 def test_a_list_of_users_is_understood():

@@ -39,6 +39,7 @@ from wire.reasons import (
 )
 
 TS = 1795428000123
+TAKEN = WireError(ErrorCode.NAME_TAKEN, "the name Dana is taken")
 HELLO = Hello(v=1, name="Dana")
 OFTEN = 10.0
 """Seconds between two requests that never are too many."""
@@ -152,8 +153,8 @@ def test_who_comes_back_is_told_so_and_where_each_room_begins(new):
 
 def test_who_finds_the_name_taken_may_try_another(new):
     new.say(HELLO)
-    error = refused(new.session.taken("Dana", new.now), ErrorCode.NAME_TAKEN)
-    assert "Dana" in error.text
+    error = refused(new.session.refuse(TAKEN, new.now), ErrorCode.NAME_TAKEN)
+    assert error.text == TAKEN.text
     assert new.say(Hello(v=1, name="Dana2")) == [Claim("Dana2", None, None, {})]
 
 
@@ -195,7 +196,7 @@ def test_the_time_for_the_hello_runs_until_it_is_granted():
     new = Conversation(hello=10.0)
     new.later(9).say(Ping())
     new.say(HELLO)
-    new.session.taken("Dana", new.now)
+    new.session.refuse(TAKEN, new.now)
     assert new.later(1).tick() == [Close(HELLO_TIMEOUT)]
 
 
@@ -409,9 +410,9 @@ def test_who_errs_now_and_then_is_never_a_flood(online):
 def test_names_cannot_be_guessed_at_without_end(new):
     for _ in range(FAULT_BURST):
         new.say(HELLO)
-        assert len(new.session.taken("Dana", new.now)) == 1
+        assert len(new.session.refuse(TAKEN, new.now)) == 1
     new.say(HELLO)
-    assert new.session.taken("Dana", new.now)[-1] == Close(FLOOD)
+    assert new.session.refuse(TAKEN, new.now)[-1] == Close(FLOOD)
 
 
 # Idleness.
@@ -576,7 +577,7 @@ def test_after_the_end_nothing_is_answered(online):
     assert online.refuse() == []
     assert online.tick() == []
     assert online.idle_checked(0.0) == []
-    assert online.session.taken("Dana", online.now) == []
+    assert online.session.refuse(TAKEN, online.now) == []
 
 
 @pytest.mark.parametrize("absent", [[], ["sis"]])
@@ -654,7 +655,7 @@ class AnyConversation(RuleBasedStateMachine):
     def the_claim_is_answered(self, granted):
         claim, self.question = self.question, None
         if not granted:
-            self.perform(self.session.taken(claim.name, self.now))
+            self.perform(self.session.refuse(TAKEN, self.now))
         elif not self.closed:  # else the name is given back: there is nobody to be told
             self.perform(self.session.granted(claim.name, "secret", False, {}, self.now))
 

@@ -7,8 +7,10 @@ import struct
 
 import pytest
 
+from gateway.door import Visit
 from gateway.hub import Hub
-from gateway.listeners import tcp
+from gateway.listeners import accepting, tcp
+from gateway.listeners.accepting import Listener
 from gateway.listeners.tcp import TcpLink
 from tests.support.deadlines import within
 from tests.unit.gateway.fakes import quiet, until
@@ -72,8 +74,8 @@ class Client:
 @contextlib.asynccontextmanager
 async def open_port(host="127.0.0.1"):
     port = Port()
-    port.server = await tcp.listen(host, 0, port.connected, LIMITS)
-    port.address = port.server.sockets[0].getsockname()[:2]
+    port.server = Listener(await accepting.open_port(host, 0, reuse=False), port, (), 5.0, None)
+    port.address = port.server.address
     try:
         yield port
     finally:
@@ -86,6 +88,12 @@ class Port:
     def __init__(self):
         self.peers = []
         self.clients = []
+
+    def admit(self, address):
+        return Visit(None)
+
+    def protocol(self, address, where, visit):
+        return TcpLink(self.connected, LIMITS, address, where, visit.over)
 
     def connected(self, link):
         self.peers.append(Peer(link))
@@ -114,7 +122,6 @@ class Port:
             with contextlib.suppress(ConnectionError):
                 await client.writer.wait_closed()
         await until(lambda: all(CONNECTION_LOST in peer.ended for peer in self.peers), "the end")
-        await self.server.wait_closed()
 
 
 @pytest.fixture
@@ -195,7 +202,7 @@ async def test_the_address_of_a_peer_is_shown_as_one_writes_it(host, shown):
 
 async def test_a_port_that_is_in_use_is_an_error(port):
     with pytest.raises(OSError):
-        await tcp.listen(*port.address, Peer, LIMITS)
+        await accepting.open_port(*port.address, reuse=False)
 
 
 # Out.
@@ -378,18 +385,3 @@ async def test_a_client_that_reads_nothing_is_gone_soon_after_the_goodbye(monkey
         peer.link.close(SHUTDOWN)
         await until(lambda: peer.ended)
         assert peer.ended == [CONNECTION_LOST]
-
-
-async def test_a_connection_that_is_lost_before_it_is_known_has_no_address():
-    class Lost(asyncio.Transport):
-        def get_extra_info(self, name, default=None):
-            return None
-
-        def write(self, data):
-            raise AssertionError("written")
-
-    made = []
-    link = TcpLink(lambda link: made.append(link.address) or Peer(link), LIMITS)
-    link.connection_made(Lost())
-    link.connection_lost(None)
-    assert made == ["?"]
