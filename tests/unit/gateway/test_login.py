@@ -8,6 +8,7 @@ from gateway.chat.effects import Claim
 from gateway.errors import BackplaneDown
 from gateway.login import Login, log_in
 from tests.unit.gateway.fakes import AWAY, FakeLink, backplane_of, quiet, registration
+from wire.reasons import WireError
 
 DANA = Claim("Dana", "chatctl 1", None, {})
 ADDRESS = "192.0.2.7:50000"
