@@ -44,12 +44,13 @@ def gateway(context: click.Context, /, **given: Any) -> None:
                 # With its own Redis go the names: there is nothing to come back to.
                 url, drain = own.url, 0.0
 
-            def announce(host: str, port: int) -> None:
+            def announce(host: str, port: int, http: tuple[str, int] | None) -> None:
                 at = Address(host, port)
                 if own:
                     stack.enter_context(runfile.announced(directory, str(at), own.url))
                 description = own.description if own else None
-                click.echo(greeting(context, at, url, description))
+                health = Address(*http) if http else None
+                click.echo(greeting(context, at, url, description, health))
 
             context.exit(_run(run(config(given, url, drain), announce), given["loop"]))
         except StartError as error:

@@ -17,7 +17,13 @@ _EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 """Addresses that mean every interface, and what reaches them from the same machine."""
 
 
-def greeting(context: click.Context, listening: Address, redis: str, embedded: str | None) -> str:
+def greeting(
+    context: click.Context,
+    listening: Address,
+    redis: str,
+    embedded: str | None,
+    http: Address | None,
+) -> str:
     """Return the lines, without a newline at their end.
 
     Args:
@@ -25,9 +31,10 @@ def greeting(context: click.Context, listening: Address, redis: str, embedded: s
         listening: the real address.
         redis: URL of the Redis in use.
         embedded: what the Redis is, where it is the gateway's own.
+        http: where health is told.
     """
     chatctl = called_as(context)
-    here = listening._replace(host=_EVERYWHERE.get(listening.host, listening.host))
+    here = _reachable(listening)
     server = "" if here == ("127.0.0.1", DEFAULT_PORT) else f" --server {here}"
     beside = listening._replace(port=listening.port + 1)
     same = _given(context, "redis", "prefix")
@@ -35,6 +42,7 @@ def greeting(context: click.Context, listening: Address, redis: str, embedded: s
     if embedded:
         same = f" --redis {shlex.quote(shown)}{same}"
         shown = f"{embedded} at {shown}"
+    health = [f"  health      http://{_reachable(http)}/readyz"] if http else []
     return "\n".join(
         (
             f"chatctl {__version__} listening on {listening}",
@@ -42,8 +50,13 @@ def greeting(context: click.Context, listening: Address, redis: str, embedded: s
             f"  join        {chatctl} client NAME{server}",
             f"  who's here  {chatctl} users{_given(context, 'redis', 'prefix', 'run_dir')}",
             f"  add one     {chatctl} gateway --listen {beside}{same}",
+            *health,
         )
     )
+
+
+def _reachable(listening: Address) -> Address:
+    return listening._replace(host=_EVERYWHERE.get(listening.host, listening.host))
 
 
 def called_as(context: click.Context) -> str:

@@ -93,6 +93,7 @@ class Gateway:
             monotonic,
         )
         self.outbox = Outbox(self.backplane.publish, self.presence.ready, config.outbox)
+        self.http: tuple[str, int] | None = None
         self._away = False
         self.draining = False
         self.orders = Orders(self)

@@ -13,3 +13,7 @@ class RedisUnreachable(Exception):
 
 class BackplaneDown(Exception):
     """Redis is away for the moment: the call was not answered, and may or may not have run."""
+
+
+class ProbeFailed(Exception):
+    """A frame does not travel: the gateway is not ready."""

@@ -38,6 +38,8 @@ class Orders:
                 self._end(session, KICKED._replace(text=text or KICKED.text))
             case "bans":
                 self._gateway.spawn(self._bans_changed())
+            case "probe":
+                self._gateway.spawn(self._gateway.backplane.answer_probe(rest))
             case "drain":
                 self.drain.set()
 

@@ -40,6 +40,18 @@ async def serving(
         StartError: it cannot start; the text says why.
     """
     gateway = Gateway(config)
+    async with contextlib.AsyncExitStack() as stack:
+        if config.http is not None:
+            from gateway.health import told  # with what it imports it takes a tenth of a second
+
+            gateway.http = await stack.enter_async_context(told(gateway, *config.http))
+        yield await stack.enter_async_context(_serving(gateway, config, hurry))
+
+
+@contextlib.asynccontextmanager
+async def _serving(
+    gateway: Gateway, config: GatewayConfig, hurry: asyncio.Event | None
+) -> AsyncIterator[tuple[Gateway, Listener]]:
     try:
         await gateway.start()
     except RedisUnreachable as error:
@@ -87,14 +99,17 @@ def _read_certificate(config: GatewayConfig, listener: Listener) -> None:
         log.info("the certificate was read again")
 
 
-async def run(config: GatewayConfig, announce: Callable[[str, int], None]) -> int:
+Announce = Callable[[str, int, tuple[str, int] | None], None]
+
+
+async def run(config: GatewayConfig, announce: Announce) -> int:
     """Serve until SIGTERM, SIGINT or an operator's word; another signal ends the drain.
 
     At SIGHUP the certificate is read again.
 
     Args:
         config: the settings.
-        announce: called with host and port once the port is open.
+        announce: called once the ports are open: with host and port, and those of the HTTP port.
 
     Returns:
         The process's exit code.
@@ -109,7 +124,7 @@ async def run(config: GatewayConfig, announce: Callable[[str, int], None]) -> in
     try:
         async with serving(config, hurry) as (gateway, listener):
             loop.add_signal_handler(signal.SIGHUP, _read_certificate, config, listener)
-            announce(*listener.address)
+            announce(*listener.address, gateway.http)
             await first(stop.wait(), gateway.orders.drain.wait())
             stop.set()
     finally:

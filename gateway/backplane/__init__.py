@@ -254,6 +254,20 @@ class Backplane(Protocol):
         """Some of the users: the next cursor ("0": that was all), and they. Begin with "0"."""
 
     @property
+    def up(self) -> bool:
+        """Whether Redis is there, as far as is known."""
+
+    async def probe(self) -> float:
+        """Have a frame travel through Redis; returns the seconds that it took.
+
+        Raises:
+            ProbeFailed: the text says where it ended.
+        """
+
+    async def answer_probe(self, nonce: str) -> None:
+        """The same, for a command that looks for the answer in Redis."""
+
+    @property
     def epoch(self) -> str:
         """The first half of new ids."""
 

@@ -11,7 +11,7 @@ import redis
 
 from gateway.backplane.address import reaching
 from gateway.backplane.keys import Keys
-from gateway.backplane.redis import whole
+from gateway.backplane.replies import whole
 
 START = b"0-0"
 """The id that is before every message."""

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from gateway.backplane.address import reaching
 from gateway.backplane.keys import Keys
-from gateway.backplane.redis import LISTED_AT_ONCE, parse_user_list
+from gateway.backplane.redis import LISTED_AT_ONCE
+from gateway.backplane.replies import parse_user_list
 from gateway.backplane.scripts import Script
 
 

@@ -64,6 +64,11 @@ class Pair:
         self._subscriptions: Connection | None = None
         self._coming_back: asyncio.Task[None] | None = None
 
+    @property
+    def up(self) -> bool:
+        """Whether there are connections, as far as is known."""
+        return self._commands is not None
+
     async def start(self) -> None:
         """Connect.
 

@@ -13,7 +13,9 @@ from gateway.backplane.connection import RedisError
 from gateway.backplane.ids import before, parse
 from gateway.backplane.keys import Keys
 from gateway.backplane.pair import Pair
+from gateway.backplane.probe import Probe, probe_channel
 from gateway.backplane.records import Registration
+from gateway.backplane.replies import parse_user_list, registration, whole
 from gateway.config import GatewayConfig
 from gateway.errors import BackplaneDown
 from wire.frames import PRIVATE
@@ -23,8 +25,6 @@ LISTED_AT_ONCE = 200
 
 GOODBYE = 1.0
 """Seconds that a closing backplane waits for Redis to take the lease back."""
-
-_registration = msgspec.json.Decoder(Registration)
 
 
 class RedisBackplane:
@@ -46,11 +46,11 @@ class RedisBackplane:
         self._age_ms = round(config.history_age * 1000)
         self._resume_ms = max(1, round(config.resume_within * 1000))
         self._events = events
-        control = keys.control_channel(gateway)
-        self._control = control.encode()
-        self._pair = Pair(
-            config.redis, f"chat-{gateway}", keys.epoch, {control}, self._message, events
-        )
+        own = {keys.control_channel(gateway), probe_channel(keys, gateway)}
+        self._control = keys.control_channel(gateway).encode()
+        self._probed = probe_channel(keys, gateway).encode()
+        self._pair = Pair(config.redis, f"chat-{gateway}", keys.epoch, own, self._message, events)
+        self._probe = Probe(keys, gateway, self._pair)
         self.admission = RedisAdmission(self._pair, keys)
 
     # Up and down.
@@ -77,7 +77,18 @@ class RedisBackplane:
                 else:
                     await self._pair.call("DEL", self._keys.lease(self._gateway))
                     await self._pair.call("HDEL", self._keys.gateways, self._gateway)
+        await self._probe.close()
         await self._pair.close()
+
+    @property
+    def up(self) -> bool:
+        return self._pair.up
+
+    async def probe(self) -> float:
+        return await self._probe.fresh()
+
+    async def answer_probe(self, nonce: str) -> None:
+        await self._probe.answer(nonce)
 
     @property
     def epoch(self) -> str:
@@ -89,8 +100,10 @@ class RedisBackplane:
         if channel == self._control:
             verb, _, rest = payload.decode(errors="replace").partition(" ")
             self._events.control(verb, rest)
-            return
-        self._events.deliver(channel, payload)
+        elif channel == self._probed:
+            self._probe.heard(payload)
+        else:
+            self._events.deliver(channel, payload)
 
     async def subscribe(self, channel: str) -> None:
         await self._pair.subscribe(channel)
@@ -131,7 +144,7 @@ class RedisBackplane:
             outcome.decode(),
             origin.decode(),
             last,
-            _registration.decode(former) if former else None,
+            registration.decode(former) if former else None,
             hash.decode(),
         )
 
@@ -272,23 +285,5 @@ class RedisBackplane:
                     keys.users,
                     self._resume_ms,
                 )
-                gone += [_registration.decode(record) for record in records]
+                gone += [registration.decode(record) for record in records]
         return gone
-
-
-def whole(id: bytes, line: bytes) -> bytes:
-    """A message of a log as it goes over the wire: with its beginning."""
-    return b'{"id":"%s",%s' % (id, line)
-
-
-def parse_user_list(reply: list[bytes]) -> tuple[str, list[Listed]]:
-    """Read what the script ``user_list`` returns."""
-    listed = [
-        Listed(
-            _registration.decode(reply[i]),
-            int(reply[i + 1]) / 1000,
-            None if int(reply[i + 2]) < 0 else int(reply[i + 2]) / 1000,
-        )
-        for i in range(1, len(reply), 3)
-    ]
-    return reply[0].decode(), listed

@@ -31,7 +31,7 @@ class Server:
         self.loop = type(asyncio.get_running_loop()).__module__
         if self.error:
             raise self.error
-        announce(config.host, self.port)
+        announce(config.host, self.port, config.http)
         self.meanwhile()
         return self.code
 

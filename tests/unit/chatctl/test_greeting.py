@@ -23,7 +23,7 @@ def context(*flags, info_name="chatctl"):
 
 def test_the_first_lines_tell_how_to_go_on():
     text = greeting(
-        context(), Address("127.0.0.1", 2428), "unix:///r.sock", "valkey 9.1.2 (embedded)"
+        context(), Address("127.0.0.1", 2428), "unix:///r.sock", "valkey 9.1.2 (embedded)", None
     )
     assert text.splitlines() == [
         f"chatctl {__version__} listening on 127.0.0.1:2428",
@@ -36,7 +36,7 @@ def test_the_first_lines_tell_how_to_go_on():
 
 def test_flags_that_matter_to_the_other_commands_are_repeated():
     flags = ("--redis", "redis://:secret@h", "--prefix", "our family", "--run-dir", "/r")
-    text = greeting(context(*flags), Address("127.0.0.1", 3000), "redis://:secret@h", None)
+    text = greeting(context(*flags), Address("127.0.0.1", 3000), "redis://:secret@h", None, None)
     assert text.splitlines()[1:] == [
         "  Redis       redis://:***@h",
         "  join        chatctl client NAME --server 127.0.0.1:3000",
@@ -48,7 +48,7 @@ def test_flags_that_matter_to_the_other_commands_are_repeated():
 
 def test_what_the_environment_says_need_not_be_repeated(monkeypatch):
     monkeypatch.setenv("CHATCTL_REDIS", "redis://h")
-    text = greeting(context(), Address("127.0.0.1", 2428), "redis://h", None)
+    text = greeting(context(), Address("127.0.0.1", 2428), "redis://h", None, None)
     assert "--redis" not in text
 
 
@@ -61,8 +61,15 @@ def test_what_the_environment_says_need_not_be_repeated(monkeypatch):
     ],
 )
 def test_every_interface_is_joined_over_the_nearest(listening, server):
-    join = greeting(context(), listening, "redis://h", None).splitlines()[2]
+    join = greeting(context(), listening, "redis://h", None, None).splitlines()[2]
     assert join == f"  join        chatctl client NAME{server}"
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0"])
+def test_where_health_is_told_is_told(host):
+    at = Address("127.0.0.1", 2428)
+    text = greeting(context(), at, "redis://h", None, Address(host, 9100))
+    assert text.splitlines()[-1] == "  health      http://127.0.0.1:9100/readyz"
 
 
 @pytest.mark.parametrize(

@@ -295,6 +295,7 @@ class FakeBackplane:
         failing: method -> the error that it raises.
         held: method -> an event that its calls wait for before they have their effect.
         deaf: what is published is not heard, as if it had been lost on the way.
+        down: Redis is away, as far as is known.
     """
 
     def __init__(self, memory: Memory, gateway: str, events: Events | None) -> None:
@@ -308,6 +309,7 @@ class FakeBackplane:
         self.lease = True
         self.found_dead: list[Registration] = []
         self.deaf = False
+        self.down = False
         self.closed = False
         self.kept_for: float | None = None
         self.admission = FakeAdmission(memory)
@@ -348,6 +350,17 @@ class FakeBackplane:
 
     async def close(self, lease: float = 0.0) -> None:
         self.closed, self.kept_for = True, lease
+
+    @property
+    def up(self) -> bool:
+        return not self.down
+
+    async def probe(self) -> float:
+        await self._asked("probe")
+        return 0.001
+
+    async def answer_probe(self, nonce: str) -> None:
+        await self._asked("answer_probe", nonce)
 
     @property
     def epoch(self) -> str:

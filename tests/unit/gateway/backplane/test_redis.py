@@ -6,7 +6,8 @@ import pytest
 from gateway.backplane import Claimed, Entry, Touch
 from gateway.backplane import redis as module
 from gateway.backplane.records import Registration
-from gateway.backplane.redis import RedisBackplane, parse_user_list
+from gateway.backplane.redis import RedisBackplane
+from gateway.backplane.replies import parse_user_list
 from gateway.backplane.scripts import all_scripts
 from gateway.errors import BackplaneDown
 from tests.unit.gateway.backplane.scripted import (
@@ -96,8 +97,11 @@ async def test_the_epoch_is_in_every_new_id(scene, redis):
     assert "1795428000" in evalsha(redis)[0]
 
 
-async def test_its_own_channel_is_listened_to(scene, redis):
-    assert redis.commands("SSUBSCRIBE") == [["SSUBSCRIBE", "t:{users}:control:g-1"]]
+async def test_its_own_channels_are_listened_to(scene, redis):
+    assert redis.commands("SSUBSCRIBE") == [
+        ["SSUBSCRIBE", "t:probe:g-1:{room:lobby}:live"],
+        ["SSUBSCRIBE", "t:{users}:control:g-1"],
+    ]
 
 
 async def test_it_says_when_redis_goes_and_when_it_is_back(scene, redis):
