@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from chatctl import options
+from chatctl import __version__, options
 from chatctl.failure import Misuse
 from chatctl.options import option
 from chatctl.units import (
@@ -270,4 +270,5 @@ def config(given: dict[str, Any], redis: str, drain: float) -> GatewayConfig:
         certificate=Certificate(chain, key) if chain else None,
         proxies=given["proxy_from"],
         reuse_port=given["reuse_port"],
+        version=__version__,
     )

@@ -60,6 +60,7 @@ class GatewayConfig:
         certificate: for TLS on the chat port; None for none.
         proxies: networks of balancers: what connects from there begins with a PROXY header.
         reuse_port: other gateways of this machine may listen on the same port.
+        version: of the program, as operators are told it.
     """
 
     host: str
@@ -80,3 +81,4 @@ class GatewayConfig:
     certificate: Certificate | None
     proxies: Networks
     reuse_port: bool
+    version: str

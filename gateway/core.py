@@ -11,8 +11,6 @@ import time
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
 from gateway.accounts import Accounts
 from gateway.backplane import LEASE
 from gateway.backplane.connection import RedisError
@@ -24,13 +22,16 @@ from gateway.config import GatewayConfig
 from gateway.door import Door
 from gateway.errors import BackplaneDown
 from gateway.hub import Hub
+from gateway.lag import watch_lag
 from gateway.logs import Log
+from gateway.meters import Meters
 from gateway.orders import Orders
 from gateway.outbox import Outbox
 from gateway.positions import Positions
 from gateway.presence import Presence
 from gateway.repeat import repeat
 from gateway.replay import Replay
+from gateway.status import status
 from gateway.subscriptions import Subscriptions
 from wire.codec import encode
 from wire.frames import LOBBY, Joined, Left, Notice
@@ -72,14 +73,17 @@ class Gateway:
             refuse_fallback=config.fallback == "refuse",
             limits=config.limits,
         )
-        info = {"listen": f"{config.host}:{config.port}", "since": round(wall() * 1000)}
-        self.backplane = RedisBackplane(config, self.id, msgspec.json.encode(info), self)
+        self.version = config.version
+        self.listen = f"{config.host}:{config.port}"
+        self.since = round(wall() * 1000)
+        self.meters = meters = Meters()
+        self.backplane = RedisBackplane(config, self.id, lambda: status(self), self, meters)
         self.auth = config.auth
         self.accounts = Accounts(self.backplane.admission)
         self.bans = Bans()
         self.door = Door(config.address_limits, monotonic())
-        self.hub = Hub(asyncio.get_running_loop().call_soon)
-        self.positions = Positions(self.backplane, self.hub.deliver, self.spawn)
+        self.hub = Hub(asyncio.get_running_loop().call_soon, meters)
+        self.positions = Positions(self.backplane, self.hub.deliver, self.spawn, meters)
         self.deliver = self.positions.deliver
         self.replay = Replay(self.backplane, self.positions, self.hub)
         self.subscriptions = Subscriptions(self._open, self._close)
@@ -91,8 +95,11 @@ class Gateway:
             lambda: self.online.values(),
             self.announce_left,
             monotonic,
+            meters,
         )
-        self.outbox = Outbox(self.backplane.publish, self.presence.ready, config.outbox)
+        self.outbox = Outbox(
+            self.backplane.publish, self.presence.ready, config.outbox, self._stored, monotonic
+        )
         self.http: tuple[str, int] | None = None
         self._away = False
         self.draining = False
@@ -112,6 +119,7 @@ class Gateway:
         await self.presence.make_certain()
         await self.orders.read_bans()
         self.spawn(self.presence.run())
+        self.spawn(watch_lag(self.meters))
         self.spawn(repeat(CHECK_EVERY, self.positions.check))
         self.spawn(repeat(CHECK_EVERY, self.orders.read_bans))
         self.spawn(repeat(TRIM_EVERY, lambda: self.backplane.trim([LOBBY])))
@@ -218,6 +226,13 @@ class Gateway:
         with contextlib.suppress(BackplaneDown, RedisError):
             await self.orders.read_bans()
             await self.positions.check()
+
+    def _stored(self, room: str, id: str, since: float) -> None:
+        """Messages are stored: see when they are delivered here, if anybody here listens."""
+        channel, note = self.backplane.room_channel(room), self.meters.publish_to_deliver.note
+        self.positions.reached(
+            channel.encode(), id.encode(), lambda: note(self.monotonic() - since)
+        )
 
     async def _open(self, channel: str) -> None:
         if channel != self.backplane.room_channel(LOBBY):

@@ -34,13 +34,21 @@ class Doorkeeper:
         """
         now = self._gateway.monotonic()
         if (banned := self._gateway.bans.of_address(address, now)) is not None:
+            self.refused("banned")
             raise NotAdmitted(banned)
         try:
             return self._gateway.door.enter(address, now)
         except Crowded as crowded:
+            self.refused("crowded")
             raise NotAdmitted(CROWDED, crowded.after) from None
+
+    def refused(self, why: str) -> None:
+        """Count a connection that did not come in."""
+        self._gateway.meters.doorstep[why] += 1
 
     def protocol(self, address: Address, where: str, visit: Visit) -> asyncio.Protocol:
         """What a connection becomes."""
-        gateway = self._gateway
-        return TcpLink(lambda link: Peer(gateway, link), self._limits, address, where, visit.over)
+        gateway, limits = self._gateway, self._limits
+        return TcpLink(
+            lambda link: Peer(gateway, link), limits, address, where, visit.over, gateway.meters
+        )

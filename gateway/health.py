@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from gateway.errors import ProbeFailed, StartError
 from gateway.listeners.http import Answer, HttpPort
+from gateway.metrics import TYPE, Metrics
 
 if TYPE_CHECKING:
     from gateway.core import Gateway
@@ -30,7 +31,9 @@ async def told(gateway: Gateway, host: str, port: int) -> AsyncIterator[tuple[st
         StartError: the port cannot be opened; the text says why.
     """
     pages = Health(gateway)
-    listener = HttpPort({"/healthz": pages.lives, "/readyz": pages.ready})
+    listener = HttpPort(
+        {"/healthz": pages.lives, "/readyz": pages.ready, "/metrics": pages.metrics}
+    )
     try:
         at = await listener.open(host, port)
     except OSError as error:
@@ -54,6 +57,7 @@ class Health:
 
     def __init__(self, gateway: Gateway) -> None:
         self._gateway = gateway
+        self._metrics = Metrics(gateway)
 
     async def lives(self) -> Answer:
         """The loop turns, or nobody would answer."""
@@ -63,6 +67,10 @@ class Health:
         """Whether people shall be sent here, and if not, why: one line."""
         why = await self._why_not()
         return Answer(503, f"{why}\n".encode()) if why else Answer(200, b"ready\n")
+
+    async def metrics(self) -> Answer:
+        """What it counts."""
+        return Answer(200, self._metrics.text(), TYPE)
 
     async def _why_not(self) -> str:
         gateway = self._gateway

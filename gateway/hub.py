@@ -19,6 +19,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from gateway.addresses import Address
+from gateway.meters import Meters
 from wire.reasons import Reason
 
 
@@ -57,10 +58,12 @@ class Hub:
 
     Args:
         call_soon: has a function called before the loop waits again.
+        meters: where to count.
     """
 
-    def __init__(self, call_soon: Callable[[Callable[[], None]], object]) -> None:
+    def __init__(self, call_soon: Callable[[Callable[[], None]], object], meters: Meters) -> None:
         self._call_soon = call_soon
+        self._meters = meters
         self._members: dict[bytes, set[Link]] = {}
         self._published: dict[bytes, list[bytes]] = {}
         self._told: dict[Link, list[bytes]] = {}
@@ -102,7 +105,9 @@ class Hub:
         """Close a link after what it has been told."""
         told = self._told.pop(link, None)
         if told is not None:
-            link.write(b"".join(told))
+            lines = b"".join(told)
+            link.write(lines)
+            self._meters.sent(lines)
         link.close(reason, after)
 
     def flush(self) -> None:
@@ -110,19 +115,31 @@ class Hub:
         self._scheduled = False
         published, self._published = self._published, {}
         told, self._told = self._told, {}
+        meters = self._meters
         if len(published) == 1 and not told:
             # Nearly always: one room, and nobody to be told anything besides.
             for channel, blobs in published.items():
-                lines = b"".join(blobs)
-                for link in self._members.get(channel, ()):
+                lines, members = b"".join(blobs), self._members.get(channel, ())
+                for link in members:
                     link.write(lines)
+                meters.sent(lines, len(members))
+                meters.deliveries += lines.count(b"\n") * len(members)
             return
         for channel, blobs in published.items():
-            lines = b"".join(blobs)
-            for link in self._members.get(channel, ()):
+            lines, members = b"".join(blobs), self._members.get(channel, ())
+            for link in members:
                 told.setdefault(link, []).append(lines)
+            meters.deliveries += lines.count(b"\n") * len(members)
+        before, times = b"", 0
         for link, parts in told.items():
-            link.write(b"".join(parts))
+            lines = b"".join(parts)
+            link.write(lines)
+            # Those who are told nothing else get the very same object: they are counted as one.
+            if lines is not before:
+                meters.sent(before, times)
+                before, times = lines, 0
+            times += 1
+        meters.sent(before, times)
 
     def _schedule(self) -> None:
         self._scheduled = True

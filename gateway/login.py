@@ -58,8 +58,11 @@ async def arrive(peer: Peer, claim: Claim) -> None:
     try:
         login = await log_in(gateway, claim, peer.link)
     except WireError as error:
+        taken = error.code is ErrorCode.NAME_TAKEN
+        gateway.meters.claimed("taken" if taken else "locked", shown=claim.resume is not None)
         peer.perform_all(session.refuse(error, gateway.monotonic()))
         return
+    gateway.meters.claimed(login.claimed.outcome, shown=claim.resume is not None)
     now = gateway.monotonic()
     peer.registration, peer.channels = login.registration, login.channels
     if (banned := gateway.bans.of_name(login.registration.folded, now)) is not None:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 async def leave(peer: Peer, reason: Reason) -> None:
     """Let a peer go: tell it why, once its name is free, or kept until it comes back."""
     gateway = peer.gateway
+    gateway.meters.ends[reason.code] += 1
     for channel in peer.channels:
         gateway.hub.leave(channel.encode(), peer.link)
     await _release(peer, reason)

@@ -38,7 +38,9 @@ class Sender(Protocol):
         """It was stored and published under this id; None if that is not known."""
 
 
-_Entry = tuple[bytes, tuple[Sender, Publish] | None]
+# Of a message: who is told, what of, and when it was handed in.
+_Said = tuple[Sender, Publish, float]
+_Entry = tuple[bytes, _Said | None]
 
 
 class _Room:
@@ -57,6 +59,9 @@ class Outbox:
         publish: `gateway.backplane.Backplane.publish`.
         ready: returns once this gateway may speak for its users.
         limit: bytes that may wait.
+        stored: told of each batch of messages that was published: the room, the last id, and when
+            the oldest was handed in.
+        monotonic: a clock in seconds that never goes back.
     """
 
     def __init__(
@@ -64,10 +69,14 @@ class Outbox:
         publish: Callable[[str, list[bytes]], Awaitable[list[str]]],
         ready: Callable[[], Awaitable[None]],
         limit: int,
+        stored: Callable[[str, str, float], None],
+        monotonic: Callable[[], float],
     ) -> None:
         self._publish = publish
         self._ready = ready
         self._limit = limit
+        self._stored = stored
+        self._monotonic = monotonic
         self._bytes = 0
         self._rooms: dict[str, _Room] = {}
         self._loop = asyncio.get_running_loop()
@@ -90,7 +99,7 @@ class Outbox:
         """
         if self._bytes + len(line) > self._limit:
             return False
-        room = self._add(publish.room, line, (sender, publish))
+        room = self._add(publish.room, line, (sender, publish, self._monotonic()))
         if room.sender is None:
             self._start(publish.room, room)
         return True
@@ -118,7 +127,7 @@ class Outbox:
             if room.sender is not None:
                 room.sender.cancel()
 
-    def _add(self, name: str, line: bytes, entry: tuple[Sender, Publish] | None) -> _Room:
+    def _add(self, name: str, line: bytes, entry: _Said | None) -> _Room:
         room = self._rooms.get(name)
         if room is None:
             room = self._rooms[name] = _Room()
@@ -156,6 +165,7 @@ class Outbox:
                 self._tell(batch, [None] * len(batch))
             else:
                 self._tell(batch, ids)
+                self._note(name, batch, ids)
         del self._rooms[name]
 
     def _may_be_said(self, entry: _Entry) -> bool:
@@ -168,8 +178,14 @@ class Outbox:
     def _tell(self, batch: list[_Entry], ids: list[str] | list[None]) -> None:
         self._bytes -= sum(len(line) for line, _ in batch)
         said = [said for _, said in batch if said is not None]
-        for (sender, publish), id in zip(said, ids, strict=False):
+        for (sender, publish, _), id in zip(said, ids, strict=False):
             sender.published(publish, id)
+
+    def _note(self, name: str, batch: list[_Entry], ids: list[str]) -> None:
+        oldest = next((said[2] for _, said in batch if said is not None), None)
+        # What had been posted before has an id of before, or none.
+        if oldest is not None and (last := ids[-1]):
+            self._stored(name, last, oldest)
 
 
 def _split(batch: list[_Entry]) -> tuple[list[_Entry], list[_Entry]]:

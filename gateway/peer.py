@@ -241,6 +241,8 @@ class Peer:
 
     def tell(self, event: Event) -> None:
         """Tell the peer an event."""
+        if type(event) is Error:
+            self.gateway.meters.refusals[event.code] += 1
         self.gateway.hub.tell(self.link, encode(event))
 
     # The end.

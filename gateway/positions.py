@@ -16,6 +16,7 @@ from gateway.backplane.connection import RedisError
 from gateway.backplane.ids import parse
 from gateway.errors import BackplaneDown
 from gateway.logs import Log, read_on
+from gateway.meters import Meters
 from wire.frames import PRIVATE
 
 log = logging.getLogger(__name__)
@@ -38,6 +39,7 @@ class Positions:
         backplane: what to repair from.
         deliver: takes (channel, lines), without losses and in order.
         spawn: has a coroutine run.
+        meters: where to count.
     """
 
     def __init__(
@@ -45,10 +47,12 @@ class Positions:
         backplane: Backplane,
         deliver: Callable[[bytes, bytes], None],
         spawn: Callable[[Coroutine[Any, Any, None]], None],
+        meters: Meters,
     ) -> None:
         self._backplane = backplane
         self._deliver = deliver
         self._spawn = spawn
+        self._meters = meters
         self._followed: dict[bytes, _Followed] = {}
         self._waiting: dict[bytes, list[Callable[[bytes], bool]]] = {}
 
@@ -86,6 +90,20 @@ class Positions:
             passed: takes the id; returns whether it need not be called again.
         """
         self._waiting.setdefault(channel, []).append(passed)
+
+    def reached(self, channel: bytes, id: bytes, then: Callable[[], None]) -> None:
+        """Have a function called once a channel has been delivered up to an id, if it ever is."""
+        followed = self._followed.get(channel)
+        if followed is None:
+            return
+
+        def passed(upto: bytes) -> bool:
+            if there := parse(upto) >= parse(id):
+                then()
+            return there
+
+        if not passed(followed.at):
+            self.watch(channel, passed)
 
     def deliver(self, channel: bytes, payload: bytes) -> None:
         """Something was published. The hot path."""
@@ -125,6 +143,7 @@ class Positions:
                 self._spawn(self._repair(channel, followed))
 
     async def _repair(self, channel: bytes, followed: _Followed) -> None:
+        self._meters.gaps_found += 1
         log.warning("something was lost on %s after %s", followed.log.room, followed.at.decode())
         try:
             await self._read_on(channel, followed)
@@ -132,6 +151,8 @@ class Positions:
             # The position stays where it is: the hole is found again.
             log.warning("it could not be repaired yet: %s", error)
             followed.late = None
+        else:
+            self._meters.gaps_repaired += 1
 
     def _advance(self, channel: bytes, followed: _Followed, lines: bytes, upto: bytes) -> None:
         if lines:

@@ -12,6 +12,7 @@ from gateway.backplane import LEASE, Backplane, Touch
 from gateway.backplane.connection import RedisError
 from gateway.backplane.records import Registration
 from gateway.errors import BackplaneDown
+from gateway.meters import Meters
 from gateway.repeat import repeat
 from wire.reasons import GATEWAY_LOST, NAME_LOST, Reason
 
@@ -50,6 +51,7 @@ class Presence:
         everybody: all who are online here.
         departed: told of each user who is gone, and why: once Redis has it too.
         monotonic: a clock in seconds that never goes back.
+        meters: where to count.
     """
 
     def __init__(
@@ -59,11 +61,13 @@ class Presence:
         everybody: Callable[[], Iterable[Present]],
         departed: Callable[[Registration, Reason], None],
         monotonic: Callable[[], float],
+        meters: Meters,
     ) -> None:
         self._backplane = backplane
         self._everybody = everybody
         self._departed = departed
         self._monotonic = monotonic
+        self._meters = meters
         self._active: set[Present] = set()
         self._left_over: set[Present] = set()
         self._unreleased: list[tuple[Registration, Reason]] = []
@@ -170,6 +174,7 @@ class Presence:
     async def _look(self) -> None:
         await self.make_certain()
         for registration in await self._backplane.sweep():
+            self._meters.swept += 1
             self._departed(registration, GATEWAY_LOST)
 
     async def _release(self) -> None:

@@ -60,6 +60,8 @@ async def _serving(
         ) from error
     try:
         listener = await _listen(config, gateway)
+        host, port = listener.address
+        gateway.listen = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         try:
             yield gateway, listener
         finally:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -41,6 +42,7 @@ class Pair:
         channels: what to subscribe to from the start.
         on_message: called with (channel, payload) for each published message.
         watcher: who is told how the connections are.
+        answered: told of each call that was answered how many seconds it took.
     """
 
     def __init__(
@@ -51,6 +53,7 @@ class Pair:
         channels: set[str],
         on_message: Callable[[bytes, bytes], None],
         watcher: Watcher,
+        answered: Callable[[float], None],
     ) -> None:
         self.epoch = ""
         self._url = url
@@ -59,6 +62,7 @@ class Pair:
         self._channels = channels
         self._on_message = on_message
         self._watcher = watcher
+        self._answered = answered
         self._shas = {script.name: script.sha for script in all_scripts()}
         self._commands: Connection | None = None
         self._subscriptions: Connection | None = None
@@ -121,14 +125,17 @@ class Pair:
         """
         if self._commands is None:
             raise BackplaneDown("Redis is away")
+        began = time.monotonic()
         try:
-            return await self._commands.call(*command)
+            reply = await self._commands.call(*command)
         except RedisError as error:
             if str(error).startswith(NOT_THE_MASTER):
                 # It took orders until now: somebody else does. Look for whom.
                 self.give_up()
                 raise BackplaneDown("this Redis is a replica now") from error
             raise
+        self._answered(time.monotonic() - began)
+        return reply
 
     async def run(self, script: str, keys: list[str], *args: str | bytes | int) -> Any:
         """Run one of the scripts and return what it returns.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Callable
 
 import msgspec
 
@@ -18,6 +19,7 @@ from gateway.backplane.records import Registration
 from gateway.backplane.replies import parse_user_list, registration, whole
 from gateway.config import GatewayConfig
 from gateway.errors import BackplaneDown
+from gateway.meters import Meters
 from wire.frames import PRIVATE
 
 SWEPT_AT_ONCE = 500
@@ -32,12 +34,20 @@ class RedisBackplane:
 
     Args:
         gateway: this gateway's id.
-        info: what `chatctl` shall know of this gateway, JSON.
+        info: returns what `chatctl` shall know of this gateway now, JSON of a `GatewayInfo`.
         config: the gateway's settings.
         events: whom to tell.
+        meters: where to count.
     """
 
-    def __init__(self, config: GatewayConfig, gateway: str, info: bytes, events: Events) -> None:
+    def __init__(
+        self,
+        config: GatewayConfig,
+        gateway: str,
+        info: Callable[[], bytes],
+        events: Events,
+        meters: Meters,
+    ) -> None:
         self._keys = keys = Keys(config.prefix)
         self._gateway = gateway
         self._info = info
@@ -49,7 +59,8 @@ class RedisBackplane:
         own = {keys.control_channel(gateway), probe_channel(keys, gateway)}
         self._control = keys.control_channel(gateway).encode()
         self._probed = probe_channel(keys, gateway).encode()
-        self._pair = Pair(config.redis, f"chat-{gateway}", keys.epoch, own, self._message, events)
+        name, note = f"chat-{gateway}", meters.roundtrip.note
+        self._pair = Pair(config.redis, name, keys.epoch, own, self._message, events, note)
         self._probe = Probe(keys, gateway, self._pair)
         self.admission = RedisAdmission(self._pair, keys)
 
@@ -264,11 +275,12 @@ class RedisBackplane:
     # Gateways.
 
     async def renew_lease(self, seconds: float = LEASE) -> bool:
-        lease = ("SET", self._keys.lease(self._gateway), self._info, "PX", round(seconds * 1000))
+        info = self._info()
+        lease = ("SET", self._keys.lease(self._gateway), info, "PX", round(seconds * 1000))
         if await self._pair.call(*lease, "XX") is not None:
             return True
         await self._pair.call(*lease)
-        await self._pair.call("HSET", self._keys.gateways, self._gateway, self._info)
+        await self._pair.call("HSET", self._keys.gateways, self._gateway, info)
         return False
 
     async def sweep(self) -> list[Registration]:

@@ -73,6 +73,9 @@ class Doorkeeper(Protocol):
             NotAdmitted: it must stay outside.
         """
 
+    def refused(self, why: str) -> None:
+        """A connection did not get as far as that, for one of `gateway.meters.DOORSTEP`."""
+
     def protocol(self, address: Address, where: str, visit: Any) -> asyncio.Protocol:
         """What the connection becomes; it says when the visit is over."""
 
@@ -162,6 +165,7 @@ class Listener:
             async with asyncio.timeout(self._patience):
                 address, port = await self._behind(connection) or (address, port)
         except NotProxied as error:
+            self._doorkeeper.refused("proxy")
             log.warning("%s connected from a network of balancers: %s", shown(address, port), error)
             connection.close()
         except OSError:  # gone, or too slow: TimeoutError is one
@@ -196,6 +200,8 @@ class Listener:
         except BaseException as error:
             visit.over()
             connection.close()
+            if tls:
+                self._doorkeeper.refused("tls")
             if not isinstance(error, OSError):  # ssl.SSLError is one, and so is a lost connection
                 raise
             log.info("%s did not come in: %s", where, error)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import Protocol, cast
 
 from gateway.addresses import Address
+from gateway.meters import Meters
 from wire.codec import encode
 from wire.frames import Bye
 from wire.limits import Limits
@@ -39,6 +40,7 @@ class TcpLink(asyncio.Protocol):
         ip: the peer's address.
         address: the same for people, with its port.
         gone: called once the connection has ended.
+        meters: where to count.
     """
 
     __slots__ = (
@@ -50,6 +52,7 @@ class TcpLink(asyncio.Protocol):
         "_lines",
         "_make_peer",
         "_max_backlog",
+        "_meters",
         "_peer",
         "_transport",
         "address",
@@ -63,11 +66,13 @@ class TcpLink(asyncio.Protocol):
         ip: Address,
         address: str,
         gone: Callable[[], None],
+        meters: Meters,
     ) -> None:
         self.ip = ip
         self.address = address
         self._gone = gone
         self._make_peer = make_peer
+        self._meters = meters
         self._lines = LineBuffer(limits.line)
         self._max_backlog = limits.backlog
         # Bytes that wait, counted from when the transport says that it cannot keep up; None
@@ -89,6 +94,7 @@ class TcpLink(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Bytes came."""
         if not self._closing:
+            self._meters.received(data)
             self._peer.receive(self._lines.feed(data))
 
     def eof_received(self) -> bool:
@@ -131,7 +137,9 @@ class TcpLink(asyncio.Protocol):
         self._closing, self._backlog = True, 0
         self._keeps_up()
         bye = Bye(code=reason.code, text=reason.text, reconnect=reason.reconnect, after=after)
-        self._transport.write(encode(bye))
+        line = encode(bye)
+        self._transport.write(line)
+        self._meters.sent(line)
         if self._heard_all or self._transport.is_closing():
             self._transport.close()
         else:

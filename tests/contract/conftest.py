@@ -10,6 +10,7 @@ import redis
 
 from gateway.backplane.keys import Keys
 from gateway.backplane.redis import RedisBackplane
+from gateway.meters import Meters
 from tests.contract.heard import Heard
 from tests.contract.household import Gateway, StartBackplane
 from tests.support.servers import Server
@@ -38,7 +39,7 @@ async def start(server: Server, prefix: str) -> AsyncIterator[StartBackplane]:
             heard = Heard()
             name = f"g-{secrets.token_hex(3)}"
             config = settings(**{"redis": server.url, "prefix": prefix, "idle": 60.0, **given})
-            backplane = RedisBackplane(config, name, b"{}", heard)
+            backplane = RedisBackplane(config, name, lambda: b"{}", heard, Meters())
             await backplane.start()
             stack.push_async_callback(backplane.close)
             await backplane.renew_lease()

@@ -9,6 +9,7 @@ import pytest
 
 from gateway.core import Gateway
 from gateway.errors import StartError
+from gateway.health import Health
 from gateway.server import serving
 from tests.support import servers
 from tests.support.deadlines import within
@@ -143,8 +144,6 @@ async def test_a_taken_port_is_told_and_names_the_option(
 
 
 async def test_a_gateway_that_does_not_serve_yet_is_not_ready(valkey: Server, prefix: str) -> None:
-    from gateway.health import Health
-
     gateway = Gateway(settings(valkey.url, prefix))
     got = await Health(gateway).ready()
     assert (got.status, got.body) == (503, b"Redis is away\n")

@@ -29,6 +29,7 @@ def settings(
             "certificate": None,
             "proxies": (),
             "reuse_port": False,
+            "version": "1.2.3",
             # No rate, since tests talk faster than people.
             "limits": Limits(**{"rate": None, **(limits or {})}),
             **given,

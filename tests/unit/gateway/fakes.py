@@ -17,6 +17,7 @@ from gateway.backplane.records import Ban, Registration
 from gateway.config import GatewayConfig
 from gateway.core import Gateway
 from gateway.errors import BackplaneDown
+from gateway.meters import Meters
 from tests.support.deadlines import within
 from tests.support.settings import settings
 from wire.codec import decode_event
@@ -521,7 +522,9 @@ def gateway_with(
 ) -> Gateway:
     """A gateway on a fake backplane: `gateway.backplane` is the `FakeBackplane`."""
 
-    def backplane(config: GatewayConfig, id: str, info: bytes, events: Events) -> FakeBackplane:
+    def backplane(
+        config: GatewayConfig, id: str, info: Any, events: Events, meters: Meters
+    ) -> FakeBackplane:
         return FakeBackplane(memory, id, events)
 
     with patch("gateway.core.RedisBackplane", backplane):

@@ -1,6 +1,7 @@
 import pytest
 
 from gateway.hub import Hub
+from gateway.meters import Meters
 from tests.unit.gateway.fakes import FakeLink
 from wire.reasons import SHUTDOWN
 
@@ -29,7 +30,7 @@ def loop():
 
 @pytest.fixture
 def hub(loop):
-    return Hub(loop.call_soon)
+    return Hub(loop.call_soon, Meters())
 
 
 def links(hub, count, *channels):

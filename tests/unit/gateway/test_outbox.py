@@ -7,7 +7,7 @@ from gateway.backplane.connection import RedisError
 from gateway.chat.effects import Publish
 from gateway.errors import BackplaneDown
 from gateway.outbox import BATCH, Outbox
-from tests.unit.gateway.fakes import quiet, until
+from tests.unit.gateway.fakes import Clock, quiet, until
 from wire.frames import Msg
 
 
@@ -17,6 +17,8 @@ class Redis:
     def __init__(self):
         self.certain = asyncio.Event()
         self.certain.set()
+        self.stored = []
+        self.clock = Clock()
         self.batches = []
         self.answers = []
         self.patient = False
@@ -31,6 +33,9 @@ class Redis:
         if self.error is not None:
             raise self.error
         return [self._next() for line in lines if not line.startswith(b"{")]
+
+    def note(self, *stored):
+        self.stored.append(stored)
 
     async def ready(self):
         await self.certain.wait()
@@ -47,6 +52,11 @@ class Sender:
 
     def published(self, publish, id):
         self.heard.append((publish.seq, id))
+
+
+def outbox_on(redis, limit):
+    """It notes on the stand-in for Redis what it tells of batches that were stored."""
+    return Outbox(redis.publish, redis.ready, limit, redis.note, redis.clock)
 
 
 def line(seq):
@@ -70,7 +80,7 @@ def redis():
 
 @pytest.fixture
 async def outbox(redis):
-    outbox = Outbox(redis.publish, redis.ready, 1_000_000)
+    outbox = outbox_on(redis, 1_000_000)
     yield outbox
     redis.certain.set()
     await outbox.settle()
@@ -407,7 +417,7 @@ async def test_what_was_in_doubt_is_not_said_again_in_a_name_that_was_lost(outbo
 
 
 async def test_what_waits_is_bounded_and_what_is_over_it_is_not_taken(redis, sender):
-    outbox = Outbox(redis.publish, redis.ready, 3 * len(line(0)))
+    outbox = outbox_on(redis, 3 * len(line(0)))
     redis.certain.clear()
     assert [send(outbox, sender, seq) for seq in range(5)] == [True, True, True, False, False]
     assert outbox.waiting == 3 * len(line(0))
@@ -420,7 +430,7 @@ async def test_what_waits_is_bounded_and_what_is_over_it_is_not_taken(redis, sen
 
 
 async def test_rooms_share_the_bound(redis, sender):
-    outbox = Outbox(redis.publish, redis.ready, 2 * len(line(0)))
+    outbox = outbox_on(redis, 2 * len(line(0)))
     taken = [
         send(outbox, sender, seq, room) for seq, room in enumerate(["lobby", "cellar", "attic"])
     ]
@@ -430,7 +440,7 @@ async def test_rooms_share_the_bound(redis, sender):
 
 @pytest.mark.parametrize("error", [BackplaneDown("away"), RedisError("OOM"), ValueError("a fault")])
 async def test_whatever_becomes_of_it_nothing_counts_as_waiting_in_the_end(redis, sender, error):
-    outbox = Outbox(redis.publish, redis.ready, 1000)
+    outbox = outbox_on(redis, 1000)
     redis.patient, redis.error = True, error
     outbox.announce("lobby", b"{joined\n")
     send(outbox, sender, 0)
@@ -447,7 +457,7 @@ async def test_whatever_becomes_of_it_nothing_counts_as_waiting_in_the_end(redis
 
 async def test_who_comes_is_announced_though_too_much_is_waiting(redis, sender):
     # Nobody could be told that it was not; and there are no more of them than people.
-    outbox = Outbox(redis.publish, redis.ready, len(line(0)))
+    outbox = outbox_on(redis, len(line(0)))
     redis.certain.clear()
     send(outbox, sender, 0)
     outbox.announce("lobby", b"{joined\n")
@@ -458,7 +468,7 @@ async def test_who_comes_is_announced_though_too_much_is_waiting(redis, sender):
 
 async def test_a_stopped_outbox_publishes_nothing_more(redis, sender, monkeypatch):
     monkeypatch.setattr(module, "LINGER", 0.0)
-    outbox = Outbox(redis.publish, redis.ready, 1000)
+    outbox = outbox_on(redis, 1000)
     redis.certain.clear()
     send(outbox, sender, 0)
     outbox.announce("cellar", b"{left\n")

@@ -8,6 +8,7 @@ from gateway.backplane.connection import RedisError
 from gateway.backplane.ids import before
 from gateway.errors import BackplaneDown
 from gateway.logs import Log
+from gateway.meters import Meters
 from gateway.positions import Positions
 from tests.unit.gateway.fakes import AWAY, FakeBackplane, Memory, quiet, until
 from wire.codec import decode_event
@@ -32,8 +33,9 @@ class Scene:
         self.arriving = []
         self.delivered = []
         self.tasks = []
+        self.meters = Meters()
         self.positions = Positions(
-            self.redis, lambda *lines: self.delivered.append(lines), self.spawn
+            self.redis, lambda *lines: self.delivered.append(lines), self.spawn, self.meters
         )
 
     def spawn(self, work):

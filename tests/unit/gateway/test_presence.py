@@ -7,6 +7,7 @@ from gateway import presence as module
 from gateway.backplane import LEASE, Touch
 from gateway.backplane.connection import RedisError
 from gateway.errors import BackplaneDown
+from gateway.meters import Meters
 from gateway.presence import AT_ONCE, Presence
 from tests.unit.gateway.fakes import AWAY, Clock, FakeBackplane, Memory, quiet, registration, until
 from wire.reasons import CONNECTION_LOST, GATEWAY_LOST, IDLE, NAME_LOST, QUIT, SHUTDOWN, SLOW
@@ -38,12 +39,14 @@ class Scene:
         self.everybody = []
         self.gone = []
         self.clock = Clock()
+        self.meters = Meters()
         self.presence = Presence(
             self.redis,
             idle,
             lambda: self.everybody,
             lambda *who: self.gone.append(who),
             self.clock,
+            self.meters,
         )
 
     def online(self, name, **fields):

@@ -11,6 +11,7 @@ from gateway.backplane.ids import before
 from gateway.errors import BackplaneDown
 from gateway.hub import Hub
 from gateway.logs import Log
+from gateway.meters import Meters
 from gateway.positions import Positions
 from gateway.replay import Replay, seen_id
 from tests.unit.gateway.fakes import AWAY, FakeBackplane, FakeLink, Memory, quiet, until
@@ -36,8 +37,8 @@ class Scene:
         self.arriving = []
         self.patient = False
         self.tasks = []
-        self.hub = Hub(asyncio.get_running_loop().call_soon)
-        self.positions = Positions(self.redis, self.hub.deliver, self.spawn)
+        self.hub = Hub(asyncio.get_running_loop().call_soon, Meters())
+        self.positions = Positions(self.redis, self.hub.deliver, self.spawn, Meters())
         self.replay = Replay(self.redis, self.positions, self.hub)
         for channel, log in ((ROOM, LOBBY_LOG), (OWN, OWN_LOG)):
             self.positions.expect(channel, log)

@@ -28,6 +28,7 @@ class Scene:
     def __init__(self, redis, url=None):
         self.redis = redis
         self.told = []
+        self.answered = []
         self.pair = Pair(
             url or redis.url,
             "chat-g-1",
@@ -35,6 +36,7 @@ class Scene:
             {"control"},
             lambda *message: self.told.append(("message", *message)),
             self,
+            self.answered.append,
         )
 
     def away(self):

@@ -10,6 +10,7 @@ from gateway.backplane.redis import RedisBackplane
 from gateway.backplane.replies import parse_user_list
 from gateway.backplane.scripts import all_scripts
 from gateway.errors import BackplaneDown
+from gateway.meters import Meters
 from tests.unit.gateway.backplane.scripted import (
     EPOCH,
     ScriptedRedis,
@@ -46,7 +47,9 @@ class Scene:
         self.redis = redis
         self.events = Events()
         given = {"redis": redis.url, "prefix": "t", "idle": 60.0} | settings
-        self.backplane = RedisBackplane(config(**given), "g-1", b"{}", self.events)
+        self.backplane = RedisBackplane(
+            config(**given), "g-1", lambda: b"{}", self.events, Meters()
+        )
 
     async def heard(self, what):
         await until(lambda: what in self.events.told, f"{what}")

@@ -1,0 +1,144 @@
+"""What a gateway counts of itself: plain numbers, since they are kept on the hot path.
+
+Nobody locks, formats or looks anything up here; who wants to show the numbers reads them when asked
+(`gateway.metrics`).
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+
+from wire.reasons import REASONS, ErrorCode
+
+LINES = (1, 2, 5, 10, 20, 50, 100, 200, 500)
+SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+LATE = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
+
+CLAIMS = ("granted", "resumed", "returned", "inherited", "taken", "locked")
+"""What became of a claim: as `gateway.backplane.Claimed` has it, or it was not let through."""
+
+RESUMES = ("resumed", "returned", "stranger")
+"""What became of a hello that showed a token; stranger: the token was of no use."""
+
+DOORSTEP = ("crowded", "banned", "proxy", "tls")
+"""Why a connection was refused before it was anybody's."""
+
+
+class Histogram:
+    """How many values were how great.
+
+    Args:
+        bounds: the greatest value that each bucket takes; what is greater has one of its own.
+
+    Attributes:
+        counts: of each bucket, and last of what was greater.
+        total: of all values.
+    """
+
+    __slots__ = ("bounds", "counts", "total")
+
+    def __init__(self, bounds: tuple[float, ...]) -> None:
+        self.bounds = bounds
+        self.counts = [0] * (len(bounds) + 1)
+        self.total = 0.0
+
+    def note(self, value: float, times: int = 1) -> None:
+        """Take in a value, or the same one several times."""
+        self.counts[bisect_left(self.bounds, value)] += times
+        self.total += value * times
+
+
+class Meters:
+    """The numbers of one gateway, since it started.
+
+    Attributes:
+        frames_received: lines that came from peers.
+        bytes_received: likewise.
+        frames_sent: lines that were written to peers.
+        bytes_sent: likewise.
+        deliveries: lines of channels, times those to whom they were written.
+        frames_per_flush: lines that one write joined.
+        publish_to_deliver: seconds from when a message was handed in until it was delivered here;
+            of each batch the oldest.
+        roundtrip: seconds that a call to Redis took.
+        lag: seconds that the event loop was late.
+        gaps_found: holes in what was heard.
+        gaps_repaired: those of them that were filled from the log.
+        claims: by `CLAIMS`.
+        resumes: by `RESUMES`.
+        ends: of connections, by the code of the reason.
+        refusals: of requests, by their code.
+        doorstep: refusals of connections, by `DOORSTEP`.
+        swept: users of dead gateways whom this one took out.
+    """
+
+    __slots__ = (
+        "_worst_lag",
+        "bytes_received",
+        "bytes_sent",
+        "claims",
+        "deliveries",
+        "doorstep",
+        "ends",
+        "frames_per_flush",
+        "frames_received",
+        "frames_sent",
+        "gaps_found",
+        "gaps_repaired",
+        "lag",
+        "publish_to_deliver",
+        "refusals",
+        "resumes",
+        "roundtrip",
+        "swept",
+    )
+
+    def __init__(self) -> None:
+        self.frames_received = self.bytes_received = 0
+        self.frames_sent = self.bytes_sent = 0
+        self.deliveries = 0
+        self.frames_per_flush = Histogram(LINES)
+        self.publish_to_deliver = Histogram(SECONDS)
+        self.roundtrip = Histogram(SECONDS)
+        self.lag = Histogram(LATE)
+        self.gaps_found = self.gaps_repaired = 0
+        self.swept = 0
+        self.claims = dict.fromkeys(CLAIMS, 0)
+        self.resumes = dict.fromkeys(RESUMES, 0)
+        self.ends = {reason.code: 0 for reason in REASONS}
+        self.refusals = {code.value: 0 for code in ErrorCode}
+        self.doorstep = dict.fromkeys(DOORSTEP, 0)
+        self._worst_lag = 0.0
+
+    def received(self, data: bytes) -> None:
+        """Bytes came from a peer."""
+        self.bytes_received += len(data)
+        self.frames_received += data.count(b"\n")
+
+    def sent(self, lines: bytes, links: int = 1) -> None:
+        """The same lines were written to so many links."""
+        count = lines.count(b"\n")
+        self.bytes_sent += len(lines) * links
+        self.frames_sent += count * links
+        self.frames_per_flush.note(count, links)
+
+    def claimed(self, outcome: str, *, shown: bool) -> None:
+        """It is known what became of a claim.
+
+        Args:
+            outcome: one of `CLAIMS`.
+            shown: the peer showed a token.
+        """
+        self.claims[outcome] += 1
+        if shown:
+            self.resumes[outcome if outcome in RESUMES else "stranger"] += 1
+
+    def late(self, seconds: float) -> None:
+        """The event loop was late."""
+        self.lag.note(seconds)
+        self._worst_lag = max(self._worst_lag, seconds)
+
+    def worst_lag(self) -> float:
+        """Seconds that the event loop was late at the worst, since this was asked last."""
+        worst, self._worst_lag = self._worst_lag, 0.0
+        return worst

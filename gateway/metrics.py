@@ -1,0 +1,136 @@
+"""A gateway's numbers for Prometheus, read when it asks. Imported only where there is --http."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import accumulate
+from typing import TYPE_CHECKING
+
+from prometheus_client import (
+    CollectorRegistry,
+    GCCollector,
+    PlatformCollector,
+    ProcessCollector,
+    generate_latest,
+)
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
+from prometheus_client.registry import Collector
+
+from gateway.meters import Histogram
+
+if TYPE_CHECKING:
+    from gateway.core import Gateway
+
+TYPE = "text/plain; version=0.0.4; charset=utf-8"
+"""Media type of what `Metrics.text` returns."""
+
+
+class Metrics(Collector):
+    """All that is told of one gateway, and of its process.
+
+    Labels hold what is decided here, and never a name, a room or an address: however many people
+    there are, there are no more series.
+
+    Args:
+        gateway: of whom.
+    """
+
+    def __init__(self, gateway: Gateway) -> None:
+        self._gateway = gateway
+        self._registry = CollectorRegistry(auto_describe=False)
+        self._registry.register(self)
+        for collector in (ProcessCollector, PlatformCollector, GCCollector):
+            collector(registry=self._registry)
+
+    def text(self) -> bytes:
+        """The exposition: the text format, which every version of Prometheus reads."""
+        return generate_latest(self._registry)
+
+    def collect(self) -> Iterable[Metric]:
+        """The numbers as they are now."""
+        yield from self._gauges()
+        yield from self._counters()
+        yield from self._by_kind()
+        yield from self._histograms()
+
+    def _gauges(self) -> Iterator[Metric]:
+        gateway = self._gateway
+        for name, help, value in (
+            ("connections", "Connections to the chat port.", len(gateway.peers)),
+            ("sessions", "Connections that have a name.", len(gateway.online)),
+            ("outbox_bytes", "Bytes of lines on their way to rooms.", gateway.outbox.waiting),
+            ("backplane_up", "Whether there are connections to Redis.", gateway.backplane.up),
+            ("draining", "Whether it ends, and takes nobody any more.", gateway.draining),
+        ):
+            yield GaugeMetricFamily(f"chat_{name}", help, value)
+        info = GaugeMetricFamily("chat_info", "Which gateway.", labels=("gateway", "version"))
+        info.add_metric((gateway.id, gateway.version), 1)
+        yield info
+
+    def _counters(self) -> Iterator[Metric]:
+        meters = self._gateway.meters
+        for name, help, value in (
+            ("frames_received", "Lines that came from peers.", meters.frames_received),
+            ("frames_sent", "Lines that were written to peers.", meters.frames_sent),
+            (
+                "deliveries",
+                "Lines of rooms and people, times those to whom they were written.",
+                meters.deliveries,
+            ),
+            ("bytes_received", "Bytes that came from peers.", meters.bytes_received),
+            ("bytes_sent", "Bytes that were written to peers.", meters.bytes_sent),
+            ("gaps_found", "Holes in what was heard from Redis.", meters.gaps_found),
+            ("gaps_repaired", "Those that were filled from the log.", meters.gaps_repaired),
+            ("evictions", "Connections that ended for silence.", meters.ends["idle"]),
+            (
+                "swept_users",
+                "Users of dead gateways whom this one took out.",
+                meters.swept,
+            ),
+        ):
+            yield CounterMetricFamily(f"chat_{name}", help, value)
+
+    def _by_kind(self) -> Iterator[Metric]:
+        meters = self._gateway.meters
+        for name, help, label, counts in (
+            ("claims", "Claims of names.", "outcome", meters.claims),
+            ("resumes", "Hellos that showed a resume token.", "outcome", meters.resumes),
+            ("ends", "Connections that ended.", "reason", meters.ends),
+            ("refusals", "Requests that were refused.", "code", meters.refusals),
+            (
+                "doorstep_refusals",
+                "Connections that were refused before a word was said.",
+                "reason",
+                meters.doorstep,
+            ),
+        ):
+            family = CounterMetricFamily(f"chat_{name}", help, labels=(label,))
+            for kind, count in counts.items():
+                family.add_metric((kind,), count)
+            yield family
+
+    def _histograms(self) -> Iterator[Metric]:
+        meters = self._gateway.meters
+        for name, help, histogram in (
+            ("frames_per_flush", "Lines that one write joined.", meters.frames_per_flush),
+            (
+                "publish_to_deliver_seconds",
+                "From a message's arrival here until it is delivered here; the oldest of a batch.",
+                meters.publish_to_deliver,
+            ),
+            ("backplane_roundtrip_seconds", "Calls to Redis.", meters.roundtrip),
+            ("loop_lag_seconds", "How late the event loop was.", meters.lag),
+        ):
+            yield HistogramMetricFamily(
+                f"chat_{name}", help, buckets=_buckets(histogram), sum_value=histogram.total
+            )
+
+
+def _buckets(histogram: Histogram) -> list[tuple[str, float]]:
+    bounds = [*(str(float(bound)) for bound in histogram.bounds), "+Inf"]
+    return list(zip(bounds, accumulate(histogram.counts), strict=True))

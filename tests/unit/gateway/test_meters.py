@@ -1,0 +1,113 @@
+import pytest
+
+from gateway.hub import Hub
+from gateway.meters import CLAIMS, Histogram, Meters
+from tests.unit.gateway.fakes import FakeLink
+from wire.reasons import REASONS, SHUTDOWN, ErrorCode
+
+
+@pytest.fixture
+def meters():
+    return Meters()
+
+
+@pytest.fixture
+def hub(meters):
+    return Hub(lambda flush: None, meters)
+
+
+def crowd(hub, channel, count):
+    links = [FakeLink() for _ in range(count)]
+    for link in links:
+        hub.join(channel, link)
+    return links
+
+
+def counted(histogram):
+    bounds = [*histogram.bounds, "more"]
+    return {bound: count for bound, count in zip(bounds, histogram.counts, strict=True) if count}
+
+
+@pytest.mark.parametrize(("value", "bucket"), [(0, 1), (1, 1), (1.1, 2), (2, 2), (3, "more")])
+def test_a_bucket_takes_what_is_up_to_its_bound(value, bucket):
+    histogram = Histogram((1, 2))
+    histogram.note(value)
+    assert counted(histogram) == {bucket: 1}
+    assert histogram.total == value
+
+
+def test_one_value_may_be_taken_in_several_times():
+    histogram = Histogram((1, 2))
+    histogram.note(2, 5)
+    assert (counted(histogram), histogram.total) == ({2: 5}, 10)
+
+
+def test_a_room_is_counted_line_by_line_for_each_who_is_there(hub, meters):
+    crowd(hub, b"room", 3)
+    hub.deliver(b"room", b"one\ntwo\n")
+    hub.deliver(b"room", b"three\n")
+    hub.flush()
+    assert (meters.deliveries, meters.frames_sent) == (9, 9)
+    assert meters.bytes_sent == 3 * len(b"one\ntwo\nthree\n")
+    assert counted(meters.frames_per_flush) == {5: 3}
+    assert meters.frames_per_flush.total == 9
+
+
+def test_nobody_there_is_nothing_delivered(hub, meters):
+    hub.deliver(b"room", b"one\n")
+    hub.flush()
+    assert (meters.deliveries, meters.frames_sent, meters.bytes_sent) == (0, 0, 0)
+    assert counted(meters.frames_per_flush) == {}
+
+
+def test_what_was_written_is_what_was_counted_whoever_is_told_what(hub, meters):
+    room, other = crowd(hub, b"room", 4), crowd(hub, b"other", 2)
+    hub.join(b"other", room[1])
+    hub.tell(room[2], b"ack\n")
+    hub.tell(room[2], b"ack\n")
+    hub.tell(other[0], b"pong\n")
+    hub.deliver(b"room", b"one\ntwo\n")
+    hub.deliver(b"other", b"three\n")
+    hub.flush()
+    hub.tell(room[0], b"left over\n")
+    hub.close(room[0], SHUTDOWN)
+    writes = [write for link in room + other for write in link.writes]
+    assert meters.frames_sent == sum(write.count(b"\n") for write in writes) == 15
+    assert meters.bytes_sent == sum(map(len, writes))
+    assert sum(meters.frames_per_flush.counts) == len(writes)
+    assert meters.frames_per_flush.total == meters.frames_sent
+    assert meters.deliveries == 2 * 4 + 1 * 3
+
+
+def test_a_flush_with_nothing_in_it_counts_nothing(hub, meters):
+    hub.flush()
+    assert counted(meters.frames_per_flush) == {}
+
+
+@pytest.mark.parametrize(
+    ("outcome", "shown", "resumes"),
+    [
+        ("granted", False, {}),
+        ("granted", True, {"stranger": 1}),
+        ("taken", True, {"stranger": 1}),
+        ("resumed", True, {"resumed": 1}),
+        ("returned", True, {"returned": 1}),
+    ],
+)
+def test_a_token_that_was_shown_is_counted_by_its_use(meters, outcome, shown, resumes):
+    meters.claimed(outcome, shown=shown)
+    assert {kind: count for kind, count in meters.claims.items() if count} == {outcome: 1}
+    assert {kind: count for kind, count in meters.resumes.items() if count} == resumes
+
+
+def test_all_that_can_be_is_there_from_the_start(meters):
+    assert set(meters.ends) == {reason.code for reason in REASONS}
+    assert set(meters.refusals) == {code.value for code in ErrorCode}
+    assert set(meters.claims) == set(CLAIMS)
+
+
+def test_the_worst_lag_is_told_once(meters):
+    for seconds in (0.1, 0.5, 0.2):
+        meters.late(seconds)
+    assert (meters.worst_lag(), meters.worst_lag()) == (0.5, 0.0)
+    assert sum(meters.lag.counts) == 3
