@@ -11,7 +11,8 @@ import click
 from click.core import ParameterSource
 
 from chatctl import __version__
-from chatctl.units import DEFAULT_PORT, Address, without_password
+from chatctl.units import DEFAULT_PORT, Address
+from gateway.redis_url import without_password
 
 _EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 """Addresses that mean every interface, and what reaches them from the same machine."""
