@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import redis
-import redis.asyncio.sentinel
+import redis.asyncio
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
@@ -27,6 +28,10 @@ _HUNG_UP = (ConnectionResetError, BrokenPipeError, BackplaneDown, redis.InvalidR
 
 _MAY_BE_PLAIN = " (if TLS is not spoken there, write redis:// instead of rediss://)"
 _MAY_BE_TLS = " (if TLS is spoken there, write rediss:// instead of redis://)"
+_MAY_WANT_OURS = (
+    " (if it wants a certificate of ours, name it in the URL: "
+    "?ssl_certfile=/PATH/cert.pem&ssl_keyfile=/PATH/key.pem)"
+)
 _MORE_RIGHTS = (
     " (this user of Redis lacks rights that are needed: see Redis' users in docs/operations.md)"
 )
@@ -52,20 +57,15 @@ async def locate(url: str) -> Found:
     Raises:
         RedisUnreachable: the URL is none that can be used, or no Sentinel knows a master.
     """
-    parsed, context = _parse(url)
-    if parsed.master is None:
-        return Found(parsed.path or parsed.hosts[0], context, parsed)
-    watchers = redis.asyncio.sentinel.Sentinel(  # type: ignore[no-untyped-call]
-        parsed.hosts, sentinel_kwargs=_async_once(ANSWER_WITHIN) | tls.options(parsed)
-    )
     try:
-        master = await watchers.discover_master(parsed.master)
+        parsed = parse(url)
+        context = tls.context(parsed)
+        place = parsed.path or await _master(parsed) or parsed.hosts[0]
+    except ValueError as error:
+        raise RedisUnreachable(f"{without_password(url)}: {error}") from None
     except redis.RedisError as error:
-        raise RedisUnreachable(f"{without_password(url)}: {describe(error, url)}") from error
-    finally:
-        for watcher in watchers.sentinels:
-            await watcher.aclose()
-    return Found(master, context, parsed)
+        raise RedisUnreachable(f"{without_password(url)}: {_what_happened(error, url)}") from error
+    return Found(place, context, parsed)
 
 
 def client(url: str) -> redis.Redis:
@@ -74,27 +74,18 @@ def client(url: str) -> redis.Redis:
     Raises:
         RedisUnreachable: the URL is none that can be used, or no Sentinel knows a master.
     """
-    parsed, _ = _parse(url)
-    common: dict[str, Any] = {
-        "db": parsed.db,
-        "username": parsed.username,
-        "password": parsed.password,
-        **_once(PATIENCE),
+    place, _, who = asyncio.run(locate(url))
+    known: dict[str, Any] = {
+        "db": who.db,
+        "username": who.username,
+        "password": who.password,
+        "retry": Retry(NoBackoff(), 0),
+        **_patient(PATIENCE),
     }
-    if parsed.path is not None:
-        return redis.Redis(unix_socket_path=parsed.path, **common)
-    host, port = parsed.hosts[0]
-    if parsed.master is not None:
-        watchers = redis.Sentinel(  # type: ignore[no-untyped-call]
-            parsed.hosts, sentinel_kwargs=_once(ANSWER_WITHIN) | tls.options(parsed)
-        )
-        try:
-            host, port = watchers.discover_master(  # type: ignore[no-untyped-call]
-                parsed.master
-            )
-        except redis.RedisError as error:
-            raise RedisUnreachable(f"{without_password(url)}: {describe(error, url)}") from error
-    return redis.Redis(host=host, port=port, **common, **tls.options(parsed))
+    if isinstance(place, str):
+        return redis.Redis(unix_socket_path=place, **known)
+    host, port = place
+    return redis.Redis(host=host, port=port, **known, **tls.options(who))
 
 
 @contextmanager
@@ -108,12 +99,8 @@ def reaching(url: str) -> Iterator[redis.Redis]:
     try:
         with client(url) as there:
             yield there
-    except redis.TimeoutError as error:
-        raise RedisUnreachable(f"{shown}: {describe(TimeoutError(), url)}") from error
     except redis.RedisError as error:
-        # What the system said is clearer than what redis-py made of it.
-        cause = error.__context__ if isinstance(error.__context__, OSError) else error
-        raise RedisUnreachable(f"{shown}: {describe(cause, url)}") from error
+        raise RedisUnreachable(f"{shown}: {_what_happened(error, url)}") from error
 
 
 def describe(error: BaseException, url: str) -> str:
@@ -130,27 +117,48 @@ def describe(error: BaseException, url: str) -> str:
         text = error.strerror
     if text.startswith("NOPERM"):
         text += _MORE_RIGHTS
-    if isinstance(error, _HUNG_UP) and url.startswith("redis") and not speaks_tls:
-        text += _MAY_BE_TLS
+    if isinstance(error, _HUNG_UP) or text.startswith("Connection closed by"):
+        text += _MAY_WANT_OURS if speaks_tls else _MAY_BE_TLS if url.startswith("redis") else ""
     return text or type(error).__name__
 
 
-def _once(timeout: float) -> dict[str, Any]:
-    return {
-        "protocol": 2,
-        "socket_timeout": timeout,
-        "socket_connect_timeout": timeout,
-        "retry": Retry(NoBackoff(), 0),
-    }
+def _what_happened(error: BaseException, url: str) -> str:
+    if isinstance(error, redis.TimeoutError):
+        return describe(TimeoutError(), url)
+    # What the system said is clearer than what redis-py made of it.
+    cause = error.__context__ if isinstance(error.__context__, OSError) else error
+    return describe(cause, url)
 
 
-def _async_once(timeout: float) -> dict[str, Any]:
-    return _once(timeout) | {"retry": redis.asyncio.retry.Retry(NoBackoff(), 0)}
+async def _master(url: RedisUrl) -> tuple[str, int] | None:
+    """What the first Sentinel that knows it says; None where there are no Sentinels.
+
+    Raises:
+        redis.RedisError: none of them knows it.
+    """
+    if url.master is None:
+        return None
+    problem = redis.RedisError(f"its Sentinels know no {url.master!r} that is up")
+    for host, port in url.hosts:
+        watcher = redis.asyncio.Redis(
+            host=host,
+            port=port,
+            retry=redis.asyncio.retry.Retry(NoBackoff(), 0),
+            **_patient(ANSWER_WITHIN),
+            **tls.options(url),
+        )
+        try:
+            masters: Any = await watcher.sentinel_masters()
+        except redis.RedisError as error:
+            problem = error
+        else:
+            known = masters.get(url.master)
+            if known and known["is_master"] and not (known["is_sdown"] or known["is_odown"]):
+                return known["ip"], known["port"]
+        finally:
+            await watcher.aclose()
+    raise problem
 
 
-def _parse(url: str) -> tuple[RedisUrl, ssl.SSLContext | None]:
-    try:
-        parsed = parse(url)
-        return parsed, tls.context(parsed)
-    except ValueError as error:
-        raise RedisUnreachable(f"{without_password(url)}: {error}") from None
+def _patient(seconds: float) -> dict[str, Any]:
+    return {"protocol": 2, "socket_timeout": seconds, "socket_connect_timeout": seconds}

@@ -15,8 +15,8 @@ _MEANINGS = {
     ),
     ("certificate has expired",): "its certificate has expired: give it a new one",
     ("certificate_verify_failed",): (
-        "its certificate is not signed by anybody who is trusted here: name the authority's file "
-        "in the URL, ?ssl_ca_certs=/PATH/ca.pem"
+        "its certificate is signed by nobody who is trusted here: name the authority's file in "
+        "the URL, ?ssl_ca_certs=/PATH/ca.pem"
     ),
     ("certificate_required", "handshake_failure", "unknown_ca", "bad_certificate"): (
         "it wants a certificate of ours that it trusts: name one in the URL, "

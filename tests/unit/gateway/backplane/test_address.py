@@ -15,7 +15,7 @@ async def test_a_url_that_is_none_is_refused_in_words(url):
     with pytest.raises(RedisUnreachable, match="Redis URL"):
         await locate(url)
     with pytest.raises(RedisUnreachable, match="Redis URL"):
-        client(url)
+        await asyncio.to_thread(client, url)
 
 
 async def test_a_url_says_where_redis_is_and_who_one_is():
@@ -124,7 +124,7 @@ async def test_a_plain_client_finds_the_master_too(sentinel):
     )  # fmt: skip
 
 
-async def test_without_a_sentinel_a_plain_client_says_so_without_the_password():
+def test_without_a_sentinel_a_plain_client_says_so_without_the_password():
     url = "redis+sentinel://dana:geheim@127.0.0.1:1/chat"
     with pytest.raises(RedisUnreachable) as caught, reaching(url):
         pass
