@@ -31,7 +31,8 @@ def greeting(context: click.Context, listening: Address, redis: str, embedded: s
     here = listening._replace(host=_EVERYWHERE.get(listening.host, listening.host))
     server = "" if here == ("127.0.0.1", DEFAULT_PORT) else f" --server {here}"
     beside = listening._replace(port=listening.port + 1)
-    same = _given(context, "redis", "prefix")
+    shared = ("redis", "redis_password_file", "prefix")
+    same = _given(context, *shared)
     shown = without_password(redis)
     if embedded:
         same = f" --redis {shlex.quote(shown)}{same}"
@@ -41,7 +42,7 @@ def greeting(context: click.Context, listening: Address, redis: str, embedded: s
             f"chatctl {__version__} listening on {listening}",
             f"  Redis       {shown}",
             f"  join        {chatctl} client NAME{server}",
-            f"  who's here  {chatctl} users{_given(context, 'redis', 'prefix', 'run_dir')}",
+            f"  who's here  {chatctl} users{_given(context, *shared, 'run_dir')}",
             f"  add one     {chatctl} gateway --listen {beside}{same}",
         )
     )
