@@ -11,7 +11,8 @@ import click
 from click.core import ParameterSource
 
 from chatctl import __version__
-from chatctl.units import DEFAULT_PORT, Address, without_password
+from chatctl.units import DEFAULT_PORT, Address
+from gateway.redis_url import without_password
 
 _EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 """Addresses that mean every interface, and what reaches them from the same machine."""
@@ -37,7 +38,8 @@ def greeting(
     here = _reachable(listening)
     server = "" if here == ("127.0.0.1", DEFAULT_PORT) else f" --server {here}"
     beside = listening._replace(port=listening.port + 1)
-    same = _given(context, "redis", "prefix")
+    shared = ("redis", "redis_password_file", "prefix")
+    same = _given(context, *shared)
     shown = without_password(redis)
     if embedded:
         same = f" --redis {shlex.quote(shown)}{same}"
@@ -48,7 +50,7 @@ def greeting(
             f"chatctl {__version__} listening on {listening}",
             f"  Redis       {shown}",
             f"  join        {chatctl} client NAME{server}",
-            f"  who's here  {chatctl} users{_given(context, 'redis', 'prefix', 'run_dir')}",
+            f"  who's here  {chatctl} users{_given(context, *shared, 'run_dir')}",
             f"  add one     {chatctl} gateway --listen {beside}{same}",
             *health,
         )

@@ -7,12 +7,15 @@ is given first in this order wins: flag, environment, file, default.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import click
 
+from chatctl.failure import Misuse
 from chatctl.units import redis_url, room_name
+from gateway.redis_url import has_password, with_password
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -34,9 +37,53 @@ def key(parameter: click.Parameter) -> str:
 
 
 def redis(text: str) -> Callable[[_Command], _Command]:
-    """``--redis``; ``text`` says what the command does without it."""
+    """``--redis`` and ``--redis-password-file``; the command gets one URL, with the password in it.
+
+    Args:
+        text: what the command does without them.
+    """
     help_text = f"The Redis that the gateways share. {text}"
-    return option("redis", type=redis_url, metavar="URL", help=help_text)
+    url = option("redis", type=redis_url, metavar="URL", help=help_text)
+    password_file = option(
+        "redis-password-file",
+        type=click.Path(exists=True, dir_okay=False, path_type=Path),
+        metavar="FILE",
+        help="File with the password for --redis, so that no list of processes shows it.",
+    )
+
+    def decorate(command: _Command) -> _Command:
+        @wraps(command)
+        def run(
+            *args: Any, redis: str | None, redis_password_file: Path | None, **given: Any
+        ) -> Any:
+            return command(*args, redis=_with_password(redis, redis_password_file), **given)
+
+        return url(password_file(cast(_Command, run)))
+
+    return decorate
+
+
+def _with_password(url: str | None, file: Path | None) -> str | None:
+    """The URL with the password of the file, if there is one.
+
+    Raises:
+        Misuse: they do not belong together, or there is no password in the file.
+    """
+    if file is None:
+        return url
+    if url is None:
+        raise Misuse("--redis-password-file is for --redis: give the URL too, or leave it out")
+    if has_password(url):
+        raise Misuse("the password of Redis is in --redis and in a file: take it out of the URL")
+    try:
+        password = file.read_text(encoding="utf-8").rstrip("\r\n")
+    except OSError as error:
+        raise Misuse(f"--redis-password-file {file} cannot be read: {error.strerror}") from error
+    except ValueError:
+        raise Misuse(f"--redis-password-file {file} is not a text in UTF-8") from None
+    if not password:
+        raise Misuse(f"--redis-password-file {file} is empty: a password belongs there")
+    return with_password(url, password)
 
 
 prefix = option(

@@ -11,9 +11,10 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import NamedTuple
-from urllib.parse import SplitResult, urlsplit
 
 import click
+
+from gateway.redis_url import parse
 
 DEFAULT_PORT = 2428
 """CHAT on a telephone's keys."""
@@ -22,8 +23,6 @@ _SECONDS = {"": 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 _AGO = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _BYTES = {"": 1, "b": 1, "kib": 1024, "mib": 1024**2, "gib": 1024**3}
 _PER_SECOND = {"": 1.0, "/s": 1.0, "/m": 1 / 60}
-
-REDIS_SCHEMES = ("redis", "redis+sentinel", "unix")
 
 
 class Address(NamedTuple):
@@ -160,30 +159,11 @@ def room_name(text: str) -> str:
 
 def redis_url(text: str) -> str:
     """A Redis URL. It may hold a password, so no text here ever shows it."""
-    parts = _split(text)
-    if parts is None or parts.scheme not in REDIS_SCHEMES or not (parts.netloc or parts.path):
-        raise click.BadParameter(
-            "this is not a Redis URL: write redis://HOST:6379/0, unix:///PATH/redis.sock, or "
-            "redis+sentinel://HOST:26379,HOST:26379/MASTER."
-        )
-    return text
-
-
-def without_password(url: str) -> str:
-    """The URL as it may be shown: ``***`` in place of a password."""
-    # Greedy up to the last @: a password that nobody escaped may hold anything.
-    shown = re.sub(r"://([^/?#:@]*):.*@", r"://\1:***@", url)
-    return re.sub(r"([?&]password=)[^&]*", r"\1***", shown)
-
-
-def _split(url: str) -> SplitResult | None:
     try:
-        parts = urlsplit(url)
-        if "," not in parts.netloc:  # several Sentinels
-            _ = parts.port  # only reading it checks it
-    except ValueError:
-        return None
-    return parts
+        parse(text)
+    except ValueError as error:
+        raise click.BadParameter(f"{error}.") from None
+    return text
 
 
 def _is_off(text: str) -> bool:

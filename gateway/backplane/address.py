@@ -1,26 +1,21 @@
-"""Where Redis is: what a URL means.
-
-``redis://[user:password@]host:port/db``, ``unix:///path``, or for a Redis that Sentinels watch over
-``redis+sentinel://[user:password@]host:port,host:port/master-name``: whichever is master then.
-"""
+"""Where the Redis of a URL is now: of one that Sentinels watch over, whichever is master then."""
 
 from __future__ import annotations
 
-import re
+import asyncio
+import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
-from urllib.parse import unquote
 
 import redis
-import redis.asyncio.sentinel
+import redis.asyncio
 from redis.backoff import NoBackoff
-from redis.connection import parse_url
 from redis.retry import Retry
 
-from gateway.errors import RedisUnreachable
-
-SENTINEL = "redis+sentinel://"
+from gateway.backplane import tls
+from gateway.errors import BackplaneDown, RedisUnreachable
+from gateway.redis_url import RedisUrl, parse, without_password
 
 ANSWER_WITHIN = 1.0
 """Seconds that a Sentinel is given before the next one is asked."""
@@ -28,37 +23,49 @@ ANSWER_WITHIN = 1.0
 PATIENCE = 3.0
 """Seconds that a command of `chatctl` waits for Redis."""
 
+_HUNG_UP = (ConnectionResetError, BrokenPipeError, BackplaneDown, redis.InvalidResponse)
+"""What may come of talking plainly to a port that speaks TLS."""
 
-class Sentinels(NamedTuple):
-    """A URL of the third kind, taken apart."""
+_MAY_BE_PLAIN = " (if TLS is not spoken there, write redis:// instead of rediss://)"
+_MAY_BE_TLS = " (if TLS is spoken there, write rediss:// instead of redis://)"
+_MAY_WANT_OURS = (
+    " (if it wants a certificate of ours, name it in the URL: "
+    "?ssl_certfile=/PATH/cert.pem&ssl_keyfile=/PATH/key.pem)"
+)
+_MORE_RIGHTS = (
+    " (this user of Redis lacks rights that are needed: see Redis' users in docs/operations.md)"
+)
 
-    addresses: list[tuple[str, int]]
-    master: str
-    username: str | None
-    password: str | None
+
+class Found(NamedTuple):
+    """What to connect to, and as whom.
+
+    Attributes:
+        place: host and port, or the path of a socket.
+        context: what TLS is spoken with; None for no TLS.
+        url: who one is, and which database.
+    """
+
+    place: tuple[str, int] | str
+    context: ssl.SSLContext | None
+    url: RedisUrl
 
 
-async def locate(url: str) -> dict[str, Any]:
-    """Find what to connect to: ``host`` and ``port`` or ``path``, ``db``, and who one is.
+async def locate(url: str) -> Found:
+    """Find what to connect to; Sentinels are asked each time.
 
     Raises:
         RedisUnreachable: the URL is none that can be used, or no Sentinel knows a master.
     """
-    if not url.startswith(SENTINEL):
-        return _parse(url)
-    sentinels = _parse_sentinels(url)
-    watchers = redis.asyncio.sentinel.Sentinel(  # type: ignore[no-untyped-call]
-        sentinels.addresses, sentinel_kwargs=_async_once(ANSWER_WITHIN)
-    )
     try:
-        host, port = await watchers.discover_master(sentinels.master)
+        parsed = parse(url)
+        context = tls.context(parsed)
+        place = parsed.path or await _master(parsed) or parsed.hosts[0]
+    except ValueError as error:
+        raise RedisUnreachable(f"{without_password(url)}: {error}") from None
     except redis.RedisError as error:
-        raise RedisUnreachable(f"{safe_url(url)}: {error}") from error
-    finally:
-        for watcher in watchers.sentinels:
-            await watcher.aclose()
-    who = {"username": sentinels.username, "password": sentinels.password}
-    return {"host": host, "port": port, **who}
+        raise RedisUnreachable(f"{without_password(url)}: {_what_happened(error, url)}") from error
+    return Found(place, context, parsed)
 
 
 def client(url: str) -> redis.Redis:
@@ -67,26 +74,18 @@ def client(url: str) -> redis.Redis:
     Raises:
         RedisUnreachable: the URL is none that can be used, or no Sentinel knows a master.
     """
-    if not url.startswith(SENTINEL):
-        _parse(url)
-        return redis.Redis.from_url(url, **_once(PATIENCE))
-    sentinels = _parse_sentinels(url)
-    watchers = redis.Sentinel(  # type: ignore[no-untyped-call]
-        sentinels.addresses, sentinel_kwargs=_once(ANSWER_WITHIN)
-    )
-    try:
-        host, port = watchers.discover_master(  # type: ignore[no-untyped-call]
-            sentinels.master
-        )
-    except redis.RedisError as error:
-        raise RedisUnreachable(f"{safe_url(url)}: {error}") from error
-    return redis.Redis(
-        host=host,
-        port=port,
-        username=sentinels.username,
-        password=sentinels.password,
-        **_once(PATIENCE),
-    )
+    place, _, who = asyncio.run(locate(url))
+    known: dict[str, Any] = {
+        "db": who.db,
+        "username": who.username,
+        "password": who.password,
+        "retry": Retry(NoBackoff(), 0),
+        **_patient(PATIENCE),
+    }
+    if isinstance(place, str):
+        return redis.Redis(unix_socket_path=place, **known)
+    host, port = place
+    return redis.Redis(host=host, port=port, **known, **tls.options(who))
 
 
 @contextmanager
@@ -96,78 +95,70 @@ def reaching(url: str) -> Iterator[redis.Redis]:
     Raises:
         RedisUnreachable: the text says why, without the URL's password.
     """
+    shown = without_password(url)
     try:
         with client(url) as there:
             yield there
-    except redis.TimeoutError as error:
-        raise RedisUnreachable(f"{safe_url(url)}: no answer in {PATIENCE:.0f} s") from error
     except redis.RedisError as error:
-        # What the system said is clearer than what redis-py made of it.
-        cause = error.__context__ if isinstance(error.__context__, OSError) else error
-        raise RedisUnreachable(f"{safe_url(url)}: {describe(cause)}") from error
+        raise RedisUnreachable(f"{shown}: {_what_happened(error, url)}") from error
 
 
-def safe_url(url: str) -> str:
-    """A URL as it may be shown: without its password."""
-    scheme, separator, rest = re.sub(r"password=[^&]*", "password=***", url).partition("://")
-    credentials, at, place = rest.rpartition("@")
-    if not at:
-        return f"{scheme}{separator}{rest}"
-    user = credentials.partition(":")[0]
-    return f"{scheme}{separator}{user}:***@{place}"
-
-
-def describe(error: BaseException) -> str:
-    """What is wrong, in a few words."""
+def describe(error: BaseException, url: str) -> str:
+    """What is wrong with the Redis of a URL, in a few words, and what to do if that is known."""
+    speaks_tls = url.startswith("rediss")
+    text = str(error)
     if isinstance(error, TimeoutError):
-        return "no answer"
+        return "no answer" + (_MAY_BE_PLAIN if speaks_tls else "")
     if isinstance(error, ConnectionRefusedError):
         return "nothing listens there"
+    if meant := tls.meaning(text):
+        return f"{meant} ({text})"
     if isinstance(error, OSError) and error.strerror:
-        return error.strerror
-    return str(error) or type(error).__name__
+        text = error.strerror
+    if text.startswith("NOPERM"):
+        text += _MORE_RIGHTS
+    if isinstance(error, _HUNG_UP) or text.startswith("Connection closed by"):
+        text += _MAY_WANT_OURS if speaks_tls else _MAY_BE_TLS if url.startswith("redis") else ""
+    return text or type(error).__name__
 
 
-def _once(timeout: float) -> dict[str, Any]:
-    return {
-        "protocol": 2,
-        "socket_timeout": timeout,
-        "socket_connect_timeout": timeout,
-        "retry": Retry(NoBackoff(), 0),
-    }
+def _what_happened(error: BaseException, url: str) -> str:
+    if isinstance(error, redis.TimeoutError):
+        return describe(TimeoutError(), url)
+    # What the system said is clearer than what redis-py made of it.
+    cause = error.__context__ if isinstance(error.__context__, OSError) else error
+    return describe(cause, url)
 
 
-def _async_once(timeout: float) -> dict[str, Any]:
-    return _once(timeout) | {"retry": redis.asyncio.retry.Retry(NoBackoff(), 0)}
+async def _master(url: RedisUrl) -> tuple[str, int] | None:
+    """What the first Sentinel that knows it says; None where there are no Sentinels.
 
-
-def _parse(url: str) -> dict[str, Any]:
-    if not url.startswith(("redis://", "unix://")):
-        raise RedisUnreachable(
-            f"{safe_url(url)}: a Redis URL begins with redis://, unix:// or {SENTINEL}, "
-            "as in redis://127.0.0.1:6379"
+    Raises:
+        redis.RedisError: none of them knows it.
+    """
+    if url.master is None:
+        return None
+    problem = redis.RedisError(f"its Sentinels know no {url.master!r} that is up")
+    for host, port in url.hosts:
+        watcher = redis.asyncio.Redis(
+            host=host,
+            port=port,
+            retry=redis.asyncio.retry.Retry(NoBackoff(), 0),
+            **_patient(ANSWER_WITHIN),
+            **tls.options(url),
         )
-    try:
-        return dict(parse_url(url))  # type: ignore[no-untyped-call]
-    except ValueError as error:
-        safe = safe_url(url)
-        # What parse_url took for a port, and says, may be a part of the password.
-        flaw = str(error) if safe == url else "is the password %-encoded (/ is %2F)?"
-        raise RedisUnreachable(f"{safe}: not a URL of Redis: {flaw}") from None
+        try:
+            masters: Any = await watcher.sentinel_masters()
+        except redis.RedisError as error:
+            problem = error
+        else:
+            known = masters.get(url.master)
+            if known and known["is_master"] and not (known["is_sdown"] or known["is_odown"]):
+                return known["ip"], known["port"]
+        finally:
+            await watcher.aclose()
+    raise problem
 
 
-def _parse_sentinels(url: str) -> Sentinels:
-    credentials, _, place = url.removeprefix(SENTINEL).rpartition("@")
-    hosts, _, master = place.partition("/")
-    username, _, password = credentials.partition(":")
-    addresses = []
-    for address in hosts.split(","):
-        host, _, port = address.rpartition(":")
-        if not host or not port.isdecimal():
-            raise RedisUnreachable(
-                f"{safe_url(url)}: Sentinels are named like {SENTINEL}host:port,host:port/master"
-            )
-        addresses.append((host.strip("[]"), int(port)))  # brackets: IPv6
-    if not master:
-        raise RedisUnreachable(f"{safe_url(url)}: the master's name is missing at its end")
-    return Sentinels(addresses, master, unquote(username) or None, unquote(password) or None)
+def _patient(seconds: float) -> dict[str, Any]:
+    return {"protocol": 2, "socket_timeout": seconds, "socket_connect_timeout": seconds}

@@ -16,8 +16,10 @@ from typing import Any, cast
 
 import hiredis
 
-from gateway.backplane.address import describe, locate, safe_url
+from gateway.backplane import tls
+from gateway.backplane.address import describe, locate
 from gateway.errors import BackplaneDown, RedisUnreachable
+from gateway.redis_url import without_password
 
 PING_AFTER = 1.5
 """Seconds without a byte from Redis after which it is asked whether it is there."""
@@ -68,6 +70,7 @@ class Connection(asyncio.Protocol):
         # A cast, since uvloop's transports are no subclasses of asyncio's.
         self._transport = cast(asyncio.Transport, transport)
         self.alive = True
+        self._heard_at = time.monotonic()
         self._watch()
 
     def data_received(self, data: bytes) -> None:
@@ -93,10 +96,13 @@ class Connection(asyncio.Protocol):
         self.alive = False
         if self._probe is not None:
             self._probe.cancel()
+        # What TLS says is for people to read; of the rest there is nothing to be learnt.
+        refused = tls.meaning(str(error))
+        why = str(error) if refused else "the connection to Redis was lost"
         while self._waiting:
             future = self._waiting.popleft()
             if not future.done():
-                future.set_exception(BackplaneDown("the connection to Redis was lost"))
+                future.set_exception(BackplaneDown(why))
                 future.exception()  # nobody need look
         if self._on_lost is not None:
             self._on_lost()
@@ -196,22 +202,21 @@ async def connect(url: str, connection: Connection, name: str) -> None:
     password = None
     try:
         async with asyncio.timeout(DEAD_AFTER):
-            where = await locate(url)
-            if "path" in where:
-                await loop.create_unix_connection(lambda: connection, where["path"])
+            place, context, who = await locate(url)
+            if isinstance(place, str):
+                await loop.create_unix_connection(lambda: connection, place)
             else:
-                host, port = where.get("host", "localhost"), where.get("port", 6379)
-                await loop.create_connection(lambda: connection, host, port)
-            if password := where.get("password"):
-                user = (where["username"],) if where.get("username") else ()
+                await loop.create_connection(lambda: connection, *place, ssl=context)
+            if password := who.password:
+                user = (who.username,) if who.username else ()
                 await connection.call("AUTH", *user, password)
-            if database := where.get("db"):
-                await connection.call("SELECT", database)
+            if who.db:
+                await connection.call("SELECT", who.db)
             await connection.call("CLIENT", "SETNAME", name)
     except (OSError, TimeoutError, ValueError, BackplaneDown, RedisError) as error:
         connection.abort()
-        cause = describe(error)
+        cause = describe(error, url)
         if password:
             # A server that does not know AUTH repeats how it was called.
             cause = cause.replace(password, "***")
-        raise RedisUnreachable(f"{safe_url(url)}: {cause}") from None
+        raise RedisUnreachable(f"{without_password(url)}: {cause}") from None

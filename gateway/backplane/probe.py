@@ -16,6 +16,7 @@ from typing import Any
 
 import msgspec
 
+from gateway.backplane import KNOWN
 from gateway.backplane.connection import RedisError
 from gateway.backplane.ids import before
 from gateway.backplane.keys import Keys
@@ -148,7 +149,7 @@ class Probe:
         outcome, *_ = await self._at_once(
             pair.run(
                 "user_claim",
-                [keys.users, keys.alive(NAME), held, keys.private_log],
+                [keys.users, keys.alive(NAME), held, keys.private_log, keys.accounts],
                 NAME,
                 session,
                 msgspec.json.encode(user),
@@ -157,6 +158,7 @@ class Probe:
                 keys.users,
                 "",
                 before(pair.epoch),
+                *KNOWN,
             ),
             keys.users,
             held,

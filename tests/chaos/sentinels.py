@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import socket
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import redis
 
 from tests.chaos.processes import STARTED_WITHIN, Process, valkey_server
+from tests.support.servers import free_ports
 
 MASTER = "chat"
 
@@ -43,7 +43,7 @@ class Watched:
 @contextlib.asynccontextmanager
 async def watched(folder: Path) -> AsyncIterator[Watched]:
     """Start them; returns when the replica could take over."""
-    master_port, replica_port, *ports = _free_ports(2 + SENTINELS)
+    master_port, replica_port, *ports = free_ports(2 + SENTINELS)
     with contextlib.ExitStack() as stack:
 
         def start(name: str, *arguments: str) -> Process:
@@ -86,14 +86,6 @@ def _could_fail_over(sentinel: redis.Redis) -> bool:
         and replicas[0]["flags"] == "slave"
         and replicas[0]["master-link-status"] == "ok"
     )
-
-
-def _free_ports(count: int) -> list[int]:
-    with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
 
 
 async def _until(port: int, met: Callable[[redis.Redis], bool]) -> None:

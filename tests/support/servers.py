@@ -80,6 +80,15 @@ def redis_server() -> str | None:
     return binary if version and int(version.partition(".")[0]) >= 7 else None
 
 
+def free_ports(count: int) -> list[int]:
+    """Ports of loopback that nobody listens on: for servers that cannot take any free one."""
+    with contextlib.ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        return [each.getsockname()[1] for each in sockets]
+
+
 @contextlib.contextmanager
 def running(binary: str, *options: str, port: int = 0) -> Iterator[Server]:
     """A server of one's own.

@@ -46,6 +46,16 @@ def test_flags_that_matter_to_the_other_commands_are_repeated():
     ]
 
 
+def test_a_file_with_the_password_is_named_and_the_password_is_not_shown(tmp_path):
+    file = tmp_path / "password"
+    file.write_text("secret")
+    flags = ("--redis", "redis://dana@h", "--redis-password-file", str(file))
+    text = greeting(context(*flags), Address("127.0.0.1", 2428), "redis://dana:secret@h", None)
+    assert "  Redis       redis://dana:***@h" in text
+    assert text.count(f"--redis redis://dana@h --redis-password-file {file}") == 2
+    assert "secret" not in text
+
+
 def test_what_the_environment_says_need_not_be_repeated(monkeypatch):
     monkeypatch.setenv("CHATCTL_REDIS", "redis://h")
     text = greeting(context(), Address("127.0.0.1", 2428), "redis://h", None, None)

@@ -2,6 +2,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
+from chatctl import options
 from chatctl.options import option, variable
 from chatctl.units import duration_or_off
 
@@ -46,3 +47,70 @@ def test_a_wrong_value_is_usage_and_names_flag_and_variable():
 
 def test_variables_have_the_commands_prefix():
     assert variable("run-dir") == "CHATCTL_RUN_DIR"
+
+
+# The password of Redis.
+
+
+@click.command()
+@options.redis("Without it, none.")
+@click.pass_context
+def reading(context, redis):
+    click.echo(redis)
+
+
+@pytest.fixture
+def file(tmp_path):
+    path = tmp_path / "password"
+    path.write_text("ge/heim @1\n")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("url", "full"),
+    [
+        ("redis://h:1/2", "redis://:ge%2Fheim%20%401@h:1/2"),
+        ("rediss://dana@h", "rediss://dana:ge%2Fheim%20%401@h"),
+        ("unix:///s", "unix://:ge%2Fheim%20%401@/s"),
+    ],
+)
+def test_the_password_of_redis_comes_from_a_file(file, url, full):
+    result = CliRunner().invoke(reading, ["--redis", url, "--redis-password-file", str(file)])
+    assert result.output == full + "\n"
+
+
+def test_url_and_file_may_be_in_the_environment(file):
+    env = {"CHATCTL_REDIS": "redis://h", "CHATCTL_REDIS_PASSWORD_FILE": str(file)}
+    assert CliRunner().invoke(reading, env=env).output == "redis://:ge%2Fheim%20%401@h\n"
+
+
+def test_without_a_file_the_url_is_taken_as_it_is():
+    url = "redis://dana:word@h"
+    assert CliRunner().invoke(reading, ["--redis", url]).output == url + "\n"
+
+
+@pytest.mark.parametrize(
+    ("url", "text", "flaw"),
+    [
+        ((), b"word", "give the URL too"),
+        (("--redis", "redis://:other@h"), b"word", "take it out of the URL"),
+        (("--redis", "redis://h?password=other"), b"word", "take it out of the URL"),
+        (("--redis", "redis://h"), b"\n", "is empty"),
+        (("--redis", "redis://h"), b"\xff", "UTF-8"),
+    ],
+)
+def test_a_file_that_cannot_be_meant_is_misuse_and_shows_no_password(tmp_path, url, text, flaw):
+    path = tmp_path / "password"
+    path.write_bytes(text)
+    result = CliRunner().invoke(reading, [*url, "--redis-password-file", str(path)])
+    assert result.exit_code == 2
+    assert flaw in result.stderr
+    assert "other" not in result.stderr
+    assert "word" not in result.stderr.replace("password", "")
+
+
+def test_a_file_that_is_not_there_is_misuse(tmp_path):
+    flags = ["--redis", "redis://h", "--redis-password-file", str(tmp_path / "none")]
+    result = CliRunner().invoke(reading, flags)
+    assert result.exit_code == 2
+    assert "does not exist" in result.stderr
