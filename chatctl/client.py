@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
 
 import click
 
-from chatctl.options import option, variable
+from chatctl.failure import Failure
+from chatctl.options import option, secret, variable
 from chatctl.units import Address, address
 
 EXAMPLE = """\b
 Example:
-  chatctl client dana --server chat.example.org:2428
+  chatctl client dana --server chat.example.org:2428 --tls
 """
+
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
 def addresses(text: str) -> tuple[Address, ...]:
@@ -32,6 +36,29 @@ def addresses(text: str) -> tuple[Address, ...]:
     "first that answers is taken, and the next one when it is lost.",
 )
 @option(
+    "tls",
+    is_flag=True,
+    help="Speak TLS, 1.2 or newer, and only to a gateway whose certificate is trusted and is for "
+    "the host of --server.",
+)
+@option(
+    "ca",
+    type=_FILE,
+    metavar="FILE",
+    help="Whom to trust, PEM, in place of those whom the system trusts. Means --tls.",
+)
+@option(
+    "password-file",
+    type=_FILE,
+    metavar="FILE",
+    help="File whose first line is the password of a registered name.",
+)
+@secret(
+    "password",
+    metavar="TEXT",
+    help="The password itself. Without both, it is asked for when it is wanted.",
+)
+@option(
     "color",
     type=click.Choice(["auto", "always", "never"]),
     default="auto",
@@ -39,7 +66,14 @@ def addresses(text: str) -> tuple[Address, ...]:
 )
 @click.pass_context
 def client(
-    context: click.Context, name: str | None, server: tuple[Address, ...], color: str
+    context: click.Context,
+    name: str | None,
+    server: tuple[Address, ...],
+    tls: bool,
+    ca: Path | None,
+    password_file: Path | None,
+    password: str | None,
+    color: str,
 ) -> None:
     """Join the chat.
 
@@ -52,8 +86,28 @@ def client(
     from client import run
     from client.settings import ClientSettings
 
-    settings = ClientSettings(servers=server, name=name, color=_wants_color(color))
+    settings = ClientSettings(
+        servers=server,
+        name=name,
+        color=_wants_color(color),
+        tls=tls or ca is not None,
+        ca=ca,
+        password=_first_line(password_file) if password_file else password,
+    )
     context.exit(run(settings))
+
+
+def _first_line(path: Path) -> str:
+    try:
+        with path.open(encoding="utf-8") as file:
+            line = file.readline().rstrip("\n")
+    except OSError as error:
+        raise Failure(f"{path} cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError:
+        raise Failure(f"{path} is not a text in UTF-8") from None
+    if not line:
+        raise Failure(f"{path} begins with an empty line: the password belongs there")
+    return line
 
 
 def _wants_color(color: str) -> bool:

@@ -6,7 +6,7 @@ is given first in this order wins: flag, environment, file, default.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import wraps
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -29,6 +29,22 @@ def option(name: str, **attributes: Any) -> Callable[[_Command], _Command]:
     """An option with everything that `click.option` takes, under its one name."""
     attributes.setdefault("show_default", True)
     return click.option(f"--{name}", envvar=variable(name), show_envvar=True, **attributes)
+
+
+class _Variable(click.Option):
+    """What no command line can give: other users of the machine can read those."""
+
+    def __init__(self, declarations: Sequence[str], **attributes: Any) -> None:
+        super().__init__(declarations, **attributes)
+        self.opts = [str(self.envvar)]
+
+    def add_to_parser(self, parser: Any, ctx: click.Context) -> None:
+        """There is no flag."""
+
+
+def secret(name: str, **attributes: Any) -> Callable[[_Command], _Command]:
+    """An option without a flag: an environment variable, or a key in the config file."""
+    return click.option(f"--{name}", cls=_Variable, envvar=variable(name), **attributes)
 
 
 def key(parameter: click.Parameter) -> str:

@@ -19,6 +19,7 @@ from typing import Any, cast
 from client.compose import compose
 from client.errors import CannotConnect, Ended, Refused, Unconfirmed
 from client.heartbeat import Heartbeat, Pulse
+from client.tls import ALERT
 from wire.codec import decode_event, encode
 from wire.frames import (
     LOBBY,
@@ -182,7 +183,7 @@ class Connection(asyncio.Protocol):
         if self._transport:
             self._transport.close()
         if not self.granted.done():
-            self.granted.set_exception(Ended(reason))
+            self.granted.set_exception(Ended(reason, self.wait))
         for answer in self._answers.values():
             if not answer.done():
                 answer.set_exception(Ended(reason))
@@ -197,6 +198,8 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Bytes to lines to events."""
         self._heartbeat.heard()
+        if not self.granted.done() and data.startswith(ALERT):
+            self._is_no_gateway("it speaks TLS: so must we, with --tls")
         for line in self._lines.feed(data):
             if self.ended:
                 return
@@ -204,14 +207,19 @@ class Connection(asyncio.Protocol):
                 event = None if isinstance(line, LineTooLong) else decode_event(line)
             except WireError:
                 event = None
-                if not self.granted.done():
-                    self.granted.set_exception(CannotConnect("what answers is no chat gateway"))
+                self._is_no_gateway(
+                    "what answers is no chat gateway; check the server's name and port"
+                )
             if event:
                 self._take(event)
 
     def connection_lost(self, _error: Exception | None) -> None:
         """Nothing will come any more, and if there was no bye, nobody said why."""
         self.end(CONNECTION_LOST)
+
+    def _is_no_gateway(self, why: str) -> None:
+        if not self.granted.done():
+            self.granted.set_exception(CannotConnect(why))
 
     async def _ask(self, seq: int, request: Request) -> Any:
         if self.ended:

@@ -6,20 +6,25 @@ import asyncio
 import itertools
 import os
 import socket
+import ssl
 from collections import deque
 from collections.abc import Iterable
-from functools import cache
+from functools import cache, partial
 from importlib import metadata
 
 from client.compose import encodable
 from client.connection import Connection
-from client.errors import CannotConnect, Ended
+from client.errors import CannotConnect, Ended, Untrusted
 from client.heartbeat import Pulse
+from client.tls import explained
 from wire.frames import VERSION, Hello
 from wire.reasons import CONNECTION_LOST
 
 Server = tuple[str, int]
 """Host and port of a gateway, or of a balancer in front of several."""
+
+FAREWELL = 1.0
+"""Seconds that the other side of a TLS connection has to agree to its end."""
 
 
 class Dialer:
@@ -28,11 +33,20 @@ class Dialer:
     Args:
         servers: where gateways of the same chat are, at least one.
         name: the wanted name.
+        tls: as in `connect`.
+        password: as in `connect`.
     """
 
-    def __init__(self, servers: Iterable[Server], name: str) -> None:
+    def __init__(
+        self,
+        servers: Iterable[Server],
+        name: str,
+        *,
+        tls: ssl.SSLContext | None = None,
+        password: str | None = None,
+    ) -> None:
         self._servers = deque(servers)
-        self._name = name
+        self._connect = partial(connect, name=name, tls=tls, password=password)
 
     async def __call__(
         self, earlier: Connection | None = None, seen: dict[str, str] | None = None
@@ -41,14 +55,16 @@ class Dialer:
 
         Raises:
             ChatError: why the last one that was tried could not be joined, or the first one that
-                answered did not want us.
+                answered did not want us, or was not to be trusted.
         """
         if earlier:
             self._servers.rotate(-1)  # it may be the first one's end that brings us here
         for left in reversed(range(len(self._servers))):
             host, port = self._servers[0]
             try:
-                return await connect(host, port, name=self._name, resume=earlier, seen=seen)
+                return await self._connect(host, port, resume=earlier, seen=seen)
+            except Untrusted:
+                raise  # the next one may be in order, but nobody would hear of this one
             except (CannotConnect, Ended) as error:
                 if not left or (isinstance(error, Ended) and not error.reason.reconnect):
                     raise
@@ -61,6 +77,8 @@ async def connect(
     port: int,
     *,
     name: str,
+    tls: ssl.SSLContext | None = None,
+    password: str | None = None,
     resume: Connection | None = None,
     seen: dict[str, str] | None = None,
     within: float = 10.0,
@@ -72,6 +90,9 @@ async def connect(
         host: name or address.
         port: its port.
         name: the wanted name.
+        tls: how to speak TLS and whom to trust, as from `client.tls.trusting`; None for no TLS. The
+            certificate has to be for ``host``.
+        password: that of a registered name.
         resume: an earlier connection of the same session, whose name is taken back and whose count
             of sends goes on.
         seen: with ``resume``: the last id seen in each room; what came after it is told.
@@ -80,6 +101,7 @@ async def connect(
 
     Raises:
         CannotConnect: no gateway was reached.
+        Untrusted: its certificate is not trusted, or is not for ``host``.
         Refused: the hello was refused, because the name is taken, say.
         Ended: the gateway said goodbye at once.
     """
@@ -91,25 +113,37 @@ async def connect(
         resume=resume.welcome.resume if resume else None,
         seen=seen if resume else None,
         seq=next(seqs),
+        password=None if password is None else encodable(password),
     )
     connection = Connection(hello, seqs, pulse or Pulse())
     where = f"{host}:{port}"
     try:
         async with asyncio.timeout(within):
-            await asyncio.get_running_loop().create_connection(lambda: connection, host, port)
+            await asyncio.get_running_loop().create_connection(
+                lambda: connection,
+                host,
+                port,
+                ssl=tls,
+                # Less than for all of it: so a gateway that waits for a hello without TLS can be
+                # told from a host that is not there.
+                ssl_handshake_timeout=within / 2 if tls else None,
+                ssl_shutdown_timeout=FAREWELL if tls else None,
+            )
             await connection.granted
     except BaseException as error:
         connection.granted.cancel()
         connection.end(CONNECTION_LOST)
         if isinstance(error, Exception):
-            raise _explained(error, where, within) from None
+            raise _explained(error, where, within, tls) from None
         raise
     if resume and connection.welcome.resumed:
         connection.session = resume.session
     return connection
 
 
-def _explained(error: Exception, where: str, within: float) -> Exception:
+def _explained(
+    error: Exception, where: str, within: float, tls: ssl.SSLContext | None = None
+) -> Exception:
     """The same error, or one whose text is for people."""
     match error:
         case TimeoutError():
@@ -119,6 +153,8 @@ def _explained(error: Exception, where: str, within: float) -> Exception:
             )
         case socket.gaierror() | UnicodeError():
             return CannotConnect(f"there is no host as in {where}: check the server's name")
+        case ssl.SSLError() | ConnectionAbortedError() | ConnectionResetError() if tls:
+            return explained(error, where)
         case OSError():
             # Where a name has several addresses, asyncio's error for all of them has no number.
             what = f" ({os.strerror(error.errno)})" if error.errno else ""
@@ -129,9 +165,10 @@ def _explained(error: Exception, where: str, within: float) -> Exception:
         case Ended(reason=reason) if reason == CONNECTION_LOST:
             return CannotConnect(
                 f"{where} hung up without a word: is it a chat gateway, and is it ready?"
+                + ("" if tls else " If it speaks TLS, so must we, with --tls")
             )
         case CannotConnect():
-            return CannotConnect(f"{where}: {error}; check the server's name and port")
+            return CannotConnect(f"{where}: {error}")
         case _:
             return error
 

@@ -9,6 +9,7 @@ from wire.reasons import ErrorCode, Reason
 
 _MAY_PASS = (
     ErrorCode.NAME_TAKEN,
+    ErrorCode.TOO_MANY_ATTEMPTS,
     ErrorCode.SLOW_DOWN,
     ErrorCode.OUTBOX_FULL,
     ErrorCode.UNAVAILABLE,
@@ -21,6 +22,10 @@ class ChatError(Exception):
 
 class CannotConnect(ChatError):
     """No gateway was reached; the text says what happened and what to do next."""
+
+
+class Untrusted(CannotConnect):
+    """What answers has no certificate that is trusted: it was told nothing, not even the name."""
 
 
 class Refused(ChatError):
@@ -52,11 +57,13 @@ class Ended(ChatError):
 
     Attributes:
         reason: why.
+        after: seconds after which the gateway asked us to come back; None if it did not say.
     """
 
-    def __init__(self, reason: Reason) -> None:
+    def __init__(self, reason: Reason, after: float | None = None) -> None:
         super().__init__(reason.text)
         self.reason = reason
+        self.after = after
 
 
 class Unconfirmed(ChatError):

@@ -39,11 +39,15 @@ def guarded(main: Callable[[], int]) -> int:
     alive, held_by_guard = os.pipe()
     sys.stdout.flush()
     sys.stderr.flush()
+    # Until each of the two is ready for them; the watcher has them blocked for good, since a
+    # signal must reach the thread that can obey it, and none may stop a watcher that writes.
+    signal.pthread_sigmask(signal.SIG_BLOCK, IGNORED)
     child = os.fork()
     if child == 0:
         os.close(held_by_guard)
         watcher = threading.Thread(target=_watch_guard, args=(alive, attributes), daemon=True)
         watcher.start()
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, IGNORED)
         return main()
     os.close(alive)
     return _wait(child, attributes)
@@ -52,6 +56,7 @@ def guarded(main: Callable[[], int]) -> int:
 def _wait(child: int, attributes: list[Any]) -> int:
     for number in IGNORED:
         signal.signal(number, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, IGNORED)
     for number in FORWARDED:
         signal.signal(number, lambda number, _frame: os.kill(child, number))
     _, status = os.waitpid(child, 0)
@@ -62,7 +67,6 @@ def _wait(child: int, attributes: list[Any]) -> int:
 
 def _watch_guard(alive: int, attributes: list[Any]) -> NoReturn:
     os.read(alive, 1)  # returns when the guard is gone: nobody ever writes
-    signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGTTOU,))
     _restore(attributes, died=True)
     os._exit(1)
 

@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import ssl
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from enum import StrEnum
@@ -202,18 +203,28 @@ class LastingChat:
 
 
 @asynccontextmanager
-async def join(servers: Sequence[Server], *, name: str) -> AsyncIterator[LastingChat]:
+async def join(
+    servers: Sequence[Server],
+    *,
+    name: str,
+    tls: ssl.SSLContext | None = None,
+    password: str | None = None,
+) -> AsyncIterator[LastingChat]:
     """Join a chat, and stay in it until the end of the ``async with``.
 
     Args:
         servers: host and port of one gateway or balancer, or of several that are tried in turn.
         name: the wanted name.
+        tls: how to speak TLS and whom to trust, as from `client.tls.trusting`; None for no TLS.
+            Every gateway must speak it then, also when coming back.
+        password: that of a registered name.
 
     Raises:
         CannotConnect: no gateway was reached.
+        Untrusted: the certificate of one is not trusted, or is not for its host.
         Refused: the hello was refused, because the name is taken, say.
         Ended: the gateway said goodbye at once.
     """
-    dial = Dialer(servers, name)
+    dial = Dialer(servers, name, tls=tls, password=password)
     async with LastingChat(await dial(), dial) as chat:
         yield chat

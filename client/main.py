@@ -1,4 +1,4 @@
-"""From settings to an exit code: which kind of client, under which name."""
+"""From settings to an exit code: which kind of client, under which name, with which password."""
 
 from __future__ import annotations
 
@@ -7,20 +7,24 @@ import io
 import os
 import sys
 
-from client.errors import ChatError, Refused
+from client.ask import ask
+from client.errors import ChatError, Ended, Refused
 from client.guard import guarded
 from client.lasting import join
 from client.plain import PlainClient
 from client.safe_text import clean_name
 from client.settings import ClientSettings
 from client.style import Style
+from client.tls import in_the_clear, trusting
 from wire.reasons import ErrorCode
 
 USAGE_ERROR = 2
 INTERRUPTED = 130
 
-ASK_AGAIN = (ErrorCode.NAME_TAKEN, ErrorCode.BAD_NAME)
-"""Refusals of a hello after which another name may do."""
+TYPED_PASSWORDS = 3
+"""How often a person may type one, before the person has to start again."""
+
+HOW_TO_GIVE = "set CHATCTL_PASSWORD, or use --password-file FILE"
 
 
 def run(settings: ClientSettings) -> int:
@@ -46,48 +50,98 @@ def _can_draw() -> bool:
 
 
 def _run(settings: ClientSettings, *, interactive: bool) -> int:
-    """Chat under the given name, or under one that is asked for until the gateway likes it."""
-    name = settings.name
     try:
-        while True:
-            try:
-                return asyncio.run(_chat(settings, name or _ask_name(), interactive))
-            except Refused as refused:
-                if refused.code not in ASK_AGAIN or not sys.stdin.isatty():
-                    raise
-                _failed(refused.text)
-                name = None
+        return asyncio.run(_Entrance(settings).chat(interactive))
     except ChatError as error:
-        return _failed(str(error))
+        return _failed(_why(error))
     except (KeyboardInterrupt, EOFError):
         sys.stderr.write("\n")
         return INTERRUPTED
 
 
-async def _chat(settings: ClientSettings, name: str, interactive: bool) -> int:
-    async with join(settings.servers, name=name) as chat:
-        if interactive:
-            # Imported here, since prompt_toolkit takes longer to load than a script takes to run.
-            from client.app import ChatApp
+class _Entrance:
+    """Says who we are, and asks the person at the terminal for what the gateway does not accept."""
 
-            return await ChatApp(chat, Style(settings.color)).run()
-        return await PlainClient(
-            chat,
-            source=sys.stdin.fileno(),
-            typed=sys.stdin.isatty(),
-            out=sys.stdout,
-            err=sys.stderr,
-        ).run()
+    def __init__(self, settings: ClientSettings) -> None:
+        self._settings = settings
+        self._tls = trusting(settings.ca) if settings.tls else None
+        self._name = settings.name
+        self._password = settings.password
+        self._typed = 0
+        self._warned = False
+
+    async def chat(self, interactive: bool) -> int:
+        """Chat once the gateway has let us in; returns the exit code.
+
+        Raises:
+            ChatError: it does not.
+            EOFError: the person has no answer.
+        """
+        if self._password is not None:
+            self._warn()
+        while True:
+            name = self._name = self._name or (await ask("Your name: ")).strip()
+            try:
+                return await self._chat(name, interactive)
+            except Refused as refused:
+                await self._mend(refused)
+
+    async def _chat(self, name: str, interactive: bool) -> int:
+        servers = self._settings.servers
+        async with join(servers, name=name, tls=self._tls, password=self._password) as chat:
+            if interactive:
+                # Imported here, since prompt_toolkit takes longer to load than a script to run.
+                from client.app import ChatApp
+
+                return await ChatApp(chat, Style(self._settings.color)).run()
+            return await PlainClient(
+                chat,
+                source=sys.stdin.fileno(),
+                typed=sys.stdin.isatty(),
+                out=sys.stdout,
+                err=sys.stderr,
+            ).run()
+
+    async def _mend(self, refused: Refused) -> None:
+        """Ask for what may open the door after this refusal.
+
+        Raises:
+            Refused: nothing will, or there is nobody to ask.
+        """
+        asked = sys.stdin.isatty()
+        match refused.code:
+            case ErrorCode.NAME_TAKEN | ErrorCode.BAD_NAME if asked:
+                _failed(refused.text)
+                self._name, self._password, self._typed = None, self._settings.password, 0
+            case ErrorCode.PASSWORD_REQUIRED if asked and not self._typed:
+                await self._ask_password()
+            case ErrorCode.PASSWORD_REQUIRED if not asked:
+                raise Refused(refused.code, f"{refused.text}: {HOW_TO_GIVE}")
+            case ErrorCode.BAD_PASSWORD if 0 < self._typed < TYPED_PASSWORDS:
+                _failed(refused.text)
+                await self._ask_password()
+            case _:
+                raise refused
+
+    async def _ask_password(self) -> None:
+        self._warn()
+        self._password = await ask(f"Password of {clean_name(self._name or '')}: ", hidden=True)
+        self._typed += 1
+
+    def _warn(self) -> None:
+        hosts = [] if self._tls else in_the_clear(host for host, _ in self._settings.servers)
+        if hosts and not self._warned:
+            self._warned = True
+            _failed(f"without --tls the password can be read on its way to {', '.join(hosts)}")
 
 
-def _ask_name() -> str:
-    """Ask; the question goes where errors go, since stdout may be a file."""
-    sys.stderr.write("Your name: ")
-    sys.stderr.flush()
-    line = sys.stdin.readline()
-    if not line:
-        raise EOFError
-    return line.strip()
+def _why(error: ChatError) -> str:
+    """What went wrong, and when to try again where the gateway said so."""
+    match error:
+        case Refused(retry_after=float(after)) | Ended(after=float(after)):
+            return f"{str(error).rstrip('.')}. Try again in {after:.0f} s."
+        case _:
+            return str(error)
 
 
 def _failed(text: str, code: int = 1) -> int:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from itertools import count
 
+from wire.frames import OPERATOR
+
 
 class KnownNames:
     """The names of the others who are here, the latest speakers first.
@@ -34,7 +36,9 @@ class KnownNames:
         self._spoke.pop(name.casefold(), None)
 
     def spoke(self, name: str) -> None:
-        """Somebody said something."""
+        """Somebody said something; an announcement is nobody's."""
+        if name == OPERATOR:
+            return
         self.joined(name)
         self._spoke[name.casefold()] = next(self._turns)
 

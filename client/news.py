@@ -17,9 +17,15 @@ class Lost:
 
 @dataclass(frozen=True)
 class StillAway:
-    """An attempt to come back failed, and the next one follows; told once until that changes."""
+    """An attempt to come back failed, and the next one follows; told once until that changes.
+
+    Attributes:
+        why: it failed.
+        after: seconds until the next one, where the gateway said so.
+    """
 
     why: str
+    after: float | None = None
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from client.style import Style
 from client.times import said_at
 from wire.frames import (
     LOBBY,
+    OPERATOR,
     PRIVATE,
     Ack,
     Error,
@@ -86,9 +87,15 @@ def event(event: Event, view: View) -> list[str]:
 
 
 def message(msg: Msg, view: View) -> list[str]:
-    """What somebody said: ``10:00:05 sis: hello``, or ``10:00:05 sis → you, mom: hello``."""
+    """What somebody said: ``10:00:05 sis: hello``, or ``10:00:05 sis → you, mom: hello``.
+
+    Or what the operators announce: ``10:00:05 *** announcement: back at six``. Nobody can have a
+    name that would make a message look like that.
+    """
     sender = clean_name(msg.from_)
-    if msg.to is None:
+    if msg.from_ == OPERATOR:
+        who = view.style.warning("*** announcement") + _in_room(msg.room or LOBBY)
+    elif msg.to is None:
         who = view.style.name(sender, of=sender) + _in_room(msg.room or LOBBY)
     else:
         who = " → ".join(
@@ -147,8 +154,8 @@ def news(event: News, view: View) -> list[str]:
     match event:
         case Lost(reason):
             text = f"{reason.text} Coming back by itself..."
-        case StillAway(why):
-            text = why
+        case StillAway(why, after):
+            text = why if after is None else f"{why.rstrip('.')}. Trying again in {after:.0f} s."
         case Back(gateway):
             text = f"back again, on {gateway}"
         case Held(refused, delay) if refused.code == ErrorCode.SLOW_DOWN:

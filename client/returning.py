@@ -8,7 +8,7 @@ from time import monotonic
 
 from client.backoff import Backoff, Pick
 from client.connection import Connection
-from client.errors import CannotConnect, ChatError, Ended, Refused
+from client.errors import CannotConnect, ChatError, Ended, Refused, Untrusted
 from client.news import StillAway
 from wire.reasons import ErrorCode
 
@@ -20,6 +20,10 @@ TAKEN_FOR = 30.0
 """Seconds to go on trying though the name is taken. It may be our own older connection's, which its
 gateway has not missed yet, and a Redis that lost its memory does not know our token. It may also be
 somebody else's, and stay so."""
+
+UNTRUSTED_FOR = 300.0
+"""Seconds to go on trying though a certificate is not trusted. It may be that of a network that
+wants a login first, or one that is just being renewed. What stays is for a person to look at."""
 
 Dial = Callable[[Connection, dict[str, str]], Awaitable[Connection]]
 """Makes a connection that takes over from an earlier one, told what was seen in each room."""
@@ -52,7 +56,7 @@ class Returning:
         self._clock = clock
         self._backoff = Backoff(FIRST, LONGEST, pick)
         self._came = clock()
-        self._taken_since: float | None = None
+        self._since: dict[type[ChatError], float] = {}
 
     async def after(self, lost: Connection, seen: dict[str, str]) -> Connection:
         """Come back.
@@ -68,7 +72,7 @@ class Returning:
             self._backoff.reset()  # it was a good connection
         delay = self._backoff.next() if lost.wait is None else lost.wait
         why = ""
-        self._taken_since = None
+        self._since.clear()
         while True:
             await self._sleep(delay)
             try:
@@ -76,24 +80,38 @@ class Returning:
             except ChatError as error:
                 if not self._may_pass(error):
                     raise
+                asked = _asked_wait(error)
                 if str(error) != why:
                     why = str(error)
-                    self._tell(StillAway(why))
+                    self._tell(StillAway(why, asked))
             else:
                 self._came = self._clock()
                 return connection
-            delay = self._backoff.next()
+            delay = self._backoff.next() if asked is None else asked
 
     def _may_pass(self, error: ChatError) -> bool:
         match error:
             case Refused(code=ErrorCode.NAME_TAKEN):
-                now = self._clock()
-                if self._taken_since is None:
-                    self._taken_since = now
-                return now - self._taken_since < TAKEN_FOR
+                return self._bears(error, TAKEN_FOR)
+            case Untrusted():
+                return self._bears(error, UNTRUSTED_FOR)
             case Refused():
                 return error.may_pass
             case Ended(reason=reason):
                 return reason.reconnect
             case _:
                 return isinstance(error, CannotConnect)
+
+    def _bears(self, error: ChatError, seconds: float) -> bool:
+        """Whether so many seconds are not over since the first error of its kind."""
+        now = self._clock()
+        return now - self._since.setdefault(type(error), now) < seconds
+
+
+def _asked_wait(error: ChatError) -> float | None:
+    """Seconds after which the gateway asked us to try again."""
+    match error:
+        case Refused(retry_after=after) | Ended(after=after):
+            return after
+        case _:
+            return None

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 
 from client.dial import Server
 
@@ -16,8 +17,14 @@ class ClientSettings:
             one the next is tried when one does not answer.
         name: the wanted user name; None to ask for it.
         color: whether to colour what is shown on a terminal.
+        tls: whether to speak TLS, and nothing else.
+        ca: PEM file with whom to trust then; None for whom the system trusts.
+        password: that of a registered name; None to ask for it where it is wanted.
     """
 
     servers: tuple[Server, ...]
     name: str | None
     color: bool
+    tls: bool = False
+    ca: Path | None = None
+    password: str | None = field(default=None, repr=False)

@@ -2,9 +2,11 @@
 
 import itertools
 import shutil
+import ssl
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -86,6 +88,12 @@ class Authority:
             *("-extfile", str(config), "-extensions", "extensions"),
         )
         return chain, key
+
+    def server(self, **given: Any) -> ssl.SSLContext:
+        """What a server needs that shows a new certificate, as `issue` makes it."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(*self.issue(**given))
+        return context
 
     def _write(self, name: str, text: str) -> Path:
         path = self._folder / name

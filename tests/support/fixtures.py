@@ -11,6 +11,7 @@ import pytest
 from gateway.core import Gateway
 from gateway.server import serving
 from tests.support import servers
+from tests.support.certificates import Authority, authority
 from tests.support.peer import Peer, Told
 from tests.support.servers import Server
 from tests.support.settings import settings
@@ -34,6 +35,12 @@ def redis_server() -> Iterator[Server]:
 def fakeredis() -> Iterator[Server]:
     with servers.fake() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def ca(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    """Signs certificates for the servers of a test."""
+    return authority(tmp_path_factory.mktemp("ca"))
 
 
 @pytest.fixture

@@ -1,4 +1,5 @@
 from dataclasses import dataclass
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -9,6 +10,9 @@ class Settings:
     servers: tuple[tuple[str, int], ...]
     name: str | None
     color: bool
+    tls: bool = False
+    ca: Path | None = None
+    password: str | None = None
 
 
 @pytest.fixture
@@ -78,3 +82,51 @@ def test_port_0_is_nothing_to_connect_to(client):
     result, settings = client("--server", "localhost,localhost:0")
     assert (result.exit_code, settings) == (2, None)
     assert "0 is no port to connect to" in result.stderr
+
+
+def test_tls_is_wanted_or_whom_to_trust(client, tmp_path):
+    ca = tmp_path / "ca.pem"
+    ca.touch()
+    assert client("--tls")[1].tls is True
+    settings = client("--ca", str(ca))[1]
+    assert (settings.tls, settings.ca) == (True, ca)
+    result, settings = client("--ca", str(tmp_path / "none"))
+    assert (result.exit_code, settings) == (2, None)
+
+
+class TestPassword:
+    def test_it_comes_from_a_file_or_the_environment_or_the_config_file(
+        self, client, configure, tmp_path
+    ):
+        path = tmp_path / "password"
+        path.write_text("of a file \nmore\n")
+        configure("[client]\npassword = 'configured'")
+        environment = {"CHATCTL_PASSWORD": "of the environment"}
+        assert client("--password-file", str(path), env=environment)[1].password == "of a file "
+        assert client(env=environment)[1].password == "of the environment"
+        assert client()[1].password == "configured"
+
+    def test_without_any_there_is_none(self, client):
+        assert client()[1].password is None
+
+    def test_it_is_never_an_argument(self, client):
+        result, settings = client("--password", "s3cret")
+        assert (result.exit_code, settings) == (2, None)
+        assert "No such option" in result.stderr
+
+    @pytest.mark.parametrize(
+        ("content", "why"), [(b"", "an empty line"), (b"\nx", "an empty line"), (b"\xff", "UTF-8")]
+    )
+    def test_a_file_without_one_is_an_error(self, client, tmp_path, content, why):
+        path = tmp_path / "password"
+        path.write_bytes(content)
+        result, settings = client("--password-file", str(path))
+        assert (result.exit_code, settings) == (1, None)
+        assert why in result.stderr
+        assert str(path) in result.stderr
+
+    def test_the_help_tells_the_variable_and_shows_no_value(self, chatctl):
+        help = chatctl("client", "--help", env={"CHATCTL_PASSWORD": "s3cret"}).output
+        assert "CHATCTL_PASSWORD" in help
+        assert "--password " not in help
+        assert "s3cret" not in help

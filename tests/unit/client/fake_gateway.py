@@ -87,15 +87,18 @@ class Peer:
 
 
 class FakeGateway:
-    """Listens on a free port; every connection becomes a `Peer`."""
+    """Listens on a free port, in TLS with a context for it; every connection becomes a `Peer`."""
 
     host = "127.0.0.1"
+
+    def __init__(self, tls=None):
+        self._tls = tls
 
     async def __aenter__(self):
         self._peers = asyncio.Queue()
         self._writers = []
         self._ids = itertools.count(1)
-        self._server = await asyncio.start_server(self._connected, self.host, 0)
+        self._server = await asyncio.start_server(self._connected, self.host, 0, ssl=self._tls)
         self.port = self._server.sockets[0].getsockname()[1]
         return self
 

@@ -11,7 +11,8 @@ import pyte
 CLIENT = """
 import sys
 from client import ClientSettings, run
-sys.exit(run(ClientSettings(servers=(("127.0.0.1", {port}),), name={name!r}, color=False)))
+servers = (("127.0.0.1", {port}),)
+sys.exit(run(ClientSettings(servers=servers, name={name!r}, color=False, **{more!r})))
 """
 
 # The shell stays after the client, as a person's does: so the terminal outlives the client, and
@@ -20,9 +21,9 @@ SHELL = ["/bin/sh", "-c", 'trap : INT; read go; "$@"; echo "exit code $?"; read 
 JOB_CONTROL = ["/bin/bash", "--norc", "--noprofile", "-i"]
 
 
-def client(port, name):
-    """The command that starts a client."""
-    return [sys.executable, "-c", CLIENT.format(port=port, name=name)]
+def client(port, name, **more):
+    """The command that starts a client, with more settings."""
+    return [sys.executable, "-c", CLIENT.format(port=port, name=name, more=more)]
 
 
 class Terminal:

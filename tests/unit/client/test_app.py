@@ -22,7 +22,7 @@ from wire.frames import (
     Who,
 )
 from wire.limits import Limits
-from wire.reasons import FLOOD, IDLE, SHUTDOWN
+from wire.reasons import BANNED, FLOOD, IDLE, KICKED, SHUTDOWN
 
 ENTER, TAB, UP, CTRL_C, CTRL_D, CTRL_R = "\r", "\t", "\x1b[A", "\x03", "\x04", "\x12"
 
@@ -70,6 +70,17 @@ async def test_names_and_commands_are_completed(app):
     await app.line("hi @sister ")
     app.type("\x15/hel" + TAB)
     await app.line("/help ")
+
+
+async def test_an_announcement_is_shown_and_no_name_to_complete(app):
+    await app.start()
+    app.peer.say("back at six", sender="*")
+    app.peer.say("hello", sender="mom")
+    await app.shown("*** announcement: back at six\r\n")
+    await app.shown("mom: hello")
+    app.type("@" + TAB)
+    await app.shown("mom", after="mom: hello")
+    assert "@*" not in app.written.getvalue()
 
 
 async def test_names_come_and_go(app):
@@ -168,6 +179,15 @@ async def test_a_bad_goodbye_is_told_on_stderr(app, capsys):
     app.peer.tell(Bye(*FLOOD))
     assert await app.running == 1
     assert capsys.readouterr().err == f"chatctl: {FLOOD.text}\n"
+
+
+@pytest.mark.parametrize("reason", [KICKED, BANNED])
+async def test_who_is_sent_away_is_told_why_and_does_not_come_back(app, capsys, reason):
+    await app.start()
+    app.peer.tell(Bye(reason.code, f"{reason.text} Be nice.", reason.reconnect))
+    assert await app.running == 1
+    assert capsys.readouterr().err == f"chatctl: {reason.text} Be nice.\n"
+    assert app.rejoin.earlier == []
 
 
 @pytest.mark.parametrize("typed", [CTRL_C, CTRL_D, "/quit" + ENTER, "half a line" + CTRL_C])

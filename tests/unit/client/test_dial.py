@@ -8,7 +8,7 @@ from client.dial import Dialer, _explained, connect
 from client.errors import CannotConnect, Ended, Refused
 from tests.unit.client.fake_gateway import FakeGateway
 from wire.frames import Bye, Error, Hello
-from wire.reasons import IDLE, REPLACED, SHUTDOWN
+from wire.reasons import CROWDED, IDLE, REPLACED, SHUTDOWN
 
 
 async def dial(gateway, **arguments):
@@ -78,6 +78,26 @@ async def test_a_goodbye_in_place_of_a_welcome(gateway):
     with pytest.raises(Ended, match="later") as ended:
         await connecting
     assert ended.value.reason.reconnect
+    assert ended.value.after is None
+
+
+async def test_a_goodbye_in_place_of_a_welcome_says_when_to_come_back(gateway):
+    connecting = await dial(gateway)
+    (await gateway.peer()).tell(Bye(*CROWDED, after=7.5))
+    with pytest.raises(Ended) as ended:
+        await connecting
+    assert (ended.value.reason, ended.value.after) == (CROWDED, 7.5)
+
+
+async def test_the_password_is_in_every_hello(dialer, gateway, second_gateway):
+    connecting = asyncio.create_task(dialer())
+    assert (await (await gateway.peer()).welcome()).password == "s3cret"
+    first = await connecting
+    first.end(IDLE)
+    connecting = asyncio.create_task(dialer(first))
+    hello = await (await second_gateway.peer()).welcome()
+    assert (hello.password, hello.resume) == ("s3cret", "token-1")
+    (await connecting).end(IDLE)
 
 
 async def test_nobody_listens():
@@ -157,7 +177,9 @@ async def second_gateway():
 
 @pytest.fixture
 def dialer(gateway, second_gateway):
-    return Dialer([(each.host, each.port) for each in (gateway, second_gateway)], "dana")
+    return Dialer(
+        [(each.host, each.port) for each in (gateway, second_gateway)], "dana", password="s3cret"
+    )
 
 
 async def test_the_first_server_that_answers_is_taken(dialer, gateway, second_gateway):

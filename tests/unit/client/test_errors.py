@@ -11,5 +11,6 @@ def test_only_some_refusals_may_pass(code):
         ErrorCode.UNAVAILABLE,
         ErrorCode.OUTBOX_FULL,
         ErrorCode.SLOW_DOWN,
+        ErrorCode.TOO_MANY_ATTEMPTS,
     }
     assert Refused(code.value, "text").may_pass == (code in passing)

@@ -1,17 +1,19 @@
 import asyncio
+import io
 import os
 import sys
 
 from client import ClientSettings, run
+from client.errors import CannotConnect
 from tests.unit.client.terminal import client
 from wire.frames import Bye, Error, Hello
-from wire.reasons import IDLE
+from wire.reasons import CROWDED, IDLE
 
 
-async def pipe(port, name, text, **env):
+async def pipe(port, name, text, settings=None, **env):
     """A client in a pipe; gives the running process."""
     process = await asyncio.create_subprocess_exec(
-        *client(port, name),
+        *client(port, name, **(settings or {})),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
@@ -68,6 +70,51 @@ async def test_a_name_that_is_taken_is_not_asked_for_in_a_pipe(gateway):
     await peer.expect(Hello)
     peer.tell(Error(code="name_taken", text="somebody is bob already"))
     assert await ended(process) == (1, "", "chatctl: somebody is bob already\n")
+
+
+async def test_a_password_is_not_asked_for_in_a_pipe(gateway):
+    process = await pipe(gateway.port, "bob", "hi\n")
+    peer = await gateway.peer()
+    await peer.expect(Hello)
+    peer.tell(Error(code="password_required", text="bob is registered"))
+    why = "bob is registered: set CHATCTL_PASSWORD, or use --password-file FILE"
+    assert await ended(process) == (1, "", f"chatctl: {why}\n")
+
+
+async def test_a_password_that_was_given_is_in_the_hello(gateway):
+    process = await pipe(gateway.port, "bob", "hi\n", {"password": "s3cret"})
+    peer = await gateway.peer()
+    assert (await peer.welcome()).password == "s3cret"
+    await peer.acknowledge()
+    await peer.farewell()
+    assert await ended(process) == (0, "", "")
+
+
+async def test_who_may_come_later_is_told_when(gateway):
+    process = await pipe(gateway.port, "bob", "hi\n")
+    (await gateway.peer()).tell(Bye(*CROWDED, after=11.6))
+    assert await ended(process) == (1, "", f"chatctl: {CROWDED.text} Try again in 12 s.\n")
+
+
+def test_a_password_for_another_machine_without_tls_is_warned_of_once(monkeypatch, capsys):
+    async def nobody(*_):
+        raise CannotConnect("nobody there")
+
+    monkeypatch.setattr("client.main._Entrance._chat", nobody)
+    monkeypatch.setattr(sys, "stdin", io.StringIO())
+    servers = (("127.0.0.1", 1), ("10.0.0.5", 1), ("chat.example.org", 1))
+
+    def said(**more):
+        settings = {"servers": servers, "name": "bob", "color": False, **more}
+        assert run(ClientSettings(**settings)) == 1
+        return capsys.readouterr().err.removesuffix("chatctl: nobody there\n")
+
+    hosts = "10.0.0.5, chat.example.org"
+    warning = f"chatctl: without --tls the password can be read on its way to {hosts}\n"
+    assert said(password="s3cret") == warning
+    assert said(password="s3cret", tls=True) == ""
+    assert said(password="s3cret", servers=servers[:1]) == ""
+    assert said() == ""
 
 
 async def test_no_gateway(gateway):

@@ -28,6 +28,12 @@ def test_oneself_is_never_offered():
     assert known("dana", "sis").matching("") == ["sis"]
 
 
+def test_an_announcement_is_nobodys():
+    names = known("sis")
+    names.spoke("*")
+    assert names.matching("") == ["sis"]
+
+
 def test_coming_and_going():
     names = known("sis")
     names.spoke("sis")

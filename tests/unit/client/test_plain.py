@@ -4,12 +4,13 @@ import signal
 
 import pytest
 
+from client.errors import Ended
 from client.plain import PlainClient
 from tests.unit.client.rejoin import Rejoin, close, lasting_chat
 from tests.unit.client.written import Written
 from wire.frames import Ack, Bye, Error, Gap, Notice, Quit, Send, User, Users, Who
 from wire.limits import Limits
-from wire.reasons import FLOOD, IDLE, SHUTDOWN
+from wire.reasons import BANNED, CROWDED, FLOOD, IDLE, KICKED, SHUTDOWN
 
 
 class Running:
@@ -142,11 +143,27 @@ async def test_an_idle_goodbye_is_told_and_no_failure(plain):
     assert plain.out.getvalue() == "Bye!\n"
 
 
-async def test_a_bad_goodbye_is_a_failure(plain):
+@pytest.mark.parametrize("reason", [FLOOD, KICKED, BANNED])
+async def test_a_bad_goodbye_is_a_failure(plain, reason):
     await plain.start()
-    plain.peer.tell(Bye(*FLOOD))
+    plain.peer.tell(Bye(*reason))
     assert await plain.running == 1
-    assert plain.err.getvalue() == f"! {FLOOD.text}\n"
+    assert plain.err.getvalue() == f"! {reason.text}\n"
+    assert plain.rejoin.earlier == []
+
+
+async def test_where_too_many_are_it_comes_back_when_it_may(plain):
+    await plain.start()
+    plain.rejoin.failures = [Ended(CROWDED, 12.0)]
+    plain.type("hi\n")
+    plain.end()
+    await plain.peer.expect(Send)
+    plain.peer.hang_up()
+    peer = await plain.rejoin.peers.get()
+    assert (await peer.acknowledge()).text == "hi"
+    await peer.farewell()
+    assert await plain.running == 0
+    assert f"· {CROWDED.text} Trying again in 12 s.\n" in plain.err.getvalue()
 
 
 async def test_a_goodbye_with_something_unsent_is_a_failure(plain):

@@ -50,6 +50,15 @@ def test_a_private_message_says_from_whom_to_whom(sender, to, expected):
     assert shown(said("hi", sender=sender, to=to)) == expected
 
 
+def test_an_announcement_looks_like_nothing_that_a_person_can_say():
+    assert shown(said("back at six", sender="*")) == "10:00:05 *** announcement: back at six"
+    assert shown(said("a\nb", sender="*", room="dev")) == (
+        "10:00:05 *** announcement #dev: a\n         b"
+    )
+    colored = shown(said("dana, really", sender="*"), COLORS)
+    assert "\x1b[33m*** announcement\x1b[0m: \x1b[7mdana\x1b[0m, really" in colored
+
+
 def test_the_time_is_that_of_the_senders_wall_and_its_offset_is_shown_where_it_is_not_ours():
     at = AT.astimezone(timezone(timedelta(hours=2)))
     assert shown(said(at=at)) == "12:00:05+02:00 sis: hello"
@@ -234,6 +243,7 @@ def test_a_gap(room, expected):
     [
         (Lost(SHUTDOWN), f"· {SHUTDOWN.text} Coming back by itself..."),
         (StillAway("nobody\x1b answers"), "· nobody\ufffd answers"),
+        (StillAway("too many", 90.4), "· too many. Trying again in 90 s."),
         (Back("g1", resumed=True), "· back again, on g1"),
         (
             Held(Refused("slow_down", "-"), 1.26),

@@ -2,10 +2,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from client.errors import CannotConnect, Ended, Refused
-from client.returning import FIRST, LONGEST, TAKEN_FOR, Returning
+from client.errors import CannotConnect, Ended, Refused, Untrusted
+from client.news import StillAway
+from client.returning import FIRST, LONGEST, TAKEN_FOR, UNTRUSTED_FOR, Returning
 from tests.unit.client.rejoin import Pauses
-from wire.reasons import IDLE, REPLACED, SHUTDOWN
+from wire.reasons import BANNED, CROWDED, IDLE, REPLACED, SHUTDOWN
 
 LOST, LOST_IN_A_DRAIN = SimpleNamespace(wait=None), SimpleNamespace(wait=3.5)
 NOBODY = CannotConnect("nobody there")
@@ -67,7 +68,15 @@ async def test_after_a_good_connection_they_begin_anew(attempts):
 
 @pytest.mark.parametrize(
     "failure",
-    [Refused("bad_version", "too old"), Refused("bad_name", "?"), Ended(REPLACED), Ended(IDLE)],
+    [
+        Refused("bad_version", "too old"),
+        Refused("bad_name", "?"),
+        Refused("password_required", "?"),
+        Refused("bad_password", "?"),
+        Ended(REPLACED),
+        Ended(BANNED),
+        Ended(IDLE),
+    ],
 )
 async def test_it_gives_up_where_trying_cannot_help(attempts, failure):
     with pytest.raises(type(failure)) as error:
@@ -90,3 +99,28 @@ async def test_a_name_that_stays_taken_is_somebody_elses(attempts):
     assert TAKEN_FOR <= attempts.pauses.now - first < TAKEN_FOR + LONGEST
     # The next time it has its time anew.
     await attempts.come_back(taken, taken)
+
+
+@pytest.mark.parametrize(
+    "failure", [Ended(CROWDED, 12.5), Refused("too_many_attempts", "slowly", retry_after=12.5)]
+)
+async def test_where_the_gateway_says_when_it_comes_then(attempts, failure):
+    assert await attempts.come_back(failure, failure, NOBODY) == [2.0, 12.5, 12.5, 4.0]
+    assert attempts.told[0] == StillAway(str(failure), 12.5)
+
+
+async def test_where_it_does_not_say_when_it_comes_as_it_likes(attempts):
+    assert await attempts.come_back(Ended(CROWDED)) == [2.0, 4.0]
+    assert attempts.told == [StillAway(CROWDED.text, None)]
+
+
+async def test_who_is_not_trusted_for_a_moment_may_be_in_order_again(attempts):
+    portal = Untrusted("of another network")
+    assert len(await attempts.come_back(portal, portal)) == 3
+    assert [news.why for news in attempts.told] == ["of another network"]
+
+
+async def test_who_stays_untrusted_is_not_tried_for_ever(attempts):
+    with pytest.raises(Untrusted, match="expired"):
+        await attempts.come_back(*[Untrusted("expired")] * 100)
+    assert UNTRUSTED_FOR <= attempts.pauses.now < UNTRUSTED_FOR + 2 * LONGEST

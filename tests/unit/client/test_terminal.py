@@ -195,6 +195,93 @@ async def test_ctrl_c_at_the_question_for_the_name(gateway):
         await terminal.until(lambda lines: lines[-1] == "exit code 130")
 
 
+@pytest.fixture
+async def asked(gateway):
+    """A terminal on which a password is asked for."""
+    async with Terminal([*SHELL, *client(gateway.port, "dana")]) as terminal:
+        terminal.attributes_before = terminal.attributes
+        terminal.type("\n")
+        assert (await refuse(gateway, "password_required")) is None
+        await terminal.shows("Password of dana:")
+        yield terminal
+
+
+async def refuse(gateway, code, **fields):
+    """Refuse the hello that comes; gives its password."""
+    peer = await gateway.peer()
+    hello = await peer.expect(Hello)
+    peer.tell(Error(code=code, text=f"that is {code}", **fields))
+    return hello.password
+
+
+async def test_a_password_is_asked_for_and_never_seen(asked, gateway):
+    asked.type("s3cret ünd 密\n")
+    peer = await gateway.peer()
+    assert (await peer.welcome()).password == "s3cret ünd 密"
+    await asked.shows("dana>")
+    asked.type("hello\r")
+    assert (await peer.acknowledge()).text == "hello"
+    asked.type("\x03")
+    await peer.farewell()
+    await asked.shows("exit code 0")
+    assert b"s3cret" not in asked.raw
+    assert "密".encode() not in asked.raw
+    assert asked.attributes == asked.attributes_before
+
+
+async def test_a_wrong_password_may_be_typed_again_but_not_for_ever(asked, gateway):
+    for count, attempt in enumerate(("one", "two", "three"), 1):
+        # What is typed before the question would not count.
+        await asked.until(lambda lines, count=count: lines.count("Password of dana:") == count)
+        asked.type(f"{attempt}\n")
+        assert await refuse(gateway, "bad_password") == attempt
+    await asked.shows("chatctl: that is bad_password", "exit code 1")
+    assert asked.lines.count("chatctl: that is bad_password") == 3
+    assert asked.lines.count("Password of dana:") == 3
+
+
+@pytest.mark.parametrize("key", ["\x03", "\x04"], ids=["Ctrl-C", "Ctrl-D"])
+async def test_leaving_at_the_question_for_the_password(asked, key):
+    asked.type(key)
+    await asked.shows("exit code 130")
+    assert asked.attributes == asked.attributes_before
+
+
+async def test_what_was_typed_before_the_question_is_no_password(gateway):
+    async with Terminal([*SHELL, *client(gateway.port, "dana")]) as terminal:
+        terminal.type("\n")
+        peer = await gateway.peer()
+        await peer.expect(Hello)
+        terminal.type("too early\n")
+        await terminal.until(lambda lines: "too early" in lines)
+        peer.tell(Error(code="password_required", text="-"))
+        await terminal.shows("Password of dana:")
+        terminal.type("s3cret\n")
+        assert (await (await gateway.peer()).welcome()).password == "s3cret"
+
+
+async def test_a_password_that_was_given_is_not_asked_for_again(gateway):
+    command = client(gateway.port, "dana", password="wrong")
+    async with Terminal([*SHELL, *command]) as terminal:
+        terminal.type("\n")
+        assert await refuse(gateway, "bad_password") == "wrong"
+        await terminal.shows("chatctl: that is bad_password", "exit code 1")
+
+
+async def test_after_too_many_passwords_it_says_when_to_try_again(asked, gateway):
+    asked.type("s3cret\n")
+    await refuse(gateway, "too_many_attempts", retry_after=41.7)
+    await asked.shows("chatctl: that is too_many_attempts. Try again in 42 s.", "exit code 1")
+
+
+async def test_the_password_of_one_name_is_not_shown_for_another(asked, gateway):
+    asked.type("s3cret\n")
+    assert await refuse(gateway, "name_taken") == "s3cret"
+    await asked.shows("Your name:")
+    asked.type("mom\n")
+    assert (await (await gateway.peer()).welcome()).password is None
+
+
 async def test_a_dumb_terminal_is_not_drawn_on(gateway):
     async with Terminal([*SHELL, *client(gateway.port, "dana")], TERM="dumb") as terminal:
         terminal.type("\n")
