@@ -8,7 +8,10 @@ from gateway.backplane import scripts
 from gateway.backplane.scripts import Script, all_scripts
 
 ALL = all_scripts()
-USERS = [Path(scripts.__file__).parents[1] / name for name in ("redis.py", "pair.py")]
+USERS = [
+    Path(scripts.__file__).parents[1] / name
+    for name in ("redis.py", "pair.py", "operators.py", "banning.py", "accounts.py")
+]
 
 
 def header(script):
@@ -32,7 +35,7 @@ def test_every_file_is_a_script_and_named_noun_verb():
 
 def test_every_script_is_used_and_every_used_one_is_there():
     source = "".join(path.read_text() for path in USERS)
-    used = set(re.findall(r'"((?:user|room|gateway|log|epoch)_[a-z]+)"', source))
+    used = set(re.findall(r'"((?:user|room|gateway|log|epoch|ban|account)_[a-z]+)"', source))
     assert used == {script.name for script in ALL}
 
 
