@@ -42,7 +42,7 @@ _by_name = option(
 
 
 @click.command(epilog=BAN_EXAMPLE)
-@click.argument("subject", metavar="NAME|IP|CIDR")
+@click.argument("subject")
 @_by_name
 @option(
     "for",
@@ -56,8 +56,8 @@ _by_name = option(
 def ban(subject: str, by_name: bool, reason: str, chat: Chat, json: bool, **given: Any) -> None:
     """Keep somebody out, on all gateways at once, and end the sessions of who is in.
 
-    What is written like an IP address or a network is one; all else is a name. A ban of a name is
-    one of that name however it is written. A second ban takes the place of the first.
+    SUBJECT is a name, an IP address or a network: what is written like an address is one, and all
+    else is a name, banned however it is written. A second ban takes the place of the first.
     """
     who, why = people.subject(subject, by_name=by_name), people.reason(reason)
 
@@ -73,7 +73,7 @@ def ban(subject: str, by_name: bool, reason: str, chat: Chat, json: bool, **give
 
 
 @click.command(epilog=UNBAN_EXAMPLE)
-@click.argument("subject", metavar="NAME|IP|CIDR")
+@click.argument("subject")
 @_by_name
 @of_a_chat
 def unban(subject: str, by_name: bool, chat: Chat, json: bool) -> None:

@@ -8,10 +8,7 @@ from gateway.backplane import scripts
 from gateway.backplane.scripts import Script, all_scripts
 
 ALL = all_scripts()
-USERS = [
-    Path(scripts.__file__).parents[1] / name
-    for name in ("redis.py", "pair.py", "operators.py", "banning.py", "accounts.py")
-]
+USERS = sorted(Path(scripts.__file__).parents[1].glob("*.py"))
 
 
 def header(script):
