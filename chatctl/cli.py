@@ -7,11 +7,20 @@ from pathlib import Path
 import click
 
 from chatctl import __version__, configfile
+from chatctl.account import account
+from chatctl.announce import announce
+from chatctl.bans import ban, bans, unban
 from chatctl.client import client
+from chatctl.config import config as config_group
+from chatctl.doctor import doctor
+from chatctl.drain import drain
 from chatctl.gateway import gateway
+from chatctl.gateways import gateways
 from chatctl.history import history
+from chatctl.kick import kick
 from chatctl.options import option
 from chatctl.tail import tail
+from chatctl.top import top
 from chatctl.users import users
 
 EXAMPLE = """\b
@@ -40,10 +49,15 @@ def main(context: click.Context, config: Path | None) -> None:
     path = config or configfile.default_path()
     if path.exists():
         context.default_map = configfile.load(path, main.commands)
+        context.obj = path
 
 
-main.add_command(gateway)
-main.add_command(client)
-main.add_command(users)
-main.add_command(history)
-main.add_command(tail)
+for each in (
+    gateway,
+    client,
+    *(users, history, tail),
+    *(gateways, top, doctor, drain),
+    *(kick, ban, unban, bans, announce, account),
+    config_group,
+):
+    main.add_command(each)

@@ -5,6 +5,9 @@
     [gateway]
     idle = "15m"
 
+    [account.add]
+    password-file = "/run/secrets/new"
+
 Everything in it is checked when it is read, whichever command runs: a misspelt key that is quietly
 ignored would be a setting that somebody believes in.
 """
@@ -22,7 +25,7 @@ from typing import Any
 import click
 
 from chatctl.failure import Misuse
-from chatctl.options import key
+from chatctl.options import is_setting, key
 
 _Keys = dict[str, click.Parameter]
 _Value = str | bool
@@ -34,22 +37,63 @@ def default_path() -> Path:
     return Path(home) / "chatctl" / "config.toml"
 
 
-def load(path: Path, commands: Mapping[str, click.Command]) -> dict[str, dict[str, _Value]]:
+def leaves(commands: Mapping[str, click.Command]) -> dict[str, click.Command]:
+    """Every command that does something, by its words with dots between: ``account.add``."""
+    found: dict[str, click.Command] = {}
+    for name, command in commands.items():
+        if isinstance(command, click.Group):
+            below = leaves(command.commands)
+            found |= {f"{name}.{rest}": leaf for rest, leaf in below.items()}
+        else:
+            found[name] = command
+    return found
+
+
+def load(path: Path, commands: Mapping[str, click.Command]) -> dict[str, Any]:
     """Read and check the file; return click's default map: command, then parameter, then value.
 
     Raises:
         Misuse: it cannot be read, is not TOML, has an unknown key or a value of the wrong type;
             the text names the file and the key.
     """
-    document = _read(path)
-    known = {name: {key(each): each for each in it.params} for name, it in commands.items()}
-    above = {name: value for name, value in document.items() if name not in known}
+    known = {
+        name: {key(each): each for each in leaf.params if is_setting(each)}
+        for name, leaf in leaves(commands).items()
+    }
+    above, tables = _parted(path, _read(path), commands)
     for name in above.keys() - _shared(known):
         raise Misuse(f"{path}: {_unknown(name, None, known)}")
-    return {
-        command: _defaults(path, command, above, document.get(command, {}), known)
-        for command in known
-    }
+    found: dict[str, Any] = {}
+    for command in known:
+        defaults = _defaults(path, command, above, tables.pop(command, {}), known)
+        *groups, last = command.split(".")
+        place = found
+        for group in groups:
+            place = place.setdefault(group, {})
+        place[last] = defaults
+    for table in tables:
+        raise Misuse(f"{path}: {_unknown(table, None, known)}")
+    return found
+
+
+def _parted(
+    path: Path, document: dict[str, Any], commands: Mapping[str, click.Command]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The keys above the tables, and the tables by their names, ``account.add`` for one."""
+    above: dict[str, Any] = {}
+    tables: dict[str, Any] = {}
+    for name, value in document.items():
+        command = commands.get(name)
+        if isinstance(command, click.Group):
+            if not isinstance(value, dict):
+                raise Misuse(f"{path}: {name!r} is a table of tables: write [{name}.COMMAND].")
+            rest, inner = _parted(path, value, command.commands)
+            tables |= {f"{name}.{key}": table for key, table in (rest | inner).items()}
+        elif command is not None:
+            tables[name] = value
+        else:
+            above[name] = value
+    return above, tables
 
 
 def _read(path: Path) -> dict[str, Any]:

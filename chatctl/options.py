@@ -14,6 +14,7 @@ from typing import Any, TypeVar, cast
 import click
 
 from chatctl.failure import Misuse
+from chatctl.shared_redis import Chat
 from chatctl.units import redis_url, room_name
 from gateway.redis_url import has_password, with_password
 
@@ -50,6 +51,14 @@ def secret(name: str, **attributes: Any) -> Callable[[_Command], _Command]:
 def key(parameter: click.Parameter) -> str:
     """What the option or argument is called in the config file."""
     return (parameter.name or "").replace("_", "-")
+
+
+def is_setting(parameter: click.Parameter) -> bool:
+    """Whether the environment and the config file can give it.
+
+    Whom to kick is no setting: it is said each time.
+    """
+    return parameter.envvar is not None
 
 
 def redis(text: str) -> Callable[[_Command], _Command]:
@@ -117,3 +126,24 @@ run_dir = option(
     show_default="$XDG_RUNTIME_DIR/chatctl, else /tmp/chatctl-UID",
     help="Private directory where gateways with a Redis of their own leave word of it.",
 )
+
+
+json = option("json", is_flag=True, help="For programs: JSON, times in ms since 1970, spans in s.")
+
+
+def of_a_chat(command: _Command) -> Any:
+    """Options of a command that reads or changes a chat in Redis: which, and whether it says JSON.
+
+    The command is called with a `Chat`, ``chat``, and with ``json``.
+    """
+
+    @wraps(command)
+    def with_chat(
+        *args: Any, redis: str | None, prefix: str, run_dir: Path | None, **given: Any
+    ) -> Any:
+        return command(*args, chat=Chat(redis, prefix, run_dir), **given)
+
+    found: Any = with_chat
+    for each in (run_dir, prefix, redis("Without it, that of a gateway of yours here."), json):
+        found = each(found)
+    return found

@@ -5,11 +5,35 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 import click
 
 from chatctl.failure import Failure
 from chatctl.units import DEFAULT_PORT
+
+
+class Chat(NamedTuple):
+    """Which chat a command is about.
+
+    Attributes:
+        redis: URL of its Redis; None for that of a gateway of this user on this machine.
+        prefix: what its keys begin with.
+        run_dir: where such gateways leave word; None for the usual place.
+    """
+
+    redis: str | None
+    prefix: str
+    run_dir: Path | None
+
+    @property
+    def at(self) -> tuple[str, str]:
+        """URL and prefix.
+
+        Raises:
+            Failure: there is no such gateway.
+        """
+        return self.redis or of_this_machine(self.run_dir), self.prefix
 
 
 def of_this_machine(run_dir: Path | None) -> str:

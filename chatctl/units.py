@@ -19,7 +19,7 @@ from gateway.redis_url import parse
 DEFAULT_PORT = 2428
 """CHAT on a telephone's keys."""
 
-_SECONDS = {"": 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+_SECONDS = {"": 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _AGO = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _BYTES = {"": 1, "b": 1, "kib": 1024, "mib": 1024**2, "gib": 1024**3}
 _PER_SECOND = {"": 1.0, "/s": 1.0, "/m": 1 / 60}
@@ -37,10 +37,10 @@ class Address(NamedTuple):
 
 
 def duration(text: str) -> float:
-    """Seconds, more than 0: ``60s``, ``1.5s``, ``500ms``, ``15m``, ``2h``, or ``60``."""
+    """Seconds, more than 0: ``60s``, ``1.5s``, ``500ms``, ``15m``, ``2h``, ``7d``, or ``60``."""
     seconds = _quantity(text, _SECONDS)
     if not seconds:
-        raise click.BadParameter(f"{text!r} is not a duration: write 60s, 1.5s, 15m or 2h.")
+        raise click.BadParameter(f"{text!r} is not a duration: write 60s, 1.5s, 15m, 2h or 7d.")
     return seconds
 
 

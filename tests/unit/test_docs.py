@@ -9,6 +9,8 @@ import click
 import pytest
 
 from chatctl.cli import main
+from chatctl.configfile import leaves
+from chatctl.options import is_setting
 from wire.frames import Event, Request
 from wire.limits import Limits
 from wire.reasons import REASONS, ErrorCode, NoticeCode
@@ -31,36 +33,42 @@ def first_column(table: str) -> list[str]:
     return re.findall(r"^\| `([^`]+)` \|", table, re.M)
 
 
-def commands() -> dict[str, click.Command]:
-    context = click.Context(main)
-    found = {name: main.get_command(context, name) for name in main.list_commands(context)}
-    return {name: command for name, command in found.items() if command is not None}
-
+COMMANDS = {name.replace(".", " "): command for name, command in leaves(main.commands).items()}
 
 PARAMETERS = [
     (name, parameter)
-    for name, command in commands().items()
+    for name, command in COMMANDS.items()
     for parameter in command.params
     if parameter.name != "help"
 ]
 
 
-@pytest.mark.parametrize("name", commands())
+def of_command(name: str) -> str:
+    """What the README says of a command; those of a group share a section."""
+    return section(README, f"chatctl {name.split()[0]}")
+
+
+@pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_has_a_section_and_a_help_that_ends_with_an_example(name):
-    assert section(README, f"chatctl {name}")
-    command = commands()[name]
+    assert f"chatctl {name}" in README
+    assert of_command(name)
+    command = COMMANDS[name]
     assert command.help
     assert "Example" in (command.epilog or "")
 
 
 @pytest.mark.parametrize(("command", "parameter"), PARAMETERS, ids=lambda value: str(value))
 def test_every_option_and_variable_is_in_the_readme(command, parameter):
-    text = section(README, f"chatctl {command}")
+    text = of_command(command)
     if isinstance(parameter, click.Option):
         assert f"`{parameter.opts[0]}`" in text
         assert parameter.help
-    assert parameter.envvar is not None
-    assert f"`{parameter.envvar}`" in README
+    if is_setting(parameter):
+        assert f"`{parameter.envvar}`" in README
+    else:
+        assert isinstance(parameter, click.Argument)
+        name = parameter.make_metavar(click.Context(COMMANDS[command])).strip("[].")
+        assert re.search(rf"`{name}`|`chatctl {command} {name}`|\b{name}\b", text)
 
 
 def test_the_readme_names_no_option_that_there_is_not():

@@ -4,7 +4,8 @@
 --
 -- Returns  Redis' time in milliseconds, then the bans (JSON)
 --
--- Atomic, so that the time is that by which the bans were found to hold.
+-- Atomic, so that the time is that by which the bans were found to hold, and so that what is
+-- forgotten is what was over, and not a ban that was given since.
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 local found = {string.format('%.0f', now)}

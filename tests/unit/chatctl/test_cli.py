@@ -7,10 +7,11 @@ import pytest
 
 from chatctl import __version__
 from chatctl.cli import main
-from chatctl.options import key, variable
+from chatctl.configfile import leaves
+from chatctl.options import is_setting, key, variable
 
 ROOT = Path(__file__).parents[3]
-COMMANDS = sorted(main.commands)
+COMMANDS = {name.replace(".", " "): command for name, command in leaves(main.commands).items()}
 
 
 def python(*arguments):
@@ -38,15 +39,17 @@ def test_the_package_is_the_command():
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_help_ends_with_an_example(chatctl, command):
-    text = chatctl(command, "--help").output
+    text = chatctl(*command.split(), "--help").output
     assert f"chatctl {command}" in text.partition("Example")[2]
 
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_option_is_a_variable_and_says_so(chatctl, command):
-    text = " ".join(chatctl(command, "--help").output.split())
-    for parameter in main.commands[command].params:
+    text = " ".join(chatctl(*command.split(), "--help").output.split())
+    for parameter in COMMANDS[command].params:
         wanted = variable(key(parameter))
+        if isinstance(parameter, click.Argument) and not is_setting(parameter):
+            continue  # whom or what a command is about
         assert parameter.envvar == wanted
         if isinstance(parameter, click.Option):
             assert f"env var: {wanted}" in text
@@ -55,7 +58,7 @@ def test_every_option_is_a_variable_and_says_so(chatctl, command):
 def test_a_misspelt_command_is_usage_and_named(chatctl):
     result = chatctl("gatway")
     assert result.exit_code == 2
-    assert "Did you mean 'gateway'?" in result.stderr
+    assert "gateway" in result.stderr.partition("Did you mean")[2]
 
 
 def test_a_config_file_that_is_asked_for_must_be_there(chatctl, tmp_path):

@@ -4,6 +4,7 @@ import pytest
 from chatctl import configfile
 from chatctl.cli import main
 from chatctl.failure import Misuse
+from chatctl.options import is_setting
 
 
 @pytest.fixture
@@ -17,7 +18,10 @@ def load(tmp_path):
 
 
 def test_an_empty_file_says_nothing(load):
-    assert load("") == {command: {} for command in main.commands}
+    assert load("") == {
+        name: {each: {} for each in command.commands} if isinstance(command, click.Group) else {}
+        for name, command in main.commands.items()
+    }
 
 
 def test_tables_are_commands_and_keys_are_flags(load):
@@ -33,7 +37,7 @@ def test_tables_are_commands_and_keys_are_flags(load):
         json = true
         """
     )
-    assert {command: keys for command, keys in defaults.items() if keys} == {
+    assert {name: defaults[name] for name in ("gateway", "client", "users")} == {
         "gateway": {"idle": "15m", "max_line": "2048", "burst": "7"},
         "client": {"name": "dana"},
         "users": {"json": True},
@@ -47,6 +51,16 @@ def test_a_key_above_the_tables_is_for_all_commands_that_have_it(load):
     assert defaults["client"] == {}
 
 
+def test_a_command_of_a_group_has_a_table_below_its(load):
+    defaults = load('redis = "redis://a"\n[account.add]\npassword-file = "/run/p"')
+    assert defaults["account"]["add"] == {"redis": "redis://a", "password_file": "/run/p"}
+    assert defaults["account"]["list"] == {"redis": "redis://a"}
+
+
+def test_nobody_is_kicked_because_of_a_name_in_the_file(load):
+    assert load('[client]\nname = "dana"')["kick"] == {}
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
@@ -57,6 +71,10 @@ def test_a_key_above_the_tables_is_for_all_commands_that_have_it(load):
         ("rediss = 'x'", "unknown key 'rediss'. Did you mean redis, above the tables?"),
         ("[gatway]\nidle = '1s'", "unknown key 'gatway'. Did you mean [gateway]?"),
         ("[gateway]\nxyzzy = 1", "[gateway] has an unknown key 'xyzzy'."),
+        ("[account.ad]\njson = true", "unknown key 'account.ad'. Did you mean [account.add]?"),
+        ("[account.add]\njsn = true", "[account.add] has an unknown key 'jsn'. Did you mean json?"),
+        ("[account]\njson = true", "unknown key 'account.json'. Did you mean [account.list]?"),
+        ("[kick]\nname = 'sis'", "unknown key 'name'. Did you mean [client] name?"),
     ],
 )
 def test_an_unknown_key_is_an_error_that_names_the_nearest(load, tmp_path, text, expected):
@@ -78,6 +96,8 @@ def test_an_unknown_key_is_an_error_that_names_the_nearest(load, tmp_path, text,
         ("[users]\njson = 'yes'", "[users] json", "a switch is true or false"),
         ("redis = 'localhost'", "redis", "this is not a Redis URL"),
         ("gateway = 1", "'gateway' is a table", "write [gateway]"),
+        ("account = 1", "'account' is a table of tables", "write [account.COMMAND]"),
+        ("[account]\nadd = 1", "'account.add' is a table", "write [account.add]"),
     ],
 )
 def test_a_wrong_value_is_an_error_that_names_file_and_key(load, tmp_path, text, where, what):
@@ -113,8 +133,8 @@ def test_the_file_is_where_the_desktop_says(monkeypatch, tmp_path):
 
 
 def test_every_option_can_be_written_into_the_file(load):
-    for name, command in main.commands.items():
-        for parameter in command.params:
+    for name, command in configfile.leaves(main.commands).items():
+        for parameter in filter(is_setting, command.params):
             assert isinstance(parameter, click.Parameter)
             default = parameter.get_default(click.Context(command))
             if isinstance(default, str | int) and not isinstance(default, bool):

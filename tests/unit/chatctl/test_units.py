@@ -24,6 +24,7 @@ from chatctl.units import (
         ("500ms", 0.5),
         ("15m", 900),
         ("2h", 7200),
+        ("7d", 604_800),
         ("60", 60),
         ("2 H", 7200),
     ],
@@ -33,17 +34,17 @@ def test_durations(text, seconds):
 
 
 @pytest.mark.parametrize(
-    "text", ["", "0", "0s", "-1s", "1d", "s", "1e9", "inf", "nan", "1m30s", "٣s"]
+    "text", ["", "0", "0s", "-1s", "1w", "s", "1e9", "inf", "nan", "1m30s", "٣s"]
 )
 def test_what_is_no_duration_is_told_how_to_write_one(text):
-    with pytest.raises(click.BadParameter, match=r"write 60s, 1\.5s, 15m or 2h\.$"):
+    with pytest.raises(click.BadParameter, match=r"write 60s, 1\.5s, 15m, 2h or 7d\.$"):
         duration(text)
 
 
 def test_off_is_no_duration_unless_it_may_be():
     assert duration_or_off("off") is duration_or_off(" OFF ") is None
     assert duration_or_off("15m") == 900
-    with pytest.raises(click.BadParameter, match=r"'never' .* or 2h, or off\.$"):
+    with pytest.raises(click.BadParameter, match=r"'never' .* or 7d, or off\.$"):
         duration_or_off("never")
     with pytest.raises(click.BadParameter):
         duration("off")

@@ -1,0 +1,38 @@
+"""``chatctl announce``: the operators say something to everyone."""
+
+from __future__ import annotations
+
+import click
+
+from chatctl import people, shared_redis
+from chatctl.answers import answer
+from chatctl.failure import Failure
+from chatctl.options import of_a_chat
+from chatctl.shared_redis import Chat
+
+EXAMPLE = """\b
+Example:
+  chatctl announce "We move to a bigger machine at 14:00; your client comes back by itself."
+"""
+
+
+@click.command(epilog=EXAMPLE)
+@click.argument("text")
+@of_a_chat
+def announce(text: str, chat: Chat, json: bool) -> None:
+    """Say something to everyone, on all gateways.
+
+    It is a message of the room like any other, but from the operators: it has its place in the
+    history, and who comes back gets it too.
+    """
+    people.said(text)
+
+    from gateway.backplane import operators
+
+    with shared_redis.reached():
+        id = operators.announce(*chat.at, text)
+    if id is None:
+        raise Failure(
+            "no gateway has ever used this Redis with this prefix: are --redis and --prefix right?"
+        )
+    answer(json, {"id": id, "text": text}, f"announced, as message {id}")

@@ -1,0 +1,90 @@
+"""``chatctl gateways``: which there are, and how they are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from chatctl import shared_redis
+from chatctl.answers import answer
+from chatctl.options import of_a_chat
+from chatctl.shared_redis import Chat
+from chatctl.tables import since, span, table
+
+if TYPE_CHECKING:
+    from gateway.backplane.operators import GatewayRecord
+
+EXAMPLE = """\b
+Examples:
+  chatctl gateways
+  chatctl gateways --json | jq '[.[].connections] | add'
+"""
+
+HEAD = (
+    "GATEWAY",
+    "LISTEN",
+    "HOST",
+    "VERSION",
+    "SINCE",
+    "CONNECTIONS",
+    "SESSIONS",
+    "LEASE",
+    "STATE",
+)
+
+
+@click.command(epilog=EXAMPLE)
+@of_a_chat
+def gateways(chat: Chat, json: bool) -> None:
+    """List the gateways, and what they told of themselves last.
+
+    One that is dead is shown until the others have taken its people out: a few seconds.
+    """
+    from gateway.backplane.operators import list_gateways
+
+    with shared_redis.reached():
+        _, found = list_gateways(*chat.at)
+    text = _table(found, datetime.now().astimezone()) if found else "no gateway is here"
+    answer(json, [for_programs(each) for each in found], text)
+
+
+def state(gateway: GatewayRecord) -> str:
+    """``up``, ``draining`` or ``dead``."""
+    if gateway.lease is None:
+        return "dead"
+    return "draining" if gateway.draining else "up"
+
+
+def for_programs(gateway: GatewayRecord) -> dict[str, Any]:
+    """Everything that is known of a gateway; what it tells of itself may be of another version."""
+    told = gateway.info
+    fields = {name: getattr(told, name) for name in told.__struct_fields__} if told else {}
+    return {
+        "id": gateway.id,
+        "state": state(gateway),
+        "lease": gateway.lease,
+        "names": gateway.names,
+        **fields,
+    }
+
+
+def _table(found: Sequence[GatewayRecord], now: datetime) -> str:
+    return table([HEAD, *(_row(gateway, now) for gateway in found)])
+
+
+def _row(gateway: GatewayRecord, now: datetime) -> tuple[str, ...]:
+    told = gateway.info
+    return (
+        gateway.id,
+        told.listen if told else "?",
+        told.host if told else "?",
+        told.version if told else "?",
+        since(told.since, now) if told else "?",
+        str(told.connections) if told else "?",
+        str(told.sessions) if told else "?",
+        "gone" if gateway.lease is None else span(gateway.lease),
+        state(gateway),
+    )

@@ -1,0 +1,91 @@
+"""Names, networks and texts as operators write them."""
+
+from __future__ import annotations
+
+from ipaddress import ip_network
+from typing import Literal, NamedTuple
+
+import click
+
+from chatctl.failure import Misuse
+from chatctl.units import network
+
+
+class Subject(NamedTuple):
+    """Whom a ban is about: a name as it is shown, or a network."""
+
+    kind: Literal["name", "network"]
+    text: str
+
+
+def subject(text: str, *, by_name: bool) -> Subject:
+    """A network if it is written like one, else a name.
+
+    Args:
+        text: as the operator wrote it.
+        by_name: it is a name, though it may look like an address.
+
+    Raises:
+        Misuse: it is no network, and no name that anybody could have.
+    """
+    if by_name or not _looks_like_network(text):
+        return Subject("name", name(text))
+    try:
+        return Subject("network", str(network(text)))
+    except click.BadParameter as error:
+        raise Misuse(error.message) from error
+
+
+def name(text: str) -> str:
+    """A name in the form in which it is shown.
+
+    Raises:
+        Misuse: nobody could have it.
+    """
+    from gateway.chat.names import check_name
+    from wire.limits import Limits
+    from wire.reasons import WireError
+
+    try:
+        return check_name(text, Limits().name)
+    except WireError as error:
+        raise Misuse(f"{text!r} is nobody's name: {error.text}.") from error
+
+
+def said(text: str) -> str:
+    """A text that can be said in the chat.
+
+    Raises:
+        Misuse: it is empty, too long, or has control characters.
+    """
+    from gateway.chat.texts import check_text
+    from wire.limits import Limits
+    from wire.reasons import WireError
+
+    try:
+        check_text(text, Limits().text)
+    except WireError as error:
+        raise Misuse(f"{error.text}.") from error
+    return text
+
+
+def reason(text: str) -> str:
+    """Why, for the person it is about; may be empty.
+
+    Raises:
+        Misuse: it is more than a line, or cannot be said in the chat.
+    """
+    if "\n" in text:
+        raise Misuse("a reason is one line.")
+    return said(text).strip() if text.strip() else ""
+
+
+def _looks_like_network(text: str) -> bool:
+    # No name has a slash or a colon in it.
+    if "/" in text or ":" in text:
+        return True
+    try:
+        ip_network(text)
+    except ValueError:
+        return False
+    return True

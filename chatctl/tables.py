@@ -1,0 +1,54 @@
+"""Tables for people, and what stands in them."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Sequence
+from datetime import datetime
+
+
+def table(rows: Sequence[Sequence[str]]) -> str:
+    """Rows with their cells below each other, the head first; no text can harm a terminal."""
+    shown = [[printable(cell) for cell in row] for row in rows]
+    widths = [max(map(_width, column)) for column in zip(*shown, strict=True)]
+    return "\n".join(
+        "  ".join(
+            cell + " " * (width - _width(cell)) for cell, width in zip(row, widths, strict=True)
+        ).rstrip()
+        for row in shown
+    )
+
+
+def printable(text: str) -> str:
+    """The text with everything that could move the cursor, or hide, spelt out."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def since(milliseconds: int, now: datetime) -> str:
+    """That moment by this machine's clock, without the date if it is today's."""
+    try:
+        moment = datetime.fromtimestamp(milliseconds / 1000).astimezone()
+    except (OverflowError, ValueError, OSError):
+        return "?"  # no calendar goes as far as that clock
+    return f"{moment:%H:%M:%S}" if moment.date() == now.date() else f"{moment:%Y-%m-%d %H:%M:%S}"
+
+
+def span(seconds: float) -> str:
+    """``48s``, ``3m 20s``, ``2h 5m`` or ``3d 4h``."""
+    left = max(0, int(seconds))
+    for size, unit, smaller_size, smaller in (
+        (86400, "d", 3600, "h"),
+        (3600, "h", 60, "m"),
+        (60, "m", 1, "s"),
+    ):
+        if left >= size:
+            return f"{left // size}{unit} {left % size // smaller_size}{smaller}"
+    return f"{left}s"
+
+
+def _width(text: str) -> int:
+    """Columns that the text takes in a terminal."""
+    return sum(
+        0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1
+        for c in text
+    )

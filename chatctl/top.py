@@ -1,0 +1,154 @@
+"""``chatctl top``: the gateways, live."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from datetime import datetime
+from itertools import count as counting
+from json import dumps
+from shutil import get_terminal_size
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from chatctl import shared_redis
+from chatctl.gateways import for_programs, state
+from chatctl.options import of_a_chat, option
+from chatctl.rates import Rate, Rates
+from chatctl.shared_redis import Chat
+from chatctl.tables import printable, span, table
+from chatctl.units import duration
+
+if TYPE_CHECKING:
+    from gateway.backplane.operators import GatewayRecord
+
+EXAMPLE = """\b
+Examples:
+  chatctl top
+  chatctl top --every 10s --json | jq -c '.gateways | length'
+"""
+
+HEAD = ("GATEWAY", "CONNECTIONS", "SESSIONS", "IN/S", "OUT/S", "LAG", "LEASE", "STATE")
+
+UP, CLEAR, HIDE, SHOW = "\x1b[{}F", "\x1b[J", "\x1b[?25l", "\x1b[?25h"
+"""To the line so many above; erase the rest of the screen; hide and show the cursor."""
+
+
+@click.command(epilog=EXAMPLE)
+@option("every", type=duration, default="2s", metavar="DURATION", help="How often it is looked.")
+@option(
+    "count",
+    type=click.IntRange(min=1),
+    metavar="TIMES",
+    show_default="until Ctrl-C",
+    help="How often in all.",
+)
+@of_a_chat
+def top(every: float, count: int | None, chat: Chat, json: bool) -> None:
+    """Show the gateways as they are, again and again, in place, until Ctrl-C.
+
+    IN/S and OUT/S are lines a second from and to people. Gateways tell every three seconds; of each
+    it takes two accounts until there are rates. LAG is how late its event loop was at the worst.
+    With --json, or where there is no terminal, each look comes below the last.
+    """
+    live = sys.stdout.isatty() and not json
+    with suppress(KeyboardInterrupt), shared_redis.reached(), _screen(live) as show:
+        for number, look in enumerate(_looks(chat, json), 1):
+            show(look)
+            if number == count:
+                return
+            time.sleep(every)
+
+
+def _looks(chat: Chat, json: bool) -> Iterator[str]:
+    """What there is to show, for ever.
+
+    Raises:
+        RedisUnreachable: at the start; later only if it does not come back.
+    """
+    from gateway.backplane.operators import list_gateways
+    from gateway.errors import RedisUnreachable
+
+    url, prefix = chat.at
+    rates = Rates()
+    for number in counting():
+        try:
+            now, found = list_gateways(url, prefix)
+        except RedisUnreachable as error:
+            # One that a gateway brought along ends with it, and does not come back.
+            if not number or chat.redis is None:
+                raise
+            yield (
+                dumps({"error": str(error)}) if json else f"Redis is away: {printable(str(error))}"
+            )
+            continue
+        looked = rates.look(found)
+        yield dumps(_for_programs(now, found, looked)) if json else _for_people(found, looked)
+
+
+def _for_people(found: Sequence[GatewayRecord], rates: dict[str, Rate]) -> str:
+    alive = [each for each in found if each.lease is not None]
+    told = [each.info for each in alive if each.info]
+    total = (
+        f"gateways {len(alive)}  connections {sum(each.connections for each in told)}  "
+        f"sessions {sum(each.sessions for each in told)}  "
+        f"in {sum(rate.received for rate in rates.values()):.1f}/s  "
+        f"out {sum(rate.delivered for rate in rates.values()):.1f}/s"
+    )
+    rows = [_row(each, rates.get(each.id)) for each in found]
+    return f"{datetime.now():%H:%M:%S}  {total}\n\n{table([HEAD, *rows])}"
+
+
+def _row(gateway: GatewayRecord, rate: Rate | None) -> tuple[str, ...]:
+    told = gateway.info
+    return (
+        gateway.id,
+        str(told.connections) if told else "?",
+        str(told.sessions) if told else "?",
+        f"{rate.received:.1f}" if rate else "-",
+        f"{rate.delivered:.1f}" if rate else "-",
+        f"{told.lag * 1000:.0f} ms" if told else "?",
+        "gone" if gateway.lease is None else span(gateway.lease),
+        state(gateway),
+    )
+
+
+def _for_programs(
+    now: int, found: Sequence[GatewayRecord], rates: dict[str, Rate]
+) -> dict[str, Any]:
+    def each(gateway: GatewayRecord) -> dict[str, Any]:
+        rate = rates.get(gateway.id)
+        per_second = rate._asdict() if rate else None
+        return {**for_programs(gateway), "per_second": per_second}
+
+    return {"at": now, "gateways": [each(gateway) for gateway in found]}
+
+
+@contextmanager
+def _screen(live: bool) -> Iterator[Any]:
+    """What shows a text; on a terminal in the place of the one before. The last one stays."""
+    lines = 0
+
+    def below(text: str) -> None:
+        click.echo(text)
+
+    def in_place(text: str) -> None:
+        nonlocal lines
+        width, height = get_terminal_size()
+        # A line that wraps, or one that scrolls away, could not be gone back to.
+        shown = [line[: width - 1] for line in text.split("\n")[: height - 1]]
+        back = UP.format(lines) if lines else ""
+        click.echo(back + CLEAR + "\n".join(shown))
+        lines = len(shown)
+
+    if not live:
+        yield below
+        return
+    click.echo(HIDE, nl=False)
+    try:
+        yield in_place
+    finally:
+        click.echo(SHOW, nl=False)

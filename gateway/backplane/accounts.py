@@ -1,0 +1,68 @@
+"""Registered names as operators keep them, for `chatctl`: straight through Redis."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from gateway.backplane.address import reaching
+from gateway.backplane.keys import Keys
+from gateway.backplane.operators import Asked, ended, run
+from gateway.backplane.records import Account
+from gateway.chat.names import fold
+
+_account = msgspec.json.Decoder(Account)
+
+
+def put_account(
+    url: str, prefix: str, how: Literal["add", "change"], name: str, hash: str, text: str
+) -> tuple[bool, Asked | None]:
+    """Register a name, or change its password; ends the session of whoever holds the name.
+
+    Args:
+        url: of Redis.
+        prefix: what every key begins with.
+        how: "add" a name that is not registered, or "change" one that is.
+        name: as it shall be shown.
+        hash: of its password.
+        text: for whoever holds the name.
+
+    Returns:
+        Whether it was done; it was not if the name is registered ("add"), or is not ("change").
+        Who held the name; None if nobody did.
+
+    Raises:
+        RedisUnreachable: the text says why, without the URL's password.
+    """
+    keys, folded = Keys(prefix), fold(name)
+    rest = msgspec.json.encode({"name": name, "hash": hash})[1:]
+    with reaching(url) as there:
+        reply = run(
+            there, "account_put", [keys.accounts, keys.users], folded, how, rest, text, keys.users
+        )
+        if not reply:
+            return False, None
+        return True, ended(there, keys, folded, reply) if reply[0] else None
+
+
+def remove_account(url: str, prefix: str, name: str) -> bool:
+    """Forget a name's password: from now on it is free. Returns whether it was registered.
+
+    Raises:
+        RedisUnreachable: the text says why, without the URL's password.
+    """
+    with reaching(url) as there:
+        return bool(there.hdel(Keys(prefix).accounts, fold(name)))
+
+
+def list_accounts(url: str, prefix: str) -> list[Account]:
+    """The registered names, in order.
+
+    Raises:
+        RedisUnreachable: the text says why, without the URL's password.
+    """
+    with reaching(url) as there:
+        found = there.hgetall(Keys(prefix).accounts)
+    accounts = {folded: _account.decode(account) for folded, account in dict(found).items()}
+    return [accounts[folded] for folded in sorted(accounts)]

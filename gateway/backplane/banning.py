@@ -1,0 +1,89 @@
+"""Bans as operators give them, list them and lift them, for `chatctl`: straight through Redis."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import msgspec
+
+from gateway.backplane.address import reaching
+from gateway.backplane.keys import Keys
+from gateway.backplane.operators import gateways, run
+from gateway.backplane.records import Ban
+
+_ban = msgspec.json.Decoder(Ban)
+
+
+class Spread(NamedTuple):
+    """A ban that was given or lifted.
+
+    Attributes:
+        ban: it.
+        deaf: how many gateways live and did not hear of it.
+    """
+
+    ban: Ban
+    deaf: int
+
+
+def ban(url: str, prefix: str, wanted: Ban, seconds: float | None) -> Spread:
+    """Give a ban: it holds on all gateways at once, for those who are in already too.
+
+    Args:
+        url: of Redis.
+        prefix: what every key begins with.
+        wanted: the ban; its times are set here, by Redis' clock.
+        seconds: for which it holds; None for ever.
+
+    Raises:
+        RedisUnreachable: the text says why, without the URL's password.
+    """
+    keys = Keys(prefix)
+    rest = {"subject": wanted.subject, "kind": wanted.kind, "reason": wanted.reason}
+    with reaching(url) as there:
+        given, heard = run(
+            there,
+            "ban_put",
+            [keys.bans, keys.gateways],
+            wanted.key,
+            0 if seconds is None else max(1, round(seconds * 1000)),
+            msgspec.json.encode(rest)[1:],
+            keys.control_channel(""),
+        )
+        alive = sum(gateway.lease is not None for gateway in gateways(there, keys)[1])
+    return Spread(_ban.decode(given), max(0, alive - int(heard)))
+
+
+def unban(url: str, prefix: str, key: str) -> Spread | None:
+    """Lift a ban; None if there is none.
+
+    Args:
+        url: of Redis.
+        prefix: what every key begins with.
+        key: the ban's (`Ban.key`).
+
+    Raises:
+        RedisUnreachable: the text says why, without the URL's password.
+    """
+    keys = Keys(prefix)
+    with reaching(url) as there:
+        channels = keys.control_channel("")
+        reply = run(there, "ban_lift", [keys.bans, keys.gateways], key, channels)
+        alive = sum(gateway.lease is not None for gateway in gateways(there, keys)[1])
+    return Spread(_ban.decode(reply[0]), max(0, alive - int(reply[1]))) if reply else None
+
+
+def list_bans(url: str, prefix: str) -> tuple[int, list[Ban]]:
+    """The time by Redis' clock, in milliseconds since 1970, and the bans that hold, oldest first.
+
+    Args:
+        url: of Redis.
+        prefix: what every key begins with.
+
+    Raises:
+        RedisUnreachable: the text says why, without the URL's password.
+    """
+    with reaching(url) as there:
+        now, *found = run(there, "ban_list", [Keys(prefix).bans])
+    bans = [_ban.decode(each) for each in found]
+    return int(now), sorted(bans, key=lambda ban: (ban.since, ban.key))

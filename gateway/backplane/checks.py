@@ -1,0 +1,275 @@
+"""What `chatctl doctor` makes of what was read: pure, from facts to findings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Literal, NamedTuple
+
+from gateway.backplane import LEASE
+from gateway.backplane.leftovers import Leftovers
+from gateway.backplane.operators import GatewayRecord
+
+SETTINGS = (
+    "maxmemory",
+    "maxmemory-policy",
+    "appendonly",
+    "save",
+    "timeout",
+    "client-output-buffer-limit",
+)
+"""The settings of Redis that matter."""
+
+OLDEST = 7
+"""The oldest major version of Redis that has what the scripts use."""
+
+SLOW_TRIP = 0.02
+"""Seconds of a round trip above which everything is felt to be slow."""
+
+CLOCKS_APART = 5.0
+"""Seconds by which clocks may differ."""
+
+LATE_LEASE = 4.0
+"""Seconds left of a lease below which two renewals have failed."""
+
+LATE_LOOP = 1.0
+"""Seconds that an event loop may be late."""
+
+SHORTEST_TIMEOUT = 10
+"""Seconds: gateways speak with Redis every two."""
+
+PUBSUB_HARD, PUBSUB_SOFT = 32 * 1024**2, 8 * 1024**2
+"""Redis' own limits of what may wait for a subscriber, in bytes."""
+
+EXAMPLES = 3
+"""Leftovers that are named."""
+
+Level = Literal["ok", "warning", "failure"]
+
+
+class Finding(NamedTuple):
+    """One line of the doctor's.
+
+    Attributes:
+        level: how bad it is.
+        what: what was looked at.
+        text: how it is, and what to do about it.
+    """
+
+    level: Level
+    what: str
+    text: str
+
+
+class Server(NamedTuple):
+    """What Redis says of itself.
+
+    Attributes:
+        trip: seconds of the shortest round trip.
+        info: what INFO says; None if it may not be asked.
+        config: those of the `SETTINGS` that it has; None if they may not be asked.
+    """
+
+    trip: float
+    info: Mapping[str, Any] | None
+    config: Mapping[str, str] | None
+
+
+class Probed(NamedTuple):
+    """What became of a frame through a gateway.
+
+    Attributes:
+        gateway: its id.
+        heard: it listens on its channel.
+        answer: ``ok``, ``seconds`` and ``text``; None for none.
+    """
+
+    gateway: str
+    heard: bool
+    answer: Mapping[str, Any] | None
+
+
+def server(found: Server) -> Iterator[Finding]:
+    """That it answers, fast enough, and is one that can be used."""
+    trip = f"{found.trip * 1000:.1f} ms there and back"
+    if found.trip > SLOW_TRIP:
+        yield Finding("warning", "Redis", f"{trip}: put gateways and Redis closer together")
+    else:
+        yield Finding("ok", "Redis", f"answers, {trip}")
+    if found.info is None:
+        yield Finding("warning", "version", "INFO is not allowed here: nothing can be said of it")
+        return
+    name = str(found.info.get("server_name", "redis"))
+    version = str(found.info.get(f"{name}_version") or found.info.get("redis_version", "?"))
+    shown = f"{name} {version}"
+    if not _is_new_enough(version):
+        yield Finding("failure", "version", f"{shown}: Redis 7.0 or newer or Valkey is needed")
+    else:
+        yield Finding("ok", "version", shown)
+    if found.info.get("role") == "slave":
+        text = "this is a replica, which takes no orders: name the master"
+        yield Finding("failure", "role", text)
+
+
+def settings(found: Server) -> Iterator[Finding]:
+    """The settings that decide what is lost, and when."""
+    config = found.config
+    if config is None:
+        yield Finding(
+            "warning",
+            "settings",
+            "CONFIG is not allowed here: see yourself that maxmemory-policy is noeviction, "
+            "appendonly yes, and timeout 0",
+        )
+        return
+    yield _memory(config)
+    yield _disk(config)
+    timeout = int(config.get("timeout", "0"))
+    if 0 < timeout < SHORTEST_TIMEOUT:
+        text = f"{timeout} s is too short, gateways may lose their connections: set timeout 0"
+        yield Finding("warning", "timeout", text)
+    else:
+        yield Finding("ok", "timeout", str(timeout) if timeout else "none")
+    yield _pubsub(config)
+
+
+def _memory(config: Mapping[str, str]) -> Finding:
+    most, policy = config.get("maxmemory", "0"), config.get("maxmemory-policy", "noeviction")
+    if most == "0":
+        return Finding("ok", "memory", "no limit of its own (maxmemory 0)")
+    if policy == "noeviction":
+        return Finding("ok", "memory", f"{int(most) / 1024**2:.0f} MiB, noeviction")
+    return Finding(
+        "failure",
+        "memory",
+        f"maxmemory-policy is {policy}: when {int(most) / 1024**2:.0f} MiB are full, Redis throws "
+        "names and messages away. Set it to noeviction",
+    )
+
+
+def _disk(config: Mapping[str, str]) -> Finding:
+    if config.get("appendonly") == "yes":
+        return Finding("ok", "persistence", "appendonly yes")
+    if config.get("save"):
+        text = "snapshots only: what was said since the last one is lost when Redis restarts. "
+        return Finding("warning", "persistence", f"{text}Set appendonly yes")
+    text = "none: history, bans and accounts are lost when Redis restarts. Set appendonly yes"
+    return Finding("warning", "persistence", text)
+
+
+def _pubsub(config: Mapping[str, str]) -> Finding:
+    words = config.get("client-output-buffer-limit", "").split()
+    limits = dict(zip(words[::4], zip(words[1::4], words[2::4], strict=False), strict=False))
+    hard, soft = (int(limit) for limit in limits.get("pubsub", ("0", "0")))
+    if 0 < hard < PUBSUB_HARD or 0 < soft < PUBSUB_SOFT:
+        return Finding(
+            "warning",
+            "subscribers",
+            f"Redis ends connections for which {min(n for n in (hard, soft) if n)} bytes wait, and "
+            "gateways then read everything again: set client-output-buffer-limit "
+            "'pubsub 32mb 8mb 60' or more",
+        )
+    return Finding("ok", "subscribers", "enough may wait for them (client-output-buffer-limit)")
+
+
+def scripts(missing: Sequence[str] | None) -> Iterator[Finding]:
+    """That Redis has the scripts."""
+    if missing is None:
+        yield Finding("warning", "scripts", "SCRIPT EXISTS is not allowed here")
+    elif missing:
+        text = f"{', '.join(missing)} not loaded: gateways load what they need by themselves; if "
+        text += "it stays so, they are of another version than this chatctl"
+        yield Finding("warning", "scripts", text)
+    else:
+        yield Finding("ok", "scripts", "all are loaded")
+
+
+def clock(ahead: float) -> Iterator[Finding]:
+    """That this machine's clock and Redis' agree."""
+    yield _clock("clock here", ahead)
+
+
+def gateways(found: Sequence[GatewayRecord], now: int) -> Iterator[Finding]:
+    """That they live, and are in time.
+
+    Args:
+        found: all that are known.
+        now: milliseconds since 1970 by Redis' clock.
+    """
+    if not any(each.lease is not None for each in found):
+        yield Finding("failure", "gateways", "none lives: start one with `chatctl gateway`")
+    for each in found:
+        what = f"gateway {each.id}"
+        if each.lease is None:
+            text = f"is dead; the others take its {each.names} names out within seconds"
+            yield Finding("warning", what, text)
+        elif each.draining:
+            yield Finding("ok", what, "drains")
+        else:
+            yield from _living(what, each, each.lease, now)
+
+
+def _living(what: str, gateway: GatewayRecord, left: float, now: int) -> Iterator[Finding]:
+    told = gateway.info
+    if told is None:
+        yield Finding("warning", what, "is of another version: what it tells cannot be read")
+        return
+    where = f"{told.listen} on {told.host}, {told.connections} connections"
+    if left < LATE_LEASE:
+        text = f"{left:.1f} s left of its lease, which it renews every 3 s: is it overloaded?"
+        yield Finding("warning", what, text)
+    elif told.lag > LATE_LOOP:
+        text = f"its event loop was {told.lag:.1f} s late: it is overloaded, add a gateway"
+        yield Finding("warning", what, text)
+    else:
+        yield Finding("ok", what, f"{where}, {left:.0f} s left of its lease")
+    # The lease is written in the moment that the gateway calls `at`.
+    written = now / 1000 - (LEASE - left)
+    yield _clock(f"clock of {gateway.id}", told.at / 1000 - written)
+
+
+def _clock(what: str, ahead: float) -> Finding:
+    if abs(ahead) <= CLOCKS_APART:
+        return Finding("ok", what, f"within {CLOCKS_APART:.0f} s of Redis'")
+    side = "ahead of" if ahead > 0 else "behind"
+    text = f"{abs(ahead):.0f} s {side} Redis': times are shown wrong. Let NTP set both"
+    return Finding("warning", what, text)
+
+
+def leftovers(found: Leftovers | None) -> Iterator[Finding]:
+    """That nothing in Redis belongs to nobody."""
+    if found is None:
+        yield Finding("warning", "leftovers", "SCAN is not allowed here: nobody looked for them")
+        return
+    kinds = [
+        (found.alive, "users", "DEL KEY; those with a TTL go by themselves"),
+        (found.unswept, "names of gateways that are forgotten", f"HDEL '{found.users}' NAME"),
+        (found.held, "lists of gateways that are forgotten", "DEL KEY"),
+        (found.last, "marks of users who are gone", "DEL KEY"),
+    ]
+    for names, of, how in kinds:
+        if names:
+            shown = ", ".join(names[:EXAMPLES]) + (", ..." if len(names) > EXAMPLES else "")
+            text = f"{len(names)} {of} that belong to nobody: {shown}. `redis-cli {how}` ends that"
+            yield Finding("warning", "leftovers", text)
+    if not any(names for names, *_ in kinds):
+        yield Finding("ok", "leftovers", "nothing belongs to nobody")
+    if not found.whole:
+        text = "Redis has so many keys that only a part of them was looked at"
+        yield Finding("warning", "leftovers", text)
+
+
+def probed(found: Probed) -> Finding:
+    """That a frame gets through a gateway."""
+    what = f"frame through {found.gateway}"
+    if not found.heard:
+        return Finding("failure", what, "it does not listen: its people hear nothing. Restart it")
+    if found.answer is None:
+        return Finding("failure", what, "no answer: it hangs or is overloaded. See its log")
+    if not found.answer.get("ok"):
+        return Finding("failure", what, f"{found.answer.get('text', 'failed')}. See its log")
+    return Finding("ok", what, f"took {found.answer.get('seconds', 0) * 1000:.0f} ms")
+
+
+def _is_new_enough(version: str) -> bool:
+    major = version.partition(".")[0]
+    return major.isdecimal() and int(major) >= OLDEST

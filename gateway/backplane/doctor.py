@@ -1,0 +1,121 @@
+"""What `chatctl doctor` looks at: everything is read first, then judged (`checks`)."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+import redis
+
+from gateway.backplane import checks
+from gateway.backplane.address import reaching
+from gateway.backplane.checks import Finding, Probed, Server
+from gateway.backplane.keys import Keys
+from gateway.backplane.leftovers import Leftovers, look
+from gateway.backplane.operators import GatewayRecord, gateways, tell, until
+from gateway.backplane.scripts import all_scripts
+from gateway.errors import RedisUnreachable
+
+PINGS = 5
+"""Round trips that are measured; the shortest counts."""
+
+PROBE_WITHIN = 6.0
+"""Seconds that the gateways are given, all together, to send a frame through themselves."""
+
+_Answer = TypeVar("_Answer")
+
+
+def examine(url: str, prefix: str) -> list[Finding]:
+    """Look at a chat, and say what is well and what is not.
+
+    Args:
+        url: of Redis.
+        prefix: what every key begins with.
+    """
+    findings: list[Finding] = []
+    try:
+        with reaching(url) as there:
+            _examine(there, Keys(prefix), findings)
+    except RedisUnreachable as error:
+        findings.append(
+            Finding("failure", "Redis", f"{error}. Is it running, and is --redis right?")
+        )
+    return findings
+
+
+def _examine(there: redis.Redis, keys: Keys, findings: list[Finding]) -> None:
+    server = _server(there)
+    findings += checks.server(server)
+    findings += checks.settings(server)
+    findings += checks.scripts(_missing_scripts(there))
+    findings += checks.clock(_ahead(there))
+    now, found = gateways(there, keys)
+    findings += checks.gateways(found, now)
+    findings += checks.leftovers(_leftovers(there, keys, found))
+    findings += [checks.probed(each) for each in _probe(there, keys, found)]
+
+
+def _server(there: redis.Redis) -> Server:
+    trips = []
+    for _ in range(PINGS):
+        began = time.perf_counter()
+        there.ping()
+        trips.append(time.perf_counter() - began)
+    info: Any = _permitted(lambda: there.info())
+    config: Any = _permitted(lambda: there.config_get(*checks.SETTINGS))
+    return Server(min(trips), info, config)
+
+
+def _permitted(ask: Callable[[], _Answer]) -> _Answer | None:
+    """The answer; None where this user may not ask that, or this Redis does not know it."""
+    try:
+        return ask()
+    except redis.ResponseError:
+        return None
+
+
+def _missing_scripts(there: redis.Redis) -> list[str] | None:
+    scripts = all_scripts()
+    known: Any = _permitted(lambda: there.script_exists(*(script.sha for script in scripts)))
+    if known is None:
+        return None
+    return [script.name for script, there in zip(scripts, known, strict=True) if not there]
+
+
+def _ahead(there: redis.Redis) -> float:
+    """Seconds that this machine's clock is ahead of Redis'."""
+    before = time.time()
+    clock: Any = there.time()
+    here = (before + time.time()) / 2
+    return here - float(clock[0] + clock[1] / 1_000_000)
+
+
+def _leftovers(there: redis.Redis, keys: Keys, found: Sequence[GatewayRecord]) -> Leftovers | None:
+    return _permitted(lambda: look(there, keys, found))
+
+
+def _probe(there: redis.Redis, keys: Keys, found: Sequence[GatewayRecord]) -> list[Probed]:
+    """Have every gateway that takes people send a frame through itself, all at the same time."""
+    alive = [each.id for each in found if each.lease is not None and not each.draining]
+    nonces = {id: secrets.token_hex(8) for id in alive}
+    deaf = {id for id, nonce in nonces.items() if not tell(there, keys, id, f"probe {nonce}")}
+    answers: dict[str, bytes] = {}
+
+    def all_answered() -> bool:
+        for id in alive:
+            if id not in deaf and id not in answers:
+                answer: Any = there.get(keys.probed(nonces[id]))
+                if answer is not None:
+                    answers[id] = answer
+        return len(answers) + len(deaf) == len(alive)
+
+    until(all_answered, PROBE_WITHIN)
+    if answers:
+        there.delete(*(keys.probed(nonces[id]) for id in answers))
+    return [
+        Probed(id, heard=id not in deaf, answer=json.loads(answers[id]) if id in answers else None)
+        for id in alive
+    ]

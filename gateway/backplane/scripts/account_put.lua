@@ -1,0 +1,32 @@
+-- Register a name, or change its password, and ask for the end of whoever holds it.
+--
+-- KEYS[1]  accounts
+-- KEYS[2]  users
+-- ARGV[1]  the folded name
+-- ARGV[2]  'add' for a name that is not registered, 'change' for one that is
+-- ARGV[3]  the account, JSON without its beginning, {"since":<since>,
+-- ARGV[4]  the text for whoever holds the name
+-- ARGV[5]  what the keys and channels of users begin with
+--
+-- Returns  {} if there is such an account with 'add', or none with 'change', and then nothing was
+--          done; else {name as its holder wrote it, session, gateway, how many heard it}, or {''} if
+--          nobody holds it
+--
+-- Atomic, so that nobody has the name without its password once there is one: not its holder, and
+-- not whoever could have come back to it with a token.
+local old = redis.call('HGET', KEYS[1], ARGV[1])
+if (ARGV[2] == 'add') == (old ~= false) then return {} end
+local clock = redis.call('TIME')
+local since = old and cjson.decode(old).since or clock[1] * 1000 + math.floor(clock[2] / 1000)
+redis.call('HSET', KEYS[1], ARGV[1], string.format('{"since":%.0f,', since) .. ARGV[3])
+redis.call('DEL', ARGV[5] .. ':resume:' .. ARGV[1])
+local record = redis.call('HGET', KEYS[2], ARGV[1])
+if not record then return {''} end
+-- "0" is no token's hash.
+record = record:gsub('"resume":"%x*"', '"resume":"0"', 1):gsub('"shown":"%x*"', '"shown":"0"', 1)
+redis.call('HSET', KEYS[2], ARGV[1], record)
+local user = cjson.decode(record)
+if redis.call('EXISTS', ARGV[5] .. ':lease:' .. user.gateway) == 0 then return {''} end
+local heard = redis.call('SPUBLISH', ARGV[5] .. ':control:' .. user.gateway,
+  'kick ' .. user.session .. ' ' .. ARGV[4])
+return {user.name, user.session, user.gateway, tostring(heard)}

@@ -1,0 +1,21 @@
+-- List the gateways, dead ones that nobody has swept yet included.
+--
+-- KEYS[1]  gateways
+-- ARGV[1]  what the keys of users begin with
+--
+-- Returns  this moment in milliseconds since 1970, then four for each gateway: id, what it told of
+--          itself last (JSON), milliseconds of its lease that are left (-2: it is gone), and how
+--          many names it holds
+--
+-- A script, since it reads two keys for each gateway, and what is said of them must be of one moment.
+local clock = redis.call('TIME')
+local found = {string.format('%.0f', clock[1] * 1000 + math.floor(clock[2] / 1000))}
+local known = redis.call('HGETALL', KEYS[1])
+for i = 1, #known, 2 do
+  local lease = ARGV[1] .. ':lease:' .. known[i]
+  found[#found + 1] = known[i]
+  found[#found + 1] = redis.call('GET', lease) or known[i + 1]
+  found[#found + 1] = tostring(redis.call('PTTL', lease))
+  found[#found + 1] = tostring(redis.call('SCARD', ARGV[1] .. ':held:' .. known[i]))
+end
+return found
