@@ -71,7 +71,9 @@ def test_every_command_of_chatctl_is_there(name):
     said = re.findall(
         r"`chatctl ([a-z]+)|gateway chatctl ([a-z]+)|bin/chatctl ([a-z]+)", TEXTS[name]
     )
-    assert {word for words in said for word in words if word} <= set(main.list_commands(None))  # type: ignore[arg-type]
+    assert {word for words in said for word in words if word} <= set(
+        main.list_commands(click.Context(main))
+    )
 
 
 @pytest.mark.parametrize("place", SETTINGS)
