@@ -15,10 +15,10 @@ RUN      := $(VENV)/.run-stamp
 DEV      := $(VENV)/.dev-stamp
 
 .DEFAULT_GOAL := help
-.PHONY: help run all lint types arch test bench chaos format clean
+.PHONY: help run all lint types arch test test-compose bench chaos format clean
 
 help: ## This list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: $(RUN) ## Start a gateway with a Redis of its own; ARGS="--idle off" for options
 	@exec $(BIN)/chatctl gateway $(ARGS)
@@ -37,6 +37,9 @@ arch: $(DEV) ## Who imports whom
 
 test: $(DEV) ## All tests; PYTEST_ARGS="-k idle" for options
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+test-compose: $(DEV) ## The compose file, run for real, where a Docker engine answers
+	$(BIN)/python -m pytest tests/compose $(ARGS)
 
 bench: $(DEV) ## The load generator; ARGS="--help" for options
 	$(BIN)/python -m tests.bench $(ARGS)

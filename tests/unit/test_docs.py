@@ -72,7 +72,7 @@ def test_every_option_and_variable_is_in_the_readme(command, parameter):
 
 
 def test_the_readme_names_no_option_that_there_is_not():
-    real = {opt for _, parameter in PARAMETERS for opt in parameter.opts} | {"--config"}
+    real = {opt for _, parameter in PARAMETERS for opt in parameter.opts} | {"--config", "--scale"}
     assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", README)) <= real
 
 

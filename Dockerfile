@@ -1,0 +1,36 @@
+# The gateway, and all of chatctl, for containers: `docker compose up` builds it.
+#
+# To change: the base (another Python, or the same one by its digest), and the environment below; every
+# option of `chatctl gateway` is a variable, see README.md. Redis is not in it: give CHATCTL_REDIS.
+
+FROM python:3.12-slim AS build
+WORKDIR /build
+RUN python -m venv --without-pip /opt/chatctl
+# What it needs, in a layer of its own: built anew only when that changes.
+COPY pyproject.toml .
+RUN python -c "import tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))['project']['dependencies'], sep='\n')" > needs.txt \
+    && pip wheel --no-cache-dir --wheel-dir /wheels -r needs.txt \
+    && pip --python /opt/chatctl/bin/python install --no-cache-dir --no-index --no-deps /wheels/*.whl
+COPY . .
+RUN pip wheel --no-cache-dir --no-deps --wheel-dir /wheel . \
+    && pip --python /opt/chatctl/bin/python install --no-cache-dir --no-index --no-deps /wheel/*.whl
+
+FROM python:3.12-slim
+# Nothing is installed in a container that runs.
+RUN pip uninstall --yes --root-user-action=ignore pip
+COPY --from=build /opt/chatctl /opt/chatctl
+ENV PATH=/opt/chatctl/bin:$PATH \
+    PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONUNBUFFERED=1 \
+    CHATCTL_LISTEN=0.0.0.0:2428 \
+    CHATCTL_HTTP=0.0.0.0:8080
+# A number, so that Kubernetes can tell that it is not root.
+USER 10001:10001
+EXPOSE 2428 8080
+# Whether the process lives. Whether it is ready for clients is the balancer's question: /readyz.
+# Not by urllib, which would ask the proxy that an HTTP_PROXY names.
+HEALTHCHECK --interval=10s --timeout=5s --start-period=20s --retries=3 \
+    CMD ["python", "-Ic", "import os, sys, http.client; there = http.client.HTTPConnection('127.0.0.1', int(os.environ['CHATCTL_HTTP'].rpartition(':')[2]), timeout=4); there.request('GET', '/healthz'); sys.exit(there.getresponse().status != 200)"]
+# Process 1 is the gateway itself: SIGTERM drains it.
+ENTRYPOINT ["chatctl"]
+CMD ["gateway"]

@@ -1,0 +1,86 @@
+"""The compose file, without an engine. `tests/compose` runs it for real."""
+
+import re
+import subprocess
+
+import pytest
+import yaml
+
+from tests.deploy.files import COMPOSE, load, seconds, service, tool
+
+ALWAYS = {"redis", "gateway", "haproxy"}
+SERVICES = load(COMPOSE)["services"]
+
+
+@pytest.fixture(params=["docker compose", "docker-compose"])
+def compose(request: pytest.FixtureRequest) -> list[str]:
+    """Either spelling, where it is installed."""
+    program, *verb = request.param.split()
+    command = [tool(program), *verb]
+    if subprocess.run([*command, "version"], capture_output=True).returncode:
+        pytest.skip(f"{request.param} is not installed: its file was checked by its structure only")
+    return [*command, "-f", str(COMPOSE)]
+
+
+def run(compose: list[str], *arguments: str) -> str:
+    done = subprocess.run([*compose, *arguments], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_both_spellings_can_read_the_file(compose):
+    found = yaml.safe_load(run(compose, "config"))
+    assert set(found["services"]) >= ALWAYS
+
+
+def test_without_a_profile_only_the_chat_starts(compose):
+    assert set(run(compose, "config", "--services").split()) >= ALWAYS
+    for name, each in SERVICES.items():
+        assert each.get("profiles", []) == ([] if name in ALWAYS else ["observability"])
+
+
+def test_the_older_spelling_knows_every_word_of_it():
+    assert set(load(COMPOSE)) == {"services", "networks", "volumes"}
+    text = COMPOSE.read_text()
+    assert not re.search(r"^\s*(?:pids_limit|start_interval|name|version|include):", text, re.M)
+
+
+def test_the_balancer_is_the_only_way_in():
+    published = {name for name, each in SERVICES.items() if "ports" in each}
+    assert published & ALWAYS == {"haproxy"}
+    for name in published - ALWAYS:
+        assert all(each.startswith("127.0.0.1:") for each in SERVICES[name]["ports"])
+
+
+def test_gateways_can_be_many():
+    assert not {"container_name", "ports", "hostname"} & set(service("gateway"))
+
+
+def test_redis_is_out_of_the_reach_of_whoever_comes_in():
+    assert set(service("redis")["networks"]).isdisjoint(service("haproxy")["networks"])
+    assert load(COMPOSE)["networks"]["back"] == {"internal": True}
+
+
+def test_a_gateway_has_time_to_drain():
+    gateway = service("gateway")
+    drain = seconds(gateway["environment"]["CHATCTL_DRAIN"])
+    assert seconds(gateway["stop_grace_period"]) >= drain + 10
+
+
+@pytest.mark.parametrize("name", sorted(SERVICES))
+def test_every_container_may_do_little_and_comes_back_when_it_fails(name):
+    each = SERVICES[name]
+    assert each["cap_drop"] == ["ALL"]
+    assert each["security_opt"] == ["no-new-privileges:true"]
+    assert each["restart"] == "unless-stopped"
+    assert each.get("read_only", False) == (name in ALWAYS)
+
+
+def test_redis_keeps_what_was_said_and_throws_nothing_away():
+    redis = service("redis")
+    said = dict(zip(redis["command"][1::2], redis["command"][2::2], strict=True))
+    assert said["--appendonly"] == "yes"
+    assert said["--maxmemory-policy"] == "noeviction"
+    assert "redis:/data" in redis["volumes"]
+    assert "redis-cli" in redis["healthcheck"]["test"][1]
+    assert service("gateway")["depends_on"]["redis"]["condition"] == "service_healthy"

@@ -1,0 +1,111 @@
+"""Each file can be read, says what to change, and names nothing that is not there."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.deploy.files import (
+    COMPOSE,
+    DASHBOARD,
+    DEPLOY,
+    DOCKERFILE,
+    PROMETHEUS,
+    ROOT,
+    TEXTS,
+    load,
+    service,
+)
+
+
+@pytest.mark.parametrize("name", [name for name in TEXTS if Path(name).suffix in (".yml", ".yaml")])
+def test_yaml_can_be_read(name):
+    assert all(isinstance(each, dict) for each in yaml.safe_load_all(TEXTS[name]))
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_every_file_says_what_to_change(name):
+    text = json.loads(TEXTS[name])["description"] if name.endswith(".json") else TEXTS[name]
+    assert re.search(r"\bTo change\b", text)
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_every_file_that_a_comment_names_is_there(name):
+    own = {"secret.yaml"}  # that readers make
+    named = set(
+        re.findall(r"(?<![\w./-])[\w.][\w./-]*\.(?:ya?ml|md|cfg|env|service)\b", TEXTS[name])
+    )
+    places = (ROOT, (ROOT / name).parent)
+    assert not {
+        each for each in named - own if not any((place / each).exists() for place in places)
+    }
+
+
+def mounts() -> list[tuple[str, str]]:
+    found = []
+    for each in load(COMPOSE)["services"].values():
+        for volume in each.get("volumes", ()):
+            source, target = volume.split(":")[:2]
+            found.append((source, target))
+    return found
+
+
+def test_what_is_mounted_is_there_or_is_a_volume():
+    volumes = load(COMPOSE)["volumes"]
+    for source, _ in mounts():
+        assert (ROOT / source).exists() if source.startswith(".") else source in volumes
+
+
+def test_no_volume_and_no_network_is_left_over():
+    compose = load(COMPOSE)
+    networks = {each for service in compose["services"].values() for each in service["networks"]}
+    assert set(compose["networks"]) == networks
+    assert set(compose["volumes"]) == {each for each, _ in mounts() if not each.startswith(".")}
+
+
+def test_kustomize_finds_what_it_names_and_every_manifest_is_named():
+    folder = DEPLOY / "kubernetes"
+    kustomization = load(folder / "kustomization.yaml")
+    settings = [name for each in kustomization["configMapGenerator"] for name in each["envs"]]
+    named = {*kustomization["resources"], *settings}
+    there = {path.name for path in folder.iterdir()}
+    assert named == there - {"kustomization.yaml", "secret.example.yaml"}
+
+
+def test_prometheus_and_grafana_find_what_is_mounted_for_them():
+    at = {target: ROOT / source for source, target in mounts()}
+    for name in load(PROMETHEUS)["rule_files"]:
+        assert at[f"/etc/prometheus/{name}"].exists()
+    (provider,) = load(DEPLOY / "grafana/provisioning/dashboards/chat.yml")["providers"]
+    board = f"{provider['options']['path']}/{DASHBOARD.name}"
+    assert at[board] == DASHBOARD
+    home = service("grafana")["environment"]["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"]
+    assert home == board
+    (source,) = load(DEPLOY / "grafana/provisioning/datasources/prometheus.yml")["datasources"]
+    assert source["url"] == "http://prometheus:9090"
+
+
+def test_the_image_is_made_from_what_the_wheel_needs_and_nothing_else():
+    lines = (ROOT / ".dockerignore").read_text().splitlines()
+    kept = {line[1:] for line in lines if line.startswith("!")}
+    assert all((ROOT / each).exists() for each in kept)
+    assert lines[1] == "*"
+    packages = {path.name for path in ROOT.iterdir() if (path / "__init__.py").exists()}
+    assert kept == packages - {"tests"} | {"pyproject.toml", "README.md", "LICENSE"}
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_images_have_a_version_and_come_from_wherever_the_engine_looks(name):
+    images = re.findall(r"^\s*(?:image:|FROM) ([^\s#]+)", TEXTS[name], re.M)
+    for image in images:
+        if (name, image) == ("deploy/kubernetes/deployment.yaml", "chatctl"):
+            continue  # kustomization.yaml gives it its version
+        assert re.fullmatch(r"(?:[a-z]+/)?[a-z]+:[v\d][\w.-]+", image)
+
+
+def test_the_dockerfile_has_two_stages_and_ends_as_nobody():
+    text = DOCKERFILE.read_text()
+    assert len(re.findall(r"^FROM ", text, re.M)) == 2
+    assert re.findall(r"^USER (.+)$", text, re.M) == ["10001:10001"]

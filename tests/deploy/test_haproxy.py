@@ -1,0 +1,42 @@
+"""The balancer's configuration."""
+
+import re
+import subprocess
+
+from client.heartbeat import Pulse
+from tests.deploy.files import HAPROXY, seconds, service, tool
+
+TEXT = "\n".join(re.sub(r"(?<!\S)#.*", "", line) for line in HAPROXY.read_text().splitlines())
+
+
+def test_haproxy_takes_it():
+    done = subprocess.run(
+        [tool("haproxy"), "-c", "-f", str(HAPROXY)], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert "WARNING" not in done.stderr
+
+
+def test_it_is_mounted_where_haproxy_looks():
+    (volume,) = service("haproxy")["volumes"]
+    assert volume == "./deploy/haproxy/haproxy.cfg:/usr/local/etc/haproxy/haproxy.cfg:ro"
+
+
+def test_gateways_are_found_by_the_name_of_their_service_and_told_who_comes():
+    (line,) = re.findall(r"server-template .*", TEXT)
+    assert "gateway:" in line and "resolvers docker" in line and "init-addr none" in line
+    assert "nameserver docker 127.0.0.11:53" in TEXT
+    (checked,) = re.findall(r"default-server .*", TEXT)
+    assert "send-proxy-v2" in checked and "check" in checked.split()
+
+
+def test_a_silent_chat_lives_longer_than_some_heartbeats():
+    for side in ("client", "server"):
+        (timeout,) = re.findall(rf"^\s*timeout {side} +(\w+)$", TEXT, re.M)
+        assert seconds(timeout) >= 4 * Pulse().every
+
+
+def test_a_gateway_that_is_not_ready_keeps_its_people():
+    assert "on-marked-down" not in TEXT
+    assert "uri /readyz" in TEXT and "option httpchk" in TEXT
+    assert "balance leastconn" in TEXT and "mode tcp" in TEXT and "option redispatch" in TEXT

@@ -1,0 +1,169 @@
+"""Every option, command, port, path and metric that the files name is one of the code's."""
+
+import ast
+import json
+import re
+
+import click
+import pytest
+
+from chatctl.cli import main
+from chatctl.gateway import gateway
+from chatctl.gateway_options import config
+from tests.deploy.files import (
+    CHAT_PORT,
+    DASHBOARD,
+    DOCKERFILE,
+    HAPROXY,
+    HTTP_PORT,
+    POD_SETTINGS,
+    PROMETHEUS,
+    ROOT,
+    TEXTS,
+    UNIT_SETTINGS,
+    expressions,
+    image_variables,
+    load,
+    manifests,
+    port,
+    service,
+    variables,
+)
+from wire.reasons import REASONS, ErrorCode
+
+SETTINGS = {
+    "image": image_variables(),
+    "compose": service("gateway")["environment"],
+    "systemd": variables(UNIT_SETTINGS),
+    "kubernetes": variables(POD_SETTINGS),
+}
+
+OTHERS_FLAGS = {
+    *("--scale", "--profile", "--now"),  # docker compose, systemctl
+    *("--appendonly", "--appendfsync", "--save", "--maxmemory-policy"),  # redis-server
+    *("--interval", "--timeout", "--start-period", "--retries", "--from"),  # Dockerfile
+    *("--without-pip", "--no-cache-dir", "--wheel-dir", "--python", "--no-index", "--no-deps"),
+    *("--yes", "--root-user-action"),  # pip
+}
+OTHERS_LABELS = {"le", "job", "instance"}
+
+
+def parameters() -> list[click.Parameter]:
+    context = click.Context(main)
+    commands = [main.get_command(context, name) for name in main.list_commands(context)]
+    return [*main.params, *(each for command in commands if command for each in command.params)]
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_every_variable_of_chatctl_is_that_of_an_option(name):
+    known = {parameter.envvar for parameter in parameters()}
+    assert set(re.findall(r"\bCHATCTL_[A-Z_]*[A-Z]\b", TEXTS[name])) <= known
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_every_flag_is_that_of_an_option(name):
+    known = {flag for parameter in parameters() for flag in parameter.opts} | OTHERS_FLAGS
+    assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", TEXTS[name])) <= known
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_every_command_of_chatctl_is_there(name):
+    said = re.findall(
+        r"`chatctl ([a-z]+)|gateway chatctl ([a-z]+)|bin/chatctl ([a-z]+)", TEXTS[name]
+    )
+    assert {word for words in said for word in words if word} <= set(
+        main.list_commands(click.Context(main))
+    )
+
+
+@pytest.mark.parametrize("place", SETTINGS)
+def test_the_gateway_takes_the_settings(monkeypatch, place):
+    for name, value in {**image_variables(), **SETTINGS[place]}.items():
+        monkeypatch.setenv(name, value)
+    with gateway.make_context("gateway", []) as context:
+        given = context.params
+    assert given["drain"] < 120
+    config(given, given["redis"] or "redis://secret:6379/0", given["drain"])
+
+
+def test_the_chat_is_on_one_port_everywhere():
+    assert port(gateway_default("listen")) == CHAT_PORT
+    assert re.findall(r"bind :(\d+)", HAPROXY.read_text()) == [str(CHAT_PORT)]
+    assert re.findall(r" gateway:(\d+) ", HAPROXY.read_text()) == [str(CHAT_PORT)]
+    assert service("haproxy")["ports"] == [f"${{CHAT_PORT:-{CHAT_PORT}}}:{CHAT_PORT}"]
+    assert port(variables(UNIT_SETTINGS)["CHATCTL_LISTEN"]) == CHAT_PORT
+    assert container_ports()["chat"] == CHAT_PORT
+    (of_service,) = manifests()["Service"]["spec"]["ports"]
+    assert (of_service["port"], of_service["targetPort"]) == (CHAT_PORT, "chat")
+
+
+def test_health_and_metrics_are_on_one_port_everywhere():
+    assert re.findall(r"check port (\d+)", HAPROXY.read_text()) == [str(HTTP_PORT)]
+    assert container_ports()["http"] == HTTP_PORT
+    (scrape,) = load(PROMETHEUS)["scrape_configs"]
+    assert scrape["dns_sd_configs"][0]["port"] == HTTP_PORT
+    pod = manifests()["Deployment"]["spec"]["template"]
+    assert pod["metadata"]["annotations"]["prometheus.io/port"] == str(HTTP_PORT)
+    exposed = re.findall(r"^EXPOSE (.+)$", DOCKERFILE.read_text(), re.M)
+    assert exposed == [f"{CHAT_PORT} {HTTP_PORT}"]
+
+
+def test_every_path_that_is_asked_for_is_one_that_the_gateway_answers():
+    asked = {path for text in TEXTS.values() for path in re.findall(r"/(?:\w+z|metrics)\b", text)}
+    answered = {text for text in constants() if text.startswith("/")}
+    assert asked == {"/healthz", "/readyz", "/metrics"} <= answered
+
+
+def test_every_metric_is_one_of_the_gateway():
+    known = {name.removesuffix("_total") for name in metrics()}
+    used = {name for each in expressions() for name in re.findall(r"\bchat_[a-z_]+\b", each)}
+    assert used
+    assert {re.sub(r"_(?:bucket|sum|count|total)$", "", name) for name in used} <= known
+
+
+def test_the_dashboard_shows_every_metric():
+    shown = " ".join(each["expr"] for each in targets())
+    assert [name for name in metrics() if name.removesuffix("_total") not in shown] == []
+
+
+def test_every_label_and_every_value_of_one_is_one_of_the_code():
+    labels = {name for name in constants() if re.fullmatch("[a-z]+", name)} | OTHERS_LABELS
+    reasons, codes = {reason.code for reason in REASONS}, {code.value for code in ErrorCode}
+    for each in expressions():
+        named = re.findall(r"by \(([^)]*)\)", each) + re.findall(r"[{,]\s*(\w+)=", each)
+        assert {label.strip() for names in named for label in names.split(",")} <= labels
+        assert set(re.findall(r'reason="(\w+)"', each)) <= reasons
+        assert set(re.findall(r'code="(\w+)"', each)) <= codes
+
+
+def gateway_default(name: str) -> str:
+    (found,) = (each for each in gateway.params if each.name == name)
+    return str(found.default)
+
+
+def container_ports() -> dict[str, int]:
+    (container,) = manifests()["Deployment"]["spec"]["template"]["spec"]["containers"]
+    return {each["name"]: each["containerPort"] for each in container["ports"]}
+
+
+def targets() -> list[dict[str, str]]:
+    panels = json.loads(DASHBOARD.read_text())["panels"]
+    return [target for panel in panels for target in panel.get("targets", ())]
+
+
+def constants() -> set[str]:
+    """Every text that the gateway's source has in quotes."""
+    found = set()
+    for path in (ROOT / "gateway").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str | bytes):
+                text = node.value
+                found.add(text if isinstance(text, str) else text.decode("utf-8", "replace"))
+    return found
+
+
+def metrics() -> set[str]:
+    """The names that the gateway's source gives its metrics."""
+    found = {text for text in constants() if re.fullmatch(r"chat_[a-z_]+", text)}
+    assert found, "no metric was found in the source of the gateway"
+    return found
