@@ -56,10 +56,9 @@ class RedisBackplane:
         self._age_ms = round(config.history_age * 1000)
         self._resume_ms = max(1, round(config.resume_within * 1000))
         self._events = events
-        own = {keys.control_channel(gateway), probe_channel(keys, gateway)}
-        self._control = keys.control_channel(gateway).encode()
-        self._probed = probe_channel(keys, gateway).encode()
-        name, note = f"chat-{gateway}", meters.roundtrip.note
+        control, probed = keys.control_channel(gateway), probe_channel(keys, gateway)
+        self._control, self._probed = control.encode(), probed.encode()
+        own, name, note = {control, probed}, f"chat-{gateway}", meters.roundtrip.note
         self._pair = Pair(config.redis, name, keys.epoch, own, self._message, events, note)
         self._probe = Probe(keys, gateway, self._pair)
         self.admission = RedisAdmission(self._pair, keys)
