@@ -37,6 +37,8 @@ def greeting(
     chatctl = called_as(context)
     here = _reachable(listening)
     server = "" if here == ("127.0.0.1", DEFAULT_PORT) else f" --server {here}"
+    if context.params["tls_cert"]:
+        server += " --tls"
     beside = listening._replace(port=listening.port + 1)
     shared = ("redis", "redis_password_file", "prefix")
     same = _given(context, *shared)

@@ -50,10 +50,17 @@ def test_a_file_with_the_password_is_named_and_the_password_is_not_shown(tmp_pat
     file = tmp_path / "password"
     file.write_text("secret")
     flags = ("--redis", "redis://dana@h", "--redis-password-file", str(file))
-    text = greeting(context(*flags), Address("127.0.0.1", 2428), "redis://dana:secret@h", None)
+    at = Address("127.0.0.1", 2428)
+    text = greeting(context(*flags), at, "redis://dana:secret@h", None, None)
     assert "  Redis       redis://dana:***@h" in text
     assert text.count(f"--redis redis://dana@h --redis-password-file {file}") == 2
     assert "secret" not in text
+
+
+def test_who_joins_a_gateway_with_tls_is_told_to_use_it():
+    flags = ("--tls-cert", __file__, "--tls-key", __file__)
+    text = greeting(context(*flags), Address("127.0.0.1", 2428), "redis://h", None, None)
+    assert "  join        chatctl client NAME --tls\n" in text
 
 
 def test_what_the_environment_says_need_not_be_repeated(monkeypatch):

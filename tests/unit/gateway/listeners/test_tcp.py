@@ -283,7 +283,7 @@ async def test_a_write_to_a_lost_connection_does_no_harm(port):
     # The hub may be in the middle of a room's members.
     client, peer = await port.connect()
     other_client, other = await port.connect()
-    hub = Hub(asyncio.get_running_loop().call_soon)
+    hub = Hub(asyncio.get_running_loop().call_soon, Meters())
     written = []
 
     def write_to_all():
