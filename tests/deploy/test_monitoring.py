@@ -1,5 +1,6 @@
 """Prometheus, its alerts, and the dashboard."""
 
+import asyncio
 import json
 import re
 import shutil
@@ -7,12 +8,26 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from prometheus_client import Metric
 
+from gateway.core import Gateway
+from gateway.metrics import Metrics
 from tests.deploy.files import ALERTS, DASHBOARD, PROMETHEUS, expressions, load, tool
+from tests.support.settings import settings
 
 SCENES = Path(__file__).with_name("alerts_test.yml")
 RULES = [rule for group in load(ALERTS)["groups"] for rule in group["rules"]]
 BOARD = json.loads(DASHBOARD.read_text())
+OTHERS_LABELS = {"job", "instance"}
+"""Those that Prometheus adds."""
+
+
+async def families() -> list[Metric]:
+    return list(Metrics(Gateway(settings("unix:///nowhere", "none"))).collect())
+
+
+FAMILIES = asyncio.run(families())
+SAMPLES = [sample for family in FAMILIES for sample in family.samples]
 
 
 def promtool(*arguments: str) -> None:
@@ -73,3 +88,26 @@ def test_the_alerts_and_the_dashboard_mean_the_job_that_prometheus_scrapes():
     (scrape,) = load(PROMETHEUS)["scrape_configs"]
     jobs = {job for each in expressions() for job in re.findall(r'job="([^"]+)"', each)}
     assert jobs == {scrape["job_name"]}
+
+
+def test_every_metric_is_one_of_the_gateway():
+    used = {name for each in expressions() for name in re.findall(r"\bchat_\w+", each)}
+    assert used and used <= {sample.name for sample in SAMPLES}
+
+
+def test_the_dashboard_shows_every_metric():
+    shown = " ".join(
+        target["expr"] for panel in BOARD["panels"] for target in panel.get("targets", ())
+    )
+    assert [family.name for family in FAMILIES if family.name not in shown] == []
+
+
+def test_every_label_and_every_value_of_one_is_one_of_that_metric():
+    for each in expressions():
+        for name, picked in re.findall(r"\b(chat_\w+)(?:\{([^}]*)\})?", each):
+            labels = [sample.labels for sample in SAMPLES if sample.name == name]
+            known = {label for each in labels for label in each} | OTHERS_LABELS
+            by = ",".join(re.findall(r"by \(([^)]*)\)", each))
+            assert {label.strip() for label in by.split(",") if label} <= known, each
+            for label, value in re.findall(r'(\w+)="([^"]*)"', picked):
+                assert label in OTHERS_LABELS or value in {had.get(label) for had in labels}, each

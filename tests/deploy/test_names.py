@@ -1,7 +1,6 @@
-"""Every option, command, port, path and metric that the files name is one of the code's."""
+"""Every option, command, port and path that the files name is one of the code's."""
 
 import ast
-import json
 import re
 
 import click
@@ -12,7 +11,6 @@ from chatctl.gateway import gateway
 from chatctl.gateway_options import config
 from tests.deploy.files import (
     CHAT_PORT,
-    DASHBOARD,
     DOCKERFILE,
     HAPROXY,
     HTTP_PORT,
@@ -21,7 +19,6 @@ from tests.deploy.files import (
     ROOT,
     TEXTS,
     UNIT_SETTINGS,
-    expressions,
     image_variables,
     load,
     manifests,
@@ -29,7 +26,6 @@ from tests.deploy.files import (
     service,
     variables,
 )
-from wire.reasons import REASONS, ErrorCode
 
 SETTINGS = {
     "image": image_variables(),
@@ -45,7 +41,6 @@ OTHERS_FLAGS = {
     *("--without-pip", "--no-cache-dir", "--wheel-dir", "--python", "--no-index", "--no-deps"),
     *("--yes", "--root-user-action"),  # pip
 }
-OTHERS_LABELS = {"le", "job", "instance"}
 
 
 def parameters() -> list[click.Parameter]:
@@ -114,28 +109,6 @@ def test_every_path_that_is_asked_for_is_one_that_the_gateway_answers():
     assert asked == {"/healthz", "/readyz", "/metrics"} <= answered
 
 
-def test_every_metric_is_one_of_the_gateway():
-    known = {name.removesuffix("_total") for name in metrics()}
-    used = {name for each in expressions() for name in re.findall(r"\bchat_[a-z_]+\b", each)}
-    assert used
-    assert {re.sub(r"_(?:bucket|sum|count|total)$", "", name) for name in used} <= known
-
-
-def test_the_dashboard_shows_every_metric():
-    shown = " ".join(each["expr"] for each in targets())
-    assert [name for name in metrics() if name.removesuffix("_total") not in shown] == []
-
-
-def test_every_label_and_every_value_of_one_is_one_of_the_code():
-    labels = {name for name in constants() if re.fullmatch("[a-z]+", name)} | OTHERS_LABELS
-    reasons, codes = {reason.code for reason in REASONS}, {code.value for code in ErrorCode}
-    for each in expressions():
-        named = re.findall(r"by \(([^)]*)\)", each) + re.findall(r"[{,]\s*(\w+)=", each)
-        assert {label.strip() for names in named for label in names.split(",")} <= labels
-        assert set(re.findall(r'reason="(\w+)"', each)) <= reasons
-        assert set(re.findall(r'code="(\w+)"', each)) <= codes
-
-
 def gateway_default(name: str) -> str:
     (found,) = (each for each in gateway.params if each.name == name)
     return str(found.default)
@@ -146,11 +119,6 @@ def container_ports() -> dict[str, int]:
     return {each["name"]: each["containerPort"] for each in container["ports"]}
 
 
-def targets() -> list[dict[str, str]]:
-    panels = json.loads(DASHBOARD.read_text())["panels"]
-    return [target for panel in panels for target in panel.get("targets", ())]
-
-
 def constants() -> set[str]:
     """Every text that the gateway's source has in quotes."""
     found = set()
@@ -159,11 +127,4 @@ def constants() -> set[str]:
             if isinstance(node, ast.Constant) and isinstance(node.value, str | bytes):
                 text = node.value
                 found.add(text if isinstance(text, str) else text.decode("utf-8", "replace"))
-    return found
-
-
-def metrics() -> set[str]:
-    """The names that the gateway's source gives its metrics."""
-    found = {text for text in constants() if re.fullmatch(r"chat_[a-z_]+", text)}
-    assert found, "no metric was found in the source of the gateway"
     return found
