@@ -90,7 +90,7 @@ async def connect(
         host: name or address.
         port: its port.
         name: the wanted name.
-        tls: how to speak TLS and whom to trust, as from `client.tls.trusting`; None for no TLS. The
+        tls: how to speak TLS and whom to trust, as from `client.trusting`; None for no TLS. The
             certificate has to be for ``host``.
         password: that of a registered name.
         resume: an earlier connection of the same session, whose name is taken back and whose count

@@ -215,7 +215,7 @@ async def join(
     Args:
         servers: host and port of one gateway or balancer, or of several that are tried in turn.
         name: the wanted name.
-        tls: how to speak TLS and whom to trust, as from `client.tls.trusting`; None for no TLS.
+        tls: how to speak TLS and whom to trust, as from `client.trusting`; None for no TLS.
             Every gateway must speak it then, also when coming back.
         password: that of a registered name.
 

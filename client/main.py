@@ -136,12 +136,10 @@ class _Entrance:
 
 
 def _why(error: ChatError) -> str:
-    """What went wrong, and when to try again where the gateway said so."""
-    match error:
-        case Refused(retry_after=float(after)) | Ended(after=float(after)):
-            return f"{str(error).rstrip('.')}. Try again in {after:.0f} s."
-        case _:
-            return str(error)
+    """What went wrong, and when to try again: a refusal's text says so itself, a bye's does not."""
+    if isinstance(error, Ended) and error.after is not None:
+        return f"{error} Try again in {error.after:.0f} s."
+    return str(error)
 
 
 def _failed(text: str, code: int = 1) -> int:

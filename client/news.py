@@ -21,7 +21,7 @@ class StillAway:
 
     Attributes:
         why: it failed.
-        after: seconds until the next one, where the gateway said so.
+        after: seconds until the next one, where the gateway said so and ``why`` does not.
     """
 
     why: str

@@ -155,7 +155,7 @@ def news(event: News, view: View) -> list[str]:
         case Lost(reason):
             text = f"{reason.text} Coming back by itself..."
         case StillAway(why, after):
-            text = why if after is None else f"{why.rstrip('.')}. Trying again in {after:.0f} s."
+            text = why if after is None else f"{why} Trying again in {after:.0f} s."
         case Back(gateway):
             text = f"back again, on {gateway}"
         case Held(refused, delay) if refused.code == ErrorCode.SLOW_DOWN:

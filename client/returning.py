@@ -83,7 +83,7 @@ class Returning:
                 asked = _asked_wait(error)
                 if str(error) != why:
                     why = str(error)
-                    self._tell(StillAway(why, asked))
+                    self._tell(StillAway(why, error.after if isinstance(error, Ended) else None))
             else:
                 self._came = self._clock()
                 return connection

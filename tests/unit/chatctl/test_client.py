@@ -121,7 +121,7 @@ class TestPassword:
         path = tmp_path / "password"
         path.write_bytes(content)
         result, settings = client("--password-file", str(path))
-        assert (result.exit_code, settings) == (1, None)
+        assert (result.exit_code, settings) == (2, None)
         assert why in result.stderr
         assert str(path) in result.stderr
 

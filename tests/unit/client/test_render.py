@@ -243,7 +243,7 @@ def test_a_gap(room, expected):
     [
         (Lost(SHUTDOWN), f"· {SHUTDOWN.text} Coming back by itself..."),
         (StillAway("nobody\x1b answers"), "· nobody\ufffd answers"),
-        (StillAway("too many", 90.4), "· too many. Trying again in 90 s."),
+        (StillAway("Too many.", 90.4), "· Too many. Trying again in 90 s."),
         (Back("g1", resumed=True), "· back again, on g1"),
         (
             Held(Refused("slow_down", "-"), 1.26),

@@ -102,11 +102,18 @@ async def test_a_name_that_stays_taken_is_somebody_elses(attempts):
 
 
 @pytest.mark.parametrize(
-    "failure", [Ended(CROWDED, 12.5), Refused("too_many_attempts", "slowly", retry_after=12.5)]
+    ("failure", "told"),
+    [
+        (Ended(CROWDED, 12.5), StillAway(CROWDED.text, 12.5)),
+        (
+            Refused("too_many_attempts", "try again in 12.5 s", retry_after=12.5),
+            StillAway("try again in 12.5 s"),
+        ),
+    ],
 )
-async def test_where_the_gateway_says_when_it_comes_then(attempts, failure):
+async def test_where_the_gateway_says_when_it_comes_then(attempts, failure, told):
     assert await attempts.come_back(failure, failure, NOBODY) == [2.0, 12.5, 12.5, 4.0]
-    assert attempts.told[0] == StillAway(str(failure), 12.5)
+    assert attempts.told[0] == told
 
 
 async def test_where_it_does_not_say_when_it_comes_as_it_likes(attempts):

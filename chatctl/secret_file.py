@@ -1,0 +1,25 @@
+"""Passwords from files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from chatctl.failure import Misuse
+
+
+def first_line(path: Path) -> str:
+    """The first line of a file, without its line end: there the password is.
+
+    Raises:
+        Misuse: it cannot be read, or there is nothing in it.
+    """
+    try:
+        with path.open(encoding="utf-8") as file:
+            line = file.readline().rstrip("\n")
+    except OSError as error:
+        raise Misuse(f"{path} cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError:
+        raise Misuse(f"{path} is not a text in UTF-8") from None
+    if not line:
+        raise Misuse(f"{path} begins with an empty line: a password belongs there")
+    return line
