@@ -15,11 +15,12 @@ from gateway.backplane import Backplane
 from gateway.backplane.connection import RedisError
 from gateway.backplane.ids import parse
 from gateway.errors import BackplaneDown
+from gateway.journal import event
 from gateway.logs import Log, read_on
 from gateway.meters import Meters
 from wire.frames import PRIVATE
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 
 class _Followed:
@@ -144,15 +145,17 @@ class Positions:
 
     async def _repair(self, channel: bytes, followed: _Followed) -> None:
         self._meters.gaps_found += 1
-        log.warning("something was lost on %s after %s", followed.log.room, followed.at.decode())
+        of = {"room": followed.log.room, "after": followed.at.decode()}
+        event(logger, logging.WARNING, "gap found", **of)
         try:
             await self._read_on(channel, followed)
         except (BackplaneDown, RedisError) as error:
             # The position stays where it is: the hole is found again.
-            log.warning("it could not be repaired yet: %s", error)
+            event(logger, logging.WARNING, "gap not repaired yet", why=error, **of)
             followed.late = None
         else:
             self._meters.gaps_repaired += 1
+            event(logger, logging.INFO, "gap repaired", **of)
 
     def _advance(self, channel: bytes, followed: _Followed, lines: bytes, upto: bytes) -> None:
         if lines:
