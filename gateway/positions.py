@@ -24,11 +24,13 @@ logger = logging.getLogger(__name__)
 
 
 class _Followed:
-    __slots__ = ("at", "late", "log")
+    __slots__ = ("at", "hole", "late", "log")
 
     def __init__(self, log: Log, at: bytes) -> None:
         self.log = log
         self.at = at
+        # One was found, and is not repaired yet: an attempt may have failed.
+        self.hole = False
         # What came while a hole is being repaired; None while there is none.
         self.late: list[tuple[bytes, bytes, bytes]] | None = None
 
@@ -144,7 +146,8 @@ class Positions:
                 self._spawn(self._repair(channel, followed))
 
     async def _repair(self, channel: bytes, followed: _Followed) -> None:
-        self._meters.gaps_found += 1
+        self._meters.gaps_found += not followed.hole
+        followed.hole = True
         of = {"room": followed.log.room, "after": followed.at.decode()}
         event(logger, logging.WARNING, "gap found", **of)
         try:
@@ -154,6 +157,7 @@ class Positions:
             event(logger, logging.WARNING, "gap not repaired yet", why=error, **of)
             followed.late = None
         else:
+            followed.hole = False
             self._meters.gaps_repaired += 1
             event(logger, logging.INFO, "gap repaired", **of)
 

@@ -216,6 +216,7 @@ async def test_the_users_of_a_dead_gateway_are_announced(busy):
         await until(lambda: busy.gone)
         await until(lambda: busy.redis.count("sweep") >= 2)
     assert busy.gone == [(user, GATEWAY_LOST) for user in lost]
+    assert busy.meters.swept == 2
 
 
 # Being certain.
