@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Coroutine
 from contextlib import ExitStack
 from typing import Any
@@ -29,12 +28,10 @@ def gateway(context: click.Context, /, **given: Any) -> None:
     """Serve the chat until SIGTERM or Ctrl-C."""
     from gateway.backplane import embedded, runfile
     from gateway.errors import StartError
+    from gateway.journal import keep
     from gateway.server import run
 
-    logging.basicConfig(
-        level=given["log_level"].upper(),
-        format="%(asctime)s %(levelname)-7s %(name)s: %(message)s",
-    )
+    keep(given["log_format"], given["log_level"])
     with ExitStack() as stack:
         try:
             own, url, drain = None, given["redis"], given["drain"] or 0.0

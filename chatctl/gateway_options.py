@@ -210,6 +210,12 @@ RUNNING: tuple[Decorator, ...] = (
         default="info",
         help="The least that is logged, on stderr.",
     ),
+    option(
+        "log-format",
+        type=click.Choice(["text", "json"]),
+        default="text",
+        help="One line an event: text for people, json for machines.",
+    ),
     options.run_dir,
 )
 """How it runs, and what it tells its operator."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import logging
 import random
 import secrets
@@ -22,6 +23,7 @@ from gateway.config import GatewayConfig
 from gateway.door import Door
 from gateway.errors import BackplaneDown
 from gateway.hub import Hub
+from gateway.journal import event
 from gateway.lag import watch_lag
 from gateway.logs import Log
 from gateway.meters import Meters
@@ -89,6 +91,7 @@ class Gateway:
         self.subscriptions = Subscriptions(self._open, self._close)
         self.online: dict[str, Peer] = {}
         self.peers: set[Peer] = set()
+        self.numbers = itertools.count(1)
         self.presence = Presence(
             self.backplane,
             config.idle,
@@ -166,7 +169,7 @@ class Gateway:
             async with asyncio.timeout(seconds):
                 await what
         except TimeoutError:
-            log.warning("Redis did not answer in time: what was not acknowledged may be lost")
+            event(log, logging.WARNING, "Redis too slow at the end: unacknowledged may be lost")
 
     def forget(self, peer: Peer) -> None:
         """A peer is gone for good."""
@@ -199,7 +202,7 @@ class Gateway:
 
     def away(self) -> None:
         """Redis is away."""
-        log.warning("Redis is away")
+        event(log, logging.WARNING, "Redis is away")
         self.presence.doubt()
         if self._away:
             return  # they know
@@ -209,7 +212,7 @@ class Gateway:
 
     def back(self) -> None:
         """Redis is back."""
-        log.warning("Redis is back")
+        event(log, logging.WARNING, "Redis is back")
         self.spawn(self._back())
 
     async def _back(self) -> None:
@@ -217,7 +220,7 @@ class Gateway:
             await self.presence.make_certain()
         except (BackplaneDown, RedisError) as error:
             # Gone again, or not itself yet. The next renewal of the lease tries again.
-            log.warning("Redis is not back for good: %s", error)
+            event(log, logging.WARNING, "Redis is not back for good", why=error)
             await self.presence.ready()
         if self._away:
             self._away = False

@@ -11,6 +11,7 @@ from gateway.backplane.connection import RedisError
 from gateway.core import Gateway
 from gateway.errors import BackplaneDown
 from gateway.first import first
+from gateway.journal import event
 from wire.reasons import SHUTDOWN
 
 log = logging.getLogger(__name__)
@@ -27,10 +28,11 @@ async def drain(gateway: Gateway, over: float, hurry: asyncio.Event) -> None:
         hurry: to be set by whoever does not want to wait.
     """
     gateway.draining = True
-    log.info("draining: %d connections", len(gateway.peers))
+    event(log, logging.INFO, "drain begun", connections=len(gateway.peers), seconds=over)
     with contextlib.suppress(BackplaneDown, RedisError):
         await gateway.backplane.renew_lease()  # with the news
     await first(_send_away(gateway, over), hurry.wait())
+    event(log, logging.INFO, "drain done", connections=len(gateway.peers))
 
 
 async def _send_away(gateway: Gateway, over: float) -> None:

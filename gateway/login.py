@@ -72,6 +72,7 @@ async def arrive(peer: Peer, claim: Claim) -> None:
     gateway.online[login.registration.session] = peer
     seen = begins_at(gateway, login, claim.seen)
     peer.perform_all(session.granted(claim.name, login.token, login.resumed, seen, now))
+    peer.trace.began(login.registration, login.claimed.outcome)
     if login.claimed.former is not None:
         gateway.announce_left(login.claimed.former, GATEWAY_LOST)
     try:

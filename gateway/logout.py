@@ -19,6 +19,7 @@ async def leave(peer: Peer, reason: Reason) -> None:
     await _release(peer, reason)
     gateway.hub.close(peer.link, reason, gateway.come_back_after(reason))
     gateway.forget(peer)
+    peer.trace.ended(reason, gateway.monotonic())
 
 
 async def _release(peer: Peer, reason: Reason) -> None:

@@ -17,6 +17,7 @@ from typing import Protocol
 from gateway.backplane.connection import RedisError
 from gateway.chat.effects import Publish
 from gateway.errors import BackplaneDown
+from gateway.journal import event
 
 log = logging.getLogger(__name__)
 
@@ -157,7 +158,7 @@ class Outbox:
                 room.entries = batch + room.entries
                 self._tell(doubtful, [None] * len(doubtful))
             except RedisError as error:
-                log.error("Redis refused %d lines: %s", len(batch), error)
+                event(log, logging.ERROR, "Redis refused to publish", lines=len(batch), why=error)
                 self._tell(batch, [None] * len(batch))
             except Exception:
                 # A fault of ours: it must not silence the room for good.

@@ -26,8 +26,10 @@ from gateway.chat.session import Session, State
 from gateway.core import Gateway
 from gateway.errors import BackplaneDown
 from gateway.hub import Link
+from gateway.journal import event
 from gateway.login import arrive
 from gateway.logout import leave
+from gateway.trace import Trace
 from wire.codec import decode_request, encode, encode_body, is_ping
 from wire.frames import Ack, Error, Event, Ping
 from wire.lines import LineTooLong
@@ -67,6 +69,7 @@ class Peer:
         "lost",
         "registration",
         "session",
+        "trace",
     )
 
     registration: Registration
@@ -74,7 +77,8 @@ class Peer:
     def __init__(self, gateway: Gateway, link: Link) -> None:
         self.gateway = gateway
         self.link = link
-        self.session = Session(gateway.rules, gateway.monotonic())
+        self.session = Session(gateway.rules, now := gateway.monotonic())
+        self.trace = Trace(next(gateway.numbers), link.address, now)
         self._held: list[_Line] = []
         self.lost = False
         self._answered: asyncio.Future[None] | None = None
@@ -123,6 +127,7 @@ class Peer:
             self.link.read(False)
 
     def _take(self, line: _Line, now: float, ts: int) -> list[Effect]:
+        self.trace.requests += 1
         if isinstance(line, bytes):
             return self.session.receive(decode_request(line), now, ts)
         if isinstance(line, LineTooLong):
@@ -206,7 +211,7 @@ class Peer:
         try:
             await question
         except (BackplaneDown, RedisError) as error:
-            log.warning("a request was not carried out: %s", error)
+            event(log, logging.WARNING, "not carried out", connection=self.trace.id, why=error)
             self.unavailable(None)
         finally:
             self._asking = False
@@ -239,11 +244,12 @@ class Peer:
         text = "The chat's memory is away: this was not confirmed. Try again in a moment."
         self.tell(Error(code=ErrorCode.UNAVAILABLE, text=text, seq=seq))
 
-    def tell(self, event: Event) -> None:
+    def tell(self, told: Event) -> None:
         """Tell the peer an event."""
-        if type(event) is Error:
-            self.gateway.meters.refusals[event.code] += 1
-        self.gateway.hub.tell(self.link, encode(event))
+        if type(told) is Error:
+            self.trace.refusals += 1
+            self.gateway.meters.refusals[told.code] += 1
+        self.gateway.hub.tell(self.link, encode(told))
 
     # The end.
 

@@ -15,19 +15,22 @@ from gateway.backplane import Backplane
 from gateway.backplane.connection import RedisError
 from gateway.backplane.ids import parse
 from gateway.errors import BackplaneDown
+from gateway.journal import event
 from gateway.logs import Log, read_on
 from gateway.meters import Meters
 from wire.frames import PRIVATE
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 
 class _Followed:
-    __slots__ = ("at", "late", "log")
+    __slots__ = ("at", "hole", "late", "log")
 
     def __init__(self, log: Log, at: bytes) -> None:
         self.log = log
         self.at = at
+        # One was found, and is not repaired yet: an attempt may have failed.
+        self.hole = False
         # What came while a hole is being repaired; None while there is none.
         self.late: list[tuple[bytes, bytes, bytes]] | None = None
 
@@ -143,16 +146,20 @@ class Positions:
                 self._spawn(self._repair(channel, followed))
 
     async def _repair(self, channel: bytes, followed: _Followed) -> None:
-        self._meters.gaps_found += 1
-        log.warning("something was lost on %s after %s", followed.log.room, followed.at.decode())
+        self._meters.gaps_found += not followed.hole
+        followed.hole = True
+        of = {"room": followed.log.room, "after": followed.at.decode()}
+        event(logger, logging.WARNING, "gap found", **of)
         try:
             await self._read_on(channel, followed)
         except (BackplaneDown, RedisError) as error:
             # The position stays where it is: the hole is found again.
-            log.warning("it could not be repaired yet: %s", error)
+            event(logger, logging.WARNING, "gap not repaired yet", why=error, **of)
             followed.late = None
         else:
+            followed.hole = False
             self._meters.gaps_repaired += 1
+            event(logger, logging.INFO, "gap repaired", **of)
 
     def _advance(self, channel: bytes, followed: _Followed, lines: bytes, upto: bytes) -> None:
         if lines:

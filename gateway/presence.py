@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Protocol
 
@@ -12,6 +13,7 @@ from gateway.backplane import LEASE, Backplane, Touch
 from gateway.backplane.connection import RedisError
 from gateway.backplane.records import Registration
 from gateway.errors import BackplaneDown
+from gateway.journal import event
 from gateway.meters import Meters
 from gateway.repeat import repeat
 from wire.reasons import GATEWAY_LOST, NAME_LOST, Reason
@@ -129,7 +131,7 @@ class Presence:
                 await self._in_bundles(self._register)
                 self._epoch = epoch
             elif not kept:
-                log.warning("the lease had run out: looking whom the others have left us")
+                event(log, logging.WARNING, "lease lost: looking whom the others have left us")
                 await self._in_bundles(self._verify)
             self._renewed_at, self._looked = asked_at, True
         self._certain.set()
@@ -173,8 +175,11 @@ class Presence:
 
     async def _look(self) -> None:
         await self.make_certain()
-        for registration in await self._backplane.sweep():
-            self._meters.swept += 1
+        swept = await self._backplane.sweep()
+        self._meters.swept += len(swept)
+        for gateway, users in Counter(each.gateway for each in swept).items():
+            event(log, logging.WARNING, "swept after a dead gateway", gateway=gateway, users=users)
+        for registration in swept:
             self._departed(registration, GATEWAY_LOST)
 
     async def _release(self) -> None:

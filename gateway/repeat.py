@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 
 from gateway.backplane.connection import RedisError
 from gateway.errors import BackplaneDown
+from gateway.journal import event
 
 log = logging.getLogger(__name__)
 
@@ -21,4 +22,4 @@ async def repeat(every: float, what: Callable[[], Awaitable[None]]) -> None:
         except BackplaneDown:
             pass  # said once, by the gateway; the next turn tries again
         except RedisError as error:
-            log.error("Redis refused: %s", error)
+            event(log, logging.ERROR, "Redis refused", why=error)

@@ -15,6 +15,7 @@ from gateway.doorkeeper import Doorkeeper
 from gateway.drain import drain
 from gateway.errors import RedisUnreachable, StartError
 from gateway.first import first
+from gateway.journal import event
 from gateway.listeners.accepting import Listener, open_port
 from gateway.listeners.certificates import tls_context
 from wire.reasons import SHUTDOWN
@@ -62,6 +63,7 @@ async def _serving(
         listener = await _listen(config, gateway)
         host, port = listener.address
         gateway.listen = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        event(log, logging.INFO, "serving", gateway=gateway.id, listen=gateway.listen)
         try:
             yield gateway, listener
         finally:
@@ -91,14 +93,14 @@ async def _listen(config: GatewayConfig, gateway: Gateway) -> Listener:
 def _read_certificate(config: GatewayConfig, listener: Listener) -> None:
     """Take a new certificate for new connections; those that are there keep theirs."""
     if config.certificate is None:
-        log.warning("there is no certificate to be read again: --tls-cert was not given")
+        event(log, logging.WARNING, "no certificate to read again: --tls-cert was not given")
         return
     try:
         listener.tls = tls_context(config.certificate)
     except StartError as error:
-        log.error("the certificate stays as it was: %s", error)
+        event(log, logging.ERROR, "certificate not reloaded", why=error)
     else:
-        log.info("the certificate was read again")
+        event(log, logging.INFO, "certificate reloaded")
 
 
 Announce = Callable[[str, int, tuple[str, int] | None], None]

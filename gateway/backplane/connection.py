@@ -168,7 +168,8 @@ class Connection(asyncio.Protocol):
         if future.done():
             return
         if isinstance(reply, hiredis.ReplyError):
-            future.set_exception(RedisError(str(reply)))
+            # Of a command that it does not know Redis repeats the arguments, and they are ours.
+            future.set_exception(RedisError(str(reply).partition(", with args")[0]))
         else:
             future.set_result(reply)
 

@@ -61,6 +61,7 @@ class RedisBackplane:
         own, name, note = {control, probed}, f"chat-{gateway}", meters.roundtrip.note
         self._pair = Pair(config.redis, name, keys.epoch, own, self._message, events, note)
         self._probe = Probe(keys, gateway, self._pair)
+        self.probe, self.answer_probe = self._probe.fresh, self._probe.answer
         self.admission = RedisAdmission(self._pair, keys)
 
     # Up and down.
@@ -93,12 +94,6 @@ class RedisBackplane:
     @property
     def up(self) -> bool:
         return self._pair.up
-
-    async def probe(self) -> float:
-        return await self._probe.fresh()
-
-    async def answer_probe(self, nonce: str) -> None:
-        await self._probe.answer(nonce)
 
     @property
     def epoch(self) -> str:

@@ -16,6 +16,7 @@ from typing import Any, Protocol
 
 from gateway.addresses import Address, of_socket, shown
 from gateway.config import Networks
+from gateway.journal import event
 from gateway.listeners import proxy
 from gateway.listeners.proxy import NotProxied
 from wire.codec import encode
@@ -23,6 +24,8 @@ from wire.frames import Bye
 from wire.reasons import Reason
 
 log = logging.getLogger(__name__)
+
+REFUSED = "refused at the door"
 
 BACKLOG = 1024
 """Connections that the kernel lets wait: after a gateway's death all its clients come at once."""
@@ -139,7 +142,7 @@ class Listener:
             except OSError as error:
                 if error.errno not in EXHAUSTED:
                     raise
-                log.error("no connection can be accepted: %s", error.strerror)
+                event(log, logging.ERROR, "no connection can be accepted", why=error.strerror)
                 self._loop.remove_reader(listening)
                 self._loop.call_later(PAUSE, self._go_on, listening)
                 return
@@ -166,7 +169,8 @@ class Listener:
                 address, port = await self._behind(connection) or (address, port)
         except NotProxied as error:
             self._doorkeeper.refused("proxy")
-            log.warning("%s connected from a network of balancers: %s", shown(address, port), error)
+            where = shown(address, port)
+            event(log, logging.WARNING, REFUSED, reason="proxy", address=where, why=error)
             connection.close()
         except OSError:  # gone, or too slow: TimeoutError is one
             connection.close()
@@ -180,7 +184,8 @@ class Listener:
         try:
             visit = self._doorkeeper.admit(address)
         except NotAdmitted as refusal:
-            log.info("%s was turned away: %s", shown(address, port), refusal)
+            code = refusal.reason.code
+            event(log, logging.INFO, REFUSED, reason=code, address=shown(address, port))
             self._turn_away(connection, refusal)
         else:
             self._spawn(self._begin(connection, address, shown(address, port), visit))
@@ -204,7 +209,7 @@ class Listener:
                 self._doorkeeper.refused("tls")
             if not isinstance(error, OSError):  # ssl.SSLError is one, and so is a lost connection
                 raise
-            log.info("%s did not come in: %s", where, error)
+            event(log, logging.INFO, REFUSED, reason="tls", address=where, why=error)
 
     async def _behind(self, connection: socket.socket) -> tuple[Address, int] | None:
         """For whom a balancer connects; exactly its header is read, the rest is the client's."""

@@ -103,7 +103,7 @@ class HttpPort:
             return await page()
         except Exception:
             # A fault of ours, and no reason to leave who asks without a word.
-            log.exception("a page could not be made")
+            log.exception("page not made")
             return Answer(500, b"a fault of the gateway's, see its log\n")
 
 

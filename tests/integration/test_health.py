@@ -5,8 +5,10 @@ import contextlib
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
+import msgspec
 import pytest
 
+from gateway.backplane.keys import Keys
 from gateway.core import Gateway
 from gateway.errors import StartError
 from gateway.health import Health
@@ -132,6 +134,19 @@ async def test_a_draining_gateway_says_so_for_as_long_as_it_drains(
     await stopping
     with pytest.raises(ConnectionError):
         await ask(one.gateway.http, "/readyz")
+
+
+async def test_an_operators_word_has_it_try_itself(
+    one: Running, valkey: Server, prefix: str
+) -> None:
+    keys = Keys(prefix)
+    with valkey.client() as client:
+        channel = keys.control_channel(one.gateway.id)
+        assert client.execute_command("SPUBLISH", channel, "probe n17") == 1
+        async with asyncio.timeout(within()):
+            while (found := client.get(keys.probed("n17"))) is None:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+    assert msgspec.json.decode(found)["ok"] is True
 
 
 async def test_a_taken_port_is_told_and_names_the_option(

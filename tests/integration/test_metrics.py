@@ -3,6 +3,8 @@
 import asyncio
 import shutil
 import subprocess
+from ipaddress import ip_network
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -10,8 +12,9 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from gateway.backplane.records import GatewayInfo
-from gateway.config import AddressLimits
+from gateway.config import AddressLimits, Certificate
 from gateway.meters import CLAIMS, DOORSTEP, RESUMES
+from tests.support.certificates import authority
 from tests.support.deadlines import within
 from tests.support.fixtures import Connect, Join, Running, StartGateway
 from tests.support.http import ask
@@ -284,6 +287,28 @@ async def test_who_comes_to_a_crowded_door_is_counted(
     found = await scrape(one)
     assert found.value("chat_doorstep_refusals_total", reason="crowded") == 1
     assert found.value("chat_connections") == 1
+
+
+async def test_who_does_not_say_for_whom_it_connects_is_counted(
+    start_gateway: StartGateway, connect: Connect
+) -> None:
+    networks = (ip_network("127.0.0.0/8"),)
+    one = await start_gateway(http=("127.0.0.1", 0), proxies=networks)
+    peer = await connect(one)
+    await peer.say(op="hello", v=1, name="sis")
+    await peer.disconnected()
+    await until(one, "chat_doorstep_refusals_total", 1, reason="proxy")
+
+
+async def test_who_does_not_get_through_the_handshake_is_counted(
+    start_gateway: StartGateway, connect: Connect, tmp_path: Path
+) -> None:
+    chain, key = authority(tmp_path).issue()
+    one = await start_gateway(http=("127.0.0.1", 0), certificate=Certificate(str(chain), str(key)))
+    peer = await connect(one)
+    await peer.say(op="hello", v=1, name="sis")
+    await peer.disconnected()
+    await until(one, "chat_doorstep_refusals_total", 1, reason="tls")
 
 
 async def test_the_loops_lag_is_watched(one: Running) -> None:

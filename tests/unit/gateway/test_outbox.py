@@ -100,6 +100,27 @@ async def test_what_one_turn_brings_is_published_by_one_call(outbox, redis, send
     assert sender.heard == [(0, "7-1"), (1, "7-2"), (2, "7-3")]
 
 
+async def test_of_each_batch_it_is_told_when_the_oldest_message_was_handed_in(
+    outbox, redis, sender
+):
+    redis.clock.now = 5.0
+    outbox.announce("lobby", b"{}\n")  # nobody waits for it
+    redis.clock.advance(1)
+    send(outbox, sender, 1)
+    redis.clock.advance(1)
+    send(outbox, sender, 2)
+    await until(lambda: redis.stored)
+    assert redis.stored == [("lobby", "7-2", 6.0)]
+
+
+async def test_of_what_is_not_stored_anew_it_is_told_nothing(outbox, redis, sender, monkeypatch):
+    monkeypatch.setattr(redis, "_next", lambda: "")
+    send(outbox, sender, 1)
+    outbox.announce("attic", b"{}\n")
+    await outbox.settle()
+    assert (redis.stored, len(redis.batches)) == ([], 2)
+
+
 async def test_each_sender_is_told_of_their_own(outbox):
     dana, sis = Sender(), Sender()
     send(outbox, dana, 1)

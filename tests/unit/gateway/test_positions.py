@@ -271,10 +271,37 @@ async def test_a_hole_that_could_not_be_filled_is_found_again_by_the_next_check(
         live.memory.say(text)
     live.arrive(1)
     await live.settled()
+    assert (live.meters.gaps_found, live.meters.gaps_repaired) == (1, 0)
     live.redis.failing.clear()
     await live.positions.check()
     await live.settled()
     assert live.texts() == ["a", "b"]
+    # It was one hole, however often it was found.
+    assert (live.meters.gaps_found, live.meters.gaps_repaired) == (1, 1)
+
+
+async def test_who_waits_for_an_id_is_told_once_it_has_been_delivered(live):
+    told = []
+    ids = [live.memory.say(text) for text in "abc"]
+    for id in ids:
+        live.positions.reached(ROOM, id, lambda id=id: told.append(id))
+    assert told == []
+    live.arrive(0)
+    assert told == ids[:1]
+    live.arrive(1, 2)
+    assert told == ids
+    live.positions.reached(ROOM, ids[0], lambda: told.append("again"))
+    assert told == [*ids, "again"]
+
+
+async def test_who_waits_for_an_id_of_a_channel_that_nobody_hears_is_never_told(live):
+    told = []
+    id = live.memory.say("a")
+    live.positions.reached(b"elsewhere", id, lambda: told.append(1))
+    live.positions.reached(ROOM, id, lambda: told.append(2))
+    live.positions.forget(ROOM)
+    live.follow(at=id)
+    assert told == []
 
 
 async def test_a_repair_that_fails_half_way_goes_on_where_it_was(live, monkeypatch):

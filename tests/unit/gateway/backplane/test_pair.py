@@ -437,3 +437,14 @@ async def test_replies_go_to_their_calls_though_all_are_under_way(scene, redis):
     redis.answer = lambda client, command: array(f"7-{command[-1]}")
     replies = await asyncio.gather(*(scene.pair.run("room_publish", ["log"], n) for n in range(50)))
     assert replies == [[b"7-%d" % n] for n in range(50)]
+
+
+async def test_it_tells_how_long_each_answered_call_took(scene, redis):
+    await scene.pair.call("PING")
+    assert len(scene.answered) == 1
+    assert scene.answered[0] >= 0
+    redis.answer = lambda client, command: error("ERR no")
+    with pytest.raises(RedisError):
+        await scene.pair.call("PING")
+    assert len(scene.answered) == 1
+    redis.answer = usual

@@ -89,12 +89,13 @@ class Port:
     def __init__(self):
         self.peers = []
         self.clients = []
+        self.meters = Meters()
 
     def admit(self, address):
         return Visit(None)
 
     def protocol(self, address, where, visit):
-        return TcpLink(self.connected, LIMITS, address, where, visit.over, Meters())
+        return TcpLink(self.connected, LIMITS, address, where, visit.over, self.meters)
 
     def connected(self, link):
         self.peers.append(Peer(link))

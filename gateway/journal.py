@@ -1,0 +1,134 @@
+"""The log: one line for each event, for people or for machines.
+
+An event has a text that is always the same, and fields. Never a message's text, a token or a
+password is one of them; what a peer chose (its name) is written so that it cannot break a line, or
+hide in it. Of a kind that floods, some are left out, and counted.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import sys
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from gateway.chat.budget import Budget
+
+AT_ONCE, A_SECOND = 50, 10.0
+"""Lines of one kind that are written at once, and in the long run."""
+
+_PLAIN = re.compile(r"[\w.,:;/@+*<>()\[\]{}%&!?#~^$|-]+", re.ASCII)
+
+
+def event(log: logging.Logger, level: int, text: str, **fields: object) -> None:
+    """Log something that happened.
+
+    Args:
+        log: the module's.
+        level: of `logging`.
+        text: what happened, always the same for one kind.
+        fields: to whom, and how; None leaves one out.
+    """
+    if log.isEnabledFor(level):
+        given = {name: value for name, value in fields.items() if value is not None}
+        log.log(level, text, extra={"fields": given}, stacklevel=2)
+
+
+def keep(style: Literal["text", "json"], level: str) -> None:
+    """Write the log to stderr from now on.
+
+    Args:
+        style: for people or for machines.
+        level: the least that is written: ``debug``, ``info``, ``warning`` or ``error``.
+    """
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(JsonLines() if style == "json" else TextLines())
+    handler.addFilter(Restraint())
+    logging.basicConfig(level=level.upper(), handlers=[handler])
+
+
+class Restraint(logging.Filter):
+    """Leaves out what is too much of one kind; the next line of the kind says how many.
+
+    Args:
+        monotonic: a clock in seconds that never goes back.
+    """
+
+    def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
+        self._monotonic = monotonic
+        # A kind is a place in the code: there are only so many.
+        self._kinds: dict[tuple[str, int], Budget] = {}
+        self._left_out: dict[tuple[str, int], int] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether to write it."""
+        kind, now = (record.pathname, record.lineno), self._monotonic()
+        budget = self._kinds.get(kind)
+        if budget is None:
+            budget = self._kinds[kind] = Budget(AT_ONCE, A_SECOND, now)
+        if budget.take(now):
+            self._left_out[kind] = self._left_out.get(kind, 0) + 1
+            return False
+        if left_out := self._left_out.pop(kind, 0):
+            record.fields = {**_fields(record), "suppressed": left_out}
+        return True
+
+
+class TextLines(logging.Formatter):
+    """``2026-11-23 10:00:00,123 INFO gateway.login: session began connection=c17 name=dana``.
+
+    What an error looked like follows on lines of their own, which begin with blanks.
+    """
+
+    def format(self, record: logging.LogRecord) -> str:
+        """One line, but for errors."""
+        fields = "".join(f" {name}={_shown(value)}" for name, value in _fields(record).items())
+        head = f"{self.formatTime(record)} {record.levelname} {record.name}"
+        line = f"{head}: {_visible(record.getMessage())}{fields}"
+        if record.exc_info:
+            error = self.formatException(record.exc_info).splitlines()
+            line += "".join(f"\n    {_visible(each)}" for each in error)
+        return line
+
+
+class JsonLines(logging.Formatter):
+    """One object for each event: ``at``, ``level``, ``logger``, ``event``, and the fields."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """One line."""
+        at = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
+        line: dict[str, Any] = {
+            "at": at.replace("+00:00", "Z"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "event": record.getMessage(),
+            **_fields(record),
+        }
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        return json.dumps(line, default=str)
+
+
+def _fields(record: logging.LogRecord) -> dict[str, object]:
+    fields: dict[str, object] = getattr(record, "fields", {})
+    return fields
+
+
+def _shown(value: object) -> str:
+    """A value of a text line: bare if it is one word of plain characters, else in quotes."""
+    text = str(value)
+    if _PLAIN.fullmatch(text):
+        return text
+    return '"' + _visible(text.replace("\\", "\\\\").replace('"', '\\"')) + '"'
+
+
+def _visible(text: str) -> str:
+    """Without characters that end a line, move the cursor, turn the direction or cannot be seen."""
+    return "".join(
+        each if each.isprintable() else each.encode("unicode_escape").decode() for each in text
+    )
