@@ -14,12 +14,6 @@ from tests.unit.gateway.backplane.secret_urls import SECRETS
 from tests.unit.gateway.fakes import quiet, until
 
 
-@pytest.fixture
-async def redis():
-    async with ScriptedRedis().running() as redis:
-        yield redis
-
-
 class Heard:
     """A connection, and what it says by itself."""
 
