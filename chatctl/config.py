@@ -13,7 +13,7 @@ from chatctl.answers import answer
 from chatctl.failure import Misuse
 from chatctl.options import is_setting, key, option
 from chatctl.tables import table
-from chatctl.units import without_password
+from gateway.redis_url import without_password
 
 EXAMPLE = """\b
 Example:

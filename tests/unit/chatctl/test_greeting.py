@@ -50,7 +50,9 @@ def test_a_file_with_the_password_is_named_and_the_password_is_not_shown(tmp_pat
     file = tmp_path / "password"
     file.write_text("secret")
     flags = ("--redis", "redis://dana@h", "--redis-password-file", str(file))
-    text = greeting(context(*flags), Address("127.0.0.1", 2428), "redis://dana:secret@h", None)
+    text = greeting(
+        context(*flags), Address("127.0.0.1", 2428), "redis://dana:secret@h", None, None
+    )
     assert "  Redis       redis://dana:***@h" in text
     assert text.count(f"--redis redis://dana@h --redis-password-file {file}") == 2
     assert "secret" not in text
