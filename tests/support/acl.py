@@ -14,7 +14,7 @@ PREFIX = "test-"
 def rules(user: str) -> list[str]:
     """What the file says of a user, for the chats of tests."""
     (line,) = re.findall(rf"^user {user} (.*)$", USERS.read_text(), re.MULTILINE)
-    return re.sub(r"([~&])chat:", rf"\1{PREFIX}", line).split()
+    return re.sub(r"([~&])chat:", rf"\1{PREFIX}*:", line).split()
 
 
 def url_for(server: Server, user: str, *more: str) -> str:
