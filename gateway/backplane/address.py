@@ -109,7 +109,7 @@ def reaching(url: str) -> Iterator[redis.Redis]:
 def describe(error: BaseException, url: str) -> str:
     """What is wrong with the Redis of a URL, in a few words, and what to do if that is known."""
     speaks_tls = url.startswith("rediss")
-    text = str(error)
+    text = str(error).rstrip(".")
     if isinstance(error, TimeoutError):
         return "no answer" + (_MAY_BE_PLAIN if speaks_tls else "")
     if isinstance(error, ConnectionRefusedError):
