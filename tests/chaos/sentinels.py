@@ -9,8 +9,8 @@ from pathlib import Path
 
 import redis
 
-from tests.chaos.processes import STARTED_WITHIN, Process, valkey_server
-from tests.support.servers import free_ports
+from tests.chaos.processes import STARTED_WITHIN, Process
+from tests.support import servers
 
 MASTER = "chat"
 
@@ -43,11 +43,11 @@ class Watched:
 @contextlib.asynccontextmanager
 async def watched(folder: Path) -> AsyncIterator[Watched]:
     """Start them; returns when the replica could take over."""
-    master_port, replica_port, *ports = free_ports(2 + SENTINELS)
+    master_port, replica_port, *ports = servers.free_ports(2 + SENTINELS)
     with contextlib.ExitStack() as stack:
 
         def start(name: str, *arguments: str) -> Process:
-            process = Process(valkey_server(), *arguments, log=folder / f"{name}.log")
+            process = Process(servers.valkey(), *arguments, log=folder / f"{name}.log")
             stack.callback(process.kill)
             return process
 

@@ -13,6 +13,7 @@ from gateway.backplane.redis import RedisBackplane
 from gateway.meters import Meters
 from tests.contract.heard import Heard
 from tests.contract.household import Gateway, StartBackplane
+from tests.support.acl import url_for
 from tests.support.servers import Server
 from tests.support.settings import settings
 
@@ -31,14 +32,20 @@ def look(server: Server) -> Iterator[redis.Redis]:
 
 
 @pytest.fixture
-async def start(server: Server, prefix: str) -> AsyncIterator[StartBackplane]:
+def url(server: Server) -> str:
+    """Where backplanes find the server: with the rights that gateways are said to need."""
+    return server.url if server.drop else url_for(server, "chat-gateway")
+
+
+@pytest.fixture
+async def start(url: str, prefix: str) -> AsyncIterator[StartBackplane]:
     """Starts backplanes of one chat, each with a lease."""
     async with contextlib.AsyncExitStack() as stack:
 
         async def start(**given: Any) -> Gateway:
             heard = Heard()
             name = f"g-{secrets.token_hex(3)}"
-            config = settings(**{"redis": server.url, "prefix": prefix, "idle": 60.0, **given})
+            config = settings(**{"redis": url, "prefix": prefix, "idle": 60.0, **given})
             backplane = RedisBackplane(config, name, lambda: b"{}", heard, Meters())
             await backplane.start()
             stack.push_async_callback(backplane.close)

@@ -744,6 +744,10 @@ class TestPassword:
         with servers.running(servers.valkey(), "--requirepass", "open-sesame") as server:
             yield server
 
+    @pytest.fixture
+    def url(self, server: Server) -> str:
+        return server.url
+
     async def test_the_right_one(self, start: StartBackplane, server: Server) -> None:
         gateway = await start(redis=f"{server.url}?password=open-sesame")
         await gateway.online("sis")

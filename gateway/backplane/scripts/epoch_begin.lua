@@ -9,8 +9,12 @@
 -- lost what it acknowledged last, and would give the ids of that a second time. What tells one start
 -- from another is its run id.
 local info = redis.pcall('INFO', 'server')
--- fakeredis has no INFO, and no memory to lose but with us.
-local this_run = type(info) == 'string' and info:match('run_id:(%w+)') or 'unknown'
+local this_run = 'unknown'
+if type(info) == 'string' then
+  this_run = info:match('run_id:(%w+)')
+elseif not tostring(info.err):find('unknown command', 1, true) then
+  return info
+end -- fakeredis has no INFO, and no memory to lose but with us.
 local epoch, run = (redis.call('GET', KEYS[1]) or ''):match('(%d+) (%S+)')
 if run ~= this_run then
   -- Seconds since 1970, since a Redis that lost its memory does not know its last epoch, and a

@@ -129,3 +129,40 @@ class ScriptedRedis:
                     if reply is not None:
                         writer.write(reply)
         writer.close()
+
+
+def evalsha(redis: ScriptedRedis) -> list[list[str]]:
+    """The calls of scripts so far, but for the one with which a connection begins."""
+    return [command for command in redis.commands("EVALSHA") if command[1] != EPOCH]
+
+
+class Scene:
+    """A Redis, somebody with two connections to it, and what they tell.
+
+    Attributes:
+        redis: the server.
+        told: everything, in order.
+    """
+
+    def __init__(self, redis: ScriptedRedis) -> None:
+        self.redis = redis
+        self.told: list[Any] = []
+
+    def away(self) -> None:
+        self.told.append("away")
+
+    def back(self) -> None:
+        self.told.append("back")
+
+    async def heard(self, what: Any) -> None:
+        await until(lambda: what in self.told, f"{what}")
+
+    @property
+    def commands(self) -> Client:
+        """The connection for commands that is in use, as the server sees it."""
+        return self.redis.clients[-2]
+
+    @property
+    def subscriptions(self) -> Client:
+        """The one for subscriptions."""
+        return self.redis.clients[-1]

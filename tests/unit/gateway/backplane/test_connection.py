@@ -2,6 +2,7 @@ import asyncio
 import logging
 import socket
 import tempfile
+import time
 
 import pytest
 
@@ -11,12 +12,6 @@ from gateway.errors import BackplaneDown, RedisUnreachable
 from tests.unit.gateway.backplane.scripted import OK, ScriptedRedis, array, bulk, error, usual
 from tests.unit.gateway.backplane.secret_urls import SECRETS
 from tests.unit.gateway.fakes import quiet, until
-
-
-@pytest.fixture
-async def redis():
-    async with ScriptedRedis().running() as redis:
-        yield redis
 
 
 class Heard:
@@ -254,6 +249,23 @@ async def test_a_frozen_redis_is_given_up(redis, monkeypatch, listens):
     with pytest.raises(BackplaneDown):
         await call
     assert redis.commands("PING")
+
+
+@pytest.mark.parametrize("listens", [False, True])
+async def test_a_redis_is_not_given_up_for_a_stall_of_our_own(redis, monkeypatch, listens):
+    heard, connection = await opened(redis, listens)
+    # Redis was quiet before, and nobody has asked it yet.
+    monkeypatch.setattr(module, "LOOK_EVERY", 0.01)
+    monkeypatch.setattr(module, "PING_AFTER", 0.05)
+    monkeypatch.setattr(module, "DEAD_AFTER", 0.3)
+    connection._probe.cancel()
+    connection._look_at = time.monotonic()
+    connection._watch()
+    for _ in range(3):
+        time.sleep(0.5)  # noqa: ASYNC251 - the loop stands still
+        await redis.asked("PING", times=len(redis.commands("PING")) + 1)
+    assert heard.lost == 0
+    await ended(heard)
 
 
 async def test_a_redis_that_says_anything_is_not_asked(redis, monkeypatch):

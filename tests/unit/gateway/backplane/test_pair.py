@@ -9,12 +9,13 @@ from gateway.backplane.connection import RedisError
 from gateway.backplane.pair import Pair
 from gateway.backplane.scripts import all_scripts
 from gateway.errors import BackplaneDown, RedisUnreachable
+from tests.unit.gateway.backplane import scripted
 from tests.unit.gateway.backplane.scripted import (
     EPOCH,
-    ScriptedRedis,
     array,
     bulk,
     error,
+    evalsha,
     usual,
 )
 from tests.unit.gateway.fakes import quiet, until
@@ -22,12 +23,11 @@ from tests.unit.gateway.fakes import quiet, until
 SHAS = {script.name: script.sha for script in all_scripts()}
 
 
-class Scene:
+class Scene(scripted.Scene):
     """A pair, and what it tells its watcher."""
 
     def __init__(self, redis, url=None):
-        self.redis = redis
-        self.told = []
+        super().__init__(redis)
         self.answered = []
         self.pair = Pair(
             url or redis.url,
@@ -38,30 +38,6 @@ class Scene:
             self,
             self.answered.append,
         )
-
-    def away(self):
-        self.told.append("away")
-
-    def back(self):
-        self.told.append("back")
-
-    async def heard(self, what):
-        await until(lambda: what in self.told, f"{what}")
-
-    @property
-    def commands(self):
-        """The connection for commands that is in use, as the server sees it."""
-        return self.redis.clients[-2]
-
-    @property
-    def subscriptions(self):
-        return self.redis.clients[-1]
-
-
-@pytest.fixture
-async def redis():
-    async with ScriptedRedis().running() as redis:
-        yield redis
 
 
 @pytest.fixture
@@ -76,10 +52,6 @@ async def scene(redis):
 @pytest.fixture(autouse=True)
 def hurry(monkeypatch):
     monkeypatch.setattr(module, "COME_BACK", (0.001, 0.01))
-
-
-def evalsha(redis):
-    return [command for command in redis.commands("EVALSHA") if command[1] != EPOCH]
 
 
 # Up.

@@ -11,63 +11,31 @@ from gateway.backplane.replies import parse_user_list
 from gateway.backplane.scripts import all_scripts
 from gateway.errors import BackplaneDown
 from gateway.meters import Meters
+from tests.unit.gateway.backplane import scripted
 from tests.unit.gateway.backplane.scripted import (
-    EPOCH,
-    ScriptedRedis,
     array,
     bulk,
+    evalsha,
     usual,
 )
-from tests.unit.gateway.fakes import config, registration, until
+from tests.unit.gateway.fakes import config, registration
 
 SHAS = {script.name: script.sha for script in all_scripts()}
 
 
-class Events:
-    """Records what a backplane tells."""
+class Scene(scripted.Scene):
+    """A backplane, and what it tells its gateway."""
 
-    def __init__(self):
-        self.told = []
+    def __init__(self, redis, **settings):
+        super().__init__(redis)
+        given = {"redis": redis.url, "prefix": "t", "idle": 60.0} | settings
+        self.backplane = RedisBackplane(config(**given), "g-1", lambda: b"{}", self, Meters())
 
     def deliver(self, channel, lines):
         self.told.append(("deliver", channel, lines))
 
     def control(self, verb, rest):
         self.told.append((verb, rest))
-
-    def away(self):
-        self.told.append("away")
-
-    def back(self):
-        self.told.append("back")
-
-
-class Scene:
-    def __init__(self, redis, **settings):
-        self.redis = redis
-        self.events = Events()
-        given = {"redis": redis.url, "prefix": "t", "idle": 60.0} | settings
-        self.backplane = RedisBackplane(
-            config(**given), "g-1", lambda: b"{}", self.events, Meters()
-        )
-
-    async def heard(self, what):
-        await until(lambda: what in self.events.told, f"{what}")
-
-    @property
-    def commands(self):
-        """The connection for commands that is in use, as the server sees it."""
-        return self.redis.clients[-2]
-
-    @property
-    def subscriptions(self):
-        return self.redis.clients[-1]
-
-
-@pytest.fixture
-async def redis():
-    async with ScriptedRedis().running() as redis:
-        yield redis
 
 
 @pytest.fixture
@@ -77,10 +45,6 @@ async def scene(redis):
     yield scene
     redis.answer = usual
     await scene.backplane.close()
-
-
-def evalsha(redis):
-    return [command for command in redis.commands("EVALSHA") if command[1] != EPOCH]
 
 
 # Up and down.
@@ -110,7 +74,7 @@ async def test_its_own_channels_are_listened_to(scene, redis):
 async def test_it_says_when_redis_goes_and_when_it_is_back(scene, redis):
     redis.clients[0].end()
     await scene.heard("back")
-    assert scene.events.told == ["away", "back"]
+    assert scene.told == ["away", "back"]
     assert await scene.backplane.renew_lease()
 
 
@@ -120,7 +84,7 @@ async def test_a_closing_backplane_gives_its_lease_back(redis):
     await scene.backplane.close()
     assert redis.commands("DEL") == [["DEL", "t:{users}:lease:g-1"]]
     assert redis.commands("HDEL") == [["HDEL", "t:{users}:gateways", "g-1"]]
-    assert scene.events.told == []
+    assert scene.told == []
 
 
 async def test_a_closing_backplane_may_leave_its_lease_for_a_while(redis):
@@ -407,7 +371,7 @@ async def test_the_dead_are_swept_to_the_last_and_oneself_never(scene, redis):
 async def test_what_is_for_this_gateway_is_passed_on_as_an_order(scene, payload, order):
     scene.subscriptions.send(array("smessage", "t:{users}:control:g-1", payload))
     await scene.heard(order)
-    assert scene.events.told == [order]
+    assert scene.told == [order]
 
 
 def test_a_list_of_users_is_understood():

@@ -1,0 +1,156 @@
+"""The users of Redis that operators are told to make: what they can do, and what is said if not.
+
+That a gateway needs no more than its user has is shown by all of `tests/contract`.
+"""
+
+import asyncio
+
+import pytest
+import redis
+from click.testing import CliRunner
+
+from chatctl.cli import main
+from gateway.backplane import archive
+from gateway.backplane.address import reaching
+from gateway.backplane.directory import list_users
+from gateway.backplane.keys import Keys
+from gateway.errors import RedisUnreachable, StartError
+from tests.support import servers
+from tests.support.acl import USERS, url_for
+
+WHAT_TO_DO = "deploy/redis/users.conf"
+
+
+@pytest.fixture(params=["valkey", "redis_server"])
+def server(request):
+    return request.getfixturevalue(request.param)
+
+
+@pytest.mark.parametrize("binary", [servers.valkey(), servers.redis_server()])
+def test_a_server_takes_the_file_as_a_part_of_its_settings(binary):
+    if binary is None:
+        pytest.skip("this machine has no redis-server >= 7")
+    with servers.running(binary, "--include", str(USERS)) as server, server.client() as client:
+        assert sorted(client.acl_users()) == [
+            "chat-gateway",
+            "chat-operator",
+            "chat-reader",
+            "default",
+        ]
+
+
+async def test_a_gateway_serves_with_the_rights_of_its_user(server, start_gateway, join):
+    url = url_for(server, "chat-gateway")
+    first, second = await start_gateway(redis=url), await start_gateway(redis=url)
+    sis, mom = await join(first, "sis"), await join(second, "mom")
+    await sis.say(op="send", text="hi")
+    assert (await mom.expect(op="msg"))["text"] == "hi"
+
+
+READING = [("users",), ("history",), ("gateways",)]
+OPERATING = [
+    ("users",), ("gateways",), ("bans",), ("ban", "mom"), ("bans",), ("unban", "mom"),
+    ("announce", "tea!"), ("history",), ("account", "list"), ("kick", "sis"), ("doctor",),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("user", "commands"), [("chat-reader", READING),
+                                                ("chat-operator", OPERATING)])  # fmt: skip
+async def test_the_commands_need_no_more_than_the_rights_of_their_user(
+    server, start_gateway, join, prefix, user, commands
+):
+    running = await start_gateway(redis=server.url)
+    sis = await join(running, "sis")
+    await sis.say(op="send", text="hi", seq=1)
+    await sis.expect(op="ack")
+    given = ("--redis", url_for(server, user), "--prefix", prefix)
+    for command in commands:
+        done = await asyncio.to_thread(CliRunner().invoke, main, [*command, *given])
+        assert WHAT_TO_DO not in done.output
+        assert "permi" not in done.output
+        assert done.exit_code == 0, (command, done.output)
+
+
+async def test_the_reader_can_follow_a_room(server, start_gateway, join, prefix):
+    sis = await join(await start_gateway(redis=server.url), "sis")
+    await sis.say(op="send", text="hi", seq=1)
+    await sis.expect(op="ack")
+    following = archive.follow(url_for(server, "chat-reader"), prefix, "lobby", archive.START)
+    assert len(await asyncio.to_thread(next, following)) == 1
+    await asyncio.to_thread(following.close)
+
+
+def test_the_reader_reads_neither_private_messages_nor_accounts(server, keys):
+    with redis.Redis.from_url(url_for(server, "chat-reader"), protocol=2) as client:
+        for command in (("XREVRANGE", keys.private_log, "+", "-"), ("HGETALL", keys.accounts)):
+            with pytest.raises(redis.exceptions.NoPermissionError):
+                client.execute_command(*command)
+
+
+@pytest.fixture
+def keys(prefix):
+    return Keys(prefix)
+
+
+BEYOND = [
+    ("GET", "other"), ("FLUSHALL",), ("FLUSHDB",), ("KEYS", "*"), ("CONFIG", "SET", "save", ""),
+    ("ACL", "LIST"), ("CLIENT", "LIST"), ("MONITOR",), ("SHUTDOWN",), ("SPUBLISH", "other", "x"),
+    ("SCRIPT", "FLUSH"), ("EVAL", "return 1", "0"), ("REPLICAOF", "127.0.0.1", "1"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("command", BEYOND, ids=lambda command: command[0])
+@pytest.mark.parametrize("user", ["chat-gateway", "chat-operator", "chat-reader"])
+def test_no_user_can_do_anything_beside_the_chat(server, user, command):
+    with (
+        redis.Redis.from_url(url_for(server, user), protocol=2) as client,
+        pytest.raises(redis.exceptions.NoPermissionError),
+    ):
+        client.execute_command(*command)
+
+
+def test_the_reader_can_change_nothing_by_a_script_either(server, keys):
+    with server.client() as client:
+        sha = client.script_load("return redis.call('SET', KEYS[1], '')")
+    with redis.Redis.from_url(url_for(server, "chat-reader"), protocol=2) as client:
+        for command in (("SET", keys.epoch, ""), ("SPUBLISH", keys.room_channel("lobby"), "x")):
+            with pytest.raises(redis.exceptions.NoPermissionError):
+                client.execute_command(*command)
+        with pytest.raises(redis.ResponseError):
+            client.evalsha(sha, 1, keys.epoch)
+
+
+# What is said when a right is missing.
+
+
+@pytest.mark.parametrize(
+    "less",
+    ["-evalsha", "-script|load", "-ssubscribe", "-info", "-set", "-ping", "-client|setname",
+     "resetkeys", "resetchannels"],
+)  # fmt: skip
+async def test_a_gateway_whose_user_lacks_a_right_does_not_start_and_says_so(
+    server, start_gateway, less
+):
+    with pytest.raises(StartError, match=WHAT_TO_DO) as caught:
+        await start_gateway(redis=url_for(server, "chat-gateway", less))
+    assert "Redis 7.0 or newer" not in str(caught.value)
+    assert "CHANGE-ME" not in str(caught.value)
+
+
+@pytest.mark.parametrize("less", ["-evalsha", "-hscan", "-get", "resetkeys"])
+def test_a_command_whose_user_lacks_a_right_says_so(server, prefix, keys, less):
+    with server.client() as client:
+        client.hset(keys.users, "sis", '{"gateway":"g"}')
+        client.set(keys.lease("g"), "{}")
+    with pytest.raises(RedisUnreachable, match=WHAT_TO_DO):
+        list_users(url_for(server, "chat-reader", less), prefix)
+
+
+def test_a_user_who_is_not_known_is_told_so(server):
+    url = url_for(server, "chat-reader").replace("CHANGE-ME-AS-WELL", "geheim")
+    with (
+        pytest.raises(RedisUnreachable, match="invalid username-password") as caught,
+        reaching(url) as there,
+    ):
+        there.ping()
+    assert "geheim" not in str(caught.value)
