@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from chatctl.failure import Failure
+from chatctl.files import first_line
 from chatctl.options import option, secret, variable
 from chatctl.units import Address, address
 
@@ -92,22 +92,9 @@ def client(
         color=_wants_color(color),
         tls=tls or ca is not None,
         ca=ca,
-        password=_first_line(password_file) if password_file else password,
+        password=first_line(password_file) if password_file else password,
     )
     context.exit(run(settings))
-
-
-def _first_line(path: Path) -> str:
-    try:
-        with path.open(encoding="utf-8") as file:
-            line = file.readline().rstrip("\n")
-    except OSError as error:
-        raise Failure(f"{path} cannot be read: {error.strerror}") from error
-    except UnicodeDecodeError:
-        raise Failure(f"{path} is not a text in UTF-8") from None
-    if not line:
-        raise Failure(f"{path} begins with an empty line: the password belongs there")
-    return line
 
 
 def _wants_color(color: str) -> bool:
