@@ -12,6 +12,7 @@ from gateway.hub import Hub
 from gateway.listeners import accepting, tcp
 from gateway.listeners.accepting import Listener
 from gateway.listeners.tcp import TcpLink
+from gateway.meters import Meters
 from tests.support.deadlines import within
 from tests.unit.gateway.fakes import quiet, until
 from wire.codec import decode_event
@@ -93,7 +94,7 @@ class Port:
         return Visit(None)
 
     def protocol(self, address, where, visit):
-        return TcpLink(self.connected, LIMITS, address, where, visit.over)
+        return TcpLink(self.connected, LIMITS, address, where, visit.over, Meters())
 
     def connected(self, link):
         self.peers.append(Peer(link))
@@ -282,7 +283,7 @@ async def test_a_write_to_a_lost_connection_does_no_harm(port):
     # The hub may be in the middle of a room's members.
     client, peer = await port.connect()
     other_client, other = await port.connect()
-    hub = Hub(asyncio.get_running_loop().call_soon)
+    hub = Hub(asyncio.get_running_loop().call_soon, Meters())
     written = []
 
     def write_to_all():
