@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from functools import cache
 
 from argon2 import PasswordHasher
@@ -16,14 +17,16 @@ def hash_password(password: str) -> str:
 
 
 def verify(hash: str, password: str) -> bool:
-    """Whether a password is the one that was hashed. Takes as long if it is not."""
+    """Whether a password is the one that was hashed.
+
+    Takes as long if it is not, or if there is no hash ("").
+    """
     try:
-        return _hasher.verify(hash, password)
+        return _hasher.verify(hash or _decoy(), password) and hash != ""
     except (VerificationError, InvalidHashError):
         return False
 
 
 @cache
-def decoy() -> str:
-    """A hash of what nobody types, for names that have none: these shall take as long."""
-    return _hasher.hash(__name__)
+def _decoy() -> str:
+    return _hasher.hash(secrets.token_hex())
