@@ -8,8 +8,8 @@ from pathlib import Path
 import click
 
 from chatctl.failure import Failure, Misuse
-from chatctl.secret_file import first_line
 from chatctl.options import option
+from chatctl.secret_file import first_line
 
 VARIABLE = "CHATCTL_PASSWORD"
 """Holds a password, for programs."""

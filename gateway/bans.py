@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from ipaddress import ip_network
@@ -57,5 +58,6 @@ def _if_it_holds(found: tuple[Ban, float] | None, now: float) -> Reason | None:
         return None
     ban, text = found[0], "You are banned"
     if ban.until is not None:
-        text += f" until {datetime.fromtimestamp(ban.until / 1000, UTC):%Y-%m-%d %H:%M} UTC"
+        with contextlib.suppress(OverflowError, ValueError):  # past the year 9999: for ever
+            text += f" until {datetime.fromtimestamp(ban.until / 1000, UTC):%Y-%m-%d %H:%M} UTC"
     return BANNED._replace(text=f"{text}: {ban.reason}" if ban.reason else f"{text}.")

@@ -10,6 +10,10 @@ FORGET_EVERY = 60.0
 """Seconds between two looks for addresses of which nothing need be known any more: after a minute
 without a connection everything is as for a new one."""
 
+MOST_KEPT = 100_000
+"""Addresses of which something is known, but for those that have connections: some 40 MB. Beyond
+that those without connections are forgotten early."""
+
 
 class Crowded(Exception):
     """Too many connections come from an address.
@@ -50,6 +54,7 @@ class Door:
         self._limits = limits
         self._visitors: dict[str, _Visitor] = {}
         self._looked = now
+        self._most = MOST_KEPT
 
     def enter(self, address: Address, now: float) -> Visit:
         """Let a connection in.
@@ -61,7 +66,9 @@ class Door:
         if any(address in network for network in limits.exempt):
             return Visit(None)
         if now - self._looked >= FORGET_EVERY:
-            self._forget(now)
+            self._forget(now, FORGET_EVERY)
+        elif len(self._visitors) >= self._most:
+            self._forget(now, 0.0)
         key = neighbourhood(address)
         visitor = self._visitors.get(key)
         if visitor is None:
@@ -74,13 +81,15 @@ class Door:
         visitor.connections += 1
         return Visit(visitor)
 
-    def _forget(self, now: float) -> None:
+    def _forget(self, now: float, silent: float) -> None:
         self._looked = now
         self._visitors = {
             key: visitor
             for key, visitor in self._visitors.items()
-            if visitor.connections or now - visitor.seen < FORGET_EVERY
+            if visitor.connections or now - visitor.seen < silent
         }
+        # Twice what is left, so that this costs little for each of those who come in between.
+        self._most = max(MOST_KEPT, 2 * len(self._visitors))
 
 
 class _Visitor:

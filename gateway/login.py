@@ -20,7 +20,14 @@ from gateway.hub import Link
 from gateway.logs import Log, gap
 from gateway.replay import seen_id
 from wire.frames import LOBBY, PRIVATE
-from wire.reasons import CONNECTION_LOST, GATEWAY_LOST, INTERRUPTED, ErrorCode, WireError
+from wire.reasons import (
+    CONNECTION_LOST,
+    GATEWAY_LOST,
+    INTERRUPTED,
+    ErrorCode,
+    Reason,
+    WireError,
+)
 
 if TYPE_CHECKING:
     from gateway.peer import Peer
@@ -55,6 +62,10 @@ async def arrive(peer: Peer, claim: Claim) -> None:
         RedisError: Redis refused.
     """
     gateway, session = peer.gateway, peer.session
+    folded = fold(claim.name)
+    if (banned := _banned(peer, folded)) is not None:
+        peer.end(banned)  # before the name is claimed: nobody shall hear that it left
+        return
     try:
         login = await log_in(gateway, claim, peer.link)
     except WireError as error:
@@ -65,8 +76,8 @@ async def arrive(peer: Peer, claim: Claim) -> None:
     gateway.meters.claimed(login.claimed.outcome, shown=claim.resume is not None)
     now = gateway.monotonic()
     peer.registration, peer.channels = login.registration, login.channels
-    if (banned := gateway.bans.of_name(login.registration.folded, now)) is not None:
-        peer.end(banned)
+    if (banned := _banned(peer, folded)) is not None:
+        peer.end(banned)  # meanwhile
     if session.state is State.CLOSED:
         return  # gone while Redis was asked, or banned
     gateway.online[login.registration.session] = peer
@@ -82,6 +93,12 @@ async def arrive(peer: Peer, claim: Claim) -> None:
         return
     if login.claimed.outcome != "resumed":
         gateway.announce_joined(login.registration)
+
+
+def _banned(peer: Peer, folded: str) -> Reason | None:
+    # The address too: a ban may be newer than the connection.
+    bans, now = peer.gateway.bans, peer.gateway.monotonic()
+    return bans.of_address(peer.link.ip, now) or bans.of_name(folded, now)
 
 
 async def log_in(gateway: Gateway, claim: Claim, link: Link) -> Login:

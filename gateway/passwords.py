@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import unicodedata
 from functools import cache
 
@@ -37,20 +38,20 @@ def hash_password(password: str) -> str:
 
 
 def verify(hash: str, password: str) -> bool:
-    """Whether a password is the one that was hashed; takes as long as `hash_password`.
+    """Whether a password is the one that was hashed.
 
-    A hash that cannot be read fits no password.
+    Takes as long if it is not, or if there is no hash (""). One that cannot be read fits nothing.
     """
     try:
-        return _hasher.verify(hash, _same(password))
+        _hasher.verify(hash or _decoy(), _same(password))
     except (VerificationError, InvalidHashError):
         return False
+    return hash != ""
 
 
 @cache
-def decoy() -> str:
-    """A hash of what nobody types, for names that have none: these shall take as long."""
-    return _hasher.hash(__name__)
+def _decoy() -> str:
+    return _hasher.hash(secrets.token_hex())
 
 
 def _same(password: str) -> str:

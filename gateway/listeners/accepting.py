@@ -7,7 +7,7 @@ task. This is why the sockets are accepted here and not by the loop.
 from __future__ import annotations
 
 import asyncio
-import errno
+import functools
 import logging
 import socket
 import ssl
@@ -34,9 +34,7 @@ AT_ONCE = 64
 """Connections that are accepted before anything else gets its turn."""
 
 PAUSE = 1.0
-"""Seconds without accepting after the machine has run out of sockets or memory."""
-
-EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+"""Seconds without accepting after it went wrong: the machine has run out of sockets, say."""
 
 FAREWELL = 1.0
 """Seconds for which a connection that may not come in is kept, so that its bye arrives."""
@@ -140,8 +138,6 @@ class Listener:
             except (BlockingIOError, InterruptedError, ConnectionAbortedError):
                 return
             except OSError as error:
-                if error.errno not in EXHAUSTED:
-                    raise
                 event(log, logging.ERROR, "no connection can be accepted", why=error.strerror)
                 self._loop.remove_reader(listening)
                 self._loop.call_later(PAUSE, self._go_on, listening)
@@ -149,7 +145,7 @@ class Listener:
             connection.setblocking(False)
             address, port = of_socket(name)
             if any(address in network for network in self._proxies):
-                self._spawn(self._arrive(connection, address, port))
+                self._spawn(connection, self._arrive(connection, address, port))
             else:
                 self._enter(connection, address, port)
 
@@ -157,10 +153,15 @@ class Listener:
         if not self._closed:
             self._loop.add_reader(listening, self._accept, listening)
 
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+    def _spawn(self, connection: socket.socket, work: Coroutine[Any, Any, None]) -> None:
         task = self._loop.create_task(work)
         self._arriving.add(task)
-        task.add_done_callback(self._arriving.discard)
+        task.add_done_callback(functools.partial(self._arrived, connection))
+
+    def _arrived(self, connection: socket.socket, task: asyncio.Task[None]) -> None:
+        self._arriving.discard(task)
+        if task.cancelled():
+            connection.close()  # it may not even have begun
 
     async def _arrive(self, connection: socket.socket, address: Address, port: int) -> None:
         """Find out for whom a balancer connects."""
@@ -188,7 +189,8 @@ class Listener:
             event(log, logging.INFO, REFUSED, reason=code, address=shown(address, port))
             self._turn_away(connection, refusal)
         else:
-            self._spawn(self._begin(connection, address, shown(address, port), visit))
+            where = shown(address, port)
+            self._spawn(connection, self._begin(connection, address, where, visit))
 
     async def _begin(
         self, connection: socket.socket, address: Address, where: str, visit: Visit
