@@ -357,7 +357,7 @@ async def test_a_server_that_hangs_up_is_reported(redis):
 
 async def test_a_server_that_wants_a_password_is_quoted(redis):
     redis.answer = lambda client, command: error("NOAUTH Authentication required.")
-    assert await refusal(redis.url) == f"{redis.url}: NOAUTH Authentication required."
+    assert await refusal(redis.url) == f"{redis.url}: NOAUTH Authentication required"
 
 
 @pytest.mark.parametrize(
