@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import sys
 import termios
 from collections.abc import Iterator
@@ -19,34 +20,45 @@ _LOCAL_FLAGS = 3
 async def ask(question: str, *, hidden: bool = False) -> str:
     """Ask, and return the answer without its line end.
 
-    The question goes where errors go, since stdout may be a file. It is the event loop that waits
-    for the answer, and not the read: a Ctrl-C in the moment before a read begins would not end it.
+    The question goes where errors go, since stdout may be a file.
 
     Args:
         question: what to show.
         hidden: whether what is typed is not shown.
 
     Raises:
-        EOFError: there will be no answer, as after Ctrl-D.
+        EOFError: there will be no answer, as after Ctrl-C or Ctrl-D.
     """
     fd = sys.stdin.fileno()
     with _unseen(fd) if hidden else nullcontext():
-        sys.stderr.write(question)
-        sys.stderr.flush()
-        await _readable(fd)
-        line = os.read(fd, LONGEST)
+        line = await _typed(fd, question)
     if not line:
         raise EOFError
     return line.decode(errors="surrogateescape").rstrip("\r\n")
 
 
-async def _readable(fd: int) -> None:
+async def _typed(fd: int, question: str) -> bytes:
+    # It is the loop that waits, and it that takes the Ctrl-C: one in the moment before a read
+    # begins would not end the read, and one that is not the loop's would not wake the loop.
     loop = asyncio.get_running_loop()
-    ready = asyncio.Event()
-    loop.add_reader(fd, ready.set)
+    before = signal.getsignal(signal.SIGINT)
+    interrupted, done = False, asyncio.Event()
+
+    def interrupt() -> None:
+        nonlocal interrupted
+        interrupted = True
+        done.set()
+
+    loop.add_reader(fd, done.set)
+    loop.add_signal_handler(signal.SIGINT, interrupt)
     try:
-        await ready.wait()
+        sys.stderr.write(question)
+        sys.stderr.flush()
+        await done.wait()
+        return b"" if interrupted else os.read(fd, LONGEST)
     finally:
+        loop.remove_signal_handler(signal.SIGINT)
+        signal.signal(signal.SIGINT, before)
         loop.remove_reader(fd)
 
 
