@@ -47,7 +47,7 @@ class Project:
     def scale(self, gateways: int) -> None:
         """Have so many gateways, and wait until all of them are healthy."""
         self.compose("up", "-d", "--scale", f"gateway={gateways}")
-        wait_for(lambda: self._healthy() == gateways, f"{gateways} healthy gateways", 120)
+        wait_for(lambda: self._healthy() == gateways, f"{gateways} healthy gateways", 45)
 
     def containers(self, service: str) -> list[str]:
         """Ids of those that run, in the order of their numbers."""
