@@ -107,7 +107,7 @@ class Hub:
         if told is not None:
             lines = b"".join(told)
             link.write(lines)
-            self._meters.sent(lines)
+            self._meters.sent(len(lines), lines.count(b"\n"))
         link.close(reason, after)
 
     def flush(self) -> None:
@@ -122,24 +122,37 @@ class Hub:
                 lines, members = b"".join(blobs), self._members.get(channel, ())
                 for link in members:
                     link.write(lines)
-                meters.sent(lines, len(members))
-                meters.deliveries += lines.count(b"\n") * len(members)
+                count = lines.count(b"\n")
+                meters.sent(len(lines), count, len(members))
+                meters.deliveries += count * len(members)
             return
+        counts: dict[bytes, int] = {}
         for channel, blobs in published.items():
             lines, members = b"".join(blobs), self._members.get(channel, ())
             for link in members:
                 told.setdefault(link, []).append(lines)
-            meters.deliveries += lines.count(b"\n") * len(members)
-        before, times = b"", 0
+            counts[lines] = lines.count(b"\n")
+            meters.deliveries += counts[lines] * len(members)
+        self._write(told, counts)
+
+    def _write(self, told: dict[Link, list[bytes]], counts: dict[bytes, int]) -> None:
+        """Write what several are told besides.
+
+        Args:
+            told: what each link is to get.
+            counts: how many lines are in those parts that many get: not to be counted for each.
+        """
+        before, count, links = b"", 0, 0
         for link, parts in told.items():
             lines = b"".join(parts)
             link.write(lines)
             # Those who are told nothing else get the very same object: they are counted as one.
             if lines is not before:
-                meters.sent(before, times)
-                before, times = lines, 0
-            times += 1
-        meters.sent(before, times)
+                self._meters.sent(len(before), count, links)
+                before, links = lines, 0
+                count = sum(counts.get(part) or part.count(b"\n") for part in parts)
+            links += 1
+        self._meters.sent(len(before), count, links)
 
     def _schedule(self) -> None:
         self._scheduled = True

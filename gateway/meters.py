@@ -115,12 +115,17 @@ class Meters:
         self.bytes_received += len(data)
         self.frames_received += data.count(b"\n")
 
-    def sent(self, lines: bytes, links: int = 1) -> None:
-        """The same lines were written to so many links."""
-        count = lines.count(b"\n")
-        self.bytes_sent += len(lines) * links
-        self.frames_sent += count * links
-        self.frames_per_flush.note(count, links)
+    def sent(self, size: int, lines: int, links: int = 1) -> None:
+        """Something was written.
+
+        Args:
+            size: how many bytes.
+            lines: how many lines are in it.
+            links: to how many the same was written.
+        """
+        self.bytes_sent += size * links
+        self.frames_sent += lines * links
+        self.frames_per_flush.note(lines, links)
 
     def claimed(self, outcome: str, *, shown: bool) -> None:
         """It is known what became of a claim.

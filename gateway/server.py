@@ -72,6 +72,7 @@ async def _serving(
                 await drain(gateway, config.drain, hurry or asyncio.Event())
     finally:
         await gateway.stop(SHUTDOWN, PATIENCE)
+        event(log, logging.INFO, "stopped", gateway=gateway.id)
 
 
 async def _listen(config: GatewayConfig, gateway: Gateway) -> Listener:

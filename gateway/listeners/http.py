@@ -10,6 +10,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from http import HTTPStatus
 from typing import NamedTuple, cast
 
 import h11
@@ -176,7 +177,9 @@ class _Exchange(asyncio.Protocol):
         ]
         if answer.status == 405:
             headers.append(("Allow", "GET, HEAD"))
-        parts = [self._http.send(h11.Response(status_code=answer.status, headers=headers))]
+        phrase = HTTPStatus(answer.status).phrase.encode()
+        response = h11.Response(status_code=answer.status, headers=headers, reason=phrase)
+        parts = [self._http.send(response)]
         if not head:
             parts.append(self._http.send(h11.Data(data=answer.body)))
         self._transport.write(b"".join(part for part in parts if part))

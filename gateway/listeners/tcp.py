@@ -139,7 +139,7 @@ class TcpLink(asyncio.Protocol):
         bye = Bye(code=reason.code, text=reason.text, reconnect=reason.reconnect, after=after)
         line = encode(bye)
         self._transport.write(line)
-        self._meters.sent(line)
+        self._meters.sent(len(line), 1)
         if self._heard_all or self._transport.is_closing():
             self._transport.close()
         else:

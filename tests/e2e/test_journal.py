@@ -132,7 +132,7 @@ async def test_one_line_an_event_with_the_ids_of_connection_and_session(chat: Ch
     assert all({"at", "level", "logger", "event"} <= set(each) for each in told)
     events = {each["event"]: each for each in told}
     assert [each["event"] for each in told] == [
-        *("serving", "session began", "session ended", "drain begun", "drain done")
+        *("serving", "session began", "session ended", "drain begun", "drain done", "stopped")
     ]
     began, ended = events["session began"], events["session ended"]
     assert began["connection"] == ended["connection"] == "c1"

@@ -79,6 +79,15 @@ def test_what_was_written_is_what_was_counted_whoever_is_told_what(hub, meters):
     assert meters.deliveries == 2 * 4 + 1 * 3
 
 
+def test_those_who_are_told_nothing_else_are_all_counted(hub, meters):
+    links = crowd(hub, b"room", 5)
+    hub.tell(links[0], b"ack\n")
+    hub.deliver(b"room", b"one\n")
+    hub.flush()
+    assert (meters.frames_sent, meters.deliveries) == (6, 5)
+    assert counted(meters.frames_per_flush) == {1: 4, 2: 1}
+
+
 def test_a_flush_with_nothing_in_it_counts_nothing(hub, meters):
     hub.flush()
     assert counted(meters.frames_per_flush) == {}
