@@ -41,7 +41,7 @@ PUBSUB_HARD, PUBSUB_SOFT = 32 * 1024**2, 8 * 1024**2
 """Redis' own limits of what may wait for a subscriber, in bytes."""
 
 EXAMPLES = 3
-"""Leftovers that are named."""
+"""Names that are shown of many."""
 
 Level = Literal["ok", "warning", "failure"]
 
@@ -176,8 +176,10 @@ def scripts(missing: Sequence[str] | None) -> Iterator[Finding]:
     if missing is None:
         yield Finding("warning", "scripts", "SCRIPT EXISTS is not allowed here")
     elif missing:
-        text = f"{', '.join(missing)} not loaded: gateways load what they need by themselves; if "
-        text += "it stays so, they are of another version than this chatctl"
+        text = (
+            f"{_some(missing)} not loaded: gateways load them when they start or miss one; if it "
+        )
+        text += "stays so, the gateways are of another version than this chatctl"
         yield Finding("warning", "scripts", text)
     else:
         yield Finding("ok", "scripts", "all are loaded")
@@ -248,8 +250,8 @@ def leftovers(found: Leftovers | None) -> Iterator[Finding]:
     ]
     for names, of, how in kinds:
         if names:
-            shown = ", ".join(names[:EXAMPLES]) + (", ..." if len(names) > EXAMPLES else "")
-            text = f"{len(names)} {of} that belong to nobody: {shown}. `redis-cli {how}` ends that"
+            text = f"{len(names)} {of} that belong to nobody: {_some(names)}. "
+            text += f"`redis-cli {how}` ends that"
             yield Finding("warning", "leftovers", text)
     if not any(names for names, *_ in kinds):
         yield Finding("ok", "leftovers", "nothing belongs to nobody")
@@ -268,6 +270,11 @@ def probed(found: Probed) -> Finding:
     if not found.answer.get("ok"):
         return Finding("failure", what, f"{found.answer.get('text', 'failed')}. See its log")
     return Finding("ok", what, f"took {found.answer.get('seconds', 0) * 1000:.0f} ms")
+
+
+def _some(names: Sequence[str]) -> str:
+    more = len(names) - EXAMPLES
+    return ", ".join(names[:EXAMPLES]) + (f" and {more} more" if more > 0 else "")
 
 
 def _is_new_enough(version: str) -> bool:

@@ -64,22 +64,23 @@ def _server(there: redis.Redis) -> Server:
         began = time.perf_counter()
         there.ping()
         trips.append(time.perf_counter() - began)
-    info: Any = _permitted(lambda: there.info())
-    config: Any = _permitted(lambda: there.config_get(*checks.SETTINGS))
+    info: Any = _permitted(there, lambda: there.info())
+    config: Any = _permitted(there, lambda: there.config_get(*checks.SETTINGS))
     return Server(min(trips), info, config)
 
 
-def _permitted(ask: Callable[[], _Answer]) -> _Answer | None:
+def _permitted(there: redis.Redis, ask: Callable[[], _Answer]) -> _Answer | None:
     """The answer; None where this user may not ask that, or this Redis does not know it."""
     try:
         return ask()
     except redis.ResponseError:
+        there.connection_pool.disconnect()  # fakeredis ends a connection that asked so
         return None
 
 
 def _missing_scripts(there: redis.Redis) -> list[str] | None:
     scripts = all_scripts()
-    known: Any = _permitted(lambda: there.script_exists(*(script.sha for script in scripts)))
+    known: Any = _permitted(there, lambda: there.script_exists(*(script.sha for script in scripts)))
     if known is None:
         return None
     return [script.name for script, there in zip(scripts, known, strict=True) if not there]
@@ -94,7 +95,7 @@ def _ahead(there: redis.Redis) -> float:
 
 
 def _leftovers(there: redis.Redis, keys: Keys, found: Sequence[GatewayRecord]) -> Leftovers | None:
-    return _permitted(lambda: look(there, keys, found))
+    return _permitted(there, lambda: look(there, keys, found))
 
 
 def _probe(there: redis.Redis, keys: Keys, found: Sequence[GatewayRecord]) -> list[Probed]:

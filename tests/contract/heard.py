@@ -27,7 +27,7 @@ class Heard:
         self._news.set()
 
     def control(self, verb: str, rest: str) -> None:
-        self._tell(f"{verb} {rest}")
+        self._tell(f"{verb} {rest}".rstrip())
 
     def away(self) -> None:
         self._tell("away")
