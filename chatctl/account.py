@@ -113,7 +113,7 @@ def _put(
 
     with shared_redis.reached():
         url, prefix = chat.at
-        password = new_password(name, password_file)
+        password, where = new_password(name, password_file)
         text = (
             "This name is registered now, and needs its password."
             if how == "add"
@@ -131,6 +131,9 @@ def _put(
             f"{holder.name} is still in, on {holder.gateway}, which did not answer: "
             "`chatctl kick` sends them away, `chatctl doctor` says how that gateway is"
         )
-    did = "is registered" if how == "add" else "has another password"
+    did = "is registered, with a password" if how == "add" else "has another password"
     sent = f"; who had it was sent away from {holder.gateway}" if holder and holder.gone else ""
-    answer(json, {"name": name, "sent_away": bool(holder and holder.gone)}, f"{name} {did}{sent}")
+    # Whoever has a variable for a client's password need not have meant it here.
+    which = f", that of {where}" if where else ""
+    data = {"name": name, "sent_away": bool(holder and holder.gone)}
+    answer(json, data, f"{name} {did}{which}{sent}")

@@ -11,7 +11,7 @@ from click.core import ParameterSource
 from chatctl import configfile
 from chatctl.answers import answer
 from chatctl.failure import Misuse
-from chatctl.options import is_setting, key, option
+from chatctl.options import is_secret, is_setting, key, option
 from chatctl.tables import table
 from gateway.redis_url import without_password
 
@@ -85,7 +85,10 @@ def _settings(main: click.Context, name: str, leaf: click.Command) -> Iterator[S
         value, source = parameter.consume_value(context, {})
         if source is ParameterSource.ENVIRONMENT:
             _check(parameter, context, value)
-        yield Setting(name, key(parameter), _written(value), _source(parameter, source, main.obj))
+        shown = _written(value)
+        if shown and is_secret(parameter):
+            shown = "***"
+        yield Setting(name, key(parameter), shown, _source(parameter, source, main.obj))
 
 
 def _check(parameter: click.Parameter, context: click.Context, value: Any) -> None:

@@ -9,6 +9,7 @@ import click
 
 from chatctl.failure import Failure, Misuse
 from chatctl.options import option
+from chatctl.secret_file import first_line
 
 VARIABLE = "CHATCTL_PASSWORD"
 """Holds a password, for programs."""
@@ -22,26 +23,29 @@ password_file = option(
 )
 
 
-def new_password(name: str, file: Path | None) -> str:
+def new_password(name: str, file: Path | None) -> tuple[str, str]:
     """The password from the file, else from the environment, else from whoever is asked twice.
 
+    Returns:
+        It, and where it was found; "" for somebody who was asked.
+
     Raises:
-        Misuse: it will not do, or the file cannot be read.
-        Failure: there is nobody to ask.
+        Misuse: it will not do.
+        Failure: the file cannot be read, or there is nobody to ask.
     """
     from gateway.passwords import flaw
 
     password, where = _given(name, file)
     if wrong := flaw(password):
-        raise Misuse(f"{where}{wrong}")
-    return password
+        raise Misuse(f"{where}: {wrong}" if where else wrong)
+    return password, where
 
 
 def _given(name: str, file: Path | None) -> tuple[str, str]:
     if file is not None:
-        return _first_line(file), f"{file}: "
+        return first_line(file), str(file)
     if (password := os.environ.get(VARIABLE)) is not None:
-        return password, f"{VARIABLE}: "
+        return password, VARIABLE
     try:
         asked = click.prompt(
             f"Password for {name}", hide_input=True, confirmation_prompt="The same again", err=True
@@ -51,12 +55,3 @@ def _given(name: str, file: Path | None) -> tuple[str, str]:
             f"no password was given: type it, or give --password-file or {VARIABLE}"
         ) from error
     return str(asked), ""
-
-
-def _first_line(file: Path) -> str:
-    try:
-        lines = file.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        why = error.strerror if isinstance(error, OSError) else "it is no text"
-        raise Misuse(f"{file} cannot be read: {why}") from error
-    return lines[0] if lines else ""

@@ -53,6 +53,11 @@ def key(parameter: click.Parameter) -> str:
     return (parameter.name or "").replace("_", "-")
 
 
+def is_secret(parameter: click.Parameter) -> bool:
+    """Whether what it is must not be shown."""
+    return isinstance(parameter, _Variable)
+
+
 def is_setting(parameter: click.Parameter) -> bool:
     """Whether the environment and the config file can give it.
 

@@ -133,6 +133,8 @@ def count_or_off(text: str) -> int | None:
 def network(text: str) -> IPv4Network | IPv6Network:
     """``192.0.2.0/24``, ``2001:db8::/32``, or one address; one of IPv4 may be dressed as IPv6."""
     try:
+        if "%" in text:
+            raise ValueError("a zone has no place in it")
         found = ip_network(text.strip())
     except ValueError as error:
         raise click.BadParameter(

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -11,11 +11,8 @@ import msgspec
 import pytest
 import redis
 
-from gateway.backplane import Entry, operators
-from gateway.backplane.accounts import list_accounts, put_account, remove_account
-from gateway.backplane.banning import ban, list_bans, unban
+from gateway.backplane import Entry, accounts, banning, operators
 from gateway.backplane.keys import Keys
-from gateway.backplane.operators import announce, drain, kick, list_gateways
 from gateway.backplane.records import Ban, GatewayInfo
 from gateway.errors import RedisUnreachable
 from tests.contract.household import Gateway, StartBackplane, in_room, message
@@ -50,13 +47,30 @@ def quickly(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(operators, "DRAIN_WITHIN", 0.0)
 
 
+def aside(function: Callable[..., Any]) -> Callable[..., Awaitable[Any]]:
+    """A command's function, which has no loop of its own, beside that of the test."""
+    return partial(asyncio.to_thread, function)
+
+
+list_gateways = aside(operators.list_gateways)
+kick = aside(operators.kick)
+announce = aside(operators.announce)
+drain = aside(operators.drain)
+ban = aside(banning.ban)
+unban = aside(banning.unban)
+list_bans = aside(banning.list_bans)
+put_account = aside(accounts.put_account)
+remove_account = aside(accounts.remove_account)
+list_accounts = aside(accounts.list_accounts)
+
+
 class TestGateways:
     async def test_each_with_what_it_told_last(
         self, g1: Gateway, g2: Gateway, at: tuple[str, str], tell_of: Any
     ) -> None:
         await g1.online("sis")
         tell_of(g1, draining=True)
-        now, found = list_gateways(*at)
+        now, found = await list_gateways(*at)
         assert abs(now / 1000 - datetime.now(UTC).timestamp()) < 60
         assert [each.id for each in found] == sorted([g1.id, g2.id])
         by_id = {each.id: each for each in found}
@@ -68,7 +82,7 @@ class TestGateways:
     async def test_what_another_version_tells_is_not_known(
         self, g1: Gateway, at: tuple[str, str]
     ) -> None:
-        ((_, [found])) = list_gateways(*at)
+        ((_, [found])) = await list_gateways(*at)
         assert (found.id, found.info, found.draining) == (g1.id, None, False)
 
     async def test_a_dead_one_is_there_until_it_is_swept(
@@ -76,17 +90,17 @@ class TestGateways:
     ) -> None:
         await g1.online("sis")
         kill(g1)
-        dead = {each.id: each for each in list_gateways(*at)[1]}[g1.id]
+        dead = {each.id: each for each in (await list_gateways(*at))[1]}[g1.id]
         assert (dead.lease, dead.names) == (None, 1)
         await g2.backplane.sweep()
-        assert [each.id for each in list_gateways(*at)[1]] == [g2.id]
+        assert [each.id for each in (await list_gateways(*at))[1]] == [g2.id]
 
     async def test_none(self, at: tuple[str, str]) -> None:
-        assert list_gateways(*at)[1] == []
+        assert (await list_gateways(*at))[1] == []
 
     def test_no_redis(self) -> None:
         with pytest.raises(RedisUnreachable):
-            list_gateways("redis://127.0.0.1:1", "chat")
+            operators.list_gateways("redis://127.0.0.1:1", "chat")
 
 
 class TestKick:
@@ -94,7 +108,7 @@ class TestKick:
         self, g1: Gateway, g2: Gateway, at: tuple[str, str]
     ) -> None:
         sis = await g1.online("Sis")
-        kicking = asyncio.create_task(asyncio.to_thread(kick, *at, "sis", "Go. Now."))
+        kicking = asyncio.create_task(kick(*at, "sis", "Go. Now."))
         await g1.heard.until(lambda heard: heard.told == [f"kick {sis.session} Go. Now."])
         await g1.release(sis)
         assert await kicking == ("Sis", sis.session, g1.id, True, True)
@@ -104,7 +118,7 @@ class TestKick:
         self, g1: Gateway, g2: Gateway, at: tuple[str, str]
     ) -> None:
         sis = await g1.online("sis")
-        kicking = asyncio.create_task(asyncio.to_thread(kick, *at, "sis", "Go."))
+        kicking = asyncio.create_task(kick(*at, "sis", "Go."))
         await g1.heard.until(lambda heard: heard.told)
         await g2.again(sis)
         asked = await kicking
@@ -114,7 +128,7 @@ class TestKick:
     @pytest.mark.usefixtures("quickly")
     async def test_one_who_stays_is_told_of(self, g1: Gateway, at: tuple[str, str]) -> None:
         await g1.online("sis")
-        asked = kick(*at, "sis", "Go.")
+        asked = await kick(*at, "sis", "Go.")
         assert asked is not None
         assert (asked.heard, asked.gone) == (True, False)
 
@@ -123,15 +137,15 @@ class TestKick:
     ) -> None:
         await g1.backplane.claim(g1.person("sis", gateway="g-deaf"), 0.0, None)
         look.set(keys.lease("g-deaf"), "{}", px=10_000)
-        asked = kick(*at, "sis", "Go.")
+        asked = await kick(*at, "sis", "Go.")
         assert asked is not None
         assert (asked.heard, asked.gone) == (False, False)
 
     async def test_nobody(self, g1: Gateway, g2: Gateway, at: tuple[str, str], kill: Any) -> None:
         await g1.online("sis")
         kill(g1)
-        assert kick(*at, "dad", "Go.") is None
-        assert kick(*at, "sis", "Go.") is None
+        assert await kick(*at, "dad", "Go.") is None
+        assert await kick(*at, "sis", "Go.") is None
 
 
 class TestBans:
@@ -141,7 +155,7 @@ class TestBans:
     async def test_all_gateways_are_told_and_find_it(
         self, g1: Gateway, g2: Gateway, at: tuple[str, str]
     ) -> None:
-        given, deaf = ban(*at, self.NAME, 60.0)
+        given, deaf = await ban(*at, self.NAME, 60.0)
         assert deaf == 0
         assert (given.subject, given.kind, given.reason) == ("Größe", "name", 'a "b" \\ c')
         assert (given.until or 0) - given.since == 60_000
@@ -154,31 +168,34 @@ class TestBans:
     async def test_they_are_listed_oldest_first_and_one_of_the_same_replaces(
         self, g1: Gateway, at: tuple[str, str], look: redis.Redis, keys: Keys
     ) -> None:
-        first, second = ban(*at, self.NAME, None).ban, ban(*at, self.NETWORK, None).ban
+        first, second = (
+            (await ban(*at, self.NAME, None)).ban,
+            (await ban(*at, self.NETWORK, None)).ban,
+        )
         assert first.until is None
-        assert set(list_bans(*at)[1]) == {first, second}
-        again = ban(*at, msgspec.structs.replace(self.NAME, subject="GRÖSSE"), 3600.0).ban
+        assert set((await list_bans(*at))[1]) == {first, second}
+        again = (await ban(*at, msgspec.structs.replace(self.NAME, subject="GRÖSSE"), 3600.0)).ban
         assert again.until is not None
         assert look.hlen(keys.bans) == 2
-        assert set(list_bans(*at)[1]) == {again, second}
+        assert set((await list_bans(*at))[1]) == {again, second}
 
     async def test_one_that_is_over_is_forgotten(
         self, g1: Gateway, at: tuple[str, str], look: redis.Redis, keys: Keys
     ) -> None:
-        given = ban(*at, self.NETWORK, 60.0).ban
+        given = (await ban(*at, self.NETWORK, 60.0)).ban
         over = msgspec.structs.replace(given, until=given.since)
         look.hset(keys.bans, over.key, msgspec.json.encode(over))
-        assert list_bans(*at)[1] == []
+        assert (await list_bans(*at))[1] == []
         assert look.hlen(keys.bans) == 0
 
     async def test_a_lifted_one_is_gone_and_all_are_told(
         self, g1: Gateway, at: tuple[str, str]
     ) -> None:
-        given = ban(*at, self.NAME, None).ban
-        assert unban(*at, self.NAME.key) == (given, 0)
+        given = (await ban(*at, self.NAME, None)).ban
+        assert await unban(*at, self.NAME.key) == (given, 0)
         await g1.heard.until(lambda heard: heard.told == ["bans", "bans"])
-        assert list_bans(*at)[1] == []
-        assert unban(*at, self.NAME.key) is None
+        assert (await list_bans(*at))[1] == []
+        assert await unban(*at, self.NAME.key) is None
 
     async def test_gateways_that_do_not_hear_of_it_are_counted(
         self, g1: Gateway, g2: Gateway, at: tuple[str, str], look: redis.Redis, keys: Keys
@@ -186,8 +203,8 @@ class TestBans:
         for id in ("g-deaf", "g-dead"):
             look.hset(keys.gateways, id, "{}")
         look.set(keys.lease("g-deaf"), "{}", px=10_000)
-        assert ban(*at, self.NETWORK, None).deaf == 1
-        assert (unban(*at, self.NETWORK.key) or (None, 0))[1] == 1
+        assert (await ban(*at, self.NETWORK, None)).deaf == 1
+        assert (await unban(*at, self.NETWORK.key) or (None, 0))[1] == 1
 
 
 class TestAnnounce:
@@ -196,7 +213,7 @@ class TestAnnounce:
     ) -> None:
         channels = [await in_room(gateway) for gateway in (g1, g2)]
         [before] = await g1.backplane.publish("lobby", [message("hi")])
-        id = announce(*at, "größe\nDinge")
+        id = await announce(*at, "größe\nDinge")
         [after] = await g1.backplane.publish("lobby", [message("ho")])
         assert [before, id, after] == [f"{g1.backplane.epoch}-{n}" for n in range(3)]
         for gateway, channel in zip((g1, g2), channels, strict=True):
@@ -210,13 +227,13 @@ class TestAnnounce:
     async def test_it_makes_no_log_forget(self, start: StartBackplane, at: tuple[str, str]) -> None:
         gateway = await start(history=10_000)
         await gateway.backplane.publish("lobby", [message("hi")] * 500)
-        announce(*at, "hear, hear")
+        await announce(*at, "hear, hear")
         assert len(await gateway.backplane.said("lobby", b"0-0", 1000)) == 501
 
     async def test_nobody_was_ever_there(
         self, at: tuple[str, str], look: redis.Redis, prefix: str
     ) -> None:
-        assert announce(*at, "hello?") is None
+        assert await announce(*at, "hello?") is None
         assert look.keys(f"{prefix}:*") == []
 
 
@@ -225,7 +242,7 @@ class TestDrain:
         self, g1: Gateway, g2: Gateway, at: tuple[str, str], tell_of: Any
     ) -> None:
         tell_of(g1)
-        draining = asyncio.create_task(asyncio.to_thread(drain, *at, g1.id))
+        draining = asyncio.create_task(drain(*at, g1.id))
         await g1.heard.until(lambda heard: heard.told == ["drain"])
         tell_of(g1, draining=True)
         assert await draining is True
@@ -234,17 +251,17 @@ class TestDrain:
     async def test_one_that_has_ended_has_drained(
         self, g1: Gateway, at: tuple[str, str], kill: Any
     ) -> None:
-        draining = asyncio.create_task(asyncio.to_thread(drain, *at, g1.id))
+        draining = asyncio.create_task(drain(*at, g1.id))
         await g1.heard.until(lambda heard: heard.told)
         kill(g1)
         assert await draining is True
 
     @pytest.mark.usefixtures("quickly")
     async def test_one_that_goes_on_is_told_of(self, g1: Gateway, at: tuple[str, str]) -> None:
-        assert drain(*at, g1.id) is False
+        assert await drain(*at, g1.id) is False
 
     async def test_one_that_does_not_listen(self, at: tuple[str, str]) -> None:
-        assert drain(*at, "g-none") is None
+        assert await drain(*at, "g-none") is None
 
 
 class TestAccounts:
@@ -255,31 +272,31 @@ class TestAccounts:
     async def test_a_name_is_registered_once_and_its_password_changed_after_that(
         self, put: Any, at: tuple[str, str]
     ) -> None:
-        assert put("change", "Sis", "h1", "") == (False, None)
-        assert put("add", "Sis", "h1", "") == (True, None)
-        assert put("add", "SIS", "h2", "") == (False, None)
-        [added] = list_accounts(*at)
+        assert await put("change", "Sis", "h1", "") == (False, None)
+        assert await put("add", "Sis", "h1", "") == (True, None)
+        assert await put("add", "SIS", "h2", "") == (False, None)
+        [added] = await list_accounts(*at)
         assert (added.name, added.hash) == ("Sis", "h1")
         assert abs(added.since / 1000 - datetime.now(UTC).timestamp()) < 60
-        assert put("change", "sis", "h2", "") == (True, None)
-        assert list_accounts(*at) == [msgspec.structs.replace(added, name="sis", hash="h2")]
+        assert await put("change", "sis", "h2", "") == (True, None)
+        assert await list_accounts(*at) == [msgspec.structs.replace(added, name="sis", hash="h2")]
 
     async def test_removed_it_is_free(self, put: Any, at: tuple[str, str], g1: Gateway) -> None:
-        put("add", "Sis", "h1", "")
-        put("add", "mom", "h1", "")
+        await put("add", "Sis", "h1", "")
+        await put("add", "mom", "h1", "")
         sis = g1.person("sis")
         assert (await g1.backplane.claim(sis, 0.0, None, Entry("open"))).outcome == "locked"
-        assert remove_account(*at, "SIS")
-        assert not remove_account(*at, "SIS")
-        assert [account.name for account in list_accounts(*at)] == ["mom"]
+        assert await remove_account(*at, "SIS")
+        assert not await remove_account(*at, "SIS")
+        assert [account.name for account in await list_accounts(*at)] == ["mom"]
         assert (await g1.backplane.claim(sis, 0.0, None, Entry("open"))).outcome == "granted"
 
     @pytest.mark.parametrize("how", ["add", "change"])
     async def test_who_holds_the_name_is_sent_away(self, put: Any, g1: Gateway, how: str) -> None:
         if how == "change":
-            put("add", "sis", "h1", "")
+            await put("add", "sis", "h1", "")
         sis = await g1.online("Sis")
-        putting = asyncio.create_task(asyncio.to_thread(put, how, "sis", "h2", "Come back."))
+        putting = asyncio.create_task(put(how, "sis", "h2", "Come back."))
         await g1.heard.until(lambda heard: heard.told == [f"kick {sis.session} Come back."])
         await g1.release(sis)
         done, holder = await putting
@@ -293,10 +310,10 @@ class TestAccounts:
         here, left, dead = [await g1.online(name) for name in ("sis", "mom", "dad")]
         dead = msgspec.structs.replace(dead)
         await g1.release(left, for_good=False)
-        put("add", "sis", "h", "")
-        put("add", "mom", "h", "")
+        await put("add", "sis", "h", "")
+        await put("add", "mom", "h", "")
         kill(g1)
-        put("add", "dad", "h", "")
+        await put("add", "dad", "h", "")
         for one in (here, left, dead):
             new = g2.person(one.name, hello=9)
             claimed = await g2.backplane.claim(new, 0.0, one.resume, Entry("open"))

@@ -1,0 +1,81 @@
+import json
+
+import pytest
+
+
+@pytest.fixture
+def shown(chatctl):
+    """The settings of a command, by option: value and source."""
+
+    def shown(*command, env=None):
+        result = chatctl("config", "show", *command, "--json", env=env)
+        assert (result.exit_code, result.stderr) == (0, "")
+        return {
+            each["option"]: (each["value"], each["source"]) for each in json.loads(result.stdout)
+        }
+
+    return shown
+
+
+def test_each_value_has_its_source(shown, configure):
+    path = configure("redis = 'redis://file'\n[gateway]\nidle = '15m'\nburst = 7")
+    found = shown("gateway", env={"CHATCTL_IDLE": "90s", "CHATCTL_PREFIX": "family"})
+    assert found["idle"] == ("90s", "environment CHATCTL_IDLE")
+    assert found["prefix"] == ("family", "environment CHATCTL_PREFIX")
+    assert found["burst"] == ("7", f"file {path}")
+    assert found["redis"] == ("redis://file", f"file {path}")
+    assert found["rate"] == ("5/s", "default")
+    assert found["run-dir"] == (None, "default")
+    assert found["reuse-port"] == ("false", "default")
+
+
+def test_another_file(chatctl, tmp_path):
+    path = tmp_path / "other.toml"
+    path.write_text("[client]\nname = 'dana'")
+    result = chatctl("--config", str(path), "config", "show", "client")
+    assert f"file {path}" in result.stdout
+
+
+def test_groups_are_shown_too_whole_or_in_part(chatctl, shown, configure):
+    path = configure("[account.add]\npassword-file = '/run/p'")
+    assert shown("account", "add")["password-file"] == ("/run/p", f"file {path}")
+    commands = {
+        line.split()[1] for line in chatctl("config", "show", "account").stdout.splitlines()
+    }
+    assert {"add", "passwd", "remove", "list"} <= commands
+    everything = chatctl("config", "show").stdout
+    for command in ("gateway", "client", "account passwd", "config show"):
+        assert f"\n{command} " in everything
+
+
+def test_no_password_is_shown(chatctl, configure):
+    configure("[client]\npassword = 'hush1'\n[users]\nredis = 'redis://:hush2@h'")
+    env = {"CHATCTL_REDIS": "redis://ann:hush3@h"}
+    for arguments in ((), ("--json",)):
+        text = chatctl("config", "show", *arguments, env=env).stdout
+        assert "hush" not in text
+        assert "redis://ann:***@h" in text
+
+
+def test_whom_a_command_is_about_is_no_setting(shown):
+    assert "name" not in shown("kick")
+
+
+def test_a_wrong_variable_is_named(chatctl):
+    result = chatctl("config", "show", "gateway", env={"CHATCTL_IDLE": "soon"})
+    assert result.exit_code == 2
+    assert result.stderr.startswith("chatctl: CHATCTL_IDLE: 'soon' is not a duration")
+
+
+def test_a_command_that_there_is_not(chatctl):
+    result = chatctl("config", "show", "gatway")
+    assert result.exit_code == 2
+    assert "there is no command 'gatway'" in result.stderr
+
+
+def test_the_shell_can_complete(chatctl):
+    for shell in ("zsh", "fish"):
+        script = chatctl(env={"_CHATCTL_COMPLETE": f"{shell}_source"}).stdout
+        assert "_CHATCTL_COMPLETE" in script
+    words = {"COMP_WORDS": "chatctl acc", "COMP_CWORD": "1"}
+    assert "account" in chatctl(env={"_CHATCTL_COMPLETE": "zsh_complete", **words}).stdout

@@ -1,0 +1,394 @@
+"""What operators type, and what they read; what it does to a chat is in the contract's tests."""
+
+import json
+import time
+from ipaddress import ip_network
+
+import msgspec
+import pytest
+from click.testing import CliRunner
+
+from chatctl.cli import main
+from gateway.backplane.banning import Spread
+from gateway.backplane.checks import Finding
+from gateway.backplane.operators import Asked, GatewayRecord
+from gateway.backplane.records import Account, Ban, GatewayInfo
+from gateway.errors import RedisUnreachable
+
+AT = ("redis://h", "family")
+REDIS = ("--redis", "redis://h", "--prefix", "family")
+NOW = round(time.time() * 1000)
+INFO = GatewayInfo(
+    listen="10.0.0.7:2428", host="box", version="1.2", since=NOW, at=NOW, connections=3, sessions=2
+)
+UP = GatewayRecord("g-aa", INFO, 8.2, 2)
+DRAINING = GatewayRecord("g-ab", msgspec.structs.replace(INFO, draining=True), 9.0, 0)
+DEAD = GatewayRecord("g-b\x1b", None, None, 7)
+
+
+@pytest.fixture
+def stand_in(monkeypatch):
+    """Put a function in the place of one of the backplane's; returns what it is asked."""
+
+    def stand_in(name, answer):
+        asked = []
+
+        def function(*arguments):
+            asked.append(arguments)
+            if isinstance(answer, Exception):
+                raise answer
+            return answer
+
+        monkeypatch.setattr(f"gateway.backplane.{name}", function)
+        return asked
+
+    return stand_in
+
+
+def failed(result, code, *says):
+    assert (result.exit_code, result.stdout) == (code, "")
+    assert result.stderr.startswith("chatctl: ")
+    assert result.stderr.count("\n") == 1
+    for each in says:
+        assert each in result.stderr
+
+
+class TestGateways:
+    def test_a_table_for_people(self, chatctl, stand_in):
+        asked = stand_in("operators.list_gateways", (NOW, [UP, DRAINING, DEAD]))
+        result = chatctl("gateways", *REDIS)
+        assert asked == [AT]
+        head, *rows = [line.split() for line in result.stdout.splitlines()]
+        assert head[:4] == ["GATEWAY", "LISTEN", "HOST", "VERSION"]
+        assert rows[0][:4] == ["g-aa", "10.0.0.7:2428", "box", "1.2"]
+        assert rows[0][5:] == ["3", "2", "8s", "up"]
+        assert rows[1][-2:] == ["9s", "draining"]
+        assert rows[2] == [r"g-b\x1b", *"??????", "gone", "dead"]
+
+    def test_json_has_everything(self, chatctl, stand_in):
+        stand_in("operators.list_gateways", (NOW, [UP, DEAD]))
+        up, dead = json.loads(chatctl("gateways", *REDIS, "--json").stdout)
+        assert (up["id"], up["state"], up["lease"], up["names"]) == ("g-aa", "up", 8.2, 2)
+        assert up["connections"] == 3
+        assert dead == {"id": "g-b\x1b", "state": "dead", "lease": None, "names": 7}
+
+    def test_none(self, chatctl, stand_in):
+        stand_in("operators.list_gateways", (NOW, []))
+        assert chatctl("gateways", *REDIS).stdout == "no gateway is here\n"
+
+    def test_no_redis(self, chatctl, stand_in):
+        stand_in("operators.list_gateways", RedisUnreachable("redis://h: no answer"))
+        failed(chatctl("gateways", *REDIS), 1, "Redis cannot be reached")
+
+
+class TestKick:
+    GONE = Asked("Sis", "s1", "g-aa", heard=True, gone=True)
+
+    def test_who_it_was_is_said(self, chatctl, stand_in):
+        asked = stand_in("operators.kick", self.GONE)
+        result = chatctl("kick", "SIS", "--reason", " too loud ", *REDIS)
+        assert (result.exit_code, result.stdout) == (0, "Sis was sent away from g-aa\n")
+        assert asked == [(*AT, "sis", "You were sent away. too loud")]
+        found = json.loads(chatctl("kick", "SIS", "--json", *REDIS).stdout)
+        assert found == {"name": "Sis", "session": "s1", "gateway": "g-aa"}
+        assert asked[1][-1] == "You were sent away."
+
+    @pytest.mark.parametrize(
+        ("answer", "says"),
+        [
+            (None, "nobody named sis is here"),
+            (GONE._replace(heard=False, gone=False), "does not listen"),
+            (GONE._replace(gone=False), "has not done it yet"),
+        ],
+    )
+    def test_what_was_not_done_is_a_failure(self, chatctl, stand_in, answer, says):
+        stand_in("operators.kick", answer)
+        failed(chatctl("kick", "sis", *REDIS), 1, says)
+
+    @pytest.mark.parametrize(
+        ("arguments", "says"),
+        [
+            (("a b",), "is nobody's name"),
+            (("x" * 33,), "32 are allowed"),
+            (("sis", "--reason", "a\nb"), "one line"),
+            (("sis", "--reason", "a\x1bb"), "control character"),
+        ],
+    )
+    def test_what_cannot_be_is_asked_of_nobody(self, chatctl, stand_in, arguments, says):
+        asked = stand_in("operators.kick", None)
+        failed(chatctl("kick", *arguments, *REDIS), 2, says)
+        assert asked == []
+
+    def test_nobody_is_kicked_by_what_the_environment_or_the_file_says(self, chatctl, configure):
+        configure("[client]\nname = 'dana'")
+        result = chatctl("kick", *REDIS, env={"CHATCTL_NAME": "dana"})
+        assert result.exit_code == 2
+        assert "Missing argument 'NAME'" in result.stderr
+
+
+class TestBans:
+    BAN = Ban(subject="Sis", kind="name", since=NOW, until=NOW + 7_200_000, reason="too loud")
+
+    @pytest.mark.parametrize(
+        ("arguments", "kind", "subject"),
+        [
+            (("Sis",), "name", "Sis"),
+            (("192.0.2.7",), "network", "192.0.2.7/32"),
+            (("192.0.2.0/24",), "network", "192.0.2.0/24"),
+            (("2001:DB8::/32",), "network", "2001:db8::/32"),
+            (("::1",), "network", "::1/128"),
+            (("::ffff:192.0.2.7",), "network", "192.0.2.7/32"),
+            (("10.0.0.1", "--by-name"), "name", "10.0.0.1"),
+            (("10.0.0",), "name", "10.0.0"),
+            (("123",), "name", "123"),
+        ],
+    )
+    def test_what_is_written_like_a_network_is_one(
+        self, chatctl, stand_in, arguments, kind, subject
+    ):
+        asked = stand_in("banning.ban", Spread(self.BAN, 0))
+        lifted = stand_in("banning.unban", Spread(self.BAN, 0))
+        result = chatctl("ban", *arguments, "--reason", "too loud", *REDIS)
+        assert (result.exit_code, result.stderr) == (0, "")
+        [(*at, wanted, seconds)] = asked
+        assert (tuple(at), seconds) == (AT, None)
+        assert (wanted.kind, wanted.subject, wanted.reason) == (kind, subject, "too loud")
+        assert f"{subject} ({kind}) is banned for ever" in result.stdout
+        assert kind == "name" or ip_network(wanted.subject)
+        assert chatctl("unban", *arguments, *REDIS).exit_code == 0
+        assert lifted == [(*AT, wanted.key)]
+
+    @pytest.mark.parametrize(("given", "seconds"), [("2h", 7200), ("7d", 604_800), ("90", 90)])
+    def test_it_may_end(self, chatctl, stand_in, given, seconds):
+        asked = stand_in("banning.ban", Spread(self.BAN, 0))
+        assert "is banned for " in chatctl("ban", "sis", "--for", given, *REDIS).stdout
+        assert asked[0][-1] == seconds
+
+    @pytest.mark.parametrize(
+        ("arguments", "says"),
+        [
+            (("192.0.2.7/24",), "host bits"),
+            (("192.0.2.0/33",), "is not a network"),
+            (("a/b",), "is not a network"),
+            (("fe80::1%eth0",), "is not a network"),
+            (("a b",), "is nobody's name"),
+            (("192.0.2.0/24", "--by-name"), "is nobody's name"),
+        ],
+    )
+    @pytest.mark.parametrize("command", ["ban", "unban"])
+    def test_what_can_be_neither_is_misuse(self, chatctl, command, arguments, says):
+        failed(chatctl(command, *arguments, *REDIS), 2, says)
+
+    @pytest.mark.parametrize("command", ["ban", "unban"])
+    def test_gateways_that_do_not_hear_of_it_are_warned_of(self, chatctl, stand_in, command):
+        stand_in(f"banning.{command}", Spread(self.BAN, 2))
+        result = chatctl(command, "sis", *REDIS)
+        assert result.exit_code == 0
+        assert "2 gateways do not listen" in result.stderr
+
+    def test_there_was_none_to_lift(self, chatctl, stand_in):
+        stand_in("banning.unban", None)
+        failed(chatctl("unban", "sis", *REDIS), 1, "sis (name) is not banned")
+
+    def test_a_table_of_them(self, chatctl, stand_in):
+        ever = Ban(subject="192.0.2.0/24", kind="network", since=NOW)
+        stand_in("banning.list_bans", (NOW, [self.BAN, ever]))
+        head, *rows = [line.split() for line in chatctl("bans", *REDIS).stdout.splitlines()]
+        assert head == ["SUBJECT", "KIND", "SINCE", "LEFT", "REASON"]
+        assert rows[0][:2] == ["Sis", "name"]
+        assert rows[0][-4:] == ["2h", "0m", "too", "loud"]
+        assert rows[1][-2:] == ["for", "ever"]
+        found = json.loads(chatctl("bans", *REDIS, "--json").stdout)
+        assert found[0] == {
+            "subject": "Sis",
+            "kind": "name",
+            "since": NOW,
+            "until": NOW + 7_200_000,
+            "reason": "too loud",
+        }
+
+    def test_none(self, chatctl, stand_in):
+        stand_in("banning.list_bans", (NOW, []))
+        assert chatctl("bans", *REDIS).stdout == "nobody is banned\n"
+        assert json.loads(chatctl("bans", *REDIS, "--json").stdout) == []
+
+
+class TestAnnounce:
+    def test_its_id_is_said(self, chatctl, stand_in):
+        asked = stand_in("operators.announce", "7-3")
+        assert "7-3" in chatctl("announce", "größe\nDinge", *REDIS).stdout
+        assert asked == [(*AT, "größe\nDinge")]
+        found = json.loads(chatctl("announce", "hi", "--json", *REDIS).stdout)
+        assert found == {"id": "7-3", "text": "hi"}
+
+    @pytest.mark.parametrize(
+        ("text", "says"), [("", "empty"), (" ", "empty"), ("a\x1b", "U+001B"), ("x" * 4001, "4000")]
+    )
+    def test_what_nobody_could_say_no_operator_can(self, chatctl, text, says):
+        failed(chatctl("announce", text, *REDIS), 2, says)
+
+    def test_nobody_was_ever_there(self, chatctl, stand_in):
+        stand_in("operators.announce", None)
+        failed(chatctl("announce", "hi", *REDIS), 1, "are --redis and --prefix right?")
+
+
+class TestDrain:
+    @pytest.fixture
+    def gateways(self, stand_in):
+        stand_in("operators.list_gateways", (NOW, [UP, DRAINING, DEAD]))
+
+    @pytest.mark.usefixtures("gateways")
+    @pytest.mark.parametrize("given", ["g-aa", "g-ab"])
+    def test_by_its_id(self, chatctl, stand_in, given):
+        asked = stand_in("operators.drain", True)
+        result = chatctl("drain", given, *REDIS)
+        assert (result.exit_code, result.stderr) == (0, "")
+        assert result.stdout.startswith(f"{given} drains")
+        assert asked == [(*AT, given)]
+
+    @pytest.mark.usefixtures("gateways")
+    @pytest.mark.parametrize(
+        ("given", "code", "says"),
+        [
+            ("g-a", 2, "could be g-aa, g-ab"),
+            ("g-c", 1, "there is no gateway"),
+            ("g-b", 1, "is dead already"),
+        ],
+    )
+    def test_one_that_cannot_be(self, chatctl, given, code, says):
+        failed(chatctl("drain", given, *REDIS), code, says)
+
+    def test_the_beginning_of_the_id_will_do_and_the_only_one_is_warned_of(self, chatctl, stand_in):
+        stand_in("operators.list_gateways", (NOW, [UP, DEAD]))
+        stand_in("operators.drain", True)
+        result = chatctl("drain", "g-a", "--json", *REDIS)
+        assert json.loads(result.stdout) == {"id": "g-aa", "state": "draining"}
+        assert "the only gateway" in result.stderr
+
+    @pytest.mark.usefixtures("gateways")
+    @pytest.mark.parametrize(
+        ("answer", "says"), [(None, "does not listen"), (False, "does not say that it does")]
+    )
+    def test_one_that_does_not(self, chatctl, stand_in, answer, says):
+        stand_in("operators.drain", answer)
+        failed(chatctl("drain", "g-aa", *REDIS), 1, says)
+
+
+class TestDoctor:
+    FINDINGS = (
+        Finding("ok", "Redis", "answers"),
+        Finding("warning", "memory", "little\x1b"),
+        Finding("failure", "gateways", "none"),
+    )
+
+    def test_each_line_says_how_it_is(self, chatctl, stand_in):
+        asked = stand_in("doctor.examine", list(self.FINDINGS))
+        result = chatctl("doctor", *REDIS)
+        assert asked == [AT]
+        assert result.stdout.splitlines() == [
+            "ok    Redis: answers",
+            r"!     memory: little\x1b",
+            "FAIL  gateways: none",
+        ]
+        assert result.exit_code == 1
+
+    def test_json(self, chatctl, stand_in):
+        stand_in("doctor.examine", list(self.FINDINGS))
+        result = chatctl("doctor", "--json", *REDIS)
+        assert [each["level"] for each in json.loads(result.stdout)] == ["ok", "warning", "failure"]
+        assert result.exit_code == 1
+
+    def test_warnings_are_no_failure(self, chatctl, stand_in):
+        stand_in("doctor.examine", list(self.FINDINGS[:2]))
+        assert chatctl("doctor", *REDIS).exit_code == 0
+
+
+class TestAccount:
+    @pytest.fixture
+    def put(self, stand_in):
+        return stand_in("accounts.put_account", (True, None))
+
+    def test_the_password_is_asked_for_twice_and_not_shown(self, put):
+        arguments = ["account", "add", "Dana", *REDIS]
+        result = CliRunner().invoke(main, arguments, input="correct horse\nwrong horse\n" * 2)
+        assert result.exit_code == 1
+        assert put == []
+        result = CliRunner().invoke(main, arguments, input="correct horse\n" * 2)
+        assert result.exit_code == 0, result.stderr
+        assert result.stdout == "Dana is registered, with a password\n"
+        [(url, prefix, how, name, hash, text)] = put
+        assert ((url, prefix), how, name) == (AT, "add", "Dana")
+        assert hash.startswith("$argon2id$")
+        assert "needs its password" in text
+        assert "horse" not in result.output
+
+    def test_from_a_file_or_the_environment_which_is_said(self, chatctl, put, tmp_path):
+        from gateway.passwords import verify
+
+        file = tmp_path / "secret"
+        file.write_text("from the file\nand more\n")
+        env = {"CHATCTL_PASSWORD": "from the environment"}
+        result = chatctl("account", "add", "dana", "--password-file", str(file), *REDIS, env=env)
+        assert str(file) in result.stdout
+        assert verify(put[0][4], "from the file")
+        result = chatctl("account", "passwd", "dana", *REDIS, env=env)
+        assert "CHATCTL_PASSWORD" in result.stdout
+        assert put[1][2] == "change"
+        assert verify(put[1][4], "from the environment")
+
+    @pytest.mark.parametrize(
+        ("password", "says"), [("1234567", "at least 8"), ("x" * 257, "at most 256")]
+    )
+    def test_a_password_that_will_not_do(self, chatctl, put, password, says):
+        result = chatctl("account", "add", "dana", *REDIS, env={"CHATCTL_PASSWORD": password})
+        failed(result, 2, "CHATCTL_PASSWORD: ", says)
+        assert put == []
+
+    def test_a_file_that_cannot_be_read(self, chatctl, put, tmp_path):
+        failed(
+            chatctl("account", "add", "dana", "--password-file", str(tmp_path / "no"), *REDIS),
+            1,
+            "cannot be read",
+        )
+        assert put == []
+
+    def test_nobody_to_ask(self, chatctl, put):
+        result = chatctl("account", "add", "dana", *REDIS)
+        assert result.exit_code == 1
+        assert "no password was given" in result.stderr
+        assert put == []
+
+    @pytest.mark.parametrize(
+        ("command", "says"), [("add", "is registered already: "), ("passwd", "is not registered")]
+    )
+    def test_what_cannot_be_done(self, chatctl, stand_in, command, says):
+        stand_in("accounts.put_account", (False, None))
+        env = {"CHATCTL_PASSWORD": "correct horse"}
+        failed(chatctl("account", command, "dana", *REDIS, env=env), 1, says)
+
+    def test_who_held_the_name_is_told_of(self, chatctl, stand_in):
+        env = {"CHATCTL_PASSWORD": "correct horse"}
+        stand_in("accounts.put_account", (True, TestKick.GONE))
+        assert "sent away from g-aa" in chatctl("account", "add", "sis", *REDIS, env=env).stdout
+        stand_in("accounts.put_account", (True, TestKick.GONE._replace(gone=False)))
+        result = chatctl("account", "add", "sis", *REDIS, "--json", env=env)
+        assert result.exit_code == 0
+        assert "is still in, on g-aa" in result.stderr
+        assert json.loads(result.stdout) == {"name": "sis", "sent_away": False}
+
+    def test_remove(self, chatctl, stand_in):
+        asked = stand_in("accounts.remove_account", True)
+        assert chatctl("account", "remove", "dana", *REDIS).exit_code == 0
+        assert asked == [(*AT, "dana")]
+        stand_in("accounts.remove_account", False)
+        failed(chatctl("account", "remove", "dana", *REDIS), 1, "is not registered")
+
+    def test_a_list_without_hashes(self, chatctl, stand_in):
+        stand_in("accounts.list_accounts", [Account(name="Dana", hash="$argon2id$x", since=NOW)])
+        result = chatctl("account", "list", *REDIS)
+        assert result.stdout.splitlines()[1].startswith("Dana  ")
+        found = chatctl("account", "list", "--json", *REDIS)
+        assert json.loads(found.stdout) == [{"name": "Dana", "since": NOW}]
+        assert "argon2" not in result.stdout + found.stdout
+        stand_in("accounts.list_accounts", [])
+        assert chatctl("account", "list", *REDIS).stdout == "no name is registered\n"
