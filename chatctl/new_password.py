@@ -30,8 +30,8 @@ def new_password(name: str, file: Path | None) -> tuple[str, str]:
         It, and where it was found; "" for somebody who was asked.
 
     Raises:
-        Misuse: it will not do.
-        Failure: the file cannot be read, or there is nobody to ask.
+        Misuse: it will not do, or the file cannot be read.
+        Failure: there is nobody to ask.
     """
     from gateway.passwords import flaw
 
