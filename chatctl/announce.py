@@ -32,7 +32,5 @@ def announce(text: str, chat: Chat, json: bool) -> None:
     with shared_redis.reached():
         id = operators.announce(*chat.at, text)
     if id is None:
-        raise Failure(
-            "no gateway has ever used this Redis with this prefix: are --redis and --prefix right?"
-        )
+        raise Failure("no gateway lives, so nobody would hear it: are --redis and --prefix right?")
     answer(json, {"id": id, "text": text}, f"announced, as message {id}")

@@ -151,7 +151,7 @@ def announce(url: str, prefix: str, text: str) -> str | None:
         text: what to say.
 
     Returns:
-        The message's id; None if no gateway has ever been there.
+        The message's id; None if no gateway lives: nobody would hear it.
 
     Raises:
         RedisUnreachable: the text says why, without the URL's password.
@@ -159,9 +159,10 @@ def announce(url: str, prefix: str, text: str) -> str | None:
     keys = Keys(prefix)
     at = datetime.now().astimezone().replace(microsecond=0)
     with reaching(url) as there:
-        if not there.exists(keys.epoch):
+        # Only read: to begin a new epoch is up to the gateways, who then tell their people.
+        epoch: Any = there.get(keys.epoch)
+        if epoch is None or not any(each.lease is not None for each in gateways(there, keys)[1]):
             return None
-        epoch = run(there, "epoch_begin", [keys.epoch], 0)
         clock: Any = there.time()
         ts = clock[0] * 1000 + clock[1] // 1000
         body = encode_body(Msg(from_=OPERATOR, room=LOBBY, text=text, at=at, ts=ts))
@@ -170,7 +171,7 @@ def announce(url: str, prefix: str, text: str) -> str | None:
             "room_publish",
             [keys.room_log(LOBBY)],
             KEEP_ALL,
-            epoch,
+            epoch.partition(b" ")[0],
             keys.room_channel(LOBBY),
             keys.room_posted(LOBBY),
             1,

@@ -230,6 +230,19 @@ class TestAnnounce:
         await announce(*at, "hear, hear")
         assert len(await gateway.backplane.said("lobby", b"0-0", 1000)) == 501
 
+    async def test_no_epoch_ends_with_it(
+        self, g1: Gateway, at: tuple[str, str], look: redis.Redis, keys: Keys
+    ) -> None:
+        # An operator may not be allowed to ask which run of Redis it is.
+        look.set(keys.epoch, f"{g1.backplane.epoch} another-run")
+        await announce(*at, "hear, hear")
+        assert look.get(keys.epoch) == f"{g1.backplane.epoch} another-run"
+        await g1.backplane.publish("lobby", [message("hi")])
+
+    async def test_no_gateway_lives(self, g1: Gateway, at: tuple[str, str], kill: Any) -> None:
+        kill(g1)
+        assert await announce(*at, "hello?") is None
+
     async def test_nobody_was_ever_there(
         self, at: tuple[str, str], look: redis.Redis, prefix: str
     ) -> None:

@@ -347,7 +347,7 @@ class TestAccount:
     def test_a_file_that_cannot_be_read(self, chatctl, put, tmp_path):
         failed(
             chatctl("account", "add", "dana", "--password-file", str(tmp_path / "no"), *REDIS),
-            1,
+            2,
             "cannot be read",
         )
         assert put == []
