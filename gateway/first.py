@@ -8,10 +8,12 @@ from typing import Any
 
 
 async def first(*several: Coroutine[Any, Any, object]) -> None:
-    """Return when one of them is done, and cancel the others."""
+    """Return when one of them is done, and cancel the others; an error of that one is raised."""
     tasks = [asyncio.ensure_future(each) for each in several]
     try:
-        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
     finally:
         for task in tasks:
             task.cancel()

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import logging
+from ipaddress import ip_network
+
 import msgspec
 
 from gateway.backplane.keys import Keys
 from gateway.backplane.pair import Pair
 from gateway.backplane.records import Ban
+
+log = logging.getLogger(__name__)
 
 _ban = msgspec.json.Decoder(Ban)
 
@@ -35,7 +40,7 @@ class RedisAdmission:
 
     async def bans(self) -> tuple[int, list[Ban]]:
         clock, *found = await self._pair.run("ban_list", [self._keys.bans])
-        return int(clock), [_ban.decode(ban) for ban in found]
+        return int(clock), [ban for each in found if (ban := _read(each)) is not None]
 
     async def try_password(self, folded: str, neighbourhood: str) -> float:
         limits = [Tries.FOR_NAME_FROM_ADDRESS, Tries.FROM_ADDRESS, Tries.FOR_NAME]
@@ -53,3 +58,15 @@ class RedisAdmission:
             attempts(f"address:{neighbourhood}"),
             attempts(f"name:{folded}"),
         ]
+
+
+def _read(found: bytes) -> Ban | None:
+    # One that a newer version has written, say, must not keep the others from being known.
+    try:
+        ban = _ban.decode(found)
+        if ban.kind == "network":
+            ip_network(ban.subject)
+    except (msgspec.DecodeError, ValueError) as error:
+        log.error("a ban cannot be read, and is left out: %s", error)
+        return None
+    return ban

@@ -1,0 +1,39 @@
+from ipaddress import IPv6Address, ip_address
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.addresses import neighbourhood, of_socket, plain, shown
+
+
+@pytest.mark.parametrize(
+    ("address", "counted"),
+    [
+        ("192.0.2.7", "192.0.2.7"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("2001:db8:1:2:ffff::", "2001:db8:1:2::/64"),
+        ("2001:db8:1:3::", "2001:db8:1:3::/64"),
+        ("::1", "::/64"),
+    ],
+)
+def test_of_ipv6_a_whole_64_is_counted_as_one_address(address, counted):
+    assert neighbourhood(ip_address(address)) == counted
+
+
+@given(st.ip_addresses(v=6), st.integers(0, 2**64 - 1))
+def test_nobody_leaves_their_neighbourhood_by_choosing_another_interface_id(address, other):
+    moved = IPv6Address((int(address) >> 64 << 64) | other)
+    assert neighbourhood(moved) == neighbourhood(address)
+
+
+def test_an_ipv4_address_is_the_same_however_it_is_dressed():
+    assert plain(ip_address("::ffff:192.0.2.7")) == ip_address("192.0.2.7")
+    assert of_socket(("::ffff:192.0.2.7", 5)) == (ip_address("192.0.2.7"), 5)
+    # What `accept` tells of IPv6 has two parts more.
+    assert of_socket(("2001:db8::1", 5, 0, 0)) == (ip_address("2001:db8::1"), 5)
+
+
+def test_addresses_are_shown_as_people_write_them():
+    assert shown(ip_address("192.0.2.7"), 5) == "192.0.2.7:5"
+    assert shown(ip_address("2001:db8::1"), 5) == "[2001:db8::1]:5"
