@@ -175,6 +175,7 @@ def announce(url: str, prefix: str, text: str) -> str | None:
             keys.room_channel(LOBBY),
             keys.room_posted(LOBBY),
             1,
+            "",
             body,
         )
     id: bytes = ids[0]

@@ -171,7 +171,7 @@ class Probe:
         line = encode_body(Msg(from_=NAME, room=LOBBY, text=session, ts=0))
         log, posted = keys.room_log(LOBBY), keys.room_posted(LOBBY)
         channel = keys.room_channel(LOBBY)
-        said = (1, pair.epoch, channel, posted, KEPT_MS, line)
+        said = (1, pair.epoch, channel, posted, KEPT_MS, "", line)
         await self._at_once(pair.run("room_publish", [log], *said), log)
 
     async def _release(self, session: str) -> Any:

@@ -5,22 +5,23 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable
+from typing import Any
 
 import msgspec
 
 from gateway.backplane import KNOWN, LEASE, Claimed, Entry, Events, Listed, Touch, Whispered
 from gateway.backplane.admission import RedisAdmission
 from gateway.backplane.connection import RedisError
-from gateway.backplane.ids import before, parse
+from gateway.backplane.ids import before
 from gateway.backplane.keys import Keys
 from gateway.backplane.pair import Pair
 from gateway.backplane.probe import Probe, probe_channel
 from gateway.backplane.records import Registration
-from gateway.backplane.replies import parse_user_list, registration, whole
+from gateway.backplane.redis_logs import RedisLogs
+from gateway.backplane.replies import parse_user_list, registration
 from gateway.config import GatewayConfig
 from gateway.errors import BackplaneDown
 from gateway.meters import Meters
-from wire.frames import PRIVATE
 
 SWEPT_AT_ONCE = 500
 LISTED_AT_ONCE = 200
@@ -29,7 +30,7 @@ GOODBYE = 1.0
 """Seconds that a closing backplane waits for Redis to take the lease back."""
 
 
-class RedisBackplane:
+class RedisBackplane(RedisLogs):
     """Keeps `gateway.backplane.Backplane`.
 
     Args:
@@ -48,18 +49,20 @@ class RedisBackplane:
         events: Events,
         meters: Meters,
     ) -> None:
-        self._keys = keys = Keys(config.prefix)
+        keys = Keys(config.prefix)
         self._gateway = gateway
         self._info = info
         self._idle_ms = 0 if config.idle is None else max(1, round(config.idle * 1000))
         self._history = config.history
-        self._age_ms = round(config.history_age * 1000)
         self._resume_ms = max(1, round(config.resume_within * 1000))
         self._events = events
+        # Until when the lease holds, by Redis' clock: nothing is posted in our users' names later.
+        self._until_ms = 0
         control, probed = keys.control_channel(gateway), probe_channel(keys, gateway)
         self._control, self._probed = control.encode(), probed.encode()
         own, name, note = {control, probed}, f"chat-{gateway}", meters.roundtrip.note
         self._pair = Pair(config.redis, name, keys.epoch, own, self._message, events, note)
+        super().__init__(self._pair, keys, round(config.history_age * 1000))
         self._probe = Probe(keys, gateway, self._pair)
         self.probe, self.answer_probe = self._probe.fresh, self._probe.answer
         self.admission = RedisAdmission(self._pair, keys)
@@ -94,10 +97,6 @@ class RedisBackplane:
     @property
     def up(self) -> bool:
         return self._pair.up
-
-    @property
-    def epoch(self) -> str:
-        return self._pair.epoch
 
     # Channels.
 
@@ -195,9 +194,10 @@ class RedisBackplane:
             keys.room_channel(room),
             keys.room_posted(room),
             self._resume_ms,
+            self._until_ms,
             *lines,
         )
-        return [id.decode() for id in reply]
+        return [id.decode() for id in self._in_time(reply)]
 
     async def whisper(
         self,
@@ -219,61 +219,35 @@ class RedisBackplane:
             sender.origin,
             "" if seq is None else seq,
             self._resume_ms,
+            self._until_ms,
             *names,
         )
-        if not reply:
+        if not self._in_time(reply):
             return Whispered(None, [""] * len(names))
         found = [name.decode() for name in reply[1:]] or [""] * len(names)
         return Whispered(reply[0].decode(), found)
 
-    # Logs.
-
-    async def tails(self, rooms: list[str], users: list[str]) -> list[bytes]:
-        keys = self._keys
-        newest = await asyncio.gather(
-            *(self._pair.call("XREVRANGE", keys.room_log(r), "+", "-", "COUNT", 1) for r in rooms)
-        )
-        start = before(self.epoch)
-        # A message of an older epoch is none that the next one could be said to follow.
-        tails = [max(start, entries[0][0], key=parse) if entries else start for entries in newest]
-        if users:
-            lasts = await self._pair.call("MGET", *(keys.last(folded) for folded in users))
-            tails += [last or start for last in lasts]
-        return tails
-
-    async def said(self, room: str, after: bytes, count: int) -> list[tuple[bytes, bytes]]:
-        log = self._keys.room_log(room)
-        entries = await self._pair.call("XRANGE", log, b"(" + after, "+", "COUNT", count)
-        return [(id, whole(id, fields[1])) for id, fields in entries]
-
-    async def whispered(
-        self, folded: str, after: bytes, count: int
-    ) -> tuple[bytes, list[tuple[bytes, bytes]]]:
-        looked, *found = await self._pair.run(
-            "user_missed", [self._keys.private_log], folded, after, count
-        )
-        pairs = zip(found[::2], found[1::2], strict=True)
-        return looked, [(id, whole(id, line)) for id, line in pairs]
-
-    async def oldest(self, room: str) -> bytes:
-        entries = await self._pair.call("XRANGE", self._log(room), "-", "+", "COUNT", 1)
-        return entries[0][0] if entries else before(self.epoch)
-
-    async def trim(self, rooms: list[str]) -> None:
-        for room in (PRIVATE, *rooms):
-            await self._pair.run("log_trim", [self._log(room)], self._age_ms)
-
-    def _log(self, room: str) -> str:
-        return self._keys.private_log if room == PRIVATE else self._keys.room_log(room)
+    def _in_time(self, reply: Any) -> Any:
+        """The reply of a script that posts, unless it came there after our lease."""
+        if reply == b"LATE":
+            # It was under way for so long that nobody knows what holds: begin again.
+            self._pair.give_up()
+            raise BackplaneDown("it came to Redis after the lease had run out")
+        return reply
 
     # Gateways.
 
     async def renew_lease(self, seconds: float = LEASE) -> bool:
-        info = self._info()
-        lease = ("SET", self._keys.lease(self._gateway), info, "PX", round(seconds * 1000))
-        if await self._pair.call(*lease, "XX") is not None:
+        info, span = self._info(), round(seconds * 1000)
+        lease = ("SET", self._keys.lease(self._gateway), info, "PX", span)
+        # In one write, and the clock first: the lease holds for at least as long as is said.
+        clock, kept = await asyncio.gather(self._pair.call("TIME"), self._pair.call(*lease, "XX"))
+        until_ms = int(clock[0]) * 1000 + int(clock[1]) // 1000 + span
+        if kept is not None:
+            self._until_ms = until_ms
             return True
         await self._pair.call(*lease)
+        self._until_ms = until_ms
         await self._pair.call("HSET", self._keys.gateways, self._gateway, info)
         return False
 

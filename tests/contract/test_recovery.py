@@ -158,6 +158,42 @@ class TestWhisperingOnce:
         assert first.id != second.id
 
 
+class TestTooLate:
+    """What reaches Redis after its gateway's lease is posted in nobody's name."""
+
+    @pytest.fixture
+    async def dana(self, g1: Gateway) -> Registration:
+        return await g1.online("dana")
+
+    @pytest.fixture
+    async def late(self, g1: Gateway, dana: Registration, look: redis.Redis, keys: Keys) -> Gateway:
+        """As far as it knows it has its lease; as if the network had held it up."""
+        await g1.backplane.renew_lease(0.01)
+        while look.exists(keys.lease(g1.id)):  # noqa: ASYNC110 - nobody tells of it
+            await asyncio.sleep(0.005)
+        return g1
+
+    async def test_a_message_to_the_room(self, late: Gateway, g2: Gateway) -> None:
+        with pytest.raises(BackplaneDown, match="after the lease"):
+            await say(late, "in whose name?")
+        assert await g2.backplane.said("lobby", before(g2.backplane.epoch), 10) == []
+
+    async def test_a_private_message(self, late: Gateway, dana: Registration, g2: Gateway) -> None:
+        await g2.online("sis")
+        with pytest.raises(BackplaneDown, match="after the lease"):
+            await late.whisper(dana, ["sis"], seq=1)
+        assert await g2.backplane.whispered("sis", before(g2.backplane.epoch), 10) == (b"", [])
+
+    async def test_it_looks_again_who_it_is_and_then_it_can_be_said(self, late: Gateway) -> None:
+        with pytest.raises(BackplaneDown, match="after the lease"):
+            await say(late, "too late")
+        await late.heard.until(lambda heard: heard.told == ["away", "back"])
+        assert not await late.backplane.renew_lease()
+        await say(late, "in time")
+        log = await late.backplane.said("lobby", before(late.backplane.epoch), 10)
+        assert texts(log) == ["in time"]
+
+
 class TestComingBack:
     async def test_who_had_left_may_return(self, g1: Gateway, g2: Gateway) -> None:
         sis = await g1.online("sis")

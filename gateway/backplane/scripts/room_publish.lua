@@ -6,11 +6,14 @@
 -- ARGV[3]  the room's channel
 -- ARGV[4]  what the keys begin with that hold each origin's last seq
 -- ARGV[5]  milliseconds for which those are kept
--- ARGV[6..]  lines:  {...            an event: published as it is, and not stored
+-- ARGV[6]  until when the lease of the gateway holds, milliseconds since 1970; '' for no lease
+-- ARGV[7..]  lines:  {...            an event: published as it is, and not stored
 --                    "...            a message that lacks its beginning, {"id":"<id>",
 --                    ORIGIN SEQ "..  the same, and not to be posted twice
 --
--- Returns  for each message its id; '' for one whose seq is not new, and which is not found
+-- Returns  for each message its id; '' for one whose seq is not new, and which is not found.
+--          'LATE' if the lease may have run out: its names may be somebody else's, and nothing
+--          was posted
 --
 -- Atomic, so that the order of the log, of the ids and of what everyone receives is one order, and
 -- so that of two attempts to post a message one is the first.
@@ -31,10 +34,13 @@ end
 
 local clock = redis.call('TIME')
 local now = string.format('%.0f', clock[1] * 1000 + math.floor(clock[2] / 1000))
+if ARGV[6] ~= '' and tonumber(now) > tonumber(ARGV[6]) then
+  return 'LATE'
+end
 local next_id = ARGV[2] .. '-*'
 local last_seq, ids, lines = {}, {}, {''}
 local first, last
-for i = 6, #ARGV do
+for i = 7, #ARGV do
   local line = ARGV[i]
   if line:byte(1) == BRACE then
     lines[#lines + 1] = line

@@ -10,11 +10,13 @@
 -- ARGV[6]  the sender's origin
 -- ARGV[7]  the send's seq; '' for none: then it can be posted twice
 -- ARGV[8]  milliseconds for which seqs are kept
--- ARGV[9..]  the recipients' folded names
+-- ARGV[9]  until when the lease of the gateway holds, milliseconds since 1970
+-- ARGV[10..]  the recipients' folded names
 --
 -- Returns  {} if none of them is here, and then nothing was posted; else the id ('' if the seq is
 --          not new and its message is not found), and for each recipient the name as it is shown, or
---          '' for who is not here
+--          '' for who is not here. 'LATE' if the lease may have run out: the sender's name
+--          may be somebody else's, and nothing was posted
 --
 -- Atomic, so that "sent to sis; mom is not here" is true of one moment. What was decided then
 -- stands when the same send comes again: it is not posted a second time, or somewhere else.
@@ -23,6 +25,12 @@
 -- last private message and of this one.
 local prefix, origin, seq = ARGV[3], ARGV[6], ARGV[7]
 local LOOK_BACK = 1000
+
+local clock = redis.call('TIME')
+local now = string.format('%.0f', clock[1] * 1000 + math.floor(clock[2] / 1000))
+if tonumber(now) > tonumber(ARGV[9]) then
+  return 'LATE'
+end
 
 if seq ~= '' then
   if redis.call('SISMEMBER', prefix .. ':nobody:' .. origin, seq) == 1 then return {} end
@@ -47,7 +55,7 @@ local function find(name)
 end
 
 local found, shown, folded, readers = {}, {}, {}, {ARGV[4]}
-for i = 9, #ARGV do
+for i = 10, #ARGV do
   local name = ARGV[i]
   local user = find(name)
   if not user and name:sub(-1) == '.' then
@@ -70,8 +78,6 @@ if #shown == 0 then
   return {}
 end
 
-local clock = redis.call('TIME')
-local now = string.format('%.0f', clock[1] * 1000 + math.floor(clock[2] / 1000))
 local line = '"to":' .. cjson.encode(shown) .. ',' .. ARGV[5]
 local fields = {'d', line, 't', now, 'r', ' ' .. table.concat(readers, ' ') .. ' '}
 if seq ~= '' then

@@ -252,7 +252,7 @@ async def test_whispers_are_understood(scene, redis):
 async def test_what_names_a_whisper_is_told(scene, redis, seq, told):
     await scene.backplane.whisper(registration("dana"), ["sis"], b"", seq=seq)
     (command,) = evalsha(redis)
-    assert command[-4:] == ["64616e61", told, "600000", "sis"]
+    assert command[-5:] == ["64616e61", told, "600000", "0", "sis"]
 
 
 # Logs.
