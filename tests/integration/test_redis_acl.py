@@ -4,6 +4,7 @@ That a gateway needs no more than its user has is shown by all of `tests/contrac
 """
 
 import asyncio
+from functools import partial
 
 import pytest
 import redis
@@ -47,10 +48,11 @@ async def test_a_gateway_serves_with_the_rights_of_its_user(server, start_gatewa
     assert (await mom.expect(op="msg"))["text"] == "hi"
 
 
-READING = [("users",), ("history",), ("gateways",)]
+READING = [("users",), ("history",), ("gateways",), ("top", "--count", "1")]
 OPERATING = [
     ("users",), ("gateways",), ("bans",), ("ban", "mom"), ("bans",), ("unban", "mom"),
-    ("announce", "tea!"), ("history",), ("account", "list"), ("kick", "sis"), ("doctor",),
+    ("announce", "tea!"), ("history",), ("account", "add", "dad"), ("account", "passwd", "dad"),
+    ("account", "list"), ("account", "remove", "dad"), ("kick", "sis"), ("doctor",),
 ]  # fmt: skip
 
 
@@ -65,7 +67,8 @@ async def test_the_commands_need_no_more_than_the_rights_of_their_user(
     await sis.expect(op="ack")
     given = ("--redis", url_for(server, user), "--prefix", prefix)
     for command in commands:
-        done = await asyncio.to_thread(CliRunner().invoke, main, [*command, *given])
+        run = partial(CliRunner().invoke, main, env={"CHATCTL_PASSWORD": "correct horse"})
+        done = await asyncio.to_thread(run, [*command, *given])
         assert WHAT_TO_DO not in done.output
         assert "permi" not in done.output
         assert done.exit_code == 0, (command, done.output)
