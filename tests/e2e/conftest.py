@@ -25,8 +25,10 @@ async def start_gateway(chat: Chat) -> AsyncIterator[StartGateway]:
     started: list[GatewayProcess] = []
     with contextlib.ExitStack() as stack:
 
-        async def start(*options: str, embedded: bool = False) -> GatewayProcess:
-            started.append(await chat.start_gateway(stack, *options, embedded=embedded))
+        async def start(
+            *options: str, embedded: bool = False, log: Path | None = None
+        ) -> GatewayProcess:
+            started.append(await chat.start_gateway(stack, *options, embedded=embedded, log=log))
             return started[-1]
 
         yield start

@@ -77,13 +77,14 @@ class Chat:
         return {**kept, **runtime, "LC_ALL": "C.UTF-8", "PYTHONPATH": os.getcwd()}
 
     async def start_gateway(
-        self, stack: contextlib.ExitStack, *options: str, embedded: bool
+        self, stack: contextlib.ExitStack, *options: str, embedded: bool, log: Path | None = None
     ) -> GatewayProcess:
-        """Start one on a free port; it ends with the stack."""
+        """Start one on a free port; it ends with the stack. Its log goes to a file if one is given."""
         redis = [] if embedded else self.options
         process = leash.start(
             [*CHATCTL, "gateway", "--listen", "127.0.0.1:0", *redis, *options],
             stdout=subprocess.PIPE,
+            stderr=stack.enter_context(log.open("wb")) if log else None,
             env=self.environment,
         )
         stack.callback(leash.end, process)

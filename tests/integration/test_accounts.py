@@ -1,0 +1,163 @@
+"""Registered names and their passwords, with real hashes and a real server."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+import pytest
+import redis
+
+from gateway.backplane.admission import Tries
+from gateway.backplane.keys import Keys
+from gateway.backplane.records import Account
+from gateway.passwords import hash_password
+from tests.support.fixtures import Connect, Join, Peer, Running, StartGateway, Told
+from tests.support.servers import Server
+
+PASSWORD = "correct horse"
+HASH = hash_password(PASSWORD)
+
+
+@pytest.fixture
+def look(valkey: Server) -> Iterator[redis.Redis]:
+    with valkey.client() as client:
+        yield client
+
+
+@pytest.fixture(autouse=True)
+def dana(look: redis.Redis, prefix: str) -> None:
+    """Dana's name is registered."""
+    account = Account(name="Dana", hash=HASH, since=1)
+    look.hset(Keys(prefix).accounts, "dana", msgspec.json.encode(account))
+
+
+async def tries(peer: Peer, name: str, **fields: Any) -> Told:
+    """Say hello; returns what is answered."""
+    await peer.say(op="hello", v=1, name=name, **fields)
+    return await peer.expect(op={"welcome", "error"})
+
+
+def left(look: redis.Redis, prefix: str) -> Any:
+    return look.hkeys(Keys(prefix).users)
+
+
+class TestARegisteredName:
+    async def test_needs_its_password(
+        self, start_gateway: StartGateway, connect: Connect, look: redis.Redis, prefix: str
+    ) -> None:
+        peer = await connect(await start_gateway())
+        none = await tries(peer, "dana")
+        assert (none["code"], none["text"]) == (
+            "password_required",
+            "the name dana needs its password",
+        )
+        wrong = await tries(peer, "DANA", password="battery staple")
+        assert wrong["code"] == "bad_password"
+        assert left(look, prefix) == []
+        welcome = await tries(peer, "Dana", password=PASSWORD)
+        assert (welcome["op"], welcome["name"]) == ("welcome", "Dana")
+        await peer.say(op="send", text="hello", seq=1)
+        await peer.expect(op="ack", seq=1)
+
+    async def test_a_free_one_does_not_look_at_one(
+        self, start_gateway: StartGateway, connect: Connect
+    ) -> None:
+        gateway = await start_gateway()
+        assert (await tries(await connect(gateway), "sis", password="x"))["op"] == "welcome"
+        assert (await tries(await connect(gateway), "mom"))["op"] == "welcome"
+
+    async def test_who_comes_back_with_a_token_shows_none(
+        self, start_gateway: StartGateway, join: Join, connect: Connect
+    ) -> None:
+        one, two = await start_gateway(), await start_gateway()
+        peer = await join(one, "dana", password=PASSWORD)
+        back = await tries(await connect(two), "dana", **peer.way_back)
+        assert back["resumed"]
+        await peer.ended(code="replaced")
+
+    async def test_a_password_too_long_to_be_one_is_refused_unread(
+        self, start_gateway: StartGateway, connect: Connect
+    ) -> None:
+        peer = await connect(await start_gateway())
+        error = await tries(peer, "dana", password="x" * 257)
+        assert error["code"] == "bad_field"
+        assert "xxx" not in error["text"]
+
+    async def test_neither_log_nor_redis_hears_the_password(
+        self,
+        start_gateway: StartGateway,
+        join: Join,
+        caplog: pytest.LogCaptureFixture,
+        look: redis.Redis,
+        prefix: str,
+    ) -> None:
+        caplog.set_level("DEBUG")
+        await join(await start_gateway(), "dana", password=PASSWORD)
+        assert PASSWORD not in caplog.text
+        [record] = look.hvals(Keys(prefix).users)
+        assert PASSWORD not in record
+
+
+class TestWhereItIsRequired:
+    @pytest.fixture
+    async def gateway(self, start_gateway: StartGateway) -> Running:
+        return await start_gateway(auth="required")
+
+    async def test_registered_names_are_let_in(self, gateway: Running, join: Join) -> None:
+        await join(gateway, "dana", password=PASSWORD)
+
+    async def test_another_is_answered_just_like_a_wrong_password(
+        self, gateway: Running, connect: Connect, look: redis.Redis, prefix: str
+    ) -> None:
+        peer = await connect(gateway)
+        for fields in ({}, {"password": "x"}):
+            known = await tries(peer, "dana", **fields)
+            unknown = await tries(peer, "sis", **fields)
+            assert known["text"].replace("dana", "sis") == unknown["text"]
+            assert {**known, "text": ""} == {**unknown, "text": ""}
+        assert left(look, prefix) == []
+        counted = look.keys(Keys(prefix).attempts("name:*"))
+        assert len(counted) == 2, "tries of names that are none are counted too"
+
+
+class TestTooManyTries:
+    async def test_are_counted_on_all_gateways_together(
+        self, start_gateway: StartGateway, connect: Connect
+    ) -> None:
+        one, two = await start_gateway(), await start_gateway()
+        first, second = await connect(one), await connect(two)
+        for number in range(Tries.FOR_NAME_FROM_ADDRESS):
+            peer = (first, second)[number % 2]
+            assert (await tries(peer, "dana", password=f"{number}"))["code"] == "bad_password"
+        for peer in (first, second, await connect(one)):
+            # Whether it would be right is not said any more.
+            error = await tries(peer, "dana", password=PASSWORD)
+            assert error["code"] == "too_many_attempts"
+            assert 0 < error["retry_after"] <= Tries.WINDOW + 0.1
+        assert (await tries(first, "sis"))["op"] == "welcome"
+
+    async def test_are_over_after_a_while(
+        self,
+        start_gateway: StartGateway,
+        connect: Connect,
+        look: redis.Redis,
+        prefix: str,
+    ) -> None:
+        peer = await connect(await start_gateway())
+        for number in range(Tries.FOR_NAME_FROM_ADDRESS + 1):
+            await tries(peer, "dana", password=f"{number}")
+        for key in look.keys(Keys(prefix).attempts("*")):
+            look.pexpire(key, 1)
+        while (answer := await tries(peer, "dana", password=PASSWORD))["op"] != "welcome":
+            assert answer["code"] == "too_many_attempts"
+
+    async def test_right_ones_are_none(
+        self, start_gateway: StartGateway, connect: Connect, look: redis.Redis, prefix: str
+    ) -> None:
+        gateway = await start_gateway()
+        for _ in range(Tries.FOR_NAME_FROM_ADDRESS + 2):
+            peer = await connect(gateway)
+            assert (await tries(peer, "dana", password=PASSWORD))["op"] == "welcome"
+            await peer.say(op="quit")
+            await peer.ended(code="quit")
+        assert {look.get(key) for key in look.keys(Keys(prefix).attempts("*"))} <= {"0"}

@@ -1,0 +1,509 @@
+"""A listener with real sockets, and a doorkeeper that does as it is told."""
+
+import asyncio
+import contextlib
+import gc
+import logging
+import os
+import socket
+import ssl
+import struct
+from ipaddress import ip_address, ip_network
+
+import pytest
+
+from gateway.listeners import accepting
+from gateway.listeners.accepting import Listener, NotAdmitted, open_port
+from gateway.listeners.proxy import SIGNATURE
+from tests.support.deadlines import within
+from tests.unit.gateway.fakes import quiet
+from wire.codec import decode_event
+from wire.frames import Bye
+from wire.reasons import BANNED, CROWDED
+
+LOOPBACK = (ip_network("127.0.0.0/8"),)
+
+
+class Visit:
+    def __init__(self):
+        self.times = 0
+
+    def over(self):
+        self.times += 1
+
+
+class Echo(asyncio.Protocol):
+    """What a connection becomes: says all that it hears."""
+
+    def __init__(self, visit):
+        self.visit = visit
+
+    def connection_made(self, transport):
+        self.transport = transport
+
+    def data_received(self, data):
+        self.transport.write(data)
+
+    def connection_lost(self, error):
+        self.visit.over()
+
+
+class Doorkeeper:
+    """Lets everybody in, unless told otherwise, and writes down who came."""
+
+    def __init__(self):
+        self.refusal = None
+        self.came = []
+        self.counted = []
+        self.visits = []
+        self.inside = []
+
+    def admit(self, address):
+        self.came.append(str(address))
+        if self.refusal is not None:
+            raise self.refusal
+        self.visits.append(Visit())
+        return self.visits[-1]
+
+    def refused(self, why):
+        self.counted.append(why)
+
+    def protocol(self, address, where, visit):
+        self.inside.append(where)
+        return Echo(visit)
+
+    @property
+    def here(self):
+        return sum(not visit.times for visit in self.visits)
+
+
+class House:
+    def __init__(self):
+        self.doorkeeper = Doorkeeper()
+        self.clients = []
+
+    async def open(self, proxies=(), patience=5.0, tls=None):
+        sockets = await open_port("127.0.0.1", 0, reuse=False)
+        self.listener = Listener(sockets, self.doorkeeper, proxies, patience, tls)
+        return self
+
+    async def connect(self):
+        reader, writer = await asyncio.open_connection(*self.listener.address)
+        self.clients.append(writer)
+        return reader, writer
+
+    async def secure(self, context):
+        reader, writer = await asyncio.open_connection(
+            *self.listener.address, ssl=context, server_hostname="localhost"
+        )
+        self.clients.append(writer)
+        return reader, writer
+
+    async def until(self, true):
+        async with asyncio.timeout(within()):
+            while not true():  # noqa: ASYNC110 - seen from inside only
+                await asyncio.sleep(0.005)
+
+    async def close(self):
+        self.listener.close()
+        for writer in self.clients:
+            writer.transport.abort()
+        for writer in self.clients:
+            with contextlib.suppress(OSError):
+                await writer.wait_closed()
+        await self.until(lambda: not self.doorkeeper.here)
+        await self.until(lambda: not self.listener._arriving)
+        await quiet()
+        gc.collect()  # a socket that was left open says so now
+        assert not self.listener._farewells
+
+
+@pytest.fixture
+async def house():
+    house = House()
+    yield house
+    await house.close()
+
+
+async def all_of(reader):
+    async with asyncio.timeout(within()):
+        try:
+            return await reader.read()
+        except OSError:
+            return b""
+
+
+async def echoed(reader, writer, data=b"hello"):
+    writer.write(data)
+    async with asyncio.timeout(within()):
+        return await reader.readexactly(len(data))
+
+
+def proxied(host, port=4711, command=0x21, extra=b""):
+    address = ip_address(host)
+    other = ip_address(0) if address.version == 4 else ip_address("::")
+    ports = struct.pack("!HH", port, 2428)
+    following = address.packed + other.packed + ports + extra
+    family = 0x11 if address.version == 4 else 0x21
+    return SIGNATURE + bytes([command, family]) + struct.pack("!H", len(following)) + following
+
+
+def descriptors():
+    return len(os.listdir("/proc/self/fd"))
+
+
+class TestTheDoor:
+    async def test_who_is_let_in_is_let_in(self, house):
+        await house.open()
+        reader, writer = await house.connect()
+        assert await echoed(reader, writer) == b"hello"
+        assert house.doorkeeper.came == ["127.0.0.1"]
+        port = writer.get_extra_info("sockname")[1]
+        assert house.doorkeeper.inside == [f"127.0.0.1:{port}"]
+
+    async def test_the_visit_is_over_when_the_connection_is(self, house):
+        await house.open()
+        reader, writer = await house.connect()
+        await echoed(reader, writer)
+        assert house.doorkeeper.here == 1
+        writer.transport.abort()
+        await house.until(lambda: not house.doorkeeper.here)
+
+    @pytest.mark.parametrize(
+        ("refusal", "after"), [(NotAdmitted(CROWDED, 2.04), 2.0), (NotAdmitted(BANNED), None)]
+    )
+    async def test_who_is_not_is_told_why_and_becomes_nothing(self, house, refusal, after):
+        await house.open()
+        house.doorkeeper.refusal = refusal
+        reader, writer = await house.connect()
+        writer.write(b"x" * 5000)  # what is unread must not cost it the bye
+        reason = refusal.reason
+        bye = decode_event(await all_of(reader))
+        assert bye == Bye(reason.code, reason.text, reason.reconnect, after)
+        assert house.doorkeeper.inside == []
+
+    async def test_it_is_not_kept_for_long(self, house, monkeypatch):
+        monkeypatch.setattr(accepting, "FAREWELL", 0.05)
+        await house.open()
+        house.doorkeeper.refusal = NotAdmitted(BANNED)
+        await house.connect()
+        await house.until(lambda: house.doorkeeper.came)
+        await house.until(lambda: not house.listener._farewells)
+
+    async def test_few_are_kept_so_at_once(self, house, monkeypatch):
+        monkeypatch.setattr(accepting, "FAREWELLS", 2)
+        monkeypatch.setattr(accepting, "FAREWELL", 3600.0)
+        await house.open()
+        house.doorkeeper.refusal = NotAdmitted(BANNED)
+        told = [await all_of((await house.connect())[0]) for _ in range(4)]
+        assert [bool(each) for each in told] == [True, True, False, False]
+        assert len(house.listener._farewells) == 2
+
+    async def test_who_has_gone_before_it_is_accepted_does_no_harm(self, house):
+        await house.open()
+        for _ in range(20):
+            with socket.create_connection(house.listener.address) as client:
+                client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        await house.until(lambda: len(house.doorkeeper.visits) == 20)
+        await house.until(lambda: not house.doorkeeper.here)
+        assert await echoed(*await house.connect())
+
+    async def test_when_the_machine_has_no_more_sockets_it_waits_and_goes_on(
+        self, house, monkeypatch, caplog
+    ):
+        monkeypatch.setattr(accepting, "PAUSE", 0.05)
+        await house.open()
+        [listening] = house.listener._sockets
+        poor = Exhausted(listening)
+        house.listener._loop.remove_reader(listening)
+        house.listener._sockets[0] = poor
+        house.listener._go_on(poor)
+        connection = await house.connect()
+        assert await echoed(*connection) == b"hello"
+        assert [r.message for r in caplog.records if r.levelno == logging.ERROR] == [
+            "no connection can be accepted: Too many open files",
+            "no connection can be accepted: Protocol error",
+        ]
+
+    async def test_who_closes_while_it_waits_for_sockets_is_closed(self, house, monkeypatch):
+        monkeypatch.setattr(accepting, "PAUSE", 0.02)
+        await house.open()
+        [listening] = house.listener._sockets
+        poor = Exhausted(listening, times=1000)
+        house.listener._loop.remove_reader(listening)
+        house.listener._sockets[0] = poor
+        house.listener._go_on(poor)
+        await house.connect()
+        await house.until(lambda: poor.failed)
+        house.listener.close()
+        await asyncio.sleep(0.05)  # past the pause: nothing may be read from what is closed
+
+
+class Exhausted:
+    """A listening socket that cannot accept for a while."""
+
+    def __init__(self, real, times=2):
+        self.real, self.failed, self.times = real, 0, times
+
+    def accept(self):
+        self.failed += 1
+        if self.failed <= self.times:
+            number = 24 if self.failed == 1 else 71
+            raise OSError(number, os.strerror(number))
+        return self.real.accept()
+
+    def __getattr__(self, name):
+        return getattr(self.real, name)
+
+
+class TestBalancers:
+    async def test_whom_a_balancer_names_is_who_comes(self, house):
+        await house.open(proxies=LOOPBACK)
+        for host, where in [
+            ("192.0.2.7", "192.0.2.7:4711"),
+            ("2001:db8::7", "[2001:db8::7]:4711"),
+            ("::ffff:192.0.2.9", "192.0.2.9:4711"),
+        ]:
+            reader, writer = await house.connect()
+            # What follows the header at once is the client's.
+            writer.write(proxied(host, extra=b"\x04\x00\x01x") + b"hello")
+            async with asyncio.timeout(within()):
+                assert await reader.readexactly(5) == b"hello"
+            assert house.doorkeeper.inside[-1] == where
+        assert house.doorkeeper.came == ["192.0.2.7", "2001:db8::7", "192.0.2.9"]
+
+    async def test_a_header_may_come_in_pieces(self, house):
+        await house.open(proxies=LOOPBACK)
+        reader, writer = await house.connect()
+        for byte in proxied("192.0.2.7") + b"hello":
+            writer.write(bytes([byte]))
+            await asyncio.sleep(0.001)
+        async with asyncio.timeout(within()):
+            assert await reader.readexactly(5) == b"hello"
+        assert house.doorkeeper.came == ["192.0.2.7"]
+
+    async def test_local_is_the_balancer(self, house):
+        await house.open(proxies=LOOPBACK)
+        reader, writer = await house.connect()
+        writer.write(SIGNATURE + b"\x20\x00\x00\x00")
+        assert await echoed(reader, writer) == b"hello"
+        assert house.doorkeeper.came == ["127.0.0.1"]
+
+    @pytest.mark.parametrize(
+        "data",
+        [b'{"op":"hello","v":1}\n', b"PROXY TCP4 192.0.2.7 192.0.2.1 1 2\r\n", b"\0" * 16]
+        + [SIGNATURE + b"\x21\x11\x00\x04abcd", SIGNATURE + b"\x21\x11\xff\xff"],
+    )
+    async def test_who_shows_no_good_header_gets_nothing(self, house, data, caplog):
+        await house.open(proxies=LOOPBACK)
+        reader, writer = await house.connect()
+        writer.write(data)
+        assert await all_of(reader) == b""
+        assert house.doorkeeper.counted == ["proxy"]
+        assert house.doorkeeper.came == []
+        assert "connected from a network of balancers" in caplog.text
+
+    @pytest.mark.parametrize("sent", [b"", SIGNATURE, proxied("192.0.2.7")[:-1]])
+    async def test_who_takes_too_long_is_cut(self, house, sent):
+        await house.open(proxies=LOOPBACK, patience=0.05)
+        reader, writer = await house.connect()
+        writer.write(sent)
+        assert await all_of(reader) == b""
+        await house.until(lambda: not house.listener._arriving)
+        assert house.doorkeeper.came == []
+
+    @pytest.mark.parametrize("sent", [b"", SIGNATURE, proxied("192.0.2.7")[:-1]])
+    async def test_who_goes_before_the_header_is_there_does_no_harm(self, house, sent):
+        await house.open(proxies=LOOPBACK)
+        for abort in (True, False):
+            reader, writer = await house.connect()
+            writer.write(sent)
+            await house.until(lambda: house.listener._arriving)
+            if abort:
+                writer.transport.abort()
+            else:
+                writer.write_eof()
+            await house.until(lambda: not house.listener._arriving)
+        assert house.doorkeeper.came == []
+
+    async def test_from_elsewhere_a_header_is_not_looked_for(self, house):
+        await house.open(proxies=(ip_network("192.0.2.0/24"),))
+        reader, writer = await house.connect()
+        header = proxied("192.0.2.7")
+        assert await echoed(reader, writer, header) == header
+        assert house.doorkeeper.came == ["127.0.0.1"]
+
+    async def test_who_is_turned_away_behind_a_balancer_hears_why(self, house):
+        await house.open(proxies=LOOPBACK)
+        house.doorkeeper.refusal = NotAdmitted(BANNED)
+        reader, writer = await house.connect()
+        writer.write(proxied("192.0.2.7") + b"x" * 5000)
+        assert decode_event(await all_of(reader)).code == "banned"
+
+
+class TestTls:
+    @pytest.fixture
+    def server(self, ca):
+        return ca.server()
+
+    @pytest.fixture
+    def client(self, ca):
+        return ssl.create_default_context(cafile=str(ca.ca))
+
+    async def test_it_is_spoken(self, house, server, client):
+        await house.open(tls=server)
+        assert await echoed(*await house.secure(client)) == b"hello"
+        assert house.doorkeeper.here == 1
+
+    async def test_behind_a_balancer_too(self, house, server, client):
+        await house.open(proxies=LOOPBACK, tls=server)
+        plain = socket.create_connection(house.listener.address)
+        plain.sendall(proxied("192.0.2.7"))
+        plain.setblocking(False)
+        reader, writer = await asyncio.open_connection(
+            sock=plain, ssl=client, server_hostname="localhost"
+        )
+        house.clients.append(writer)
+        assert await echoed(reader, writer) == b"hello"
+        assert house.doorkeeper.inside == ["192.0.2.7:4711"]
+
+    async def test_who_is_turned_away_costs_no_handshake(self, house, server):
+        await house.open(tls=server)
+        house.doorkeeper.refusal = NotAdmitted(CROWDED, 1.0)
+        reader, _ = await house.connect()
+        assert await all_of(reader) == b""
+        assert house.doorkeeper.inside == []
+
+    @pytest.mark.parametrize("data", [b'{"op":"hello"}\n', b"\x16\x03\x01\x02", b"\0" * 70_000])
+    async def test_who_speaks_something_else_gets_nothing_and_is_counted(
+        self, house, server, client, data
+    ):
+        await house.open(tls=server, patience=0.3)
+        reader, writer = await house.connect()
+        writer.write(data)
+        await all_of(reader)
+        await house.until(lambda: not house.doorkeeper.here)
+        assert house.doorkeeper.counted == ["tls"]
+        assert await echoed(*await house.secure(client)) == b"hello"
+
+    @pytest.mark.parametrize("how", ["abort", "eof", "hangs"])
+    async def test_half_a_handshake_is_cut_and_its_visit_over(self, house, server, how):
+        await house.open(tls=server, patience=0.3 if how == "hangs" else 5.0)
+        open_then = []
+        for _ in range(3):
+            reader, writer = await house.connect()
+            writer.write(hello_of_a_client()[:100])
+            await house.until(lambda: house.doorkeeper.here)
+            if how == "abort":
+                writer.transport.abort()
+            elif how == "eof":
+                writer.write_eof()
+            await house.until(lambda: not house.doorkeeper.here)
+            await all_of(reader)
+            writer.transport.abort()
+            await house.until(lambda: not house.listener._arriving)
+            await quiet()
+            open_then.append(descriptors())
+        assert house.doorkeeper.counted == ["tls"] * 3
+        # A loop may open one of its own the first time.
+        assert open_then[2] == open_then[1]
+
+    async def test_a_new_certificate_is_for_new_connections(self, house, server, client, ca):
+        await house.open(tls=server)
+        old = await house.secure(client)
+        house.listener.tls = ca.server()
+        new = await house.secure(client)
+
+        def shown(connection):
+            return connection[1].get_extra_info("ssl_object").getpeercert()["serialNumber"]
+
+        assert shown(old) != shown(new)
+        for connection in (old, new):
+            assert await echoed(*connection) == b"hello"
+
+
+def hello_of_a_client():
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    context = ssl.create_default_context()
+    speaking = context.wrap_bio(incoming, outgoing, server_hostname="localhost")
+    with contextlib.suppress(ssl.SSLWantReadError):
+        speaking.do_handshake()
+    return outgoing.read()
+
+
+class TestClosing:
+    """Nothing is left open, wherever an arrival has got to."""
+
+    async def test_nobody_comes_any_more(self, house):
+        await house.open()
+        address = house.listener.address
+        house.listener.close()
+        house.listener.close()
+        with pytest.raises(OSError):
+            await asyncio.open_connection(*address)
+
+    async def test_those_who_are_in_stay(self, house):
+        await house.open()
+        connection = await house.connect()
+        await echoed(*connection)
+        house.listener.close()
+        assert await echoed(*connection) == b"hello"
+
+    async def test_who_has_not_shown_its_header_is_let_go(self, house):
+        await house.open(proxies=LOOPBACK)
+        reader, writer = await house.connect()
+        await house.until(lambda: house.listener._arriving)
+        await quiet()
+        house.listener.close()
+        assert await all_of(reader) == b""
+
+    async def test_who_is_in_a_handshake_is_let_go(self, house, ca):
+        await house.open(tls=ca.server())
+        reader, writer = await house.connect()
+        writer.write(hello_of_a_client()[:100])
+        await house.until(lambda: house.doorkeeper.here)
+        await quiet()
+        house.listener.close()
+        assert await all_of(reader) == b""
+        await house.until(lambda: not house.doorkeeper.here)
+
+    @pytest.mark.parametrize("proxies", [(), LOOPBACK])
+    async def test_who_was_accepted_just_now_is_let_go(self, house, proxies):
+        await house.open(proxies=proxies)
+        client = socket.create_connection(house.listener.address)
+        [listening] = house.listener._sockets
+        house.listener._accept(listening)
+        # Before the loop has turned: its task has not begun.
+        assert house.listener._arriving
+        house.listener.close()
+        await house.until(lambda: not house.listener._arriving)
+        client.settimeout(within())
+        with contextlib.suppress(ConnectionError):
+            assert await asyncio.to_thread(client.recv, 1) == b""
+        client.close()
+        house.doorkeeper.visits.clear()  # nobody counts them any more
+
+    async def test_who_was_turned_away_just_now_is_let_go(self, house):
+        await house.open()
+        house.doorkeeper.refusal = NotAdmitted(BANNED)
+        reader, _ = await house.connect()
+        await house.until(lambda: house.listener._farewells)
+        house.listener.close()
+        assert not house.listener._farewells
+        assert decode_event(await all_of(reader)).code == "banned"
+
+
+class TestOpening:
+    async def test_of_two_one_gets_a_port(self):
+        [one] = await open_port("127.0.0.1", 0, reuse=False)
+        with one, pytest.raises(OSError):
+            await open_port("127.0.0.1", one.getsockname()[1], reuse=False)
+
+    async def test_several_may_share_one_if_all_say_so(self):
+        [one] = await open_port("127.0.0.1", 0, reuse=True)
+        port = one.getsockname()[1]
+        with one:
+            with pytest.raises(OSError):
+                await open_port("127.0.0.1", port, reuse=False)
+            [other] = await open_port("127.0.0.1", port, reuse=True)
+            other.close()

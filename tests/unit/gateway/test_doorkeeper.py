@@ -1,0 +1,64 @@
+from ipaddress import ip_address
+
+import pytest
+
+from gateway.backplane.records import Ban
+from gateway.config import AddressLimits
+from gateway.doorkeeper import Doorkeeper
+from gateway.listeners.accepting import NotAdmitted
+from gateway.listeners.tcp import TcpLink
+from wire.limits import Limits
+
+HOME = ip_address("192.0.2.7")
+
+
+@pytest.fixture
+async def gateway(house):
+    return await house.open(
+        address_limits=AddressLimits(connections=1, connects=None, exempt=()),
+    )
+
+
+def refusal(doorkeeper, address=HOME):
+    with pytest.raises(NotAdmitted) as raised:
+        doorkeeper.admit(address)
+    return raised.value
+
+
+async def test_who_has_too_many_is_told_to_come_back_and_counted(gateway):
+    doorkeeper = Doorkeeper(gateway, Limits())
+    visit = doorkeeper.admit(HOME)
+    refused = refusal(doorkeeper)
+    assert (refused.reason.code, refused.after) == ("crowded", 60.0)
+    assert gateway.meters.doorstep == {"crowded": 1, "banned": 0, "proxy": 0, "tls": 0}
+    visit.over()
+    doorkeeper.admit(HOME)
+
+
+async def test_who_is_banned_is_told_not_to_come_back_and_has_not_been_here(gateway):
+    doorkeeper = Doorkeeper(gateway, Limits())
+    ban = Ban(subject="192.0.2.0/24", kind="network", since=0)
+    gateway.bans.set([ban], 0, gateway.monotonic())
+    for _ in range(3):
+        refused = refusal(doorkeeper)
+        assert (refused.reason.code, refused.reason.reconnect, refused.after) == (
+            *("banned", False),
+            None,
+        )
+    assert gateway.meters.doorstep["banned"] == 3
+    gateway.bans.set([], 0, gateway.monotonic())
+    doorkeeper.admit(HOME)
+
+
+async def test_what_is_refused_elsewhere_is_counted_too(gateway):
+    doorkeeper = Doorkeeper(gateway, Limits())
+    for why in ("proxy", "tls", "tls"):
+        doorkeeper.refused(why)
+    assert gateway.meters.doorstep == {"crowded": 0, "banned": 0, "proxy": 1, "tls": 2}
+
+
+async def test_a_connection_becomes_a_link_with_its_address(gateway):
+    doorkeeper = Doorkeeper(gateway, Limits())
+    link = doorkeeper.protocol(HOME, "192.0.2.7:5", doorkeeper.admit(HOME))
+    assert isinstance(link, TcpLink)
+    assert (link.ip, link.address) == (HOME, "192.0.2.7:5")
