@@ -1,7 +1,7 @@
 # The gateway, and all of chatctl, for containers: `docker compose up` builds it.
 #
 # To change: the base (another Python, or the same one by its digest), and the environment below; every
-# option of `chatctl gateway` is a variable, see README.md. Redis is not in it: give CHATCTL_REDIS.
+# option of `chatctl gateway` is a variable, see docs/commands.md. Redis is not in it: give CHATCTL_REDIS.
 
 FROM python:3.12-slim AS build
 WORKDIR /build

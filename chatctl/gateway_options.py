@@ -96,8 +96,8 @@ CHAT: tuple[Decorator, ...] = (
         type=duration_or_off,
         default="5s",
         metavar="DURATION|off",
-        help="A stopping gateway tells its clients to come back spread over this time, and keeps "
-        "their names; off gives the names back. Without --redis it is off.",
+        help="A stopping gateway sends its people to the others one by one, within this time, and "
+        "keeps their names for them; off: all at once. Without --redis it is off.",
     ),
 )
 """What the chat is like."""

@@ -79,7 +79,7 @@ class Chat:
     async def start_gateway(
         self, stack: contextlib.ExitStack, *options: str, embedded: bool, log: Path | None = None
     ) -> GatewayProcess:
-        """Start one on a free port; it ends with the stack. Its log goes to a file if one is given."""
+        """Start one on a free port; it ends with the stack. Its log goes to a file, if given."""
         redis = [] if embedded else self.options
         process = leash.start(
             [*CHATCTL, "gateway", "--listen", "127.0.0.1:0", *redis, *options],

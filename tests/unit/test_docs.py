@@ -17,6 +17,8 @@ from wire.reasons import REASONS, ErrorCode, NoticeCode
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
+REFERENCE = (ROOT / "docs/commands.md").read_text()
+OPERATIONS = (ROOT / "docs/operations.md").read_text()
 PROTOCOL = (ROOT / "docs/protocol.md").read_text()
 
 
@@ -33,6 +35,11 @@ def first_column(table: str) -> list[str]:
     return re.findall(r"^\| `([^`]+)` \|", table, re.M)
 
 
+OF_OTHERS = {"--config", "--help", "--latency", "--now", "--profile", "--scale"}
+"""Flags of chatctl itself, and of other programs that the pages name."""
+
+SHARED = section(REFERENCE, "Options of several commands")
+
 COMMANDS = {name.replace(".", " "): command for name, command in leaves(main.commands).items()}
 
 PARAMETERS = [
@@ -44,13 +51,13 @@ PARAMETERS = [
 
 
 def of_command(name: str) -> str:
-    """What the README says of a command; those of a group share a section."""
-    return section(README, f"chatctl {name.split()[0]}")
+    """What is said of a command; those of a group share a section."""
+    return section(REFERENCE, f"chatctl {name.split()[0]}")
 
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_has_a_section_and_a_help_that_ends_with_an_example(name):
-    assert f"chatctl {name}" in README
+    assert f"chatctl {name}" in REFERENCE
     assert of_command(name)
     command = COMMANDS[name]
     assert command.help
@@ -58,22 +65,25 @@ def test_every_command_has_a_section_and_a_help_that_ends_with_an_example(name):
 
 
 @pytest.mark.parametrize(("command", "parameter"), PARAMETERS, ids=lambda value: str(value))
-def test_every_option_and_variable_is_in_the_readme(command, parameter):
-    text = of_command(command)
+def test_every_option_and_variable_is_described(command, parameter):
+    text = of_command(command) + SHARED
     if isinstance(parameter, click.Option):
         assert f"`{parameter.opts[0]}`" in text
         assert parameter.help
     if is_setting(parameter):
-        assert f"`{parameter.envvar}`" in README
+        assert f"`{parameter.envvar}`" in REFERENCE
     else:
         assert isinstance(parameter, click.Argument)
         name = parameter.make_metavar(click.Context(COMMANDS[command])).strip("[].")
         assert re.search(rf"`{name}`|`chatctl {command} {name}`|\b{name}\b", text)
 
 
-def test_the_readme_names_no_option_that_there_is_not():
-    real = {opt for _, parameter in PARAMETERS for opt in parameter.opts} | {"--config", "--scale"}
-    assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", README)) <= real
+@pytest.mark.parametrize(
+    "page", [README, REFERENCE, OPERATIONS], ids=["README", "commands", "operations"]
+)
+def test_no_page_names_an_option_that_there_is_not(page):
+    real = {opt for _, parameter in PARAMETERS for opt in parameter.opts}
+    assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", page)) <= real | OF_OTHERS
 
 
 @pytest.mark.parametrize("frames", [Request, Event])
