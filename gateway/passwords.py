@@ -22,9 +22,10 @@ def verify(hash: str, password: str) -> bool:
     Takes as long if it is not, or if there is no hash ("").
     """
     try:
-        return _hasher.verify(hash or _decoy(), password) and hash != ""
+        _hasher.verify(hash or _decoy(), password)
     except (VerificationError, InvalidHashError):
         return False
+    return bool(hash)
 
 
 @cache

@@ -112,9 +112,7 @@ class TestBalancers:
         await peer.expect(op="welcome")
         assert self.addresses(gateway) == ["[2001:db8::7]:4711"]
 
-    async def test_a_balancer_may_look_for_itself(
-        self, gateway: Running, connect: Connect
-    ) -> None:
+    async def test_a_balancer_may_look_for_itself(self, gateway: Running, connect: Connect) -> None:
         peer = await connect(gateway)
         await peer.throw(SIGNATURE + b"\x20\x00\x00\x00" + hello("dana"))
         await peer.expect(op="welcome")
@@ -268,9 +266,7 @@ class TestTls:
         secure: Secure,
         connect: Connect,
     ) -> None:
-        gateway = await start_gateway(
-            certificate=certificate, address_limits=limits(connections=1)
-        )
+        gateway = await start_gateway(certificate=certificate, address_limits=limits(connections=1))
         dana = await secure(gateway)
         await dana.caught_up()
         await (await connect(gateway)).disconnected()

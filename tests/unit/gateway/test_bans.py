@@ -68,7 +68,9 @@ def test_a_name_that_looks_like_an_address_is_a_name():
 
 
 def test_it_ends_when_it_ends_by_redis_clock():
-    known = bans(ban("192.0.2.7/32", until=CLOCK + 5000), ban("mallory", "name", until=CLOCK + 5000))
+    known = bans(
+        ban("192.0.2.7/32", until=CLOCK + 5000), ban("mallory", "name", until=CLOCK + 5000)
+    )
     for now, holds in ((1000.0, True), (1004.9, True), (1005.0, False)):
         assert (known.of_address(HOME, now) is not None) is holds
         assert (known.of_name("mallory", now) is not None) is holds

@@ -84,9 +84,7 @@ class TestBans:
         assert "dana" not in house.memory.users
         assert "dana" not in house.memory.resumable
 
-    async def test_a_banned_address_is_sent_away_whether_it_has_a_name_or_not(
-        self, house, gateway
-    ):
+    async def test_a_banned_address_is_sent_away_whether_it_has_a_name_or_not(self, house, gateway):
         dana, silent = await house.guest(gateway, "dana"), house.connect(gateway)
         other = FakeLink("198.51.100.7:5")
         Peer(gateway, other)

@@ -291,8 +291,13 @@ class TestBalancers:
 
     @pytest.mark.parametrize(
         "data",
-        [b'{"op":"hello","v":1}\n', b"PROXY TCP4 192.0.2.7 192.0.2.1 1 2\r\n", b"\0" * 16]
-        + [SIGNATURE + b"\x21\x11\x00\x04abcd", SIGNATURE + b"\x21\x11\xff\xff"],
+        [
+            b'{"op":"hello","v":1}\n',
+            b"PROXY TCP4 192.0.2.7 192.0.2.1 1 2\r\n",
+            b"\x00" * 16,
+            SIGNATURE + b"!\x11\x00\x04abcd",
+            SIGNATURE + b"!\x11\xff\xff",
+        ],
     )
     async def test_who_shows_no_good_header_gets_nothing(self, house, data, caplog):
         await house.open(proxies=LOOPBACK)
@@ -316,7 +321,7 @@ class TestBalancers:
     async def test_who_goes_before_the_header_is_there_does_no_harm(self, house, sent):
         await house.open(proxies=LOOPBACK)
         for abort in (True, False):
-            reader, writer = await house.connect()
+            _reader, writer = await house.connect()
             writer.write(sent)
             await house.until(lambda: house.listener._arriving)
             if abort:
@@ -451,7 +456,7 @@ class TestClosing:
 
     async def test_who_has_not_shown_its_header_is_let_go(self, house):
         await house.open(proxies=LOOPBACK)
-        reader, writer = await house.connect()
+        reader, _writer = await house.connect()
         await house.until(lambda: house.listener._arriving)
         await quiet()
         house.listener.close()
