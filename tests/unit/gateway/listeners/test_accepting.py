@@ -292,8 +292,11 @@ class TestBalancers:
     @pytest.mark.parametrize(
         "data",
         [
-            *(b'{"op":"hello","v":1}\n', b"PROXY TCP4 192.0.2.7 192.0.2.1 1 2\r\n", b"\0" * 16),
-            *(SIGNATURE + b"\x21\x11\x00\x04abcd", SIGNATURE + b"\x21\x11\xff\xff"),
+            b'{"op":"hello","v":1}\n',
+            b"PROXY TCP4 192.0.2.7 192.0.2.1 1 2\r\n",
+            b"\x00" * 16,
+            SIGNATURE + b"!\x11\x00\x04abcd",
+            SIGNATURE + b"!\x11\xff\xff",
         ],
     )
     async def test_who_shows_no_good_header_gets_nothing(self, house, data, caplog):
