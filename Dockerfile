@@ -3,7 +3,7 @@
 # To change: the base (another Python, or the same one by its digest), and the environment below; every
 # option of `chatctl gateway` is a variable, see docs/commands.md. Redis is not in it: give CHATCTL_REDIS.
 
-FROM python:3.12-slim AS build
+FROM python:3.12.11-slim-bookworm AS build
 WORKDIR /build
 RUN python -m venv --without-pip /opt/chatctl
 # What it needs, in a layer of its own: built anew only when that changes.
@@ -15,7 +15,7 @@ COPY . .
 RUN pip wheel --no-cache-dir --no-deps --wheel-dir /wheel . \
     && pip --python /opt/chatctl/bin/python install --no-cache-dir --no-index --no-deps /wheel/*.whl
 
-FROM python:3.12-slim
+FROM python:3.12.11-slim-bookworm
 # Nothing is installed in a container that runs.
 RUN pip uninstall --yes --root-user-action=ignore pip
 COPY --from=build /opt/chatctl /opt/chatctl
