@@ -14,6 +14,7 @@ from typing import Any, TypeVar, cast
 import click
 
 from chatctl.failure import Misuse
+from chatctl.secret_file import first_line
 from chatctl.shared_redis import Chat
 from chatctl.units import redis_url, room_name
 from gateway.redis_url import has_password, with_password
@@ -105,15 +106,7 @@ def _with_password(url: str | None, file: Path | None) -> str | None:
         raise Misuse("--redis-password-file is for --redis: give the URL too, or leave it out")
     if has_password(url):
         raise Misuse("the password of Redis is in --redis and in a file: take it out of the URL")
-    try:
-        password = file.read_text(encoding="utf-8").rstrip("\r\n")
-    except OSError as error:
-        raise Misuse(f"--redis-password-file {file} cannot be read: {error.strerror}") from error
-    except ValueError:
-        raise Misuse(f"--redis-password-file {file} is not a text in UTF-8") from None
-    if not password:
-        raise Misuse(f"--redis-password-file {file} is empty: a password belongs there")
-    return with_password(url, password)
+    return with_password(url, first_line(file))
 
 
 prefix = option(

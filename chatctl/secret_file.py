@@ -15,7 +15,7 @@ def first_line(path: Path) -> str:
     """
     try:
         with path.open(encoding="utf-8") as file:
-            line = file.readline().rstrip("\n")
+            line = file.readline().rstrip("\r\n")
     except OSError as error:
         raise Misuse(f"{path} cannot be read: {error.strerror}") from error
     except UnicodeDecodeError:

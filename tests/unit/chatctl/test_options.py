@@ -95,7 +95,7 @@ def test_without_a_file_the_url_is_taken_as_it_is():
         ((), b"word", "give the URL too"),
         (("--redis", "redis://:other@h"), b"word", "take it out of the URL"),
         (("--redis", "redis://h?password=other"), b"word", "take it out of the URL"),
-        (("--redis", "redis://h"), b"\n", "is empty"),
+        (("--redis", "redis://h"), b"\n", "begins with an empty line"),
         (("--redis", "redis://h"), b"\xff", "UTF-8"),
     ],
 )
