@@ -81,7 +81,7 @@ class TestCertificates:
         # It is not read before it is told to.
         assert (await connect(gateway))[1] == first
         gateway.signal(signal.SIGHUP)
-        await self.until_logged(log, "the certificate was read again")
+        await self.until_logged(log, "certificate reloaded")
         sis, second = await connect(gateway)
         assert second != first
         await sis.hello("sis")
@@ -90,7 +90,7 @@ class TestCertificates:
 
         files[0].write_text("no certificate")
         gateway.signal(signal.SIGHUP)
-        await self.until_logged(log, "the certificate stays as it was")
+        await self.until_logged(log, "certificate not reloaded")
         assert str(files[0]) in log.read_text()
         mom, third = await connect(gateway)
         assert third == second

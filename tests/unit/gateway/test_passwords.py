@@ -31,6 +31,12 @@ def test_without_a_hash_nothing_is_right():
         assert not verify("", password)
 
 
+def test_not_even_what_the_decoy_is_made_of(monkeypatch):
+    hash = hash_password("decoy")
+    monkeypatch.setattr(passwords, "_decoy", lambda: hash)
+    assert not verify("", "decoy")
+
+
 @pytest.mark.parametrize("hash", ["x", "$argon2id$", "$argon2id$v=19$m=8,t=1,p=1$YQ$"])
 def test_a_hash_that_is_none_lets_nobody_in(hash):
     assert not verify(hash, "x")

@@ -175,8 +175,11 @@ class TestTheDoor:
     async def test_who_is_not_is_told_why_and_becomes_nothing(self, house, refusal, after):
         await house.open()
         house.doorkeeper.refusal = refusal
+        [listening] = house.listener._sockets
+        house.listener._loop.remove_reader(listening)
         reader, writer = await house.connect()
         writer.write(b"x" * 5000)  # what is unread must not cost it the bye
+        house.listener._go_on(listening)
         reason = refusal.reason
         bye = decode_event(await all_of(reader))
         assert bye == Bye(reason.code, reason.text, reason.reconnect, after)
@@ -293,9 +296,9 @@ class TestBalancers:
         [
             b'{"op":"hello","v":1}\n',
             b"PROXY TCP4 192.0.2.7 192.0.2.1 1 2\r\n",
-            b"\x00" * 16,
-            SIGNATURE + b"!\x11\x00\x04abcd",
-            SIGNATURE + b"!\x11\xff\xff",
+            b"\0" * 16,
+            SIGNATURE + b"\x21\x11\x00\x04abcd",
+            SIGNATURE + b"\x21\x11\xff\xff",
         ],
     )
     async def test_who_shows_no_good_header_gets_nothing(self, house, data, caplog):
