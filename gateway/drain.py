@@ -29,13 +29,13 @@ async def drain(gateway: Gateway, over: float, hurry: asyncio.Event) -> None:
     """
     gateway.draining = True
     event(log, logging.INFO, "drain begun", connections=len(gateway.peers), seconds=over)
-    with contextlib.suppress(BackplaneDown, RedisError):
-        await gateway.backplane.renew_lease()  # with the news
     await first(_send_away(gateway, over), hurry.wait())
     event(log, logging.INFO, "drain done", connections=len(gateway.peers))
 
 
 async def _send_away(gateway: Gateway, over: float) -> None:
+    with contextlib.suppress(BackplaneDown, RedisError):
+        await gateway.backplane.renew_lease()  # with the news
     peers, begun = list(gateway.peers), gateway.monotonic()
     random.shuffle(peers)  # those who came together would come back together
     for number, peer in enumerate(peers):

@@ -9,11 +9,12 @@ import logging
 import signal
 from collections.abc import AsyncIterator, Callable
 
-from gateway.config import GatewayConfig
+from gateway.backplane.connection import RedisError
+from gateway.config import Certificate, GatewayConfig
 from gateway.core import Gateway
 from gateway.doorkeeper import Doorkeeper
 from gateway.drain import drain
-from gateway.errors import RedisUnreachable, StartError
+from gateway.errors import BackplaneDown, RedisUnreachable, StartError
 from gateway.first import first
 from gateway.journal import event
 from gateway.listeners.accepting import Listener, open_port
@@ -55,9 +56,10 @@ async def _serving(
 ) -> AsyncIterator[tuple[Gateway, Listener]]:
     try:
         await gateway.start()
-    except RedisUnreachable as error:
+    except (RedisUnreachable, BackplaneDown, RedisError) as error:
+        await gateway.backplane.close()
         raise StartError(
-            f"Redis cannot be reached: {error}. Start one, or leave --redis out for one of my own."
+            f"Redis cannot be used: {error}. Start one, or leave --redis out for one of my own."
         ) from error
     try:
         listener = await _listen(config, gateway)
@@ -91,13 +93,10 @@ async def _listen(config: GatewayConfig, gateway: Gateway) -> Listener:
     return Listener(sockets, doorkeeper, config.proxies, config.limits.hello, tls)
 
 
-def _read_certificate(config: GatewayConfig, listener: Listener) -> None:
+def _read_certificate(certificate: Certificate, listener: Listener) -> None:
     """Take a new certificate for new connections; those that are there keep theirs."""
-    if config.certificate is None:
-        event(log, logging.WARNING, "no certificate to read again: --tls-cert was not given")
-        return
     try:
-        listener.tls = tls_context(config.certificate)
+        listener.tls = tls_context(certificate)
     except StartError as error:
         event(log, logging.ERROR, "certificate not reloaded", why=error)
     else:
@@ -110,7 +109,7 @@ Announce = Callable[[str, int, tuple[str, int] | None], None]
 async def run(config: GatewayConfig, announce: Announce) -> int:
     """Serve until SIGTERM, SIGINT or an operator's word; another signal ends the drain.
 
-    At SIGHUP the certificate is read again.
+    At SIGHUP the certificate is read again; without one it ends too, as when a terminal is closed.
 
     Args:
         config: the settings.
@@ -124,15 +123,21 @@ async def run(config: GatewayConfig, announce: Announce) -> int:
     """
     stop, hurry = asyncio.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
+    ending = {signal.SIGTERM, signal.SIGINT}
+    if config.certificate is None and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        ending.add(signal.SIGHUP)  # but for `nohup`
+    for number in ending:
         loop.add_signal_handler(number, lambda: (hurry if stop.is_set() else stop).set())
     try:
         async with serving(config, hurry) as (gateway, listener):
-            loop.add_signal_handler(signal.SIGHUP, _read_certificate, config, listener)
+            if (certificate := config.certificate) is not None:
+                loop.add_signal_handler(
+                    signal.SIGHUP, lambda: _read_certificate(certificate, listener)
+                )
             announce(*listener.address, gateway.http)
             await first(stop.wait(), gateway.orders.drain.wait())
             stop.set()
     finally:
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        for number in {*ending, signal.SIGHUP}:
             loop.remove_signal_handler(number)
     return 0

@@ -146,14 +146,16 @@ class TestAccounts:
         claimed = await g2.backplane.claim(g2.person("dana"), 0.0, None, entry)
         assert (claimed.outcome, claimed.former) == ("inherited", old)
 
-    async def test_a_taken_name_is_taken_whoever_knows_its_password(
+    async def test_that_a_name_is_taken_is_told_to_who_knows_its_password(
         self, g1: Gateway, g2: Gateway, register: Any
     ) -> None:
         register("Dana")
         dana = await g1.online("dana")
-        for entry in (OPEN, Entry("open", LOCKED.hash)):
-            claimed = await g2.backplane.claim(g2.person("dana"), 0.0, None, entry)
-            assert claimed == Claimed("taken")
+        for entry, claimed in (
+            (OPEN, LOCKED),
+            (Entry("open", LOCKED.hash), Claimed("taken")),
+        ):
+            assert await g2.backplane.claim(g2.person("dana"), 0.0, None, entry) == claimed
         assert (await g1.everybody())["dana"].registration == dana
 
 

@@ -97,15 +97,14 @@ class TestCertificates:
         await mom.hello("mom")
         await dana.expect(op="joined", name="mom")
 
-    async def test_without_one_nothing_happens(
-        self, start_gateway: StartGateway, tmp_path: Path
+    async def test_without_one_it_ends_as_when_a_terminal_is_closed(
+        self, start_gateway: StartGateway
     ) -> None:
-        log = tmp_path / "log"
-        gateway = await start_gateway(log=log)
+        gateway = await start_gateway("--drain", "off")
         dana = await gateway.join("dana")
         gateway.signal(signal.SIGHUP)
-        await self.until_logged(log, "--tls-cert was not given")
-        await dana.caught_up()
+        await dana.ended(code="shutdown")
+        assert await gateway.exit_code() == 0
 
 
 class TestDraining:

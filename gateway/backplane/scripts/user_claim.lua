@@ -51,7 +51,7 @@ if holder then
   elseif proves(holder.resume, holder.shown, holder.hello) then
     outcome, origin = 'resumed', holder.origin
   elseif redis.call('EXISTS', prefix .. ':lease:' .. holder.gateway) == 1 then
-    return {'taken', '', '', '', ''}
+    outcome = 'taken'
   else
     outcome, former = 'inherited', record
   end
@@ -68,6 +68,8 @@ if not origin and ARGV[9] ~= 'known' then
     return {'locked', '', '', '', hash}
   end
 end
+-- Only now: that a registered name is in use is nobody's business but its owner's.
+if outcome == 'taken' then return {'taken', '', '', '', ''} end
 
 if holder and holder.session ~= ARGV[2] then
   if outcome == 'resumed' then
