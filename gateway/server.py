@@ -7,8 +7,10 @@ import contextlib
 import errno
 import logging
 import signal
+import socket
 from collections.abc import AsyncIterator, Callable
 
+from gateway.addresses import of_socket, shown
 from gateway.backplane.connection import RedisError
 from gateway.config import Certificate, GatewayConfig
 from gateway.core import Gateway
@@ -54,17 +56,22 @@ async def serving(
 async def _serving(
     gateway: Gateway, config: GatewayConfig, hurry: asyncio.Event | None
 ) -> AsyncIterator[tuple[Gateway, Listener]]:
+    tls = tls_context(config.certificate) if config.certificate else None
+    sockets = await _open(config)
     try:
+        # Before the first lease, which tells it. Who connects already waits.
+        gateway.listen = shown(*of_socket(sockets[0].getsockname()))
         await gateway.start()
     except (RedisUnreachable, BackplaneDown, RedisError) as error:
+        for each in sockets:
+            each.close()
         await gateway.backplane.close()
         raise StartError(
             f"Redis cannot be used: {error}. Start one, or leave --redis out for one of my own."
         ) from error
     try:
-        listener = await _listen(config, gateway)
-        host, port = listener.address
-        gateway.listen = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        doorkeeper = Doorkeeper(gateway, config.limits)
+        listener = Listener(sockets, doorkeeper, config.proxies, config.limits.hello, tls)
         event(log, logging.INFO, "serving", gateway=gateway.id, listen=gateway.listen)
         try:
             yield gateway, listener
@@ -77,11 +84,10 @@ async def _serving(
         event(log, logging.INFO, "stopped", gateway=gateway.id)
 
 
-async def _listen(config: GatewayConfig, gateway: Gateway) -> Listener:
+async def _open(config: GatewayConfig) -> list[socket.socket]:
     host, port = config.host, config.port
-    tls = tls_context(config.certificate) if config.certificate else None
     try:
-        sockets = await open_port(host, port, reuse=config.reuse_port)
+        return await open_port(host, port, reuse=config.reuse_port)
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
             raise StartError(
@@ -89,8 +95,6 @@ async def _listen(config: GatewayConfig, gateway: Gateway) -> Listener:
                 "stop that, or choose another port with --listen"
             ) from error
         raise StartError(f"cannot listen on {host}:{port}: {error.strerror or error}") from error
-    doorkeeper = Doorkeeper(gateway, config.limits)
-    return Listener(sockets, doorkeeper, config.proxies, config.limits.hello, tls)
 
 
 def _read_certificate(certificate: Certificate, listener: Listener) -> None:

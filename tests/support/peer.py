@@ -29,8 +29,8 @@ class Peer:
         self._seen: dict[str, str] = {}
 
     @classmethod
-    async def connect(cls, host: str, port: int) -> "Peer":
-        return cls(*await asyncio.open_connection(host, port, limit=2**17))
+    async def connect(cls, host: str, port: int, **options: Any) -> "Peer":
+        return cls(*await asyncio.open_connection(host, port, limit=2**17, **options))
 
     @property
     def connection(self) -> socket.socket:
