@@ -16,8 +16,9 @@ RUN pip wheel --no-cache-dir --no-deps --wheel-dir /wheel . \
     && pip --python /opt/chatctl/bin/python install --no-cache-dir --no-index --no-deps /wheel/*.whl
 
 FROM python:3.12.11-slim-bookworm
-# Nothing is installed in a container that runs.
-RUN pip uninstall --yes --root-user-action=ignore pip
+# Nothing is installed in a container that runs. By hand, since pip does not take itself out everywhere.
+RUN python -c "import pathlib, pip, shutil; shutil.rmtree(pathlib.Path(pip.__file__).parent)" \
+    && rm -f /usr/local/bin/pip* /usr/bin/pip*
 COPY --from=build /opt/chatctl /opt/chatctl
 ENV PATH=/opt/chatctl/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
