@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import secrets
 import unicodedata
+from base64 import b64encode
 from functools import cache
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
+from argon2.low_level import ARGON2_VERSION
 
 SHORTEST = 8
 """Least characters of a new password."""
@@ -51,7 +53,15 @@ def verify(hash: str, password: str) -> bool:
 
 @cache
 def _decoy() -> str:
-    return _hasher.hash(secrets.token_hex())
+    # Not hashed: the first to ask for it would wait for that, and could tell by it.
+    salt, hash = (
+        b64encode(secrets.token_bytes(size)).rstrip(b"=").decode()
+        for size in (_hasher.salt_len, _hasher.hash_len)
+    )
+    return (
+        f"$argon2id$v={ARGON2_VERSION}$m={_hasher.memory_cost},t={_hasher.time_cost},"
+        f"p={_hasher.parallelism}${salt}${hash}"
+    )
 
 
 def _same(password: str) -> str:

@@ -112,6 +112,8 @@ class Peer:
             if self._asking:
                 self._hold(lines)
                 break
+            if session.state is State.CLOSED:
+                break  # a read can hold 100,000 lines: to look at each would stop the loop
         if session.active_at == now and session.state is State.ONLINE:
             gateway.presence.note(self)
 

@@ -8,6 +8,20 @@ from wire.reasons import ErrorCode, WireError
 
 PUNCTUATION = frozenset("_-.")
 
+UNSEEN = frozenset(
+    map(
+        chr,
+        (
+            *(0x034F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x3164, 0xFFA0, 0x16FE4),
+            *(0x180B, 0x180C, 0x180D, 0x180F),
+            *range(0xFE00, 0xFE10),
+            *range(0xE0100, 0xE01F0),
+        ),
+    )
+)
+"""Letters and marks to Unicode, of which nothing is shown: fillers, joiners, selectors of variants.
+With one of them behind it a registered name would be another that looks the same."""
+
 
 def check_name(name: str, limit: int) -> str:
     """Return a name in the form in which it is shown.
@@ -46,6 +60,8 @@ def fold(name: str) -> str:
 
 
 def _allowed(character: str, *, first: bool) -> bool:
+    if character in UNSEEN:
+        return False
     if character.isalnum() or character in PUNCTUATION:
         return True
     # Vowel signs and the like: whole scripts cannot be written without them.

@@ -105,7 +105,7 @@ class Session:
         """
         try:
             if self.state is not State.ONLINE:
-                return self._receive_new(request)
+                return self._receive_new(request, now)
             if type(request) is not Ping:
                 self.active_at = now
                 self._warned = False
@@ -130,7 +130,7 @@ class Session:
         )
         return self._fault(refusal, now)
 
-    def _receive_new(self, request: Request) -> list[Effect]:
+    def _receive_new(self, request: Request, now: float) -> list[Effect]:
         if self.state is State.CLOSED:
             return []
         if isinstance(request, Hello):
@@ -143,6 +143,8 @@ class Session:
             seen, seq = request.seen or {}, request.seq or 0
             return [Claim(name, request.client, request.resume, seen, seq, request.password)]
         if isinstance(request, Ping):
+            if wait := self._budget.take(now):
+                return self._slow_down(request, wait, now)
             return [Tell(Pong())]
         if isinstance(request, Quit):
             return self._close(QUIT)

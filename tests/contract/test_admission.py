@@ -151,11 +151,10 @@ class TestAccounts:
     ) -> None:
         register("Dana")
         dana = await g1.online("dana")
-        for entry, claimed in (
-            (OPEN, LOCKED),
-            (Entry("open", LOCKED.hash), Claimed("taken")),
-        ):
-            assert await g2.backplane.claim(g2.person("dana"), 0.0, None, entry) == claimed
+        for mode in ("open", "required"):
+            for hash, answer in (("", LOCKED), ("x", LOCKED), (LOCKED.hash, Claimed("taken"))):
+                entry = Entry(mode, hash)
+                assert await g2.backplane.claim(g2.person("dana"), 0.0, None, entry) == answer
         assert (await g1.everybody())["dana"].registration == dana
 
 

@@ -119,6 +119,15 @@ class TestWhereItIsRequired:
         counted = look.keys(Keys(prefix).attempts("name:*"))
         assert len(counted) == 2, "tries of names that are none are counted too"
 
+    async def test_a_name_that_is_in_use_does_not_give_itself_away(
+        self, gateway: Running, join: Join, connect: Connect
+    ) -> None:
+        await join(gateway, "dana", password=PASSWORD)
+        peer = await connect(gateway)
+        assert (await tries(peer, "dana"))["code"] == "password_required"
+        assert (await tries(peer, "dana", password="x"))["code"] == "bad_password"
+        assert (await tries(peer, "dana", password=PASSWORD))["code"] == "name_taken"
+
 
 class TestTooManyTries:
     async def test_are_counted_on_all_gateways_together(

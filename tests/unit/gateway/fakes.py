@@ -396,12 +396,12 @@ class FakeBackplane:
             for backplane in memory.backplanes:
                 if backplane.gateway == holder.gateway and backplane.events is not None:
                     backplane.events.control("replaced", holder.session)
-        elif holder is not None and holder.gateway not in memory.dead:
-            return Claimed("taken")
         elif _is_locked(memory.accounts.get(folded, ""), auth) and not _proves(
             user, resume, left or user
         ):
             return Claimed("locked", hash=memory.accounts.get(folded, ""))
+        elif holder is not None and holder.gateway not in memory.dead:
+            return Claimed("taken")
         elif holder is not None:
             claimed = Claimed("inherited", former=holder)
         elif left is not None and _proves(user, resume, left):

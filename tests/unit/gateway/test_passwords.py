@@ -57,6 +57,16 @@ def test_a_name_without_a_hash_costs_what_a_wrong_password_does(monkeypatch):
     assert looked_at[0] == looked_at[1]
 
 
+def test_the_first_name_without_a_hash_costs_no_more_than_the_next(monkeypatch):
+    class Hasher(PasswordHasher):
+        def hash(self, password):
+            raise AssertionError("that takes as long as looking at one")
+
+    passwords._decoy.cache_clear()
+    monkeypatch.setattr(passwords, "_hasher", Hasher())
+    assert not verify("", "wrong")
+
+
 def test_it_may_be_typed_on_another_keyboard():
     assert verify(hash_password("caf\u00e9 ole"), "cafe\u0301 ole")
 

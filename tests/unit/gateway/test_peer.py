@@ -9,6 +9,7 @@ from gateway.backplane.connection import RedisError
 from gateway.peer import MOST_HELD
 from gateway.questions import USERS_IN_LINE
 from tests.unit.gateway.fakes import AWAY, Clock, backplane_of, quiet, registration, until
+from wire.codec import encode
 from wire.frames import (
     Ack,
     Active,
@@ -404,6 +405,14 @@ async def test_a_flood_of_bad_lines_is_cut_and_the_room_is_told(house, gateway):
     assert len(dana.told(Error)) == 101
     await until(lambda: Left("lobby", "dana", "flood") in sis.link.events)
     assert not sis.told(Msg)
+
+
+async def test_behind_its_end_nothing_is_looked_at_any_more(house, gateway):
+    dana = await house.guest(gateway, "dana")
+    lines = iter([encode(Quit())[:-1], *[b"x"] * 200])
+    dana.peer.receive(lines)
+    assert await dana.gone() == QUIT
+    assert len(list(lines)) == 200
 
 
 # Who is here.

@@ -49,6 +49,15 @@ def test_anything_but_letters_digits_and_three_signs_is_refused(name):
     assert "U+" in refusal(name)
 
 
+@pytest.mark.parametrize(
+    "unseen",
+    ["\u034f", "\u115f", "\u1160", "\u17b4", "\u180b", "\u3164", "\ufe0f", "\uffa0", "\U000e0100"],
+)
+def test_a_name_has_no_letter_that_is_not_seen(unseen):
+    for name in (unseen, f"dana{unseen}", f"da{unseen}na"):
+        assert "U+" in refusal(name)
+
+
 def test_the_character_that_is_wrong_is_named():
     assert "U+001B" in refusal("dana\x1b[1m")
 

@@ -401,6 +401,13 @@ def test_a_flood_of_requests_that_are_too_many_ends_the_session_too(online):
     assert effects[-1][-1] == Close(FLOOD)
 
 
+def test_a_flood_of_pings_ends_the_session_too_before_there_is_a_name(new):
+    effects = [new.say(Ping()) for _ in range(20 + FAULT_BURST + 1)]
+    assert effects[19] == [Tell(Pong())]
+    assert effects[20][0].event.code == "slow_down"
+    assert effects[-1][-1] == Close(FLOOD)
+
+
 def test_who_errs_now_and_then_is_never_a_flood(online):
     for _ in range(3 * FAULT_BURST):
         assert len(online.later(1 / FAULT_RATE).refuse()) == 1
