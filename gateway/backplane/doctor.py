@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
+import msgspec
 import redis
 
 from gateway.backplane import checks
@@ -43,6 +44,9 @@ def examine(url: str, prefix: str) -> list[Finding]:
         findings.append(
             Finding("failure", "Redis", f"{error}. Is it running, and is --redis right?")
         )
+    except msgspec.MsgspecError as error:
+        why = f"there is something that cannot be read: {error}. Another program wrote it, perhaps"
+        findings.append(Finding("failure", "contents", why))
     return findings
 
 

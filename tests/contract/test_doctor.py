@@ -130,6 +130,13 @@ def test_no_gateway(at: tuple[str, str]) -> None:
     assert of(examine(*at), "gateways").level == "failure"
 
 
+def test_something_that_cannot_be_read(at: tuple[str, str], look: redis.Redis, keys: Keys) -> None:
+    look.hset(keys.users, "sis", "{}")
+    [found] = [each for each in examine(*at) if each.what == "contents"]
+    assert found.level == "failure"
+    assert "cannot be read" in found.text
+
+
 def test_no_redis() -> None:
     [found] = examine("redis://:secret@127.0.0.1:1", "chat")
     assert (found.level, found.what) == ("failure", "Redis")

@@ -11,7 +11,9 @@ local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 local found = {string.format('%.0f', now)}
 local bans = redis.call('HGETALL', KEYS[1])
 for i = 1, #bans, 2 do
-  local ends = cjson.decode(bans[i + 1])['until']
+  -- One that cannot be read is told as it is: it must not keep the others from being known.
+  local readable, ban = pcall(cjson.decode, bans[i + 1])
+  local ends = readable and type(ban) == 'table' and ban['until']
   if type(ends) == 'number' and ends <= now then
     redis.call('HDEL', KEYS[1], bans[i])
   else

@@ -2,6 +2,7 @@
 
 import json
 import time
+from contextlib import contextmanager
 from ipaddress import ip_network
 
 import msgspec
@@ -211,6 +212,20 @@ class TestBans:
         stand_in("banning.list_bans", (NOW, []))
         assert chatctl("bans", *REDIS).stdout == "nobody is banned\n"
         assert json.loads(chatctl("bans", *REDIS, "--json").stdout) == []
+
+
+@pytest.mark.parametrize(
+    "command", [("bans",), ("account", "list"), ("users",), ("kick", "sis"), ("unban", "sis")]
+)
+def test_what_redis_has_and_cannot_be_read_is_a_failure_in_one_line(chatctl, monkeypatch, command):
+    @contextmanager
+    def reaching(url):
+        raise msgspec.ValidationError("Object missing required field `name`")
+        yield
+
+    for module in ("banning", "accounts", "directory", "operators"):
+        monkeypatch.setattr(f"gateway.backplane.{module}.reaching", reaching)
+    failed(chatctl(*command, *REDIS), 1, "cannot be read", "field `name`")
 
 
 class TestAnnounce:
