@@ -76,10 +76,11 @@ async def arrive(peer: Peer, claim: Claim) -> None:
     gateway.meters.claimed(login.claimed.outcome, shown=claim.resume is not None)
     now = gateway.monotonic()
     peer.registration, peer.channels = login.registration, login.channels
-    if (banned := _banned(peer, folded)) is not None:
-        peer.end(banned)  # meanwhile
+    ended = gateway.orders.early(login.registration.session) or _banned(peer, folded)
+    if ended is not None:
+        peer.end(ended)  # meanwhile
     if session.state is State.CLOSED:
-        return  # gone while Redis was asked, or banned
+        return  # gone while Redis was asked, or ended
     gateway.online[login.registration.session] = peer
     seen = begins_at(gateway, login, claim.seen)
     peer.perform_all(session.granted(claim.name, login.token, login.resumed, seen, now))

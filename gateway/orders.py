@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from gateway.core import Gateway
 
 
+MOST_EARLY = 1000
+"""Sessions whose end was ordered and which are not known here: most of them have just gone."""
+
+
 class Orders:
     """Carries out what comes over the control channel: `gateway.backplane.Events.control`.
 
@@ -27,6 +31,15 @@ class Orders:
     def __init__(self, gateway: Gateway) -> None:
         self.drain = asyncio.Event()
         self._gateway = gateway
+        self._early: dict[str, Reason] = {}
+
+    def early(self, session: str) -> Reason | None:
+        """Why a session that begins has to end at once; None if it has not.
+
+        Orders and the answers of Redis come over two connections, so a session may be ended before
+        its gateway knows that it got the name.
+        """
+        return self._early.pop(session, None)
 
     def take(self, verb: str, rest: str) -> None:
         """Do one thing; what a newer version may say is ignored."""
@@ -64,6 +77,10 @@ class Orders:
     def _end(self, session: str, reason: Reason) -> None:
         if (peer := self._gateway.online.get(session)) is not None:
             peer.end(reason)
+        else:
+            self._early[session] = reason
+            if len(self._early) > MOST_EARLY:
+                del self._early[next(iter(self._early))]
 
     async def _bans_changed(self) -> None:
         with contextlib.suppress(BackplaneDown, RedisError):  # they are read when it is back

@@ -49,11 +49,18 @@ def put_account(
 def remove_account(url: str, prefix: str, name: str) -> bool:
     """Forget a name's password: from now on it is free. Returns whether it was registered.
 
+    Whoever had it and has left cannot come back to it with a token: where only registered names are
+    let in, that would go on without end.
+
     Raises:
         RedisUnreachable: the text says why, without the URL's password.
     """
+    keys, folded = Keys(prefix), fold(name)
     with reaching(url) as there:
-        return bool(there.hdel(Keys(prefix).accounts, fold(name)))
+        registered = bool(there.hdel(keys.accounts, folded))
+        if registered:
+            there.delete(keys.resume(folded))
+        return registered
 
 
 def list_accounts(url: str, prefix: str) -> list[Account]:

@@ -35,6 +35,10 @@ class Keys:
         """String with the inactivity TTL: ``<session id> <last activity, ms since 1970>``."""
         return f"{self.users}:alive:{folded}"
 
+    def resume(self, folded: str) -> str:
+        """Who left and may come back."""
+        return f"{self.users}:resume:{folded}"
+
     def lease(self, gateway: str) -> str:
         """String with a TTL of seconds: there while the gateway lives."""
         return f"{self.users}:lease:{gateway}"

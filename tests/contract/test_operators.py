@@ -304,6 +304,16 @@ class TestAccounts:
         assert [account.name for account in await list_accounts(*at)] == ["mom"]
         assert (await g1.backplane.claim(sis, 0.0, None, Entry("open"))).outcome == "granted"
 
+    async def test_who_left_cannot_come_back_to_one_that_was_removed(
+        self, put: Any, at: tuple[str, str], g1: Gateway
+    ) -> None:
+        await put("add", "sis", "h1", "")
+        sis = await g1.online("sis")
+        await g1.backplane.release([sis], for_good=False)
+        assert await remove_account(*at, "sis")
+        back = await g1.backplane.claim(g1.person("sis"), 0.0, sis.resume, Entry("required"))
+        assert back.outcome == "locked"
+
     @pytest.mark.parametrize("how", ["add", "change"])
     async def test_who_holds_the_name_is_sent_away(self, put: Any, g1: Gateway, how: str) -> None:
         if how == "change":

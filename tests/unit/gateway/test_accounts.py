@@ -121,6 +121,17 @@ class TestAtOnce:
         await asyncio.gather(*checks)
         await accounts.check(claim("x"), HASH, HOME)
 
+    async def test_those_who_come_at_once_are_counted_before_redis_is_asked(
+        self, accounts, slow, monkeypatch
+    ):
+        monkeypatch.setattr(module, "MOST_WAITING", 3)
+        checks = [asyncio.create_task(accounts.check(claim("x"), HASH, HOME)) for _ in range(5)]
+        done, waiting = await asyncio.wait(checks, return_when=asyncio.FIRST_EXCEPTION)
+        assert len(waiting) == 3
+        assert {task.exception().code for task in done} == {"too_many_attempts"}
+        slow.on.set()
+        await asyncio.gather(*waiting)
+
     async def test_who_gives_up_waiting_leaves_room(self, accounts, slow, monkeypatch):
         monkeypatch.setattr(module, "MOST_WAITING", 1)
         check = asyncio.create_task(accounts.check(claim("x"), HASH, HOME))

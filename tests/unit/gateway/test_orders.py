@@ -5,9 +5,10 @@ import pytest
 
 from gateway.backplane.connection import RedisError
 from gateway.backplane.records import Ban
+from gateway.orders import MOST_EARLY
 from gateway.peer import Peer
 from tests.unit.gateway.fakes import AWAY, FakeLink, backplane_of, quiet, until
-from wire.frames import Joined, Left, Welcome
+from wire.frames import Hello, Joined, Left, Welcome
 from wire.reasons import KICKED, REPLACED
 
 NOW = 1795428000123  # the fake's
@@ -34,6 +35,25 @@ class TestKicks:
         dana = await house.guest(gateway, "dana")
         gateway.control("kick", session_of(dana))
         assert await dana.gone() == KICKED
+
+    async def test_one_whose_claim_is_not_answered_yet_is_kicked_too(self, house, gateway):
+        backplane = backplane_of(gateway)
+        held = backplane.hold("claim")
+        dana = house.connect(gateway)
+        dana.say(Hello(v=1, name="dana"))
+        await until(lambda: backplane.count("claim"))
+        gateway.control("kick", f"{backplane.asked('claim')[-1][0].session} Out.")
+        held.set()
+        assert (await dana.gone()).text == "Out."
+        assert not dana.told(Welcome)
+        assert house.memory.users == {}
+
+    async def test_orders_for_sessions_that_are_not_here_are_not_kept_without_end(self, gateway):
+        for number in range(3 * MOST_EARLY):
+            gateway.control("kick", f"{number:x} text")
+        kept = [gateway.orders.early(f"{number:x}") for number in range(3 * MOST_EARLY)]
+        assert sum(each is not None for each in kept) == MOST_EARLY
+        assert kept[-1] is not None
 
     @pytest.mark.parametrize("rest", ["", "nobody", "nobody text", " "])
     async def test_a_session_that_is_not_here_is_nobody(self, house, gateway, rest):
