@@ -211,7 +211,7 @@ class Listener:
                 self._doorkeeper.refused("tls")
             if not isinstance(error, OSError):  # ssl.SSLError is one, and so is a lost connection
                 raise
-            event(log, logging.INFO, REFUSED, reason="tls", address=where, why=error)
+            event(log, logging.INFO, REFUSED, reason="tls", address=where, why=str(error) or None)
 
     async def _behind(self, connection: socket.socket) -> tuple[Address, int] | None:
         """For whom a balancer connects; exactly its header is read, the rest is the client's."""
