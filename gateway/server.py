@@ -132,6 +132,8 @@ async def run(config: GatewayConfig, announce: Announce) -> int:
         ending.add(signal.SIGHUP)  # but for `nohup`
     for number in ending:
         loop.add_signal_handler(number, lambda: (hurry if stop.is_set() else stop).set())
+    if config.certificate is not None:
+        loop.add_signal_handler(signal.SIGHUP, lambda: None)  # it is about to be read anyway
     try:
         async with serving(config, hurry) as (gateway, listener):
             if (certificate := config.certificate) is not None:
