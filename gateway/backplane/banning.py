@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import msgspec
+import redis
 
 from gateway.backplane.address import reaching
 from gateway.backplane.keys import Keys
@@ -41,7 +42,7 @@ def ban(url: str, prefix: str, wanted: Ban, seconds: float | None) -> Spread:
     keys = Keys(prefix)
     rest = {"subject": wanted.subject, "kind": wanted.kind, "reason": wanted.reason}
     with reaching(url) as there:
-        given, heard = run(
+        reply = run(
             there,
             "ban_put",
             [keys.bans, keys.gateways],
@@ -50,8 +51,7 @@ def ban(url: str, prefix: str, wanted: Ban, seconds: float | None) -> Spread:
             msgspec.json.encode(rest)[1:],
             keys.control_channel(""),
         )
-        alive = sum(gateway.lease is not None for gateway in gateways(there, keys)[1])
-    return Spread(_ban.decode(given), max(0, alive - int(heard)))
+        return _spread(there, keys, reply)
 
 
 def unban(url: str, prefix: str, key: str) -> Spread | None:
@@ -69,8 +69,21 @@ def unban(url: str, prefix: str, key: str) -> Spread | None:
     with reaching(url) as there:
         channels = keys.control_channel("")
         reply = run(there, "ban_lift", [keys.bans, keys.gateways], key, channels)
-        alive = sum(gateway.lease is not None for gateway in gateways(there, keys)[1])
-    return Spread(_ban.decode(reply[0]), max(0, alive - int(reply[1]))) if reply else None
+        return _spread(there, keys, reply) if reply else None
+
+
+def _spread(there: redis.Redis, keys: Keys, reply: list[bytes]) -> Spread:
+    """What became of a ban, as its script replied.
+
+    A gateway that drains may be gone, and its lease, which it leaves behind, not yet.
+    """
+    ban, *silent = reply
+    serving = {
+        each.id
+        for each in gateways(there, keys)[1]
+        if each.lease is not None and not (each.info and each.info.draining)
+    }
+    return Spread(_ban.decode(ban), len(serving & {each.decode() for each in silent}))
 
 
 def list_bans(url: str, prefix: str) -> tuple[int, list[Ban]]:

@@ -205,6 +205,10 @@ class TestBans:
         look.set(keys.lease("g-deaf"), "{}", px=10_000)
         assert (await ban(*at, self.NETWORK, None)).deaf == 1
         assert (await unban(*at, self.NETWORK.key) or (None, 0))[1] == 1
+        # One that has drained left its lease behind, and listens no more.
+        info = GatewayInfo(listen="", host="", version="", since=0, at=0, draining=True)
+        look.set(keys.lease("g-deaf"), msgspec.json.encode(info), px=10_000)
+        assert (await ban(*at, self.NETWORK, None)).deaf == 0
 
 
 class TestAnnounce:

@@ -7,7 +7,7 @@
 -- ARGV[3]  the ban, JSON without its beginning, {"since":<since>,"until":<until>,
 -- ARGV[4]  what the channels of gateways begin with
 --
--- Returns  {the ban (JSON), how many gateways heard of it}
+-- Returns  {the ban (JSON), the ids of gateways that did not hear of it...}
 --
 -- Atomic, so that a gateway that hears of it finds it; and a script, since its times are by Redis'
 -- clock.
@@ -16,8 +16,8 @@ local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 local ends = ARGV[2] == '0' and 'null' or string.format('%.0f', now + ARGV[2])
 local ban = string.format('{"since":%.0f,"until":', now) .. ends .. ',' .. ARGV[3]
 redis.call('HSET', KEYS[1], ARGV[1], ban)
-local heard = 0
+local reply = {ban}
 for _, gateway in ipairs(redis.call('HKEYS', KEYS[2])) do
-  heard = heard + redis.call('SPUBLISH', ARGV[4] .. gateway, 'bans')
+  if redis.call('SPUBLISH', ARGV[4] .. gateway, 'bans') == 0 then reply[#reply + 1] = gateway end
 end
-return {ban, tostring(heard)}
+return reply
