@@ -45,7 +45,7 @@ Examples:
 """
 
 
-@click.group(epilog=EXAMPLE)
+@click.group(epilog=EXAMPLE, short_help="Register names that need a password.")
 def account() -> None:
     """Register names, each with a password that whoever wants the name has to know.
 
@@ -131,9 +131,9 @@ def _put(
             f"{holder.name} is still in, on {holder.gateway}, which did not answer: "
             "`chatctl kick` sends them away, `chatctl doctor` says how that gateway is"
         )
-    did = "is registered, with a password" if how == "add" else "has another password"
+    did = "is registered" if how == "add" else "has another password"
     sent = f"; who had it was sent away from {holder.gateway}" if holder and holder.gone else ""
     # Whoever has a variable for a client's password need not have meant it here.
-    which = f", that of {where}" if where else ""
+    which = f"; password from {where}" if where else ""
     data = {"name": name, "sent_away": bool(holder and holder.gone)}
     answer(json, data, f"{name} {did}{which}{sent}")

@@ -41,7 +41,7 @@ _by_name = option(
 )
 
 
-@click.command(epilog=BAN_EXAMPLE)
+@click.command(epilog=BAN_EXAMPLE, short_help="Keep a name, address or network out.")
 @click.argument("subject")
 @_by_name
 @option(

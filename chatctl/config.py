@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+from collections.abc import Iterable, Iterator
+from difflib import get_close_matches
 from typing import Any, NamedTuple
 
 import click
 from click.core import ParameterSource
 
 from chatctl import configfile
-from chatctl.answers import answer
+from chatctl.answers import answer, warn
 from chatctl.failure import Misuse
 from chatctl.options import is_secret, is_setting, key, option
 from chatctl.tables import table
@@ -27,6 +29,10 @@ Examples:
 """
 
 
+FOR_PROGRAMS = ("command", "option", "value", "source")
+"""What ``--json`` tells of a setting."""
+
+
 class Setting(NamedTuple):
     """What an option of a command is without flags.
 
@@ -35,20 +41,22 @@ class Setting(NamedTuple):
         option: as in the config file.
         value: as one would write it, without passwords; None for none.
         source: ``environment VARIABLE``, ``file PATH`` or ``default``.
+        usual: where there is no value, what the help says of that; may be empty.
     """
 
     command: str
     option: str
     value: str | None
     source: str
+    usual: str
 
 
-@click.group(epilog=EXAMPLE)
+@click.group(epilog=EXAMPLE, short_help="Show what the settings are, and why.")
 def config() -> None:
     """Look at the settings."""
 
 
-@config.command(epilog=SHOW_EXAMPLE)
+@config.command(epilog=SHOW_EXAMPLE, short_help="Show every option and its value.")
 @click.argument("command", nargs=-1)
 @option("json", is_flag=True, help="One JSON array.")
 @click.pass_context
@@ -70,9 +78,11 @@ def show(context: click.Context, command: tuple[str, ...], json: bool) -> None:
     if not chosen:
         raise Misuse(f"there is no command {wanted!r}: one of {', '.join(known)}")
     found = [setting for name, leaf in chosen.items() for setting in _settings(main, name, leaf)]
-    rows = [(each.command, each.option, each.value or "", each.source) for each in found]
+    _warn_of_strangers(known.values())
+    rows = [(each.command, each.option, each.value or each.usual, each.source) for each in found]
     text = table([("COMMAND", "OPTION", "VALUE", "FROM"), *rows])
-    answer(json, [each._asdict() for each in found], text)
+    data = [{field: getattr(each, field) for field in FOR_PROGRAMS} for each in found]
+    answer(json, data, text)
 
 
 def _settings(main: click.Context, name: str, leaf: click.Command) -> Iterator[Setting]:
@@ -88,7 +98,25 @@ def _settings(main: click.Context, name: str, leaf: click.Command) -> Iterator[S
         shown = _written(value)
         if shown and is_secret(parameter):
             shown = "***"
-        yield Setting(name, key(parameter), shown, _source(parameter, source, main.obj))
+        usual = getattr(parameter, "show_default", None)
+        yield Setting(
+            name,
+            key(parameter),
+            shown,
+            _source(parameter, source, main.obj),
+            f"({usual})" if isinstance(usual, str) else "",
+        )
+
+
+def _warn_of_strangers(commands: Iterable[click.Command]) -> None:
+    """Tell of variables that look like settings and are none: somebody's slips of the pen."""
+    known = [str(each.envvar) for command in commands for each in command.params if each.envvar]
+    known += ["CHATCTL_CONFIG", "CHATCTL_PASSWORD"]
+    for name in sorted(os.environ):
+        if name.startswith("CHATCTL_") and name not in known:
+            near = get_close_matches(name, known, n=1)
+            hint = f". Did you mean {near[0]}?" if near else ""
+            warn(f"{name} is in the environment, and is no setting{hint}")
 
 
 def _check(parameter: click.Parameter, context: click.Context, value: Any) -> None:

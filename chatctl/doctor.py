@@ -18,7 +18,7 @@ Examples:
 MARKS = {"ok": "ok", "warning": "!", "failure": "FAIL"}
 
 
-@click.command(epilog=EXAMPLE)
+@click.command(epilog=EXAMPLE, short_help="Say what is wrong, and what to do about it.")
 @of_a_chat
 @click.pass_context
 def doctor(context: click.Context, chat: Chat, json: bool) -> None:

@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     from gateway.backplane.operators import GatewayRecord
 
 EXAMPLE = """\b
-Example:
+Examples:
   chatctl gateways
   chatctl drain g-5f0c21aa
 """
 
 
-@click.command(epilog=EXAMPLE)
+@click.command(epilog=EXAMPLE, short_help="End a gateway; its people move to the others.")
 @click.argument("gateway")
 @of_a_chat
 def drain(gateway: str, chat: Chat, json: bool) -> None:

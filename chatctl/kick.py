@@ -21,7 +21,7 @@ Example:
 """
 
 
-@click.command(epilog=EXAMPLE)
+@click.command(epilog=EXAMPLE, short_help="Send somebody away, who can come back.")
 @click.argument("name")
 @option("reason", default="", metavar="TEXT", help="Why, for the one who is sent away.")
 @of_a_chat

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import warnings
+from getpass import GetPassWarning
 from pathlib import Path
 
 import click
@@ -47,10 +49,16 @@ def _given(name: str, file: Path | None) -> tuple[str, str]:
     if (password := os.environ.get(VARIABLE)) is not None:
         return password, VARIABLE
     try:
-        asked = click.prompt(
-            f"Password for {name}", hide_input=True, confirmation_prompt="The same again", err=True
-        )
-    except click.Abort as error:
+        with warnings.catch_warnings():
+            # Without a terminal it would be asked for all the same, and shown.
+            warnings.simplefilter("error", GetPassWarning)
+            asked = click.prompt(
+                f"Password for {name}",
+                hide_input=True,
+                confirmation_prompt="The same again",
+                err=True,
+            )
+    except (click.Abort, GetPassWarning) as error:
         raise Failure(
             f"no password was given: type it, or give --password-file or {VARIABLE}"
         ) from error

@@ -142,6 +142,11 @@ def of_a_chat(command: _Command) -> Any:
         return command(*args, chat=Chat(redis, prefix, run_dir), **given)
 
     found: Any = with_chat
-    for each in (run_dir, prefix, redis("Without it, that of a gateway of yours here."), json):
+    for each in (
+        run_dir,
+        prefix,
+        redis("Without it, that of a gateway of yours on this machine."),
+        json,
+    ):
         found = each(found)
     return found

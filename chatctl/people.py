@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from ipaddress import ip_network
 from typing import Literal, NamedTuple
 
@@ -33,7 +34,8 @@ def subject(text: str, *, by_name: bool) -> Subject:
     try:
         return Subject("network", str(network(text)))
     except click.BadParameter as error:
-        raise Misuse(error.message) from error
+        hint = "" if set(text) & set("/:") else " If it is a name, say so by --by-name."
+        raise Misuse(error.message + hint) from error
 
 
 def name(text: str) -> str:
@@ -81,8 +83,9 @@ def reason(text: str) -> str:
 
 
 def _looks_like_network(text: str) -> bool:
-    # No name has a slash or a colon in it.
-    if "/" in text or ":" in text:
+    # No name has a slash or a colon in it; and an address with a slip must not become a name,
+    # whose ban would keep nobody out.
+    if "/" in text or ":" in text or re.fullmatch(r"[0-9]+(\.[0-9]+){3}", text):
         return True
     try:
         ip_network(text)

@@ -80,6 +80,4 @@ def reached() -> Iterator[None]:
             "program? `chatctl doctor` says which versions the gateways are"
         ) from error
     except RedisUnreachable as error:
-        raise Failure(
-            f"Redis cannot be reached: {error}. Is it running, and is --redis right?"
-        ) from error
+        raise Failure(error.sentence) from error

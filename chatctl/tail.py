@@ -26,7 +26,7 @@ RETRY = 0.5
 """Seconds between two attempts to reach a Redis that is away."""
 
 
-@click.command(epilog=EXAMPLE)
+@click.command(epilog=EXAMPLE, short_help="Show what is said in a room, live.")
 @options.room
 @option("json", is_flag=True, help="One message a line, as it went over the wire.")
 @options.redis("Without it, that of a gateway of yours on this machine.")

@@ -37,7 +37,7 @@ UP, CLEAR, HIDE, SHOW = "\x1b[{}F", "\x1b[J", "\x1b[?25l", "\x1b[?25h"
 """To the line so many above; erase the rest of the screen; hide and show the cursor."""
 
 
-@click.command(epilog=EXAMPLE)
+@click.command(epilog=EXAMPLE, short_help="Show the gateways and their load, live.")
 @option("every", type=duration, default="2s", metavar="DURATION", help="How often it is looked.")
 @option(
     "count",

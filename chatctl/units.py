@@ -60,6 +60,7 @@ def moment(text: str) -> datetime:
     Without an offset it is by this machine's clock, and so is what is returned.
     """
     now = datetime.now().astimezone()
+    written = text
     try:
         ago = _quantity(text, _AGO)
         if ago is not None:
@@ -70,7 +71,7 @@ def moment(text: str) -> datetime:
         return datetime.fromisoformat(text).astimezone()
     except (ValueError, OverflowError):
         raise click.BadParameter(
-            f"{text!r} is not a time: write 10m or 2h for so long ago, 14:30 for today, "
+            f"{written!r} is not a time: write 10m or 2h for so long ago, 14:30 for today, "
             "2026-11-23, or 2026-11-23T14:30:00+02:00."
         ) from None
 
@@ -117,8 +118,15 @@ def address(text: str) -> Address:
 
 
 def address_or_off(text: str) -> Address | None:
-    """As `address`, or None for ``off``."""
-    return None if _is_off(text) else address(text)
+    """As `address`, but with its port; None for ``off``."""
+    if _is_off(text):
+        return None
+    found = address(text)
+    if not re.search(r":[0-9]+$", text):
+        raise click.BadParameter(
+            f"{text!r} has no port: write {Address(found.host, 8080)}, or off."
+        )
+    return found
 
 
 def count_or_off(text: str) -> int | None:

@@ -10,6 +10,20 @@ class StartError(Exception):
 class RedisUnreachable(Exception):
     """Redis cannot be reached, or is not one that can be used."""
 
+    @property
+    def sentence(self) -> str:
+        """What happened and where, and what to look at, for people."""
+        return f"Redis cannot be reached: {self}. Is it running, and is --redis right?"
+
+
+class RedisRefused(RedisUnreachable):
+    """Redis answers, and does not let us in, or does not do what it was asked."""
+
+    @property
+    def sentence(self) -> str:
+        """As that of any other, but that it runs is known."""
+        return f"Redis refuses: {self}"
+
 
 class BackplaneDown(Exception):
     """Redis is away for the moment: the call was not answered, and may or may not have run."""

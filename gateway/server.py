@@ -16,7 +16,7 @@ from gateway.config import Certificate, GatewayConfig
 from gateway.core import Gateway
 from gateway.doorkeeper import Doorkeeper
 from gateway.drain import drain
-from gateway.errors import BackplaneDown, RedisUnreachable, StartError
+from gateway.errors import BackplaneDown, RedisRefused, RedisUnreachable, StartError
 from gateway.first import first
 from gateway.journal import event
 from gateway.listeners.accepting import Listener, open_port
@@ -66,6 +66,8 @@ async def _serving(
         for each in sockets:
             each.close()
         await gateway.backplane.close()
+        if isinstance(error, RedisRefused):
+            raise StartError(f"{error.sentence}.") from error
         raise StartError(
             f"Redis cannot be used: {error}. Start one, or leave --redis out for one of my own."
         ) from error

@@ -14,7 +14,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from gateway.backplane import tls
-from gateway.errors import BackplaneDown, RedisUnreachable
+from gateway.errors import BackplaneDown, RedisRefused, RedisUnreachable
 from gateway.redis_url import RedisUrl, parse, without_password
 
 ANSWER_WITHIN = 1.0
@@ -36,6 +36,9 @@ _MORE_RIGHTS = (
     " (the user of Redis lacks a right: give it those that deploy/redis/users.conf has for it; "
     "its keys and channels begin with --prefix)"
 )
+_WRONG_PASSWORD = " (look at the user in --redis and at the password: --redis-password-file)"
+_NO_ENTRY = ("invalid username-password", "WRONGPASS", "NOAUTH", "uthentication required")
+"""How Redis and Valkey turn somebody away at the door; redis-py leaves the codes out."""
 _NOT_PERMITTED = ("NOPERM", "o permissions to", "ACL failure", "The user executing the script")
 """How Redis 7.0 to 8 and Valkey say so, in scripts too; redis-py leaves the first of them out."""
 
@@ -103,7 +106,7 @@ def reaching(url: str) -> Iterator[redis.Redis]:
         with client(url) as there:
             yield there
     except redis.RedisError as error:
-        raise RedisUnreachable(f"{shown}: {_what_happened(error, url)}") from error
+        raise _kind(error)(f"{shown}: {_what_happened(error, url)}") from error
 
 
 def describe(error: BaseException, url: str) -> str:
@@ -120,6 +123,8 @@ def describe(error: BaseException, url: str) -> str:
         text = error.strerror
     if not_permitted(text):
         text += _MORE_RIGHTS
+    if any(sign in text for sign in _NO_ENTRY):
+        text += _WRONG_PASSWORD
     if isinstance(error, _HUNG_UP) or text.startswith("Connection closed by"):
         text += _MAY_WANT_OURS if speaks_tls else _MAY_BE_TLS if url.startswith("redis") else ""
     return text or type(error).__name__
@@ -128,6 +133,11 @@ def describe(error: BaseException, url: str) -> str:
 def not_permitted(text: str) -> bool:
     """Whether Redis refuses since its user has not been given the right."""
     return any(sign in text for sign in _NOT_PERMITTED)
+
+
+def _kind(error: redis.RedisError) -> type[RedisUnreachable]:
+    answered = isinstance(error, redis.ResponseError | redis.AuthenticationError)
+    return RedisRefused if answered else RedisUnreachable
 
 
 def _what_happened(error: BaseException, url: str) -> str:

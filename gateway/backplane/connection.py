@@ -18,7 +18,7 @@ import hiredis
 
 from gateway.backplane import tls
 from gateway.backplane.address import describe, locate
-from gateway.errors import BackplaneDown, RedisUnreachable
+from gateway.errors import BackplaneDown, RedisRefused, RedisUnreachable
 from gateway.redis_url import without_password
 
 PING_AFTER = 1.5
@@ -224,4 +224,5 @@ async def connect(url: str, connection: Connection, name: str) -> None:
         if password:
             # A server that does not know AUTH repeats how it was called.
             cause = cause.replace(password, "***")
-        raise RedisUnreachable(f"{without_password(url)}: {cause}") from None
+        kind = RedisRefused if isinstance(error, RedisError) else RedisUnreachable
+        raise kind(f"{without_password(url)}: {cause}") from None

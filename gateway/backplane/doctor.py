@@ -41,9 +41,7 @@ def examine(url: str, prefix: str) -> list[Finding]:
         with reaching(url) as there:
             _examine(there, Keys(prefix), findings)
     except RedisUnreachable as error:
-        findings.append(
-            Finding("failure", "Redis", f"{error}. Is it running, and is --redis right?")
-        )
+        findings.append(Finding("failure", "Redis", error.sentence))
     except msgspec.MsgspecError as error:
         why = f"there is something that cannot be read: {error}. Another program wrote it, perhaps"
         findings.append(Finding("failure", "contents", why))

@@ -202,7 +202,10 @@ def drain(url: str, prefix: str, gateway: str) -> bool | None:
             return None
 
         def begun() -> bool:
-            lease: Any = there.get(keys.lease(gateway))
+            try:
+                lease: Any = there.get(keys.lease(gateway))
+            except redis.ConnectionError:
+                return True  # the Redis that it had brought along has ended with it
             info = _told(lease) if lease else None
             return lease is None or (info is not None and info.draining)
 

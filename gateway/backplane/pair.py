@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from gateway.backplane.address import describe, not_permitted
 from gateway.backplane.connection import Connection, RedisError, connect
 from gateway.backplane.scripts import all_scripts
-from gateway.errors import BackplaneDown, RedisUnreachable
+from gateway.errors import BackplaneDown, RedisRefused, RedisUnreachable
 
 COME_BACK = (0.05, 1.0)
 """Seconds between two attempts to come back: at first, and at most."""
@@ -99,7 +99,8 @@ class Pair:
             what = describe(error, self._url)
             if not not_permitted(what):
                 what = f"this one cannot be used, Redis 7.0 or newer or Valkey is needed: {what}"
-            raise RedisUnreachable(what) from error
+            kind = RedisRefused if isinstance(error, RedisError) else RedisUnreachable
+            raise kind(what) from error
         except BaseException:
             commands.abort()
             subscriptions.abort()

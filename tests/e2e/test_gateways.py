@@ -107,6 +107,16 @@ class TestEmbedded:
         with pytest.raises(redis.ConnectionError):
             client.ping()
 
+    async def test_a_drain_that_ends_it_and_its_gateway_has_not_failed(
+        self, start_gateway: StartGateway, chat: Chat
+    ) -> None:
+        gateway = await start_gateway(embedded=True)
+        found = await asyncio.to_thread(chat.run, "drain", "g")
+        assert found.returncode == 0, found.stderr
+        assert " drains" in found.stdout
+        assert "is the only gateway" in found.stderr
+        assert await gateway.exit_code() == 0
+
     async def test_it_is_found_by_those_who_ask_who_is_here(
         self, start_gateway: StartGateway, chat: Chat
     ) -> None:

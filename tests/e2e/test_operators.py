@@ -3,11 +3,12 @@
 import asyncio
 import json
 import signal
+import subprocess
 from typing import Any
 
 import pytest
 
-from tests.e2e.processes import Chat, GatewayProcess, StartGateway
+from tests.e2e.processes import CHATCTL, Chat, GatewayProcess, StartGateway
 from tests.support.deadlines import within
 from tests.support.peer import Peer
 
@@ -179,6 +180,21 @@ class TestAccounts:
         """What is in the file that `register` gives."""
         (chat.home / "secret").write_text("correct horse\n")
         return "correct horse"
+
+    async def test_where_nobody_can_be_asked_it_is_not_asked_for(self, chat: Chat) -> None:
+        found = await asyncio.to_thread(
+            subprocess.run,
+            [*CHATCTL, "account", "add", "dana", *chat.options],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=within(15),
+            env=chat.environment,
+            start_new_session=True,  # a terminal of whoever runs the tests is none of its business
+        )
+        assert found.returncode == 1
+        assert found.stderr.startswith("chatctl: no password was given")
+        assert found.stderr.count("\n") == 1
 
     def register(self, chat: Chat, name: str, how: str = "add") -> str:
         return done(chat, "account", how, name, "--password-file", str(chat.home / "secret"))

@@ -15,7 +15,7 @@ from gateway.backplane import archive
 from gateway.backplane.address import reaching
 from gateway.backplane.directory import list_users
 from gateway.backplane.keys import Keys
-from gateway.errors import RedisUnreachable, StartError
+from gateway.errors import RedisRefused, StartError
 from tests.support import servers
 from tests.support.acl import USERS, url_for
 
@@ -136,6 +136,7 @@ async def test_a_gateway_whose_user_lacks_a_right_does_not_start_and_says_so(
 ):
     with pytest.raises(StartError, match=WHAT_TO_DO) as caught:
         await start_gateway(redis=url_for(server, "chat-gateway", less))
+    assert str(caught.value).startswith("Redis refuses: ")
     assert "Redis 7.0 or newer" not in str(caught.value)
     assert "CHANGE-ME" not in str(caught.value)
 
@@ -145,14 +146,14 @@ def test_a_command_whose_user_lacks_a_right_says_so(server, prefix, keys, less):
     with server.client() as client:
         client.hset(keys.users, "sis", '{"gateway":"g"}')
         client.set(keys.lease("g"), "{}")
-    with pytest.raises(RedisUnreachable, match=WHAT_TO_DO):
+    with pytest.raises(RedisRefused, match=WHAT_TO_DO):
         list_users(url_for(server, "chat-reader", less), prefix)
 
 
 def test_a_user_who_is_not_known_is_told_so(server):
     url = url_for(server, "chat-reader").replace("CHANGE-ME-AS-WELL", "geheim")
     with (
-        pytest.raises(RedisUnreachable, match="invalid username-password") as caught,
+        pytest.raises(RedisRefused, match="invalid username-password") as caught,
         reaching(url) as there,
     ):
         there.ping()

@@ -37,6 +37,11 @@ def test_the_package_is_the_command():
     assert (done.stdout, done.returncode) == (f"chatctl {__version__}\n", 0)
 
 
+def test_no_line_of_a_list_of_commands_is_cut_short(chatctl):
+    for group in ([], ["account"], ["config"]):
+        assert "..." not in chatctl(*group, "--help").output.partition("Commands:")[2]
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_help_ends_with_an_example(chatctl, command):
     text = chatctl(*command.split(), "--help").output

@@ -67,6 +67,22 @@ def test_a_wrong_variable_is_named(chatctl):
     assert result.stderr.startswith("chatctl: CHATCTL_IDLE: 'soon' is not a duration")
 
 
+def test_a_variable_that_is_nobodys_is_warned_of(chatctl):
+    result = chatctl("config", "show", "users", env={"CHATCTL_IDEL": "15m", "CHATCTL_PREFIX": "x"})
+    assert result.exit_code == 0
+    assert result.stderr == (
+        "chatctl: CHATCTL_IDEL is in the environment, and is no setting. "
+        "Did you mean CHATCTL_IDLE?\n"
+    )
+
+
+def test_where_there_is_no_value_people_see_what_that_means(chatctl):
+    [line] = [
+        each for each in chatctl("config", "show", "users").stdout.splitlines() if "run-dir" in each
+    ]
+    assert "($XDG_RUNTIME_DIR/chatctl, else /tmp/chatctl-UID)" in line
+
+
 def test_a_command_that_there_is_not(chatctl):
     result = chatctl("config", "show", "gatway")
     assert result.exit_code == 2

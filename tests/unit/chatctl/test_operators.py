@@ -172,6 +172,7 @@ class TestBans:
             (("192.0.2.0/33",), "is not a network"),
             (("a/b",), "is not a network"),
             (("fe80::1%eth0",), "is not a network"),
+            (("192.0.2.300",), "If it is a name, say so by --by-name"),
             (("a b",), "is nobody's name"),
             (("192.0.2.0/24", "--by-name"), "is nobody's name"),
         ],
@@ -330,7 +331,7 @@ class TestAccount:
         assert put == []
         result = CliRunner().invoke(main, arguments, input="correct horse\n" * 2)
         assert result.exit_code == 0, result.stderr
-        assert result.stdout == "Dana is registered, with a password\n"
+        assert result.stdout == "Dana is registered\n"
         [(url, prefix, how, name, hash, text)] = put
         assert ((url, prefix), how, name) == (AT, "add", "Dana")
         assert hash.startswith("$argon2id$")

@@ -6,6 +6,7 @@ import pytest
 from chatctl.units import (
     Address,
     address,
+    address_or_off,
     duration,
     duration_or_off,
     moment,
@@ -95,8 +96,19 @@ def test_times_are_of_here_where_they_do_not_say_otherwise(text, expected):
     ["", "soon", "10", "1430", "25:00", "9:5", "-5m", "5w", "2026-02-30", "9999999999d"],
 )
 def test_what_is_no_time_is_told_how_to_write_one(text):
-    with pytest.raises(click.BadParameter, match=r"write 10m or 2h .* 14:30 .* 2026-11-23"):
+    with pytest.raises(
+        click.BadParameter, match=r"write 10m or 2h .* 14:30 .* 2026-11-23"
+    ) as caught:
         moment(text)
+    assert caught.value.message.startswith(f"{text!r} is not a time")
+
+
+def test_health_is_never_told_on_the_chat_port_by_default():
+    assert address_or_off("off") is None
+    assert address_or_off("[::1]:8080") == Address("::1", 8080)
+    for text, hint in [("0.0.0.0", "write 0.0.0.0:8080"), ("[::1]", r"write \[::1\]:8080")]:
+        with pytest.raises(click.BadParameter, match=f"has no port: {hint}, or off"):
+            address_or_off(text)
 
 
 @pytest.mark.parametrize(

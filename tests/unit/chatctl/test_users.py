@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from gateway.backplane import runfile
-from gateway.errors import RedisUnreachable
+from gateway.errors import RedisRefused, RedisUnreachable
 
 
 @pytest.fixture
@@ -171,6 +171,12 @@ def test_a_run_directory_that_others_can_write_is_not_believed(users, tmp_path):
     result, asked = users("--run-dir", str(tmp_path / "open"))
     assert (result.exit_code, asked) == (1, [])
     assert result.stderr.startswith("chatctl: the run directory")
+
+
+def test_a_redis_that_refuses_is_not_said_to_be_out_of_reach(users):
+    result, _ = users(*REDIS, error=RedisRefused("redis://h: wrong password"))
+    assert result.exit_code == 1
+    assert result.stderr == "chatctl: Redis refuses: redis://h: wrong password\n"
 
 
 def test_redis_unreachable_is_one_line(users):

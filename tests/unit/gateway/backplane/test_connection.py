@@ -8,7 +8,7 @@ import pytest
 
 from gateway.backplane import connection as module
 from gateway.backplane.connection import Connection, RedisError, connect
-from gateway.errors import BackplaneDown, RedisUnreachable
+from gateway.errors import BackplaneDown, RedisRefused, RedisUnreachable
 from tests.unit.gateway.backplane.scripted import OK, ScriptedRedis, array, bulk, error, usual
 from tests.unit.gateway.backplane.secret_urls import SECRETS
 from tests.unit.gateway.fakes import quiet, until
@@ -321,9 +321,9 @@ async def test_a_socket_file_is_connected_to():
         await asyncio.gather(*redis._tasks)
 
 
-async def refusal(url):
+async def refusal(url, kind=RedisUnreachable):
     heard = Heard()
-    with pytest.raises(RedisUnreachable) as caught:
+    with pytest.raises(kind) as caught:
         await connect(url, heard.connection, "test")
     assert not heard.connection.alive or await until(lambda: heard.lost)
     return str(caught.value)
@@ -357,7 +357,9 @@ async def test_a_server_that_hangs_up_is_reported(redis):
 
 async def test_a_server_that_wants_a_password_is_quoted(redis):
     redis.answer = lambda client, command: error("NOAUTH Authentication required.")
-    assert await refusal(redis.url) == f"{redis.url}: NOAUTH Authentication required"
+    text = await refusal(redis.url, RedisRefused)
+    assert text.startswith(f"{redis.url}: NOAUTH Authentication required (")
+    assert "--redis-password-file" in text
 
 
 @pytest.mark.parametrize(
