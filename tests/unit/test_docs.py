@@ -35,7 +35,7 @@ def first_column(table: str) -> list[str]:
     return re.findall(r"^\| `([^`]+)` \|", table, re.M)
 
 
-OF_OTHERS = {"--config", "--help", "--latency", "--now", "--profile", "--scale"}
+OF_OTHERS = {"--config", "--help", "--latency", "--no-deps", "--now", "--profile", "--scale"}
 """Flags of chatctl itself, and of other programs that the pages name."""
 
 SHARED = section(REFERENCE, "Options of several commands")
@@ -84,6 +84,12 @@ def test_every_option_and_variable_is_described(command, parameter):
 def test_no_page_names_an_option_that_there_is_not(page):
     real = {opt for _, parameter in PARAMETERS for opt in parameter.opts}
     assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", page)) <= real | OF_OTHERS
+
+
+def test_the_table_of_alerts_is_that_of_prometheus_severities_included():
+    rows = re.findall(r"^\| `(\w+)` \| (page|ticket) \|", section(OPERATIONS, "Alerts"), re.M)
+    rules = (ROOT / "deploy/prometheus/alerts.yml").read_text()
+    assert rows == re.findall(r"alert: (\w+).*?severity: (\w+)", rules, re.S)
 
 
 @pytest.mark.parametrize("frames", [Request, Event])
