@@ -70,7 +70,7 @@ class Health:
 
     async def metrics(self) -> Answer:
         """What it counts."""
-        return Answer(200, self._metrics.text(), TYPE)
+        return Answer(200, self._metrics.text(ready=not await self._why_not()), TYPE)
 
     async def _why_not(self) -> str:
         gateway = self._gateway

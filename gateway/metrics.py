@@ -42,13 +42,19 @@ class Metrics(Collector):
 
     def __init__(self, gateway: Gateway) -> None:
         self._gateway = gateway
+        self._ready = False
         self._registry = CollectorRegistry(auto_describe=False)
         self._registry.register(self)
         for collector in (ProcessCollector, PlatformCollector, GCCollector):
             collector(registry=self._registry)
 
-    def text(self) -> bytes:
-        """The exposition: the text format, which every version of Prometheus reads."""
+    def text(self, *, ready: bool) -> bytes:
+        """The exposition: the text format, which every version of Prometheus reads.
+
+        Args:
+            ready: whether people shall be sent to the gateway.
+        """
+        self._ready = ready
         return generate_latest(self._registry)
 
     def collect(self) -> Iterable[Metric]:
@@ -65,6 +71,7 @@ class Metrics(Collector):
             ("sessions", "Connections that have a name.", len(gateway.online)),
             ("outbox_bytes", "Bytes of lines on their way to rooms.", gateway.outbox.waiting),
             ("backplane_up", "Whether there are connections to Redis.", gateway.backplane.up),
+            ("ready", "Whether a frame really travels, as /readyz tells.", self._ready),
             ("draining", "Whether it ends, and takes nobody any more.", gateway.draining),
         ):
             yield GaugeMetricFamily(f"chat_{name}", help, value)

@@ -45,6 +45,7 @@ NAMES = {
     "chat_swept_users": "counter",
     "chat_backplane_up": "gauge",
     "chat_draining": "gauge",
+    "chat_ready": "gauge",
     "chat_info": "gauge",
 }
 KINDS = {
@@ -124,6 +125,7 @@ async def test_every_metric_is_there_before_anything_has_happened(one: Running) 
     assert found.value("chat_info", gateway=one.gateway.id, version="1.2.3") == 1
     assert found.value("chat_backplane_up") == 1
     assert found.value("chat_draining") == 0
+    assert found.value("chat_ready") == 1
     assert found.value("process_cpu_seconds_total") > 0
 
 
@@ -328,6 +330,7 @@ async def test_redis_away_and_a_drain_are_seen(one: Running, valkey: Server) -> 
     one.gateway.backplane._pair._lost()  # type: ignore[attr-defined]
     found = await scrape(one)
     assert found.value("chat_draining") == 1
+    assert found.value("chat_ready") == 0
     assert found.value("chat_backplane_up") == 0
     one.gateway.draining = False
     await until(one, "chat_backplane_up", 1)
