@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from itertools import count as counting
@@ -95,11 +95,16 @@ def _for_people(found: Sequence[GatewayRecord], rates: dict[str, Rate]) -> str:
     total = (
         f"gateways {len(alive)}  connections {sum(each.connections for each in told)}  "
         f"sessions {sum(each.sessions for each in told)}  "
-        f"in {sum(rate.received for rate in rates.values()):.1f}/s  "
-        f"out {sum(rate.delivered for rate in rates.values()):.1f}/s"
+        f"in {_total(rate.received for rate in rates.values())}  "
+        f"out {_total(rate.delivered for rate in rates.values())}"
     )
     rows = [_row(each, rates.get(each.id)) for each in found]
     return f"{datetime.now():%H:%M:%S}  {total}\n\n{table([HEAD, *rows])}"
+
+
+def _total(rates: Iterable[float]) -> str:
+    found = list(rates)
+    return f"{sum(found):.1f}/s" if found else "-"
 
 
 def _row(gateway: GatewayRecord, rate: Rate | None) -> tuple[str, ...]:

@@ -76,7 +76,7 @@ def test_without_a_terminal_each_look_comes_below_the_last(chatctl, looks):
     assert (result.exit_code, waits) == (0, [5.0])
     assert "\x1b" not in result.stdout
     lines = result.stdout.splitlines()
-    assert lines[0].endswith("gateways 1  connections 3  sessions 2  in 0.0/s  out 0.0/s")
+    assert lines[0].endswith("gateways 1  connections 3  sessions 2  in -  out -")
     assert lines[3].split() == ["g-1", "3", "2", "-", "-", "4", "ms", "9s", "up"]
     assert lines[4].endswith("in 2.0/s  out 10.0/s")
     assert lines[7].split() == ["g-1", "3", "2", "2.0", "10.0", "4", "ms", "9s", "up"]
