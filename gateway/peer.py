@@ -25,6 +25,7 @@ from gateway.chat.sending import stale
 from gateway.chat.session import Session, State
 from gateway.core import Gateway
 from gateway.errors import BackplaneDown
+from gateway.held import Held, Line
 from gateway.hub import Link
 from gateway.journal import event
 from gateway.login import arrive
@@ -39,8 +40,6 @@ log = logging.getLogger(__name__)
 
 MOST_HELD = 32
 """Lines that may wait before no more is read from a peer: half a MiB of the longest."""
-
-_Line = bytes | LineTooLong | None  # None stands behind the last line of who sends no more
 
 
 class Peer:
@@ -79,7 +78,7 @@ class Peer:
         self.link = link
         self.session = Session(gateway.rules, now := gateway.monotonic())
         self.trace = Trace(next(gateway.numbers), link.address, now)
-        self._held: list[_Line] = []
+        self._held = Held()
         self.lost = False
         self._answered: asyncio.Future[None] | None = None
         self._arriving: asyncio.Task[None] | None = None
@@ -93,7 +92,7 @@ class Peer:
 
     # From the listener.
 
-    def receive(self, lines: Iterable[_Line]) -> None:
+    def receive(self, lines: Iterable[Line]) -> None:
         """The peer has sent these lines."""
         if self._asking:
             self._hold(lines)
@@ -117,18 +116,18 @@ class Peer:
         if session.active_at == now and session.state is State.ONLINE:
             gateway.presence.note(self)
 
-    def _hold(self, lines: Iterable[_Line]) -> None:
+    def _hold(self, lines: Iterable[Line]) -> None:
         """Keep lines for later, but for pings: while Redis is away the connection is not."""
         online = self.session.state is State.ONLINE
         for line in lines:
             if online and isinstance(line, bytes) and is_ping(line):
                 self.perform_all(self.session.receive(Ping(), self.gateway.monotonic(), 0))
             else:
-                self._held.append(line)
+                self._held.add(line)
         if len(self._held) > MOST_HELD:
             self.link.read(False)
 
-    def _take(self, line: _Line, now: float, ts: int) -> list[Effect]:
+    def _take(self, line: Line, now: float, ts: int) -> list[Effect]:
         self.trace.requests += 1
         if isinstance(line, bytes):
             return self.session.receive(decode_request(line), now, ts)
@@ -217,8 +216,7 @@ class Peer:
             self.unavailable(None)
         finally:
             self._asking = False
-        held, self._held = self._held, []
-        self.receive(held)
+        self.receive(self._held.take())
         self._set_timer()
         if not self._asking:
             self.link.read(True)
