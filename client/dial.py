@@ -134,6 +134,9 @@ async def connect(
         connection.granted.cancel()
         connection.end(CONNECTION_LOST)
         if isinstance(error, Exception):
+            if resume and isinstance(error, Ended) and error.reason == CONNECTION_LOST:
+                # It is one: we were there. Its balancer is, and has nobody for us yet.
+                raise CannotConnect(f"{where} hung up: no gateway is ready there yet") from None
             raise _explained(error, where, within, tls) from None
         raise
     if resume and connection.welcome.resumed:

@@ -145,6 +145,15 @@ async def test_something_that_hangs_up_is_no_gateway(gateway):
         await connecting
 
 
+async def test_who_comes_back_to_what_hangs_up_is_not_asked_what_it_is(gateway, join):
+    first, _ = await join()
+    first.end(IDLE)
+    coming_back = await dial(gateway, resume=first)
+    (await gateway.peer()).hang_up()
+    with pytest.raises(CannotConnect, match="no gateway is ready there yet"):
+        await coming_back
+
+
 async def test_something_that_speaks_another_language_is_no_gateway(gateway):
     connecting = await dial(gateway)
     (await gateway.peer()).write(b"SSH-2.0-OpenSSH_9.6\r\n")
