@@ -6,6 +6,7 @@ a task that still runs, a socket that is still open.
 
 import asyncio
 import gc
+import signal
 import time
 from collections.abc import AsyncIterator
 from typing import Any
@@ -17,6 +18,12 @@ from pytest_asyncio import is_async_test
 from tests.support.deadlines import within
 
 pytest_plugins = ["tests.support.fixtures"]
+
+
+def pytest_configure() -> None:
+    # A script's `&` has what it starts ignore Ctrl-C, and so all that this starts would.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_asyncio_loop_factories() -> dict[str, Any]:
