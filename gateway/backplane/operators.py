@@ -15,6 +15,7 @@ import msgspec
 import redis
 
 from gateway.backplane.address import reaching
+from gateway.backplane.calls import room_publish
 from gateway.backplane.keys import Keys
 from gateway.backplane.records import GatewayInfo, Registration
 from gateway.backplane.scripts import Script
@@ -166,18 +167,9 @@ def announce(url: str, prefix: str, text: str) -> str | None:
         clock: Any = there.time()
         ts = clock[0] * 1000 + clock[1] // 1000
         body = encode_body(Msg(from_=OPERATOR, room=LOBBY, text=text, at=at, ts=ts))
-        ids = run(
-            there,
-            "room_publish",
-            [keys.room_log(LOBBY)],
-            KEEP_ALL,
-            epoch.partition(b" ")[0],
-            keys.room_channel(LOBBY),
-            keys.room_posted(LOBBY),
-            1,
-            "",
-            body,
-        )
+        now = epoch.partition(b" ")[0].decode()
+        call = room_publish(keys, LOBBY, [body], now, history=KEEP_ALL, kept_ms=1, until_ms=None)
+        ids = run(there, *call)
     id: bytes = ids[0]
     return id.decode()
 

@@ -17,8 +17,8 @@ from typing import Any
 import msgspec
 
 from gateway.backplane import KNOWN
+from gateway.backplane.calls import room_publish, user_claim, user_release
 from gateway.backplane.connection import RedisError
-from gateway.backplane.ids import before
 from gateway.backplane.keys import Keys
 from gateway.backplane.pair import Pair
 from gateway.backplane.records import Registration
@@ -134,8 +134,24 @@ class Probe:
 
     async def _claim(self, session: str) -> bytes:
         keys, pair = self._keys, self._pair
-        held, last = keys.held(self._gateway), keys.last(NAME)
-        user = Registration(
+        user = self._user(session)
+        call = user_claim(
+            keys,
+            user,
+            self._gateway,
+            pair.epoch,
+            ago_ms=0,
+            idle_ms=KEPT_MS,
+            resume="",
+            auth=KNOWN,
+        )
+        outcome, *_ = await self._at_once(
+            pair.run(*call), keys.users, keys.held(self._gateway), keys.last(NAME)
+        )
+        return bytes(outcome)
+
+    def _user(self, session: str) -> Registration:
+        return Registration(
             name=NAME,
             folded=NAME,
             session=session,
@@ -146,39 +162,20 @@ class Probe:
             resume="",
             rooms=[LOBBY],
         )
-        outcome, *_ = await self._at_once(
-            pair.run(
-                "user_claim",
-                [keys.users, keys.alive(NAME), held, keys.private_log, keys.accounts],
-                NAME,
-                session,
-                msgspec.json.encode(user),
-                0,
-                KEPT_MS,
-                keys.users,
-                "",
-                before(pair.epoch),
-                *KNOWN,
-            ),
-            keys.users,
-            held,
-            last,
-        )
-        return bytes(outcome)
 
     async def _publish(self, session: str) -> None:
         keys, pair = self._keys, self._pair
         line = encode_body(Msg(from_=NAME, room=LOBBY, text=session, ts=0))
-        log, posted = keys.room_log(LOBBY), keys.room_posted(LOBBY)
-        channel = keys.room_channel(LOBBY)
-        said = (1, pair.epoch, channel, posted, KEPT_MS, "", line)
-        await self._at_once(pair.run("room_publish", [log], *said), log)
+        call = room_publish(
+            keys, LOBBY, [line], pair.epoch, history=1, kept_ms=KEPT_MS, until_ms=None
+        )
+        await self._at_once(pair.run(*call), keys.room_log(LOBBY))
 
     async def _release(self, session: str) -> Any:
         keys, pair = self._keys, self._pair
-        names = [keys.users, keys.held(self._gateway)]
+        call = user_release(keys, self._gateway, [self._user(session)], kept_ms=0)
         released, _ = await asyncio.gather(
-            pair.run("user_release", names, keys.users, 0, NAME, session),
+            pair.run(*call),
             pair.call("DEL", keys.room_log(LOBBY)),
         )
         return released

@@ -7,12 +7,10 @@ import contextlib
 from collections.abc import Callable
 from typing import Any
 
-import msgspec
-
 from gateway.backplane import KNOWN, LEASE, Claimed, Entry, Events, Listed, Touch, Whispered
 from gateway.backplane.admission import RedisAdmission
+from gateway.backplane.calls import room_publish, user_claim, user_release
 from gateway.backplane.connection import RedisError
-from gateway.backplane.ids import before
 from gateway.backplane.keys import Keys
 from gateway.backplane.pair import Pair
 from gateway.backplane.probe import Probe, probe_channel
@@ -126,24 +124,17 @@ class RedisBackplane(RedisLogs):
     async def claim(
         self, user: Registration, ago: float, resume: str | None, auth: Entry = KNOWN
     ) -> Claimed:
-        keys = self._keys
-        reply = await self._pair.run(
-            "user_claim",
-            [
-                *(keys.users, keys.alive(user.folded), keys.held(self._gateway)),
-                *(keys.private_log, keys.accounts),
-            ],
-            user.folded,
-            user.session,
-            msgspec.json.encode(user),
-            round(ago * 1000),
-            self._idle_ms,
-            keys.users,
-            resume or "",
-            before(self.epoch),
-            *auth,
+        call = user_claim(
+            self._keys,
+            user,
+            self._gateway,
+            self.epoch,
+            ago_ms=round(ago * 1000),
+            idle_ms=self._idle_ms,
+            resume=resume or "",
+            auth=auth,
         )
-        outcome, origin, last, former, hash = reply
+        outcome, origin, last, former, hash = await self._pair.run(*call)
         return Claimed(
             outcome.decode(),
             origin.decode(),
@@ -153,16 +144,9 @@ class RedisBackplane(RedisLogs):
         )
 
     async def release(self, users: list[Registration], *, for_good: bool) -> list[str]:
-        keys = self._keys
-        pairs = [part for user in users for part in (user.folded, user.session)]
-        reply = await self._pair.run(
-            "user_release",
-            [keys.users, keys.held(self._gateway)],
-            keys.users,
-            0 if for_good else self._resume_ms,
-            *pairs,
-        )
-        return [session.decode() for session in reply]
+        kept_ms = 0 if for_good else self._resume_ms
+        call = user_release(self._keys, self._gateway, users, kept_ms=kept_ms)
+        return [session.decode() for session in await self._pair.run(*call)]
 
     async def touch(self, touches: list[Touch]) -> list[str]:
         parts = [part for t in touches for part in (t.folded, t.session, round(t.ago * 1000))]
@@ -185,19 +169,16 @@ class RedisBackplane(RedisLogs):
     # Messages.
 
     async def publish(self, room: str, lines: list[bytes]) -> list[str]:
-        keys = self._keys
-        reply = await self._pair.run(
-            "room_publish",
-            [keys.room_log(room)],
-            self._history,
+        call = room_publish(
+            self._keys,
+            room,
+            lines,
             self.epoch,
-            keys.room_channel(room),
-            keys.room_posted(room),
-            self._resume_ms,
-            self._until_ms,
-            *lines,
+            history=self._history,
+            kept_ms=self._resume_ms,
+            until_ms=self._until_ms,
         )
-        return [id.decode() for id in self._in_time(reply)]
+        return [id.decode() for id in self._in_time(await self._pair.run(*call))]
 
     async def whisper(
         self,
