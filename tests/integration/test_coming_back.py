@@ -19,16 +19,6 @@ from wire.frames import Msg
 
 
 @pytest.fixture
-async def one(start_gateway: StartGateway) -> Running:
-    return await start_gateway()
-
-
-@pytest.fixture
-async def two(start_gateway: StartGateway) -> Running:
-    return await start_gateway()
-
-
-@pytest.fixture
 async def sis(two: Running, join: Join) -> Peer:
     return await join(two, "sis")
 

@@ -12,16 +12,6 @@ FULL_WIDTH = "\uff44\uff41\uff4e\uff41"
 
 
 @pytest.fixture
-async def one(start_gateway: StartGateway) -> Running:
-    return await start_gateway()
-
-
-@pytest.fixture
-async def two(start_gateway: StartGateway) -> Running:
-    return await start_gateway()
-
-
-@pytest.fixture
 async def bystander(one: Running, join: Join) -> Peer:
     return await join(one, "bystander")
 

@@ -11,16 +11,6 @@ AT = "2026-11-23T10:00:00+02:00"
 
 
 @pytest.fixture
-async def one(start_gateway: StartGateway) -> Running:
-    return await start_gateway()
-
-
-@pytest.fixture
-async def two(start_gateway: StartGateway) -> Running:
-    return await start_gateway()
-
-
-@pytest.fixture
 async def sis(one: Running, join: Join) -> Peer:
     return await join(one, "Sis")
 

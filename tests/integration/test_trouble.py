@@ -17,16 +17,6 @@ from tests.support.fixtures import Connect, Join, Peer, Running, StartGateway
 from tests.support.servers import Server
 
 
-@pytest.fixture
-async def one(start_gateway: StartGateway) -> Running:
-    return await start_gateway()
-
-
-@pytest.fixture
-async def two(start_gateway: StartGateway) -> Running:
-    return await start_gateway()
-
-
 def cut(server: Server, *running: Running) -> None:
     """End the gateways' connections to Redis."""
     names = [f"chat-{each.gateway.id}" for each in running]
