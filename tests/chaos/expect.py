@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 
 from gateway.backplane.keys import Keys
 from tests.chaos.bots import PATIENCE, Bot
 from tests.chaos.lab import PREFIX, Lab
 from tests.chaos.verdict import judge
+from tests.support import deadlines
 
 KEYS = Keys(PREFIX)
 
@@ -21,6 +21,4 @@ def kept(lab: Lab, *bots: Bot) -> None:
 
 async def eventually(met: Callable[[], object]) -> None:
     """Return once something is true of which nobody tells."""
-    async with asyncio.timeout(PATIENCE):
-        while not met():  # noqa: ASYNC110
-            await asyncio.sleep(0.01)
+    await deadlines.eventually(met, PATIENCE)

@@ -3,14 +3,14 @@
 import asyncio
 import contextlib
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from typing import Any
 
 from client import join
 from client.errors import CannotConnect
 from client.lasting import LastingChat, State
 from tests.compose.project import Project
-from tests.support.deadlines import within
+from tests.support.deadlines import eventually, within
 from wire.frames import Gap, Left, Msg
 
 PAUSE = 0.3
@@ -107,7 +107,7 @@ class Room:
     async def settled(self) -> None:
         """Everything that was acknowledged was heard, by everybody, and nothing twice."""
         people = self.people.values()
-        await until(lambda: all(set(each.expected) <= set(each.heard) for each in people))
+        await eventually(lambda: all(set(each.expected) <= set(each.heard) for each in people), 60)
         for each in people:
             assert set(each.heard.values()) <= {1}, (each.name, each.heard.most_common(3))
             assert not each.missed
@@ -132,12 +132,6 @@ class Room:
 async def room(project: Project) -> AsyncIterator[Room]:
     async with contextlib.AsyncExitStack() as stack:
         yield Room(project, stack)
-
-
-async def until(holds: Callable[[], bool], seconds: float = 60) -> None:
-    async with asyncio.timeout(within(seconds)):
-        while not holds():  # noqa: ASYNC110
-            await asyncio.sleep(0.05)
 
 
 async def _ended(task: "asyncio.Task[None]") -> None:

@@ -14,6 +14,7 @@ from gateway.backplane.records import Registration
 from gateway.errors import BackplaneDown
 from tests.contract.household import Gateway, StartBackplane, in_room, message, parsed
 from tests.support import servers
+from tests.support.deadlines import eventually
 from tests.support.servers import Server
 from wire.frames import PRIVATE
 
@@ -169,8 +170,7 @@ class TestTooLate:
     async def late(self, g1: Gateway, dana: Registration, look: redis.Redis, keys: Keys) -> Gateway:
         """As far as it knows it has its lease; as if the network had held it up."""
         await g1.backplane.renew_lease(0.01)
-        while look.exists(keys.lease(g1.id)):  # noqa: ASYNC110 - nobody tells of it
-            await asyncio.sleep(0.005)
+        await eventually(lambda: not look.exists(keys.lease(g1.id)))
         return g1
 
     async def test_a_message_to_the_room(self, late: Gateway, g2: Gateway) -> None:

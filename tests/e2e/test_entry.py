@@ -14,7 +14,7 @@ import redis
 from gateway.backplane.keys import Keys
 from tests.e2e.processes import GatewayProcess, StartGateway
 from tests.support.certificates import Authority
-from tests.support.deadlines import within
+from tests.support.deadlines import eventually, within
 from tests.support.peer import Peer
 from tests.support.servers import Server
 
@@ -41,9 +41,7 @@ class TestCertificates:
             shutil.copy(source, target)
 
     async def until_logged(self, log: Path, text: str) -> None:
-        async with asyncio.timeout(within()):
-            while text not in log.read_text():  # noqa: ASYNC110, ASYNC240
-                await asyncio.sleep(0.02)
+        await eventually(lambda: text in log.read_text())
 
     @pytest.fixture
     async def connect(
@@ -132,9 +130,7 @@ class TestDraining:
         with pytest.raises(OSError):
             await Peer.connect(one.host, one.port)
         await watcher.say(op="send", text="who is left?", seq=1)
-        async with asyncio.timeout(within()):
-            while not all(p.told(op="msg") for p in people if p is not gone):  # noqa: ASYNC110
-                await asyncio.sleep(0.02)
+        await eventually(lambda: all(p.told(op="msg") for p in people if p is not gone))
         id = people[0].seen[0]["gateway"]
         assert json.loads(str(look.get(Keys(prefix).lease(id))))["draining"] is True
         again = await two.join(gone.name, **gone.way_back)

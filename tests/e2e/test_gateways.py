@@ -8,7 +8,7 @@ import pytest
 import redis
 
 from tests.e2e.processes import Chat, GatewayProcess, StartGateway
-from tests.support.deadlines import within
+from tests.support.deadlines import eventually, within
 from tests.support.peer import Peer
 
 # The processes have loops of their own: which one the test has does not matter.
@@ -101,9 +101,7 @@ class TestEmbedded:
         else:
             await sis.ended(code="shutdown")
             assert await gateway.exit_code() == 0
-        async with asyncio.timeout(within(5)):
-            while list((chat.home / "chatctl").glob("redis-*")):  # noqa: ASYNC110
-                await asyncio.sleep(0.05)
+        await eventually(lambda: not list((chat.home / "chatctl").glob("redis-*")), 5)
         with pytest.raises(redis.ConnectionError):
             client.ping()
 

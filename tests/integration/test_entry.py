@@ -14,7 +14,7 @@ import pytest
 from gateway.backplane.records import Ban
 from gateway.config import AddressLimits, Certificate
 from tests.support.certificates import Authority
-from tests.support.deadlines import within
+from tests.support.deadlines import eventually, within
 from tests.support.fixtures import Connect, Join, Peer, Running, StartGateway
 
 LOOPBACK = (ip_network("127.0.0.0/8"),)
@@ -50,10 +50,8 @@ class TestLimitsOfAnAddress:
         await dana.say(op="quit")
         await dana.ended(code="quit")
         await dana.close()
-        async with asyncio.timeout(within()):
-            # Its place is free once its connection is gone: seen from inside only.
-            while len(gateway.gateway.peers) + self.visits(gateway) > 2:  # noqa: ASYNC110
-                await asyncio.sleep(0.01)
+        # Its place is free once its connection is gone: seen from inside only.
+        await eventually(lambda: len(gateway.gateway.peers) + self.visits(gateway) <= 2)
         await (await connect(gateway)).caught_up()
 
     async def test_connections_a_minute(
@@ -208,7 +206,7 @@ class TestTls:
         gateway = await start_gateway(certificate=certificate)
         dana = await secure(gateway)
         await dana.hello("dana")
-        stopping = asyncio.create_task(gateway.stop())  # type: ignore[arg-type]
+        stopping = asyncio.ensure_future(gateway.stop())
         await dana.expect(op="bye", code="shutdown", reconnect=True)
         await dana.close()
         await stopping

@@ -14,7 +14,7 @@ from gateway.errors import StartError
 from gateway.health import Health
 from gateway.server import serving
 from tests.support import servers
-from tests.support.deadlines import within
+from tests.support.deadlines import eventually, within
 from tests.support.fixtures import Join, Running, StartGateway
 from tests.support.http import Answer, ask
 from tests.support.servers import Server
@@ -143,9 +143,7 @@ async def test_an_operators_word_has_it_try_itself(
     with valkey.client() as client:
         channel = keys.control_channel(one.gateway.id)
         assert client.execute_command("SPUBLISH", channel, "probe n17") == 1
-        async with asyncio.timeout(within()):
-            while (found := client.get(keys.probed("n17"))) is None:  # noqa: ASYNC110
-                await asyncio.sleep(0.01)
+        found = await eventually(lambda: client.get(keys.probed("n17")))
     assert msgspec.json.decode(found)["ok"] is True
 
 

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from tests.support.deadlines import within
+from tests.support.deadlines import eventually, within
 from tests.support.fixtures import Connect, Join, Peer, Running, StartGateway
 
 
@@ -175,10 +175,8 @@ class TestTheBacklog:
     ) -> None:
         talker = await join(gateway, "talker")
         await self.talk_until_it_left(talker, "slow")
-        async with asyncio.timeout(within()):
-            # Its bye waits for it for a while, and no longer.
-            while len(gateway.gateway.peers) > 1:  # noqa: ASYNC110  seen from inside only
-                await asyncio.sleep(0.05)
+        # Its bye waits for it for a while, and no longer: seen from inside only.
+        await eventually(lambda: len(gateway.gateway.peers) <= 1)
 
     async def test_one_who_asks_and_never_reads_is_let_go(
         self, gateway: Running, join: Join, reluctant: Peer
