@@ -33,7 +33,7 @@ def kick(name: str, reason: str, chat: Chat, json: bool) -> None:
     name, why = people.name(name), people.reason(reason)
 
     from gateway.backplane import operators
-    from gateway.chat.names import fold
+    from wire.names import fold
     from wire.reasons import KICKED
 
     with shared_redis.reached():

@@ -44,8 +44,8 @@ def name(text: str) -> str:
     Raises:
         Misuse: nobody could have it.
     """
-    from gateway.chat.names import check_name
     from wire.limits import Limits
+    from wire.names import check_name
     from wire.reasons import WireError
 
     try:

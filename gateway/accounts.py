@@ -8,8 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 from gateway.addresses import Address, neighbourhood
 from gateway.backplane import Admission
 from gateway.chat.effects import Claim
-from gateway.chat.names import fold
 from gateway.passwords import verify
+from wire.names import fold
 from wire.reasons import ErrorCode, WireError
 
 AT_ONCE = 2

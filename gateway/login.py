@@ -12,7 +12,6 @@ from gateway.backplane import Claimed, Entry
 from gateway.backplane.connection import RedisError
 from gateway.backplane.records import Registration
 from gateway.chat.effects import Claim
-from gateway.chat.names import fold
 from gateway.chat.session import State
 from gateway.core import Gateway
 from gateway.errors import BackplaneDown
@@ -20,6 +19,7 @@ from gateway.hub import Link
 from gateway.logs import Log, gap
 from gateway.replay import seen_id
 from wire.frames import LOBBY, PRIVATE
+from wire.names import fold
 from wire.reasons import (
     CONNECTION_LOST,
     GATEWAY_LOST,

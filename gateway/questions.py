@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 from gateway.backplane.connection import RedisError
 from gateway.chat.effects import ListUsers, Whisper
-from gateway.chat.names import fold
 from gateway.errors import BackplaneDown
 from wire.codec import encode_body
 from wire.frames import User, Users
+from wire.names import fold
 
 if TYPE_CHECKING:
     from gateway.peer import Peer

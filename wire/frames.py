@@ -132,8 +132,11 @@ class Ack(Frame, frozen=True, tag_field="op", tag="ack"):
         seq: that of the send.
         id: the message's id.
         room: the room, if it went to everyone there.
-        to: the recipients, if it was private.
+        to: the recipients who are here, if it was private.
         absent: the names that were asked for and are not here.
+        later: recipients whose connection broke: they get it when they are back.
+        mentioned: people who are here, and whom the text names before its end: it went to
+            everyone all the same.
     """
 
     seq: int
@@ -141,6 +144,8 @@ class Ack(Frame, frozen=True, tag_field="op", tag="ack"):
     room: str | None = None
     to: list[str] | None = None
     absent: list[str] | None = None
+    later: list[str] | None = None
+    mentioned: list[str] | None = None
 
 
 class Msg(Frame, frozen=True, tag_field="op", tag="msg", kw_only=True):
@@ -227,12 +232,16 @@ class Notice(Frame, frozen=True, tag_field="op", tag="notice"):
         text: for a person.
         left: with ``idle_soon``: seconds until the session is ended.
         absent: with ``absent``: names that were asked for and are not here.
+        later: with ``later``: recipients who get the message when they are back.
+        mentioned: with ``mentioned``: people whom a message to everyone names before its end.
     """
 
     code: str
     text: str
     left: float | None = None
     absent: list[str] | None = None
+    later: list[str] | None = None
+    mentioned: list[str] | None = None
 
 
 class Error(Frame, frozen=True, tag_field="op", tag="error"):

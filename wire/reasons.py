@@ -88,6 +88,7 @@ class ErrorCode(StrEnum):
     NO_SUCH_ROOM = "no_such_room"
     TOO_MANY_RECIPIENTS = "too_many_recipients"
     NOBODY_HERE = "nobody_here"
+    WOULD_BE_PUBLIC = "would_be_public"
     SLOW_DOWN = "slow_down"
     STALE_SEQ = "stale_seq"
     OUTBOX_FULL = "outbox_full"
@@ -99,6 +100,8 @@ class NoticeCode(StrEnum):
 
     IDLE_SOON = "idle_soon"
     ABSENT = "absent"
+    LATER = "later"
+    MENTIONED = "mentioned"
     REDIS_AWAY = "redis_away"
     REDIS_BACK = "redis_back"
 

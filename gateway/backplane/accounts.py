@@ -10,7 +10,7 @@ from gateway.backplane.address import reaching
 from gateway.backplane.keys import Keys
 from gateway.backplane.operators import Asked, ended, run
 from gateway.backplane.records import Account
-from gateway.chat.names import fold
+from wire.names import fold
 
 _account = msgspec.json.Decoder(Account)
 

@@ -6,7 +6,7 @@ from typing import Literal
 
 import msgspec
 
-from gateway.chat.names import fold
+from wire.names import fold
 
 
 class Registration(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from gateway.chat.effects import Effect, Publish, Tell, Whisper
-from gateway.chat.mentions import plain, recipients
 from gateway.chat.rules import Rules
 from gateway.chat.texts import check_text
 from wire.frames import LOBBY, Ack, Msg, Notice, Send
+from wire.mentions import plain, recipients
 from wire.reasons import ErrorCode, NoticeCode, WireError
 
 

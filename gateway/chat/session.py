@@ -17,7 +17,6 @@ from enum import Enum
 
 from gateway.chat.budget import Budget
 from gateway.chat.effects import CheckIdle, Claim, Close, Effect, ListUsers, Tell, Whisper
-from gateway.chat.names import check_name
 from gateway.chat.rules import Rules
 from gateway.chat.sending import plan, whispered
 from wire.frames import (
@@ -35,6 +34,7 @@ from wire.frames import (
     Welcome,
     Who,
 )
+from wire.names import check_name
 from wire.reasons import (
     FLOOD,
     HELLO_TIMEOUT,

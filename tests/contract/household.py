@@ -9,10 +9,10 @@ import msgspec
 from gateway.backplane import Claimed, Listed, Whispered
 from gateway.backplane.records import Registration
 from gateway.backplane.redis import RedisBackplane
-from gateway.chat.names import fold
 from tests.contract.heard import Heard
 from wire.codec import decode_event, encode_body
 from wire.frames import LOBBY, Msg
+from wire.names import fold
 
 
 class Gateway(NamedTuple):

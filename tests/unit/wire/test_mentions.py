@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.chat.mentions import TRAILING, plain, recipients
+from wire.mentions import TRAILING, plain, recipients
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.chat.names import check_name, fold
+from wire.names import check_name, fold
 from wire.reasons import ErrorCode, WireError
 
 LIMIT = 32
