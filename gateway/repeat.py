@@ -1,4 +1,4 @@
-"""Doing something again and again, whatever becomes of Redis meanwhile."""
+"""Doing something again and again, whatever becomes of it meanwhile."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ log = logging.getLogger(__name__)
 
 
 async def repeat(every: float, what: Callable[[], Awaitable[None]]) -> None:
-    """Do it each so many seconds, until cancelled."""
+    """Do it each so many seconds, until cancelled.
+
+    A failure costs one turn: the lease of everybody here may hang on the next one.
+    """
     while True:
         await asyncio.sleep(every)
         try:
@@ -23,3 +26,5 @@ async def repeat(every: float, what: Callable[[], Awaitable[None]]) -> None:
             pass  # said once, by the gateway; the next turn tries again
         except RedisError as error:
             event(log, logging.ERROR, "Redis refused", why=error)
+        except Exception:
+            log.exception("an unexpected error")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
 import time
 from collections.abc import Callable
@@ -12,6 +13,8 @@ from gateway.backplane.address import describe, not_permitted
 from gateway.backplane.connection import Connection, RedisError, connect
 from gateway.backplane.scripts import all_scripts
 from gateway.errors import BackplaneDown, RedisRefused, RedisUnreachable
+
+log = logging.getLogger(__name__)
 
 COME_BACK = (0.05, 1.0)
 """Seconds between two attempts to come back: at first, and at most."""
@@ -188,8 +191,9 @@ class Pair:
         for connection in connections:
             assert connection is not None
             connection.abort()
-        self._watcher.away()
+        # First of all: whatever becomes of the rest, Redis is looked for.
         self._coming_back = asyncio.get_running_loop().create_task(self._come_back())
+        self._watcher.away()
 
     async def _come_back(self) -> None:
         delay, most = COME_BACK
@@ -198,7 +202,10 @@ class Pair:
                 await self.start()
                 break
             except RedisUnreachable:
-                await asyncio.sleep(delay * (0.5 + random.random()))
-                delay = min(delay * 2, most)
+                pass  # said once, by the gateway
+            except Exception:
+                log.exception("an unexpected error")
+            await asyncio.sleep(delay * (0.5 + random.random()))
+            delay = min(delay * 2, most)
         self._coming_back = None
         self._watcher.back()

@@ -58,6 +58,11 @@ async def test_a_redis_that_refuses_is_logged_and_tried_again(caplog):
     assert any("OOM" in str(vars(record).get("fields")) for record in caplog.records)
 
 
-async def test_a_fault_of_ours_is_not_hidden():
-    with pytest.raises(ZeroDivisionError):
-        await repeat(0.0, Work(ZeroDivisionError()))
+async def test_a_fault_of_ours_is_logged_with_where_it_was_and_costs_one_turn(caplog):
+    work = Work(ZeroDivisionError(), KeyError("sis"))
+    task = asyncio.create_task(repeat(0.0, work))
+    await until(lambda: work.times >= 3)
+    await ended(task)
+    told = [record.exc_info[0] for record in caplog.records if record.exc_info]
+    assert told == [ZeroDivisionError, KeyError]
+    assert "test_repeat.py" in caplog.text

@@ -393,6 +393,7 @@ async def test_no_error_holds_a_password(url, caplog, monkeypatch):
     [
         "WRONGPASS invalid username-password pair or user is disabled.",
         "ERR unknown command 'AUTH', with args beginning with: 'dana' 'geheim'",
+        "ERR syntax error near 'geheim'",
     ],
 )
 async def test_a_server_that_repeats_the_password_is_not_quoted_with_it(redis, reply):
@@ -400,3 +401,14 @@ async def test_a_server_that_repeats_the_password_is_not_quoted_with_it(redis, r
     text = await refusal(redis.url.replace("redis://", "redis://dana:geheim@"))
     assert "geheim" not in text
     assert reply.split()[0] in text
+
+
+async def test_an_unknown_command_is_not_quoted_with_what_it_was_given(redis):
+    heard, connection = await opened(redis)
+    redis.answer = lambda client, command: error(
+        "ERR unknown command 'XADD', with args beginning with: 'log' 'my pin is 1234'"
+    )
+    with pytest.raises(RedisError) as caught:
+        await connection.call("XADD", "log", "my pin is 1234")
+    assert str(caught.value) == "ERR unknown command 'XADD'"
+    await ended(heard)

@@ -1,6 +1,7 @@
 """Two connections on a Redis that has a bad day."""
 
 import asyncio
+from types import SimpleNamespace
 
 import pytest
 
@@ -247,6 +248,56 @@ async def test_it_tries_again_until_redis_is_there(scene, redis):
     scene.commands.end()
     await scene.heard("back")
     assert scene.told == ["away", "back"]
+
+
+async def test_it_tries_less_often_from_one_attempt_to_the_next(scene, redis, monkeypatch):
+    waited = []
+
+    async def sleep(seconds):
+        waited.append(seconds)
+        if len(waited) == 6:
+            redis.answer = usual
+
+    monkeypatch.setattr(module, "COME_BACK", (0.05, 1.0))
+    monkeypatch.setattr(module.random, "random", lambda: 0.5)
+    monkeypatch.setattr(module, "asyncio", SimpleNamespace(**vars(asyncio) | {"sleep": sleep}))
+    redis.answer = lambda client, command: error("LOADING")
+    scene.commands.end()
+    await scene.heard("back")
+    assert waited == [0.05, 0.1, 0.2, 0.4, 0.8, 1.0]
+
+
+async def test_a_fault_of_ours_while_it_comes_back_is_logged_and_tried_over(
+    scene, redis, monkeypatch, caplog
+):
+    faults = [ZeroDivisionError(), TypeError()]
+    start = scene.pair.start
+
+    async def starting():
+        if faults:
+            raise faults.pop(0)
+        await start()
+
+    monkeypatch.setattr(scene.pair, "start", starting)
+    scene.commands.end()
+    await scene.heard("back")
+    assert await scene.pair.call("PING")
+    told = [record.exc_info[0] for record in caplog.records if record.exc_info]
+    assert told == [ZeroDivisionError, TypeError]
+
+
+async def test_it_comes_back_though_whoever_is_told_that_redis_is_away_fails(
+    scene, redis, monkeypatch
+):
+    strayed, loop = [], asyncio.get_running_loop()
+    watching = loop.get_exception_handler()
+    loop.set_exception_handler(lambda _, context: strayed.append(type(context["exception"])))
+    monkeypatch.setattr(scene, "away", lambda: 1 // 0)
+    scene.commands.end()
+    await scene.heard("back")
+    loop.set_exception_handler(watching)
+    assert await scene.pair.call("PING")
+    assert strayed == [ZeroDivisionError]
 
 
 async def test_what_was_listened_to_is_listened_to_again(scene, redis):
