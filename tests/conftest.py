@@ -13,17 +13,24 @@ from typing import Any
 
 import pytest
 import uvloop
+from argon2 import PasswordHasher
 from pytest_asyncio import is_async_test
 
+from gateway import passwords
 from tests.support.deadlines import within
 
 pytest_plugins = ["tests.support.fixtures"]
 
 
 def pytest_configure() -> None:
-    # A script's `&` has what it starts ignore Ctrl-C, and so all that this starts would.
+    # A script's `&` has what it starts ignore Ctrl-C, `nohup` the end of its terminal, and so all
+    # that this starts would.
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    # What a hash really costs is for one test to say, and not for all to pay.
+    passwords._hasher = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 
 
 def pytest_asyncio_loop_factories() -> dict[str, Any]:
@@ -46,6 +53,7 @@ async def watched_loop() -> AsyncIterator[None]:
     yield
     left = await _left_behind(loop)
     gc.collect()  # a task's exception that nobody looked at is reported when the task goes
+    gc.freeze()  # what is there by now is not looked through again after the next test
     if stray:
         pytest.fail("strayed into the loop:\n" + "\n".join(map(_describe, stray)))
     if left:

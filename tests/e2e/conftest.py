@@ -1,14 +1,21 @@
 """Real processes: gateways, and the commands that people type."""
 
+import asyncio
 import contextlib
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.e2e.processes import Chat, GatewayProcess, StartGateway
 from tests.support.servers import Server
+
+
+def pytest_asyncio_loop_factories() -> dict[str, Any]:
+    # What is tested runs in processes of its own: the loop of the tests makes no difference.
+    return {"asyncio": asyncio.SelectorEventLoop}
 
 
 @pytest.fixture

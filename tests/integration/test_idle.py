@@ -66,28 +66,25 @@ async def test_the_welcome_tells_how_long_it_is(gateway: Running, join: Join) ->
     assert sis.told(op="welcome")[0]["idle"] == IDLE
 
 
-@pytest.mark.parametrize(
-    "request_",
-    [
+async def test_activity_keeps_alive_and_then_silence_ends(gateway: Running, join: Join) -> None:
+    requests: list[dict[str, str]] = [
         {"op": "active"},
         {"op": "send", "text": "still here"},
-        {"op": "send", "text": "psst @sis"},
+        {"op": "send", "text": "psst @sis4"},
         {"op": "who"},
         {"op": "nonsense"},
-    ],
-    ids=lambda request: request["op"],
-)
-async def test_activity_keeps_alive_and_then_silence_ends(
-    gateway: Running, join: Join, request_: dict[str, str]
-) -> None:
-    sis = await join(gateway, "sis")
-    async with doing(sis, **request_):
+    ]
+    people = [await join(gateway, f"sis{n}") for n in range(len(requests))]
+    async with contextlib.AsyncExitStack() as stack:
+        for sis, request in zip(people, requests, strict=True):
+            await stack.enter_async_context(doing(sis, **request))
         # Not slept through to see what comes after, but because this is how long it lasts.
         await asyncio.sleep(1.5 * IDLE)
     last = time.monotonic()
-    await sis.ended(code="idle")
-    took = time.monotonic() - last
-    assert IDLE * 0.8 <= took < IDLE + within(LATE)
+    for sis, request in zip(people, requests, strict=True):
+        await sis.ended(code="idle")
+        took = time.monotonic() - last
+        assert IDLE * 0.8 <= took < IDLE + within(LATE), request
 
 
 async def test_a_ping_is_no_sign_of_a_person(gateway: Running, join: Join) -> None:

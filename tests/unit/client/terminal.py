@@ -1,7 +1,9 @@
 """A real pseudo-terminal with somebody's shell in it, and a picture of what it shows."""
 
 import asyncio
+import contextlib
 import os
+import signal
 import sys
 import termios
 
@@ -51,7 +53,12 @@ class Terminal:
     async def __aexit__(self, *_):
         asyncio.get_running_loop().remove_reader(self.fd)
         os.set_blocking(self.fd, True)
-        self._process.close(force=True)
+        # Its own `close` kills gently, and sleeps between.
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.pid, signal.SIGKILL)
+        self._process.wait()
+        self._process.ptyproc.delayafterclose = 0
+        self._process.close()
 
     def _read(self):
         try:

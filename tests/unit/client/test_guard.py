@@ -6,6 +6,9 @@ import pytest
 
 from tests.unit.client.terminal import SHELL, Terminal
 
+# What is tested runs in a process of its own: the loop of the test makes no difference.
+pytestmark = pytest.mark.asyncio(loop_factories=["asyncio"])
+
 SCRIPT = """
 import os, signal, sys, time
 from client.guard import guarded

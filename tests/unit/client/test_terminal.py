@@ -13,6 +13,9 @@ from tests.unit.client.terminal import JOB_CONTROL, SHELL, Terminal, children, c
 from wire.frames import Bye, Error, Hello, Users, Who
 from wire.reasons import IDLE
 
+# What is tested runs in a process of its own: the loop of the test makes no difference.
+pytestmark = pytest.mark.asyncio(loop_factories=["asyncio"])
+
 LONG = "日本語 👍 a line that is long and wide enough to wrap at the edge of the window ünd so on"
 
 

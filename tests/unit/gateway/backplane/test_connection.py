@@ -256,13 +256,13 @@ async def test_a_redis_is_not_given_up_for_a_stall_of_our_own(redis, monkeypatch
     heard, connection = await opened(redis, listens)
     # Redis was quiet before, and nobody has asked it yet.
     monkeypatch.setattr(module, "LOOK_EVERY", 0.01)
-    monkeypatch.setattr(module, "PING_AFTER", 0.05)
-    monkeypatch.setattr(module, "DEAD_AFTER", 0.3)
+    monkeypatch.setattr(module, "PING_AFTER", 0.02)
+    monkeypatch.setattr(module, "DEAD_AFTER", 0.1)
     connection._probe.cancel()
     connection._look_at = time.monotonic()
     connection._watch()
     for _ in range(3):
-        time.sleep(0.5)  # noqa: ASYNC251 - the loop stands still
+        time.sleep(0.15)  # noqa: ASYNC251 - the loop stands still
         await redis.asked("PING", times=len(redis.commands("PING")) + 1)
     assert heard.lost == 0
     await ended(heard)
