@@ -215,6 +215,13 @@ class Backplane(Protocol):
             seq: the sender's count; with it the message is posted once, however often it comes.
         """
 
+    async def present(self, names: list[str]) -> list[str]:
+        """Which of these people (folded names) are here, or may come back.
+
+        Returns:
+            For each the name as it is shown, or "" if nobody has it.
+        """
+
     async def tails(self, rooms: list[str], users: list[str]) -> list[bytes]:
         """The ids of the last messages of rooms, and of people (folded names), in this order.
 

@@ -208,6 +208,11 @@ class RedisBackplane(RedisLogs):
         found = [name.decode() for name in reply[1:]] or [""] * len(names)
         return Whispered(reply[0].decode(), found)
 
+    async def present(self, names: list[str]) -> list[str]:
+        keys = self._keys
+        reply = await self._pair.run("user_find", [keys.users], keys.users, *names)
+        return [name.decode() for name in reply]
+
     def _in_time(self, reply: Any) -> Any:
         """The reply of a script that posts, unless it came there after our lease."""
         if reply == b"LATE":

@@ -449,6 +449,12 @@ class FakeBackplane:
         await self._asked("whisper", list(names))
         return self.memory.whispered(sender, names, body, seq)
 
+    async def present(self, names: list[str]) -> list[str]:
+        await self._asked("present", list(names))
+        memory = self.memory
+        users = [memory.users.get(name) or memory.resumable.get(name) for name in names]
+        return [user.name if user else "" for user in users]
+
     async def tails(self, rooms: list[str], users: list[str]) -> list[bytes]:
         await self._asked("tails", (list(rooms), list(users)))
         memory = self.memory
