@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import io
-import sys
 from json import dumps
 from typing import Any
 
@@ -13,9 +11,7 @@ from chatctl.tables import printable
 
 
 def answer(json: bool, data: Any, text: str) -> None:
-    """Print the data as JSON, or the text, whatever characters the terminal can show."""
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")
+    """Print the data as JSON, or the text."""
     click.echo(dumps(data, indent=2) if json else text)
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
+from typing import Any
 
 import click
 
-from chatctl import __version__, configfile
+from chatctl import __version__, configfile, standard
 from chatctl.account import account
 from chatctl.announce import announce
 from chatctl.bans import ban, bans, unban
@@ -14,6 +16,7 @@ from chatctl.client import client
 from chatctl.config import config as config_group
 from chatctl.doctor import doctor
 from chatctl.drain import drain
+from chatctl.failure import Failure
 from chatctl.gateway import gateway
 from chatctl.gateways import gateways
 from chatctl.history import history
@@ -30,7 +33,23 @@ Example, in two terminals:
 """
 
 
-@click.group(epilog=EXAMPLE, context_settings={"max_content_width": 100})
+class Program(click.Group):
+    """The command line of a process: to call it is to run it."""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Run with the arguments of the process, and end it; with any given, as `main` does."""
+        if args:
+            return self.main(*args, **kwargs)
+        standard.prepare()
+        try:
+            self.main()
+        except standard.CannotWrite as error:
+            standard.give_up_output()
+            Failure(f"cannot write the output: {standard.why(error)}").show()
+            sys.exit(Failure.exit_code)
+
+
+@click.group(cls=Program, epilog=EXAMPLE, context_settings={"max_content_width": 100})
 @option(
     "config",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),

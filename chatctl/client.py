@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from chatctl import standard
 from chatctl.options import option, secret, variable
 from chatctl.secret_file import first_line
 from chatctl.units import Address, address
@@ -82,6 +83,8 @@ def client(
     """
     if any(one.port == 0 for one in server):
         raise click.BadParameter("0 is no port to connect to.", param_hint="'--server'")
+
+    standard.need_no_output()
 
     from client import run
     from client.settings import ClientSettings

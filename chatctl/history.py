@@ -54,7 +54,7 @@ def history(
 
     ROOM is lobby where none is named. Private messages are not in it.
     """
-    from chatctl.messages import for_people, for_programs, public, show
+    from chatctl.messages import for_people, for_programs, public
     from gateway.backplane.archive import newest
 
     with shared_redis.reached():
@@ -67,9 +67,9 @@ def history(
         )
     found = [(message, line) for _, line in said if (message := public(line))]
     if json:
-        show(dumps([for_programs(line) for _, line in found], indent=2))
+        click.echo(dumps([for_programs(line) for _, line in found], indent=2))
     elif found:
-        show("\n".join(for_people(message) for message, _ in found))
+        click.echo("\n".join(for_people(message) for message, _ in found))
     else:
         when = f" since {since:%Y-%m-%d %H:%M:%S}" if since else ""
         click.echo(f"chatctl: there is no message in room {room!r}{when}", err=True)

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import io
 import json
-import sys
 from datetime import datetime
 from typing import Any
-
-import click
 
 from client import render
 from client.style import Style
@@ -36,10 +32,3 @@ def for_people(message: Msg) -> str:
 def for_programs(line: bytes) -> Any:
     """The message as it went over the wire."""
     return json.loads(line)
-
-
-def show(text: str) -> None:
-    """Print at once, whatever characters the terminal can show."""
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")
-    click.echo(text)

@@ -38,14 +38,14 @@ def tail(room: str, json: bool, redis: str | None, prefix: str, run_dir: Path | 
     ROOM is lobby where none is named. Private messages are not in it.
     """
     with suppress(KeyboardInterrupt):
-        from chatctl.messages import for_people, for_programs, public, show
+        from chatctl.messages import for_people, for_programs, public
 
         with shared_redis.reached():
             url = redis or shared_redis.of_this_machine(run_dir)
             # One that a gateway brought along ends with it, and does not come back.
             for line in _lines(url, prefix, room, comes_back=redis is not None):
                 if message := public(line):
-                    show(dumps(for_programs(line)) if json else for_people(message))
+                    click.echo(dumps(for_programs(line)) if json else for_people(message))
 
 
 def _lines(url: str, prefix: str, room: str, *, comes_back: bool) -> Iterator[bytes]:

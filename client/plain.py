@@ -79,6 +79,12 @@ class PlainClient:
         self._lines.close()
 
     async def _send_lines(self) -> None:
+        try:
+            await self._send_each()
+        except OSError as error:
+            self._error(f"cannot read the input: {error.strerror}")
+
+    async def _send_each(self) -> None:
         async for line in self._lines:
             if isinstance(line, LineTooLong):
                 self._error("a line is too long: not sent")
@@ -134,10 +140,13 @@ class PlainClient:
             stream.writelines(f"{line}\n" for line in lines)
             stream.flush()
         except BrokenPipeError:
-            # Nobody reads any more, as after `| head`: leave, and let the interpreter's own last
-            # flush go nowhere.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+            # Nobody reads any more, as after `| head`: leave.
+            _give_up(stream)
             self._stop(1)
+        except OSError as error:
+            # What is said need not be lost because nothing can be shown.
+            _give_up(stream)
+            self._error(f"cannot write the output: {error.strerror}")
 
     @property
     def _view(self) -> render.View:
@@ -147,3 +156,10 @@ class PlainClient:
 
 def _as_text(line: str) -> Send | None:
     return Send(text=line) if line.strip() else None
+
+
+def _give_up(stream: TextIO) -> None:
+    """Let what is still to be written go nowhere, the interpreter's own last flush too."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)

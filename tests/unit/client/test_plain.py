@@ -230,3 +230,25 @@ async def test_nobody_reads_any_more(plain):
         plain.peer.say("hello")
         await plain.peer.farewell()
         assert await plain.running == 1
+
+
+async def test_what_cannot_be_shown_is_a_failure_and_all_is_sent(plain):
+    with os.fdopen(os.open("/dev/full", os.O_WRONLY), "w") as out:
+        plain.out = out
+        await plain.start()
+        plain.peer.say("hello")
+        await plain.err.shows("cannot write the output: No space left on device")
+        plain.type("one\n")
+        plain.end()
+        assert (await plain.peer.acknowledge()).text == "one"
+        await plain.peer.farewell()
+        assert await plain.running == 1
+
+
+async def test_an_input_that_cannot_be_read_is_a_failure(plain):
+    os.close(plain.source)
+    plain.source = os.open(os.devnull, os.O_WRONLY)
+    await plain.start()
+    await plain.peer.farewell()
+    assert await plain.running == 1
+    assert "cannot read the input: Bad file descriptor" in plain.err.getvalue()
