@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Sequence
 from datetime import datetime
+
+from wcwidth import wcswidth
 
 
 def table(rows: Sequence[Sequence[str]]) -> str:
     """Rows with their cells below each other, the head first; no text can harm a terminal."""
     shown = [[printable(cell) for cell in row] for row in rows]
-    widths = [max(map(_width, column)) for column in zip(*shown, strict=True)]
+    widths = [max(map(wcswidth, column)) for column in zip(*shown, strict=True)]
     return "\n".join(
         "  ".join(
-            cell + " " * (width - _width(cell)) for cell, width in zip(row, widths, strict=True)
+            cell + " " * (width - wcswidth(cell)) for cell, width in zip(row, widths, strict=True)
         ).rstrip()
         for row in shown
     )
@@ -44,11 +45,3 @@ def span(seconds: float) -> str:
         if left >= size:
             return f"{left // size}{unit} {left % size // smaller_size}{smaller}"
     return f"{left}s"
-
-
-def _width(text: str) -> int:
-    """Columns that the text takes in a terminal."""
-    return sum(
-        0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1
-        for c in text
-    )

@@ -4,7 +4,9 @@ import time
 from datetime import datetime, timedelta
 
 import pytest
+from wcwidth import wcswidth
 
+from chatctl.tables import table
 from gateway.backplane import runfile
 from gateway.errors import RedisRefused, RedisUnreachable
 
@@ -96,8 +98,20 @@ def test_names_cannot_play_with_the_terminal(users, user):
     assert not set(output) & set("\x1b\u202e\x9b")
     for shown in (r"\x1b[2J", r"a\nb", r"a\u202eb", r"\x9b1m", "e\u0301"):
         assert shown in output
-    starts = {line.replace("\u0301", "").index("g1") for line in output.splitlines()[1:]}
-    assert len(starts) == 1
+    assert len(starts_of("g1", output)) == 1
+
+
+def starts_of(cell, table):
+    """In which columns of a terminal a cell begins, in all rows but the head."""
+    return {wcswidth(line[: line.index(cell)]) for line in table.splitlines()[1:]}
+
+
+@pytest.mark.parametrize(
+    "name", ["สมชิดดี", "नमस्ते", "ខ្មែរ", "李小龍", "한글", "e\u0301", "👨‍👩‍👧‍👦", "❤️", "🇩🇪"]
+)
+def test_columns_stand_below_each_other_in_every_script(name):
+    shown = table([("NAME", "GATEWAY"), ("dana and others", "g1"), (name, "g1")])
+    assert len(starts_of("g1", shown)) == 1
 
 
 def test_json_is_one_array_with_everything(users, user):
