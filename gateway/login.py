@@ -10,6 +10,7 @@ import msgspec
 
 from gateway.backplane import Claimed, Entry
 from gateway.backplane.connection import RedisError
+from gateway.backplane.ids import parse
 from gateway.backplane.records import Registration
 from gateway.chat.effects import Claim
 from gateway.chat.session import State
@@ -154,6 +155,9 @@ async def _claim(gateway: Gateway, claim: Claim, link: Link, auth: Entry) -> Log
             await subscriptions.need(channel)
             needed.append(channel)
         gateway.positions.expect(channels[0].encode(), Log(PRIVATE, folded))
+        # A stranger's origin begins here; whose it is that continues, Redis knows.
+        began = {LOBBY: gateway.positions.at(channels[1].encode()).decode()}
+        registration = msgspec.structs.replace(registration, began=began)
         claimed = await backplane.claim(registration, 0.0, proof or None, auth)
     except (BackplaneDown, RedisError):
         subscriptions.drop_all(needed)
@@ -163,8 +167,9 @@ async def _claim(gateway: Gateway, claim: Claim, link: Link, auth: Entry) -> Log
         raise
     if claimed.outcome in ("taken", "locked"):
         subscriptions.drop_all(channels)
-    if claimed.origin:
-        registration = msgspec.structs.replace(registration, origin=claimed.origin)
+    registration = msgspec.structs.replace(
+        registration, origin=claimed.origin or registration.origin, began=claimed.began or began
+    )
     return Login(registration, token, channels, claimed)
 
 
@@ -194,7 +199,9 @@ async def catch_up(gateway: Gateway, login: Login, link: Link, seen: dict[str, s
     for channel, log in _logs(login):
         after = seen_id(seen.get(log.room))
         if login.resumed and after is not None:
-            behind.append((channel, log, after))
+            # What was said before the origin began was said to another, or to nobody of this name.
+            began = login.registration.began.get(log.room, "0-0").encode()
+            behind.append((channel, log, max(after, began, key=parse)))
             continue
         if after is not None:
             # Who it was is not known any more, so neither is what was missed.

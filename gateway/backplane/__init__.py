@@ -26,6 +26,7 @@ class Claimed(NamedTuple):
         origin: with "resumed" and "returned" that of the older session.
         last: id of the user's last private message.
         former: with "inherited": the dead holder, of whom the rooms have not been told yet.
+        began: where the origin began (`Registration.began`); None if the name was not got.
         hash: with "locked": that of the password; "" if the name is not registered.
     """
 
@@ -33,6 +34,7 @@ class Claimed(NamedTuple):
     origin: str = ""
     last: bytes = b""
     former: Registration | None = None
+    began: dict[str, str] | None = None
     hash: str = ""
 
 

@@ -45,7 +45,7 @@ def user_claim(
         touched,
         user.folded,
         user.session,
-        msgspec.json.encode(user),
+        _without_beginning(user),
         ago_ms,
         idle_ms,
         keys.users,
@@ -53,7 +53,17 @@ def user_claim(
         before(epoch),
         auth.mode,
         auth.hash,
+        user.origin,
+        msgspec.json.encode(user.began),
     )
+
+
+def _without_beginning(user: Registration) -> bytes:
+    """The record, for a script that puts the origin, and where it began, in front."""
+    fields = msgspec.to_builtins(user)
+    del fields["origin"]
+    fields.pop("began", None)
+    return msgspec.json.encode(fields)[1:]
 
 
 def user_release(keys: Keys, gateway: str, users: list[Registration], *, kept_ms: int) -> Call:

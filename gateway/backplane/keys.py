@@ -36,7 +36,7 @@ class Keys:
         return f"{self.users}:alive:{folded}"
 
     def resume(self, folded: str) -> str:
-        """Who left and may come back."""
+        """String with a TTL: who left and may come back, as JSON (`Registration`)."""
         return f"{self.users}:resume:{folded}"
 
     def lease(self, gateway: str) -> str:

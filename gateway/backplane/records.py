@@ -10,7 +10,7 @@ from wire.names import fold
 
 
 class Registration(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Who holds a name: the record in Redis.
+    """Who holds a name, or has left and may come back: the record in Redis.
 
     Attributes:
         name: as it is shown.
@@ -20,6 +20,8 @@ class Registration(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
         address: the peer's, ``host:port``.
         since: when the session began, milliseconds since 1970.
         origin: what stays the same when a session resumes another: with a seq it names a send.
+        began: room, or "@" for private messages -> id of the last message before the origin was
+            made: what is up to it was another's, and is never told.
         resume: SHA-256 of the token that takes the name back; the token itself is not kept.
         rooms: the rooms that the session is in.
         shown: SHA-256 of the token that it was got with, if any: good until ``resume`` is used,
@@ -37,6 +39,7 @@ class Registration(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     origin: str
     resume: str
     rooms: list[str]
+    began: dict[str, str] = {}
     shown: str = ""
     hello: int = 0
     client: str | None = None

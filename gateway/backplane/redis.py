@@ -7,6 +7,8 @@ import contextlib
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
+
 from gateway.backplane import KNOWN, LEASE, Claimed, Entry, Events, Listed, Touch, Whispered
 from gateway.backplane.admission import RedisAdmission
 from gateway.backplane.calls import room_publish, user_claim, user_release
@@ -134,12 +136,13 @@ class RedisBackplane(RedisLogs):
             resume=resume or "",
             auth=auth,
         )
-        outcome, origin, last, former, hash = await self._pair.run(*call)
+        outcome, origin, last, former, hash, began = await self._pair.run(*call)
         return Claimed(
             outcome.decode(),
             origin.decode(),
             last,
             registration.decode(former) if former else None,
+            msgspec.json.decode(began, type=dict[str, str]) if began else None,
             hash.decode(),
         )
 

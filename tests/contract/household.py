@@ -49,7 +49,7 @@ class Gateway(NamedTuple):
         await self.backplane.subscribe(self.backplane.user_channel(person.folded))
         claimed = await self.backplane.claim(person, 0.0, None)
         assert claimed.outcome == "granted"
-        return person
+        return msgspec.structs.replace(person, began=claimed.began)
 
     async def again(
         self, old: Registration, token: str | None = None, **fields: Any
@@ -58,7 +58,8 @@ class Gateway(NamedTuple):
         proof = old.resume if token is None else token
         new = self.person(old.name, **{"shown": proof, **fields})
         claimed = await self.backplane.claim(new, 0.0, proof)
-        return msgspec.structs.replace(new, origin=claimed.origin or new.origin), claimed
+        got = msgspec.structs.replace(new, origin=claimed.origin or new.origin, began=claimed.began)
+        return got, claimed
 
     async def whisper(
         self,
@@ -84,6 +85,11 @@ class Gateway(NamedTuple):
             found.update({user.registration.name: user for user in listed})
             if cursor == "0":
                 return found
+
+
+def begun(last: bytes, outcome: Any = "granted", **fields: Any) -> Claimed:
+    """What a claim brings whose origin begins behind a private message."""
+    return Claimed(outcome, last=last, began={"@": last.decode()}, **fields)
 
 
 StartBackplane = Callable[..., Awaitable[Gateway]]

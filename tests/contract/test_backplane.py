@@ -14,7 +14,7 @@ from gateway.backplane.ids import before
 from gateway.backplane.keys import Keys
 from gateway.errors import BackplaneDown, RedisUnreachable
 from tests.contract.heard import Heard
-from tests.contract.household import Gateway, StartBackplane, in_room, message, parsed
+from tests.contract.household import Gateway, StartBackplane, begun, in_room, message, parsed
 from tests.support import servers
 from tests.support.deadlines import within
 from tests.support.servers import Server
@@ -26,7 +26,8 @@ class TestClaim:
     async def test_a_free_name_is_granted(self, g1: Gateway) -> None:
         sis = g1.person("Sis", client="test/1")
         claimed = await g1.backplane.claim(sis, 0.0, None)
-        assert claimed == Claimed("granted", last=before(g1.backplane.epoch))
+        assert claimed == begun(before(g1.backplane.epoch))
+        sis = msgspec.structs.replace(sis, began=claimed.began)
         assert (await g1.everybody())["Sis"].registration == sis
 
     async def test_a_name_is_taken_however_it_is_written(self, g1: Gateway, g2: Gateway) -> None:
@@ -56,9 +57,10 @@ class TestClaim:
         old = await g1.online("sis")
         new = g2.person("SIS")
         claimed = await g2.backplane.claim(new, 0.0, old.resume)
-        assert claimed == Claimed("resumed", old.origin, before(g1.backplane.epoch))
+        start = before(g1.backplane.epoch)
+        assert claimed == begun(start, "resumed", origin=old.origin)
         await g1.heard.until(lambda heard: heard.told == [f"replaced {old.session}"])
-        new = msgspec.structs.replace(new, origin=old.origin)
+        new = msgspec.structs.replace(new, origin=old.origin, began=old.began)
         assert (await g1.everybody())["SIS"].registration == new
         assert g2.heard.told == []
 
@@ -91,8 +93,8 @@ class TestClaim:
         kill(g1)
         new = g2.person("sis")
         claimed = await g2.backplane.claim(new, 0.0, None)
-        assert claimed == Claimed("inherited", last=before(g2.backplane.epoch), former=old)
-        assert (await g2.everybody())["sis"].registration == new
+        assert claimed == begun(before(g2.backplane.epoch), "inherited", former=old)
+        assert (await g2.everybody())["sis"].registration.session == new.session
 
     async def test_what_was_inherited_is_not_swept(
         self, g1: Gateway, g2: Gateway, kill: Any
@@ -102,7 +104,7 @@ class TestClaim:
         new = g2.person("sis")
         await g2.backplane.claim(new, 0.0, None)
         assert await g2.backplane.sweep() == []
-        assert (await g2.everybody())["sis"].registration == new
+        assert (await g2.everybody())["sis"].registration.session == new.session
 
     async def test_the_token_works_when_the_gateway_died(
         self, g1: Gateway, g2: Gateway, kill: Any

@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 import redis
 
-from gateway.backplane import Claimed, Whispered, sealed
+from gateway.backplane import Touch, Whispered, sealed
 from gateway.backplane.ids import before, parse
 from gateway.backplane.keys import Keys
 from gateway.backplane.records import Registration
 from gateway.errors import BackplaneDown
-from tests.contract.household import Gateway, StartBackplane, in_room, message, parsed
+from tests.contract.household import Gateway, StartBackplane, begun, in_room, message, parsed
 from tests.support import servers
 from tests.support.deadlines import eventually
 from tests.support.servers import Server
@@ -206,7 +206,7 @@ class TestComingBack:
         sis = await g1.online("sis")
         await g1.release(sis, for_good=True)
         _, claimed = await g2.again(sis)
-        assert claimed == Claimed("granted", last=before(g2.backplane.epoch))
+        assert claimed == begun(before(g2.backplane.epoch))
 
     async def test_who_came_back_and_then_left_for_good_may_not(
         self, g1: Gateway, g2: Gateway
@@ -308,7 +308,7 @@ class TestComingBack:
         await g1.release(sis, for_good=for_good)
         newest, _ = await g1.whisper(mom, ["mom"])
         claimed = await g2.backplane.claim(g2.person("sis"), 0.0, None)
-        assert claimed == Claimed("granted", last=(newest or "").encode())
+        assert claimed == begun((newest or "").encode())
         assert await g2.backplane.whispered("sis", claimed.last, 10) == (b"", [])
 
     async def test_so_does_an_heir(self, g1: Gateway, g2: Gateway, kill: Any) -> None:
@@ -317,7 +317,77 @@ class TestComingBack:
         newest, _ = await g2.whisper(mom, ["mom"])
         kill(g1)
         claimed = await g2.backplane.claim(g2.person("sis"), 0.0, None)
-        assert claimed == Claimed("inherited", last=(newest or "").encode(), former=sis)
+        assert claimed == begun((newest or "").encode(), "inherited", former=sis)
+
+
+class TestWhereAnOriginBegan:
+    """What one may be told begins there, however one comes back."""
+
+    async def test_it_is_given_at_the_first_claim_and_handed_back_ever_after(
+        self, g1: Gateway, g2: Gateway
+    ) -> None:
+        mom = await g1.online("Mom")
+        before, _ = await g1.whisper(mom, ["mom"], "not for Sis")
+        began = {"@": before, "lobby": "7-3"}
+        sis = await g1.online("Sis", began={"lobby": "7-3"})
+        assert sis.began == began
+        await g1.whisper(mom, ["sis"], "for Sis")
+        sis, resumed = await g2.again(sis, began={"lobby": "7-9"})
+        await g2.release(sis, for_good=False)
+        sis, returned = await g1.again(sis, began={"lobby": "8-0"})
+        assert (resumed.outcome, returned.outcome) == ("resumed", "returned")
+        assert resumed.began == returned.began == sis.began == began
+        assert (await g1.everybody())["Sis"].registration == sis
+
+    async def test_a_sweep_keeps_it(self, g1: Gateway, g2: Gateway, kill: Any) -> None:
+        sis = await g1.online("Sis", began={"lobby": "7-3"})
+        kill(g1)
+        await g2.backplane.sweep()
+        assert (await g2.again(sis))[1].began == sis.began
+
+    async def test_so_does_a_redis_that_has_forgotten_who_is_here(
+        self, g1: Gateway, look: redis.Redis, keys: Keys
+    ) -> None:
+        sis = await g1.online("Sis", began={"lobby": "7-3"})
+        await g1.whisper(sis, ["sis"])
+        look.delete(keys.users)
+        assert (await g1.backplane.claim(sis, 0.0, None)).began == sis.began
+
+    async def test_who_knows_only_the_name_begins_anew(self, g1: Gateway, g2: Gateway) -> None:
+        mom, sis = await g1.online("Mom"), await g1.online("Sis", began={"lobby": "7-3"})
+        await g1.release(sis, for_good=False)
+        newest, _ = await g1.whisper(mom, ["mom"])
+        _, claimed = await g2.again(sis, "wrong", began={"lobby": "7-9"})
+        assert claimed.began == {"@": newest, "lobby": "7-9"}
+
+
+class TestRecordsThatCannotBeRead:
+    """Each costs itself, and nothing else."""
+
+    BAD = ("", "no JSON", "[]", "null", "{}", '{"session":1}', '{"v":2,"who":"sis"}', "\xff")
+
+    @pytest.mark.parametrize("bad", BAD)
+    async def test_a_users(
+        self, g1: Gateway, look: redis.Redis, keys: Keys, bad: str, kill: Any
+    ) -> None:
+        await g1.online("Mom")
+        look.hset(keys.users, "sis", bad.encode("latin-1"))
+        assert list(await g1.everybody()) == ["Mom"]
+        assert await g1.backplane.touch([Touch("sis", "x", 0.0)]) == ["x"]
+        assert await g1.release(g1.person("sis")) == []
+        sis = g1.person("sis")
+        assert (await g1.backplane.claim(sis, 0.0, None)).outcome == "granted"
+
+    @pytest.mark.parametrize("bad", BAD)
+    async def test_what_is_kept_of_one_who_left(
+        self, g1: Gateway, look: redis.Redis, keys: Keys, bad: str
+    ) -> None:
+        look.set(keys.resume("sis"), bad.encode("latin-1"))
+        assert (await g1.again(g1.person("sis")))[1].outcome == "granted"
+
+    async def test_one_of_another_type(self, g1: Gateway, look: redis.Redis, keys: Keys) -> None:
+        look.hset(keys.resume("sis"), "no", "string")
+        assert (await g1.again(g1.person("sis")))[1].outcome == "granted"
 
 
 class TestHeads:

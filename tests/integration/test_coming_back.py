@@ -85,6 +85,29 @@ class TestResume:
         assert texts(again) == ["one", "two", "to nobody, so to all @dana"]
         assert again.told(op="gap") == []
 
+    @pytest.mark.parametrize("left", [True, False])
+    @pytest.mark.parametrize("seen", ["0-0", "1-0"])
+    async def test_a_stranger_is_never_told_what_an_earlier_holder_of_the_name_was(
+        self, one: Running, two: Running, join: Join, dana: Peer, sis: Peer, left: bool, seen: str
+    ) -> None:
+        await say_all(sis, "in public", "my pin is 1234 @dana")
+        await say_all(dana, "mine is 9876 @sis")
+        await sis.expect(op="msg", text="mine is 9876 @sis")
+        await dana.say(op="quit")
+        await sis.expect(op="left", name="dana")
+        mallory = await join(two, "Dana")
+        await say_all(sis, "hello, stranger", "for you @dana", first=2)
+        await mallory.collect(2, op="msg")
+        if left:
+            mallory.vanish()
+            await sis.expect(op="left", name="Dana")
+        way_back = {**mallory.way_back, "seen": {"@": seen, "lobby": seen}}
+        again = await join(one, "Dana", **way_back)
+        await again.collect(2, op="msg")
+        await again.caught_up()
+        assert texts(again) == ["for you @dana", "hello, stranger"]
+        assert again.told(op="gap") == []
+
     async def test_with_traffic_going_on_and_again_and_again(
         self, one: Running, two: Running, join: Join, dana: Peer, sis: Peer
     ) -> None:

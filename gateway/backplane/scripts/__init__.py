@@ -12,18 +12,27 @@ class Script:
 
     Attributes:
         name: ``<noun>_<verb>``.
-        source: its Lua.
+        source: its Lua, behind what it shares with others (``shared.lua``).
         sha: what Redis calls it once it is loaded.
     """
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self.source = files(__package__).joinpath(f"{name}.lua").read_text()
+        self.source = _lua(SHARED) + _lua(name)
         self.sha = sha1(self.source.encode(), usedforsecurity=False).hexdigest()
+
+
+SHARED = "shared"
+"""The file of what several scripts need."""
+
+
+def _lua(name: str) -> str:
+    return files(__package__).joinpath(f"{name}.lua").read_text()
 
 
 @cache
 def all_scripts() -> tuple[Script, ...]:
     """Every script of the package."""
     names = (entry.name for entry in files(__package__).iterdir() if entry.name.endswith(".lua"))
-    return tuple(Script(name.removesuffix(".lua")) for name in sorted(names))
+    stems = {name.removesuffix(".lua") for name in names} - {SHARED}
+    return tuple(Script(stem) for stem in sorted(stems))

@@ -21,11 +21,11 @@ local since = old and cjson.decode(old).since or clock[1] * 1000 + math.floor(cl
 redis.call('HSET', KEYS[1], ARGV[1], string.format('{"since":%.0f,', since) .. ARGV[3])
 redis.call('DEL', ARGV[5] .. ':resume:' .. ARGV[1])
 local record = redis.call('HGET', KEYS[2], ARGV[1])
-if not record then return {''} end
+local user = record and read_user(record)
+if not user then return {''} end
 -- "0" is no token's hash.
-record = record:gsub('"resume":"%x*"', '"resume":"0"', 1):gsub('"shown":"%x*"', '"shown":"0"', 1)
-redis.call('HSET', KEYS[2], ARGV[1], record)
-local user = cjson.decode(record)
+user.resume, user.shown = '0', '0'
+redis.call('HSET', KEYS[2], ARGV[1], cjson.encode(user))
 if redis.call('EXISTS', ARGV[5] .. ':lease:' .. user.gateway) == 0 then return {''} end
 local heard = redis.call('SPUBLISH', ARGV[5] .. ':control:' .. user.gateway,
   'kick ' .. user.session .. ' ' .. ARGV[4])

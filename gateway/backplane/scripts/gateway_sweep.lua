@@ -17,13 +17,11 @@ local gone = {0}
 if redis.call('EXISTS', KEYS[1]) == 1 then return gone end
 for _, name in ipairs(redis.call('SPOP', KEYS[3], ARGV[2])) do
   local record = redis.call('HGET', KEYS[2], name)
-  local user = record and cjson.decode(record)
+  local user = record and read_user(record)
   if user and user.gateway == ARGV[1] then
     redis.call('HDEL', KEYS[2], name)
     redis.call('DEL', ARGV[3] .. ':alive:' .. name)
-    local proofs = string.format('%s %s %s %.0f',
-      user.resume, user.origin, user.shown or '', user.hello or 0)
-    redis.call('SET', ARGV[3] .. ':resume:' .. name, proofs, 'PX', ARGV[4])
+    redis.call('SET', ARGV[3] .. ':resume:' .. name, record, 'PX', ARGV[4])
     redis.call('PEXPIRE', ARGV[3] .. ':last:' .. name, ARGV[4])
     gone[#gone + 1] = record
   end

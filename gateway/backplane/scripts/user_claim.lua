@@ -7,7 +7,7 @@
 -- KEYS[5]  accounts
 -- ARGV[1]  the folded name
 -- ARGV[2]  the session's id
--- ARGV[3]  the session's record, JSON
+-- ARGV[3]  the session's record, JSON without its beginning, {"origin":"<origin>","began":{...},
 -- ARGV[4]  milliseconds since the user's last activity
 -- ARGV[5]  milliseconds of inactivity that the user is given; 0 for no end
 -- ARGV[6]  what the keys and channels of users begin with
@@ -16,8 +16,11 @@
 -- ARGV[9]  what has to be shown besides a token: 'known' nothing, 'open' the password of a
 --          registered name, 'required' the same, and other names are not let in
 -- ARGV[10] hash of which the peer has shown the password; '' for none
+-- ARGV[11] the session's origin, if it does not continue an older one
+-- ARGV[12] where that began: JSON, room -> id of the last message before
 --
--- Returns  {outcome, origin, id of the user's last private message, record or '', hash or ''};
+-- Returns  {outcome, origin, id of the user's last private message, record or '', hash or '',
+--          where the origin began, JSON or ''};
 --          outcomes:
 --          granted    the name was free, or this session's already
 --          resumed    it was taken back from the peer's own older session, who was here still
@@ -26,8 +29,10 @@
 --          taken      and then nothing was done
 --          locked     the password was not shown, and nothing was done; the hash is the name's, ''
 --                     if it is not registered
---          The origin is the older session's with resumed and returned. Anybody else begins with
---          the last private message of all: what another of the same name was told stays unread.
+--          The origin, and where it began, are the older session's with resumed and returned.
+--          Anybody else begins with the last private message of all, and nobody is ever told what
+--          is before the beginning of their origin: what another of the same name was told stays
+--          unread.
 --
 -- The token that a session was got with stays good beside its own, since the welcome with that one
 -- may never have arrived. But only for a newer hello: one that was late on its way must not replace
@@ -35,41 +40,40 @@
 --
 -- Atomic, so that of two who want a name one gets it.
 local name, prefix, proof = ARGV[1], ARGV[6], ARGV[7]
-local outcome, origin, former = 'granted', nil, ''
+local outcome, former, older = 'granted', '', nil
 
-local function proves(resume, shown, hello)
+local function proves(user)
   if proof == '' then return false end
-  return proof == resume
-    or proof == shown and (cjson.decode(ARGV[3]).hello or 0) > tonumber(hello or 0)
+  return proof == user.resume
+    or proof == user.shown and (cjson.decode('{' .. ARGV[3]).hello or 0) > (user.hello or 0)
 end
 
 local record = redis.call('HGET', KEYS[1], name)
-local holder = record and cjson.decode(record)
+local holder = record and read_user(record)
 if holder then
   if holder.session == ARGV[2] then
-    origin = holder.origin
-  elseif proves(holder.resume, holder.shown, holder.hello) then
-    outcome, origin = 'resumed', holder.origin
+    older = holder
+  elseif proves(holder) then
+    outcome, older = 'resumed', holder
   elseif redis.call('EXISTS', prefix .. ':lease:' .. holder.gateway) == 1 then
     outcome = 'taken'
   else
     outcome, former = 'inherited', record
   end
 else
-  local kept = redis.call('GET', prefix .. ':resume:' .. name) or ''
-  local resume, of, shown, hello = kept:match('(%x+) (%x+) (%x*) (%d+)')
-  if proves(resume, shown, hello) then outcome, origin = 'returned', of end
+  local left = read_user(redis.pcall('GET', prefix .. ':resume:' .. name))
+  if left and proves(left) then outcome, older = 'returned', left end
 end
 
-if not origin and ARGV[9] ~= 'known' then
+if not older and ARGV[9] ~= 'known' then
   local account = redis.call('HGET', KEYS[5], name)
   local hash = account and cjson.decode(account).hash or ''
   if (account or ARGV[9] == 'required') and (hash == '' or ARGV[10] ~= hash) then
-    return {'locked', '', '', '', hash}
+    return {'locked', '', '', '', hash, ''}
   end
 end
 -- Only now: that a registered name is in use is nobody's business but its owner's.
-if outcome == 'taken' then return {'taken', '', '', '', ''} end
+if outcome == 'taken' then return {'taken', '', '', '', '', ''} end
 
 if holder and holder.session ~= ARGV[2] then
   if outcome == 'resumed' then
@@ -79,23 +83,25 @@ if holder and holder.session ~= ARGV[2] then
 end
 redis.call('DEL', prefix .. ':resume:' .. name)
 
-local last = origin and redis.call('GET', prefix .. ':last:' .. name)
+local last = older and redis.call('GET', prefix .. ':last:' .. name)
 if not last then
   local newest = redis.call('XREVRANGE', KEYS[4], '+', '-', 'COUNT', 1)
   last = newest[1] and newest[1][1] or ARGV[8]
 end
 redis.call('SET', prefix .. ':last:' .. name, last)
 
-record = ARGV[3]
-if origin then record = record:gsub('"origin":"%x+"', '"origin":"' .. origin .. '"', 1) end
+local began = older and older.began or cjson.decode(ARGV[12])
+began['@'] = began['@'] or last
+began = cjson.encode(began)
+record = string.format('{"origin":"%s","began":%s,', older and older.origin or ARGV[11], began)
 local clock = redis.call('TIME')
 local active = clock[1] * 1000 + math.floor(clock[2] / 1000) - ARGV[4]
 local value = ARGV[2] .. ' ' .. string.format('%.0f', active)
-redis.call('HSET', KEYS[1], name, record)
+redis.call('HSET', KEYS[1], name, record .. ARGV[3])
 redis.call('SADD', KEYS[3], name)
 if ARGV[5] == '0' then
   redis.call('SET', KEYS[2], value)
 else
   redis.call('SET', KEYS[2], value, 'PX', math.max(1, ARGV[5] - ARGV[4]))
 end
-return {outcome, origin or '', last, former, ''}
+return {outcome, older and older.origin or '', last, former, '', began}

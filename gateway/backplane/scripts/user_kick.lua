@@ -10,7 +10,7 @@
 --
 -- Atomic, so that it is the session that holds the name now, and no later one.
 local record = redis.call('HGET', KEYS[1], ARGV[1])
-local user = record and cjson.decode(record)
+local user = record and read_user(record)
 if not user or redis.call('EXISTS', ARGV[3] .. ':lease:' .. user.gateway) == 0 then return {} end
 local heard = redis.call('SPUBLISH', ARGV[3] .. ':control:' .. user.gateway,
   'kick ' .. user.session .. ' ' .. ARGV[2])

@@ -15,15 +15,16 @@ local now_ms = now[1] * 1000 + math.floor(now[2] / 1000)
 local leases, found = {}, {page[1]}
 for i = 1, #page[2], 2 do
   local name, record = page[2][i], page[2][i + 1]
-  local gateway = cjson.decode(record).gateway
-  if leases[gateway] == nil then
+  local user = read_user(record)
+  local gateway = user and user.gateway
+  if user and leases[gateway] == nil then
     leases[gateway] = redis.call('EXISTS', ARGV[3] .. ':lease:' .. gateway) == 1
   end
   local key = ARGV[3] .. ':alive:' .. name
-  local alive = leases[gateway] and redis.call('GET', key)
-  if alive then
+  local alive = user and leases[gateway] and redis.pcall('GET', key)
+  if type(alive) == 'string' and alive:find(' %d+$') then
     found[#found + 1] = record
-    found[#found + 1] = string.format('%.0f', math.max(0, now_ms - alive:match('%d+$')))
+    found[#found + 1] = string.format('%.0f', math.max(0, now_ms - alive:match(' (%d+)$')))
     found[#found + 1] = tostring(redis.call('PTTL', key))
   end
 end

@@ -13,16 +13,14 @@ local released = {}
 for i = 3, #ARGV, 2 do
   local name, session = ARGV[i], ARGV[i + 1]
   local record = redis.call('HGET', KEYS[1], name)
-  local user = record and cjson.decode(record)
+  local user = record and read_user(record)
   if user and user.session == session then
     redis.call('HDEL', KEYS[1], name)
     redis.call('DEL', ARGV[1] .. ':alive:' .. name)
     redis.call('SREM', KEYS[2], name)
     redis.call('PEXPIRE', ARGV[1] .. ':last:' .. name, ARGV[2])
     if ARGV[2] ~= '0' then
-      local proofs = string.format('%s %s %s %.0f',
-        user.resume, user.origin, user.shown or '', user.hello or 0)
-      redis.call('SET', ARGV[1] .. ':resume:' .. name, proofs, 'PX', ARGV[2])
+      redis.call('SET', ARGV[1] .. ':resume:' .. name, record, 'PX', ARGV[2])
     end
     released[#released + 1] = session
   end

@@ -14,7 +14,8 @@ local now_ms = now[1] * 1000 + math.floor(now[2] / 1000)
 for i = 3, #ARGV, 3 do
   local name, session, ago = ARGV[i], ARGV[i + 1], ARGV[i + 2]
   local record = redis.call('HGET', KEYS[1], name)
-  if record and cjson.decode(record).session == session then
+  local user = record and read_user(record)
+  if user and user.session == session then
     local key = ARGV[2] .. ':alive:' .. name
     local value = session .. ' ' .. string.format('%.0f', now_ms - ago)
     if ARGV[1] == '0' then

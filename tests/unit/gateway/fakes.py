@@ -388,11 +388,11 @@ class FakeBackplane:
         await self._asked("claim", (user, ago, resume))
         memory, folded = self.memory, user.folded
         holder, left = memory.users.get(folded), memory.resumable.get(folded)
-        claimed = Claimed("granted")
+        claimed, older = Claimed("granted"), None
         if holder is not None and holder.session == user.session:
-            claimed = Claimed("granted", holder.origin)
+            claimed, older = Claimed("granted", holder.origin), holder
         elif holder is not None and _proves(user, resume, holder):
-            claimed = Claimed("resumed", holder.origin)
+            claimed, older = Claimed("resumed", holder.origin), holder
             for backplane in memory.backplanes:
                 if backplane.gateway == holder.gateway and backplane.events is not None:
                     backplane.events.control("replaced", holder.session)
@@ -405,14 +405,16 @@ class FakeBackplane:
         elif holder is not None:
             claimed = Claimed("inherited", former=holder)
         elif left is not None and _proves(user, resume, left):
-            claimed = Claimed("returned", left.origin)
+            claimed, older = Claimed("returned", left.origin), left
         memory.resumable.pop(folded, None)
         if not claimed.origin or folded not in memory.last:
             memory.last[folded] = memory.newest(PRIVATE)
         if claimed.origin:
             user = msgspec.structs.replace(user, origin=claimed.origin)
-        memory.users[folded] = user
-        return claimed._replace(last=memory.last[folded])
+        last = memory.last[folded]
+        began = {PRIVATE: last.decode(), **(older.began if older else user.began)}
+        memory.users[folded] = msgspec.structs.replace(user, began=began)
+        return claimed._replace(last=last, began=began)
 
     async def release(self, users: list[Registration], *, for_good: bool) -> list[str]:
         await self._asked("release", list(users))

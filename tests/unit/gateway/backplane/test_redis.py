@@ -153,31 +153,35 @@ async def test_while_redis_is_away_every_call_says_so(scene, redis):
 async def test_a_claim_is_understood(scene, redis):
     former = registration("dana", gateway="g-dead")
     record = msgspec.json.encode(former)
+    known, began = '{"@":"7-3","lobby":"7-1"}', {"@": "7-3", "lobby": "7-1"}
     for reply, claimed in [
-        (array("granted", "", "7-3", "", ""), Claimed("granted", last=b"7-3")),
-        (array("granted", "0a", "7-3", "", ""), Claimed("granted", "0a", b"7-3")),
-        (array("resumed", "0a", "7-3", "", ""), Claimed("resumed", "0a", b"7-3")),
-        (array("returned", "0a", "7-3", "", ""), Claimed("returned", "0a", b"7-3")),
-        (array("taken", "", "", "", ""), Claimed("taken")),
-        (array("inherited", "", "7-3", record, ""), Claimed("inherited", "", b"7-3", former)),
-        (array("locked", "", "", "", "$argon2"), Claimed("locked", hash="$argon2")),
+        (("granted", "", "7-3", "", "", known), Claimed("granted", last=b"7-3", began=began)),
+        (("granted", "0a", "7-3", "", "", known), Claimed("granted", "0a", b"7-3", began=began)),
+        (("resumed", "0a", "7-3", "", "", known), Claimed("resumed", "0a", b"7-3", began=began)),
+        (("returned", "0a", "7-3", "", "", known), Claimed("returned", "0a", b"7-3", began=began)),
+        (("taken", "", "", "", "", ""), Claimed("taken")),
+        (
+            ("inherited", "", "7-3", record, "", known),
+            Claimed("inherited", "", b"7-3", former, began),
+        ),
+        (("locked", "", "", "", "$argon2", ""), Claimed("locked", hash="$argon2")),
     ]:
-        redis.answer = lambda client, command, reply=reply: reply
+        redis.answer = lambda client, command, reply=reply: array(*reply)
         assert await scene.backplane.claim(registration("dana"), 0.0, None) == claimed
 
 
 async def test_who_claims_begins_with_what_is_said_in_this_epoch(scene, redis):
-    redis.answer = lambda client, command: array("taken", "", "", "", "")
+    redis.answer = lambda client, command: array("taken", "", "", "", "", "")
     await scene.backplane.claim(registration("dana"), 0.0, "proof")
-    assert evalsha(redis)[0][-4:-2] == ["proof", "1795427999-18446744073709551615"]
+    assert evalsha(redis)[0][-6:-4] == ["proof", "1795427999-18446744073709551615"]
 
 
 async def test_who_claims_has_to_show_what_is_asked(scene, redis):
-    redis.answer = lambda client, command: array("taken", "", "", "", "")
+    redis.answer = lambda client, command: array("taken", "", "", "", "", "")
     dana = registration("dana")
     await scene.backplane.claim(dana, 0.0, None)
     await scene.backplane.claim(dana, 0.0, None, Entry("required", "$argon2"))
-    assert [call[-2:] for call in evalsha(redis)] == [["known", ""], ["required", "$argon2"]]
+    assert [call[-4:-2] for call in evalsha(redis)] == [["known", ""], ["required", "$argon2"]]
 
 
 async def test_names_are_kept_for_who_may_come_back_and_not_for_good(redis):
