@@ -9,10 +9,11 @@ from typing import Any
 
 import msgspec
 
-from gateway.backplane import KNOWN, LEASE, Claimed, Entry, Events, Listed, Touch, Whispered
+from gateway.backplane import KNOWN, LEASE, Claimed, Entry, Listed, Touch, Whispered
 from gateway.backplane.admission import RedisAdmission
 from gateway.backplane.calls import room_publish, user_claim, user_release
 from gateway.backplane.connection import RedisError
+from gateway.backplane.events import Events
 from gateway.backplane.keys import Keys
 from gateway.backplane.pair import Pair
 from gateway.backplane.probe import Probe, probe_channel

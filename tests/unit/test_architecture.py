@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("wire", "gateway", "client", "chatctl")
 MODULES = [path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))]
-SCRIPTS = sorted((ROOT / "gateway/backplane/scripts").glob("*.lua"))
+SCRIPTS = sorted((ROOT / "gateway/backplane/scripts").glob("*_*.lua"))
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))

@@ -12,13 +12,15 @@ class Script:
 
     Attributes:
         name: ``<noun>_<verb>``.
+        own: its file.
         source: its Lua, behind what it shares with others (``shared.lua``).
         sha: what Redis calls it once it is loaded.
     """
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self.source = _lua(SHARED) + _lua(name)
+        self.own = _lua(name)
+        self.source = _lua(SHARED) + self.own
         self.sha = sha1(self.source.encode(), usedforsecurity=False).hexdigest()
 
 

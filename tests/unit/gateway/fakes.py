@@ -11,7 +11,8 @@ from unittest.mock import patch
 
 import msgspec
 
-from gateway.backplane import KNOWN, LEASE, Claimed, Entry, Events, Listed, Touch, Whispered
+from gateway.backplane import KNOWN, LEASE, Claimed, Entry, Listed, Touch, Whispered
+from gateway.backplane.events import Events
 from gateway.backplane.ids import before, parse
 from gateway.backplane.records import Ban, Registration
 from gateway.config import GatewayConfig

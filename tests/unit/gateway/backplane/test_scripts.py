@@ -12,7 +12,7 @@ USERS = sorted(Path(scripts.__file__).parents[1].glob("*.py"))
 
 
 def header(script):
-    lines = script.source.splitlines()
+    lines = script.own.splitlines()
     return "\n".join(line for line in lines[: lines.index(_first_code(lines))])
 
 
@@ -21,11 +21,11 @@ def _first_code(lines):
 
 
 def code(script):
-    return re.sub(r"--.*", "", script.source)
+    return re.sub(r"--.*", "", script.own)
 
 
 def test_every_file_is_a_script_and_named_noun_verb():
-    files = {path.stem for path in Path(scripts.__file__).parent.glob("*.lua")}
+    files = {path.stem for path in Path(scripts.__file__).parent.glob("*.lua")} - {scripts.SHARED}
     assert {script.name for script in ALL} == files
     assert all(re.fullmatch(r"[a-z]+_[a-z]+", name) for name in files)
 
