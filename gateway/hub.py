@@ -50,7 +50,7 @@ class Link(Protocol):
         """Take more from the peer, or let it wait."""
 
     async def drained(self) -> None:
-        """Return once the peer keeps up with what it is written, or is gone."""
+        """Return once the peer keeps up with what it is written, or is written no more."""
 
 
 class Hub:

@@ -17,6 +17,9 @@ from wire.reasons import CONNECTION_LOST, SLOW, Reason
 LINGER = 3.0
 """Seconds that a closed connection is given to take in what was written to it, bye included."""
 
+STUCK = 30.0
+"""Seconds in which a peer for whom something waits has to take in at least some of it."""
+
 
 class Peer(Protocol):
     """What a listener tells of a peer."""
@@ -44,8 +47,9 @@ class TcpLink(asyncio.Protocol):
     """
 
     __slots__ = (
-        "_backlog",
+        "_behind",
         "_closing",
+        "_deaf",
         "_drained",
         "_gone",
         "_heard_all",
@@ -54,7 +58,10 @@ class TcpLink(asyncio.Protocol):
         "_max_backlog",
         "_meters",
         "_peer",
+        "_stuck",
+        "_taken",
         "_transport",
+        "_written",
         "address",
         "ip",
     )
@@ -75,11 +82,17 @@ class TcpLink(asyncio.Protocol):
         self._meters = meters
         self._lines = LineBuffer(limits.line)
         self._max_backlog = limits.backlog
-        # Bytes that wait, counted from when the transport says that it cannot keep up; None
-        # while it does. Asking it for each write would cost more than the write. Never None once
-        # the link is closing, so that a write looks at nothing else while all is well.
-        self._backlog: int | None = None
-        self._drained: asyncio.Future[None] | None = None
+        # Whether more waits than the transport likes; what then counts is counted from that moment
+        # on: bytes written, and those of them that are known to have left. To ask the transport
+        # for each write would cost more than the write.
+        self._behind = False
+        self._written = self._taken = 0
+        self._stuck: asyncio.TimerHandle | None = None
+        self._drained: asyncio.Event | None = None
+        # Nothing is written any more. What comes after something that was dropped is dropped too:
+        # else who comes back would never hear of the hole. Whoever is deaf is behind as well, so
+        # that a write looks at nothing else while all is well.
+        self._deaf = False
         self._closing = False
         self._heard_all = False
 
@@ -107,26 +120,29 @@ class TcpLink(asyncio.Protocol):
 
     def connection_lost(self, error: Exception | None) -> None:
         """The connection is gone."""
-        self._closing, self._backlog = True, 0
-        self._keeps_up()
+        self._closing = True
+        self._write_no_more()
         self._gone()
         self._peer.end(CONNECTION_LOST)
 
     def pause_writing(self) -> None:
         """The peer reads more slowly than it is written to."""
-        self._backlog = self._transport.get_write_buffer_size()
+        if not self._deaf:
+            self._behind = True
+            self._written, self._taken = self._transport.get_write_buffer_size(), 0
+            self._watch()
 
     def resume_writing(self) -> None:
         """The peer has caught up."""
-        if not self._closing:
-            self._backlog = None
-            self._keeps_up()
+        if not self._deaf:
+            self._behind = False
+            self._go_on()
 
     # The link.
 
     def write(self, lines: bytes) -> None:
         """Send; what comes after the end is dropped."""
-        if self._backlog is not None and not self._fits(len(lines)):
+        if self._behind and not self._fits(len(lines)):
             return
         self._transport.write(lines)
 
@@ -134,8 +150,8 @@ class TcpLink(asyncio.Protocol):
         """Say bye, and end the connection."""
         if self._closing:
             return
-        self._closing, self._backlog = True, 0
-        self._keeps_up()
+        self._closing = True
+        self._write_no_more()
         bye = Bye(code=reason.code, text=reason.text, reconnect=reason.reconnect, after=after)
         line = encode(bye)
         self._transport.write(line)
@@ -160,28 +176,49 @@ class TcpLink(asyncio.Protocol):
             self._transport.pause_reading()
 
     async def drained(self) -> None:
-        """Return once the peer keeps up with what it is written, or is gone."""
-        if self._backlog is None or self._closing:
-            return
-        if self._drained is None:
-            self._drained = asyncio.get_running_loop().create_future()
-        await self._drained
-
-    def _keeps_up(self) -> None:
-        if self._drained is not None:
-            self._drained.set_result(None)
-            self._drained = None
+        """Return once the peer keeps up with what it is written, or is written no more."""
+        if self._behind and not self._deaf:
+            if self._drained is None:
+                self._drained = asyncio.Event()
+            await self._drained.wait()
 
     def _fits(self, size: int) -> bool:
-        assert self._backlog is not None
-        if self._closing:
+        if self._deaf:
             return False
-        self._backlog += size
-        if self._backlog > self._max_backlog:
+        self._written += size
+        if self._written - self._taken > self._max_backlog:
             # The count knows nothing of what has left since: look before the verdict.
-            self._backlog = self._transport.get_write_buffer_size() + size
-        if self._backlog <= self._max_backlog:
+            self._taken = self._written - size - self._transport.get_write_buffer_size()
+        if self._written - self._taken <= self._max_backlog:
             return True
+        self._too_slow()
+        return False
+
+    def _too_slow(self) -> None:
+        self._write_no_more()
         # Not now: whoever writes may be in the middle of a room's members.
         asyncio.get_running_loop().call_soon(self._peer.end, SLOW)
-        return False
+
+    def _write_no_more(self) -> None:
+        self._deaf = self._behind = True
+        self._go_on()
+
+    def _go_on(self) -> None:
+        """Nobody has to wait for the peer any more."""
+        if self._stuck is not None:
+            self._stuck.cancel()
+            self._stuck = None
+        if self._drained is not None:
+            self._drained.set()
+            self._drained = None
+
+    def _watch(self) -> None:
+        """See later whether the peer has taken in anything of what waits for it now."""
+        taken = self._written - self._transport.get_write_buffer_size()
+        self._stuck = asyncio.get_running_loop().call_later(STUCK, self._look, taken)
+
+    def _look(self, taken: int) -> None:
+        if self._written - self._transport.get_write_buffer_size() > taken:
+            self._watch()
+        else:
+            self._too_slow()

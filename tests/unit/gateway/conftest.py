@@ -21,6 +21,7 @@ class Guest:
     def __init__(self, gateway: Gateway) -> None:
         self.link = FakeLink()
         self.peer = Peer(gateway, self.link)
+        self.link.end = self.peer.end
 
     def say(self, *requests: Request | bytes | LineTooLong) -> None:
         """Send all of these in one piece."""

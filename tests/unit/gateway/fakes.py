@@ -24,7 +24,7 @@ from tests.support.settings import settings
 from wire.codec import decode_event
 from wire.frames import LOBBY, PRIVATE, Event
 from wire.limits import Limits
-from wire.reasons import Reason
+from wire.reasons import SLOW, Reason
 
 
 async def until(true: Callable[[], Any], what: str = "it") -> Any:
@@ -62,7 +62,9 @@ class FakeLink:
 
     Attributes:
         after: what it was told to wait before it comes back.
-        slow: an event that `drained` waits for.
+        slow: nothing is read until this event is set.
+        backlog: bytes that may wait until then.
+        end: told that too much waited, as a peer is.
     """
 
     def __init__(self, address: str = "192.0.2.7:50000") -> None:
@@ -73,14 +75,29 @@ class FakeLink:
         self.after: float | None = None
         self.reading = True
         self.slow: asyncio.Event | None = None
+        self.backlog = 1024 * 1024
+        self.end: Callable[[Reason], None] = lambda reason: None
+        self._waiting = 0
+        self._deaf = False
 
     def write(self, lines: bytes) -> None:
-        if self.closed is None:
-            self.writes.append(lines)
+        if self._deaf:
+            return
+        if self.slow is not None and not self.slow.is_set():
+            self._waiting += len(lines)
+            if self._waiting > self.backlog:
+                self._write_no_more()
+                asyncio.get_running_loop().call_soon(self.end, SLOW)
+                return
+        self.writes.append(lines)
 
     def close(self, reason: Reason, after: float | None = None) -> None:
         assert self.closed is None, "closed twice"
         self.closed, self.after = reason, after
+        self._write_no_more()
+
+    def _write_no_more(self) -> None:
+        self._deaf = True
         if self.slow is not None:
             self.slow.set()
 
