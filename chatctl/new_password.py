@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
-import warnings
-from getpass import GetPassWarning
 from pathlib import Path
 
 import click
 
+from chatctl.answers import warn
 from chatctl.failure import Failure, Misuse
 from chatctl.options import option
 from chatctl.secret_file import first_line
@@ -49,17 +49,19 @@ def _given(name: str, file: Path | None) -> tuple[str, str]:
     if (password := os.environ.get(VARIABLE)) is not None:
         return password, VARIABLE
     try:
-        with warnings.catch_warnings():
-            # Without a terminal it would be asked for all the same, and shown.
-            warnings.simplefilter("error", GetPassWarning)
-            asked = click.prompt(
-                f"Password for {name}",
-                hide_input=True,
-                confirmation_prompt="The same again",
-                err=True,
-            )
-    except (click.Abort, GetPassWarning) as error:
+        return asyncio.run(_typed(name)), ""
+    except EOFError:
         raise Failure(
             f"no password was given: type it, or give --password-file or {VARIABLE}"
-        ) from error
-    return str(asked), ""
+        ) from None
+
+
+async def _typed(name: str) -> str:
+    """What somebody types twice, the same each time."""
+    from client.ask import ask
+
+    while True:
+        password = await ask(f"Password for {name}: ", hidden=True)
+        if password == await ask("The same again: ", hidden=True):
+            return password
+        warn("these two differ: please type both again")

@@ -1,4 +1,9 @@
-"""A question to the person at the terminal, before there is a chat."""
+"""A question to the person at the terminal, outside of a chat.
+
+The person may press Ctrl-Z meanwhile, and come back with ``fg``, or somebody else may stop us. A
+shell does not know that what is typed is not to be seen: so the terminal is put back before we
+stop, and made ready again, with the question, when we go on.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +12,20 @@ import os
 import signal
 import sys
 import termios
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from functools import partial
+from typing import Any
+
+from client.typed import decoded
 
 LONGEST = 4096
 """Bytes of a line that a terminal takes."""
+
+NOT_TEXT = "chatctl: these bytes are no text in UTF-8: please type it again\n"
+
+ENDING = (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
+"""Signals that end us, once the terminal is as it was."""
 
 _LOCAL_FLAGS = 3
 """Their place in a terminal's attributes."""
@@ -27,50 +41,129 @@ async def ask(question: str, *, hidden: bool = False) -> str:
         hidden: whether what is typed is not shown.
 
     Raises:
-        EOFError: there will be no answer, as after Ctrl-C or Ctrl-D.
+        EOFError: there will be no answer, as after Ctrl-C or Ctrl-D, or where there is no terminal
+            that could hide it.
+        SystemExit: a signal ended us.
     """
-    fd = sys.stdin.fileno()
-    with _unseen(fd) if hidden else nullcontext():
-        line = await _typed(fd, question)
-    if not line:
+    if hidden and not sys.stdin.isatty():
         raise EOFError
-    return line.decode(errors="surrogateescape").rstrip("\r\n")
+    fd = sys.stdin.fileno()
+    terminal = _Hiding(fd) if hidden else _Terminal()
+    while True:
+        try:
+            line = await _Question(question, fd, terminal).answer()
+        finally:
+            terminal.put_back()
+        if not line:
+            raise EOFError
+        try:
+            return decoded(line).rstrip("\r\n")
+        except UnicodeDecodeError:
+            sys.stderr.write(NOT_TEXT)
 
 
-async def _typed(fd: int, question: str) -> bytes:
-    # It is the loop that waits, and it that takes the Ctrl-C: one in the moment before a read
-    # begins would not end the read, and one that is not the loop's would not wake the loop.
-    loop = asyncio.get_running_loop()
-    before = signal.getsignal(signal.SIGINT)
-    interrupted, done = False, asyncio.Event()
+class _Terminal:
+    """A terminal that shows what is typed."""
 
-    def interrupt() -> None:
-        nonlocal interrupted
-        interrupted = True
-        done.set()
+    def make_ready(self) -> None:
+        """Before a question is shown."""
 
-    loop.add_reader(fd, done.set)
-    loop.add_signal_handler(signal.SIGINT, interrupt)
-    try:
-        sys.stderr.write(question)
-        sys.stderr.flush()
-        await done.wait()
-        return b"" if interrupted else os.read(fd, LONGEST)
-    finally:
-        loop.remove_signal_handler(signal.SIGINT)
-        signal.signal(signal.SIGINT, before)
-        loop.remove_reader(fd)
+    def put_back(self) -> None:
+        """When it is answered, or before we stop."""
 
 
-@contextmanager
-def _unseen(fd: int) -> Iterator[None]:
-    """Nothing that is typed is shown, not even what was typed before the question."""
-    attributes = termios.tcgetattr(fd)
-    hidden = attributes.copy()
-    hidden[_LOCAL_FLAGS] &= ~termios.ECHO
-    termios.tcsetattr(fd, termios.TCSAFLUSH, hidden)
-    try:
-        yield
-    finally:
-        termios.tcsetattr(fd, termios.TCSADRAIN, attributes)
+class _Hiding(_Terminal):
+    """A terminal that does not show what is typed, nor what was typed before the question."""
+
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+        self._before: list[Any] | None = None
+
+    def make_ready(self) -> None:
+        # Who is in the background is stopped here, until it is not: what a terminal is like there
+        # is what its shell needs.
+        termios.tcflush(self._fd, termios.TCIFLUSH)
+        self._before = self._before or termios.tcgetattr(self._fd)
+        hidden = self._before.copy()
+        hidden[_LOCAL_FLAGS] &= ~termios.ECHO
+        termios.tcsetattr(self._fd, termios.TCSAFLUSH, hidden)
+
+    def put_back(self) -> None:
+        if self._before is None:
+            return
+        with suppress(termios.error):  # it is gone
+            termios.tcsetattr(self._fd, termios.TCSADRAIN, self._before)
         sys.stderr.write("\n")
+
+
+class _Question:
+    """Is asked again each time we go on after a stop."""
+
+    def __init__(self, text: str, fd: int, terminal: _Terminal) -> None:
+        self._text = text
+        self._fd = fd
+        self._terminal = terminal
+        self._loop = asyncio.get_running_loop()
+        self._done = asyncio.Event()
+        self._ended_by: signal.Signals | None = None
+
+    async def answer(self) -> bytes:
+        """What was typed; nothing if that has ended.
+
+        It is the loop that waits, and it that takes the signals: one in the moment before a read
+        begins would not end the read, and one that is not the loop's would not wake the loop.
+
+        Raises:
+            SystemExit: a signal ended us.
+        """
+        with self._signals():
+            self._put()
+            self._loop.add_reader(self._fd, self._done.set)
+            try:
+                await self._done.wait()
+            finally:
+                self._loop.remove_reader(self._fd)
+        if self._ended_by in ENDING:
+            raise SystemExit(128 + self._ended_by)
+        return b"" if self._ended_by else os.read(self._fd, LONGEST)
+
+    def _put(self) -> None:
+        # If we are stopped in here, what follows is what is to be done after that.
+        self._loop.remove_signal_handler(signal.SIGCONT)
+        try:
+            self._terminal.make_ready()
+        except termios.error:  # it is gone
+            self._end(signal.SIGHUP)
+        sys.stderr.write(self._text)
+        sys.stderr.flush()
+        self._loop.add_signal_handler(signal.SIGCONT, self._put)
+
+    def _stop(self) -> None:
+        self._terminal.put_back()
+        for number in (signal.SIGTSTP, signal.SIGCONT):
+            self._loop.remove_signal_handler(number)
+        os.kill(os.getpid(), signal.SIGTSTP)
+        # Here we go on, perhaps days later.
+        self._loop.add_signal_handler(signal.SIGTSTP, self._stop)
+        self._put()
+
+    def _end(self, number: signal.Signals) -> None:
+        self._ended_by = number
+        self._done.set()
+
+    @contextmanager
+    def _signals(self) -> Iterator[None]:
+        handlers: dict[signal.Signals, Callable[[], None]] = {
+            number: partial(self._end, number) for number in (signal.SIGINT, *ENDING)
+        }
+        handlers[signal.SIGTSTP] = self._stop
+        before = {number: signal.getsignal(number) for number in (*handlers, signal.SIGCONT)}
+        for number, handler in handlers.items():
+            if before[number] is not signal.SIG_IGN or number is signal.SIGINT:
+                self._loop.add_signal_handler(number, handler)
+        try:
+            yield
+        finally:
+            for number, handled in before.items():
+                self._loop.remove_signal_handler(number)
+                signal.signal(number, handled)

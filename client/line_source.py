@@ -6,16 +6,21 @@ import asyncio
 import os
 from collections.abc import AsyncIterator
 
+from client.typed import decoded
 from wire.lines import LineBuffer, LineTooLong
 
 CHUNK = 64 * 1024
 """Bytes taken at a time."""
 
+BYTE_ORDER_MARK = "\ufeff"
+"""Some programs begin a text with it."""
+
 
 class LineSource:
     """Iterates over lines, without a thread that would block the way out.
 
-    The last line counts, even if its newline is missing.
+    The last line counts, even if its newline is missing. A byte order mark before the first one is
+    no part of it.
 
     Args:
         fd: file descriptor to read from.
@@ -27,6 +32,7 @@ class LineSource:
         self._buffer = LineBuffer(longest)
         self._wake: asyncio.Future[None] | None = None
         self._closed = False
+        self._mark = BYTE_ORDER_MARK
 
     def close(self) -> None:
         """End the iteration before its next line."""
@@ -42,7 +48,12 @@ class LineSource:
             for line in self._buffer.feed(data or b"\n"):
                 if self._closed:
                     return
-                yield line if isinstance(line, LineTooLong) else line.decode("utf-8", "replace")
+                yield line if isinstance(line, LineTooLong) else self._text(line)
+
+    def _text(self, line: bytes) -> str:
+        text = decoded(line, errors="replace").removeprefix(self._mark)
+        self._mark = ""
+        return text
 
     async def _readable(self) -> None:
         loop = asyncio.get_running_loop()

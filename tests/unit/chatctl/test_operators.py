@@ -7,9 +7,7 @@ from ipaddress import ip_network
 
 import msgspec
 import pytest
-from click.testing import CliRunner
 
-from chatctl.cli import main
 from gateway.backplane.banning import Spread
 from gateway.backplane.checks import Finding
 from gateway.backplane.operators import Asked, GatewayRecord
@@ -324,12 +322,34 @@ class TestAccount:
     def put(self, stand_in):
         return stand_in("accounts.put_account", (True, None))
 
-    def test_the_password_is_asked_for_twice_and_not_shown(self, put):
+    @pytest.fixture
+    def types(self, monkeypatch):
+        """What somebody answers; gives the questions, and whether the answers are hidden."""
+
+        def types(*answers):
+            coming, asked = iter(answers), []
+
+            async def ask(question, *, hidden=False):
+                asked.append((question, hidden))
+                if (answer := next(coming, None)) is None:
+                    raise EOFError
+                return answer
+
+            monkeypatch.setattr("client.ask.ask", ask)
+            return asked
+
+        return types
+
+    def test_the_password_is_asked_for_twice_and_not_shown(self, chatctl, put, types):
         arguments = ["account", "add", "Dana", *REDIS]
-        result = CliRunner().invoke(main, arguments, input="correct horse\nwrong horse\n" * 2)
+        types(*["correct horse", "wrong horse"] * 2)
+        result = chatctl(*arguments)
         assert result.exit_code == 1
         assert put == []
-        result = CliRunner().invoke(main, arguments, input="correct horse\n" * 2)
+        assert result.stderr.count("these two differ") == 2
+        asked = types("correct horse", "correct horse")
+        result = chatctl(*arguments)
+        assert asked == [("Password for Dana: ", True), ("The same again: ", True)]
         assert result.exit_code == 0, result.stderr
         assert result.stdout == "Dana is registered\n"
         [(url, prefix, how, name, hash, text)] = put
