@@ -17,6 +17,7 @@ from client.connection import Connection
 from client.errors import CannotConnect, Ended, Untrusted
 from client.heartbeat import Pulse
 from client.tls import explained
+from network.connecting import certified, connected
 from wire.frames import VERSION, Hello
 from wire.reasons import CONNECTION_LOST
 
@@ -121,9 +122,9 @@ async def connect(
         async with asyncio.timeout(within):
             await asyncio.get_running_loop().create_connection(
                 lambda: connection,
-                host,
-                port,
+                sock=await connected(host, port),
                 ssl=tls,
+                server_hostname=certified(host) if tls else None,
                 # Less than for all of it: so a gateway that waits for a hello without TLS can be
                 # told from a host that is not there.
                 ssl_handshake_timeout=within / 2 if tls else None,
@@ -159,7 +160,6 @@ def _explained(
         case ssl.SSLError() | ConnectionAbortedError() | ConnectionResetError() if tls:
             return explained(error, where)
         case OSError():
-            # Where a name has several addresses, asyncio's error for all of them has no number.
             what = f" ({os.strerror(error.errno)})" if error.errno else ""
             return CannotConnect(
                 f"nobody answers at {where}{what}: is the gateway running? "

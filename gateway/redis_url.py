@@ -12,6 +12,9 @@ from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlsplit
 
 SCHEMES = ("redis", "rediss", "unix", "redis+sentinel", "rediss+sentinel")
 
+_SAME_AS = {"valkey": "redis", "valkeys": "rediss"}
+"""What Valkey's own tools call the same thing."""
+
 HOW_TO_WRITE = (
     "write redis://HOST:6379/0, unix:///PATH/redis.sock, or "
     "redis+sentinel://HOST:26379,HOST:26379/MASTER; for TLS rediss:// or rediss+sentinel://"
@@ -26,11 +29,17 @@ _TLS = ("ssl_ca_certs", "ssl_cert_reqs", "ssl_check_hostname", "ssl_certfile", "
 CHOICES = {"ssl_cert_reqs": ("required", "none"), "ssl_check_hostname": ("true", "false")}
 """Those of the options that are not the path of a file: the default, and the other value."""
 
+# Any letter of an option's name may be written as %xx.
+_PASSWORD = "".join(f"(?:{c}|%{ord(c):x}|%{ord(c.upper()):x})" for c in "password")
+
 _SECRETS = (
     # Greedy up to the last @: a password that nobody escaped may hold anything.
     (r"://([^/?#:@]*):.*@", r"://\1:***@"),
-    (r"password=[^&]*", "password=***"),
+    (f"({_PASSWORD}=)[^&]*", r"\1***"),
 )
+
+_LONELY_USER = r"(://)(?!/)[^?:]+@"
+"""Somebody without a password: most often it is a password whose colon was forgotten."""
 
 
 @dataclass(frozen=True)
@@ -65,26 +74,31 @@ def parse(url: str) -> RedisUrl:
     Raises:
         ValueError: it cannot be used; the text says why, and shows nothing that may be secret.
     """
-    scheme = url.partition("://")[0]
+    scheme = _scheme(url)
     if scheme not in SCHEMES:
         raise ValueError(f"this is not a Redis URL: {HOW_TO_WRITE}")
     parts = _split(url)
-    tls = scheme.startswith("rediss")
-    query = _query(parts, (*_WHO_AND_WHERE, *(_TLS if tls else ())))
+    tls = speaks_tls(url)
+    query = _query(parts, (*_WHO_AND_WHERE, *(_TLS if tls else ())), tls=tls)
     credentials, _, place = parts.netloc.rpartition("@")
     username, _, password = credentials.partition(":")
     database = ""
     hosts: tuple[tuple[str, int], ...] = ()
     path = master = None
     if scheme == "unix":
+        if place:
+            raise ValueError("the path of a socket begins with a slash, the third of unix:///PATH")
         path = unquote(parts.path)
     elif scheme.endswith("sentinel"):
         hosts, master = _sentinels(place), unquote(parts.path.strip("/"))
     else:
-        hosts, database = ((parts.hostname or "", parts.port or PORT),), parts.path.strip("/")
+        port = PORT if parts.port is None else parts.port
+        hosts, database = ((parts.hostname or "", port),), parts.path.strip("/")
     if path == "" or master == "" or not all(host for host, _ in hosts):
         missing = "the path" if path == "" else "the master's name" if master == "" else "the host"
         raise ValueError(f"{missing} is missing in the Redis URL: {HOW_TO_WRITE}")
+    if not all(0 < port <= 65535 for _, port in hosts):
+        raise ValueError("a port in the Redis URL is none: ports are 1 to 65535")
     return RedisUrl(
         hosts=hosts,
         path=path,
@@ -97,16 +111,29 @@ def parse(url: str) -> RedisUrl:
     )
 
 
+def speaks_tls(url: str) -> bool:
+    """Whether a URL, right or wrong, asks for TLS."""
+    return _scheme(url).startswith("rediss")
+
+
 def has_password(url: str) -> bool:
     """Whether a URL, right or wrong, holds a password."""
-    return any(re.search(pattern, url) for pattern, _ in _SECRETS)
+    return any(re.search(pattern, url, re.IGNORECASE) for pattern, _ in _SECRETS)
 
 
 def without_password(url: str) -> str:
     """A URL, right or wrong, as it may be shown: ``***`` in place of a password."""
     for pattern, shown in _SECRETS:
-        url = re.sub(pattern, shown, url)
+        url = re.sub(pattern, shown, url, flags=re.IGNORECASE)
     return url
+
+
+def without_secrets(url: str) -> str:
+    """As `without_password`, for a URL with which something may be wrong.
+
+    A user who has no password is hidden too.
+    """
+    return re.sub(_LONELY_USER, r"\1***@", without_password(url))
 
 
 def with_password(url: str, password: str) -> str:
@@ -114,6 +141,12 @@ def with_password(url: str, password: str) -> str:
     scheme, _, rest = url.partition("://")
     user, at, _ = re.split("[/?#]", rest, maxsplit=1)[0].rpartition("@")
     return f"{scheme}://{user}:{quote(password, safe='')}@{rest[len(user + at) :]}"
+
+
+def _scheme(url: str) -> str:
+    """In small letters, and by its usual name."""
+    scheme = url.partition("://")[0].lower()
+    return _SAME_AS.get(scheme, scheme)
 
 
 def _split(url: str) -> SplitResult:
@@ -128,9 +161,14 @@ def _split(url: str) -> SplitResult:
     return parts
 
 
-def _query(parts: SplitResult, known: tuple[str, ...]) -> dict[str, str]:
+def _query(parts: SplitResult, known: tuple[str, ...], *, tls: bool) -> dict[str, str]:
+    if parts.fragment:
+        raise ValueError(
+            "the Redis URL has a # that means nothing: leave out what is behind it, or, if it is a "
+            "part of the password, write %23"
+        )
     query = dict(parse_qsl(parts.query, keep_blank_values=True))
-    if any(name in _TLS for name in query) and not parts.scheme.startswith("rediss"):
+    if any(name in _TLS for name in query) and not tls:
         raise ValueError(
             "the Redis URL's ssl_ options are for TLS: write rediss://, or leave them out"
         )

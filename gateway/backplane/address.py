@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import redis
-import redis.asyncio
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from gateway.backplane import tls
+from gateway.backplane import sentinels, tls
 from gateway.errors import BackplaneDown, RedisRefused, RedisUnreachable
-from gateway.redis_url import RedisUrl, parse, without_password
-
-ANSWER_WITHIN = 1.0
-"""Seconds that a Sentinel is given before the next one is asked."""
+from gateway.redis_url import RedisUrl, parse, speaks_tls, without_secrets
+from network.connecting import certified, connected
 
 PATIENCE = 3.0
 """Seconds that a command of `chatctl` waits for Redis."""
@@ -66,11 +64,11 @@ async def locate(url: str) -> Found:
     try:
         parsed = parse(url)
         context = tls.context(parsed)
-        place = parsed.path or await _master(parsed) or parsed.hosts[0]
-    except ValueError as error:
-        raise RedisUnreachable(f"{without_password(url)}: {error}") from None
-    except redis.RedisError as error:
-        raise RedisUnreachable(f"{without_password(url)}: {_what_happened(error, url)}") from error
+        place: tuple[str, int] | str = parsed.path or parsed.hosts[0]
+        if parsed.master:
+            place = await sentinels.master(parsed, context)
+    except (OSError, LookupError, ValueError) as error:
+        raise RedisUnreachable(f"{without_secrets(url)}: {describe(error, url)}") from error
     return Found(place, context, parsed)
 
 
@@ -80,18 +78,45 @@ def client(url: str) -> redis.Redis:
     Raises:
         RedisUnreachable: the URL is none that can be used, or no Sentinel knows a master.
     """
-    place, _, who = asyncio.run(locate(url))
+    place, context, who = asyncio.run(locate(url))
     known: dict[str, Any] = {
         "db": who.db,
         "username": who.username,
         "password": who.password,
         "retry": Retry(NoBackoff(), 0),
-        **_patient(PATIENCE),
+        "protocol": 2,
+        "socket_timeout": PATIENCE,
+        "socket_connect_timeout": PATIENCE,
     }
     if isinstance(place, str):
         return redis.Redis(unix_socket_path=place, **known)
     host, port = place
-    return redis.Redis(host=host, port=port, **known, **tls.options(who))
+    pool = redis.ConnectionPool(_Connection, host=host, port=port, tls=context, **known)
+    return redis.Redis.from_pool(pool)
+
+
+class _Connection(redis.Connection):
+    """As redis-py's own, but by whichever address of its host answers first.
+
+    Args:
+        tls: what TLS is spoken with; None for none.
+        known: as redis-py takes it.
+    """
+
+    def __init__(self, *, tls: ssl.SSLContext | None, **known: Any) -> None:
+        super().__init__(**known)  # type: ignore[no-untyped-call]
+        self._tls = tls
+
+    def _connect(self) -> socket.socket:
+        link = asyncio.run(self._connected())
+        link.settimeout(self.socket_timeout)
+        if self._tls is None:
+            return link
+        return self._tls.wrap_socket(link, server_hostname=certified(self.host))
+
+    async def _connected(self) -> socket.socket:
+        async with asyncio.timeout(self.socket_connect_timeout):
+            return await connected(self.host, self.port)
 
 
 @contextmanager
@@ -101,7 +126,7 @@ def reaching(url: str) -> Iterator[redis.Redis]:
     Raises:
         RedisUnreachable: the text says why, without the URL's password.
     """
-    shown = without_password(url)
+    shown = without_secrets(url)
     try:
         with client(url) as there:
             yield there
@@ -111,10 +136,10 @@ def reaching(url: str) -> Iterator[redis.Redis]:
 
 def describe(error: BaseException, url: str) -> str:
     """What is wrong with the Redis of a URL, in a few words, and what to do if that is known."""
-    speaks_tls = url.startswith("rediss")
+    encrypted = speaks_tls(url)
     text = str(error).rstrip(".")
     if isinstance(error, TimeoutError):
-        return "no answer" + (_MAY_BE_PLAIN if speaks_tls else "")
+        return "no answer" + (_MAY_BE_PLAIN if encrypted else "")
     if isinstance(error, ConnectionRefusedError):
         return "nothing listens there"
     if meant := tls.meaning(text):
@@ -126,7 +151,8 @@ def describe(error: BaseException, url: str) -> str:
     if any(sign in text for sign in _NO_ENTRY):
         text += _WRONG_PASSWORD
     if isinstance(error, _HUNG_UP) or text.startswith("Connection closed by"):
-        text += _MAY_WANT_OURS if speaks_tls else _MAY_BE_TLS if url.startswith("redis") else ""
+        of_a_socket = url.lower().startswith("unix")
+        text += _MAY_WANT_OURS if encrypted else "" if of_a_socket else _MAY_BE_TLS
     return text or type(error).__name__
 
 
@@ -146,37 +172,3 @@ def _what_happened(error: BaseException, url: str) -> str:
     # What the system said is clearer than what redis-py made of it.
     cause = error.__context__ if isinstance(error.__context__, OSError) else error
     return describe(cause, url)
-
-
-async def _master(url: RedisUrl) -> tuple[str, int] | None:
-    """What the first Sentinel that knows it says; None where there are no Sentinels.
-
-    Raises:
-        redis.RedisError: none of them knows it.
-    """
-    if url.master is None:
-        return None
-    problem = redis.RedisError(f"its Sentinels know no {url.master!r} that is up")
-    for host, port in url.hosts:
-        watcher = redis.asyncio.Redis(
-            host=host,
-            port=port,
-            retry=redis.asyncio.retry.Retry(NoBackoff(), 0),
-            **_patient(ANSWER_WITHIN),
-            **tls.options(url),
-        )
-        try:
-            masters: Any = await watcher.sentinel_masters()
-        except redis.RedisError as error:
-            problem = error
-        else:
-            known = masters.get(url.master)
-            if known and known["is_master"] and not (known["is_sdown"] or known["is_odown"]):
-                return known["ip"], known["port"]
-        finally:
-            await watcher.aclose()
-    raise problem
-
-
-def _patient(seconds: float) -> dict[str, Any]:
-    return {"protocol": 2, "socket_timeout": seconds, "socket_connect_timeout": seconds}

@@ -19,7 +19,8 @@ import hiredis
 from gateway.backplane import tls
 from gateway.backplane.address import describe, locate
 from gateway.errors import BackplaneDown, RedisRefused, RedisUnreachable
-from gateway.redis_url import without_password
+from gateway.redis_url import without_secrets
+from network.connecting import certified, connected
 
 PING_AFTER = 1.5
 """Seconds without a byte from Redis after which it is asked whether it is there."""
@@ -211,7 +212,13 @@ async def connect(url: str, connection: Connection, name: str) -> None:
             if isinstance(place, str):
                 await loop.create_unix_connection(lambda: connection, place)
             else:
-                await loop.create_connection(lambda: connection, *place, ssl=context)
+                link = await connected(*place)
+                await loop.create_connection(
+                    lambda: connection,
+                    sock=link,
+                    ssl=context,
+                    server_hostname=certified(place[0]) if context else None,
+                )
             if password := who.password:
                 user = (who.username,) if who.username else ()
                 await connection.call("AUTH", *user, password)
@@ -225,4 +232,4 @@ async def connect(url: str, connection: Connection, name: str) -> None:
             # A server that does not know AUTH repeats how it was called.
             cause = cause.replace(password, "***")
         kind = RedisRefused if isinstance(error, RedisError) else RedisUnreachable
-        raise kind(f"{without_password(url)}: {cause}") from None
+        raise kind(f"{without_secrets(url)}: {cause}") from None

@@ -12,6 +12,7 @@ from gateway.backplane.connection import Connection, connect
 from gateway.backplane.directory import list_users
 from gateway.errors import RedisUnreachable
 from tests.support import certificates, servers
+from tests.support.network import names
 from tests.support.tls_front import tls_front
 from tests.unit.gateway.backplane.scripted import ScriptedRedis, array, usual
 
@@ -87,6 +88,16 @@ async def refusal(reach, url):
 async def test_a_redis_whose_authority_is_named_is_talked_to(front, authority, reach, host):
     await reach(f"rediss://{host}:{front.port}?ssl_ca_certs={authority.ca}")
     assert front.accepted
+
+
+@both
+async def test_a_dot_at_the_end_of_its_host_is_no_part_of_its_name(
+    front, authority, reach, monkeypatch
+):
+    names(monkeypatch, localhost=[None], other=[None])
+    await reach(f"rediss://localhost.:{front.port}?ssl_ca_certs={authority.ca}")
+    url = f"rediss://other.:{front.port}?ssl_ca_certs={authority.ca}"
+    assert "certificate is for another name" in await refusal(reach, url)
 
 
 @both

@@ -6,6 +6,8 @@ import pytest
 
 from client.dial import Dialer, _explained, connect
 from client.errors import CannotConnect, Ended, Refused
+from tests.support.deadlines import within
+from tests.support.network import names, silent
 from tests.unit.client.fake_gateway import FakeGateway
 from wire.frames import Bye, Error, Hello
 from wire.reasons import CROWDED, IDLE, REPLACED, SHUTDOWN
@@ -24,6 +26,15 @@ async def test_the_hello_is_the_first_thing_said(gateway, join):
     chat = await connecting
     assert (chat.name, chat.welcome.gateway, chat.ended) == ("dana", "g1", None)
     chat.end(IDLE)
+
+
+async def test_an_address_that_is_silent_is_not_waited_for(gateway, monkeypatch):
+    with silent() as nobody:
+        names(monkeypatch, two=[nobody, None])
+        connecting = asyncio.create_task(connect("two.test", gateway.port, name="dana"))
+        async with asyncio.timeout(within(3)):
+            await (await gateway.peer()).welcome()
+        (await connecting).end(IDLE)
 
 
 async def test_a_resumed_session_shows_its_token_and_counts_on(join):

@@ -11,6 +11,7 @@ from client.dial import Dialer, connect
 from client.errors import CannotConnect, Untrusted
 from client.tls import in_the_clear, trusting
 from tests.support.certificates import authority
+from tests.support.network import names
 from tests.unit.client.fake_gateway import FakeGateway
 from wire.frames import Bye, Hello
 from wire.reasons import QUIT, SHUTDOWN
@@ -53,6 +54,16 @@ async def refused(gateway, tls, **arguments):
         )
     assert "s3cret" not in str(error.value)
     return error.value
+
+
+async def test_a_dot_at_the_end_of_a_host_is_no_part_of_its_name(secure, trust, monkeypatch):
+    names(monkeypatch, localhost=[None], other=[None])
+    connecting = asyncio.create_task(connect("localhost.", secure.port, name="dana", tls=trust))
+    peer = await secure.peer()
+    await peer.welcome()
+    (await connecting).end(QUIT)
+    with pytest.raises(Untrusted, match=r"certificate of other\.:\d+ is refused"):
+        await connect("other.", secure.port, name="dana", tls=trust)
 
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1"])

@@ -2,7 +2,14 @@
 
 import pytest
 
-from gateway.redis_url import RedisUrl, has_password, parse, with_password, without_password
+from gateway.redis_url import (
+    RedisUrl,
+    has_password,
+    parse,
+    with_password,
+    without_password,
+    without_secrets,
+)
 from tests.unit.gateway.backplane.secret_urls import SECRETS
 
 
@@ -26,6 +33,14 @@ from tests.unit.gateway.backplane.secret_urls import SECRETS
         ("redis+sentinel://h:1/name", {"hosts": (("h", 1),), "master": "name"}),
         ("redis+sentinel://d:a%2Fb@h:1,[::1]:2/name",
          {"hosts": (("h", 1), ("::1", 2)), "master": "name", "username": "d", "password": "a/b"}),
+        ("REDIS://h:1", {"hosts": (("h", 1),)}),
+        ("Redis+Sentinel://h:1/name", {"hosts": (("h", 1),), "master": "name"}),
+        ("RediSS://h?ssl_cert_reqs=none",
+         {"hosts": (("h", 6379),), "tls": True, "tls_options": {"ssl_cert_reqs": "none"}}),
+        ("UNIX:///tmp/s", {"path": "/tmp/s"}),
+        ("valkey://h/2", {"hosts": (("h", 6379),), "db": 2}),
+        ("valkeys://h?ssl_ca_certs=/ca.pem",
+         {"hosts": (("h", 6379),), "tls": True, "tls_options": {"ssl_ca_certs": "/ca.pem"}}),
         ("redis+sentinel://h:1/name?db=3", {"hosts": (("h", 1),), "master": "name", "db": 3}),
         ("rediss+sentinel://h:1/name?ssl_ca_certs=/ca.pem",
          {"hosts": (("h", 1),), "master": "name", "tls": True,
@@ -49,6 +64,14 @@ def test_a_url_is_taken_apart(url, parts):
         ("redis://", "the host is missing"),
         ("redis://:word@", "the host is missing"),
         ("unix://", "the path is missing"),
+        ("unix://run/redis.sock", "begins with a slash"),
+        ("unix://~/redis.sock", "begins with a slash"),
+        ("unix://dana:word@run/redis.sock", "begins with a slash"),
+        ("redis://h:0/0", "ports are 1 to 65535"),
+        ("redis+sentinel://h:0/name", "ports are 1 to 65535"),
+        ("redis+sentinel://h:1,i:65536/name", "ports are 1 to 65535"),
+        ("redis://h/0#x", "# that means nothing"),
+        ("unix:///tmp/s#x", "# that means nothing"),
         ("redis://h/x", "database is a number"),
         ("redis://h?db=x", "database is a number"),
         ("redis://h?ssl_ca_certs=/ca.pem", "write rediss://"),
@@ -104,6 +127,25 @@ def test_a_password_that_may_lack_its_escapes_is_asked_for():
 )
 def test_the_rest_of_a_url_is_shown(url, shown):
     assert without_password(url) == shown
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("redis://geheim@h/0", "redis://***@h/0"),
+        ("redis://u%3Ageheim@h/0", "redis://***@h/0"),
+        ("redis://geheim/geheim@h/0", "redis://***@h/0"),
+        ("redis+sentinel://geheim@h:1,i:2/name", "redis+sentinel://***@h:1,i:2/name"),
+        ("unix://geheim@/tmp/s", "unix://***@/tmp/s"),
+        ("redis://dana:geheim@h", "redis://dana:***@h"),
+        ("redis://h:1?password=geheim", "redis://h:1?password=***"),
+        ("redis://[::1]:6379/0", "redis://[::1]:6379/0"),
+        ("rediss://h?ssl_ca_certs=/a@b.pem", "rediss://h?ssl_ca_certs=/a@b.pem"),
+        ("unix:///tmp/a@b/s", "unix:///tmp/a@b/s"),
+    ],
+)
+def test_where_something_is_wrong_a_user_without_a_password_is_hidden_too(url, shown):
+    assert without_secrets(url) == shown
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,11 @@ import asyncio
 
 import pytest
 
-from gateway.backplane import address
+from gateway.backplane import sentinels
 from gateway.backplane.address import client, describe, locate, reaching
 from gateway.errors import BackplaneDown, RedisUnreachable
+from tests.support.deadlines import within
+from tests.support.network import names, silent
 from tests.unit.gateway.backplane.scripted import ScriptedRedis, array, bulk, error, usual
 
 
@@ -92,10 +94,55 @@ async def test_a_sentinel_that_is_dead_is_passed_over(sentinel):
 
 
 async def test_a_sentinel_that_is_silent_is_passed_over(sentinel, monkeypatch):
-    monkeypatch.setattr(address, "ANSWER_WITHIN", 0.05)
+    monkeypatch.setattr(sentinels, "ANSWER_WITHIN", 0.05)
     async with ScriptedRedis().running() as silent:
         silent.answer = lambda client, command: None
         hosts = ",".join(each.url.removeprefix("redis://") for each in (silent, sentinel))
+        assert (await locate(f"redis+sentinel://{hosts}/chat")).place == ("192.0.2.1", 7001)
+
+
+async def test_many_that_are_silent_are_not_waited_for_one_after_the_other(sentinel):
+    with silent() as (host, port):
+        hosts = f"{host}:{port}," * 6 + sentinel.url.removeprefix("redis://")
+        async with asyncio.timeout(within(3.5)):
+            found = await locate(f"redis+sentinel://{hosts}/chat")
+        assert found.place == ("192.0.2.1", 7001)
+
+
+@pytest.mark.parametrize(
+    "nonsense",
+    [
+        b":5\r\n",
+        b"$-1\r\n",
+        b"*-1\r\n",
+        b"+OK\r\n",
+        b"*1\r\n:7\r\n",
+        b"*1\r\n*1\r\n*0\r\n",
+        b"*1\r\n" + array("name", "chat", "ip", "192.0.2.9", "port", "7001"),
+        b"*1\r\n" + array("name", "chat", "ip", "192.0.2.9", "port", "x", "flags", "master"),
+        b"*1\r\n" + array("name", "chat", "flags", "master", "port", 7),
+        b"*1\r\n" + array("name", "chat", "flags"),
+        b"HTTP/1.1 400 Bad Request\r\n\r\n",
+        b"\x15\x03\x01\x00\x02\x02\x28",
+        b"-NOAUTH Authentication required.\r\n",
+        b"-LOADING Redis is loading the dataset in memory\r\n",
+        masters(chat="7001").replace(b"$6\r\nmaster", b"$13\r\nmaster,s_down"),
+        masters(chat="7001").replace(b"$6\r\nmaster", b"$5\r\nslave"),
+    ],
+)
+async def test_one_that_answers_nonsense_is_passed_over(sentinel, nonsense):
+    async with ScriptedRedis().running() as other:
+        other.answer = lambda client, command: nonsense
+        hosts = ",".join(each.url.removeprefix("redis://") for each in (other, sentinel))
+        assert (await locate(f"redis+sentinel://{hosts}/chat")).place == ("192.0.2.1", 7001)
+        with pytest.raises(RedisUnreachable):
+            await locate(url_of(other))
+
+
+async def test_one_that_hangs_up_is_passed_over(sentinel):
+    async with ScriptedRedis().running() as other:
+        other.answer = lambda client, command: client.end()
+        hosts = ",".join(each.url.removeprefix("redis://") for each in (other, sentinel))
         assert (await locate(f"redis+sentinel://{hosts}/chat")).place == ("192.0.2.1", 7001)
 
 
@@ -159,6 +206,35 @@ async def test_a_redis_that_answers_is_a_plain_client():
                 return there.get("key")
 
         assert await asyncio.to_thread(ask) == b"value"
+
+
+async def test_a_silent_address_of_its_host_costs_a_command_little(monkeypatch):
+    async with ScriptedRedis().running() as redis:
+        redis.answer = lambda client, command: (
+            bulk("value") if command[0] == "GET" else usual(client, command)
+        )
+        port = redis.url.rpartition(":")[2]
+
+        def ask():
+            with reaching(f"redis://two.test:{port}/0") as there:
+                return there.get("key")
+
+        with silent() as nobody:
+            names(monkeypatch, two=[nobody, None])
+            async with asyncio.timeout(within(2)):
+                assert await asyncio.to_thread(ask) == b"value"
+
+
+@pytest.mark.parametrize("host", ["a..b", ".a", "x" * 64, "nowhere.invalid"])
+async def test_a_host_that_cannot_be_is_an_error_in_words(host):
+    def ask():
+        with reaching(f"redis://{host}:1/0") as there:
+            there.get("key")
+
+    with pytest.raises(RedisUnreachable):
+        await asyncio.to_thread(ask)
+    with pytest.raises(RedisUnreachable):
+        await locate(f"redis+sentinel://{host}:1/chat")
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import time
 import pytest
 
 from gateway.backplane import connection as module
+from gateway.backplane import sentinels
 from gateway.backplane.connection import Connection, RedisError, connect
 from gateway.errors import BackplaneDown, RedisRefused, RedisUnreachable
 from tests.unit.gateway.backplane.scripted import OK, ScriptedRedis, array, bulk, error, usual
@@ -377,9 +378,11 @@ async def test_no_error_holds_a_password(url, caplog, monkeypatch):
     async def nothing(*_, **__):
         raise ConnectionRefusedError
 
-    loop = type("Loop", (), {"create_connection": nothing, "create_unix_connection": nothing})()
+    loop = type("Loop", (), {"create_unix_connection": nothing})()
     caplog.set_level(logging.DEBUG)
     connection = Connection()
+    for each in (module, sentinels):
+        monkeypatch.setattr(each, "connected", nothing)
     monkeypatch.setattr(module.asyncio, "get_running_loop", lambda: loop)
     with pytest.raises(RedisUnreachable) as caught:
         await connect(url, connection, "test")

@@ -1,0 +1,152 @@
+import asyncio
+import socket
+
+import pytest
+
+from network import connecting as module
+from network.connecting import certified, connected, in_turn, staggered
+from tests.support.deadlines import eventually, within
+from tests.support.network import listening, names, silent
+
+V4, V6 = socket.AF_INET, socket.AF_INET6
+
+
+class Attempts:
+    """Attempts that end when the test says so."""
+
+    def __init__(self, count):
+        self.begun = []
+        self.ends = [asyncio.get_running_loop().create_future() for _ in range(count)]
+        self.cancelled = []
+
+    def __iter__(self):
+        for number, end in enumerate(self.ends):
+            yield lambda number=number, end=end: self._try(number, end)
+
+    async def _try(self, number, end):
+        self.begun.append(number)
+        try:
+            return await end
+        except asyncio.CancelledError:
+            self.cancelled.append(number)
+            raise
+
+
+@pytest.fixture
+def never(monkeypatch):
+    """Nothing is tried for having waited."""
+    monkeypatch.setattr(module, "NEXT_AFTER", 3600.0)
+
+
+@pytest.fixture
+def soon(monkeypatch):
+    monkeypatch.setattr(module, "NEXT_AFTER", 0.001)
+
+
+async def test_a_silent_address_costs_a_quarter_of_a_second(monkeypatch):
+    with silent() as nobody, listening() as somebody:
+        names(monkeypatch, h=[nobody, somebody])
+        async with asyncio.timeout(within(3)):
+            with await connected("h", 1) as link:
+                assert link.getpeername() == somebody
+                assert link.getblocking() is False
+                assert link.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+
+async def test_many_silent_addresses_are_tried_side_by_side(monkeypatch):
+    with silent() as nobody, listening() as somebody:
+        names(monkeypatch, h=[nobody] * 8 + [somebody])
+        async with asyncio.timeout(within(6)):
+            with await connected("h", 1) as link:
+                assert link.getpeername() == somebody
+
+
+async def test_one_that_refuses_costs_nothing(monkeypatch, never):
+    with listening() as somebody:
+        names(monkeypatch, h=[("127.0.0.1", 1), ("127.0.0.1", 2), somebody])
+        with await connected("h", 1) as link:
+            assert link.getpeername() == somebody
+
+
+async def test_where_nobody_answers_it_says_why(monkeypatch, never):
+    names(monkeypatch, h=[("127.0.0.1", 1), ("127.0.0.1", 2)])
+    with pytest.raises(ConnectionRefusedError):
+        await connected("h", 1)
+
+
+async def test_who_gives_up_leaves_nothing_behind(monkeypatch, soon):
+    with silent() as nobody:
+        names(monkeypatch, h=[nobody] * 3)
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.05):
+                await connected("h", 1)
+
+
+@pytest.mark.parametrize("host", ["nowhere.invalid", "a..b", "x" * 64])
+async def test_a_host_that_cannot_be(host):
+    with pytest.raises(socket.gaierror):
+        await connected(host, 1)
+
+
+async def test_a_host_that_is_an_address():
+    with listening() as (host, port), await connected(host, port) as link:
+        assert link.getpeername() == (host, port)
+
+
+def test_families_take_turns_and_the_preferred_one_begins():
+    found = [(V6, 1), (V6, 2), (V6, 3), (V4, 4)]
+    assert in_turn(found) == [(V6, 1), (V4, 4), (V6, 2), (V6, 3)]
+    assert in_turn(reversed(found)) == [(V4, 4), (V6, 3), (V6, 2), (V6, 1)]
+    assert in_turn([]) == []
+
+
+async def test_the_first_success_counts_and_the_others_are_cancelled(soon):
+    attempts = Attempts(4)
+    attempts.ends[1].set_result("one")
+    assert await staggered(attempts) == "one"
+    assert attempts.begun == [0, 1]
+    assert attempts.cancelled == [0]
+
+
+async def test_what_came_at_the_same_moment_is_discarded(soon):
+    attempts, discarded = Attempts(2), []
+    task = asyncio.create_task(staggered(attempts, discarded.append))
+    await eventually(lambda: len(attempts.begun) == 2)
+    for number, end in enumerate(attempts.ends):
+        end.set_result(number)
+    got = await task
+    assert sorted([got, *discarded]) == [0, 1]
+
+
+async def test_the_next_one_is_not_waited_for_where_one_failed(never):
+    attempts = Attempts(3)
+    attempts.ends[0].set_exception(OSError())
+    attempts.ends[1].set_exception(ValueError())
+    attempts.ends[2].set_result("two")
+    assert await staggered(attempts) == "two"
+
+
+async def test_a_failure_does_not_end_those_that_are_under_way(soon):
+    attempts = Attempts(2)
+    task = asyncio.create_task(staggered(attempts))
+    await eventually(lambda: len(attempts.begun) == 2)
+    attempts.ends[1].set_exception(OSError())
+    await asyncio.sleep(0)
+    attempts.ends[0].set_result("zero")
+    assert await task == "zero"
+
+
+async def test_if_all_fail_the_last_failure_is_told(soon):
+    attempts = Attempts(2)
+    attempts.ends[0].set_exception(OSError("first"))
+    attempts.ends[1].set_exception(OSError("last"))
+    with pytest.raises(OSError, match="last"):
+        await staggered(attempts)
+
+
+@pytest.mark.parametrize(
+    ("host", "name"),
+    [("localhost.", "localhost"), ("a.example", "a.example"), ("127.0.0.1", "127.0.0.1")],
+)
+def test_a_certificate_has_no_dot_at_the_end(host, name):
+    assert certified(host) == name
