@@ -56,7 +56,7 @@ class ChatApp:
         self._style = style
         self._clock = clock
         self._names = KnownNames(chat.connection.name)
-        output = output or cast(PromptOutput, PromptOutput.from_pty(sys.stdout))
+        self._output = output or cast(PromptOutput, PromptOutput.from_pty(sys.stdout))
         self._session: PromptSession[str] = PromptSession(
             self._prompt,
             completer=ChatCompleter(self._names),
@@ -65,13 +65,13 @@ class ChatApp:
             erase_when_done=True,
             color_depth=None if style.color else ColorDepth.DEPTH_1_BIT,
             input=input,
-            output=output,
+            output=self._output,
         )
         # There is one prompt for the whole chat and not one for each line, so that the terminal
         # never falls back to its own echo between two lines.
         self._session.default_buffer.accept_handler = self._accept
         self._session.default_buffer.on_text_changed += self._typed
-        self._screen = Screen(self._session.app, output)
+        self._screen = Screen(self._session.app, self._output)
         self._active_said = -ACTIVE_EVERY
         self._code = 0
 
@@ -192,5 +192,8 @@ class ChatApp:
     @property
     def _view(self) -> render.View:
         return render.View(
-            me=self._chat.connection.name, now=datetime.now().astimezone(), style=self._style
+            me=self._chat.connection.name,
+            now=datetime.now().astimezone(),
+            style=self._style,
+            width=self._output.get_size().columns,
         )

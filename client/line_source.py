@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
+import select
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 
 from client.typed import decoded
 from wire.lines import LineBuffer, LineTooLong
@@ -14,6 +16,16 @@ CHUNK = 64 * 1024
 
 BYTE_ORDER_MARK = "\ufeff"
 """Some programs begin a text with it."""
+
+QUIET = 0.01
+"""Seconds without a byte after which a paste is at its end."""
+
+
+@dataclass(frozen=True)
+class Pasted:
+    """Lines that came all at once from a terminal, with newlines between them."""
+
+    text: str
 
 
 class LineSource:
@@ -25,10 +37,12 @@ class LineSource:
     Args:
         fd: file descriptor to read from.
         longest: longest line in bytes; `LineTooLong` stands in the place of a longer one.
+        typed: whether a person types the lines: then those that come at once are one `Pasted`.
     """
 
-    def __init__(self, fd: int, longest: int) -> None:
+    def __init__(self, fd: int, longest: int, *, typed: bool = False) -> None:
         self._fd = fd
+        self._typed = typed
         self._buffer = LineBuffer(longest)
         self._wake: asyncio.Future[None] | None = None
         self._closed = False
@@ -40,20 +54,38 @@ class LineSource:
         if self._wake and not self._wake.done():
             self._wake.set_result(None)
 
-    async def __aiter__(self) -> AsyncIterator[str | LineTooLong]:
+    async def __aiter__(self) -> AsyncIterator[str | LineTooLong | Pasted]:
         data = b"\n"
         while data:
             await self._readable()
-            data = b"" if self._closed else os.read(self._fd, CHUNK)
-            for line in self._buffer.feed(data or b"\n"):
+            data = b"" if self._closed else self._read()
+            lines = [self._text(line) for line in self._buffer.feed(data or b"\n")]
+            if not data and lines == [""]:
+                return
+            for line in _together(lines) if self._typed else lines:
                 if self._closed:
                     return
-                yield line if isinstance(line, LineTooLong) else self._text(line)
+                yield line
+            # Whoever takes the lines may never wait, and others must have their turn.
+            await asyncio.sleep(0)
 
-    def _text(self, line: bytes) -> str:
+    def _text(self, line: bytes | LineTooLong) -> str | LineTooLong:
+        if isinstance(line, LineTooLong):
+            return line
         text = decoded(line, errors="replace").removeprefix(self._mark)
         self._mark = ""
         return text
+
+    def _read(self) -> bytes:
+        data = more = os.read(self._fd, CHUNK)
+        while self._typed and more and len(data) < CHUNK and self._more_waits(pasted=more != data):
+            more = os.read(self._fd, CHUNK)
+            data += more
+        return data
+
+    def _more_waits(self, *, pasted: bool) -> bool:
+        # A terminal gives line by line what it has, and what it has comes in parts.
+        return bool(select.select([self._fd], [], [], QUIET if pasted else 0)[0])
 
     async def _readable(self) -> None:
         loop = asyncio.get_running_loop()
@@ -71,3 +103,11 @@ class LineSource:
     def _ready(self) -> None:
         if self._wake and not self._wake.done():
             self._wake.set_result(None)
+
+
+def _together(lines: list[str | LineTooLong]) -> list[str | LineTooLong | Pasted]:
+    if len(lines) < 2:
+        return [*lines]
+    too_long = [line for line in lines if isinstance(line, LineTooLong)]
+    text = "\n".join(line for line in lines if isinstance(line, str))
+    return [*too_long, Pasted(text)] if text else [*too_long]

@@ -15,6 +15,7 @@ from client.plain import PlainClient
 from client.safe_text import clean_name
 from client.settings import ClientSettings
 from client.style import Style
+from client.terminal import can_draw
 from client.tls import in_the_clear, trusting
 from wire.reasons import ErrorCode
 
@@ -46,7 +47,7 @@ def run(settings: ClientSettings) -> int:
 
 def _can_draw() -> bool:
     terminal = sys.stdin.isatty() and sys.stdout.isatty()
-    return terminal and os.environ.get("TERM", "dumb") != "dumb"
+    return terminal and can_draw(os.environ.get("TERM"))
 
 
 def _run(settings: ClientSettings, *, interactive: bool) -> int:

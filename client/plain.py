@@ -12,10 +12,11 @@ from typing import TextIO
 from client import commands, render
 from client.errors import ChatError, Ended, Refused, Unconfirmed
 from client.lasting import LastingChat
-from client.line_source import LineSource
+from client.line_source import LineSource, Pasted
 from client.news import News
 from client.safe_text import clean_name
 from client.style import Style
+from client.terminal import columns
 from wire.frames import Error, Notice, Quit, Send, Who
 from wire.lines import LineTooLong
 
@@ -42,11 +43,13 @@ class PlainClient:
         err: TextIO,
     ) -> None:
         self._chat = chat
-        self._lines = LineSource(source, chat.connection.limits.line)
+        self._lines = LineSource(source, chat.connection.limits.line, typed=typed)
         self._typed = typed
         self._out = out
         self._err = err
         self._code = 0
+        self._too_long = 0
+        self._pasted: str | None = None
 
     async def run(self) -> int:
         """Chat until the lines end or the gateway says goodbye.
@@ -69,10 +72,10 @@ class PlainClient:
     async def _follow(self) -> None:
         async for event in self._chat.events():
             if isinstance(event, News):
-                self._print(self._err, render.news(event, self._view))
+                self._print(self._err, render.news(event, self._view(self._err)))
             else:
                 stream = self._err if isinstance(event, Notice | Error) else self._out
-                self._print(stream, render.event(event, self._view))
+                self._print(stream, render.event(event, self._view(stream)))
         left_by_us = self._sending.done()
         if self._chat.ended and not self._chat.failure and not left_by_us:
             self._print(self._out, [clean_name(self._chat.ended.text)])
@@ -83,35 +86,70 @@ class PlainClient:
             await self._send_each()
         except OSError as error:
             self._error(f"cannot read the input: {error.strerror}")
+        if self._too_long > 1:
+            self._error(f"{self._too_long:,} lines were too long: not sent")
+        if self._pasted is not None:
+            self._error("the pasted lines were not sent")
 
     async def _send_each(self) -> None:
         async for line in self._lines:
-            if isinstance(line, LineTooLong):
-                self._error("a line is too long: not sent")
-                continue
-            meaning = commands.read(line) if self._typed else _as_text(line)
-            match meaning:
-                case Send() as send:
-                    await self._deliver(send)
-                case Who():
-                    await self._show_users()
-                case Quit():
-                    return
-                case commands.Show(lines):
-                    for text in lines:
-                        self._tell(text)
+            text = self._ready(line)
+            if text is not None and not await self._obey(text):
+                return
             if self._chat.ended:
                 return
+
+    async def _obey(self, line: str) -> bool:
+        """Do what a line says; returns whether to go on."""
+        meaning = commands.read(line) if self._typed else _as_text(line)
+        match meaning:
+            case Send() as send:
+                await self._deliver(send)
+            case Who():
+                await self._show_users()
+            case Quit():
+                return False
+            case commands.Show(lines):
+                for text in lines:
+                    self._tell(text)
+        return True
+
+    def _ready(self, line: str | LineTooLong | Pasted) -> str | None:
+        """What may be obeyed now that a line has come."""
+        if isinstance(line, LineTooLong):
+            self._too_long += 1
+            if self._too_long == 1:  # of the others the number, at the end
+                self._error("a line is too long: not sent")
+            return None
+        if isinstance(line, Pasted):
+            self._hold(line)
+            return None
+        if self._pasted is None:
+            return line
+        pasted, self._pasted = self._pasted, None
+        if line.strip():
+            self._tell("dropped")
+            return None
+        return pasted
+
+    def _hold(self, pasted: Pasted) -> None:
+        """Send nothing yet: each line would be a message, and who sees the last one as private?"""
+        before = "" if self._pasted is None else f"{self._pasted}\n"
+        self._pasted = before + pasted.text
+        count = self._pasted.count("\n") + 1
+        self._tell(
+            f"{count} lines at once: Enter sends them as one message, anything else drops them"
+        )
 
     async def _deliver(self, send: Send) -> None:
         try:
             ack = await self._chat.send(send.text, to=send.to)
         except Unconfirmed:
-            lines = render.unconfirmed(send.text, self._view)
+            lines = render.unconfirmed(send.text, self._view(self._err))
         except (Refused, Ended) as error:
-            lines = render.not_sent(send.text, str(error), self._view)
+            lines = render.not_sent(send.text, str(error), self._view(self._err))
         else:
-            self._print(self._err, render.ack(ack, self._view))
+            self._print(self._err, render.ack(ack, self._view(self._err)))
             return
         self._code = 1
         self._print(self._err, lines)
@@ -122,18 +160,18 @@ class PlainClient:
         except ChatError as error:
             self._error(str(error))
         else:
-            self._print(self._out, render.users(users, self._view))
+            self._print(self._out, render.users(users, self._view(self._out)))
 
     def _stop(self, code: int) -> None:
         self._code = code
         self._sending.cancel()
 
     def _tell(self, text: str) -> None:
-        self._print(self._err, render.info(clean_name(text), self._view))
+        self._print(self._err, render.info(clean_name(text), self._view(self._err)))
 
     def _error(self, text: str) -> None:
         self._code = self._code or 1
-        self._print(self._err, render.error(text, self._view))
+        self._print(self._err, render.error(text, self._view(self._err)))
 
     def _print(self, stream: TextIO, lines: Iterable[str]) -> None:
         try:
@@ -148,10 +186,13 @@ class PlainClient:
             _give_up(stream)
             self._error(f"cannot write the output: {error.strerror}")
 
-    @property
-    def _view(self) -> render.View:
-        now = datetime.now().astimezone()
-        return render.View(me=self._chat.connection.name, now=now, style=Style(color=False))
+    def _view(self, stream: TextIO) -> render.View:
+        return render.View(
+            me=self._chat.connection.name,
+            now=datetime.now().astimezone(),
+            style=Style(color=False),
+            width=columns(stream),
+        )
 
 
 def _as_text(line: str) -> Send | None:

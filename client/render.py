@@ -1,7 +1,8 @@
 """Events to lines of text: pure, so what a person sees can be tested without a terminal.
 
-Every function returns whole lines without their line ends. What came from other people has gone
-through `client.safe_text`; the only escape sequences are those of the `Style`.
+Every function returns rows without line ends: whole lines, or as `client.rows` breaks them to fit a
+window. What came from other people has gone through `client.safe_text`; the only escape sequences
+are those of the `Style`.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from client.news import Back, Held, Lost, News, SentAgain, StillAway
+from client.rows import INDENT, rows
 from client.safe_text import clean_name, clean_text
 from client.style import Style
 from client.times import said_at
@@ -32,8 +34,9 @@ from wire.frames import (
 )
 from wire.reasons import ErrorCode, NoticeCode
 
-INDENT = " " * len("10:00:05 ")
-"""Begins every further line of a message, so that no message can pass for somebody else's."""
+MOST_QUOTED = 200
+"""Characters of a message of one's own that are given back where there is no window: enough to
+find it again where it came from."""
 
 _WHY_LEFT = {
     "quit": "",
@@ -54,11 +57,13 @@ class View:
         me: the name of the one who looks.
         now: our machine's time with its offset: says which day is today and which offset is ours.
         style: colours, or none.
+        width: columns of the window; None where there is none: then no line is broken.
     """
 
     me: str
     now: datetime
     style: Style
+    width: int | None = None
 
     def is_me(self, name: str) -> bool:
         """Whether a name is that of the one who looks."""
@@ -102,19 +107,15 @@ def message(msg: Msg, view: View) -> list[str]:
             (_name(sender, view), ", ".join(_name(clean_name(name), view) for name in msg.to))
         )
     text = _highlight(clean_text(msg.text), view)
-    first, *more = text.split("\n")
-    return [
-        f"{view.style.time(said_at(msg, view.now))} {who}: {first}",
-        *(INDENT + line for line in more),
-    ]
+    return _rows(f"{view.style.time(said_at(msg, view.now))} {who}: {text}", view)
 
 
 def gap(event: Gap, view: View) -> list[str]:
     """A line in the place of what cannot be had any more."""
     if event.room == PRIVATE:
-        return [view.style.warning("··· private messages may be missing here ···")]
+        return _rows(view.style.warning("··· private messages may be missing here ···"), view)
     where = _in_room(event.room)
-    return [view.style.warning(f"··· some messages are missing here{where} ···")]
+    return _rows(view.style.warning(f"··· some messages are missing here{where} ···"), view)
 
 
 def left(event: Left, view: View) -> list[str]:
@@ -139,13 +140,14 @@ def ack(ack: Ack, view: View) -> list[str]:
         went = ", ".join(clean_name(name) for name in ack.to)
         verb = "is" if len(absent) == 1 else "are"
         return info(f"sent to {went}; {' and '.join(absent)} {verb} not here", view)
-    return [view.style.warning(f"· nobody named {' or '.join(absent)} is here: sent to everyone")]
+    told = f"· nobody named {' or '.join(absent)} is here: sent to everyone"
+    return _rows(view.style.warning(told), view)
 
 
 def notice(event: Notice, view: View) -> list[str]:
     """What the gateway says unasked; the warning before an idle goodbye stands out."""
     if event.code == NoticeCode.IDLE_SOON:
-        return [view.style.warning(f"· {clean_name(event.text)}")]
+        return _rows(view.style.warning(f"· {clean_name(event.text)}"), view)
     return info(clean_name(event.text), view)
 
 
@@ -170,12 +172,12 @@ def news(event: News, view: View) -> list[str]:
 
 def info(text: str, view: View) -> list[str]:
     """A line that the chat itself says. The text must be clean."""
-    return [view.style.info(f"· {text}")]
+    return _rows(view.style.info(f"· {text}"), view)
 
 
 def error(text: str, view: View) -> list[str]:
     """Something that was refused, or went wrong."""
-    return [view.style.error(f"! {clean_name(text)}")]
+    return _rows(view.style.error(f"! {clean_name(text)}"), view)
 
 
 def not_sent(text: str, why: str, view: View) -> list[str]:
@@ -189,8 +191,15 @@ def unconfirmed(text: str, view: View) -> list[str]:
 
 
 def _with_text(label: str, text: str, view: View) -> list[str]:
-    first, *more = clean_text(text).split("\n")
-    return [view.style.error(label) + first, *(INDENT + line for line in more)]
+    text = clean_text(text)
+    if view.width is None and len(text) > MOST_QUOTED:
+        text = f"{text[:MOST_QUOTED]}…"
+    return _rows(view.style.error(label) + text, view)
+
+
+def _rows(text: str, view: View) -> list[str]:
+    first, *more = text.split("\n")
+    return rows([first, *(INDENT + line for line in more)], view.width)
 
 
 def _name(name: str, view: View) -> str:

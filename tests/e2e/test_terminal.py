@@ -1,13 +1,17 @@
 """`chatctl client` as people have it: in a terminal, or in a pipe, with real gateways behind."""
 
+import asyncio
 import contextlib
 import os
 import signal
 from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 
 import pytest
 
 from tests.e2e.processes import CHATCTL, Chat, GatewayProcess, StartGateway
+from tests.support import leash
+from tests.support.deadlines import within
 from tests.unit.client.terminal import SHELL, Terminal, children
 
 # The processes have loops of their own: which one the test has does not matter.
@@ -217,7 +221,9 @@ class TestKilledGateway:
             one.signal(signal.SIGKILL)
             await sees(dana, "Coming back by itself...")
             dana.type("into the dark\r")
+            await dana.until(lambda lines: sum("not connected:" in line for line in lines) == 1)
             dana.type("psst @mom\r")
+            await dana.until(lambda lines: sum("not connected:" in line for line in lines) == 2)
             dana.type("half a sen")
             await mom.say(op="send", text="where are you?")
             await start_gateway("--listen", one.address)
@@ -281,6 +287,22 @@ class TestPipe:
         done = chat.run("client", "Bob", "--server", one.address, input="hi\n")
         assert done.returncode == 1
         assert "the name Bob is taken" in done.stderr
+
+    @pytest.mark.parametrize("lines", ["blank", "endless"])
+    async def test_it_ends_when_it_is_told_to_whatever_it_is_given_to_read(
+        self, one: GatewayProcess, chat: Chat, tmp_path: Path, lines: str
+    ) -> None:
+        mom = await one.join("mom")
+        blank = tmp_path / "blank"
+        blank.write_bytes(b"\n" * 30_000_000)
+        source = {"blank": blank, "endless": Path("/dev/zero")}[lines]
+        reading = ["sh", "-c", 'exec "$@" <"$0"', str(source)]
+        command = [*CHATCTL, "client", "bob", "--server", one.address]
+        client = leash.start([*reading, *command], env=chat.environment)
+        await mom.expect(op="joined", name="bob")
+        client.send_signal(signal.SIGTERM)
+        assert await asyncio.to_thread(client.wait, within(5)) == 128 + signal.SIGTERM
+        leash.end(client)
 
     async def test_no_gateway_there(self, chat: Chat) -> None:
         done = chat.run("client", "bob", "--server", "127.0.0.1:1", input="hi\n")

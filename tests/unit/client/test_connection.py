@@ -180,3 +180,25 @@ async def test_an_answer_for_somebody_who_gave_up_does_no_harm(join):
         if isinstance(event, Msg):
             break
     assert chat.ended is None
+
+
+async def test_after_the_end_of_a_connection_none_of_its_timers_is_left(join):
+    soon = Pulse(every=0.01, within=60.0)
+    chat, peer = await join(pulse=soon)
+    await peer.expect(Ping)
+    chat.end(QUIT)
+    loop = asyncio.get_running_loop()
+    timers = [timer for timer in getattr(loop, "_scheduled", []) if not timer.cancelled()]
+    assert not [timer for timer in timers if "Heartbeat" in repr(timer)]
+
+
+async def test_nothing_is_kept_of_a_send_that_was_answered_or_given_up(join):
+    chat, peer = await join()
+    sending = asyncio.create_task(chat.send("hi"))
+    await peer.acknowledge()
+    await sending
+    sending = asyncio.create_task(chat.send("hi"))
+    await peer.expect(Send)
+    sending.cancel()
+    await asyncio.gather(sending, return_exceptions=True)
+    assert chat._answers == {}

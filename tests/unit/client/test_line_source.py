@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from client.line_source import LineSource
+from client.line_source import LineSource, Pasted
 from wire.lines import LineTooLong
 
 
@@ -44,12 +44,12 @@ async def test_lines_of_an_ordinary_file(tmp_path):
     path = tmp_path / "lines"
     path.write_text("".join(f"{number}\n" for number in range(50_000)))
     with path.open() as file:
-        assert await lines(file.fileno()) == [*(str(number) for number in range(50_000)), ""]
+        assert await lines(file.fileno()) == [str(number) for number in range(50_000)]
 
 
 async def test_no_lines_at_all():
     nothing = os.open(os.devnull, os.O_RDONLY)
-    assert await lines(nothing) == [""]
+    assert await lines(nothing) == []
     os.close(nothing)
 
 
@@ -74,7 +74,7 @@ async def test_what_is_not_utf8_is_marked_and_not_fatal(pipe, monkeypatch):
     out, into = pipe
     os.write(into, b"caf\xe9\n")
     os.close(into)
-    assert await lines(out) == ["caf\ufffd", ""]
+    assert await lines(out) == ["caf\ufffd"]
 
 
 async def test_a_line_that_is_too_long_is_said_to_be(pipe):
@@ -83,7 +83,7 @@ async def test_a_line_that_is_too_long_is_said_to_be(pipe):
     os.close(into)
     long, *others = await lines(out)
     assert isinstance(long, LineTooLong)
-    assert others == ["short", ""]
+    assert others == ["short"]
 
 
 async def test_closing_ends_it_though_nothing_comes(pipe):
@@ -104,3 +104,43 @@ async def test_closing_ends_it_before_the_lines_that_came_already(pipe):
         seen.append(line)
         source.close()
     assert seen == ["one"]
+
+
+async def test_others_have_their_turn_though_the_lines_never_end(tmp_path):
+    path = tmp_path / "lines"
+    path.write_bytes(b"\n" * 1_000_000)
+    turns = 0
+
+    async def others():
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    working = asyncio.create_task(others())
+    with path.open() as file:
+        assert len(await lines(file.fileno())) == 1_000_000
+    working.cancel()
+    assert turns > 10
+
+
+async def test_typed_lines_that_come_at_once_are_pasted(pipe):
+    out, into = pipe
+    os.write(into, b"one\ntwo\n\nfour\n")
+    source = aiter(LineSource(out, 100, typed=True))
+    assert await anext(source) == Pasted("one\ntwo\n\nfour")
+    os.write(into, b"alone\n")
+    assert await anext(source) == "alone"
+    os.write(into, b"x" * 150 + b"\nafter\n")
+    assert isinstance(await anext(source), LineTooLong)
+    assert await anext(source) == Pasted("after")
+
+
+async def test_what_a_terminal_hands_over_line_by_line_is_pasted_too():
+    # It gives one line for each read, though all are there.
+    master, terminal = os.openpty()
+    os.write(master, b"one\ntwo\n")
+    source = aiter(LineSource(terminal, 100, typed=True))
+    assert await anext(source) == Pasted("one\ntwo")
+    os.close(master)
+    os.close(terminal)

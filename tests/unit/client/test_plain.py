@@ -252,3 +252,57 @@ async def test_an_input_that_cannot_be_read_is_a_failure(plain):
     await plain.peer.farewell()
     assert await plain.running == 1
     assert "cannot read the input: Bad file descriptor" in plain.err.getvalue()
+
+
+async def test_lines_that_are_pasted_are_not_sent_before_an_enter_that_comes_alone(plain):
+    await plain.start(typed=True)
+    plain.type("dear sis,\nmy pin is 1234\n")
+    await plain.err.shows(
+        "· 2 lines at once: Enter sends them as one message, anything else drops them\n"
+    )
+    plain.type("@sis\nand so on\n")
+    await plain.err.shows("· 4 lines at once")
+    plain.type("\n")
+    assert (await plain.peer.acknowledge()).text == "dear sis,\nmy pin is 1234\n@sis\nand so on"
+
+
+async def test_lines_that_were_pasted_by_mistake_are_dropped(plain):
+    await plain.start(typed=True)
+    plain.type("my pin\nis 1234\n")
+    await plain.err.shows("· 2 lines at once")
+    plain.type("no\n")
+    await plain.err.shows("· dropped\n")
+    plain.type("hello\n")
+    assert (await plain.peer.acknowledge()).text == "hello"
+
+
+async def test_lines_that_were_pasted_are_not_sent_by_the_end_of_the_input(plain):
+    await plain.start(typed=True)
+    plain.type("my pin\nis 1234\n")
+    await plain.err.shows("· 2 lines at once")
+    plain.end()
+    await plain.peer.farewell()
+    assert await plain.running == 1
+    assert plain.err.getvalue().endswith("! the pasted lines were not sent\n")
+
+
+async def test_of_many_lines_that_are_too_long_the_first_is_told_and_the_number(plain):
+    await plain.start(limits=Limits(line=100))
+    for _ in range(1234):
+        plain.type("x" * 101 + "\n")
+        await asyncio.sleep(0)
+    plain.end()
+    await plain.peer.farewell()
+    assert await plain.running == 1
+    assert plain.err.getvalue() == (
+        "! a line is too long: not sent\n! 1,234 lines were too long: not sent\n"
+    )
+
+
+async def test_a_long_text_that_was_refused_is_not_given_back_whole(plain):
+    await plain.start()
+    plain.type("x" * 4001 + "\n")
+    send = await plain.peer.expect(Send)
+    plain.peer.tell(Error(code="text_too_long", text="too long", seq=send.seq))
+    await plain.err.shows("! too long\n· not sent: ")
+    assert plain.err.getvalue().endswith("x" * 200 + "…\n")

@@ -8,6 +8,7 @@ from client import render
 from client.errors import Refused
 from client.news import Back, Held, Lost, SentAgain, StillAway
 from client.render import View
+from client.rows import INDENT
 from client.style import Style
 from tests.unit.client.fake_gateway import TS
 from wire.frames import Ack, Error, Gap, Joined, Left, Msg, Notice, Pong, User, Users
@@ -117,7 +118,7 @@ def test_whatever_comes_only_the_first_line_begins_at_the_margin(text, sender, t
     where = {"to": to} if private else {"room": "lobby"}
     first, *more = render.event(said(text, sender=sender, **where), VIEW)
     assert first.startswith("10:00:05 ")
-    assert all(line.startswith(render.INDENT) for line in more)
+    assert all(line.startswith(INDENT) for line in more)
     for line in (first, *more):
         assert not set(line) & set("\n\r\x1b\x9b\u202e\u2028")
 
@@ -216,6 +217,32 @@ def test_notices_and_errors():
 def test_the_warning_before_an_idle_goodbye_stands_out():
     warning = Notice(code="idle_soon", text="15 s left", left=15.0)
     assert shown(warning, COLORS) == "\x1b[33m· 15 s left\x1b[0m"
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        said("word " * 30),
+        said("word " * 30, sender="*"),
+        said("hi", to=[f"name{number}" for number in range(20)]),
+        Gap(room="a-room-with-a-long-name", after="1-1", text="-"),
+        Joined(room="a-room-with-a-long-name", name="somebody-with-a-long-name"),
+        Notice(code="redis_away", text="word " * 30),
+        Notice(code="idle_soon", text="word " * 30),
+        Error(code="bad_json", text="word " * 30),
+        Users(users=[User(name=f"n{n}", gateway="g", since=0, idle=0.0) for n in range(40)]),
+    ],
+    ids=lambda event: type(event).__name__,
+)
+@pytest.mark.parametrize("width", [10, 40])
+def test_whatever_is_shown_fits_the_window_and_only_its_first_row_begins_at_the_margin(
+    event, width
+):
+    for style in (Style(color=False), Style(color=True)):
+        view = View(me="dana", now=NOW, style=style, width=width)
+        _, *more = render.event(event, view)
+        assert more
+        assert all(row.startswith(" " * min(9, width - 2)) for row in more)
 
 
 def test_ones_own_lost_messages_are_given_back_whole():

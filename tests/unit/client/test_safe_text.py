@@ -71,3 +71,18 @@ def test_tabs_become_spaces_and_line_ends_become_one_kind():
 
 def test_a_name_is_always_one_line():
     assert clean_name("da\nna") == "da\ufffdna"
+
+
+@pytest.mark.parametrize(
+    "mark", ["\u0301", "\u0489", "\u0e49", "\u0f90", "\u094d", "\u20d0", "\u1ab0", "\u0301\u200d"]
+)
+def test_of_a_pile_of_marks_the_first_few_are_shown(mark):
+    pile = (mark * 4000)[:3999]
+    assert clean_text(f"a{pile}b{pile}") == f"a{pile[:8]}b{pile[:8]}"
+    assert clean_name(f"a{pile}") == f"a{pile[:8]}"
+    assert clean_text(pile) == pile[:8]
+
+
+def test_what_ends_a_text_and_cannot_be_seen_is_left_out():
+    assert clean_text("secret @sis\n\n") == "secret @sis"
+    assert clean_text("secret\n\u200b\n \n") == "secret"

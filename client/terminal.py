@@ -1,0 +1,34 @@
+"""What can be said of a terminal before anything is drawn on it."""
+
+from __future__ import annotations
+
+import curses
+import os
+from typing import TextIO
+
+_CANNOT_MOVE = ("", "dumb", "emacs", "network", "dialup", "unknown")
+"""Names of terminals that only print, for machines whose terminfo does not have them."""
+
+_ESCAPE = b"\x1b["
+
+
+def can_draw(term: str | None) -> bool:
+    """Whether a terminal of this name, as in ``TERM``, obeys when its cursor is moved.
+
+    One that terminfo does not know is taken for a new one, which does.
+    """
+    if term is None or term.lower() in _CANNOT_MOVE:
+        return False
+    try:
+        curses.setupterm(term, 1)
+        return (curses.tigetstr("cuu") or b"").startswith(_ESCAPE)
+    except (curses.error, TypeError, ValueError):
+        return True
+
+
+def columns(stream: TextIO) -> int | None:
+    """Columns of the window that shows what is written; None where that is no terminal."""
+    try:
+        return os.get_terminal_size(stream.fileno()).columns or None
+    except (OSError, ValueError):
+        return None
