@@ -1,36 +1,205 @@
-r"""Whom a text is for: the run of ``@name`` words at its end (``\@`` is a plain at sign)."""
+r"""Whom a text is for: the run of ``@name`` words at its end (``\@`` is a plain at sign).
+
+The rule, once, for the gateway that sends and for the client that shows where a line will go. In
+doubt a text is private: what reaches too few can be said again, what reached everyone cannot be
+taken back.
+
+- Names have a known alphabet (`wire.names.in_names`), so what cannot be in a name is no part of
+  one: ``@sis!``, ``(@sis)`` and ``@sis❤️`` are for sis. A name does not end in what ends a
+  sentence or closes an emphasis: so are ``@sis.`` and ``_psst @sis_``.
+- Behind the run and in it may stand whatever says nothing: blanks, punctuation and symbols of any
+  script, what is not seen, smileys; between two names also "and".
+- An at sign behind a Latin letter or a digit is an address, and one in a link is a link.
+"""
 
 from __future__ import annotations
 
-# "@sis, @mom!" is for sis and mom: taking the comma for a part of the name would make a private
-# message public. Dots alone stay, since names may end in one; who looks the name up tries both.
-TRAILING = ",;:!?."
+import re
+from functools import lru_cache
+from itertools import islice
+from typing import NamedTuple
+
+from wire.names import NEVER_LAST, in_names
+from wire.unseen import is_unseen
+
+AT = "@\uff20\ufe6b"
+"""At signs: the common one, and the full-width and the small one of Asian keyboards."""
+
+_ESCAPED = re.compile(rf"\\(?=[{AT}])")
+_KEYCAP = re.compile("[0-9#*]\ufe0f?\u20e3|\u2139\ufe0f")
+_LINK = re.compile(r"://\S++")
+_POSSESSIVE = re.compile("\u02bc[sS]$")
+_APOSTROPHES = "'\u2019\u2018\u02bc\uff07`\u00b4\u2032"
+
+# A text is read by the kinds of its characters, one for one: `l`etters and digits of ASCII, `L` of
+# other scripts, `m`arks, `-` punctuation of names, `@`, `\`, blank ` `, un`~`seen, `(` what opens,
+# quotes and emphasises, and `.` for everything else.
+_NAME = r"[lL-](?:[lLm-]|~++(?=[lLm-]))*+"
+_MENTION = re.compile(rf"(?<!\\)@[@~m(]{{0,64}}+(?P<name>{_NAME})")
+_APART = re.compile(rf"(?<![\\@])@[@~m]{{0,64}}+ [ ~]*+(?P<name>{_NAME})")
+_NEVER_LAST = "".join(NEVER_LAST)
+_OPENING = frozenset("\"'*`|<>~([{\u2018\u2019\u201c\u201d\u00ab\u00bb\u2039\u203a\u300c\u300e")
+
+# Smileys that have letters or digits in them. Those that have none are punctuation anyway.
+_SMILEY = re.compile(
+    r"""
+    (?: [:;=] [-~^'o]{0,2} (?: [dpoxsbclvj]++3? | [30] )    # :D  :-P  ;o  :3
+    |   < /? 3++                                            # <3  </3
+    |   \\ o                                                # \o/
+    |   [\\^>=<-] [owvxu_]{1,3} [/^<=>-]                    # ^o^  >w<
+    |   (?<![^\W_]) (?:
+            8-?d | x[dp]++                                  # 8D  xD
+        |   [8b] -? [()]                                    # 8-)  B)
+        |   [dpcoxq] [-~']{0,2} [:;=]                       # D:  c:
+        |   (?P<eye>[^\W\d_]|0) [._^~-]{1,3} (?P=eye)       # T_T  o_O
+        |   o /                                             # o/
+        |   [uo0]w[uo0]                                     # UwU
+        )
+    )
+    (?![^\W_])
+    """,
+    re.VERBOSE | re.IGNORECASE,
+)
+
+_HEADS = 4
+"""How many beginnings of a name are looked at: one may have been meant."""
 
 
-def recipients(text: str) -> list[str]:
-    """The names in the run of ``@name`` words that ends a text, in order; empty if there is none.
+class Mentions(NamedTuple):
+    """The names in a text, as they were written.
+
+    Attributes:
+        recipients: those of the run at its end, in order: whom the text is for.
+        others: whom it names besides. Of "@sis.thx" and "@sisへ" also "sis": it may be meant.
+    """
+
+    recipients: list[str]
+    others: list[str]
+
+
+def read_mentions(text: str) -> Mentions:
+    """Find out whom a text names.
 
     Args:
         text: as it was typed.
     """
-    if "@" not in text:
-        return []
-    names: list[str] = []
-    for word in reversed(text.split()):
-        if not word.startswith("@"):
-            break
-        # A lone @ names nobody, and does not end the run: "@sis @" is a slip, and for sis.
-        if name := _name(word[1:]):
-            names.append(name)
-    names.reverse()
-    return names
+    if not any(at in text for at in AT):
+        return Mentions([], [])
+    # Character for character, so that places stay: what is drawn, and at signs in links.
+    text = _KEYCAP.sub(lambda found: "\u2022" * len(found[0]), text)
+    text = _LINK.sub(lambda found: re.sub(f"[{AT}]", "a", found[0]), text)
+    kinds = "".join(map(_kind, text))
+    found, others = _mentions(text, kinds)
+    first, end = len(found), len(text)
+    while first and _says_nothing(text[found[first - 1].end : end], last=first == len(found)):
+        first -= 1
+        end = found[first].start
+    names = [mention.name for mention in found]
+    others += names[:first]
+    others += [head for name in names for head in _heads(name)]
+    run = dict.fromkeys(names[first:])
+    return Mentions(names[first:], [name for name in dict.fromkeys(others) if name not in run])
 
 
-def _name(word: str) -> str:
-    name = word.rstrip(TRAILING)
-    return word if name and set(word[len(name) :]) == {"."} else name
+def recipients(text: str) -> list[str]:
+    """Whom a text is for, in order; empty if it is for everyone."""
+    return read_mentions(text).recipients
 
 
 def plain(text: str) -> str:
     r"""A text as it is shown: every ``\@`` is an at sign."""
-    return text.replace("\\@", "@") if "\\@" in text else text
+    return _ESCAPED.sub("", text) if "\\" in text else text
+
+
+class _Mention(NamedTuple):
+    name: str
+    start: int
+    end: int
+
+
+def _mentions(text: str, kinds: str) -> tuple[list[_Mention], list[str]]:
+    """The mentions of a text, and the names in it that only look like mentions."""
+    found: list[_Mention] = []
+    others = [name for apart in _APART.finditer(kinds) if (name := _bare(text, apart))]
+    end = -1
+    for mention in _MENTION.finditer(kinds):
+        name, start = _bare(text, mention), mention.start()
+        if not name:
+            continue
+        if start and kinds[start - 1] == "l" and start != end:
+            others.append(name)
+        else:
+            end = _end(text, kinds, mention)
+            found.append(_Mention(name, start, end))
+    return found, others
+
+
+def _bare(text: str, found: re.Match[str]) -> str:
+    """The name that was found, without what is not seen in it and what no name ends in."""
+    name = _seen(text[slice(*found.span("name"))], "")
+    return _POSSESSIVE.sub("", name.lstrip("-")).rstrip(_NEVER_LAST)
+
+
+def _end(text: str, kinds: str, mention: re.Match[str]) -> int:
+    """Where a mention ends: "@sis's" is one."""
+    end = mention.end()
+    possessive = text[end : end + 1] in _APOSTROPHES and text[end + 1 : end + 2] in ("s", "S")
+    if possessive and kinds[end + 2 : end + 3] not in ("l", "L", "m", "-"):
+        return end + 2
+    return end
+
+
+def _says_nothing(gap: str, *, last: bool) -> bool:
+    """Whether what stands behind a mention, up to the next one or the end, is no text."""
+    words = _seen(gap, " ").split() if gap else ()
+    return all(_is_aside(word) or (not last and _is_and(word)) for word in words)
+
+
+def _is_aside(word: str) -> bool:
+    word = _SMILEY.sub("", word)
+    letters = [place for place, char in enumerate(word) if char.isalnum()]
+    if not letters:
+        return True
+    # A face of few letters and many signs.
+    outer = word[0].isalnum() or word[-1].isalnum()
+    return not outer and len(letters) <= 2 and len(word) >= 3 * len(letters) + 2
+
+
+def _is_and(word: str) -> bool:
+    return "".join(filter(str.isalnum, word)).casefold() == "and"
+
+
+def _seen(text: str, instead: str) -> str:
+    """A text with something instead of what is not seen in it."""
+    if text.isascii():
+        return text
+    return "".join([instead if is_unseen(char) else char for char in text])
+
+
+def _heads(name: str) -> list[str]:
+    """What a name begins with, up to a sign or to letters of another script."""
+    if name.isascii() and name.isalnum():
+        return []
+    cuts = (
+        place
+        for place in range(1, len(name))
+        if name[place] in NEVER_LAST or name[place].isascii() != name[place - 1].isascii()
+    )
+    return [head for cut in islice(cuts, _HEADS) if (head := name[:cut].rstrip(_NEVER_LAST))]
+
+
+@lru_cache(maxsize=4096)
+def _kind(char: str) -> str:
+    if char in AT:
+        return "@"
+    if char == "\\":
+        return char
+    if is_unseen(char):
+        return "~"
+    if char in NEVER_LAST:
+        return "-"
+    if in_names(char):
+        return ("l" if char.isascii() else "L") if char.isalnum() else "m"
+    if char.isspace():
+        return " "
+    return "(" if char in _OPENING else "."

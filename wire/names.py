@@ -3,24 +3,32 @@
 from __future__ import annotations
 
 import unicodedata
+from functools import lru_cache
+from itertools import groupby
 
 from wire.reasons import ErrorCode, WireError
+from wire.unseen import is_unseen
 
 PUNCTUATION = frozenset("_-.")
 
-UNSEEN = frozenset(
+NEVER_LAST = PUNCTUATION | frozenset(map(chr, (*range(0x2B9, 0x2D2), 0x2EC, 0x2EE)))
+"""What no name ends in, since in a text it ends a sentence, closes an emphasis or is an apostrophe:
+``_psst @sis_`` and ``come home @sis.`` are for sis."""
+
+MOST_MARKS = 4
+"""Marks in a row. Vietnamese needs two, pointed Hebrew three; more are a tower over other rows."""
+
+_JOINING = frozenset(
     map(
         chr,
         (
-            *(0x034F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x3164, 0xFFA0, 0x16FE4),
-            *(0x180B, 0x180C, 0x180D, 0x180F),
-            *range(0xFE00, 0xFE10),
-            *range(0xE0100, 0xE01F0),
+            *(0x1039, 0x17D2, 0x1A60, 0x2D7F, 0x10A3F, 0x1107F),
+            *(0x11133, 0x11A47, 0x11A99, 0x11D45, 0x11D97, 0x11F42),
         ),
     )
 )
-"""Letters and marks to Unicode, of which nothing is shown: fillers, joiners, selectors of variants.
-With one of them behind it a registered name would be another that looks the same."""
+"""Marks that join or stack what stands around them, and are not seen alone: with one of them at its
+end a registered name would be another that looks the same."""
 
 
 def check_name(name: str, limit: int) -> str:
@@ -34,22 +42,22 @@ def check_name(name: str, limit: int) -> str:
         WireError: ``bad_name``; the text says what is wrong with it.
     """
     if not name:
-        raise WireError(ErrorCode.BAD_NAME, "the name is empty")
+        raise _bad("the name is empty")
     # Before anything that takes time in proportion: a name can be as long as a line.
+    if len(name) <= limit:
+        name = unicodedata.normalize("NFC", name)
+    # And again: composing makes some characters longer.
     if len(name) > limit:
-        raise WireError(
-            ErrorCode.BAD_NAME, f"the name has {len(name)} characters; {limit} are allowed"
-        )
-    name = unicodedata.normalize("NFC", name)
-    # The folded form too: some single "letters" stand for a phrase with spaces in it.
+        raise _bad(f"the name has {len(name)} characters; {limit} are allowed")
+    # The folded form too: some single "letters" stand for a phrase with spaces, or end in a dot.
     for form in (name, fold(name)):
-        for position, character in enumerate(form):
-            if not _allowed(character, first=position == 0):
-                raise WireError(
-                    ErrorCode.BAD_NAME,
-                    "a name is made of letters, digits, '_', '-' and '.'; "
-                    f"U+{ord(character):04X} is none of them",
-                )
+        _check_characters(form)
+        if not any(char.isalnum() for char in form):
+            raise _bad("a name has a letter or a digit in it")
+        if form[-1] in NEVER_LAST:
+            raise _bad(f"a name does not end in {form[-1]!r}")
+        if form[0] == "-":
+            raise _bad("a name does not begin with '-'")
     return name
 
 
@@ -59,10 +67,52 @@ def fold(name: str) -> str:
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKD", name).casefold())
 
 
-def _allowed(character: str, *, first: bool) -> bool:
-    if character in UNSEEN:
+def may_be_held(name: str, limit: int) -> bool:
+    """Whether somebody could have a name, as far as its characters and its length tell.
+
+    To be asked before a name that a peer wrote is folded: that takes more than its length in time.
+    """
+    return (
+        0 < len(name) <= limit
+        and len(unicodedata.normalize("NFC", name)) <= limit
+        and all(map(in_names, name))
+    )
+
+
+@lru_cache(maxsize=4096)
+def in_names(char: str) -> bool:
+    """Whether a character can be part of a name."""
+    if is_unseen(char):
         return False
-    if character.isalnum() or character in PUNCTUATION:
-        return True
     # Vowel signs and the like: whole scripts cannot be written without them.
-    return not first and unicodedata.category(character) in ("Mn", "Mc")
+    return char.isalnum() or char in PUNCTUATION or unicodedata.category(char) in ("Mn", "Mc")
+
+
+def _check_characters(name: str) -> None:
+    for position, char in enumerate(name):
+        if not in_names(char) or (position == 0 and _is_mark(char)):
+            raise _bad(
+                "a name is made of letters, digits, '_', '-' and '.'; "
+                f"U+{ord(char):04X} is none of them"
+            )
+        if char in _JOINING and not _joins(char, name[position + 1 : position + 2]):
+            raise _bad(f"U+{ord(char):04X} joins letters of its script, and joins none here")
+    for marks, run in groupby(unicodedata.normalize("NFD", name), _is_mark):
+        if marks and len(list(run)) > MOST_MARKS:
+            raise _bad(f"at most {MOST_MARKS} marks may follow one letter")
+
+
+def _is_mark(char: str) -> bool:
+    return unicodedata.category(char)[0] == "M"
+
+
+def _joins(mark: str, following: str) -> bool:
+    """Whether what follows is a letter of the mark's script, which its Unicode name begins with."""
+    if not following.isalnum():
+        return False
+    script = unicodedata.name(mark, "?").split()[0]
+    return unicodedata.name(following, "").startswith(f"{script} ")
+
+
+def _bad(text: str) -> WireError:
+    return WireError(ErrorCode.BAD_NAME, text)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wire.names import check_name, fold
+from wire.names import NEVER_LAST, check_name, fold, in_names, may_be_held
 from wire.reasons import ErrorCode, WireError
 
 LIMIT = 32
@@ -32,8 +32,8 @@ good_names = st.text(st.characters(categories=["L", "N", "Mn", "Mc"]), max_size=
 
 @pytest.mark.parametrize(
     "name",
-    ["dana", "Dana_K", "d.k-2", ".", "-", "_", "7", "Ωmega", "мама", "妈妈", "אמא", "ส้ม", "हिन्दी",
-     "x" * LIMIT],
+    ["dana", "Dana_K", "d.k-2", ".sis", "_sis", "7", "Ωmega", "мама", "妈妈", "אמא", "ส้ม", "हिन्दी",
+     "ក្ក", "နန္ဒ", "Nguyễn", "x" * LIMIT],
 )  # fmt: skip
 def test_names_of_any_script_are_good(name):
     assert check_name(name, LIMIT) == unicodedata.normalize("NFC", name)
@@ -56,6 +56,44 @@ def test_anything_but_letters_digits_and_three_signs_is_refused(name):
 def test_a_name_has_no_letter_that_is_not_seen(unseen):
     for name in (unseen, f"dana{unseen}", f"da{unseen}na"):
         assert "U+" in refusal(name)
+
+
+@pytest.mark.parametrize("end", [".", "-", "_", "...", "-_", "\u02bc", "\u02b9", "1\u2488"])
+def test_a_name_does_not_end_in_what_ends_a_sentence_or_closes_an_emphasis(end):
+    # "@sis." and "_psst @sis_" are for sis, so nobody else may be called that.
+    assert "does not end in" in refusal(f"sis{end}")
+
+
+@pytest.mark.parametrize("name", ["-sis", "--help", "-1"])
+def test_a_name_does_not_look_like_an_option(name):
+    assert "does not begin with '-'" in refusal(name)
+
+
+@pytest.mark.parametrize("name", [".", "-", "_", "...", "__", "_.\u0301"])
+def test_a_name_has_a_letter_or_a_digit(name):
+    assert "a letter or a digit" in refusal(name)
+
+
+@pytest.mark.parametrize("mark", ["\u0300", "\u1ab0", "\u20d0", "\u0e49", "\u094d"])
+def test_a_letter_bears_no_tower_of_marks(mark):
+    for count in (5, 30):
+        assert "marks" in refusal(f"a{mark * count}")
+        assert "marks" in refusal(f"\u0e01{mark * count}b")
+    assert is_good(f"\u0e01{mark * 4}b{mark * 4}")
+
+
+@pytest.mark.parametrize(
+    "mark", ["\u17d2", "\u2d7f", "\U0001107f", "\U00011a47", "\U00011a99", "\u1039"]
+)
+def test_a_mark_that_joins_letters_stands_between_two_of_its_script(mark):
+    # With nothing to join it is not seen, and the name looks like another's.
+    for name in (f"dana{mark}", f"da{mark}na", f"dana{mark}.x", f"dana{mark}\u0301"):
+        assert "joins" in refusal(name)
+
+
+@pytest.mark.parametrize("name", ["\ufb2c" * 32, "\u0958" * 32])
+def test_a_name_that_composing_makes_too_long_is_too_long(name):
+    assert "32 are allowed" in refusal(name)
 
 
 def test_the_character_that_is_wrong_is_named():
@@ -94,24 +132,32 @@ def test_every_character_that_is_accepted_is_a_letter_a_digit_or_one_of_three_si
 
 
 @given(st.text(max_size=40))
-def test_a_name_is_accepted_exactly_if_it_is_short_and_both_its_forms_are_clean(name):
-    def clean(form):
-        return all(
-            character.isalnum()
-            or character in "_-."
-            or (position and unicodedata.category(character) in ("Mn", "Mc"))
-            for position, character in enumerate(form)
-        )
-
-    shown = unicodedata.normalize("NFC", name)
-    assert is_good(name) == (0 < len(name) <= LIMIT and clean(shown) and clean(fold(name)))
+def test_whatever_is_accepted_is_short_and_clean_in_both_its_forms(name):
+    if is_good(name):
+        shown = check_name(name, LIMIT)
+        assert 0 < len(shown) <= LIMIT
+        for form in (shown, fold(shown)):
+            assert all(map(in_names, form))
+            assert any(char.isalnum() for char in form)
+            assert form[-1] not in NEVER_LAST
+        assert may_be_held(name, LIMIT)
 
 
 @given(good_names)
 def test_what_was_accepted_is_accepted_again_and_the_same(name):
     shown = check_name(name, LIMIT)
-    assert check_name(shown, 4 * LIMIT) == shown
+    assert check_name(shown, LIMIT) == shown
     assert fold(shown) == fold(name)
+
+
+def test_what_was_accepted_is_accepted_again_of_every_character_that_composing_changes():
+    changed = [char for char in every_character if unicodedata.normalize("NFC", char) != char]
+    for character in changed:
+        for name in (f"a{character}b", character * LIMIT):
+            if is_good(name):
+                shown = check_name(name, LIMIT)
+                assert check_name(shown, LIMIT) == shown, hex(ord(character))
+                assert may_be_held(shown, LIMIT), hex(ord(character))
 
 
 @given(good_names)
@@ -120,6 +166,15 @@ def test_a_folded_name_may_be_a_name_and_holds_nothing_that_separates(name):
     folded = fold(name)
     assert is_good(folded) or len(folded) > LIMIT
     assert not set(" :{}\n") & set(folded)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["", "x" * 33, "." * 16_000 + "a", "a" + "\u0300" * 4030 + "\u0327" * 4030, "\ufb2c" * 32,
+     "a b", "a:b", "a\nb", "a{b}", "@a", "a\u200b", "*"],
+)  # fmt: skip
+def test_what_nobody_can_be_called_needs_no_looking_up(name):
+    assert not may_be_held(name, LIMIT)
 
 
 @pytest.mark.parametrize(
