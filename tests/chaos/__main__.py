@@ -9,9 +9,13 @@ from collections import Counter
 
 import click
 
+from tests.chaos.faults import EVERY
 from tests.chaos.run import BOTS, GATEWAYS, Outcome, run
 from tests.chaos.verdict import excused
 from wire.frames import Msg
+
+WIDTH = 200
+"""Characters that are shown of a line."""
 
 SHOWN = 20
 """Violations that are shown: the first ones tell the story."""
@@ -20,10 +24,12 @@ SHOWN = 20
 @click.command()
 @click.option("--seed", default=1, show_default=True, help="What the faults are drawn from.")
 @click.option("--minutes", default=1.0, show_default=True, help="How long, about.")
-def main(seed: int, minutes: float) -> None:
+@click.option("--only", default="", help="Faults whose names have this in them.")
+def main(seed: int, minutes: float, only: str) -> None:
     """Run bots on gateways that are killed, frozen and cut off, and check every record."""
     began = time.monotonic()
-    outcome = asyncio.run(run(seed, minutes))
+    faults = [fault for fault in EVERY if only in fault.name]
+    outcome = asyncio.run(run(seed, minutes, faults))
     click.echo(table(outcome))
     click.echo(sums(outcome, time.monotonic() - began))
     if outcome.violations:
@@ -65,7 +71,7 @@ def report(outcome: Outcome) -> str:
     lines = [f"{len(outcome.violations)} promises broken, seed {outcome.seed}", *outcome.timeline]
     for violation in outcome.violations[:SHOWN]:
         lines += [violation.what, *(f"    {line}" for line in violation.excerpt)]
-    return "\n".join(lines)
+    return "\n".join(line[:WIDTH] for line in lines)
 
 
 if __name__ == "__main__":

@@ -13,15 +13,15 @@ LATEST = 2**52
 """As a hello's seq: later than any of the bot's own."""
 
 
-async def ask_again(bot: Bot, port: int, forgotten: int) -> list[Violation]:
+async def ask_again(bot: Bot, port: int, since: float) -> list[Violation]:
     """Take a bot's place, and send its last messages again.
 
     Args:
         bot: whose; its chat ends by that.
         port: of a gateway.
-        forgotten: the last epoch that Redis forgot.
+        since: when Redis last forgot anything: it knows nothing of what was said before.
     """
-    acked = [one for one in bot.record.said if one.ack is not None and one.epoch > forgotten]
+    acked = [one for one in bot.record.said if one.ack is not None and one.asked > since]
     found = []
     async with opened(port, bot.name, resume=bot.token, seq=LATEST) as wire:
         await wire.expect("welcome", resumed=True)

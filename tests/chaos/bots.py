@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
+import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from random import Random
@@ -35,12 +37,16 @@ class Said:
         to: its recipients, if it was private.
         ack: the gateway's answer.
         refused: the code, if that was a refusal; "unconfirmed" if there is none.
+        asked: when it was said, by `time.monotonic`.
+        answered: when that came to its end.
     """
 
     text: str
     to: list[str] | None
     ack: Ack | None = None
     refused: str | None = None
+    asked: float = 0.0
+    answered: float = math.inf
 
     @property
     def epoch(self) -> int:
@@ -57,17 +63,19 @@ class Record:
         name: the bot's.
         said: what it said, in order.
         heard: messages and gaps, in order.
+        when: each of them came, by `time.monotonic`.
         seen: who came and left, in order.
         lost: why its connections ended, in order.
-        stranger: how often it came back and was not known any more.
+        strange: when it came back and was not known any more.
     """
 
     name: str
     said: list[Said] = field(default_factory=list)
     heard: list[Msg | Gap] = field(default_factory=list)
+    when: list[float] = field(default_factory=list)
     seen: list[Joined | Left] = field(default_factory=list)
     lost: list[str] = field(default_factory=list)
-    stranger: int = 0
+    strange: list[float] = field(default_factory=list)
 
     @property
     def gaps(self) -> list[Gap]:
@@ -132,7 +140,7 @@ class Bot:
 
     async def say(self, text: str, to: Sequence[str] | None = None) -> Said:
         """Say something; returns when it was answered, over however many connections."""
-        said = Said(text, None if to is None else list(to))
+        said = Said(text, None if to is None else list(to), asked=time.monotonic())
         self.record.said.append(said)
         try:
             said.ack = await self._chat.send(text, to=to)
@@ -140,6 +148,7 @@ class Bot:
             said.refused = refused.code
         except Unconfirmed:
             said.refused = "unconfirmed"
+        said.answered = time.monotonic()
         return said
 
     async def until(self, met: Callable[[], bool], within: float = PATIENCE) -> None:
@@ -180,14 +189,15 @@ class Bot:
 
     def _take(self, event: Event | News) -> None:
         match event:
-            case Msg():
+            case Msg() | Gap():
                 self.record.heard.append(event)
-                self._texts.add(event.text)
-            case Gap():
-                self.record.heard.append(event)
+                self.record.when.append(time.monotonic())
+                if isinstance(event, Msg):
+                    self._texts.add(event.text)
             case Joined() | Left():
                 self.record.seen.append(event)
             case Lost(reason=reason):
                 self.record.lost.append(reason.code)
             case Back(resumed=resumed):
-                self.record.stranger += not resumed
+                if not resumed:
+                    self.record.strange.append(time.monotonic())

@@ -15,7 +15,7 @@ KEYS = Keys(PREFIX)
 
 def kept(lab: Lab, *bots: Bot) -> None:
     """All promises were: nobody missed anything, or heard it twice, or in another order."""
-    assert list(judge([bot.record for bot in bots], lab.forgotten)) == []
+    assert list(judge([bot.record for bot in bots], lab.lapses)) == []
     assert lab.errors() == []
 
 

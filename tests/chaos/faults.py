@@ -8,8 +8,12 @@ from contextlib import AbstractAsyncContextManager
 from random import Random
 from typing import NamedTuple
 
+from tests.chaos import memory
 from tests.chaos.lab import Lab
+from tests.chaos.lapses import PEOPLE
+from tests.chaos.memory import DELETE, KEYS, SPOIL, TRIM, forget
 from tests.chaos.proxy import Proxy, Way
+from wire.frames import LOBBY, PRIVATE
 
 Happening = AbstractAsyncContextManager[None]
 
@@ -138,6 +142,15 @@ async def drain_gateway(lab: Lab, dice: Random) -> AsyncIterator[None]:
 
 
 @contextlib.asynccontextmanager
+async def add_gateway(lab: Lab, dice: Random) -> AsyncIterator[None]:
+    """A gateway is added, some people come to it, and it is asked to end again."""
+    async with lab.another() as station:
+        async with cut_some(lab, dice):
+            yield
+        await station.process.terminate()
+
+
+@contextlib.asynccontextmanager
 async def freeze_gateway(lab: Lab, dice: Random) -> AsyncIterator[None]:
     """A gateway stands still for longer than its lease lasts, and wakes up."""
     process = dice.choice(lab.stations).process
@@ -161,21 +174,12 @@ async def freeze_server(lab: Lab, dice: Random) -> AsyncIterator[None]:
 @contextlib.asynccontextmanager
 async def restart_server(lab: Lab, dice: Random) -> AsyncIterator[None]:
     """Redis dies, and comes back with what it wrote down."""
-    lab.server.kill()
-    try:
-        yield
-    finally:
-        await lab.server.start()
-
-
-@contextlib.asynccontextmanager
-async def empty_server(lab: Lab, dice: Random) -> AsyncIterator[None]:
-    """Redis dies, and comes back empty."""
-    lab.forget()
-    try:
-        yield
-    finally:
-        await lab.server.start()
+    with lab.lapse(LOBBY, PRIVATE, lost=False):
+        lab.server.kill()
+        try:
+            yield
+        finally:
+            await lab.server.start()
 
 
 BOTH: tuple[Way, Way] = ("up", "down")
@@ -193,6 +197,7 @@ FAULTS = (
     Fault("gateway killed", (0.0, 3.0), kill_gateway, "gateway"),
     Fault("gateway drained", (0.0, 1.0), drain_gateway, "gateway"),
     Fault("gateway frozen beyond its lease", (11.0, 14.0), freeze_gateway, "gateway"),
+    Fault("gateway added", (1.0, 4.0), add_gateway, "gateway"),
     Fault("Redis commands cut", (0.0, 0.5), cut_commands, "redis"),
     Fault("Redis subscriptions cut", (0.0, 0.5), cut_subscriptions, "redis"),
     Fault("Redis links cut, new ones refused", (1.0, 3.0), weather(back, refuse), "redis"),
@@ -203,6 +208,30 @@ FAULTS = (
     Fault("Redis links swallow, down only", (2.0, 7.0), weather(back, swallow("down")), "redis"),
     Fault("Redis frozen", (1.0, 7.0), freeze_server, "redis"),
     Fault("Redis killed, back with its memory", (0.0, 2.0), restart_server, "redis"),
+    Fault("Redis killed, back empty", (0.0, 1.0), memory.empty_server, "redis"),
+    Fault("Redis killed, back with an older memory", (0.0, 1.0), memory.older_server, "redis"),
 )
 
-EMPTY = Fault("Redis killed, back empty", (0.0, 1.0), empty_server, "redis")
+LAPSES = tuple(
+    Fault(name, (0.0, 1.0), happen, "redis")
+    for name, happen in {
+        "room's log deleted": forget(DELETE, memory.ROOM_LOG, LOBBY),
+        "room's log trimmed": forget(TRIM, memory.ROOM_LOG, LOBBY),
+        "room's log of the wrong type": forget(SPOIL, memory.ROOM_LOG, LOBBY),
+        "private logs deleted": forget(DELETE, memory.PRIVATE_LOGS, PRIVATE),
+        "private logs of the wrong type": forget(SPOIL, memory.PRIVATE_LOGS, PRIVATE),
+        "epoch deleted": forget(DELETE, KEYS.epoch),
+        "epoch of the wrong type": forget(SPOIL, KEYS.epoch),
+        "people deleted": forget(DELETE, KEYS.users, PEOPLE),
+        "people of the wrong type": forget(SPOIL, KEYS.users, PEOPLE),
+        "what gateways hold deleted": forget(DELETE, KEYS.held("*"), PEOPLE),
+        "signs of life deleted": forget(DELETE, KEYS.alive("*"), PEOPLE),
+        "who may come back deleted": forget(DELETE, KEYS.resume("*"), PEOPLE),
+        "FLUSHALL": memory.forget_everything,
+    }.items()
+)
+"""Redis goes on, and so do all connections: nobody is sent away for any of these."""
+
+LAPSES += (Fault("Redis full", (1.0, 4.0), memory.full_server, "redis"),)
+
+EVERY = FAULTS + LAPSES

@@ -12,11 +12,14 @@ import asyncio
 import contextlib
 import itertools
 import re
-from collections.abc import AsyncIterator, Callable
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 from gateway.backplane.directory import UserRecord, list_users
+from gateway.backplane.ids import parse
 from gateway.backplane.keys import Keys
+from tests.chaos.lapses import Lapse
 from tests.chaos.processes import STARTED_WITHIN, GatewayProcess, Process, Server, scratch
 from tests.chaos.proxy import Link, Proxy
 
@@ -95,25 +98,47 @@ class Lab:
     Attributes:
         server: the Redis.
         stations: the gateways.
-        forgotten: the last epoch that Redis forgot; 0 if it has its memory.
+        lapses: of Redis' memory, in order.
     """
 
-    def __init__(self, server: Server, stations: list[Station]) -> None:
+    def __init__(self, server: Server, options: tuple[str, ...], folder: Path) -> None:
         self.server = server
-        self.stations = stations
-        self.forgotten = 0
+        self.stations: list[Station] = []
+        self.lapses: list[Lapse] = []
+        self._options = options
+        self._folder = folder
+        self._logs: list[Path] = []
 
     def at(self, *numbers: int) -> Callable[[], int]:
         """Says where to connect to: the ports of these stations in turn."""
         turns = itertools.cycle(self.stations[number].front for number in numbers)
         return lambda: next(turns).port
 
-    def forget(self) -> None:
-        """Kill Redis, and with it all that it knew."""
-        with self.server.client() as client:
-            self.forgotten = int(client.get(Keys(PREFIX).epoch).split()[0])
-        self.server.kill()
-        self.server.forget()
+    @contextlib.contextmanager
+    def lapse(self, *of: str, lost: bool = True) -> Iterator[None]:
+        """Whatever happens to Redis in this context may have it forget what these are about."""
+        began = time.monotonic()
+        epochs = [self._epoch(each) for each in of]
+        yield
+        over = time.monotonic()
+        self.lapses += [
+            Lapse(*each, began, over) for each in zip(of, [lost] * len(of), epochs, strict=True)
+        ]
+
+    @contextlib.asynccontextmanager
+    async def another(self) -> AsyncIterator[Station]:
+        """One more gateway, for as long as the context lasts."""
+        number = len(self._logs) + 1
+        async with Proxy(self.server.path) as back, Proxy(0) as front:
+            station = Station(number, front, back, self._options, self._folder)
+            self._logs.append(station.log)
+            try:
+                await station.start()
+                self.stations.append(station)
+                yield station
+            finally:
+                self.stations = [each for each in self.stations if each is not station]
+                station.kill()
 
     def connections(self) -> int:
         """How many of clients there are."""
@@ -125,7 +150,12 @@ class Lab:
 
     def errors(self) -> list[str]:
         """What the gateways logged as faults of their own, each with its traceback."""
-        return [found for s in self.stations for found in _ERROR.findall(s.log.read_text())]
+        return [found for log in self._logs for found in _ERROR.findall(log.read_text())]
+
+    def _epoch(self, room: str) -> int:
+        with self.server.client() as client:
+            entries = client.xrevrange(Keys(PREFIX).room_log(room), count=1)
+        return parse(entries[0][0])[0] if entries else 0
 
 
 @contextlib.asynccontextmanager
@@ -136,12 +166,8 @@ async def lab(gateways: int, options: tuple[str, ...] = OPTIONS) -> AsyncIterato
         server = Server(folder)
         stack.callback(server.kill)
         await server.start()
-        stations = []
-        for number in range(1, gateways + 1):
-            back = await stack.enter_async_context(Proxy(server.path))
-            front = await stack.enter_async_context(Proxy(0))
-            station = Station(number, front, back, options, folder)
-            stack.callback(station.kill)
-            stations.append(station)
-        await asyncio.gather(*(station.start() for station in stations))
-        yield Lab(server, stations)
+        at = Lab(server, options, folder)
+        for _ in range(gateways):
+            await stack.enter_async_context(at.another())
+        server.remember()
+        yield at

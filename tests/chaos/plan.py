@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from random import Random
 from typing import NamedTuple
 
-from tests.chaos.faults import EMPTY, FAULTS, Fault
+from tests.chaos.faults import Fault
 
 TOGETHER = 0.3
 """How likely a fault does not come alone."""
@@ -27,16 +27,13 @@ class Step(NamedTuple):
     seconds: float
 
 
-def plan(dice: Random, minutes: float) -> Iterator[Step]:
-    """Steps for about so many minutes: each fault in turn, shuffled anew each round.
-
-    Redis forgets everything in the last step only, since nothing can be asked of it then.
-    """
+def plan(dice: Random, minutes: float, every: Sequence[Fault]) -> Iterator[Step]:
+    """Steps for about so many minutes: each fault in turn, shuffled anew each round."""
     left = minutes * 60
     waiting: list[Fault] = []
     while left > 0:
         if not waiting:
-            waiting = dice.sample(FAULTS, len(FAULTS))
+            waiting = dice.sample(every, len(every))
         faults = [waiting.pop()]
         if dice.random() < TOGETHER:
             others = [fault for fault in waiting if fault.place != faults[0].place]
@@ -45,4 +42,3 @@ def plan(dice: Random, minutes: float) -> Iterator[Step]:
         step = Step(tuple(faults), max(dice.uniform(*fault.seconds) for fault in faults))
         left -= step.seconds + SETTLING
         yield step
-    yield Step((EMPTY,), dice.uniform(*EMPTY.seconds))

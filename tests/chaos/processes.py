@@ -87,6 +87,7 @@ class Server:
     def __init__(self, folder: Path) -> None:
         self.path = str(folder / "redis.sock")
         self._data = folder / "data"
+        self._copy = folder / "copy"
         self._log = folder / "redis.log"
         self._process: Process | None = None
 
@@ -125,6 +126,16 @@ class Server:
     def forget(self) -> None:
         """Lose what was written down: it comes back empty."""
         shutil.rmtree(self._data)
+
+    def remember(self) -> None:
+        """Keep a copy of what was written down so far, for `go_back`."""
+        shutil.rmtree(self._copy, ignore_errors=True)
+        shutil.copytree(self._data, self._copy)
+
+    def go_back(self) -> None:
+        """Have what was written down when it was told to `remember`, and nothing since."""
+        self.forget()
+        shutil.copytree(self._copy, self._data)
 
     def _answers(self) -> bool:
         with self.client() as client:

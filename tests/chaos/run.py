@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from random import Random
@@ -12,9 +13,11 @@ from client.errors import ChatError
 from tests.chaos.again import ask_again
 from tests.chaos.bots import Bot
 from tests.chaos.expect import eventually
+from tests.chaos.faults import EVERY, LAPSES, Fault
 from tests.chaos.lab import Lab, lab
 from tests.chaos.plan import Step, plan
 from tests.chaos.verdict import Violation, judge
+from tests.chaos.visitors import NAME, Visit, overheard, visit_again_and_again
 
 GATEWAYS = 3
 BOTS = 20
@@ -25,7 +28,13 @@ PAUSE = (0.05, 0.4)
 PRIVATELY = 0.25
 """How likely a message is private."""
 
-WHOLE_WITHIN = 60.0
+LARGE = 0.03
+"""How likely a message is large."""
+
+PADDING = " and so on" * 300
+"""What makes it large."""
+
+WHOLE_WITHIN = 30.0
 """Seconds after the end of a fault in which everybody must be whole again."""
 
 
@@ -69,14 +78,18 @@ class Run:
     Args:
         at: what is broken.
         seed: what everything is drawn from that can be.
+        faults: that may happen.
     """
 
-    def __init__(self, at: Lab, seed: int) -> None:
+    def __init__(self, at: Lab, seed: int, faults: Sequence[Fault]) -> None:
         self.outcome = Outcome(seed)
         self._lab = at
+        self._faults = faults
         self._began = time.monotonic()
         self._talking = True
         self._markers = 0
+        self._broken: list[Violation] = []
+        self._visits: list[Visit] = []
         self.outcome.bots = self._bots = [self._bot(f"bot{n}") for n in range(1, BOTS + 1)]
 
     async def go(self, minutes: float) -> Outcome:
@@ -85,11 +98,15 @@ class Run:
             for bot in self._bots:
                 await stack.enter_async_context(bot.online())
             talk = [asyncio.create_task(self._talk(bot)) for bot in self._bots]
+            dice = Random(f"{self.outcome.seed} {NAME}")
+            visiting = visit_again_and_again(lambda: self._port(dice), dice, self._visits)
+            visitor = asyncio.create_task(visiting)
             try:
                 await self._whole()
-                for step in plan(Random(self.outcome.seed), minutes):
+                for step in plan(Random(self.outcome.seed), minutes, self._faults):
                     await self._suffer(step)
                 self._talking = False
+                visitor.cancel()
                 async with asyncio.timeout(WHOLE_WITHIN):
                     await asyncio.gather(*talk)
                 await self._whole()
@@ -97,30 +114,35 @@ class Run:
                 why = f"not everybody got whole again: {str(error) or 'it took too long'}"
                 self.outcome.violations.append(Violation(why, []))
             finally:
-                for task in talk:
+                for task in (*talk, visitor):
                     task.cancel()
-                await asyncio.gather(*talk, return_exceptions=True)
+                await asyncio.gather(*talk, visitor, return_exceptions=True)
             await self._judge()
         return self.outcome
 
     def _bot(self, name: str) -> Bot:
         dice = Random(f"{self.outcome.seed} {name}")
-        return Bot(name, lambda: dice.choice(self._lab.stations).front.port, dice)
+        return Bot(name, lambda: self._port(dice), dice)
+
+    def _port(self, dice: Random) -> int:
+        return dice.choice(self._lab.stations).front.port
 
     async def _talk(self, bot: Bot) -> None:
         dice = Random(f"{self.outcome.seed} {bot.name} talks")
-        others = [other.name for other in self._bots if other is not bot]
+        others = [other.name for other in self._bots if other is not bot] + [NAME]
         number = 0
         while self._talking:
             number += 1
             to = dice.sample(others, dice.randint(1, 2)) if dice.random() < PRIVATELY else None
-            await bot.say(f"{bot.name} {number}", to)
+            padding = PADDING if dice.random() < LARGE else ""
+            await bot.say(f"{bot.name} {number}{padding}", to)
             await asyncio.sleep(dice.uniform(*PAUSE))
 
     async def _suffer(self, step: Step) -> None:
         # Dice of its own: how often one is thrown depends on what is there to be broken.
         dice = Random(f"{self.outcome.seed} {self._markers}")
         names = " + ".join(fault.name for fault in step.faults)
+        lost = {bot.name: len(bot.record.lost) for bot in self._bots}
         self._note(f"{names}, for {step.seconds:.1f} s")
         async with AsyncExitStack() as stack:
             # A gateway that is to be started in the end needs a Redis by then.
@@ -130,6 +152,11 @@ class Run:
         over = time.monotonic()
         await self._whole()
         took = time.monotonic() - over
+        if set(step.faults) <= set(LAPSES):
+            for bot in self._bots:
+                if away := bot.record.lost[lost[bot.name] :]:
+                    what = f"{bot.name} was sent away for what Redis forgot ({names}): {away}"
+                    self._broken.append(Violation(what, []))
         self._note(f"  over, and everybody whole after {took:.2f} s")
         for fault in step.faults:
             survived = self.outcome.survived.setdefault(fault.name, Survived())
@@ -138,18 +165,33 @@ class Run:
             survived.whole_after = max(survived.whole_after, took)
 
     async def _whole(self) -> None:
-        """Return once everybody has said something that everybody has heard."""
+        """Return once everybody has heard everybody, and somebody privately."""
         self._markers += 1
         marks = [f"{bot.name} is whole ({self._markers})" for bot in self._bots]
         async with asyncio.timeout(WHOLE_WITHIN):
             await asyncio.gather(*map(Bot.is_here, self._bots))
             await asyncio.gather(*map(Bot.say, self._bots, marks))
             await asyncio.gather(*(bot.hears(*marks, within=WHOLE_WITHIN) for bot in self._bots))
+            pairs = zip(self._bots, [*self._bots[1:], self._bots[0]], strict=True)
+            await asyncio.gather(*(self._whisper(one, other) for one, other in pairs))
+
+    async def _whisper(self, one: Bot, other: Bot) -> None:
+        """Say something privately, again and again until the other is known to be here."""
+        number = 0
+        while True:
+            number += 1
+            text = f"{one.name} knows {other.name} ({self._markers}, {number})"
+            if (await one.say(text, [other.name])).ack is not None:
+                return await other.hears(text, within=WHOLE_WITHIN)
+            await asyncio.sleep(0.2)
 
     async def _judge(self) -> None:
         found = self.outcome.violations
-        found += judge([bot.record for bot in self._bots], self._lab.forgotten)
-        holders = sorted((user.name, user.gateway) for user in await self._lab.users())
+        found += judge([bot.record for bot in self._bots], self._lab.lapses)
+        found += self._broken
+        found += overheard(self._visits, [bot.record for bot in self._bots])
+        users = await self._lab.users()
+        holders = sorted((user.name, user.gateway) for user in users if user.name != NAME)
         if holders != sorted((bot.name, bot.gateway) for bot in self._bots):
             found.append(Violation(f"these hold the names: {holders}", []))
         try:
@@ -158,10 +200,9 @@ class Run:
             what = f"{len(self._bots)} people have {self._lab.connections()} connections"
             found.append(Violation(what, []))
         if not found:
-            asked = (
-                ask_again(bot, self._lab.stations[0].front.port, self._lab.forgotten)
-                for bot in self._bots
-            )
+            since = max((lapse.over for lapse in self._lab.lapses), default=0.0)
+            port = self._lab.stations[0].front.port
+            asked = (ask_again(bot, port, since) for bot in self._bots)
             found += [violation for each in await asyncio.gather(*asked) for violation in each]
         for error in self._lab.errors():
             found.append(Violation("a gateway logged a fault of its own", error.splitlines()))
@@ -170,7 +211,7 @@ class Run:
         self.outcome.timeline.append(f"{time.monotonic() - self._began:7.2f} s  {what}")
 
 
-async def run(seed: int, minutes: float) -> Outcome:
+async def run(seed: int, minutes: float, faults: Sequence[Fault] = EVERY) -> Outcome:
     """Break a chat of three gateways and twenty bots for about so many minutes."""
     async with lab(GATEWAYS) as at:
-        return await Run(at, seed).go(minutes)
+        return await Run(at, seed, faults).go(minutes)

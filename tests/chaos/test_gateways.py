@@ -21,7 +21,7 @@ async def test_a_gateway_is_killed_and_its_people_are_back_on_another_at_once(tw
         assert [user.gateway for user in await two.users()] == [sis.gateway] * 2
         # The lease of the dead had not run out: nobody had to wait for that.
         assert sis.record.left == []
-        assert dana.record.stranger == 0
+        assert dana.record.strange == []
         kept(two, dana, sis)
 
 

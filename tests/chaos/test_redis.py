@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from random import Random
 
 import pytest
 
 from tests.chaos.bots import Bot
 from tests.chaos.expect import KEYS, kept
+from tests.chaos.faults import restart_server
+from tests.chaos.memory import empty_server
 from wire.frames import LOBBY, PRIVATE
 
 NOTICED_WITHIN = 5.0
@@ -54,9 +57,8 @@ async def silent(two, begin, end):
 async def test_redis_restarts_with_its_memory(two):
     async with Bot("dana", two.at(0)).online() as dana, Bot("sis", two.at(1)).online() as sis:
         before = await dana.say("before")
-        two.server.kill()
-        saying = asyncio.create_task(dana.say("meanwhile"))
-        await two.server.start()
+        async with restart_server(two, Random()):
+            saying = asyncio.create_task(dana.say("meanwhile"))
         after = await saying
         await asyncio.gather(dana.hears("before", "meanwhile"), sis.hears("before", "meanwhile"))
         assert after.epoch > before.epoch
@@ -68,9 +70,8 @@ async def test_redis_restarts_with_its_memory(two):
 async def test_redis_comes_back_empty(two):
     async with Bot("dana", two.at(0)).online() as dana, Bot("sis", two.at(1)).online() as sis:
         before = await dana.say("before")
-        two.forget()
-        saying = asyncio.create_task(dana.say("after"))
-        await two.server.start()
+        async with empty_server(two, Random()):
+            saying = asyncio.create_task(dana.say("after"))
         after = await saying
         await asyncio.gather(*(bot.hears("after") for bot in (dana, sis)))
         await sis.until(lambda: {gap.room for gap in sis.record.gaps} == {LOBBY, PRIVATE})

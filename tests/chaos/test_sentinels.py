@@ -9,13 +9,16 @@ import pytest
 
 from tests.chaos.bots import Bot
 from tests.chaos.lab import OPTIONS
+from tests.chaos.lapses import Lapse
 from tests.chaos.processes import GatewayProcess, Process, scratch
 from tests.chaos.sentinels import watched
 from tests.chaos.verdict import judge
+from wire.frames import LOBBY, PRIVATE
 
 
 @pytest.mark.parametrize("fail", [Process.kill, Process.freeze], ids=["killed", "frozen"])
 async def test_a_failover(fail):
+    failover = Lapse(LOBBY, False, 0, 0.0, 0.0)
     async with contextlib.AsyncExitStack() as stack:
         folder = stack.enter_context(scratch())
         all_of_it = await stack.enter_async_context(watched(folder))
@@ -28,7 +31,9 @@ async def test_a_failover(fail):
         await asyncio.gather(*(bot.hears("one", "two", "us") for bot in (dana, sis)))
         assert all(one.epoch > before.epoch for one in said)
         assert dana.record.lost == sis.record.lost == []
-        assert list(judge([dana.record, sis.record], 0)) == []
+        assert (
+            list(judge([dana.record, sis.record], [failover, failover._replace(of=PRIVATE)])) == []
+        )
 
 
 @contextlib.asynccontextmanager

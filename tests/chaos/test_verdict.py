@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from tests.chaos.bots import Record, Said
+from tests.chaos.lapses import PEOPLE, Lapse
 from tests.chaos.verdict import judge
 from wire.frames import LOBBY, PRIVATE, Ack, Gap, Msg
 
@@ -30,10 +33,18 @@ SAID = [acked("7-0", "a"), acked("7-1", "b"), acked("8-0", "c")]
 ALL = [public("7-0", "a"), public("7-1", "b"), public("8-0", "c")]
 
 
-def verdict(heard, said=SAID, forgotten=0, own=None, **bob):
-    ann = Record("ann", said=said, heard=own or ALL)
-    other = Record("bob", heard=heard, **bob)
-    return [violation.what for violation in judge([ann, other], forgotten)]
+def heard_by(name, events, **more):
+    return Record(name, heard=events, when=[float(n) for n in range(len(events))], **more)
+
+
+def lapse(of=LOBBY, epoch=7, began=0.0, over=0.0, lost=True):
+    return Lapse(of, lost, epoch, began, over)
+
+
+def verdict(heard, said=SAID, lapses=(), own=None, **bob):
+    ann = heard_by("ann", own or ALL, said=said)
+    other = heard_by("bob", heard, **bob)
+    return [violation.what for violation in judge([ann, other], lapses)]
 
 
 def test_a_clean_run():
@@ -57,24 +68,72 @@ def test_what_can_be_wrong_with_a_record(heard, what):
 
 def test_a_gap_excuses_what_redis_forgot_and_only_there():
     told = [ALL[0], gap("7-0"), ALL[2]]
-    assert verdict(told, forgotten=7) == []
-    assert verdict(told, forgotten=0) != []
-    assert verdict([gap(None), ALL[0], ALL[2]], forgotten=7) != []
-    assert verdict([*ALL[:2], gap("7-1")], forgotten=7) != []
+    assert verdict(told, lapses=[lapse()]) == []
+    assert verdict(told) != []
+    assert any("missed 7-1" in found for found in verdict(told, lapses=[lapse(lost=False)]))
+    assert any("missed 7-1" in found for found in verdict(told, lapses=[lapse(PRIVATE)]))
+    assert verdict([gap(None), ALL[0], ALL[2]], lapses=[lapse()]) != []
+    assert verdict([*ALL[:2], gap("7-1")], lapses=[lapse()]) != []
+
+
+def test_for_each_lapse_there_is_at_most_one_gap():
+    assert verdict([*ALL[:2], gap("7-1"), ALL[2]], lapses=[lapse(lost=False)]) == []
+    told = [*ALL[:2], gap("7-1"), gap("7-1"), ALL[2]]
+    assert any("2 gaps" in found for found in verdict(told, lapses=[lapse()]))
+    assert verdict(told, lapses=[lapse(), lapse()]) == []
 
 
 def test_what_was_on_its_way_when_redis_forgot_may_be_told_once_in_each_memory():
     twice = [*ALL[:2], ALL[2], public("9-0", "c")]
     told = [public("7-0", "a"), public("7-1", "b"), gap("7-1"), public("8-0", "b")]
-    said = [acked("7-0", "a"), acked("8-0", "b")]
-    assert verdict(told, said, own=told, forgotten=7) == []
-    assert verdict(twice, forgotten=7) != []
+
+    def said(**times):
+        return [acked("7-0", "a"), replace(acked("8-0", "b"), **times)]
+
+    meanwhile = [lapse(began=2.0, over=3.0)]
+    for times in ({"asked": 1.0, "answered": 4.0}, {"asked": 2.5, "answered": 2.7}):
+        assert verdict(told, said(**times), own=told, lapses=meanwhile) == []
+    for times in ({"asked": 3.5, "answered": 4.0}, {"asked": 0.5, "answered": 1.0}):
+        found = verdict(told, said(**times), own=told, lapses=meanwhile)
+        assert any("heard 'b' more than once" in each for each in found)
+    assert verdict(twice, lapses=[lapse(began=2.0, over=3.0)]) != []
 
 
 def test_somebody_who_came_back_as_a_stranger_may_have_missed_more():
-    told = [*ALL[:2], gap("7-1")]
-    assert verdict(told, forgotten=7, stranger=1) == []
-    assert any("not known any more" in found for found in verdict(told, stranger=1))
+    told = [ALL[0], gap("7-0"), public("8-1", "d")]
+    said = [*SAID, replace(acked("8-1", "d"), asked=5.0)]
+    own = [*ALL, public("8-1", "d")]
+    known = [lapse(PEOPLE), lapse(epoch=0)]
+    assert verdict(told, said, own=own, lapses=known, strange=[4.0]) == []
+    assert any("not known" in found for found in verdict(told, said, own=own, strange=[4.0]))
+    later = [*SAID[:2], replace(SAID[2], asked=4.5), said[-1]]
+    found = verdict(told, later, own=own, lapses=known, strange=[4.0])
+    assert any("missed 8-0" in each for each in found)
+
+
+def test_a_private_message_that_redis_forgot_is_excused_by_a_gap_told_afterwards():
+    said = [replace(acked("7-0", "psst", ["bob"]), asked=1.0)]
+    psst = private("7-0", "psst", ["bob"])
+    forgot = lapse(PRIVATE, began=0.0, over=2.0)
+    assert verdict([gap(None, PRIVATE)], said, own=[psst], lapses=[forgot]) == []
+    assert verdict([], said, own=[psst], lapses=[forgot]) != []
+    later = forgot._replace(began=0.5)
+    assert verdict([gap(None, PRIVATE)], said, own=[psst], lapses=[later]) != []
+    over = forgot._replace(over=0.9)
+    assert verdict([gap(None, PRIVATE)], said, own=[psst], lapses=[over]) != []
+
+
+def test_a_private_message_has_an_id_of_its_own_for_each_reader():
+    said = [acked("7-0", "psst", ["bob"])]
+    own, his = private("7-0", "psst", ["bob"]), private("3-9", "psst", ["bob"])
+    assert verdict([his], said, own=[own]) == []
+
+
+def test_who_gets_a_private_message_later_has_to_get_it():
+    said = [Said("psst", ["bob"], ack=Ack(seq=1, id="7-0", later=["bob"]))]
+    psst = private("7-0", "psst", ["bob"])
+    assert verdict([psst], said, own=[psst]) == []
+    assert any("bob missed" in found for found in verdict([], said, own=[psst]))
 
 
 def test_a_private_message_is_for_its_people_only():
@@ -92,6 +151,9 @@ def test_answers():
     refused = [Said("a", ["bob"], refused="nobody_here")]
     heard = [private("7-0", "a", ["bob"])]
     assert any("refused, or not" in found for found in verdict(heard, refused, own=heard))
+    said = [acked("7-0", "psst", ["bob"])]
+    found = verdict([public("7-0", "psst")], said, own=[private("7-0", "psst", ["bob"])])
+    assert any("refused, or not for it" in each for each in found)
     turned = [Said("a", ["bob"], ack=Ack(seq=1, id="7-0", room=LOBBY))]
     found = verdict([public("7-0", "a")], turned, own=[public("7-0", "a")])
     assert any("became public" in each for each in found)

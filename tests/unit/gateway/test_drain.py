@@ -1,9 +1,10 @@
 import asyncio
+import random
 
 import pytest
 
 from gateway.drain import drain
-from tests.unit.gateway.fakes import AWAY, backplane_of, quiet, until
+from tests.unit.gateway.fakes import AWAY, FakeLink, backplane_of, quiet, until
 from wire.frames import Left, Msg, Send
 from wire.reasons import SHUTDOWN
 
@@ -76,11 +77,18 @@ async def test_without_redis_they_are_sent_away_all_the_same(house, gateway, hur
 
 
 async def test_those_who_came_together_do_not_go_in_that_order(house, gateway, hurry, monkeypatch):
-    shuffled = []
-    monkeypatch.setattr("gateway.drain.random.shuffle", lambda some: shuffled.extend(some))
-    guests = [await house.guest(gateway, name) for name in ("dana", "sis")]
+    went = []
+    close = FakeLink.close
+    monkeypatch.setattr(
+        FakeLink, "close", lambda link, *how: (went.append(link), close(link, *how))
+    )
+    for number in range(8):
+        await house.guest(gateway, f"guest{number}")
+    order = list(gateway.peers)
+    random.Random(7).shuffle(order)
+    monkeypatch.setattr("gateway.drain.random", random.Random(7))
     await drain(gateway, 0.01, hurry)
-    assert set(shuffled) == {guest.peer for guest in guests}
+    assert went == [peer.link for peer in order]
 
 
 async def test_whoever_quits_meanwhile_has_quit(house, gateway, hurry):

@@ -1,0 +1,86 @@
+"""A Redis that goes on, and has forgotten: something, everything, or the latest of everything."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager
+from random import Random
+
+from gateway.backplane.keys import Keys
+from tests.chaos.lab import PREFIX, Lab
+from tests.chaos.lapses import PEOPLE
+from wire.frames import LOBBY, PRIVATE
+
+Happening = Callable[[Lab, Random], AbstractAsyncContextManager[None]]
+
+EVERYTHING = (LOBBY, PRIVATE, PEOPLE)
+
+KEYS = Keys(PREFIX)
+
+ROOM_LOG = KEYS.room_log(LOBBY)
+PRIVATE_LOGS = f"{KEYS.users}:log*"
+
+# Each is one script: what is posted comes before or after.
+DELETE = "for _, key in ipairs(redis.call('KEYS', ARGV[1])) do redis.call('DEL', key) end"
+SPOIL = "for _, key in ipairs(redis.call('KEYS', ARGV[1])) do redis.call('SET', key, 'x') end"
+TRIM = (
+    "for _, key in ipairs(redis.call('KEYS', ARGV[1])) do redis.call('XTRIM', key, 'MAXLEN', 3) end"
+)
+
+
+def forget(script: str, keys: str, *of: str) -> Happening:
+    """A fault: something is done to the keys of a pattern, and with them something is forgotten."""
+
+    @contextlib.asynccontextmanager
+    async def happen(lab: Lab, dice: Random) -> AsyncIterator[None]:
+        with lab.lapse(*of), lab.server.client() as client:
+            client.eval(script, 0, keys)
+        yield
+
+    return happen
+
+
+@contextlib.asynccontextmanager
+async def forget_everything(lab: Lab, dice: Random) -> AsyncIterator[None]:
+    """Somebody types FLUSHALL."""
+    with lab.lapse(*EVERYTHING), lab.server.client() as client:
+        client.flushall()
+    yield
+
+
+@contextlib.asynccontextmanager
+async def empty_server(lab: Lab, dice: Random) -> AsyncIterator[None]:
+    """Redis dies, and comes back empty."""
+    with lab.lapse(*EVERYTHING):
+        lab.server.kill()
+        lab.server.forget()
+        try:
+            yield
+        finally:
+            await lab.server.start()
+
+
+@contextlib.asynccontextmanager
+async def older_server(lab: Lab, dice: Random) -> AsyncIterator[None]:
+    """Redis dies, and comes back with what it knew a while ago."""
+    with lab.lapse(*EVERYTHING):
+        lab.server.kill()
+        lab.server.go_back()
+        try:
+            yield
+        finally:
+            await lab.server.start()
+    lab.server.remember()
+
+
+@contextlib.asynccontextmanager
+async def full_server(lab: Lab, dice: Random) -> AsyncIterator[None]:
+    """Redis has no memory left, and throws nothing away for more."""
+    with lab.server.client() as client:
+        client.config_set("maxmemory", 1)
+    try:
+        yield
+    finally:
+        with lab.server.client() as client:
+            client.config_set("maxmemory", 0)
