@@ -39,6 +39,7 @@ class Said:
         refused: the code, if that was a refusal; "unconfirmed" if there is none.
         asked: when it was said, by `time.monotonic`.
         answered: when that came to its end.
+        strange: when its sender came back and was not known any more.
     """
 
     text: str
@@ -47,6 +48,7 @@ class Said:
     refused: str | None = None
     asked: float = 0.0
     answered: float = math.inf
+    strange: list[float] = field(default_factory=list)
 
     @property
     def epoch(self) -> int:
@@ -141,6 +143,7 @@ class Bot:
     async def say(self, text: str, to: Sequence[str] | None = None) -> Said:
         """Say something; returns when it was answered, over however many connections."""
         said = Said(text, None if to is None else list(to), asked=time.monotonic())
+        said.strange = self.record.strange
         self.record.said.append(said)
         try:
             said.ack = await self._chat.send(text, to=to)

@@ -99,6 +99,13 @@ def test_what_was_on_its_way_when_redis_forgot_may_be_told_once_in_each_memory()
     assert verdict(twice, lapses=[lapse(began=2.0, over=3.0)]) != []
 
 
+def test_what_was_on_its_way_when_its_sender_became_a_stranger_may_be_told_twice():
+    told = [public("7-0", "a"), public("7-1", "a")]
+    for back, fine in ((0.5, False), (1.5, True), (2.5, False)):
+        said = [replace(acked("7-0", "a"), asked=1.0, answered=2.0, strange=[back])]
+        assert (verdict(told, said, own=told) == []) is fine
+
+
 def test_somebody_who_came_back_as_a_stranger_may_have_missed_more():
     told = [ALL[0], gap("7-0"), public("8-1", "d")]
     said = [*SAID, replace(acked("8-1", "d"), asked=5.0)]

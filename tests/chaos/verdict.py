@@ -62,32 +62,32 @@ def _one_order(reading: Reading) -> Iterator[Violation]:
 
 
 def _once(reading: Reading) -> Iterator[Violation]:
-    """One copy; one in each memory, if it was on its way when Redis forgot."""
+    """One copy; one more for each time that it was on its way and who had sent it was forgotten."""
     copies: dict[str, list[str]] = defaultdict(list)
     for message in reading.messages:
         copies[message.text].append(message.id)
     for text, ids in copies.items():
-        memories = {_memory(reading, id) for id in ids} if reading.room != PRIVATE else set(ids)
-        if len(ids) > min(_chances(reading, text), len(memories)):
+        if len(ids) > _chances(reading, text, ids):
             what = f"{reading.reader.name} heard {text!r} more than once: {', '.join(ids)}"
             yield Violation(what, _around(reading, ids[1]))
+
+
+def _chances(reading: Reading, text: str, ids: list[str]) -> int:
+    """How often something may have been posted: in each memory, and by each origin, once."""
+    if (said := reading.meant.get(text)) is None:
+        return 1
+    memories = sum(
+        lapse.lost and said.asked <= lapse.over and lapse.began <= said.answered
+        for lapse in reading.lapses
+    )
+    if reading.room != PRIVATE:
+        memories = min(memories, len({_memory(reading, id) for id in ids}) - 1)
+    return 1 + memories + sum(said.asked <= back <= said.answered for back in said.strange)
 
 
 def _memory(reading: Reading, id: str) -> int:
     """How often Redis had forgotten something when it gave an id."""
     return sum(lapse.lost and parsed(id)[0] > lapse.epoch for lapse in reading.lapses)
-
-
-def _chances(reading: Reading, text: str) -> int:
-    """How often something may have been posted."""
-    said = reading.meant.get(text)
-    return 1 + sum(
-        lapse.lost
-        and said is not None
-        and said.asked <= lapse.over
-        and lapse.began <= said.answered
-        for lapse in reading.lapses
-    )
 
 
 def _nothing_of_others(reading: Reading) -> Iterator[Violation]:
