@@ -12,7 +12,7 @@ from chatctl import people, shared_redis
 from chatctl.answers import answer, warn
 from chatctl.failure import Failure
 from chatctl.new_password import new_password, password_file
-from chatctl.options import of_a_chat
+from chatctl.options import argument, of_a_chat
 from chatctl.shared_redis import Chat
 from chatctl.tables import since, table
 
@@ -55,7 +55,7 @@ def account() -> None:
 
 
 @account.command(epilog=ADD_EXAMPLE)
-@click.argument("name")
+@argument("name")
 @password_file
 @of_a_chat
 def add(name: str, password_file: Path | None, chat: Chat, json: bool) -> None:
@@ -64,7 +64,7 @@ def add(name: str, password_file: Path | None, chat: Chat, json: bool) -> None:
 
 
 @account.command(epilog=PASSWD_EXAMPLE)
-@click.argument("name")
+@argument("name")
 @password_file
 @of_a_chat
 def passwd(name: str, password_file: Path | None, chat: Chat, json: bool) -> None:
@@ -73,7 +73,7 @@ def passwd(name: str, password_file: Path | None, chat: Chat, json: bool) -> Non
 
 
 @account.command(epilog=REMOVE_EXAMPLE)
-@click.argument("name")
+@argument("name")
 @of_a_chat
 def remove(name: str, chat: Chat, json: bool) -> None:
     """Forget a name's password: from now on it is as free as any other.

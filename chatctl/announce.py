@@ -7,7 +7,7 @@ import click
 from chatctl import people, shared_redis
 from chatctl.answers import answer
 from chatctl.failure import Failure
-from chatctl.options import of_a_chat
+from chatctl.options import argument, of_a_chat
 from chatctl.shared_redis import Chat
 
 EXAMPLE = """\b
@@ -17,7 +17,7 @@ Example:
 
 
 @click.command(epilog=EXAMPLE)
-@click.argument("text")
+@argument("text")
 @of_a_chat
 def announce(text: str, chat: Chat, json: bool) -> None:
     """Say something to everyone, on all gateways.

@@ -10,7 +10,7 @@ import click
 from chatctl import people, shared_redis
 from chatctl.answers import answer, warn
 from chatctl.failure import Failure
-from chatctl.options import of_a_chat, option
+from chatctl.options import argument, of_a_chat, option
 from chatctl.shared_redis import Chat
 from chatctl.tables import since, span, table
 from chatctl.units import duration
@@ -42,7 +42,7 @@ _by_name = option(
 
 
 @click.command(epilog=BAN_EXAMPLE, short_help="Keep a name, address or network out.")
-@click.argument("subject")
+@argument("subject")
 @_by_name
 @option(
     "for",
@@ -73,7 +73,7 @@ def ban(subject: str, by_name: bool, reason: str, chat: Chat, json: bool, **give
 
 
 @click.command(epilog=UNBAN_EXAMPLE)
-@click.argument("subject")
+@argument("subject")
 @_by_name
 @of_a_chat
 def unban(subject: str, by_name: bool, chat: Chat, json: bool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from chatctl.drain import drain
 from chatctl.failure import Failure
 from chatctl.gateway import gateway
 from chatctl.gateways import gateways
+from chatctl.given import ExistingFile
 from chatctl.history import history
 from chatctl.kick import kick
 from chatctl.options import option
@@ -52,7 +54,7 @@ class Program(click.Group):
 @click.group(cls=Program, epilog=EXAMPLE, context_settings={"max_content_width": 100})
 @option(
     "config",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=ExistingFile(),
     metavar="FILE",
     show_default="~/.config/chatctl/config.toml",
     help="TOML file with options: a table for each command, such as [gateway] with idle = '15m'.",
@@ -66,7 +68,8 @@ def main(context: click.Context, config: Path | None) -> None:
     config file. A flag goes before the environment, and that before the file.
     """
     path = config or configfile.default_path()
-    if path.exists():
+    # False also for what is out of reach, as another user's home is for a service.
+    if path and os.path.exists(path):
         context.default_map = configfile.load(path, main.commands)
         context.obj = path
 

@@ -9,7 +9,8 @@ from pathlib import Path
 import click
 
 from chatctl import standard
-from chatctl.options import option, secret, variable
+from chatctl.given import ExistingFile
+from chatctl.options import argument, option, secret, variable
 from chatctl.secret_file import first_line
 from chatctl.units import Address, address
 
@@ -18,7 +19,7 @@ Example:
   chatctl client dana --server chat.example.org:2428 --tls
 """
 
-_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+_FILE = ExistingFile()
 
 
 def addresses(text: str) -> tuple[Address, ...]:
@@ -27,7 +28,7 @@ def addresses(text: str) -> tuple[Address, ...]:
 
 
 @click.command(epilog=EXAMPLE)
-@click.argument("name", required=False, envvar=variable("name"))
+@argument("name", required=False, envvar=variable("name"))
 @option(
     "server",
     type=addresses,
@@ -91,7 +92,7 @@ def client(
 
     settings = ClientSettings(
         servers=server,
-        name=name,
+        name=name or None,
         color=_wants_color(color),
         tls=tls or ca is not None,
         ca=ca,

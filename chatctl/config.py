@@ -13,9 +13,9 @@ from click.core import ParameterSource
 from chatctl import configfile
 from chatctl.answers import answer, warn
 from chatctl.failure import Misuse
-from chatctl.options import is_secret, is_setting, key, option
+from chatctl.options import argument, is_secret, is_setting, key, option
 from chatctl.tables import table
-from gateway.redis_url import without_password
+from gateway.redis_url import without_secrets
 
 EXAMPLE = """\b
 Example:
@@ -57,7 +57,7 @@ def config() -> None:
 
 
 @config.command(epilog=SHOW_EXAMPLE, short_help="Show every option and its value.")
-@click.argument("command", nargs=-1)
+@argument("command", nargs=-1)
 @option("json", is_flag=True, help="One JSON array.")
 @click.pass_context
 def show(context: click.Context, command: tuple[str, ...], json: bool) -> None:
@@ -92,9 +92,12 @@ def _settings(main: click.Context, name: str, leaf: click.Command) -> Iterator[S
     for parameter in leaf.params:
         if not is_setting(parameter):
             continue
-        value, source = parameter.consume_value(context, {})
-        if source is ParameterSource.ENVIRONMENT:
-            _check(parameter, context, value)
+        try:
+            value, source = parameter.consume_value(context, {})
+            if source is ParameterSource.ENVIRONMENT:  # the file was checked when it was read
+                parameter.type_cast_value(context, value)
+        except click.BadParameter as error:
+            raise Misuse(f"{parameter.envvar}: {error.message}") from error
         shown = _written(value)
         if shown and is_secret(parameter):
             shown = "***"
@@ -119,18 +122,10 @@ def _warn_of_strangers(commands: Iterable[click.Command]) -> None:
             warn(f"{name} is in the environment, and is no setting{hint}")
 
 
-def _check(parameter: click.Parameter, context: click.Context, value: Any) -> None:
-    # The file was checked when it was read.
-    try:
-        parameter.type_cast_value(context, value)
-    except click.BadParameter as error:
-        raise Misuse(f"{parameter.envvar}: {error.message}") from error
-
-
 def _written(value: Any) -> str | None:
     if not isinstance(value, str | int | float):  # there is none
         return None
-    return str(value).lower() if isinstance(value, bool) else without_password(str(value))
+    return str(value).lower() if isinstance(value, bool) else without_secrets(str(value))
 
 
 def _source(parameter: click.Parameter, source: ParameterSource, file: Any) -> str:

@@ -25,16 +25,21 @@ from typing import Any
 import click
 
 from chatctl.failure import Misuse
+from chatctl.given import clean, home
 from chatctl.options import is_setting, key
 
 _Keys = dict[str, click.Parameter]
 _Value = str | bool
 
 
-def default_path() -> Path:
-    """Where the file is looked for when nobody says where it is."""
-    home = os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config"
-    return Path(home) / "chatctl" / "config.toml"
+def default_path() -> Path | None:
+    """Where the file is looked for when nobody names one; None if there is no such place."""
+    folder = os.environ.get("XDG_CONFIG_HOME", "")
+    if not os.path.isabs(folder):  # XDG has such ones ignored
+        if (own := home()) is None:
+            return None
+        folder = f"{own}/.config"
+    return Path(folder) / "chatctl" / "config.toml"
 
 
 def leaves(commands: Mapping[str, click.Command]) -> dict[str, click.Command]:
@@ -98,7 +103,7 @@ def _parted(
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise Misuse(f"{path} cannot be read: {error.strerror}.") from error
     except ValueError as error:  # not TOML, or not UTF-8
@@ -122,14 +127,17 @@ def _defaults(
     for name, value in (above | table).items():
         if name in keys:
             where = f"{path}: [{command}] {name}" if name in table else f"{path}: {name}"
-            defaults[keys[name].name or ""] = _checked(value, keys[name], where)
+            defaults[keys[name].name or ""] = _checked(value, keys[name], where, path.parent)
         elif name in table:
             raise Misuse(f"{path}: {_unknown(name, command, known)}")
     return defaults
 
 
-def _checked(value: Any, parameter: click.Parameter, where: str) -> _Value:
-    """The value as the command line would have it: text, or a bool for a switch."""
+def _checked(value: Any, parameter: click.Parameter, where: str, folder: Path) -> _Value:
+    """The value as the command line would have it: text, or a bool for a switch.
+
+    A relative path is meant from the folder that the file is in.
+    """
     if isinstance(parameter, click.Option) and parameter.is_flag:
         if not isinstance(value, bool):
             raise Misuse(f"{where}: a switch is true or false.")
@@ -137,10 +145,13 @@ def _checked(value: Any, parameter: click.Parameter, where: str) -> _Value:
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         raise Misuse(f"{where}: a text or a number belongs here.")
     try:
-        parameter.type.convert(str(value), parameter, None)
+        text = clean(str(value), parameter.type)
+        if isinstance(parameter.type, click.Path):
+            text = os.path.abspath(folder / text)
+        parameter.type.convert(text, parameter, None)
     except click.BadParameter as error:
         raise Misuse(f"{where}: {error.message}") from error
-    return str(value)
+    return text
 
 
 def _unknown(name: str, command: str | None, known: Mapping[str, _Keys]) -> str:

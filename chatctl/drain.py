@@ -10,7 +10,7 @@ import click
 from chatctl import shared_redis
 from chatctl.answers import answer, warn
 from chatctl.failure import Failure, Misuse
-from chatctl.options import of_a_chat
+from chatctl.options import argument, of_a_chat
 from chatctl.shared_redis import Chat
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ Examples:
 
 
 @click.command(epilog=EXAMPLE, short_help="End a gateway; its people move to the others.")
-@click.argument("gateway")
+@argument("gateway")
 @of_a_chat
 def drain(gateway: str, chat: Chat, json: bool) -> None:
     """Have a gateway send its people to the others, and end, as at SIGTERM.
@@ -60,8 +60,10 @@ def _chosen(wanted: str, found: Sequence[GatewayRecord]) -> GatewayRecord:
 
     Raises:
         Failure: there is none, or it is dead.
-        Misuse: it could be several.
+        Misuse: it could be several, or none is named.
     """
+    if not wanted:
+        raise Misuse("GATEWAY is empty: write a gateway's id, or how it begins")
     near = [each for each in found if each.id == wanted] or [
         each for each in found if each.id.startswith(wanted)
     ]

@@ -10,6 +10,7 @@ import click
 
 from chatctl import __version__, options
 from chatctl.failure import Misuse
+from chatctl.given import ExistingFile
 from chatctl.options import option
 from chatctl.units import (
     address,
@@ -32,7 +33,7 @@ def _best_loop() -> str:
     return "uvloop" if find_spec("uvloop") else "asyncio"
 
 
-_FILE = click.Path(exists=True, dir_okay=False)
+_FILE = ExistingFile()
 
 CHAT: tuple[Decorator, ...] = (
     option(
@@ -273,7 +274,7 @@ def config(given: dict[str, Any], redis: str, drain: float) -> GatewayConfig:
         outbox=given["outbox"],
         drain=drain,
         http=given["http"],
-        certificate=Certificate(chain, key) if chain else None,
+        certificate=Certificate(str(chain), str(key)) if chain else None,
         proxies=given["proxy_from"],
         reuse_port=given["reuse_port"],
         version=__version__,

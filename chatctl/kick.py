@@ -9,7 +9,7 @@ import click
 from chatctl import people, shared_redis
 from chatctl.answers import answer
 from chatctl.failure import Failure
-from chatctl.options import of_a_chat, option
+from chatctl.options import argument, of_a_chat, option
 from chatctl.shared_redis import Chat
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ Example:
 
 
 @click.command(epilog=EXAMPLE, short_help="Send somebody away, who can come back.")
-@click.argument("name")
+@argument("name")
 @option("reason", default="", metavar="TEXT", help="Why, for the one who is sent away.")
 @of_a_chat
 def kick(name: str, reason: str, chat: Chat, json: bool) -> None:

@@ -10,6 +10,7 @@ import click
 
 from chatctl.answers import warn
 from chatctl.failure import Failure, Misuse
+from chatctl.given import clean
 from chatctl.options import option
 from chatctl.secret_file import first_line
 
@@ -47,7 +48,10 @@ def _given(name: str, file: Path | None) -> tuple[str, str]:
     if file is not None:
         return first_line(file), str(file)
     if (password := os.environ.get(VARIABLE)) is not None:
-        return password, VARIABLE
+        try:
+            return clean(password, click.STRING), VARIABLE
+        except click.BadParameter as error:
+            raise Misuse(f"{VARIABLE}: {error.message}") from None
     try:
         return asyncio.run(_typed(name)), ""
     except EOFError:

@@ -14,9 +14,10 @@ from typing import Any, TypeVar, cast
 import click
 
 from chatctl.failure import Misuse
+from chatctl.given import ExistingFile, GivenArgument, GivenOption
 from chatctl.secret_file import first_line
 from chatctl.shared_redis import Chat
-from chatctl.units import redis_url, room_name
+from chatctl.units import prefix_word, redis_url, room_name
 from gateway.redis_url import has_password, with_password
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
@@ -30,10 +31,17 @@ def variable(name: str) -> str:
 def option(name: str, **attributes: Any) -> Callable[[_Command], _Command]:
     """An option with everything that `click.option` takes, under its one name."""
     attributes.setdefault("show_default", True)
-    return click.option(f"--{name}", envvar=variable(name), show_envvar=True, **attributes)
+    return click.option(
+        f"--{name}", cls=GivenOption, envvar=variable(name), show_envvar=True, **attributes
+    )
 
 
-class _Variable(click.Option):
+def argument(name: str, **attributes: Any) -> Callable[[_Command], _Command]:
+    """An argument with everything that `click.argument` takes."""
+    return click.argument(name, cls=GivenArgument, **attributes)
+
+
+class _Variable(GivenOption):
     """What no command line can give: other users of the machine can read those."""
 
     def __init__(self, declarations: Sequence[str], **attributes: Any) -> None:
@@ -77,7 +85,7 @@ def redis(text: str) -> Callable[[_Command], _Command]:
     url = option("redis", type=redis_url, metavar="URL", help=help_text)
     password_file = option(
         "redis-password-file",
-        type=click.Path(exists=True, dir_okay=False, path_type=Path),
+        type=ExistingFile(),
         metavar="FILE",
         help="File with the password for --redis, so that no list of processes shows it.",
     )
@@ -111,12 +119,13 @@ def _with_password(url: str | None, file: Path | None) -> str | None:
 
 prefix = option(
     "prefix",
+    type=prefix_word,
     default="chat",
     metavar="WORD",
     help="What every key and channel in Redis begins with; another one is another chat.",
 )
 
-room = click.argument("room", type=room_name, default="lobby", envvar=variable("room"))
+room = argument("room", type=room_name, default="lobby", envvar=variable("room"))
 
 run_dir = option(
     "run-dir",

@@ -11,6 +11,9 @@ import click
 from chatctl.failure import Misuse
 from chatctl.units import network
 
+SHOWN = 80
+"""Characters that are repeated of what cannot be a name."""
+
 
 class Subject(NamedTuple):
     """Whom a ban is about: a name as it is shown, or a network."""
@@ -51,7 +54,8 @@ def name(text: str) -> str:
     try:
         return check_name(text, Limits().name)
     except WireError as error:
-        raise Misuse(f"{text!r} is nobody's name: {error.text}.") from error
+        shown = text if len(text) <= SHOWN else f"{text[:SHOWN]}..."
+        raise Misuse(f"{shown!r} is nobody's name: {error.text}.") from error
 
 
 def said(text: str) -> str:

@@ -5,6 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from chatctl.failure import Misuse
+from chatctl.given import without_frame
+
+LONGEST = 4096
+"""Characters that are read of a first line; no password is as long."""
 
 
 def first_line(path: Path) -> str:
@@ -15,7 +19,7 @@ def first_line(path: Path) -> str:
     """
     try:
         with path.open(encoding="utf-8") as file:
-            line = file.readline().rstrip("\r\n")
+            line = without_frame(file.readline(LONGEST))
     except OSError as error:
         raise Misuse(f"{path} cannot be read: {error.strerror}") from error
     except UnicodeDecodeError:

@@ -111,10 +111,16 @@ def address(text: str) -> Address:
             f"{text!r} is not an address: write HOST:PORT, such as 127.0.0.1:{DEFAULT_PORT} "
             f"or [::1]:{DEFAULT_PORT}."
         )
-    port = int(match[3] or DEFAULT_PORT)
+    host, port = match[1] or match[2], int(match[3] or DEFAULT_PORT)
+    try:
+        host.encode("idna")
+    except UnicodeError:
+        raise click.BadParameter(
+            f"{_short(text)!r} is not an address: between dots, a host's name has 1 to 63 letters."
+        ) from None
     if port > 65535:
         raise click.BadParameter(f"{text!r} has no such port: 65535 is the last.")
-    return Address(match[1] or match[2], port)
+    return Address(host, port)
 
 
 def address_or_off(text: str) -> Address | None:
@@ -162,8 +168,18 @@ def networks(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
 
 def room_name(text: str) -> str:
     """A room's name, whether there is such a room or not."""
-    if not text.isprintable():
+    if not text or not text.isprintable():
         raise click.BadParameter(f"{text!r} is no room: a name has no control characters.")
+    return text
+
+
+def prefix_word(text: str) -> str:
+    """What keys and channels begin with: one that only looks like another is another chat."""
+    if not re.fullmatch(r"[A-Za-z0-9_.:-]{1,64}", text):
+        raise click.BadParameter(
+            f"{_short(text)!r} is not a prefix: write 1 to 64 letters (of English), digits, or "
+            "any of _ - . :"
+        )
     return text
 
 
@@ -174,6 +190,10 @@ def redis_url(text: str) -> str:
     except ValueError as error:
         raise click.BadParameter(f"{error}.") from None
     return text
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 80 else f"{text[:80]}..."
 
 
 def _is_off(text: str) -> bool:

@@ -35,14 +35,14 @@ def test_the_first_lines_tell_how_to_go_on():
 
 
 def test_flags_that_matter_to_the_other_commands_are_repeated():
-    flags = ("--redis", "redis://:secret@h", "--prefix", "our family", "--run-dir", "/r")
+    flags = ("--redis", "redis://:secret@h", "--prefix", "our:family", "--run-dir", "/r")
     text = greeting(context(*flags), Address("127.0.0.1", 3000), "redis://:secret@h", None, None)
     assert text.splitlines()[1:] == [
         "  Redis       redis://:***@h",
         "  join        chatctl client NAME --server 127.0.0.1:3000",
-        "  who's here  chatctl users --redis 'redis://:***@h' --prefix 'our family' --run-dir /r",
+        "  who's here  chatctl users --redis 'redis://:***@h' --prefix our:family --run-dir /r",
         "  add one     chatctl gateway --listen 127.0.0.1:3001 "
-        "--redis 'redis://:***@h' --prefix 'our family'",
+        "--redis 'redis://:***@h' --prefix our:family",
     ]
 
 

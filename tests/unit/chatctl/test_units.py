@@ -10,6 +10,7 @@ from chatctl.units import (
     duration,
     duration_or_off,
     moment,
+    prefix_word,
     rate_or_off,
     redis_url,
     room_name,
@@ -218,3 +219,29 @@ def test_the_name_of_a_room_can_be_shown():
         with pytest.raises(click.BadParameter, match="no control characters") as caught:
             room_name(text)
         assert caught.value.message.isprintable()
+
+
+@pytest.mark.parametrize("text", ["chat", "chat:2", "Our_chat-2.0", "a" * 64])
+def test_prefixes(text):
+    assert prefix_word(text) == text
+
+
+@pytest.mark.parametrize(
+    "text", ["", " ", "chat ", "chat\n", "a\tb", "a" * 65, "a" * 2000, "{chat}", "чат", "chat*"]
+)
+def test_what_is_no_prefix_is_refused_in_few_words(text):
+    with pytest.raises(click.BadParameter, match="is not a prefix") as refusal:
+        prefix_word(text)
+    assert len(refusal.value.message) < 200
+
+
+@pytest.mark.parametrize("host", ["a..b", ".a", "a" * 64, "ü" * 64])
+def test_what_cannot_be_a_host_is_refused(host):
+    for text in (host, f"{host}:1"):
+        with pytest.raises(click.BadParameter, match="is not an address"):
+            address(text)
+
+
+@pytest.mark.parametrize("host", ["localhost.", "bücher.example", "a" * 63])
+def test_what_can_be_a_host_is_taken(host):
+    assert address(f"{host}:1") == Address(host, 1)

@@ -1,0 +1,115 @@
+"""What comes in from outside as text: arguments, environment, config file, secret files.
+
+The one place where it is made clean. An editor may have put a byte order mark before it, a shell a
+line end behind it, nobody may have expanded its ``~``, and its bytes may be no text at all.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+from pathlib import Path
+from typing import Any
+
+import click
+from click.core import ParameterSource
+
+BYTE_ORDER_MARK = "\ufeff"
+
+
+class Given(click.Parameter):
+    """An option or argument whose value is clean, wherever it comes from."""
+
+    def consume_value(self, ctx: click.Context, opts: Any) -> tuple[Any, ParameterSource]:
+        """The value as the type of the parameter converts it, and who gave it.
+
+        Raises:
+            click.BadParameter: it cannot be used, whatever it is for.
+        """
+        value, source = super().consume_value(ctx, opts)
+        if isinstance(value, str):
+            value = clean(value, self.type)
+        elif isinstance(value, tuple):
+            value = tuple(clean(each, self.type) for each in value)
+        return value, source
+
+
+class GivenOption(Given, click.Option):
+    """An option whose value is clean."""
+
+
+class GivenArgument(Given, click.Argument):
+    """An argument whose value is clean."""
+
+
+class ExistingFile(click.Path):
+    """A file that can be read, as a `Path`."""
+
+    def __init__(self) -> None:
+        super().__init__(exists=True, dir_okay=False, path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """As click does; but what is out of reach is not said to be missing."""
+        try:
+            os.stat(str(value))
+        except PermissionError as error:
+            self.fail(f"File {value!r} is out of reach: {error.strerror}.", param, ctx)
+        except OSError:
+            pass  # click says so
+        return super().convert(value, param, ctx)
+
+
+def clean(text: str, type: click.ParamType[Any]) -> str:
+    """A text without a byte order mark and a line end; a path without ``~``.
+
+    Args:
+        text: as it came in.
+        type: what it is meant for. The names of files that there are may be any bytes.
+
+    Raises:
+        click.BadParameter: it is not UTF-8, or a path that is none. The text is not repeated,
+            since it may be a secret.
+    """
+    text = without_frame(text)
+    if "\0" in text:
+        raise click.BadParameter("there is a NUL in it.")
+    if isinstance(type, click.Path):
+        text = _expanded(text)
+    if isinstance(type, ExistingFile):
+        return text
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise click.BadParameter("it is not UTF-8.") from None
+    return text
+
+
+def without_frame(text: str) -> str:
+    """A text without a byte order mark before it and one line end behind it."""
+    return text.removeprefix(BYTE_ORDER_MARK).removesuffix("\n").removesuffix("\r")
+
+
+def home() -> str | None:
+    """The home directory of whoever runs us; None if there is none."""
+    named = os.environ.get("HOME", "")
+    if os.path.isabs(named):
+        return named
+    try:
+        return pwd.getpwuid(os.getuid()).pw_dir
+    except KeyError:
+        return None
+
+
+def _expanded(path: str) -> str:
+    if not path:
+        raise click.BadParameter("it is empty.")
+    if not path.startswith("~"):
+        return path
+    user, slash, rest = path.partition("/")
+    found = home() if user == "~" else os.path.expanduser(user)
+    if found is None or found.startswith("~"):
+        raise click.BadParameter(
+            f"there is no home directory {user}: write the whole path, or ./{path} for what is "
+            "called so here."
+        )
+    return found + slash + rest
