@@ -16,6 +16,7 @@ from gateway.chat.effects import (
     Claim,
     Close,
     Effect,
+    FindMentioned,
     ListUsers,
     Publish,
     Tell,
@@ -172,7 +173,15 @@ class Peer:
             refused = self.session.refuse(stale(publish.seq), self.gateway.monotonic())
             self.perform_all(refused)
         elif publish.seq is not None:
-            self.tell(Ack(seq=publish.seq, id=id, room=publish.room, absent=publish.absent))
+            self.tell(
+                Ack(
+                    seq=publish.seq,
+                    id=id,
+                    room=publish.room,
+                    absent=publish.absent,
+                    mentioned=publish.mentioned,
+                )
+            )
         self._leave_if_due()
 
     # Effects.
@@ -187,6 +196,8 @@ class Peer:
                 self._ask(self._log_in(effect))
             case Whisper():
                 self._ask(questions.whisper(self, effect))
+            case FindMentioned():
+                self._ask(questions.find_mentioned(self, effect))
             case ListUsers():
                 self._ask(questions.list_users(self, effect))
             case CheckIdle():

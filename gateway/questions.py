@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gateway.backplane.connection import RedisError
-from gateway.chat.effects import ListUsers, Whisper
+from gateway.chat.effects import FindMentioned, ListUsers, Whisper
 from gateway.errors import BackplaneDown
 from wire.codec import encode_body
 from wire.frames import User, Users
-from wire.names import fold
+from wire.names import fold, may_be_held
 
 if TYPE_CHECKING:
     from gateway.peer import Peer
@@ -24,7 +24,10 @@ async def whisper(peer: Peer, whisper: Whisper) -> None:
     While Redis is away a send with a seq waits for it, and the peer's next requests wait behind.
     """
     gateway, body = peer.gateway, encode_body(whisper.message)
-    names = [fold(name) for name in whisper.names]
+    # Names that nobody can have cost nothing: folding takes more than the length of a name in time.
+    limit = gateway.rules.limits.name
+    known = [name for name in whisper.names if may_be_held(name, limit)]
+    names = [fold(name) for name in known]
     # It goes another way than what the peer said to the room, and must not overtake that.
     await peer.answered()
     while True:
@@ -48,10 +51,34 @@ async def whisper(peer: Peer, whisper: Whisper) -> None:
             return
         else:
             break
+    shown = dict(zip(known, found, strict=True))
     to = list(dict.fromkeys(name for name in found if name))
-    absent = [name for name, shown in zip(whisper.names, found, strict=True) if not shown]
-    now = gateway.monotonic()
-    peer.perform_all(peer.session.whispered(whisper, id, to, absent, now))
+    absent = [name for name in whisper.names if not shown.get(name)]
+    for effect in peer.session.whispered(whisper, id, to, absent, gateway.monotonic()):
+        if isinstance(effect, FindMentioned):
+            await find_mentioned(peer, effect)
+        else:
+            peer.perform_all([effect])
+
+
+async def find_mentioned(peer: Peer, effect: FindMentioned) -> None:
+    """Publish a message to the room once it is known who is here of the people whom it names."""
+    gateway, names = peer.gateway, [fold(name) for name in effect.names]
+    while True:
+        await gateway.presence.ready()
+        if peer.lost:
+            return
+        try:
+            found = await gateway.backplane.present(names)
+        except BackplaneDown:
+            continue  # nothing was changed: ask again when Redis is back
+        except RedisError:
+            peer.unavailable(effect.publish.seq)
+            return
+        else:
+            break
+    here = [name for name in found if name]
+    peer.perform_all(peer.session.mentioned(effect, here, gateway.monotonic()))
 
 
 async def list_users(peer: Peer, effect: ListUsers) -> None:

@@ -25,6 +25,9 @@ from wire.unseen import is_unseen
 AT = "@\uff20\ufe6b"
 """At signs: the common one, and the full-width and the small one of Asian keyboards."""
 
+EVERYONE = frozenset({"all", "everyone", "everybody", "here", "channel", "room"})
+"""What people write behind an at sign who mean everyone. Nobody is called that."""
+
 _ESCAPED = re.compile(rf"\\(?=[{AT}])")
 _KEYCAP = re.compile("[0-9#*]\ufe0f?\u20e3|\u2139\ufe0f")
 _LINK = re.compile(r"://\S++")

@@ -39,12 +39,38 @@ class Claim(Effect, frozen=True):
 
 
 class Publish(Effect, frozen=True):
-    """Publish a message to a room; acknowledge it if it has a ``seq``."""
+    """Publish a message to a room; acknowledge it if it has a ``seq``.
+
+    Attributes:
+        room: where.
+        message: what.
+        seq: of the send.
+        absent: whom it was for, of whom nobody is here.
+        mentioned: who is here, and is named in it.
+    """
 
     room: str
     message: Msg
     seq: int | None
     absent: list[str] | None = None
+    mentioned: list[str] | None = None
+
+
+class FindMentioned(Effect, frozen=True):
+    """Find out who is here of the people whom a message to everyone names.
+
+    That may be a slip: somebody took a message that names people for a private one. Answer with
+    `Session.mentioned`.
+
+    Attributes:
+        names: the people, as they were written.
+        publish: the message.
+        refuse: it must not be public if one of them is here.
+    """
+
+    names: list[str]
+    publish: Publish
+    refuse: bool
 
 
 class Whisper(Effect, frozen=True):
@@ -55,12 +81,14 @@ class Whisper(Effect, frozen=True):
         message: without ``to``, which is known once it is known who is here.
         seq: of the send.
         room: where it goes if nobody is here; None if it must not.
+        others: whom the text names besides.
     """
 
     names: list[str]
     message: Msg
     seq: int | None
     room: str | None
+    others: list[str] = []
 
 
 class ListUsers(Effect, frozen=True):

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from gateway.chat.effects import Effect, Publish, Tell, Whisper
+from msgspec.structs import replace
+
+from gateway.chat.effects import Effect, FindMentioned, Publish, Tell, Whisper
 from gateway.chat.rules import Rules
 from gateway.chat.texts import check_text
 from wire.frames import LOBBY, Ack, Msg, Notice, Send
-from wire.mentions import plain, recipients
+from wire.mentions import EVERYONE, plain, read_mentions
+from wire.names import fold, may_be_held
 from wire.reasons import ErrorCode, NoticeCode, WireError
 
+SHOWN = 64
+"""Characters of a name that are repeated to who wrote it: a name can be as long as a line."""
 
-def plan(send: Send, sender: str, rules: Rules, ts: int) -> Publish | Whisper:
+
+def plan(send: Send, sender: str, rules: Rules, ts: int) -> Publish | FindMentioned | Whisper:
     """Decide where a send goes.
 
     Args:
@@ -27,11 +33,11 @@ def plan(send: Send, sender: str, rules: Rules, ts: int) -> Publish | Whisper:
     if send.room != LOBBY:
         raise WireError(ErrorCode.NO_SUCH_ROOM, f"there is no room {send.room[:32]!r}")
     if send.to is None:
-        names, text = recipients(send.text), plain(send.text)
-        fallback = None if rules.refuse_fallback else send.room
+        names, others = read_mentions(send.text)
+        text, fallback = plain(send.text), None if rules.refuse_fallback else send.room
     else:
         # Said outright, so nothing is read out of the text, and it never becomes public.
-        names, text, fallback = send.to, send.text, None
+        names, others, text, fallback = send.to, [], send.text, None
         if not names:
             raise WireError(ErrorCode.NOBODY_HERE, 'the field "to" names nobody')
     if len(names) > limits.to:
@@ -39,11 +45,13 @@ def plan(send: Send, sender: str, rules: Rules, ts: int) -> Publish | Whisper:
             ErrorCode.TOO_MANY_RECIPIENTS,
             f"the message has {len(names)} recipients; {limits.to} are allowed",
         )
-    if not names:
-        message = Msg(from_=sender, room=send.room, text=text, at=send.at, ts=ts)
-        return Publish(send.room, message, send.seq)
-    message = Msg(from_=sender, text=text, at=send.at, ts=ts)
-    return Whisper(names, message, send.seq, fallback)
+    others = [name for name in others if may_be_held(name, limits.name)][: limits.to]
+    if names:
+        message = Msg(from_=sender, text=text, at=send.at, ts=ts)
+        return Whisper(names, message, send.seq, fallback, others)
+    message = Msg(from_=sender, room=send.room, text=text, at=send.at, ts=ts)
+    publish = Publish(send.room, message, send.seq)
+    return FindMentioned(others, publish, rules.refuse_fallback) if others else publish
 
 
 def whispered(whisper: Whisper, id: str | None, to: list[str], absent: list[str]) -> list[Effect]:
@@ -60,11 +68,11 @@ def whispered(whisper: Whisper, id: str | None, to: list[str], absent: list[str]
         WireError: it went to nobody, and must not go to the room; or its seq is `stale`.
     """
     message, seq = whisper.message, whisper.seq
-    nobody = f"nobody named {', '.join(f'@{name}' for name in absent)} is here"
+    nobody = f"nobody named {', '.join(f'@{name[:SHOWN]}' for name in absent)} is here"
     if id == "":
         raise stale(seq)
     if id is None and whisper.room is None:
-        raise WireError(ErrorCode.NOBODY_HERE, f"{nobody}: not sent", seq)
+        raise WireError(ErrorCode.NOBODY_HERE, f"{nobody}: not sent{_hint(absent)}", seq)
     effects: list[Effect] = []
     if absent and seq is None:  # with a seq, the ack says it
         text = f"{nobody}: sent to {', '.join(to) if id else 'everyone'}"
@@ -74,10 +82,48 @@ def whispered(whisper: Whisper, id: str | None, to: list[str], absent: list[str]
         public = Msg(
             from_=message.from_, room=whisper.room, text=message.text, at=message.at, ts=message.ts
         )
-        effects.append(Publish(whisper.room, public, seq, absent))
+        publish = Publish(whisper.room, public, seq, absent)
+        others = whisper.others
+        effects.append(FindMentioned(others, publish, refuse=False) if others else publish)
     elif seq is not None:
         effects.append(Tell(Ack(seq=seq, id=id, to=to, absent=absent or None)))
     return effects
+
+
+def mentioned(found: FindMentioned, here: list[str]) -> list[Effect]:
+    """Publish a message that names people, and tell its sender if that may be a slip.
+
+    Args:
+        found: what was asked for.
+        here: who of them is here, or may come back, as their names are shown.
+
+    Raises:
+        WireError: it must not be public.
+    """
+    publish = found.publish
+    here = [name for name in dict.fromkeys(here) if name != publish.message.from_]
+    if not here:
+        return [publish]
+    if found.refuse:
+        at = " ".join(f"@{name}" for name in here)
+        raise WireError(
+            ErrorCode.WOULD_BE_PUBLIC,
+            f"everyone would read this, {', '.join(here)} too: not sent. With {at} at its end "
+            "it is private, and with \\@ in place of @ it is for everyone",
+            publish.seq,
+        )
+    publish = replace(publish, mentioned=here)
+    if publish.seq is not None:  # then the ack says it
+        return [publish]
+    text = f"everyone reads this, {', '.join(here)} too: names count at the end of a text only"
+    return [Tell(Notice(code=NoticeCode.MENTIONED, text=text, mentioned=here)), publish]
+
+
+def _hint(absent: list[str]) -> str:
+    """What may help somebody who wrote "@all"."""
+    if not any(len(name) <= SHOWN and fold(name) in EVERYONE for name in absent):
+        return ""
+    return ". To tell everyone, name nobody"
 
 
 def stale(seq: int | None) -> WireError:

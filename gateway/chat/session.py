@@ -6,9 +6,10 @@ A session goes through these states, and never back:
     NEW     -- Close -->          CLOSED
     ONLINE  -- Close -->          CLOSED
 
-Some effects ask a question (`Claim`, `Whisper`, `CheckIdle`); whoever carries them out answers
-by calling the method that the effect names. Until the answer to a claim or a whisper is there,
-the peer's next request must wait: its messages stay in the order in which they were sent.
+Some effects ask a question (`Claim`, `Whisper`, `FindMentioned`, `CheckIdle`); whoever carries
+them out answers by calling the method that the effect names. Until the answer is there (but for
+`CheckIdle`) the peer's next request must wait: its messages stay in the order in which they were
+sent.
 """
 
 from __future__ import annotations
@@ -16,9 +17,18 @@ from __future__ import annotations
 from enum import Enum
 
 from gateway.chat.budget import Budget
-from gateway.chat.effects import CheckIdle, Claim, Close, Effect, ListUsers, Tell, Whisper
+from gateway.chat.effects import (
+    CheckIdle,
+    Claim,
+    Close,
+    Effect,
+    FindMentioned,
+    ListUsers,
+    Tell,
+    Whisper,
+)
 from gateway.chat.rules import Rules
-from gateway.chat.sending import plan, whispered
+from gateway.chat.sending import mentioned, plan, whispered
 from wire.frames import (
     LOBBY,
     VERSION,
@@ -213,6 +223,21 @@ class Session:
             return []  # never acknowledged: a client that comes back sends it again
         try:
             return whispered(whisper, id, to, absent)
+        except WireError as error:
+            return self.refuse(error, now)
+
+    def mentioned(self, found: FindMentioned, here: list[str], now: float) -> list[Effect]:
+        """It is known who is here of those whom a message to everyone names.
+
+        Args:
+            found: the effect.
+            here: their names as they are shown.
+            now: the monotonic clock, seconds.
+        """
+        if self.state is State.CLOSED:
+            return []
+        try:
+            return mentioned(found, here)
         except WireError as error:
             return self.refuse(error, now)
 

@@ -1,13 +1,15 @@
 """What a peer asks of all gateways: answered in its order, and nothing done twice."""
 
+from unittest.mock import patch
+
 import pytest
 
 from gateway.backplane import LEASE
 from gateway.backplane.connection import RedisError
 from gateway.questions import USERS_IN_LINE, idle_left
 from tests.unit.gateway.fakes import AWAY, Clock, backplane_of, quiet, registration, until
-from wire.frames import Ack, Error, Msg, Send, Users, Who
-from wire.reasons import NAME_LOST
+from wire.frames import Ack, Error, Msg, Notice, Send, Users, Who
+from wire.reasons import HUNG_UP, NAME_LOST
 
 OOM = RedisError("OOM command not allowed")
 
@@ -131,6 +133,92 @@ async def test_a_seq_that_falls_is_stale(sis, dana, text):
     error = await dana.hears(Error)
     assert (error.code, error.seq) == ("stale_seq", 4)
     assert len(sis.told(Msg)) == 1
+
+
+async def test_a_message_to_everyone_that_names_somebody_who_is_here_says_so(redis, sis, dana):
+    dana.say(Send("@Sis and @mom: news", seq=1))
+    assert await dana.hears(Ack) == Ack(seq=1, id="7-0", room="lobby", mentioned=["sis"])
+    assert redis.asked("present") == [["sis", "mom"]]
+    assert [msg.text for msg in sis.told(Msg)] == ["@Sis and @mom: news"]
+
+
+async def test_who_sent_it_without_a_seq_is_told_before_anybody_reads_it(redis, sis, dana):
+    held = redis.hold("publish")
+    dana.say(Send("@sis: news"))
+    notice = await dana.hears(Notice)
+    assert (notice.code, notice.mentioned) == ("mentioned", ["sis"])
+    assert not sis.told(Msg)
+    held.set()
+    await sis.hears(Msg)
+
+
+async def test_a_private_message_that_becomes_public_says_whom_it_names_besides(redis, sis, dana):
+    dana.say(Send("@sis has a secret @mmo", seq=1), Send("behind", seq=2))
+    await dana.hears(Ack, 2)
+    first, second = dana.told(Ack)
+    assert first == Ack(seq=1, id="7-0", room="lobby", absent=["mmo"], mentioned=["sis"])
+    assert second == Ack(seq=2, id="7-1", room="lobby")
+
+
+async def test_a_text_that_names_nobody_asks_nobody(redis, sis, dana):
+    dana.say(Send("hello", seq=1), Send(r"look at \@sis and me", seq=2))
+    await dana.hears(Ack, 2)
+    assert not redis.count("present")
+
+
+async def test_messages_stay_in_order_while_one_looks_whom_it_names(redis, sis, dana):
+    held = redis.hold("present")
+    texts = ["one", "@sis: two", "three", "@sis four", "five @sis", "@sis six"]
+    dana.say(*(Send(text, seq=seq) for seq, text in enumerate(texts)))
+    await quiet()
+    held.set()
+    await dana.hears(Ack, len(texts))
+    assert [msg.text for msg in sis.told(Msg)] == texts
+
+
+async def test_while_redis_is_away_a_message_that_names_people_waits(gateway, redis, sis, dana):
+    redis.fail(AWAY, "present")
+    dana.say(Send("@sis: news"))  # without a seq, since nothing can have been stored
+    gateway.presence.doubt()
+    await quiet()
+    redis.failing.clear()
+    await gateway.presence.make_certain()
+    await sis.hears(Msg)
+    assert not dana.told(Error)
+
+
+async def test_a_look_up_that_redis_refuses_is_reported_with_its_seq(redis, sis, dana):
+    redis.fail(OOM, "present")
+    dana.say(Send("@sis: news", seq=3))
+    error = await dana.hears(Error)
+    assert (error.code, error.seq) == ("unavailable", 3)
+    assert not sis.told(Msg)
+
+
+async def test_who_is_gone_before_it_is_known_whom_a_message_names_has_not_said_it(
+    redis, sis, dana
+):
+    held = redis.hold("present")
+    dana.say(Send("@sis: news", seq=1))
+    await quiet()
+    dana.peer.end(HUNG_UP)
+    held.set()
+    await until(lambda: dana.link.closed)
+    await quiet()
+    assert not sis.told(Msg)
+
+
+@pytest.mark.parametrize(
+    "name", ["x" * 33, "a" + "\u0300\u0327" * 3000, "." * 9000 + "a", ":", "\ufb2c" * 32]
+)
+async def test_a_name_that_nobody_can_have_is_neither_folded_nor_looked_up(redis, sis, dana, name):
+    with patch("gateway.questions.fold", side_effect=AssertionError):
+        dana.say(Send("hi", seq=1, to=[name]))
+        error = await dana.hears(Error)
+    assert error.code == "nobody_here"
+    dana.say(Send("hi", seq=2, to=[name, "sis"]))
+    assert await dana.hears(Ack) == Ack(seq=2, id="7-0", to=["sis"], absent=[name])
+    assert redis.asked("whisper")[-1] == ["sis"]
 
 
 async def test_a_list_of_users_that_redis_breaks_off_is_reported_with_its_seq(house, redis, dana):

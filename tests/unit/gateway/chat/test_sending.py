@@ -3,9 +3,9 @@ from datetime import datetime
 import msgspec
 import pytest
 
-from gateway.chat.effects import Publish, Tell, Whisper
+from gateway.chat.effects import FindMentioned, Publish, Tell, Whisper
 from gateway.chat.rules import Rules
-from gateway.chat.sending import plan, whispered
+from gateway.chat.sending import mentioned, plan, whispered
 from wire.frames import Ack, Msg, Notice, Send
 from wire.limits import Limits
 from wire.reasons import ErrorCode, WireError
@@ -69,6 +69,32 @@ def test_nothing_is_read_out_of_a_text_with_recipients_said_outright():
 def test_the_time_of_the_gateway_is_beside_that_of_the_sender():
     message = planned("hi", at=AT).message
     assert (message.at, message.ts) == (AT, TS)
+
+
+def test_names_before_the_end_are_looked_up_before_everyone_reads_them():
+    message = Msg(from_="dana", room="lobby", text="tell @sis to call @mom back", ts=TS)
+    publish = Publish("lobby", message, 3)
+    text = "tell @sis to call @mom back"
+    assert planned(text, seq=3) == FindMentioned(["sis", "mom"], publish, refuse=False)
+    assert planned(text, REFUSE, seq=3) == FindMentioned(["sis", "mom"], publish, refuse=True)
+
+
+def test_names_before_the_end_of_a_private_text_are_looked_up_only_if_it_becomes_public():
+    whisper = planned("tell @sis I miss her @mom", seq=3)
+    assert (whisper.names, whisper.others) == (["mom"], ["sis"])
+    assert whispered(whisper, "7-1", ["mom"], []) == [Tell(Ack(seq=3, id="7-1", to=["mom"]))]
+    [found] = whispered(whisper, None, [], ["mom"])
+    assert (found.names, found.publish.absent, found.refuse) == (["sis"], ["mom"], False)
+
+
+def test_as_many_names_are_looked_up_as_a_message_may_have_recipients():
+    assert planned("@a x @b x @c x @d x").names == ["a", "b", "c"]
+
+
+def test_a_name_that_nobody_can_have_is_not_looked_up():
+    name = "x" * 33
+    assert type(planned(f"@{name} hello")) is Publish
+    assert whisper(f"@{name} hi @sis").others == []
 
 
 # What is refused.
@@ -167,3 +193,53 @@ def test_what_became_of_a_seq_that_is_not_new_is_not_guessed(send):
 def test_a_public_message_has_its_recipients_in_the_text_only():
     (publish,) = whispered(whisper(seq=4), None, [], ["sis", "mom"])
     assert "to" not in msgspec.to_builtins(publish.message)
+
+
+# A message to everyone that names people.
+
+
+def found(names, rules=PUBLIC, **fields):
+    return planned("hey @sis and @dana: news", rules, **fields), names
+
+
+def test_the_ack_will_say_that_everyone_reads_it_and_who_is_named():
+    plan, here = found(["Sis"], seq=4)
+    [publish] = mentioned(plan, here)
+    assert publish == Publish("lobby", plan.publish.message, 4, mentioned=["Sis"])
+
+
+def test_without_a_seq_a_notice_says_that_everyone_reads_it_before_anybody_does():
+    notice, publish = mentioned(*found(["Sis", "Sis", "Mom"]))
+    text = "everyone reads this, Sis, Mom too: names count at the end of a text only"
+    assert notice == Tell(Notice("mentioned", text, mentioned=["Sis", "Mom"]))
+    assert publish.message.text == "hey @sis and @dana: news"
+
+
+@pytest.mark.parametrize("here", [[], ["dana"]])
+@pytest.mark.parametrize("rules", [PUBLIC, REFUSE])
+def test_to_name_oneself_or_nobody_who_is_here_is_no_slip(here, rules):
+    plan, _ = found([], rules, seq=4)
+    assert mentioned(plan, here) == [plan.publish]
+
+
+def test_where_nothing_private_may_become_public_it_is_refused_and_it_is_said_what_helps():
+    with pytest.raises(WireError) as caught:
+        mentioned(*found(["Sis", "Mom"], REFUSE, seq=4))
+    assert (caught.value.code, caught.value.seq) == (ErrorCode.WOULD_BE_PUBLIC, 4)
+    assert caught.value.text == (
+        "everyone would read this, Sis, Mom too: not sent. With @Sis @Mom at its end it is private,"
+        " and with \\@ in place of @ it is for everyone"
+    )
+
+
+@pytest.mark.parametrize("name", ["all", "Everyone", "HERE", "\uff21\uff2c\uff2c"])
+def test_who_wants_to_tell_everyone_and_must_not_by_a_name_is_told_how(name):
+    with pytest.raises(WireError) as caught:
+        whispered(whisper(f"dinner @{name}", REFUSE), None, [], [name])
+    assert caught.value.text.endswith("not sent. To tell everyone, name nobody")
+
+
+def test_a_name_as_long_as_a_line_is_not_thrown_back():
+    with pytest.raises(WireError) as caught:
+        whispered(whisper("hi", to=["x" * 10_000]), None, [], ["x" * 10_000])
+    assert len(caught.value.text) < 150
