@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import sys
 from datetime import datetime
 from typing import Any
 
 from client import render
 from client.style import Style
+from client.terminal import columns
 from wire.codec import decode_event
 from wire.frames import Msg
 from wire.reasons import WireError
@@ -24,8 +26,12 @@ def public(line: bytes) -> Msg | None:
 
 def for_people(message: Msg) -> str:
     """What a reader in the room sees: harmless to a terminal, whoever wrote it."""
-    # An operator has no name in the chat that could be marked in a text.
-    view = render.View(me="", now=datetime.now().astimezone(), style=Style(color=False))
+    view = render.View(
+        me="",  # an operator has no name in the chat that could be marked in a text
+        now=datetime.now().astimezone(),
+        style=Style(color=False),
+        width=columns(sys.stdout),
+    )
     return "\n".join(render.message(message, view))
 
 
