@@ -96,6 +96,7 @@ class Gateway:
             self.backplane,
             config.idle,
             lambda: self.online.values(),
+            self.announce_joined,
             self.announce_left,
             monotonic,
             meters,

@@ -158,6 +158,7 @@ async def _claim(gateway: Gateway, claim: Claim, link: Link, auth: Entry) -> Log
         # A stranger's origin begins here; whose it is that continues, Redis knows.
         began = {LOBBY: gateway.positions.at(channels[1].encode()).decode()}
         registration = msgspec.structs.replace(registration, began=began)
+        gateway.presence.expect(registration.session)
         claimed = await backplane.claim(registration, 0.0, proof or None, auth)
     except (BackplaneDown, RedisError):
         subscriptions.drop_all(needed)
@@ -165,6 +166,8 @@ async def _claim(gateway: Gateway, claim: Claim, link: Link, auth: Entry) -> Log
             # It may have had its effect: then the name is held by a session that never was.
             await gateway.presence.release(registration, CONNECTION_LOST)
         raise
+    finally:
+        gateway.presence.expect_no_more(registration.session)
     if claimed.outcome in ("taken", "locked"):
         subscriptions.drop_all(channels)
     registration = msgspec.structs.replace(

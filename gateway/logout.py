@@ -30,5 +30,7 @@ async def _release(peer: Peer, reason: Reason) -> None:
     gateway.presence.forget(peer)
     gateway.subscriptions.drop_all(peer.channels)
     peer.channels = ()
-    if not (gateway.draining and reason.reconnect):
+    if gateway.draining and reason.reconnect:
+        gateway.presence.expect(registration.session)  # kept for it by the lease
+    else:
         await gateway.presence.release(registration, reason)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from gateway.backplane import LEASE, Backplane, Touch
@@ -15,8 +14,14 @@ from gateway.backplane.records import Registration
 from gateway.errors import BackplaneDown
 from gateway.journal import event
 from gateway.meters import Meters
+from gateway.releases import Releases
 from gateway.repeat import repeat
-from wire.reasons import GATEWAY_LOST, NAME_LOST, Reason
+from wire.reasons import (
+    GATEWAY_LOST,
+    NAME_LOST,
+    REPLACED,
+    Reason,
+)
 
 log = logging.getLogger(__name__)
 
@@ -24,8 +29,15 @@ LEASE_EVERY = 3.0
 """Seconds between two renewals of the lease, and between two sweeps: under a third of the
 lease's ten, so that two may fail."""
 
+SWEEP_AFTER = 2 * LEASE_EVERY
+"""Seconds that a gateway holds its lease before it sweeps. When all leases ended together, for a
+clock's or Redis' own sake, the others have renewed theirs by then."""
+
+SETTLE_EVERY = 10.0
+"""Seconds between two comparisons of Redis' records of this gateway with who is here."""
+
 AT_ONCE = 200
-"""Users that are registered again, or looked after, by one bundle of calls."""
+"""Users that are looked after by one bundle of calls."""
 
 
 class Present(Protocol):
@@ -47,10 +59,15 @@ class Presence:
     its own clock, cannot have run out. One that was stopped, or cut off from Redis, for longer
     than that has to look first whom it still has.
 
+    What Redis remembers may be older than what it was told. Of the records that name this gateway
+    nobody knows better than itself: who is here and forgotten is written down again, and who is
+    written down and not here is taken out.
+
     Args:
         backplane: what all gateways share.
         idle: seconds of inactivity that a user is given; None for no end.
         everybody: all who are online here.
+        arrived: told of each user of whom the others had been told that they were gone.
         departed: told of each user who is gone, and why: once Redis has it too.
         monotonic: a clock in seconds that never goes back.
         meters: where to count.
@@ -61,21 +78,25 @@ class Presence:
         backplane: Backplane,
         idle: float | None,
         everybody: Callable[[], Iterable[Present]],
+        arrived: Callable[[Registration], None],
         departed: Callable[[Registration, Reason], None],
         monotonic: Callable[[], float],
         meters: Meters,
     ) -> None:
         self._backplane = backplane
         self._everybody = everybody
+        self._arrived = arrived
         self._departed = departed
         self._monotonic = monotonic
         self._meters = meters
+        self._releases = Releases(backplane, departed)
+        self.release = self._releases.add
         self._active: set[Present] = set()
         self._left_over: set[Present] = set()
-        self._unreleased: list[tuple[Registration, Reason]] = []
+        self._expected: set[str] = set()
         self._touch_every = 1.0 if idle is None else min(1.0, idle / 10)
-        self._epoch = ""
         self._renewed_at = float("-inf")
+        self._held_since: float | None = None
         self._looked = False
         self._certain = asyncio.Event()
         self._looking = asyncio.Lock()
@@ -89,16 +110,20 @@ class Presence:
         self._active.discard(who)
         self._left_over.discard(who)
 
-    async def release(self, registration: Registration, reason: Reason) -> None:
-        """Give a name back; if Redis is away or refuses, as soon as it can be done."""
-        self._unreleased.append((registration, reason))
-        with contextlib.suppress(BackplaneDown, RedisError):
-            await self._release()
+    def expect(self, session: str) -> None:
+        """Redis may have this session, though it is not online: it is not to be taken out."""
+        self._expected.add(session)
+
+    def expect_no_more(self, session: str) -> None:
+        """It is online, or Redis does not have it."""
+        self._expected.discard(session)
 
     async def run(self) -> None:
         """Go on until cancelled."""
         await asyncio.gather(
-            repeat(self._touch_every, self._touch), repeat(LEASE_EVERY, self._look)
+            repeat(self._touch_every, self._touch),
+            repeat(LEASE_EVERY, self._look),
+            repeat(SETTLE_EVERY, self.settle),
         )
 
     def certain(self) -> bool:
@@ -112,8 +137,12 @@ class Presence:
             await self._certain.wait()
 
     def doubt(self) -> None:
-        """Redis is away: from now on nothing is certain."""
+        """Redis is away: from now on nothing is certain.
+
+        When it is back it may remember less than it did, the lease notwithstanding.
+        """
         self._renewed_at = float("-inf")
+        self._looked = False
 
     async def make_certain(self) -> None:
         """Renew the lease; look who is still ours, and send away who is not.
@@ -122,78 +151,100 @@ class Presence:
             BackplaneDown: Redis is away.
         """
         async with self._looking:
-            asked_at, epoch = self._monotonic(), self._backplane.epoch
+            asked_at = self._monotonic()
             # An attempt that failed may have taken the lease again: then it says nothing.
             looked, self._looked = self._looked, False
-            kept = await self._backplane.renew_lease() and looked
-            if epoch != self._epoch:
-                # Redis may have forgotten anything: whoever is here is registered again.
-                await self._in_bundles(self._register)
-                self._epoch = epoch
-            elif not kept:
+            kept = await self._backplane.renew_lease()
+            if not kept and self._held_since is not None:
                 event(log, logging.WARNING, "lease lost: looking whom the others have left us")
-                await self._in_bundles(self._verify)
+            if not kept or self._held_since is None:
+                self._held_since = asked_at
+            if not (kept and looked):
+                await self._look_after_all()
             self._renewed_at, self._looked = asked_at, True
         self._certain.set()
-        await self._release()
+        await self._releases.give_back()
 
-    async def _in_bundles(self, what: Callable[[list[Present]], Awaitable[None]]) -> None:
+    async def settle(self) -> None:
+        """Make the records that name this gateway agree with who is here.
+
+        Raises:
+            BackplaneDown: Redis is away.
+        """
+        if not self.certain():
+            return  # what is done then is more than this
+        async with self._looking:
+            await self._look_after_all()
+            strays, cursor = 0, "0"
+            while True:
+                cursor, held = await self._backplane.own_users(cursor)
+                here = {who.registration.session for who in self._everybody()}
+                some = [each for each in held if not self._is_ours(each.session, here)]
+                if some:
+                    strays += len(await self._backplane.release(some, for_good=False))
+                if cursor == "0":
+                    break
+        if strays:
+            event(log, logging.WARNING, "took out who is not here", users=strays)
+
+    def _is_ours(self, session: str, here: Iterable[str]) -> bool:
+        return session in here or session in self._expected or session in self._releases
+
+    async def _look_after_all(self) -> None:
         # Whoever goes meanwhile is taken out again: a name that was given back stays so.
         self._left_over = set(self._everybody())
         while self._left_over:
             some = min(AT_ONCE, len(self._left_over))
-            await what([self._left_over.pop() for _ in range(some)])
+            await self._look_after([self._left_over.pop() for _ in range(some)])
 
-    async def _register(self, some: list[Present]) -> None:
-        now = self._monotonic()
-        claims = await asyncio.gather(
-            *(self._backplane.claim(who.registration, now - who.active_at(), None) for who in some)
-        )
-        for who, claimed in zip(some, claims, strict=True):
-            if claimed.outcome == "taken":
-                who.end(NAME_LOST)
-
-    async def _verify(self, some: Iterable[Present]) -> None:
+    async def _look_after(self, some: Iterable[Present]) -> None:
+        """Write down when they were active; who is not down as ours any more is claimed again."""
         now = self._monotonic()
         by_session = {who.registration.session: who for who in some}
         touches = [
             Touch(who.registration.folded, session, now - who.active_at())
             for session, who in by_session.items()
         ]
-        for session in await self._backplane.touch(touches):
-            by_session[session].end(NAME_LOST)
+        lost = [by_session[session] for session in await self._backplane.touch(touches)]
+        await asyncio.gather(*(self._claim_again(who) for who in lost))
+
+    async def _claim_again(self, who: Present) -> None:
+        user, ago = who.registration, self._monotonic() - who.active_at()
+        claimed = await self._backplane.claim(user, ago, None)
+        holder = claimed.former
+        if claimed.outcome == "taken" and holder is not None and holder.gateway == user.gateway:
+            here = {each.registration.session for each in self._everybody()}
+            if not self._is_ours(holder.session, here):
+                # Redis remembers an older session of ours, which is not here.
+                await self._backplane.release([holder], for_good=False)
+                claimed = await self._backplane.claim(user, ago, None)
+        match claimed.outcome:
+            case "taken":
+                same = claimed.former is not None and claimed.former.origin == user.origin
+                who.end(REPLACED if same else NAME_LOST)
+            case "inherited" if claimed.former is not None:
+                self._departed(claimed.former, GATEWAY_LOST)
+                self._arrived(user)
+            case "returned":
+                self._arrived(user)
 
     async def _touch(self) -> None:
         if not self._active or not self.certain():
             return
         active, self._active = self._active, set()
         try:
-            await self._verify(active)
+            await self._look_after(active)
         except (BackplaneDown, RedisError):
             self._active |= active
             raise
 
     async def _look(self) -> None:
         await self.make_certain()
+        if self._held_since is None or self._monotonic() - self._held_since < SWEEP_AFTER:
+            return
         swept = await self._backplane.sweep()
         self._meters.swept += len(swept)
         for gateway, users in Counter(each.gateway for each in swept).items():
             event(log, logging.WARNING, "swept after a dead gateway", gateway=gateway, users=users)
         for registration in swept:
             self._departed(registration, GATEWAY_LOST)
-
-    async def _release(self) -> None:
-        unreleased, self._unreleased = self._unreleased, []
-        for for_good in (True, False):
-            some = [one for one in unreleased if one[1].reconnect is not for_good]
-            if not some:
-                continue
-            try:
-                sessions = await self._backplane.release([r for r, _ in some], for_good=for_good)
-            except (BackplaneDown, RedisError):
-                self._unreleased += unreleased
-                raise
-            unreleased = [one for one in unreleased if one not in some]
-            for registration, reason in some:
-                if registration.session in sessions:
-                    self._departed(registration, reason)

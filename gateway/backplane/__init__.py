@@ -25,7 +25,8 @@ class Claimed(NamedTuple):
             was not shown ("locked").
         origin: with "resumed" and "returned" that of the older session.
         last: id of the user's last private message.
-        former: with "inherited": the dead holder, of whom the rooms have not been told yet.
+        former: with "inherited": the dead holder, of whom the rooms have not been told yet; with
+            "taken": the holder, for one who was let in before.
         began: where the origin began (`Registration.began`); None if the name was not got.
         hash: with "locked": that of the password; "" if the name is not registered.
     """
@@ -256,6 +257,9 @@ class Backplane(Protocol):
 
         Then others may have taken its names.
         """
+
+    async def own_users(self, cursor: str) -> tuple[str, list[Registration]]:
+        """Some of the users of this gateway, by Redis: a cursor and they, as `users` does it."""
 
     async def sweep(self) -> list[Registration]:
         """Take the names of gateways that died from them; returns who was on them."""

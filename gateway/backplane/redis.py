@@ -19,7 +19,7 @@ from gateway.backplane.pair import Pair
 from gateway.backplane.probe import Probe, probe_channel
 from gateway.backplane.records import Registration
 from gateway.backplane.redis_logs import RedisLogs
-from gateway.backplane.replies import parse_user_list, registration
+from gateway.backplane.replies import parse_user_list, readable, registrations
 from gateway.config import GatewayConfig
 from gateway.errors import BackplaneDown
 from gateway.meters import Meters
@@ -90,8 +90,11 @@ class RedisBackplane(RedisLogs):
                 if lease:
                     await self.renew_lease(lease)
                 else:
-                    await self._pair.call("DEL", self._keys.lease(self._gateway))
-                    await self._pair.call("HDEL", self._keys.gateways, self._gateway)
+                    keys, own = self._keys, self._gateway
+                    await self._pair.call("DEL", keys.lease(own))
+                    # If names are left, the others sweep them: as long as they know of it.
+                    if not await self._pair.call("SCARD", keys.held(own)):
+                        await self._pair.call("HDEL", keys.gateways, own)
         await self._probe.close()
         await self._pair.close()
 
@@ -142,7 +145,7 @@ class RedisBackplane(RedisLogs):
             outcome.decode(),
             origin.decode(),
             last,
-            registration.decode(former) if former else None,
+            readable(former),
             msgspec.json.decode(began, type=dict[str, str]) if began else None,
             hash.decode(),
         )
@@ -155,7 +158,8 @@ class RedisBackplane(RedisLogs):
     async def touch(self, touches: list[Touch]) -> list[str]:
         parts = [part for t in touches for part in (t.folded, t.session, round(t.ago * 1000))]
         keys = self._keys
-        reply = await self._pair.run("user_touch", [keys.users], self._idle_ms, keys.users, *parts)
+        touched = [keys.users, keys.held(self._gateway)]
+        reply = await self._pair.run("user_touch", touched, self._idle_ms, keys.users, *parts)
         return [session.decode() for session in reply]
 
     async def idle_left(self, folded: str, session: str) -> float:
@@ -228,32 +232,42 @@ class RedisBackplane(RedisLogs):
     # Gateways.
 
     async def renew_lease(self, seconds: float = LEASE) -> bool:
-        info, span = self._info(), round(seconds * 1000)
-        lease = ("SET", self._keys.lease(self._gateway), info, "PX", span)
-        # In one write, and the clock first: the lease holds for at least as long as is said.
-        clock, kept = await asyncio.gather(self._pair.call("TIME"), self._pair.call(*lease, "XX"))
-        until_ms = int(clock[0]) * 1000 + int(clock[1]) // 1000 + span
-        if kept is not None:
-            self._until_ms = until_ms
-            return True
-        await self._pair.call(*lease)
-        self._until_ms = until_ms
-        await self._pair.call("HSET", self._keys.gateways, self._gateway, info)
-        return False
+        keys, span = self._keys, round(seconds * 1000)
+        until_ms, kept = await self._pair.run(
+            "gateway_renew",
+            [keys.lease(self._gateway), keys.gateways],
+            self._gateway,
+            self._info(),
+            span,
+        )
+        self._until_ms = int(until_ms)
+        return bool(kept)
+
+    async def own_users(self, cursor: str) -> tuple[str, list[Registration]]:
+        keys, own = self._keys, self._gateway
+        cursor_, *records = await self._pair.run(
+            "gateway_held", [keys.held(own), keys.users], own, cursor, LISTED_AT_ONCE
+        )
+        return cursor_.decode(), registrations(records)
 
     async def sweep(self) -> list[Registration]:
         keys, gone = self._keys, []
-        for gateway in await self._pair.call("HKEYS", keys.gateways):
-            id = gateway.decode()
-            left = 0 if id == self._gateway else 1
-            while left:
-                left, *records = await self._pair.run(
-                    "gateway_sweep",
-                    [keys.lease(id), keys.users, keys.held(id), keys.gateways],
-                    id,
-                    SWEPT_AT_ONCE,
-                    keys.users,
-                    self._resume_ms,
-                )
-                gone += [registration.decode(record) for record in records]
+        try:
+            for gateway in await self._pair.call("HKEYS", keys.gateways):
+                id = gateway.decode()
+                left = 0 if id == self._gateway else 1
+                while left:
+                    left, *records = await self._pair.run(
+                        "gateway_sweep",
+                        [keys.lease(id), keys.users, keys.held(id), keys.gateways],
+                        id,
+                        SWEPT_AT_ONCE,
+                        keys.users,
+                        self._resume_ms,
+                    )
+                    gone += registrations(records)
+        except (BackplaneDown, RedisError):
+            # What was taken is in Redis no more: if it is not told now, it never is.
+            if not gone:
+                raise
         return gone

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 import redis
 
-from gateway.backplane import Claimed, Listed, Touch, Whispered, connection
+from gateway.backplane import Claimed, Entry, Listed, Touch, Whispered, connection
 from gateway.backplane.ids import before
 from gateway.backplane.keys import Keys
 from gateway.errors import BackplaneDown, RedisUnreachable
@@ -33,8 +33,10 @@ class TestClaim:
     async def test_a_name_is_taken_however_it_is_written(self, g1: Gateway, g2: Gateway) -> None:
         sis = await g1.online("Straße")
         for again in ("Straße", "STRASSE", "strasse"):
-            claimed = await g2.backplane.claim(g2.person(again), 0.0, None)
+            claimed = await g2.backplane.claim(g2.person(again), 0.0, None, Entry("open"))
             assert claimed == Claimed("taken")
+            claimed = await g2.backplane.claim(g2.person(again), 0.0, None)
+            assert claimed == Claimed("taken", former=sis), "for one who was let in before"
         assert [user.registration for user in (await g2.everybody()).values()] == [sis]
 
     async def test_a_refused_claim_does_not_keep_the_holder_alive(

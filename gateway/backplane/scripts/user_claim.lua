@@ -24,9 +24,10 @@
 --          outcomes:
 --          granted    the name was free, or this session's already
 --          resumed    it was taken back from the peer's own older session, who was here still
---          returned   the same, but that session had left already
+--          returned   the same, but that session had left already; or it is the session itself,
+--                     of which the others were told that it is gone
 --          inherited  its holder's gateway is dead: nobody has said yet that the record's user left
---          taken      and then nothing was done
+--          taken      and then nothing was done; the record is the holder's for who is 'known'
 --          locked     the password was not shown, and nothing was done; the hash is the name's, ''
 --                     if it is not registered
 --          The origin, and where it began, are the older session's with resumed and returned.
@@ -62,7 +63,9 @@ if holder then
   end
 else
   local left = read_user(redis.pcall('GET', prefix .. ':resume:' .. name))
-  if left and proves(left) then outcome, older = 'returned', left end
+  if left and (proves(left) or ARGV[9] == 'known' and left.session == ARGV[2]) then
+    outcome, older = 'returned', left
+  end
 end
 
 if not older and ARGV[9] ~= 'known' then
@@ -73,7 +76,9 @@ if not older and ARGV[9] ~= 'known' then
   end
 end
 -- Only now: that a registered name is in use is nobody's business but its owner's.
-if outcome == 'taken' then return {'taken', '', '', '', '', ''} end
+if outcome == 'taken' then
+  return {'taken', '', '', ARGV[9] == 'known' and record or '', '', ''}
+end
 
 if holder and holder.session ~= ARGV[2] then
   if outcome == 'resumed' then

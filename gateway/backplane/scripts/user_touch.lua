@@ -1,6 +1,7 @@
 -- Write down when users were last active, and give them their inactivity TTL again.
 --
 -- KEYS[1]  users
+-- KEYS[2]  the set of names that the gateway holds
 -- ARGV[1]  milliseconds of inactivity that a user is given; 0 for no end
 -- ARGV[2]  what the keys of users begin with
 -- ARGV[3..]  three for each user: folded name, session id, milliseconds since the last activity
@@ -17,6 +18,10 @@ for i = 3, #ARGV, 3 do
   local user = record and read_user(record)
   if user and user.session == session then
     local key = ARGV[2] .. ':alive:' .. name
+    -- It needs no memory: what a script writes behind such a first write is not refused by a
+    -- full Redis.
+    redis.call('DEL', key)
+    redis.call('SADD', KEYS[2], name)
     local value = session .. ' ' .. string.format('%.0f', now_ms - ago)
     if ARGV[1] == '0' then
       redis.call('SET', key, value)

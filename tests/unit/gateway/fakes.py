@@ -419,10 +419,12 @@ class FakeBackplane:
         ):
             return Claimed("locked", hash=memory.accounts.get(folded, ""))
         elif holder is not None and holder.gateway not in memory.dead:
-            return Claimed("taken")
+            return Claimed("taken", former=holder if auth == KNOWN else None)
         elif holder is not None:
             claimed = Claimed("inherited", former=holder)
-        elif left is not None and _proves(user, resume, left):
+        elif (left is not None and left.session == user.session) or (
+            left is not None and _proves(user, resume, left)
+        ):
             claimed, older = Claimed("returned", left.origin), left
         memory.resumable.pop(folded, None)
         if not claimed.origin or folded not in memory.last:
@@ -512,6 +514,11 @@ class FakeBackplane:
         await self._asked("renew_lease", seconds)
         was, self.lease = self.lease, True
         return was
+
+    async def own_users(self, cursor: str) -> tuple[str, list[Registration]]:
+        await self._asked("own_users", cursor)
+        held = [each for each in self.memory.users.values() if each.gateway == self.gateway]
+        return "0", held
 
     async def sweep(self) -> list[Registration]:
         await self._asked("sweep")

@@ -168,6 +168,7 @@ async def test_the_clock_of_the_gateway_is_the_clock_of_presence():
     await online(gateway, "dana")
     clock.advance(30)
     gateway.backplane.memory.restart()
+    gateway.presence.doubt()
     await gateway.presence.make_certain()
     assert backplane_of(gateway).asked("claim")[-1][1] == 30.0
     await gateway.stop(SHUTDOWN, 5.0)

@@ -10,7 +10,16 @@ from gateway.errors import BackplaneDown
 from gateway.meters import Meters
 from gateway.presence import AT_ONCE, Presence
 from tests.unit.gateway.fakes import AWAY, Clock, FakeBackplane, Memory, quiet, registration, until
-from wire.reasons import CONNECTION_LOST, GATEWAY_LOST, IDLE, NAME_LOST, QUIT, SHUTDOWN, SLOW
+from wire.reasons import (
+    CONNECTION_LOST,
+    GATEWAY_LOST,
+    IDLE,
+    NAME_LOST,
+    QUIT,
+    REPLACED,
+    SHUTDOWN,
+    SLOW,
+)
 
 OOM = RedisError("OOM command not allowed")
 
@@ -30,6 +39,11 @@ class User:
         self.ended = reason
 
 
+def stranger(name, **fields):
+    """Somebody else who has a name, at another gateway."""
+    return registration(name, **{"session": "another", "gateway": "g-2", "origin": "ff", **fields})
+
+
 class Scene:
     """A presence in a fake world."""
 
@@ -37,6 +51,7 @@ class Scene:
         self.memory = Memory()
         self.redis = FakeBackplane(self.memory, "g-1", None)
         self.everybody = []
+        self.come = []
         self.gone = []
         self.clock = Clock()
         self.meters = Meters()
@@ -44,6 +59,7 @@ class Scene:
             self.redis,
             idle,
             lambda: self.everybody,
+            self.come.append,
             lambda *who: self.gone.append(who),
             self.clock,
             self.meters,
@@ -74,6 +90,7 @@ def scene():
 def hurry(monkeypatch):
     """Everything that is done again and again is done at once."""
     monkeypatch.setattr(module, "LEASE_EVERY", 0.001)
+    monkeypatch.setattr(module, "SWEEP_AFTER", 0)
 
 
 @pytest.fixture
@@ -162,7 +179,7 @@ async def test_who_is_gone_is_not_written_down(busy):
 
 async def test_whose_name_was_given_away_has_to_go(busy):
     dana, sis = busy.online("dana"), busy.online("sis")
-    busy.memory.users["dana"] = registration("dana", session="somebody else's")
+    busy.memory.users["dana"] = stranger("dana")
     busy.presence.note(dana)
     busy.presence.note(sis)
     async with busy.running():
@@ -324,7 +341,7 @@ async def test_while_the_lease_holds_nobody_is_looked_after(scene):
 
 async def test_a_gateway_whose_lease_had_run_out_looks_whom_it_still_has(busy):
     dana, sis = busy.online("dana"), busy.online("sis")
-    busy.memory.users["sis"] = registration("sis", session="taken meanwhile")
+    busy.memory.users["sis"] = stranger("sis", session="taken meanwhile")
     busy.redis.lease = False
     async with busy.running():
         await until(lambda: sis.ended)
@@ -333,16 +350,38 @@ async def test_a_gateway_whose_lease_had_run_out_looks_whom_it_still_has(busy):
     assert busy.presence.certain()
 
 
-async def test_whom_the_others_have_swept_away_has_lost_the_name_too(scene):
+async def test_whom_the_others_have_swept_away_comes_back_without_a_new_connection(scene, caplog):
     # The room was told that they left.
     await scene.presence.make_certain()
-    dana = scene.online("dana")
-    scene.memory.users.clear()
+    dana = scene.online("Dana")
+    scene.memory.resumable["dana"] = scene.memory.users.pop("dana")
     scene.redis.lease = False
     await scene.presence.make_certain()
-    assert dana.ended == NAME_LOST
-    assert scene.memory.users == {}
-    assert not scene.redis.count("claim")
+    assert dana.ended is None
+    assert scene.memory.users["dana"].session == dana.registration.session
+    assert scene.come == [dana.registration]
+    assert "lease lost" in caplog.text
+
+
+async def test_one_who_has_come_back_elsewhere_meanwhile_is_told_that(scene):
+    await scene.presence.make_certain()
+    dana = scene.online("Dana")
+    scene.memory.users["dana"] = stranger("Dana", origin=dana.registration.origin)
+    scene.redis.lease = False
+    await scene.presence.make_certain()
+    assert dana.ended == REPLACED
+
+
+async def test_of_an_heir_who_is_gone_the_room_is_told(scene):
+    await scene.presence.make_certain()
+    dana = scene.online("Dana")
+    heir = scene.memory.users["dana"] = stranger("Dana")
+    scene.memory.dead.add("g-2")
+    scene.redis.lease = False
+    await scene.presence.make_certain()
+    assert dana.ended is None
+    assert scene.gone == [(heir, GATEWAY_LOST)]
+    assert scene.come == [dana.registration]
 
 
 async def test_who_is_looked_after_keeps_the_idle_time(scene):
@@ -365,7 +404,7 @@ async def test_whom_it_still_has_is_looked_for_again_when_redis_did_not_answer(s
     scene.presence.doubt()
     scene.redis.failing.clear()
     await scene.presence.make_certain()
-    assert dana.ended == NAME_LOST
+    assert scene.memory.users["dana"].session == dana.registration.session
 
 
 @pytest.mark.parametrize("error", [AWAY, OOM])
@@ -378,18 +417,23 @@ async def test_a_renewal_that_failed_may_have_taken_the_lease_again(scene, error
         await scene.presence.make_certain()
     scene.redis.failing.clear()
     await scene.presence.make_certain()
-    assert dana.ended == NAME_LOST
+    assert scene.memory.users["dana"].session == dana.registration.session
 
 
 # Another Redis, or one that forgot.
 
 
-async def test_in_a_new_epoch_everybody_is_registered_again(scene):
+@pytest.mark.parametrize("kept", [True, False])
+async def test_whom_redis_has_forgotten_is_written_down_again_unseen(scene, kept):
+    # It may remember the lease, and not who came after that.
     await scene.presence.make_certain()
     dana, sis = scene.online("dana"), scene.online("sis")
     scene.memory.restart()
-    scene.memory.users["sis"] = registration("sis", session="was faster")
+    scene.memory.users["sis"] = stranger("sis", session="was faster")
+    scene.presence.doubt()
+    scene.redis.lease = kept
     await scene.presence.make_certain()
+    assert scene.come == []
     assert scene.memory.users["dana"].session == dana.registration.session
     assert (dana.ended, sis.ended) == (None, NAME_LOST)
     claims = scene.redis.count("claim")
@@ -397,8 +441,9 @@ async def test_in_a_new_epoch_everybody_is_registered_again(scene):
     assert scene.redis.count("claim") == claims, "once"
 
 
-async def test_who_is_registered_again_keeps_the_idle_time_and_needs_no_token(scene):
+async def test_who_is_written_down_again_keeps_the_idle_time_and_needs_no_token(scene):
     dana = scene.online("dana")
+    scene.memory.users.clear()
     scene.clock.advance(30)
     await scene.presence.make_certain()
     ((user, ago, resume),) = scene.redis.asked("claim")
@@ -406,16 +451,18 @@ async def test_who_is_registered_again_keeps_the_idle_time_and_needs_no_token(sc
     assert dana.ended is None
 
 
-async def test_the_lease_is_there_before_anybody_is_registered(scene):
+async def test_the_lease_is_there_before_anybody_is_looked_after(scene):
     # A name of a gateway without a lease is anybody's.
     scene.online("dana")
+    scene.memory.users.clear()
     await scene.presence.make_certain()
-    assert [method for method, _ in scene.redis.calls] == ["renew_lease", "claim"]
+    assert [method for method, _ in scene.redis.calls] == ["renew_lease", "touch", "claim"]
 
 
 @pytest.mark.parametrize("error", [AWAY, OOM])
-async def test_a_registration_that_failed_is_made_again(scene, error):
+async def test_a_claim_that_failed_is_made_again(scene, error):
     scene.online("dana")
+    scene.memory.users.clear()
     scene.redis.fail(error, "claim")
     with pytest.raises(type(error)):
         await scene.presence.make_certain()
@@ -426,37 +473,129 @@ async def test_a_registration_that_failed_is_made_again(scene, error):
 
 
 @pytest.mark.parametrize("error", [AWAY, OOM])
-async def test_one_of_many_registrations_that_fail_strays_nowhere(scene, error):
+async def test_one_of_many_claims_that_fail_strays_nowhere(scene, error):
     for name in ("dana", "sis", "mom"):
         scene.online(name)
+    scene.memory.users.clear()
     scene.redis.fail(error, "claim")
     with pytest.raises(type(error)):
         await scene.presence.make_certain()
 
 
-async def test_an_epoch_that_changes_meanwhile_is_not_taken_for_settled(scene):
+async def test_a_redis_that_goes_meanwhile_is_not_taken_for_settled(scene):
     scene.online("dana")
     held = scene.redis.hold("renew_lease")
     task = asyncio.create_task(scene.presence.make_certain())
     await until(lambda: scene.redis.count("renew_lease"))
-    scene.memory.restart()
+    scene.presence.doubt()
     held.set()
     await task
-    assert scene.redis.count("claim") == 1
+    scene.presence.doubt()
     await scene.presence.make_certain()
-    assert scene.redis.count("claim") == 2
+    assert scene.redis.count("touch") == 2
 
 
-async def test_not_everybody_is_registered_at_once(scene):
-    for number in range(AT_ONCE + 50):
-        scene.online(f"user{number}")
+async def test_who_goes_while_all_are_looked_after_stays_gone(scene, monkeypatch):
+    monkeypatch.setattr(module, "AT_ONCE", 1)
+    people = [scene.online(name) for name in ("Dana", "sis")]
+    scene.memory.users.clear()
     held = scene.redis.hold("claim")
     task = asyncio.create_task(scene.presence.make_certain())
-    await quiet()
-    assert scene.redis.count("claim") == AT_ONCE
+    ((user, _, _),) = await until(lambda: scene.redis.asked("claim"))
+    (goes,) = (who for who in people if who.registration != user)
+    scene.everybody.remove(goes)
+    scene.presence.forget(goes)
     held.set()
     await task
-    assert scene.redis.count("claim") == AT_ONCE + 50
+    assert list(scene.memory.users) == [user.folded]
+
+
+# Who is written down for this gateway, and who is here.
+
+
+async def test_who_is_written_down_and_not_here_is_taken_out(scene):
+    await scene.presence.make_certain()
+    dana = scene.online("Dana")
+    scene.memory.users["eve"] = registration("Eve", resume="token")
+    scene.memory.users["mom"] = stranger("Mom")
+    await scene.presence.settle()
+    assert sorted(scene.memory.users) == ["dana", "mom"]
+    assert "eve" in scene.memory.resumable, "she may have been about to come back"
+    assert (dana.ended, scene.gone) == (None, []), "the room was told long ago, or never knew"
+
+
+async def test_who_is_here_and_not_written_down_is_written_down(scene):
+    await scene.presence.make_certain()
+    dana = scene.online("Dana")
+    scene.memory.users.clear()
+    await scene.presence.settle()
+    assert scene.memory.users["dana"].session == dana.registration.session
+
+
+async def test_an_older_session_of_our_own_that_redis_remembers_gives_way(scene):
+    await scene.presence.make_certain()
+    dana = scene.online("Dana")
+    scene.memory.users["dana"] = registration("Dana", session="older", origin="ff")
+    scene.presence.doubt()
+    await scene.presence.make_certain()
+    assert dana.ended is None
+    assert scene.memory.users["dana"].session == dana.registration.session
+
+
+@pytest.mark.parametrize("expected", [True, False])
+async def test_a_session_that_is_about_to_begin_is_left_alone(scene, expected):
+    await scene.presence.make_certain()
+    newcomer = registration("Dana")
+    scene.presence.expect(newcomer.session)
+    if not expected:
+        scene.presence.expect_no_more(newcomer.session)
+    scene.memory.users["dana"] = newcomer
+    await scene.presence.settle()
+    assert ("dana" in scene.memory.users) is expected
+
+
+async def test_one_whose_name_is_on_its_way_back_is_left_to_that(scene):
+    await scene.presence.make_certain()
+    dana = scene.online("Dana")
+    scene.everybody.remove(dana)
+    scene.redis.fail(AWAY, "release")
+    await scene.presence.release(dana.registration, QUIT)
+    scene.redis.failing.clear()
+    await scene.presence.settle()
+    assert "dana" in scene.memory.users
+    await scene.presence.make_certain()
+    assert scene.gone == [(dana.registration, QUIT)]
+
+
+async def test_while_nothing_is_certain_nobody_is_taken_out(scene):
+    scene.memory.users["eve"] = registration("Eve")
+    await scene.presence.settle()
+    assert "eve" in scene.memory.users
+
+
+async def test_it_is_done_again_and_again(busy, monkeypatch):
+    monkeypatch.setattr(module, "SETTLE_EVERY", 0.001)
+    async with busy.running():
+        await until(lambda: busy.redis.count("own_users") >= 2)
+
+
+# When to sweep.
+
+
+async def test_who_has_just_lost_the_lease_does_not_sweep_yet(hurry, monkeypatch):
+    # All leases may have ended together; the others renew theirs just now.
+    monkeypatch.setattr(module, "SWEEP_AFTER", 6.0)
+    scene = Scene()
+    await scene.presence.make_certain()
+    scene.clock.advance(6.0)
+    scene.redis.lease = False
+    async with scene.running():
+        for _ in range(2):
+            renewed = scene.redis.count("renew_lease")
+            await until(lambda renewed=renewed: scene.redis.count("renew_lease") >= renewed + 2)
+            assert not scene.redis.count("sweep")
+            scene.clock.advance(3.0)
+        await until(lambda: scene.redis.count("sweep"))
 
 
 async def test_not_everybody_is_looked_after_at_once(scene):
@@ -484,7 +623,23 @@ async def test_two_who_make_certain_do_not_do_it_at_once(scene):
     assert not scene.presence.certain()
     held.set()
     await asyncio.gather(first, second)
-    assert dana.ended == NAME_LOST
+    assert scene.memory.users["dana"].session == dana.registration.session
+
+
+async def test_the_second_does_not_say_certain_while_the_first_looks(scene):
+    await scene.presence.make_certain()
+    scene.online("dana")
+    scene.presence.doubt()
+    scene.redis.lease = False
+    held = scene.redis.hold("touch")
+    first = asyncio.create_task(scene.presence.make_certain())
+    await until(lambda: scene.redis.count("touch"))
+    del scene.redis.held["touch"]  # only the first's call is held
+    second = asyncio.create_task(scene.presence.make_certain())
+    await quiet()
+    assert not scene.presence.certain()
+    held.set()
+    await asyncio.gather(first, second)
 
 
 # Names that are kept for those who come back.

@@ -13,6 +13,7 @@ from tests.unit.gateway.fakes import until
 OK = b"+OK\r\n"
 
 EPOCH = Script("epoch_begin").sha
+RENEW = Script("gateway_renew").sha
 
 
 def bulk(data: str | bytes) -> bytes:
@@ -52,6 +53,10 @@ def usual(client: Client, command: list[str]) -> bytes | None:
     match [command[0].upper(), *command[1:]]:
         case ["EVALSHA", sha, *_] if sha == EPOCH:
             return bulk("1795428000")
+        case ["EVALSHA", sha, *_] if sha == RENEW:
+            return array("1795428010000", 1)
+        case ["SCARD", _]:
+            return b":0\r\n"
         case ["SSUBSCRIBE", channel]:
             return array("ssubscribe", channel, 1)
         case ["SUNSUBSCRIBE", channel]:

@@ -15,6 +15,7 @@ from tests.unit.gateway.backplane import scripted
 from tests.unit.gateway.backplane.scripted import (
     array,
     bulk,
+    error,
     evalsha,
     usual,
 )
@@ -92,8 +93,19 @@ async def test_a_closing_backplane_may_leave_its_lease_for_a_while(redis):
     scene = Scene(redis)
     await scene.backplane.start()
     await scene.backplane.close(lease=12.5)
-    assert redis.commands("SET") == [["SET", "t:{users}:lease:g-1", "{}", "PX", "12500", "XX"]]
+    assert evalsha(redis)[-1][-3:] == ["g-1", "{}", "12500"]
     assert not redis.commands("DEL", "HDEL")
+
+
+async def test_one_that_leaves_names_behind_stays_known_until_they_are_swept(redis):
+    scene = Scene(redis)
+    await scene.backplane.start()
+    redis.answer = lambda client, command: (
+        b":1\r\n" if command[0] == "SCARD" else usual(client, command)
+    )
+    await scene.backplane.close()
+    assert redis.commands("DEL") == [["DEL", "t:{users}:lease:g-1"]]
+    assert not redis.commands("HDEL")
 
 
 async def test_a_redis_that_is_silent_is_not_waited_for_at_the_end(redis, monkeypatch):
@@ -214,7 +226,7 @@ async def test_no_end_of_idleness_is_told_as_zero(redis):
     scene = Scene(redis, idle=None)
     await scene.backplane.start()
     await scene.backplane.touch([Touch("dana", "s", 0.0)])
-    assert evalsha(redis)[0][4] == "0"
+    assert evalsha(redis)[0][5] == "0"
     await scene.backplane.close()
 
 
@@ -222,7 +234,7 @@ async def test_the_shortest_idleness_is_not_told_as_none(redis):
     scene = Scene(redis, idle=0.0001)
     await scene.backplane.start()
     await scene.backplane.touch([Touch("dana", "s", 0.0)])
-    assert evalsha(redis)[0][4] == "1"
+    assert evalsha(redis)[0][5] == "1"
     await scene.backplane.close()
 
 
@@ -339,16 +351,12 @@ async def test_what_is_too_old_is_forgotten_in_rooms_and_between_people(redis):
 
 async def test_a_lease_that_is_there_is_renewed(scene, redis):
     assert await scene.backplane.renew_lease()
-    assert redis.commands("SET") == [["SET", "t:{users}:lease:g-1", "{}", "PX", "10000", "XX"]]
+    assert evalsha(redis)[-1][-3:] == ["g-1", "{}", "10000"]
 
 
 async def test_a_lease_that_had_run_out_is_taken_again_and_said(scene, redis):
-    redis.answer = lambda client, command: (
-        b"$-1\r\n" if command[-1] == "XX" else usual(client, command)
-    )
+    redis.answer = lambda client, command: array("1795428010000", 0)
     assert not await scene.backplane.renew_lease()
-    assert redis.commands("SET")[-1] == ["SET", "t:{users}:lease:g-1", "{}", "PX", "10000"]
-    assert redis.commands("HSET") == [["HSET", "t:{users}:gateways", "g-1", "{}"]]
 
 
 async def test_the_dead_are_swept_to_the_last_and_oneself_never(scene, redis):
@@ -361,6 +369,35 @@ async def test_the_dead_are_swept_to_the_last_and_oneself_never(scene, redis):
     redis.answer = answer
     assert [user.name for user in await scene.backplane.sweep()] == ["u0", "u1", "u2"]
     assert all("g-1" not in command for command in evalsha(redis))
+
+
+@pytest.mark.parametrize("broken", [error("OOM command not allowed"), None])
+async def test_what_was_swept_before_redis_failed_is_told(scene, redis, broken):
+    # It is in Redis no more, so nobody would ever hear of it.
+    replies = [array(2, msgspec.json.encode(registration("u0", gateway="g-2"))), broken]
+
+    def answer(client, command):
+        if command[0] == "HKEYS":
+            return array("g-2")
+        if (reply := replies.pop(0)) is None:
+            client.end()
+        return reply
+
+    redis.answer = answer
+    assert [user.name for user in await scene.backplane.sweep()] == ["u0"]
+
+
+async def test_a_record_that_cannot_be_read_costs_itself(scene, redis, caplog):
+    records = [b"{}", msgspec.json.encode(registration("u1", gateway="g-2")), b"no JSON"]
+    redis.answer = lambda client, command: (
+        array("g-2") if command[0] == "HKEYS" else array(0, *records)
+    )
+    assert [user.name for user in await scene.backplane.sweep()] == ["u1"]
+    assert len(caplog.records) == 2
+    redis.answer = lambda client, command: array("granted", "", "7-3", b"{}", "", "{}")
+    assert (await scene.backplane.claim(registration("dana"), 0.0, None)).former is None
+    _, listed = parse_user_list([b"0", records[0], b"1", b"1", records[1], b"2", b"-1"])
+    assert [each.registration.name for each in listed] == ["u1"]
 
 
 @pytest.mark.parametrize(
