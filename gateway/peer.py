@@ -22,7 +22,7 @@ from gateway.chat.effects import (
     Tell,
     Whisper,
 )
-from gateway.chat.sending import stale
+from gateway.chat.sending import acknowledged, stale
 from gateway.chat.session import Session, State
 from gateway.core import Gateway
 from gateway.errors import BackplaneDown
@@ -33,7 +33,7 @@ from gateway.login import arrive
 from gateway.logout import leave
 from gateway.trace import Trace
 from wire.codec import decode_request, encode, encode_body, is_ping
-from wire.frames import Ack, Error, Event, Ping
+from wire.frames import Error, Event, Ping
 from wire.lines import LineTooLong
 from wire.reasons import HUNG_UP, NAME_LOST, QUIT, ErrorCode, Reason, WireError
 
@@ -173,15 +173,7 @@ class Peer:
             refused = self.session.refuse(stale(publish.seq), self.gateway.monotonic())
             self.perform_all(refused)
         elif publish.seq is not None:
-            self.tell(
-                Ack(
-                    seq=publish.seq,
-                    id=id,
-                    room=publish.room,
-                    absent=publish.absent,
-                    mentioned=publish.mentioned,
-                )
-            )
+            self.tell(acknowledged(publish, id))
         self._leave_if_due()
 
     # Effects.

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from wire.frames import Error, Request
+from wire.reasons import ErrorCode
+
 # So that who waits exactly as long as told is not refused for what floats lose.
 _ROUNDING = 1e-6
 
@@ -38,3 +41,12 @@ class Budget:
             return (1.0 - left) / self._rate
         self._left = left - 1.0
         return 0.0
+
+
+def slow_down(request: Request, wait: float) -> Error:
+    """The refusal of a request that is over the budget for so many seconds more."""
+    text = f"too many requests; this one was not accepted, try again in {wait:.1f} s"
+    # Rounded up, so that who waits as long as told is not refused again.
+    retry_after = round(wait + 0.05, 1)
+    seq = getattr(request, "seq", None)
+    return Error(code=ErrorCode.SLOW_DOWN, text=text, seq=seq, retry_after=retry_after)

@@ -119,6 +119,18 @@ def mentioned(found: FindMentioned, here: list[str]) -> list[Effect]:
     return [Tell(Notice(code=NoticeCode.MENTIONED, text=text, mentioned=here)), publish]
 
 
+def acknowledged(publish: Publish, id: str) -> Ack:
+    """A public message with a seq is stored."""
+    assert publish.seq is not None
+    return Ack(
+        seq=publish.seq,
+        id=id,
+        room=publish.room,
+        absent=publish.absent,
+        mentioned=publish.mentioned,
+    )
+
+
 def _hint(absent: list[str]) -> str:
     """What may help somebody who wrote "@all"."""
     if not any(len(name) <= SHOWN and fold(name) in EVERYONE for name in absent):

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from enum import Enum
 
-from gateway.chat.budget import Budget
+from gateway.chat.budget import Budget, slow_down
 from gateway.chat.effects import (
     CheckIdle,
     Claim,
@@ -121,7 +121,7 @@ class Session:
                 self._warned = False
             # Whoever wants to go may go.
             if type(request) is not Quit and (wait := self._budget.take(now)):
-                return self._slow_down(request, wait, now)
+                return self._fault(slow_down(request, wait), now)
             if type(request) is Send:
                 return [plan(request, self.name, self._rules, ts)]
             return self._receive_other(request)
@@ -154,7 +154,7 @@ class Session:
             return [Claim(name, request.client, request.resume, seen, seq, request.password)]
         if isinstance(request, Ping):
             if wait := self._budget.take(now):
-                return self._slow_down(request, wait, now)
+                return self._fault(slow_down(request, wait), now)
             return [Tell(Pong())]
         if isinstance(request, Quit):
             return self._close(QUIT)
@@ -227,13 +227,7 @@ class Session:
             return self.refuse(error, now)
 
     def mentioned(self, found: FindMentioned, here: list[str], now: float) -> list[Effect]:
-        """It is known who is here of those whom a message to everyone names.
-
-        Args:
-            found: the effect.
-            here: their names as they are shown.
-            now: the monotonic clock, seconds.
-        """
+        """It is known who (names as they are shown) is here for a `FindMentioned`."""
         if self.state is State.CLOSED:
             return []
         try:
@@ -291,14 +285,6 @@ class Session:
         return min(WARNING, self._rules.idle / 4)
 
     # Refusals and the end.
-
-    def _slow_down(self, request: Request, wait: float, now: float) -> list[Effect]:
-        seq = getattr(request, "seq", None)
-        text = f"too many requests; this one was not accepted, try again in {wait:.1f} s"
-        # Rounded up, so that who waits as long as told is not refused again.
-        retry_after = round(wait + 0.05, 1)
-        error = Error(code=ErrorCode.SLOW_DOWN, text=text, seq=seq, retry_after=retry_after)
-        return self._fault(error, now)
 
     def _fault(self, error: Error, now: float) -> list[Effect]:
         if self.state is State.CLOSED:
