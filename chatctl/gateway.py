@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import select
+import sys
 from collections.abc import Coroutine
 from contextlib import ExitStack
 from typing import Any
 
 import click
 
+from chatctl import standard
 from chatctl.failure import Failure
 from chatctl.gateway_options import config, gateway_options
 from chatctl.greeting import greeting
@@ -26,6 +30,9 @@ Example, two gateways of one chat, for a balancer to choose from:
 @click.pass_context
 def gateway(context: click.Context, /, **given: Any) -> None:
     """Serve the chat until SIGTERM or Ctrl-C."""
+    from gateway.signals import hold
+
+    hold()
     from gateway.backplane import embedded, runfile
     from gateway.errors import StartError
     from gateway.journal import keep
@@ -47,11 +54,29 @@ def gateway(context: click.Context, /, **given: Any) -> None:
                     stack.enter_context(runfile.announced(directory, str(at), own.url))
                 description = own.description if own else None
                 health = Address(*http) if http else None
-                click.echo(greeting(context, at, url, description, health))
+                _greet(greeting(context, at, url, description, health))
 
             context.exit(_run(run(config(given, url, drain), announce), given["loop"]))
         except StartError as error:
             raise Failure(str(error)) from error
+
+
+def _greet(text: str) -> None:
+    """Say it, if somebody hears it: who does not must not keep others from the chat."""
+    try:
+        if _heard():
+            click.echo(text)
+    except OSError as error:
+        standard.give_up_output()
+        logging.getLogger(__name__).warning("the greeting cannot be written: %s", error.strerror)
+
+
+def _heard() -> bool:
+    """Whether standard output takes something at once."""
+    try:
+        return bool(select.select((), (sys.stdout,), (), 0)[1])
+    except (OSError, ValueError):  # not a file of the system's
+        return True
 
 
 def _run(serving: Coroutine[None, None, int], loop: str) -> int:

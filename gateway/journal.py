@@ -10,13 +10,15 @@ from __future__ import annotations
 import json
 import logging
 import re
-import sys
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, Literal
 
 from gateway.chat.budget import Budget
+from gateway.scribe import Scribe
+
+STDERR = 2
 
 AT_ONCE, A_SECOND = 50, 10.0
 """Lines of one kind that are written at once, and in the long run."""
@@ -45,7 +47,7 @@ def keep(style: Literal["text", "json"], level: str) -> None:
         style: for people or for machines.
         level: the least that is written: ``debug``, ``info``, ``warning`` or ``error``.
     """
-    handler = logging.StreamHandler(sys.stderr)
+    handler = Scribe(STDERR)
     handler.setFormatter(JsonLines() if style == "json" else TextLines())
     handler.addFilter(Restraint())
     logging.basicConfig(level=level.upper(), handlers=[handler])

@@ -6,10 +6,11 @@ import asyncio
 import contextlib
 import errno
 import logging
-import signal
 import socket
 from collections.abc import AsyncIterator, Callable
+from functools import partial
 
+from gateway import open_files
 from gateway.addresses import of_socket, shown
 from gateway.backplane.connection import RedisError
 from gateway.config import Certificate, GatewayConfig
@@ -21,6 +22,7 @@ from gateway.first import first
 from gateway.journal import event
 from gateway.listeners.accepting import Listener, open_port
 from gateway.listeners.certificates import tls_context
+from gateway.signals import Signals
 from wire.reasons import SHUTDOWN
 
 log = logging.getLogger(__name__)
@@ -115,7 +117,8 @@ Announce = Callable[[str, int, tuple[str, int] | None], None]
 async def run(config: GatewayConfig, announce: Announce) -> int:
     """Serve until SIGTERM, SIGINT or an operator's word; another signal ends the drain.
 
-    At SIGHUP the certificate is read again; without one it ends too, as when a terminal is closed.
+    At SIGHUP the certificate is read again. After the end signals are ignored: they are of no use
+    any more, and would only spoil the exit code.
 
     Args:
         config: the settings.
@@ -128,24 +131,15 @@ async def run(config: GatewayConfig, announce: Announce) -> int:
         StartError: the gateway cannot start; the text says why.
     """
     stop, hurry = asyncio.Event(), asyncio.Event()
-    loop = asyncio.get_running_loop()
-    ending = {signal.SIGTERM, signal.SIGINT}
-    if config.certificate is None and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
-        ending.add(signal.SIGHUP)  # but for `nohup`
-    for number in ending:
-        loop.add_signal_handler(number, lambda: (hurry if stop.is_set() else stop).set())
-    if config.certificate is not None:
-        loop.add_signal_handler(signal.SIGHUP, lambda: None)  # it is about to be read anyway
+    signals = Signals(lambda: (hurry if stop.is_set() else stop).set())
+    open_files.allow_all()
     try:
         async with serving(config, hurry) as (gateway, listener):
-            if (certificate := config.certificate) is not None:
-                loop.add_signal_handler(
-                    signal.SIGHUP, lambda: _read_certificate(certificate, listener)
-                )
+            if config.certificate is not None:
+                signals.reload = partial(_read_certificate, config.certificate, listener)
             announce(*listener.address, gateway.http)
             await first(stop.wait(), gateway.orders.drain.wait())
             stop.set()
     finally:
-        for number in {*ending, signal.SIGHUP}:
-            loop.remove_signal_handler(number)
+        signals.ignore()
     return 0

@@ -7,13 +7,16 @@ task. This is why the sockets are accepted here and not by the loop.
 from __future__ import annotations
 
 import asyncio
+import errno
 import functools
 import logging
+import os
 import socket
 import ssl
 from collections.abc import Coroutine
 from typing import Any, Protocol
 
+from gateway import open_files
 from gateway.addresses import Address, of_socket, shown
 from gateway.config import Networks
 from gateway.journal import event
@@ -109,6 +112,8 @@ class Listener:
         self._arriving: set[asyncio.Task[None]] = set()
         self._farewells: set[socket.socket] = set()
         self._closed = False
+        # The lowest free number is given to a new file: who gets this one has but few above it.
+        self._most = open_files.most() - open_files.RESERVE
         for each in sockets:
             self._loop.add_reader(each, self._accept, each)
 
@@ -135,6 +140,7 @@ class Listener:
         for _ in range(AT_ONCE):
             try:
                 connection, name = listening.accept()
+                self._leave_some(connection)
             except (BlockingIOError, InterruptedError, ConnectionAbortedError):
                 return
             except OSError as error:
@@ -148,6 +154,16 @@ class Listener:
                 self._spawn(connection, self._arrive(connection, address, port))
             else:
                 self._enter(connection, address, port)
+
+    def _leave_some(self, connection: socket.socket) -> None:
+        """Take no more files than there are for people.
+
+        Raises:
+            OSError: this one is too much.
+        """
+        if connection.fileno() >= self._most:
+            connection.close()
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
 
     def _go_on(self, listening: socket.socket) -> None:
         if not self._closed:
