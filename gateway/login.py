@@ -93,7 +93,7 @@ async def arrive(peer: Peer, claim: Claim) -> None:
     except (BackplaneDown, RedisError):
         peer.end(INTERRUPTED)
         return
-    if login.claimed.outcome != "resumed":
+    if login.claimed.outcome not in ("resumed", "taken_over"):  # else the name was here all along
         gateway.announce_joined(login.registration)
 
 

@@ -14,7 +14,7 @@ LINES = (1, 2, 5, 10, 20, 50, 100, 200, 500)
 SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 LATE = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
 
-CLAIMS = ("granted", "resumed", "returned", "inherited", "taken", "locked")
+CLAIMS = ("granted", "resumed", "returned", "inherited", "taken_over", "taken", "locked")
 """What became of a claim: as `gateway.backplane.Claimed` has it, or it was not let through."""
 
 RESUMES = ("resumed", "returned", "stranger")

@@ -21,8 +21,8 @@ class Claimed(NamedTuple):
     Attributes:
         outcome: the name was free ("granted"); taken back from the peer's own older session, who
             was here still ("resumed") or had left ("returned"); free, since its holder's gateway
-            is dead ("inherited"); or it is somebody else's ("taken"), or needs a password that
-            was not shown ("locked").
+            is dead ("inherited"); taken from whoever held it, by its password ("taken_over"); or
+            it is somebody else's ("taken"), or needs a password that was not shown ("locked").
         origin: with "resumed" and "returned" that of the older session.
         last: id of the user's last private message.
         former: with "inherited": the dead holder, of whom the rooms have not been told yet; with
@@ -31,7 +31,7 @@ class Claimed(NamedTuple):
         hash: with "locked": that of the password; "" if the name is not registered.
     """
 
-    outcome: Literal["granted", "resumed", "returned", "inherited", "taken", "locked"]
+    outcome: Literal["granted", "resumed", "returned", "inherited", "taken_over", "taken", "locked"]
     origin: str = ""
     last: bytes = b""
     former: Registration | None = None

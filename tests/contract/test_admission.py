@@ -146,16 +146,52 @@ class TestAccounts:
         claimed = await g2.backplane.claim(g2.person("dana"), 0.0, None, entry)
         assert (claimed.outcome, claimed.former) == ("inherited", old)
 
-    async def test_that_a_name_is_taken_is_told_to_who_knows_its_password(
+    @pytest.mark.parametrize("mode", ["open", "required"])
+    async def test_that_a_name_is_in_use_is_not_told_to_who_does_not_know_its_password(
+        self, g1: Gateway, g2: Gateway, register: Any, mode: Literal["open", "required"]
+    ) -> None:
+        register("Dana")
+        dana = await g1.online("Dana")
+        for hash in ("", "x"):
+            claim = g2.backplane.claim(g2.person("dana"), 0.0, None, Entry(mode, hash))
+            assert await claim == LOCKED
+        assert (await g1.everybody())["Dana"].registration == dana
+        assert g1.heard.told == []
+
+    @pytest.mark.parametrize("mode", ["open", "required"])
+    async def test_who_knows_it_takes_the_name_from_a_connection_that_has_it(
+        self, g1: Gateway, g2: Gateway, register: Any, mode: Literal["open", "required"]
+    ) -> None:
+        register("Dana")
+        old, new = await g1.online("Dana"), g2.person("DANA")
+        claimed = await g2.backplane.claim(new, 0.0, None, Entry(mode, LOCKED.hash))
+        assert (claimed.outcome, claimed.origin) == ("taken_over", "")
+        await g1.heard.until(lambda heard: heard.told == [f"replaced {old.session}"])
+        holder = (await g1.everybody())["DANA"].registration
+        assert (holder.session, holder.origin) == (new.session, new.origin)
+        assert await g1.release(old) == []
+        # And the tokens of the other are worth nothing.
+        assert (await g1.backplane.claim(g1.person("dana"), 0.0, old.resume, OPEN)) == LOCKED
+
+    async def test_a_name_that_is_not_registered_is_not_taken_over(
         self, g1: Gateway, g2: Gateway, register: Any
     ) -> None:
         register("Dana")
-        dana = await g1.online("dana")
-        for mode in ("open", "required"):
-            for hash, answer in (("", LOCKED), ("x", LOCKED), (LOCKED.hash, Claimed("taken"))):
-                entry = Entry(mode, hash)
-                assert await g2.backplane.claim(g2.person("dana"), 0.0, None, entry) == answer
-        assert (await g1.everybody())["dana"].registration == dana
+        await g1.online("Sis")
+        entry = Entry("open", LOCKED.hash)
+        assert await g2.backplane.claim(g2.person("sis"), 0.0, None, entry) == Claimed("taken")
+
+    @pytest.mark.parametrize(
+        "bad", ["", "no JSON", "[]", "null", "{}", '{"hash":""}', '{"hash":null}']
+    )
+    async def test_an_account_that_cannot_be_read_keeps_its_name_from_everybody(
+        self, g1: Gateway, look: redis.Redis, keys: Keys, bad: str
+    ) -> None:
+        look.hset(keys.accounts, "dana", bad)
+        for hash in ("", "x"):
+            claim = g1.backplane.claim(g1.person("Dana"), 0.0, None, Entry("open", hash))
+            assert await claim == Claimed("locked")
+        assert (await g1.backplane.claim(g1.person("Sis"), 0.0, None, OPEN)).outcome == "granted"
 
 
 class TestBans:

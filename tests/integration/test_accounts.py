@@ -75,6 +75,24 @@ class TestARegisteredName:
         assert back["resumed"]
         await peer.ended(code="replaced")
 
+    async def test_whose_connection_hangs_takes_the_name_from_it_by_the_password(
+        self, start_gateway: StartGateway, join: Join, connect: Connect
+    ) -> None:
+        one, two = await start_gateway(), await start_gateway()
+        sis, old = await join(one, "Sis"), await join(one, "Dana", password=PASSWORD)
+        await sis.expect(op="joined", name="Dana")
+        await sis.say(op="send", text="for the old one @dana", seq=1)
+        await old.expect(op="msg", text="for the old one @dana")
+        new = await connect(two)
+        welcome = await tries(new, "dana", password=PASSWORD)
+        assert (welcome["op"], welcome["resumed"]) == ("welcome", False)
+        await old.ended(code="replaced", reconnect=False)
+        await sis.say(op="send", text="for the new one @dana", seq=2)
+        await new.expect(op="msg", text="for the new one @dana")
+        assert len(new.told(op="msg")) == 1
+        await sis.caught_up()
+        assert sis.told(op="left") == []
+
     async def test_a_password_too_long_to_be_one_is_refused_unread(
         self, start_gateway: StartGateway, connect: Connect
     ) -> None:

@@ -27,6 +27,8 @@
 --          returned   the same, but that session had left already; or it is the session itself,
 --                     of which the others were told that it is gone
 --          inherited  its holder's gateway is dead: nobody has said yet that the record's user left
+--          taken_over the password was shown of a name that is in use: its holder's connection is
+--                     ended, and its origin with it
 --          taken      and then nothing was done; the record is the holder's for who is 'known'
 --          locked     the password was not shown, and nothing was done; the hash is the name's, ''
 --                     if it is not registered
@@ -70,10 +72,14 @@ end
 
 if not older and ARGV[9] ~= 'known' then
   local account = redis.call('HGET', KEYS[5], name)
-  local hash = account and cjson.decode(account).hash or ''
+  local readable, found = pcall(cjson.decode, account or '{}')
+  local hash = readable and type(found) == 'table' and found.hash
+  if type(hash) ~= 'string' then hash = '' end
+  -- An account that cannot be read is nobody's, and still no free name.
   if (account or ARGV[9] == 'required') and (hash == '' or ARGV[10] ~= hash) then
     return {'locked', '', '', '', hash, ''}
   end
+  if account and outcome == 'taken' then outcome = 'taken_over' end
 end
 -- Only now: that a registered name is in use is nobody's business but its owner's.
 if outcome == 'taken' then
@@ -81,7 +87,7 @@ if outcome == 'taken' then
 end
 
 if holder and holder.session ~= ARGV[2] then
-  if outcome == 'resumed' then
+  if outcome == 'resumed' or outcome == 'taken_over' then
     redis.call('SPUBLISH', prefix .. ':control:' .. holder.gateway, 'replaced ' .. holder.session)
   end
   redis.call('SREM', prefix .. ':held:' .. holder.gateway, name)
@@ -98,7 +104,8 @@ redis.call('SET', prefix .. ':last:' .. name, last)
 local began = older and older.began or cjson.decode(ARGV[12])
 began['@'] = began['@'] or last
 began = cjson.encode(began)
-record = string.format('{"origin":"%s","began":%s,', older and older.origin or ARGV[11], began)
+local origin = cjson.encode(older and older.origin or ARGV[11])
+record = string.format('{"origin":%s,"began":%s,', origin, began)
 local clock = redis.call('TIME')
 local active = clock[1] * 1000 + math.floor(clock[2] / 1000) - ARGV[4]
 local value = ARGV[2] .. ' ' .. string.format('%.0f', active)

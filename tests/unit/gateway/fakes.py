@@ -237,6 +237,11 @@ class Memory:
         id = self._whisper(readers, shown, body, sender.origin, seq, tuple(found))
         return Whispered(id.decode(), found)
 
+    def control(self, verb: str, user: Registration) -> None:
+        for backplane in self.backplanes:
+            if backplane.gateway == user.gateway and backplane.events is not None:
+                backplane.events.control(verb, user.session)
+
     def publish(self, channel: str, payload: bytes) -> None:
         for backplane in self.backplanes:
             backplane.hear(channel, payload)
@@ -411,13 +416,14 @@ class FakeBackplane:
             claimed, older = Claimed("granted", holder.origin), holder
         elif holder is not None and _proves(user, resume, holder):
             claimed, older = Claimed("resumed", holder.origin), holder
-            for backplane in memory.backplanes:
-                if backplane.gateway == holder.gateway and backplane.events is not None:
-                    backplane.events.control("replaced", holder.session)
+            memory.control("replaced", holder)
         elif _is_locked(memory.accounts.get(folded, ""), auth) and not _proves(
             user, resume, left or user
         ):
             return Claimed("locked", hash=memory.accounts.get(folded, ""))
+        elif holder and holder.gateway not in memory.dead and memory.accounts.get(folded):
+            claimed = Claimed("taken_over")
+            memory.control("replaced", holder)
         elif holder is not None and holder.gateway not in memory.dead:
             return Claimed("taken", former=holder if auth == KNOWN else None)
         elif holder is not None:

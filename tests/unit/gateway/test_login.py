@@ -7,6 +7,7 @@ from gateway.backplane.connection import RedisError
 from gateway.chat.effects import Claim
 from gateway.errors import BackplaneDown
 from gateway.login import Login, log_in
+from gateway.passwords import hash_password
 from tests.unit.gateway.fakes import AWAY, FakeLink, backplane_of, quiet, registration
 from wire.reasons import WireError
 
@@ -72,6 +73,28 @@ async def test_whose_name_is_taken_listens_to_nothing(gateway, redis):
     with pytest.raises(WireError, match="the name Dana is taken"):
         await log_in(gateway, DANA, LINK)
     assert redis.channels == []
+
+
+@pytest.mark.parametrize("password", [None, "wrong"])
+async def test_who_does_not_know_the_password_listens_to_nothing(gateway, redis, password):
+    redis.memory.accounts["dana"] = hash_password("right")
+    with pytest.raises(WireError):
+        await log_in(gateway, Claim("Dana", None, None, {}, password=password), LINK)
+    assert redis.channels == []
+    with pytest.raises(KeyError):  # nothing is kept for it either
+        gateway.positions.at(b"to:dana")
+
+
+async def test_where_the_origin_began_is_told_to_redis_and_known_ever_after(gateway, redis):
+    first = redis.memory.say("before anybody came")
+    login = await log_in(gateway, DANA, LINK)
+    began = {"@": "6-18446744073709551615", "lobby": first.decode()}
+    assert login.registration.began == redis.memory.users["dana"].began == began
+    redis.memory.say("meanwhile")
+    again = await log_in(gateway, Claim("dana", None, login.token, {}), LINK)
+    assert again.registration.began == began
+    await let_go(gateway, login)
+    await let_go(gateway, again)
 
 
 async def test_without_redis_nothing_is_claimed_and_nothing_listened_to(gateway, redis):
