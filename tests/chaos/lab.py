@@ -28,6 +28,9 @@ PREFIX = "chat"
 OPTIONS = ("--rate", "off", "--idle", "off", "--drain", "2s")
 
 
+_OF_REDIS = re.compile('why="(OOM|WRONGTYPE) ')
+"""Redis refuses, and a gateway can do nothing about it but say so."""
+
 _ERROR = re.compile(r"^[-0-9]+ [:,0-9]+ (?:ERROR|CRITICAL) .*\n(?:(?!\d{4}-).*\n)*", re.M)
 """A record of the log, up to the next one."""
 
@@ -150,7 +153,8 @@ class Lab:
 
     def errors(self) -> list[str]:
         """What the gateways logged as faults of their own, each with its traceback."""
-        return [found for log in self._logs for found in _ERROR.findall(log.read_text())]
+        found = [error for log in self._logs for error in _ERROR.findall(log.read_text())]
+        return [error for error in found if not _OF_REDIS.search(error)]
 
     def _epoch(self, room: str) -> int:
         with self.server.client() as client:

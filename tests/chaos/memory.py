@@ -23,7 +23,10 @@ PRIVATE_LOGS = f"{KEYS.users}:log*"
 
 # Each is one script: what is posted comes before or after.
 DELETE = "for _, key in ipairs(redis.call('KEYS', ARGV[1])) do redis.call('DEL', key) end"
-SPOIL = "for _, key in ipairs(redis.call('KEYS', ARGV[1])) do redis.call('SET', key, 'x') end"
+SPOIL = (
+    "for _, key in ipairs(redis.call('KEYS', ARGV[1])) do"
+    " redis.call('DEL', key) redis.call('RPUSH', key, 'x') end"
+)
 TRIM = (
     "for _, key in ipairs(redis.call('KEYS', ARGV[1])) do redis.call('XTRIM', key, 'MAXLEN', 3) end"
 )
