@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from itertools import count as counting
 from json import dumps
-from shutil import get_terminal_size
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from chatctl import shared_redis
 from chatctl.gateways import for_programs, state
+from chatctl.live import in_place
 from chatctl.options import of_a_chat, option
 from chatctl.rates import Rate, Rates
 from chatctl.shared_redis import Chat
@@ -33,9 +34,6 @@ Examples:
 
 HEAD = ("GATEWAY", "CONNECTIONS", "SESSIONS", "IN/S", "OUT/S", "LAG", "LEASE", "STATE")
 
-UP, CLEAR, HIDE, SHOW = "\x1b[{}F", "\x1b[J", "\x1b[?25l", "\x1b[?25h"
-"""To the line so many above; erase the rest of the screen; hide and show the cursor."""
-
 
 @click.command(epilog=EXAMPLE, short_help="Show the gateways and their load, live.")
 @option("every", type=duration, default="2s", metavar="DURATION", help="How often it is looked.")
@@ -52,10 +50,16 @@ def top(every: float, count: int | None, chat: Chat, json: bool) -> None:
 
     IN/S and OUT/S are lines a second from and to people. Gateways tell every three seconds; of each
     it takes two accounts until there are rates. LAG is how late its event loop was at the worst.
-    With --json, or where there is no terminal, each look comes below the last.
+    With --json, or where there is no terminal to draw on, each look comes below the last.
     """
-    live = sys.stdout.isatty() and not json
-    with suppress(KeyboardInterrupt), shared_redis.reached(), _screen(live) as show:
+    from client.terminal import can_draw
+
+    live = not json and sys.stdout.isatty() and can_draw(os.environ.get("TERM"))
+    with (
+        suppress(KeyboardInterrupt),
+        shared_redis.reached(),
+        (in_place if live else _below)() as show,
+    ):
         for number, look in enumerate(_looks(chat, json), 1):
             show(look)
             if number == count:
@@ -133,27 +137,6 @@ def _for_programs(
 
 
 @contextmanager
-def _screen(live: bool) -> Iterator[Any]:
-    """What shows a text; on a terminal in the place of the one before. The last one stays."""
-    lines = 0
-
-    def below(text: str) -> None:
-        click.echo(text)
-
-    def in_place(text: str) -> None:
-        nonlocal lines
-        width, height = get_terminal_size()
-        # A line that wraps, or one that scrolls away, could not be gone back to.
-        shown = [line[: width - 1] for line in text.split("\n")[: height - 1]]
-        back = UP.format(lines) if lines else ""
-        click.echo(back + CLEAR + "\n".join(shown))
-        lines = len(shown)
-
-    if not live:
-        yield below
-        return
-    click.echo(HIDE, nl=False)
-    try:
-        yield in_place
-    finally:
-        click.echo(SHOW, nl=False)
+def _below() -> Iterator[Callable[[str], None]]:
+    """What shows a text below the one before."""
+    yield click.echo

@@ -1,4 +1,5 @@
 import json
+import re
 import sys
 
 import msgspec
@@ -58,7 +59,7 @@ def looks(monkeypatch):
             each = next(coming)
             if isinstance(each, BaseException):
                 raise each
-            return 7000, each
+            return 7000, each() if callable(each) else each
 
         monkeypatch.setattr("gateway.backplane.operators.list_gateways", list_gateways)
         return waits
@@ -99,6 +100,7 @@ def test_on_a_terminal_it_is_refreshed_in_place_and_the_last_look_stays(looks, m
     two = [record("g-1"), record("g-2")]
     looks([*two, record("g-3")], two, KeyboardInterrupt())
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
+    monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("COLUMNS", "60")
     monkeypatch.setenv("LINES", "20")
     main(["top", *REDIS], prog_name="chatctl", standalone_mode=False)
@@ -114,12 +116,37 @@ def test_on_a_terminal_it_is_refreshed_in_place_and_the_last_look_stays(looks, m
     assert (screen.cursor.y, screen.cursor.x) == (6, 0)
 
 
+def test_nothing_is_left_behind_in_a_window_that_became_narrower(looks, monkeypatch, capsys):
+    from chatctl.cli import main
+
+    def narrower():
+        monkeypatch.setenv("COLUMNS", str(next(widths)))
+        return three
+
+    widths = iter((60, 30, 12))
+    three = [record(f"g-{n}") for n in range(3)]
+    looks(narrower, narrower, narrower, KeyboardInterrupt())
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("LINES", "30")
+    main(["top", *REDIS], prog_name="chatctl", standalone_mode=False)
+    *earlier, last = capsys.readouterr().out.replace("\n", "\r\n").split("\x1b[?25l")[1:]
+    for width, before, after in zip((30, 12), earlier, (earlier[1], last), strict=True):
+        # What was drawn in the wider window, as a terminal breaks it in this one.
+        screen = pyte.Screen(width, 30)
+        pyte.Stream(screen).feed("$ top\r\n" + re.sub(r"\x1b\[\d+F", "", before) + after)
+        assert screen.display[0].rstrip() == "$ top"
+        times = [bool(re.match(r"\d\d:\d\d:\d\d ", line)) for line in screen.display]
+        assert times == [False, True, *[False] * 28]
+
+
 def test_it_never_scrolls_what_it_has_to_go_back_to(looks, monkeypatch, capsys):
     from chatctl.cli import main
 
     many = [record(f"g-{n}") for n in range(30)]
     looks(many, many, KeyboardInterrupt())
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
+    monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("COLUMNS", "30")
     monkeypatch.setenv("LINES", "10")
     main(["top", *REDIS], prog_name="chatctl", standalone_mode=False)
