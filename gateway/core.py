@@ -107,6 +107,7 @@ class Gateway:
         self.http: tuple[str, int] | None = None
         self._away = False
         self.draining = False
+        self.stopping = False
         self.orders = Orders(self)
         self._drain = config.drain
         self._spread = 0.0
@@ -140,14 +141,19 @@ class Gateway:
         """
         self.draining = self._drain > 0
         self._spread = self._drain if self.peers else 0.0
+        self.stopping = True
         for peer in self.peers:
             peer.link.read(False)
         await self._within(patience / 2, self.outbox.settle())
         await self._within(patience / 2, self._say_goodbye(reason))
         self.outbox.stop()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        while self._tasks:  # one that is cancelled may let somebody go, by another
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+        for peer in list(self.peers):
+            self.hub.close(peer.link, reason)  # it could not be let go in time
+            self.forget(peer)
         self.accounts.close()
         await self.backplane.close(self._spread + LEASE if self.draining else 0.0)
 
@@ -178,11 +184,12 @@ class Gateway:
         if not self.peers:
             self._empty.set()
 
-    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+    def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Have something done; if it fails, that is a fault of ours, and logged as one."""
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._done)
+        return task
 
     def announce_joined(self, registration: Registration) -> None:
         """Tell the rooms that somebody came."""

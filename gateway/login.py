@@ -93,6 +93,10 @@ async def arrive(peer: Peer, claim: Claim) -> None:
     except (BackplaneDown, RedisError):
         peer.end(INTERRUPTED)
         return
+    except Exception:
+        text = "Something went wrong here while you were told what you had missed."
+        peer.end(INTERRUPTED._replace(text=text))
+        raise
     if login.claimed.outcome not in ("resumed", "taken_over"):  # else the name was here all along
         gateway.announce_joined(login.registration)
 
@@ -160,9 +164,9 @@ async def _claim(gateway: Gateway, claim: Claim, link: Link, auth: Entry) -> Log
         registration = msgspec.structs.replace(registration, began=began)
         gateway.presence.expect(registration.session)
         claimed = await backplane.claim(registration, 0.0, proof or None, auth)
-    except (BackplaneDown, RedisError):
+    except BaseException as error:
         subscriptions.drop_all(needed)
-        if len(needed) == len(channels):
+        if len(needed) == len(channels) and isinstance(error, Exception):
             # It may have had its effect: then the name is held by a session that never was.
             await gateway.presence.release(registration, CONNECTION_LOST)
         raise

@@ -16,10 +16,13 @@ async def leave(peer: Peer, reason: Reason) -> None:
     gateway.meters.ends[reason.code] += 1
     for channel in peer.channels:
         gateway.hub.leave(channel.encode(), peer.link)
-    await _release(peer, reason)
-    gateway.hub.close(peer.link, reason, gateway.come_back_after(reason))
-    gateway.forget(peer)
-    peer.trace.ended(reason, gateway.monotonic())
+    try:
+        await _release(peer, reason)
+    finally:
+        # Whatever became of the name: nobody stays connected to a session that has ended.
+        gateway.hub.close(peer.link, reason, gateway.come_back_after(reason))
+        gateway.forget(peer)
+        peer.trace.ended(reason, gateway.monotonic())
 
 
 async def _release(peer: Peer, reason: Reason) -> None:

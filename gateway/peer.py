@@ -8,6 +8,7 @@ from collections.abc import Coroutine, Iterable
 from typing import Any
 
 from gateway import questions
+from gateway.alarm import Alarm
 from gateway.backplane import sealed
 from gateway.backplane.connection import RedisError
 from gateway.backplane.records import Registration
@@ -48,7 +49,12 @@ class Peer:
 
     Requests are taken one after the other. While one waits for Redis (a claim, a private
     message) those behind it wait too, all but pings, and once many wait no more is read from the
-    peer: so order is kept, and what waits is bounded.
+    peer: so order is kept, and what waits is bounded. Meanwhile the peer's clock stands still.
+
+    It ends in two steps, each taken once. The session closes, at any moment: then nothing more is
+    taken from the peer. It leaves (`logout.leave`) once nothing is under way that must come to its
+    end first: a claim, since only a name that was got can be given back; and the answers to what
+    the peer said, if it waits for them.
 
     Args:
         gateway: where it is connected.
@@ -56,13 +62,14 @@ class Peer:
     """
 
     __slots__ = (
+        "_alarm",
         "_answered",
         "_arriving",
+        "_asked_at",
         "_asking",
         "_held",
         "_in_flight",
         "_leaving",
-        "_timer",
         "channels",
         "gateway",
         "link",
@@ -81,15 +88,16 @@ class Peer:
         self.trace = Trace(next(gateway.numbers), link.address, now)
         self._held = Held()
         self.lost = False
-        self._answered: asyncio.Future[None] | None = None
+        self._answered: asyncio.Event | None = None
         self._arriving: asyncio.Task[None] | None = None
         self._asking = False
+        self._asked_at = now
         self._in_flight = 0
         self._leaving: Reason | None = None
         self.channels: tuple[str, ...] = ()
-        self._timer: asyncio.TimerHandle | None = None
         gateway.peers.add(self)
-        self._set_timer()
+        self._alarm = Alarm(gateway.monotonic, self._tick)
+        self._alarm.set(self.session.deadline)
 
     # From the listener.
 
@@ -101,30 +109,35 @@ class Peer:
         gateway = self.gateway
         now, ts = gateway.monotonic(), round(gateway.wall() * 1000)
         session = self.session
-        lines = iter(lines)
-        for line in lines:
+        for line in (lines := iter(lines)):
             try:
                 effects = self._take(line, now, ts)
             except WireError as error:
                 effects = session.refuse(error, now)
-            for effect in effects:
-                self._perform(effect)
+            self.perform_all(effects)
             if self._asking:
                 self._hold(lines)
                 break
             if session.state is State.CLOSED:
                 break  # a read can hold 100,000 lines: to look at each would stop the loop
-        if session.active_at == now and session.state is State.ONLINE:
+        if session.life.active_at == now and session.state is State.ONLINE:
             gateway.presence.note(self)
+        if session.deadline != self._alarm.at:
+            self._alarm.set(session.deadline)  # by now it pings, and is watched
 
     def _hold(self, lines: Iterable[Line]) -> None:
         """Keep lines for later, but for pings: while Redis is away the connection is not."""
-        online = self.session.state is State.ONLINE
+        session, now, typed = self.session, self.gateway.monotonic(), False
+        online = session.state is State.ONLINE
         for line in lines:
             if online and isinstance(line, bytes) and is_ping(line):
-                self.perform_all(self.session.receive(Ping(), self.gateway.monotonic(), 0))
+                self.perform_all(session.receive(Ping(), now, 0))
             else:
                 self._held.add(line)
+                typed = typed or line is not None
+        if online and typed:
+            session.life.typed(now)
+            self.gateway.presence.note(self)
         if len(self._held) > MOST_HELD:
             self.link.read(False)
 
@@ -145,8 +158,7 @@ class Peer:
         """The connection is lost, or has to end."""
         if reason is NAME_LOST:
             self.lost = True
-        for effect in self.session.close(reason):
-            self._perform(effect)
+        self.perform_all(self.session.close(reason))
 
     # For the gateway.
 
@@ -154,18 +166,18 @@ class Peer:
         """Return once it is known what became of everything that was said to the room."""
         if self._in_flight:
             if self._answered is None:
-                self._answered = asyncio.get_running_loop().create_future()
-            await self._answered
+                self._answered = asyncio.Event()
+            await self._answered.wait()
 
     def active_at(self) -> float:
         """When the user was last active."""
-        return self.session.active_at
+        return self.session.life.active_at
 
     def published(self, publish: Publish, id: str | None) -> None:
         """It is known what became of a message."""
         self._in_flight -= 1
         if self._answered is not None and not self._in_flight:
-            self._answered.set_result(None)
+            self._answered.set()
             self._answered = None
         if id is None:
             self.unavailable(publish.seq)
@@ -185,13 +197,13 @@ class Peer:
             case Tell():
                 self.tell(effect.event)
             case Claim():
-                self._ask(self._log_in(effect))
+                self._arriving = self._ask(self._log_in(effect), None)
             case Whisper():
-                self._ask(questions.whisper(self, effect))
+                self._ask(questions.whisper(self, effect), effect.seq)
             case FindMentioned():
-                self._ask(questions.find_mentioned(self, effect))
+                self._ask(questions.find_mentioned(self, effect), effect.publish.seq)
             case ListUsers():
-                self._ask(questions.list_users(self, effect))
+                self._ask(questions.list_users(self, effect), effect.seq)
             case CheckIdle():
                 self.gateway.spawn(self._check_idle())
             case Close():
@@ -207,44 +219,50 @@ class Peer:
         text = "The chat's memory is away and too much is waiting already: not sent."
         self.tell(Error(code=ErrorCode.OUTBOX_FULL, text=text, seq=publish.seq))
 
-    def _ask(self, question: Coroutine[Any, Any, None]) -> None:
+    def _ask(self, question: Coroutine[Any, Any, None], seq: int | None) -> asyncio.Task[None]:
         self._asking = True
-        self.gateway.spawn(self._answer(question))
+        self._asked_at = self.gateway.monotonic()
+        return self.gateway.spawn(self._answer(question, seq))
 
-    async def _answer(self, question: Coroutine[Any, Any, None]) -> None:
+    async def _answer(self, question: Coroutine[Any, Any, None], seq: int | None) -> None:
         try:
             await question
         except (BackplaneDown, RedisError) as error:
             event(log, logging.WARNING, "not carried out", connection=self.trace.id, why=error)
-            self.unavailable(None)
+            self.unavailable(seq)
+        except Exception:
+            log.exception("an unexpected error")
+            if self.session.state is not State.CLOSED:
+                self.unavailable(seq, "Something went wrong here")
         finally:
-            self._asking = False
+            self._asking, self._arriving = False, None
+            self._leave_if_due()
+        now = self.gateway.monotonic()
+        self.session.waited(now - self._asked_at, now)
+        if self.session.state is State.ONLINE:
+            self.gateway.presence.note(self)
         self.receive(self._held.take())
-        self._set_timer()
+        self._alarm.set(self.session.deadline)
         if not self._asking:
-            self.link.read(True)
+            self.link.read(not self.gateway.stopping)
 
     async def _log_in(self, claim: Claim) -> None:
-        self._arriving = asyncio.current_task()
-        try:
+        if self.session.state is not State.CLOSED:
             await arrive(self, claim)
-        finally:
-            self._arriving = None
-            self._leave_if_due()
 
     async def _check_idle(self) -> None:
         left = await questions.idle_left(self)
         self.perform_all(self.session.idle_checked(left, self.gateway.monotonic()))
-        self._set_timer()
+        self._alarm.set(self.session.deadline)
 
     def perform_all(self, effects: list[Effect]) -> None:
         """Do what the session wants done."""
         for effect in effects:
             self._perform(effect)
 
-    def unavailable(self, seq: int | None) -> None:
+    def unavailable(self, seq: int | None, why: str = "The chat's memory is away") -> None:
         """Tell that what became of a request is not known."""
-        text = "The chat's memory is away: this was not confirmed. Try again in a moment."
+        text = f"{why}: this was not confirmed. Try again in a moment."
         self.tell(Error(code=ErrorCode.UNAVAILABLE, text=text, seq=seq))
 
     def tell(self, told: Event) -> None:
@@ -257,8 +275,7 @@ class Peer:
     # The end.
 
     def _close(self, reason: Reason) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
+        self._alarm.set(None)
         self.link.read(False)
         self._leaving = reason
         if self._arriving is not None and self.channels:
@@ -276,18 +293,8 @@ class Peer:
         self._leaving = None
         self.gateway.spawn(leave(self, reason))
 
-    # The clock.
-
-    def _set_timer(self) -> None:
-        deadline = self.session.deadline
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        if deadline is not None:
-            delay = max(0.0, deadline - self.gateway.monotonic())
-            self._timer = asyncio.get_running_loop().call_later(delay, self._tick)
-
     def _tick(self) -> None:
-        self._timer = None
+        if self._asking:
+            return  # it is we who are waited for
         self.perform_all(self.session.tick(self.gateway.monotonic()))
-        self._set_timer()
+        self._alarm.set(self.session.deadline)

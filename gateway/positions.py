@@ -49,7 +49,7 @@ class Positions:
         self,
         backplane: Backplane,
         deliver: Callable[[bytes, bytes], None],
-        spawn: Callable[[Coroutine[Any, Any, None]], None],
+        spawn: Callable[[Coroutine[Any, Any, None]], object],
         meters: Meters,
     ) -> None:
         self._backplane = backplane

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 from gateway.backplane.connection import RedisError
@@ -13,6 +14,8 @@ from wire.names import fold, may_be_held
 
 if TYPE_CHECKING:
     from gateway.peer import Peer
+
+log = logging.getLogger(__name__)
 
 USERS_IN_LINE = 50
 """So that a line of them stays below 16 KiB, whatever their names."""
@@ -108,3 +111,6 @@ async def idle_left(peer: Peer) -> float:
         return await peer.gateway.backplane.idle_left(registration.folded, registration.session)
     except (BackplaneDown, RedisError):
         return 0.0  # nobody knows better than this gateway
+    except Exception:
+        log.exception("an unexpected error")
+        return 0.0

@@ -41,8 +41,8 @@ SHUTDOWN = Reason("shutdown", "This gateway is shutting down.", reconnect=True)
 KICKED = Reason("kicked", "You were sent away.", reconnect=False)
 BANNED = Reason("banned", "You are banned.", reconnect=False)
 CROWDED = Reason("crowded", "Too many connections come from your address.", reconnect=True)
-# These two are never said in a bye, since there is nobody left to hear it: they are what the
-# others in the room are told.
+# These two are what the others in the room are told. A bye seldom says the first, since hardly
+# anybody is left to hear it, and never the second.
 CONNECTION_LOST = Reason("connection_lost", "The connection was lost.", reconnect=True)
 GATEWAY_LOST = Reason("gateway_lost", "The gateway was lost.", reconnect=True)
 

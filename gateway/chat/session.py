@@ -29,6 +29,7 @@ from gateway.chat.effects import (
 )
 from gateway.chat.rules import Rules
 from gateway.chat.sending import mentioned, plan, whispered
+from gateway.chat.signs_of_life import SignsOfLife
 from wire.frames import (
     LOBBY,
     VERSION,
@@ -46,6 +47,7 @@ from wire.frames import (
 )
 from wire.names import check_name
 from wire.reasons import (
+    CONNECTION_LOST,
     FLOOD,
     HELLO_TIMEOUT,
     IDLE,
@@ -58,12 +60,6 @@ from wire.reasons import (
 
 FAULT_BURST, FAULT_RATE = 100, 10.0
 """Refused requests that a session may cause before it is a flood: at once, and a second."""
-
-WARNING = 15.0
-"""Seconds before the end at which an idle user is warned; a quarter of short idle times."""
-
-MOMENT = 0.001
-"""Seconds that are none: Redis counts no finer, and floats leave less than that over."""
 
 
 class State(Enum):
@@ -86,9 +82,8 @@ class Session:
         "_budget",
         "_faults",
         "_rules",
-        "_warned",
-        "active_at",
         "deadline",
+        "life",
         "name",
         "state",
     )
@@ -97,10 +92,9 @@ class Session:
         self._rules = rules
         self._budget = Budget(rules.limits.burst, rules.limits.rate, now)
         self._faults: Budget | None = None
-        self._warned = False
+        self.life = SignsOfLife(rules.idle, now)
         self.state = State.NEW
         self.name = ""
-        self.active_at = now
         self.deadline: float | None = now + rules.limits.hello
 
     # What a peer sends.
@@ -116,9 +110,11 @@ class Session:
         try:
             if self.state is not State.ONLINE:
                 return self._receive_new(request, now)
-            if type(request) is not Ping:
-                self.active_at = now
-                self._warned = False
+            if type(request) is Ping:
+                if self.life.pinged(now):
+                    self._look_again()
+            else:
+                self.life.typed(now)
             # Whoever wants to go may go.
             if type(request) is not Quit and (wait := self._budget.take(now)):
                 return self._fault(slow_down(request, wait), now)
@@ -133,8 +129,7 @@ class Session:
     def refuse(self, error: WireError, now: float) -> list[Effect]:
         """Answer a line that was no request; a flood of them ends the session."""
         if self.state is State.ONLINE:
-            self.active_at = now  # somebody typed it
-            self._warned = False
+            self.life.typed(now)
         refusal = Error(
             code=error.code, text=error.text, seq=error.seq, retry_after=error.retry_after
         )
@@ -175,6 +170,18 @@ class Session:
             case _:
                 raise AssertionError(f"send is handled before: {request!r}")
 
+    def waited(self, seconds: float, now: float) -> None:
+        """The peer had to wait so long for an answer of ours: that was no silence of its own."""
+        if self.state is State.ONLINE:
+            self.life.typed(now)
+            self._look_again()
+        elif self.deadline is not None:
+            self.deadline += seconds
+
+    def _look_again(self) -> None:
+        if self.deadline is not None or self._rules.idle is None:
+            self.deadline = self.life.next_look()  # else Redis is being asked
+
     # Answers to the questions that effects ask.
 
     def granted(
@@ -191,8 +198,8 @@ class Session:
         """
         self.state = State.ONLINE
         self.name = name
-        self.active_at = now
-        self.deadline = self._idle_deadline()
+        self.life.typed(now)
+        self.deadline = self.life.next_look()
         rules = self._rules
         welcome = Welcome(
             v=VERSION,
@@ -240,11 +247,8 @@ class Session:
         if self.state is not State.ONLINE or self._rules.idle is None:
             return []
         # Activity may have come here while the question was on its way, or elsewhere before it.
-        self.active_at = max(self.active_at, now + left - self._rules.idle)
-        if (still := self._rules.idle - (now - self.active_at)) > MOMENT:
-            # The warning holds for the last moments, and not for a new span.
-            self._warned = self._warned and still <= self._warning()
-            self.deadline = self._idle_deadline()
+        if self.life.active_elsewhere(left, now):
+            self.deadline = self.life.next_look()
             return []
         return self._close(IDLE)
 
@@ -256,33 +260,25 @@ class Session:
             return []
         if self.state is State.NEW:
             return self._close(HELLO_TIMEOUT)
-        # The deadline is not moved by each request: it is looked at again when it is reached.
-        self.deadline = self._idle_deadline()
-        if self.deadline is not None and now < self.deadline:
+        life = self.life
+        if life.lost(now):
+            return self._close(CONNECTION_LOST)
+        if not life.idle(now):
+            # The deadline is not moved by each request: it is looked at again when it is reached.
+            self.deadline = life.next_look()
             return []
-        assert self._rules.idle is not None
-        if self._warned:
+        if life.warned:
             self.deadline = None  # until the answer
             return [CheckIdle()]
-        self._warned = True
-        self.deadline = self._idle_deadline()
-        left = max(0.0, self._rules.idle - (now - self.active_at))  # the clock may be late
+        life.warned = True
+        self.deadline = life.next_look()
+        left = max(0.0, life.left(now))  # the clock may be late
         text = f"You will be disconnected in {left:.0f} s unless you type something."
         return [Tell(Notice(code=NoticeCode.IDLE_SOON, text=text, left=round(left, 1)))]
 
     def close(self, reason: Reason) -> list[Effect]:
         """End the session for a reason from outside; no effects if it has ended already."""
         return [] if self.state is State.CLOSED else self._close(reason)
-
-    def _idle_deadline(self) -> float | None:
-        idle = self._rules.idle
-        if idle is None:
-            return None
-        return self.active_at + idle - (0.0 if self._warned else self._warning())
-
-    def _warning(self) -> float:
-        assert self._rules.idle is not None
-        return min(WARNING, self._rules.idle / 4)
 
     # Refusals and the end.
 

@@ -22,6 +22,7 @@ from gateway.config import Networks
 from gateway.journal import event
 from gateway.listeners import proxy
 from gateway.listeners.proxy import NotProxied
+from gateway.listeners.sockets import prepare
 from wire.codec import encode
 from wire.frames import Bye
 from wire.reasons import Reason
@@ -213,7 +214,7 @@ class Listener:
     ) -> None:
         tls = self.tls
         try:
-            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            prepare(connection)
             await self._loop.connect_accepted_socket(
                 lambda: self._doorkeeper.protocol(address, where, visit),
                 connection,

@@ -27,6 +27,7 @@ from wire.frames import (
 )
 from wire.limits import Limits
 from wire.reasons import (
+    CONNECTION_LOST,
     FLOOD,
     HELLO_TIMEOUT,
     IDLE,
@@ -565,6 +566,65 @@ def test_idleness_can_be_switched_off():
     assert online.state is State.ONLINE
 
 
+# The connection.
+
+
+@pytest.mark.parametrize("idle", [None, 3600.0])
+def test_who_has_pinged_and_then_says_nothing_is_lost_and_may_come_back(idle):
+    online = Conversation(idle=idle).online()
+    online.say(Ping())
+    assert online.later(60).tick() == []
+    online.say(Ping())
+    start = online.now
+    assert online.wait() == []
+    assert online.wait() == [Close(CONNECTION_LOST)]
+    assert 60 <= online.now - start <= 90
+
+
+def test_any_line_shows_that_the_connection_is_there():
+    online = Conversation(idle=None).online()
+    online.say(Ping())
+    for say in (lambda: online.say(Active()), lambda: online.refuse(), lambda: online.say(Ping())):
+        online.later(70)
+        say()
+        assert online.tick() == []
+
+
+def test_a_ping_while_redis_is_asked_does_not_have_it_asked_again(online):
+    idle_out(online)
+    online.say(Ping())
+    assert online.session.deadline is None
+
+
+# Waiting for us.
+
+
+def test_who_had_to_wait_for_an_answer_to_the_hello_has_as_much_time_as_before():
+    new = Conversation(hello=10.0)
+    new.later(9).say(HELLO)
+    new.later(60)
+    new.session.waited(60.0, new.now)
+    refused(new.session.refuse(TAKEN, new.now), ErrorCode.NAME_TAKEN)
+    assert new.later(0.9).tick() == []
+    assert new.later(0.1).tick() == [Close(HELLO_TIMEOUT)]
+
+
+def test_who_had_to_wait_for_an_answer_was_neither_idle_nor_silent(online):
+    online.say(Ping())
+    online.later(500)
+    online.session.waited(500.0, online.now)
+    assert online.tick() == []
+    start = online.now
+    (tell,) = online.wait()
+    assert (online.now - start, tell.event.code) == (45, "idle_soon")
+
+
+def test_waiting_does_not_bring_back_who_has_left(online):
+    online.session.close(SHUTDOWN)
+    online.session.waited(5.0, online.later(5).now)
+    assert online.session.deadline is None
+
+
 # The end.
 
 
@@ -672,6 +732,11 @@ class AnyConversation(RuleBasedStateMachine):
         whisper, self.question = self.question, None
         found = (id, whisper.names, []) if id else (id, [], whisper.names)
         self.perform(self.session.whispered(whisper, *found, self.now))
+
+    @rule(seconds=st.sampled_from([0.0, 1.0, 100.0]))
+    def an_answer_took_its_time(self, seconds):
+        self.now += seconds
+        self.session.waited(seconds, self.now)
 
     @precondition(lambda self: self.checks)
     @rule(left=st.sampled_from([0.0, 0.01, 3.0, 20.0]))

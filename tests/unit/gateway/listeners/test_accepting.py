@@ -8,6 +8,7 @@ import os
 import socket
 import ssl
 import struct
+import sys
 from ipaddress import ip_address, ip_network
 
 import pytest
@@ -35,11 +36,13 @@ class Visit:
 class Echo(asyncio.Protocol):
     """What a connection becomes: says all that it hears."""
 
-    def __init__(self, visit):
+    def __init__(self, visit, transports):
         self.visit = visit
+        self.transports = transports
 
     def connection_made(self, transport):
         self.transport = transport
+        self.transports.append(transport)
 
     def data_received(self, data):
         self.transport.write(data)
@@ -57,6 +60,7 @@ class Doorkeeper:
         self.counted = []
         self.visits = []
         self.inside = []
+        self.transports = []
 
     def admit(self, address):
         self.came.append(str(address))
@@ -70,7 +74,7 @@ class Doorkeeper:
 
     def protocol(self, address, where, visit):
         self.inside.append(where)
-        return Echo(visit)
+        return Echo(visit, self.transports)
 
     @property
     def here(self):
@@ -160,6 +164,22 @@ class TestTheDoor:
         assert house.doorkeeper.came == ["127.0.0.1"]
         port = writer.get_extra_info("sockname")[1]
         assert house.doorkeeper.inside == [f"127.0.0.1:{port}"]
+
+    @pytest.mark.skipif(sys.platform != "linux", reason="others have some of these options only")
+    async def test_the_kernel_sends_small_writes_at_once_and_notices_who_has_vanished(self, house):
+        await house.open()
+        reader, writer = await house.connect()
+        await echoed(reader, writer)
+        [transport] = house.doorkeeper.transports
+        connection = transport.get_extra_info("socket")
+        get = connection.getsockopt
+        assert get(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+        assert get(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+        quiet_for = get(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE)
+        probes = get(socket.IPPROTO_TCP, socket.TCP_KEEPCNT)
+        apart = get(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL)
+        assert quiet_for + probes * apart <= 90
+        assert get(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) <= 90_000
 
     async def test_the_visit_is_over_when_the_connection_is(self, house):
         await house.open()
