@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import select
 import sys
 from collections.abc import Coroutine
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import click
@@ -43,7 +45,7 @@ def gateway(context: click.Context, /, **given: Any) -> None:
         try:
             own, url, drain = None, given["redis"], given["drain"] or 0.0
             if url is None:
-                directory = runfile.secure(given["run_dir"] or runfile.default_directory())
+                directory = runfile.secure(given["run_dir"] or _usual_directory())
                 own = stack.enter_context(embedded.start(directory))
                 # With its own Redis go the names: there is nothing to come back to.
                 url, drain = own.url, 0.0
@@ -59,6 +61,20 @@ def gateway(context: click.Context, /, **given: Any) -> None:
             context.exit(_run(run(config(given, url, drain), announce), given["loop"]))
         except StartError as error:
             raise Failure(str(error)) from error
+
+
+def _usual_directory() -> Path:
+    """Where to leave word; where that is not the runtime directory of the session, with a line."""
+    from gateway.backplane.runfile import default_directory
+
+    directory, runtime = default_directory(), os.environ.get("XDG_RUNTIME_DIR")
+    if runtime and directory.parent != Path(runtime):
+        click.echo(
+            f"chatctl: XDG_RUNTIME_DIR is {runtime}, which is not yours to use: "
+            f"the run directory is {directory}",
+            err=True,
+        )
+    return directory
 
 
 def _greet(text: str) -> None:

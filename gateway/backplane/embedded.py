@@ -10,6 +10,7 @@ import logging
 import os
 import re
 import secrets
+import select
 import shutil
 import socket
 import subprocess
@@ -17,7 +18,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -25,6 +26,7 @@ from typing import IO, Any
 from urllib.parse import quote
 
 from gateway.errors import StartError
+from gateway.journal import event
 
 logger = logging.getLogger(__name__)
 
@@ -40,16 +42,19 @@ END_WITHIN = 5.0
 LONGEST_PATH = 100
 """Bytes of a socket's path: Linux allows 107, macOS 103."""
 
-# The shell becomes the server. Before that it leaves a child that waits for the end of a pipe whose
-# other end is the gateway's. That end comes when the gateway stops its server, and also when the
-# gateway dies, however and whenever that happens: which is why the folder is made here, too. As
-# nothing is kept, -9 loses nothing, and it also ends a server that hangs.
+# The shell becomes the server. Before that it leaves a child that waits for a line, or the end, of
+# a pipe whose other end is the gateway's. The line comes when the gateway stops its server, the end
+# also when the gateway dies, however and whenever that happens: which is why the folder is made
+# here, too. As nothing is kept, -9 loses nothing, and it also ends a server that hangs.
 LEASH = """
 exec 3<&0
 (read -r _ <&3; kill -9 $$; rm -rf "$0") &
 mkdir -m 700 "$0" || exit
 exec "$@" </dev/null 3<&-
 """
+
+LOOK_EVERY = 1.0
+"""Seconds between two looks at whether the server is still there."""
 
 SETTINGS = {
     "port": "0",
@@ -121,29 +126,111 @@ def _version(binary: str) -> str | None:
 
 
 def _start_server(binary: str, description: str, directory: Path) -> Embedded:
-    with ExitStack() as stack:
-        home = f"{directory}/redis-{secrets.token_hex(4)}"
-        stack.callback(shutil.rmtree, home, ignore_errors=True)
-        path = f"{home}/redis.sock"
-        if len(os.fsencode(path)) > LONGEST_PATH:
-            raise StartError(
-                f"the path of the run directory {directory} is too long for a socket in it: "
-                "choose a shorter one with --run-dir"
-            )
-        settings = SETTINGS | {"dir": home, "unixsocket": path}
-        arguments = [text for name, value in settings.items() for text in (f"--{name}", value)]
-        log = stack.enter_context(tempfile.TemporaryFile())
-        process = subprocess.Popen(
-            ["sh", "-c", LEASH, home, binary, *arguments],
-            stdin=subprocess.PIPE,
-            stdout=log,
-            stderr=log,
-            # Ctrl-C in the terminal is for the gateway, which needs its Redis to the end.
-            start_new_session=True,
+    home = directory / f"redis-{secrets.token_hex(4)}"
+    server = _Server(binary, home)
+    if len(os.fsencode(server.path)) > LONGEST_PATH:
+        raise StartError(
+            f"the path of the run directory {directory} is too long for a socket in it: "
+            "choose a shorter one with --run-dir"
         )
-        stack.callback(_end, process)
-        _await_answer(process, path, log)
-        return Embedded(f"unix://{quote(path)}", description, stack.pop_all().close)
+    server.start()
+    return Embedded(f"unix://{quote(server.path)}", description, _Keeper(server).stop)
+
+
+class _Server:
+    """One server after the other, at the same place.
+
+    Args:
+        binary: what is run.
+        home: the folder that it makes, and that is gone when it has ended.
+
+    Attributes:
+        path: of its socket.
+    """
+
+    def __init__(self, binary: str, home: Path) -> None:
+        self.path = f"{home}/redis.sock"
+        self._spare = f"{home}/spare.sock"
+        self._binary = binary
+        self._home = home
+        self._running = ExitStack()
+
+    def start(self) -> None:
+        """Start it.
+
+        Raises:
+            StartError: it does not run.
+        """
+        with ExitStack() as stack:
+            stack.callback(shutil.rmtree, self._home, ignore_errors=True)
+            settings = SETTINGS | {"dir": str(self._home), "unixsocket": self.path}
+            arguments = [text for name, value in settings.items() for text in (f"--{name}", value)]
+            log = stack.enter_context(tempfile.TemporaryFile())
+            process = subprocess.Popen(
+                ["sh", "-c", LEASH, self._home, self._binary, *arguments],
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=log,
+                # Ctrl-C in the terminal is for the gateway, which needs its Redis to the end.
+                start_new_session=True,
+            )
+            stack.callback(_end, process)
+            _await_answer(process, self.path, log)
+            with suppress(OSError):  # where a socket cannot have two names
+                os.link(self.path, self._spare)
+            self._running = stack.pop_all()
+
+    def end(self) -> None:
+        """End it, and leave nothing of it; the second time it does nothing."""
+        self._running.close()
+
+    def is_there(self) -> bool:
+        """Whether it can be reached; a socket that was only removed is put back."""
+        with socket.socket(socket.AF_UNIX) as link:
+            link.setblocking(False)
+            try:
+                link.connect(self.path)
+            except FileNotFoundError:
+                try:
+                    os.link(self._spare, self.path)
+                except OSError:
+                    return False
+            except ConnectionRefusedError:
+                return False
+            except OSError:
+                pass  # it is busy, or stopped: that is for those who wait for its answers
+        return True
+
+
+class _Keeper:
+    """Looks after a server, from a thread of its own: one that has ended is started again.
+
+    What it remembered is lost; but a chat that is told of a gap is better than none.
+    """
+
+    def __init__(self, server: _Server) -> None:
+        self._server = server
+        self._ending = threading.Event()
+        self._thread = threading.Thread(target=self._keep, name="own Redis", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the server for good."""
+        self._ending.set()
+        self._thread.join()
+        self._server.end()
+
+    def _keep(self) -> None:
+        while not self._ending.wait(LOOK_EVERY):
+            try:
+                if not self._server.is_there():
+                    event(logger, logging.WARNING, "our own Redis has ended, and is started again")
+                    self._server.end()
+                    self._server.start()
+            except StartError as error:
+                event(logger, logging.ERROR, "our own Redis does not come back", why=error)
+            except Exception:
+                logger.exception("an unexpected error")
 
 
 def _await_answer(process: subprocess.Popen[bytes], path: str, log: IO[bytes]) -> None:
@@ -174,7 +261,13 @@ def _answers(path: str) -> bool:
 
 def _end(process: subprocess.Popen[bytes]) -> None:
     if process.stdin:
-        process.stdin.close()  # lets go of the leash
+        with suppress(OSError):
+            os.write(process.stdin.fileno(), b"\n")  # lets go of the leash
+        # Its other end is closed when all is done: what is started next may have the same place.
+        hung_up = select.poll()
+        hung_up.register(process.stdin, 0)
+        hung_up.poll(END_WITHIN * 1000)
+        process.stdin.close()
     try:
         process.wait(timeout=END_WITHIN)
     except subprocess.TimeoutExpired:  # somebody killed the child that waits for that

@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -105,10 +105,12 @@ class Chat:
         finally:
             leash.end(process)
 
-    def run(self, *arguments: str, input: str = "") -> "subprocess.CompletedProcess[str]":
-        """Run a command to its end."""
+    def run(
+        self, *arguments: str, input: str = "", before: Sequence[str] = ()
+    ) -> "subprocess.CompletedProcess[str]":
+        """Run a command to its end, by another one if that is given."""
         return subprocess.run(
-            [*CHATCTL, *arguments],
+            [*before, *CHATCTL, *arguments],
             input=input,
             capture_output=True,
             text=True,

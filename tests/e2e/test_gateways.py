@@ -2,7 +2,9 @@
 
 import asyncio
 import json
+import os
 import signal
+import subprocess
 
 import pytest
 import redis
@@ -104,6 +106,45 @@ class TestEmbedded:
         await eventually(lambda: not list((chat.home / "chatctl").glob("redis-*")), 5)
         with pytest.raises(redis.ConnectionError):
             client.ping()
+
+    async def test_it_is_started_again_when_it_was_killed_and_its_people_go_on(
+        self, start_gateway: StartGateway, chat: Chat
+    ) -> None:
+        gateway = await start_gateway(embedded=True)
+        sis, mom = await gateway.join("sis"), await gateway.join("mom")
+        with self.its_redis(chat) as client:
+            os.kill(client.info("server")["process_id"], signal.SIGKILL)
+        for peer in (sis, mom):
+            await peer.expect(op="notice", code="redis_back", _within=10)
+        await mom.say(op="send", text="still here?", seq=7)
+        await sis.expect(op="msg", text="still here?")
+        await mom.expect(op="ack", seq=7)
+        found = chat.run("users")
+        assert (found.returncode, found.stderr) == (0, "")
+        assert "sis" in found.stdout and "mom" in found.stdout
+        assert "dad" in (await gateway.join("dad")).told(op="welcome")[0]["name"]
+
+    async def test_it_is_found_again_when_its_file_was_removed(
+        self, start_gateway: StartGateway, chat: Chat
+    ) -> None:
+        await start_gateway(embedded=True)
+        (word,) = (chat.home / "chatctl").glob("*.json")
+        word.unlink()
+        await eventually(word.exists, 15)
+        assert chat.run("users").returncode == 0
+
+    async def test_its_file_is_not_removed_by_who_does_not_see_its_process(
+        self, start_gateway: StartGateway, chat: Chat
+    ) -> None:
+        gateway = await start_gateway(embedded=True)
+        await gateway.join("sis")
+        apart = ["unshare", "--pid", "--fork", "--mount-proc"]
+        if await asyncio.to_thread(subprocess.call, [*apart, "true"], stderr=subprocess.DEVNULL):
+            pytest.skip("this user may make no namespaces")
+        for before in (apart, []):
+            found = await asyncio.to_thread(chat.run, "users", before=before)
+            assert (found.returncode, found.stderr) == (0, "")
+            assert "sis" in found.stdout
 
     async def test_a_drain_that_ends_it_and_its_gateway_has_not_failed(
         self, start_gateway: StartGateway, chat: Chat

@@ -115,6 +115,18 @@ def test_without_redis_it_starts_its_own_and_stops_it(chatctl, server, own_redis
     assert own_redis == [tmp_path / "run" / "chatctl", "stopped"]
 
 
+def test_where_the_runtime_directory_is_none_of_ours_another_is_used_and_named(
+    chatctl, server, own_redis, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("gateway.backplane.runfile.TMP", tmp_path)
+    result = chatctl("gateway", env={"XDG_RUNTIME_DIR": "not/absolute"})
+    assert result.exit_code == 0
+    directory = tmp_path / f"chatctl-{os.getuid()}"
+    assert own_redis[0] == directory
+    assert result.stderr.count("\n") == 1
+    assert f"the run directory is {directory}" in result.stderr
+
+
 def test_its_own_redis_is_stopped_when_it_cannot_start(chatctl, server, own_redis):
     server.error = StartError("no")
     assert chatctl("gateway").exit_code == 1

@@ -159,6 +159,101 @@ def test_a_server_that_crashed_is_no_trouble_when_it_is_stopped(directory):
     assert [*directory.iterdir()] == []
 
 
+@pytest.fixture
+def soon(monkeypatch):
+    """It is looked after all the time."""
+    monkeypatch.setattr(embedded, "LOOK_EVERY", 0.01)
+
+
+def answers_again(url, before):
+    """Wait until another one does."""
+
+    def another():
+        with contextlib.suppress(redis.ConnectionError):
+            return ask(url)[1] != before
+
+    wait_for(another, "another server")
+
+
+@pytest.mark.usefixtures("soon")
+def test_a_server_that_was_killed_is_started_again_at_the_same_place(directory, caplog):
+    with embedded.start(directory) as server:
+        for _ in range(2):
+            _, pid = ask(server.url)
+            os.kill(pid, signal.SIGKILL)
+            answers_again(server.url, pid)
+        assert caplog.text.count("has ended, and is started again") == 2
+    assert [*directory.iterdir()] == []
+
+
+@pytest.mark.usefixtures("soon")
+def test_one_that_was_killed_with_its_leash_is_started_again_too(directory):
+    with embedded.start(directory) as server:
+        _, pid = ask(server.url)
+        os.killpg(pid, signal.SIGKILL)
+        answers_again(server.url, pid)
+    assert [*directory.iterdir()] == []
+
+
+@pytest.mark.usefixtures("soon")
+def test_a_socket_that_was_removed_is_put_back_and_nothing_is_lost(directory):
+    with embedded.start(directory) as server:
+        _, pid = ask(server.url)
+        path = Path(unquote(urlsplit(server.url).path))
+        path.unlink()
+        wait_for(path.exists, "the socket")
+        assert ask(server.url)[1] == pid
+
+
+@pytest.mark.usefixtures("soon")
+def test_one_whose_folder_was_removed_is_started_again(directory):
+    with embedded.start(directory) as server:
+        _, pid = ask(server.url)
+        shutil.rmtree(Path(unquote(urlsplit(server.url).path)).parent)
+        answers_again(server.url, pid)
+        assert not is_alive(pid)
+
+
+@pytest.mark.usefixtures("soon")
+def test_one_that_was_stopped_is_waited_for(directory, monkeypatch):
+    looks = []
+    is_there = embedded._Server.is_there
+
+    def look(server):
+        looks.append(is_there(server))
+        return looks[-1]
+
+    monkeypatch.setattr(embedded._Server, "is_there", look)
+    with embedded.start(directory) as server:
+        _, pid = ask(server.url)
+        os.kill(pid, signal.SIGSTOP)
+        looks.clear()
+        wait_for(lambda: len(looks) >= 10, "many looks")
+        assert all(looks)
+        os.kill(pid, signal.SIGCONT)
+        assert ask(server.url)[1] == pid
+
+
+@pytest.mark.usefixtures("soon")
+def test_one_that_cannot_be_started_again_is_tried_again(directory, monkeypatch, caplog):
+    with embedded.start(directory) as server:
+        _, pid = ask(server.url)
+        # Neither what is expected nor what is not ends it.
+        faults = [StartError("no"), ValueError("what?")]
+        start = embedded._Server.start
+
+        def starting(server):
+            if faults:
+                raise faults.pop(0)
+            start(server)
+
+        monkeypatch.setattr(embedded._Server, "start", starting)
+        os.kill(pid, signal.SIGKILL)
+        answers_again(server.url, pid)
+        assert "does not come back" in caplog.text
+        assert "what?" in caplog.text
+
+
 def test_a_server_is_stopped_even_if_somebody_killed_the_leash(monkeypatch):
     monkeypatch.setattr(embedded, "END_WITHIN", 0.05)
     unleashed = subprocess.Popen(["sleep", "60"], stdin=subprocess.PIPE)
