@@ -12,10 +12,14 @@ from click.core import ParameterSource
 
 from chatctl import __version__
 from chatctl.units import DEFAULT_PORT, Address
+from gateway.alike import OPTIONS
 from gateway.redis_url import without_password
 
 _EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 """Addresses that mean every interface, and what reaches them from the same machine."""
+
+ALIKE = (*OPTIONS.values(), "tls-key")
+"""Options that all gateways of a chat should be given alike."""
 
 
 def greeting(
@@ -41,7 +45,7 @@ def greeting(
         server += " --tls"
     beside = listening._replace(port=listening.port + 1)
     shared = ("redis", "redis_password_file", "prefix")
-    same = _given(context, *shared)
+    same = _given(context, *shared, *ALIKE)
     shown = without_password(redis)
     if embedded:
         same = f" --redis {shlex.quote(shown)}{same}"
@@ -78,8 +82,16 @@ def _given(context: click.Context, *names: str) -> str:
     """Those options again that were flags: the environment and the file speak for themselves."""
     flags = ""
     for name in names:
-        if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
-            value = str(context.params[name])
+        parameter = name.replace("-", "_")
+        if context.get_parameter_source(parameter) is ParameterSource.COMMANDLINE:
+            value = _written(context.params[parameter])
             text = without_password(value) if name == "redis" else value
             flags += f" --{name.replace('_', '-')} {shlex.quote(text)}"
     return flags
+
+
+def _written(value: object) -> str:
+    """A value as the options take it."""
+    if value is None:
+        return "off"
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)

@@ -13,6 +13,7 @@ from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
 from gateway.accounts import Accounts
+from gateway.alike import settings_of
 from gateway.backplane import LEASE
 from gateway.backplane.connection import RedisError
 from gateway.backplane.records import Registration
@@ -27,6 +28,7 @@ from gateway.journal import event
 from gateway.lag import watch_lag
 from gateway.logs import Log
 from gateway.meters import Meters
+from gateway.neighbours import Neighbours
 from gateway.orders import Orders
 from gateway.outbox import Outbox
 from gateway.positions import Positions
@@ -78,6 +80,7 @@ class Gateway:
         self.version = config.version
         self.listen = f"{config.host}:{config.port}"
         self.since = round(wall() * 1000)
+        self.settings = settings_of(config)
         self.meters = meters = Meters()
         self.backplane = RedisBackplane(config, self.id, lambda: status(self), self, meters)
         self.auth = config.auth
@@ -120,14 +123,16 @@ class Gateway:
         Raises:
             RedisUnreachable: the text says why.
         """
+        neighbours = Neighbours(self.backplane, self.settings)
         await self.backplane.start()
         await self.presence.make_certain()
         await self.orders.read_bans()
+        await neighbours.meet()
         self.spawn(self.presence.run())
         self.spawn(watch_lag(self.meters))
         self.spawn(repeat(CHECK_EVERY, self.positions.check))
         self.spawn(repeat(CHECK_EVERY, self.orders.read_bans))
-        self.spawn(repeat(TRIM_EVERY, lambda: self.backplane.trim([LOBBY])))
+        self.spawn(repeat(TRIM_EVERY, neighbours.trim))
 
     async def stop(self, reason: Reason, patience: float) -> None:
         """Take nothing more, finish what is under way, end every connection, let go of Redis.

@@ -28,5 +28,6 @@ def status(gateway: Gateway) -> bytes:
         delivered=meters.frames_sent,
         lag=round(meters.worst_lag(), 6),
         draining=gateway.draining,
+        settings=gateway.settings,
     )
     return msgspec.json.encode(info)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple, Protocol
 
-from gateway.backplane.records import Ban, Registration
+from gateway.backplane.records import Ban, GatewayInfo, Registration
 
 LEASE = 10.0
 """Seconds that a gateway's lease lasts. With a sweep each 3 s, a dead gateway's users are gone
@@ -257,6 +257,12 @@ class Backplane(Protocol):
 
         Then others may have taken its names.
         """
+
+    async def neighbours(self) -> dict[str, GatewayInfo]:
+        """The other gateways that live, by their ids, as far as what they tell can be read."""
+
+    def keep(self, history: int, age: float) -> None:
+        """From now on the logs keep so many messages each, and for so many seconds."""
 
     async def own_users(self, cursor: str) -> tuple[str, list[Registration]]:
         """Some of the users of this gateway, by Redis: a cursor and they, as `users` does it."""

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
-from gateway.backplane import LEASE
 from gateway.backplane.leftovers import Leftovers
-from gateway.backplane.operators import GatewayRecord
 
 SETTINGS = (
     "maxmemory",
@@ -24,15 +22,6 @@ OLDEST = 7
 
 SLOW_TRIP = 0.02
 """Seconds of a round trip above which everything is felt to be slow."""
-
-CLOCKS_APART = 5.0
-"""Seconds by which clocks may differ."""
-
-LATE_LEASE = 4.0
-"""Seconds left of a lease below which two renewals have failed."""
-
-LATE_LOOP = 1.0
-"""Seconds that an event loop may be late."""
 
 SHORTEST_TIMEOUT = 10
 """Seconds: gateways speak with Redis every two."""
@@ -72,20 +61,6 @@ class Server(NamedTuple):
     trip: float
     info: Mapping[str, Any] | None
     config: Mapping[str, str] | None
-
-
-class Probed(NamedTuple):
-    """What became of a frame through a gateway.
-
-    Attributes:
-        gateway: its id.
-        heard: it listens on its channel.
-        answer: ``ok``, ``seconds`` and ``text``; None for none.
-    """
-
-    gateway: str
-    heard: bool
-    answer: Mapping[str, Any] | None
 
 
 def server(found: Server) -> Iterator[Finding]:
@@ -185,58 +160,6 @@ def scripts(missing: Sequence[str] | None) -> Iterator[Finding]:
         yield Finding("ok", "scripts", "all are loaded")
 
 
-def clock(ahead: float) -> Iterator[Finding]:
-    """That this machine's clock and Redis' agree."""
-    yield _clock("clock here", ahead)
-
-
-def gateways(found: Sequence[GatewayRecord], now: int) -> Iterator[Finding]:
-    """That they live, and are in time.
-
-    Args:
-        found: all that are known.
-        now: milliseconds since 1970 by Redis' clock.
-    """
-    if not any(each.lease is not None for each in found):
-        yield Finding("failure", "gateways", "none lives: start one with `chatctl gateway`")
-    for each in found:
-        what = f"gateway {each.id}"
-        if each.lease is None:
-            text = f"is dead; the others take its {each.names} names out within seconds"
-            yield Finding("warning", what, text)
-        elif each.draining:
-            yield Finding("ok", what, "drains")
-        else:
-            yield from _living(what, each, each.lease, now)
-
-
-def _living(what: str, gateway: GatewayRecord, left: float, now: int) -> Iterator[Finding]:
-    told = gateway.info
-    if told is None:
-        yield Finding("warning", what, "is of another version: what it tells cannot be read")
-        return
-    where = f"{told.listen} on {told.host}, {told.connections} connections"
-    if left < LATE_LEASE:
-        text = f"{left:.1f} s left of its lease, which it renews every 3 s: is it overloaded?"
-        yield Finding("warning", what, text)
-    elif told.lag > LATE_LOOP:
-        text = f"its event loop was {told.lag:.1f} s late: it is overloaded, add a gateway"
-        yield Finding("warning", what, text)
-    else:
-        yield Finding("ok", what, f"{where}, {left:.0f} s left of its lease")
-    # The lease is written in the moment that the gateway calls `at`.
-    written = now / 1000 - (LEASE - left)
-    yield _clock(f"clock of {gateway.id}", told.at / 1000 - written)
-
-
-def _clock(what: str, ahead: float) -> Finding:
-    if abs(ahead) <= CLOCKS_APART:
-        return Finding("ok", what, f"within {CLOCKS_APART:.0f} s of Redis'")
-    side = "ahead of" if ahead > 0 else "behind"
-    text = f"{abs(ahead):.0f} s {side} Redis': times are shown wrong. Let NTP set both"
-    return Finding("warning", what, text)
-
-
 def leftovers(found: Leftovers | None) -> Iterator[Finding]:
     """That nothing in Redis belongs to nobody."""
     if found is None:
@@ -258,18 +181,6 @@ def leftovers(found: Leftovers | None) -> Iterator[Finding]:
     if not found.whole:
         text = "Redis has so many keys that only a part of them was looked at"
         yield Finding("warning", "leftovers", text)
-
-
-def probed(found: Probed) -> Finding:
-    """That a frame gets through a gateway."""
-    what = f"frame through {found.gateway}"
-    if not found.heard:
-        return Finding("failure", what, "it does not listen: its people hear nothing. Restart it")
-    if found.answer is None:
-        return Finding("failure", what, "no answer: it hangs or is overloaded. See its log")
-    if not found.answer.get("ok"):
-        return Finding("failure", what, f"{found.answer.get('text', 'failed')}. See its log")
-    return Finding("ok", what, f"took {found.answer.get('seconds', 0) * 1000:.0f} ms")
 
 
 def _some(names: Sequence[str]) -> str:

@@ -11,9 +11,10 @@ from typing import Any, TypeVar
 import msgspec
 import redis
 
-from gateway.backplane import checks
+from gateway.backplane import checks, gateway_checks
 from gateway.backplane.address import reaching
-from gateway.backplane.checks import Finding, Probed, Server
+from gateway.backplane.checks import Finding, Server
+from gateway.backplane.gateway_checks import Probed
 from gateway.backplane.keys import Keys
 from gateway.backplane.leftovers import Leftovers, look
 from gateway.backplane.operators import GatewayRecord, gateways, tell, until
@@ -53,11 +54,12 @@ def _examine(there: redis.Redis, keys: Keys, findings: list[Finding]) -> None:
     findings += checks.server(server)
     findings += checks.settings(server)
     findings += checks.scripts(_missing_scripts(there))
-    findings += checks.clock(_ahead(there))
+    findings += gateway_checks.clock(_ahead(there))
     now, found = gateways(there, keys)
-    findings += checks.gateways(found, now)
+    findings += gateway_checks.gateways(found, now)
+    findings += gateway_checks.alike(found)
     findings += checks.leftovers(_leftovers(there, keys, found))
-    findings += [checks.probed(each) for each in _probe(there, keys, found)]
+    findings += [gateway_checks.probed(each) for each in _probe(there, keys, found)]
 
 
 def _server(there: redis.Redis) -> Server:

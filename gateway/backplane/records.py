@@ -83,6 +83,34 @@ class Ban(msgspec.Struct, frozen=True, kw_only=True):
         return f"{self.kind}:{subject}"
 
 
+class ChatSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """The settings of a gateway that concern the whole chat: all should have the same.
+
+    Attributes:
+        auth: whether names that are not registered are let in: "open" or "required".
+        tls: clients need TLS.
+        fallback: what becomes of a message to people who are not here: "public" or "refuse".
+        history: messages that a room's log keeps.
+        history_age: seconds that it keeps one.
+        idle: seconds of silence before a user is disconnected; None for never.
+        resume_within: seconds in which one can come back.
+        text: characters of the longest text.
+        rate: requests a second in the long run; None for no limit.
+        burst: requests at once.
+    """
+
+    auth: str
+    tls: bool
+    fallback: str
+    history: int
+    history_age: float
+    idle: float | None
+    resume_within: float
+    text: int
+    rate: float | None
+    burst: int
+
+
 class GatewayInfo(msgspec.Struct, frozen=True, kw_only=True):
     """What a gateway tells of itself with each renewal of its lease: the lease's value.
 
@@ -98,6 +126,7 @@ class GatewayInfo(msgspec.Struct, frozen=True, kw_only=True):
         delivered: lines that were written to peers, since it started.
         lag: seconds that its event loop was late at the worst, since it wrote the last one.
         draining: it takes nobody any more, and will end.
+        settings: those that all gateways of the chat should share; None of an older version.
     """
 
     listen: str
@@ -111,3 +140,4 @@ class GatewayInfo(msgspec.Struct, frozen=True, kw_only=True):
     delivered: int = 0
     lag: float = 0.0
     draining: bool = False
+    settings: ChatSettings | None = None

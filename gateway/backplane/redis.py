@@ -17,7 +17,7 @@ from gateway.backplane.events import Events
 from gateway.backplane.keys import Keys
 from gateway.backplane.pair import Pair
 from gateway.backplane.probe import Probe, probe_channel
-from gateway.backplane.records import Registration
+from gateway.backplane.records import GatewayInfo, Registration
 from gateway.backplane.redis_logs import RedisLogs
 from gateway.backplane.replies import parse_user_list, readable, registrations
 from gateway.config import GatewayConfig
@@ -242,6 +242,19 @@ class RedisBackplane(RedisLogs):
         )
         self._until_ms = int(until_ms)
         return bool(kept)
+
+    async def neighbours(self) -> dict[str, GatewayInfo]:
+        keys = self._keys
+        _, *found = await self._pair.run("gateway_list", [keys.gateways], keys.users)
+        others = {}
+        for id, info, lease in zip(found[::4], found[1::4], found[2::4], strict=True):
+            if id.decode() != self._gateway and int(lease) >= 0:
+                with contextlib.suppress(msgspec.MsgspecError):  # of another version
+                    others[id.decode()] = msgspec.json.decode(info, type=GatewayInfo)
+        return others
+
+    def keep(self, history: int, age: float) -> None:
+        self._history, self._age_ms = history, round(age * 1000)
 
     async def own_users(self, cursor: str) -> tuple[str, list[Registration]]:
         keys, own = self._keys, self._gateway

@@ -8,6 +8,7 @@ from chatctl import __version__
 from chatctl.gateway import gateway
 from chatctl.greeting import called_as, greeting
 from chatctl.units import Address
+from gateway.alike import OPTIONS
 
 
 @pytest.fixture(autouse=True)
@@ -61,6 +62,22 @@ def test_who_joins_a_gateway_with_tls_is_told_to_use_it():
     flags = ("--tls-cert", __file__, "--tls-key", __file__)
     text = greeting(context(*flags), Address("127.0.0.1", 2428), "redis://h", None, None)
     assert "  join        chatctl client NAME --tls\n" in text
+
+
+def test_what_all_gateways_should_have_alike_is_repeated_for_the_next_one():
+    flags = (
+        *("--auth", "required", "--tls-cert", __file__, "--tls-key", __file__),
+        *("--idle", "off", "--history", "10", "--history-age", "36h", "--resume-within", "1.5s"),
+        *("--fallback", "refuse", "--max-text", "100", "--rate", "30/m", "--burst", "7"),
+    )
+    text = greeting(context(*flags), Address("127.0.0.1", 2428), "redis://h", None, None)
+    (line,) = (line for line in text.splitlines() if line.startswith("  add one"))
+    again = context(*line.split()[4:])
+    first = context(*flags)
+    for name in OPTIONS.values():
+        name = name.replace("-", "_")
+        assert again.params[name] == first.params[name]
+    assert again.params["tls_key"] == first.params["tls_key"]
 
 
 def test_what_the_environment_says_need_not_be_repeated(monkeypatch):

@@ -14,7 +14,7 @@ import msgspec
 from gateway.backplane import KNOWN, LEASE, Claimed, Entry, Listed, Touch, Whispered
 from gateway.backplane.events import Events
 from gateway.backplane.ids import before, parse
-from gateway.backplane.records import Ban, Registration
+from gateway.backplane.records import Ban, GatewayInfo, Registration
 from gateway.config import GatewayConfig
 from gateway.core import Gateway
 from gateway.errors import BackplaneDown
@@ -318,6 +318,7 @@ class FakeBackplane:
         calls: what was asked, as (method, first argument), in order.
         failing: method -> the error that it raises.
         held: method -> an event that its calls wait for before they have their effect.
+        others: the other gateways, and what they tell.
         deaf: what is published is not heard, as if it had been lost on the way.
         down: Redis is away, as far as is known.
     """
@@ -332,6 +333,7 @@ class FakeBackplane:
         self.channels: list[str] = []
         self.lease = True
         self.found_dead: list[Registration] = []
+        self.others: dict[str, GatewayInfo] = {}
         self.deaf = False
         self.down = False
         self.closed = False
@@ -520,6 +522,13 @@ class FakeBackplane:
         await self._asked("renew_lease", seconds)
         was, self.lease = self.lease, True
         return was
+
+    async def neighbours(self) -> dict[str, GatewayInfo]:
+        await self._asked("neighbours")
+        return self.others
+
+    def keep(self, history: int, age: float) -> None:
+        self.calls.append(("keep", (history, age)))
 
     async def own_users(self, cursor: str) -> tuple[str, list[Registration]]:
         await self._asked("own_users", cursor)

@@ -46,7 +46,12 @@ def published(gateway):
 
 
 async def test_a_gateway_that_starts_has_its_lease_before_it_listens(gateway):
-    assert [method for method, _ in backplane_of(gateway).calls] == ["start", "renew_lease"]
+    assert [method for method, _ in backplane_of(gateway).calls] == [
+        "start",
+        "renew_lease",
+        "neighbours",
+        "keep",
+    ]
 
 
 async def test_a_gateway_that_stops_tells_everybody_and_waits_until_they_are_gone():

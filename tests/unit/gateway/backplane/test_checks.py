@@ -1,11 +1,8 @@
-import msgspec
 import pytest
 
 from gateway.backplane import checks
-from gateway.backplane.checks import Probed, Server
+from gateway.backplane.checks import Server
 from gateway.backplane.leftovers import Leftovers
-from gateway.backplane.operators import GatewayRecord
-from gateway.backplane.records import GatewayInfo
 
 GOOD = {
     "maxmemory": "0",
@@ -15,8 +12,6 @@ GOOD = {
     "timeout": "0",
     "client-output-buffer-limit": "normal 0 0 0 slave 1 1 1 pubsub 33554432 8388608 60",
 }
-NOW = 1_795_428_000_000
-INFO = GatewayInfo(listen="h:1", host="box", version="1", since=1, at=NOW - 1000, connections=7)
 
 
 def server(trip=0.001, info=None, **config):
@@ -120,49 +115,6 @@ def test_scripts_that_are_missing_are_named_some_of_them():
     assert "a, b, c and 2 more not loaded" in text(found, "scripts")
 
 
-@pytest.mark.parametrize(
-    ("ahead", "says"), [(4.9, None), (-4.9, None), (60.2, "60 s ahead of"), (-7.0, "7 s behind")]
-)
-def test_clocks_that_differ(ahead, says):
-    [found] = checks.clock(ahead)
-    assert found.level == ("warning" if says else "ok")
-    assert (says or "") in found.text
-
-
-def gateway(lease=9.0, names=2, **fields):
-    return GatewayRecord("g-1", msgspec.structs.replace(INFO, **fields), lease, names)
-
-
-@pytest.mark.parametrize(
-    ("record", "level", "says"),
-    [
-        (gateway(), "ok", "h:1 on box, 7 connections"),
-        (gateway(lease=2.5), "warning", "2.5 s left of its lease"),
-        (gateway(lag=3.0), "warning", "3.0 s late"),
-        (gateway(draining=True), "ok", "drains"),
-        (gateway(lease=None, names=5), "warning", "5 names"),
-        (GatewayRecord("g-1", None, 9.0, 0), "warning", "another version"),
-    ],
-)
-def test_how_a_gateway_is(record, level, says):
-    found = list(checks.gateways([record], NOW))
-    assert levels(found)["gateway g-1"] == level
-    assert says in text(found, "gateway g-1")
-
-
-def test_that_none_lives_is_a_failure():
-    assert levels(checks.gateways([], NOW)) == {"gateways": "failure"}
-    assert levels(checks.gateways([gateway(lease=None)], NOW))["gateways"] == "failure"
-    assert "gateways" not in levels(checks.gateways([gateway()], NOW))
-
-
-@pytest.mark.parametrize(("wrong", "level"), [(0, "ok"), (4, "ok"), (60, "warning")])
-def test_a_gateways_clock_is_told_from_when_it_wrote_its_lease(wrong, level):
-    # Nine of the ten seconds are left: it was written a second ago.
-    found = checks.gateways([gateway(at=NOW - 1000 - wrong * 1000)], NOW)
-    assert levels(found)["clock of g-1"] == level
-
-
 def test_what_belongs_to_nobody_is_counted_and_how_to_end_it_told():
     found = [
         *checks.leftovers(Leftovers([f"k{n}" for n in range(5)], ["sis"], [], [], "users", False))
@@ -173,18 +125,3 @@ def test_what_belongs_to_nobody_is_counted_and_how_to_end_it_told():
     assert "redis-cli HDEL 'users' NAME" in texts[1]
     assert "only a part" in texts[2]
     assert levels(checks.leftovers(Leftovers([], [], [], [], "users", True))) == {"leftovers": "ok"}
-
-
-@pytest.mark.parametrize(
-    ("probed", "level", "says"),
-    [
-        (Probed("g", True, {"ok": True, "seconds": 0.0042, "text": ""}), "ok", "4 ms"),
-        (Probed("g", True, {"ok": False, "seconds": 1, "text": "lost"}), "failure", "lost"),
-        (Probed("g", True, None), "failure", "no answer"),
-        (Probed("g", False, None), "failure", "does not listen"),
-    ],
-)
-def test_a_frame_through_a_gateway(probed, level, says):
-    found = checks.probed(probed)
-    assert (found.level, found.what) == (level, "frame through g")
-    assert says in found.text

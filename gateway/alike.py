@@ -1,0 +1,73 @@
+"""The settings in which all gateways of a chat should be alike, and where they are not. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from gateway.backplane.records import ChatSettings
+from gateway.config import GatewayConfig
+
+OPTIONS = {
+    "auth": "auth",
+    "tls": "tls-cert",
+    "fallback": "fallback",
+    "history": "history",
+    "history_age": "history-age",
+    "idle": "idle",
+    "resume_within": "resume-within",
+    "text": "max-text",
+    "rate": "rate",
+    "burst": "burst",
+}
+"""What each setting is called on the command line."""
+
+_UNITS = {"history_age": "s", "idle": "s", "resume_within": "s", "rate": "/s"}
+
+
+def settings_of(config: GatewayConfig) -> ChatSettings:
+    """What a gateway tells the others."""
+    return ChatSettings(
+        auth=config.auth,
+        tls=config.certificate is not None,
+        fallback=config.fallback,
+        history=config.history,
+        history_age=config.history_age,
+        idle=config.idle,
+        resume_within=config.resume_within,
+        text=config.limits.text,
+        rate=config.limits.rate,
+        burst=config.limits.burst,
+    )
+
+
+def differences(gateways: Mapping[str, ChatSettings]) -> list[str]:
+    """In what gateways differ: one text for each setting, as ``--auth: open at g-1, ...``.
+
+    Args:
+        gateways: id, or whatever one is to be called, and what it told.
+    """
+    found = []
+    for name, option in OPTIONS.items():
+        values: dict[str, list[str]] = {}
+        for gateway, settings in gateways.items():
+            values.setdefault(_shown(name, getattr(settings, name)), []).append(gateway)
+        if len(values) > 1:
+            who = "; ".join(f"{value} at {', '.join(of)}" for value, of in values.items())
+            found.append(f"--{option}: {who}")
+    return found
+
+
+def _shown(name: str, value: Any) -> str:
+    if value is None or value is False:
+        return "off"
+    if value is True:
+        return "on"
+    if isinstance(value, float):
+        value = int(value) if value.is_integer() else value
+    return f"{value}{_UNITS.get(name, '')}"
+
+
+assert set(OPTIONS) == {field.name for field in msgspec.structs.fields(ChatSettings)}

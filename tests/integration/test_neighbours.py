@@ -1,0 +1,51 @@
+"""Gateways of one chat that were started with different settings."""
+
+import logging
+from collections.abc import Iterator
+
+import pytest
+import redis
+
+from gateway.backplane.keys import Keys
+from tests.contract.household import message
+from tests.support.fixtures import StartGateway
+from tests.support.servers import Server
+
+
+@pytest.fixture
+def look(valkey: Server) -> Iterator[redis.Redis]:
+    with valkey.client() as client:
+        yield client
+
+
+async def test_nobodys_smaller_history_cuts_what_another_keeps(
+    start_gateway: StartGateway, look: redis.Redis, prefix: str
+) -> None:
+    await start_gateway(history=1000)
+    small = (await start_gateway(history=1)).gateway.backplane
+    for _ in range(4):
+        await small.publish("lobby", [message("kept")] * 100)
+    assert look.xlen(Keys(prefix).room_log("lobby")) == 400
+
+
+async def test_alone_it_keeps_what_it_is_told_to(
+    start_gateway: StartGateway, look: redis.Redis, prefix: str
+) -> None:
+    small = (await start_gateway(history=1)).gateway.backplane
+    for _ in range(4):
+        await small.publish("lobby", [message("not kept")] * 100)
+    assert look.xlen(Keys(prefix).room_log("lobby")) < 250
+
+
+async def test_one_that_is_started_with_others_says_so_in_one_line(
+    start_gateway: StartGateway, caplog: pytest.LogCaptureFixture
+) -> None:
+    one = await start_gateway(fallback="refuse")
+    with caplog.at_level(logging.WARNING):
+        await start_gateway(fallback="refuse")
+        assert "different settings" not in caplog.text
+        await start_gateway(fallback="public", idle=99.5)
+    (said,) = (r for r in caplog.records if "different settings" in r.getMessage())
+    assert "--idle: 99.5s at this one; off at" in said.fields["settings"]  # type: ignore[attr-defined]
+    assert "--fallback: public at this one; refuse at" in said.fields["settings"]  # type: ignore[attr-defined]
+    assert one.gateway.id in said.fields["settings"]  # type: ignore[attr-defined]
