@@ -3,17 +3,19 @@
 A day in a gateway's life is lived again and again; each time one call later fails.
 """
 
+import asyncio
 import itertools
+from types import SimpleNamespace
 
 import pytest
 
-from gateway import core, presence
+from gateway import presence
 from gateway.backplane.connection import RedisError
 from tests.unit.gateway.conftest import encode_any
 from tests.unit.gateway.fakes import AWAY, FakeBackplane, backplane_of, quiet, until
-from wire.frames import Msg, Pong
+from wire.frames import Msg, Pong, Welcome
 
-FAILURES = [RedisError("OOM command not allowed"), AWAY]
+FAILURES = [RuntimeError("unexpected"), RedisError("OOM command not allowed"), AWAY]
 
 
 class Trap:
@@ -43,74 +45,99 @@ def trap(monkeypatch):
     return Trap(monkeypatch)
 
 
+class Turns:
+    """What is done each so many seconds is done when a test says so."""
+
+    def __init__(self, monkeypatch):
+        self._next = asyncio.Event()
+        monkeypatch.setattr("gateway.repeat.asyncio", SimpleNamespace(sleep=self._sleep))
+
+    async def _sleep(self, seconds):
+        await self._next.wait()
+
+    def take(self):
+        self._next.set()
+        self._next = asyncio.Event()
+
+
 @pytest.fixture
-def busy(monkeypatch):
-    """What is done each so many seconds is done all the time."""
-    for module, name in [
-        (core, "CHECK_EVERY"),
-        (core, "TRIM_EVERY"),
-        (presence, "LEASE_EVERY"),
-        (presence, "SWEEP_AFTER"),
-        (presence, "SETTLE_EVERY"),
-    ]:
-        monkeypatch.setattr(module, name, 0.001)
+async def turns(monkeypatch):
+    monkeypatch.setattr(presence, "SWEEP_AFTER", 0.0)
+    return Turns(monkeypatch)
 
 
-async def a_day(house, gateway):
+async def a_day(house, gateway, turns):
     """People come, talk, ask, are told what they missed, and go; some of it may fail."""
-    dana, sis, mom = (house.connect(gateway) for _ in range(3))
+    dana, sis, mom, again = (house.connect(gateway) for _ in range(4))
     for guest, name in ((dana, "Dana"), (sis, "sis"), (mom, "Mütterchen")):
-        guest.say(encode_any({"op": "hello", "v": 1, "name": name}))
-    await quiet()
-    dana.say(encode_any({"op": "send", "text": "hello", "seq": 1}))
-    dana.say(encode_any({"op": "send", "text": "psst @sis", "seq": 2}))
-    sis.say(encode_any({"op": "send", "text": "sis, dana and others", "seq": 1}))
-    sis.say(encode_any({"op": "who", "seq": 2}))
+        say(guest, op="hello", v=1, name=name)
     await quiet()
     mom.peer.hung_up()
-    sis.say(encode_any({"op": "quit"}))
+    say(dana, op="send", text="hello sis, where are you", seq=1)
+    say(dana, op="send", text="psst @sis", seq=2)
+    say(sis, op="send", text="psst @Mütterchen @dad", seq=1)
+    say(sis, op="who", seq=2)
+    turns.take()
     await quiet()
-    return dana, sis, mom
+    shown = (
+        {"resume": mom.told(Welcome)[0].resume, "seen": mom.told(Welcome)[0].seen}
+        if mom.told(Welcome)
+        else {}
+    )
+    say(again, op="hello", v=1, name="Mütterchen", **shown)
+    say(again, op="send", text="back", seq=1)
+    say(sis, op="quit")
+    await quiet()
+    return dana, sis, mom, again
+
+
+def say(guest, **request):
+    guest.say(encode_any(request))
 
 
 async def is_let_go(guest, when):
     """Whoever is still here is answered; then it hangs up."""
     if guest.link.closed is None:
-        guest.say(encode_any({"op": "ping"}))
+        say(guest, op="ping")
         await until(lambda: guest.told(Pong) or guest.link.closed, f"{when}: an answer")
     if guest.link.closed is None:
         guest.peer.hung_up()
         await until(lambda: guest.link.closed, f"{when}: the end")
 
 
-async def goes_on(house, gateway, when):
+async def goes_on(house, gateway, turns, when):
     """Nothing is left of those who went, others can come and talk, and all is seen to."""
     await until(lambda: not gateway.peers, f"{when}: everybody's leaving")
+    turns.take()
     await until(lambda: not house.memory.users, f"{when}: giving back {house.memory.users}")
     newcomer = await house.guest(gateway, "Sis")
-    newcomer.say(encode_any({"op": "send", "text": "still here"}))
+    say(newcomer, op="send", text="still here")
     await newcomer.hears(Msg)
-    newcomer.say(encode_any({"op": "quit"}))
+    say(newcomer, op="quit")
     await until(lambda: not gateway.peers, f"{when}: the newcomer's leaving")
     backplane = backplane_of(gateway)
-    for method in ("renew_lease", "sweep", "tails", "trim"):
-        times = backplane.count(method)
-        await until(lambda m=method, t=times: backplane.count(m) > t, f"{when}: {method} again")
+    times = {
+        method: backplane.count(method) for method in ("renew_lease", "sweep", "tails", "trim")
+    }
+    turns.take()
+    await until(
+        lambda: all(backplane.count(method) > count for method, count in times.items()),
+        f"{when}: everything that is done again and again",
+    )
 
 
-@pytest.mark.usefixtures("busy")
 @pytest.mark.parametrize("failure", FAILURES, ids=lambda failure: type(failure).__name__)
-async def test_the_gateway_lives_on_and_nobody_waits_for_ever(house, trap, failure):
+async def test_the_gateway_lives_on_and_nobody_waits_for_ever(house, trap, turns, failure):
     gateway = await house.open(idle=60.0)
     for call in itertools.count(1):
         trap.set(call, failure)
-        guests = await a_day(house, gateway)
+        guests = await a_day(house, gateway, turns)
         sprung = trap.left <= 0
         trap.set(0, None)
         when = f"failed {trap.failed}, call {call}"
         for guest in guests:
             await is_let_go(guest, when)
-        await goes_on(house, gateway, when)
+        await goes_on(house, gateway, turns, when)
         if not sprung:
             break
-    assert call > 10
+    assert call > 20
