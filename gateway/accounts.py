@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
 
-from gateway.addresses import Address, neighbourhood
+from gateway.addresses import Address, neighbourhood, site
 from gateway.backplane import Admission
 from gateway.chat.effects import Claim
 from gateway.passwords import verify
+from gateway.turns import Full, Turns
 from wire.names import fold
 from wire.reasons import ErrorCode, WireError
 
@@ -16,8 +17,8 @@ AT_ONCE = 2
 """Passwords that are looked at at the same time: each costs 64 MiB, and some 200 ms of CPU
 in four threads."""
 
-MOST_WAITING = 100
-"""Passwords that may wait for that: ten seconds' worth on two cores."""
+TAKES = 0.3
+"""Seconds that looking at one takes, before any was looked at."""
 
 
 class Accounts:
@@ -25,12 +26,13 @@ class Accounts:
 
     Args:
         admission: counts how often that is done, on all gateways.
+        patience: seconds that one may have to wait until it is looked at.
     """
 
-    def __init__(self, admission: Admission) -> None:
+    def __init__(self, admission: Admission, patience: float) -> None:
         self._admission = admission
         self._threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="passwords")
-        self._waiting = 0
+        self._turns = Turns(AT_ONCE, patience, TAKES)
 
     def close(self) -> None:
         """Look at nothing more."""
@@ -54,27 +56,28 @@ class Accounts:
             raise WireError(
                 ErrorCode.PASSWORD_REQUIRED, f"the name {claim.name} needs its password"
             )
-        if self._waiting >= MOST_WAITING:
-            raise _too_many(1.0)
-        self._waiting += 1  # before anything is waited for: many may come in the meantime
         try:
-            await self._check(claim.name, claim.password, hash, ip)
-        finally:
-            self._waiting -= 1
+            async with self._turns.turn(site(ip) or neighbourhood(ip)):
+                await self._check(claim.name, claim.password, hash, ip)
+        except Full as full:
+            raise _too_many("passwords are being looked at", full.after) from None
 
     async def _check(self, name: str, password: str, hash: str, ip: Address) -> None:
-        who, where = fold(name), neighbourhood(ip)
-        if wait := await self._admission.try_password(who, where):
-            raise _too_many(wait)
+        who, where = fold(name), (neighbourhood(ip), site(ip))
+        if wait := await self._admission.try_password(who, *where):
+            raise _too_many("wrong passwords", wait)
         loop = asyncio.get_running_loop()
-        if not await loop.run_in_executor(self._threads, verify, hash, password):
+        began = loop.time()
+        right = await loop.run_in_executor(self._threads, verify, hash, password)
+        self._turns.took(loop.time() - began)
+        if not right:
             raise WireError(ErrorCode.BAD_PASSWORD, f"this is not the password of {name}")
-        await self._admission.forgive(who, where)
+        await self._admission.forgive(who, *where)
 
 
-def _too_many(wait: float) -> WireError:
+def _too_many(what: str, wait: float) -> WireError:
     return WireError(
         ErrorCode.TOO_MANY_ATTEMPTS,
-        f"too many wrong passwords; try again in {wait:.0f} s",
+        f"too many {what}; try again in {max(1.0, wait):.0f} s",
         retry_after=round(wait + 0.05, 1),
     )

@@ -24,6 +24,16 @@ def shown(address: Address, port: int) -> str:
 
 def neighbourhood(address: Address) -> str:
     """What is counted as one address: of IPv6 the /64 that one customer has at the least."""
-    if isinstance(address, IPv6Address):
-        return str(IPv6Network((int(address) >> 64 << 64, 64)))
-    return str(address)
+    return _network(address, 64) or str(address)
+
+
+def site(address: Address) -> str:
+    """The /48 of IPv6 that one customer has at the most; "" for IPv4."""
+    return _network(address, 48)
+
+
+def _network(address: Address, length: int) -> str:
+    if not isinstance(address, IPv6Address):
+        return ""
+    hidden = 128 - length
+    return str(IPv6Network((int(address) >> hidden << hidden, length)))

@@ -84,7 +84,7 @@ class Gateway:
         self.meters = meters = Meters()
         self.backplane = RedisBackplane(config, self.id, lambda: status(self), self, meters)
         self.auth = config.auth
-        self.accounts = Accounts(self.backplane.admission)
+        self.accounts = Accounts(self.backplane.admission, config.limits.hello / 2)
         self.bans = Bans()
         self.door = Door(config.address_limits, monotonic())
         self.hub = Hub(asyncio.get_running_loop().call_soon, meters)

@@ -22,8 +22,13 @@ class Tries:
     WINDOW = 60.0
     FOR_NAME_FROM_ADDRESS = 5
     FROM_ADDRESS = 20
+    FOR_NAME_FROM_SITE = 10
+    FROM_SITE = 40
+    """From one site, which may have many addresses (of IPv6): twice as many as from one of them."""
     FOR_NAME = 100
     """From everywhere. Far above the others: else anybody could keep a name's owner out."""
+    REMEMBERED = 30 * 24 * 3600.0
+    """Seconds for which an address that a name was got from has tries of its own for it."""
 
 
 class RedisAdmission:
@@ -42,22 +47,30 @@ class RedisAdmission:
         clock, *found = await self._pair.run("ban_list", [self._keys.bans])
         return int(clock), [ban for each in found if (ban := _read(each)) is not None]
 
-    async def try_password(self, folded: str, neighbourhood: str) -> float:
-        limits = [Tries.FOR_NAME_FROM_ADDRESS, Tries.FROM_ADDRESS, Tries.FOR_NAME]
-        keys, window = self._counters(folded, neighbourhood), round(Tries.WINDOW * 1000)
+    async def try_password(self, folded: str, neighbourhood: str, site: str = "") -> float:
+        known, counters = self._counters(folded, neighbourhood, site)
+        window = round(Tries.WINDOW * 1000)
+        keys, limits = [known, *counters], counters.values()
         wait = await self._pair.run("password_try", keys, window, *limits)
         return int(wait) / 1000
 
-    async def forgive(self, folded: str, neighbourhood: str) -> None:
-        await self._pair.run("password_forgive", self._counters(folded, neighbourhood))
+    async def forgive(self, folded: str, neighbourhood: str, site: str = "") -> None:
+        known, counters = self._counters(folded, neighbourhood, site)
+        kept = round(Tries.REMEMBERED * 1000)
+        await self._pair.run("password_forgive", [known, *counters], kept)
 
-    def _counters(self, folded: str, neighbourhood: str) -> list[str]:
+    def _counters(self, folded: str, neighbourhood: str, site: str) -> tuple[str, dict[str, int]]:
+        """The key of who was there before, and the counters, each with how far it may count."""
         attempts = self._keys.attempts
-        return [
-            attempts(f"both:{neighbourhood}:{folded}"),
-            attempts(f"address:{neighbourhood}"),
-            attempts(f"name:{folded}"),
-        ]
+        counters = {
+            attempts(f"both:{neighbourhood}:{folded}"): Tries.FOR_NAME_FROM_ADDRESS,
+            attempts(f"address:{neighbourhood}"): Tries.FROM_ADDRESS,
+            attempts(f"name:{folded}"): Tries.FOR_NAME,
+        }
+        if site:
+            counters[attempts(f"both:{site}:{folded}")] = Tries.FOR_NAME_FROM_SITE
+            counters[attempts(f"address:{site}")] = Tries.FROM_SITE
+        return self._keys.got_from(folded, neighbourhood), counters
 
 
 def _read(found: bytes) -> Ban | None:

@@ -55,6 +55,10 @@ class Keys:
         """String with a TTL: how many wrong passwords there were for a name, or from an address."""
         return f"{self.users}:attempts:{of}"
 
+    def got_from(self, folded: str, neighbourhood: str) -> str:
+        """String with a TTL: a name was got from there before, with its password."""
+        return f"{self.users}:got:{neighbourhood}:{folded}"
+
     def probed(self, nonce: str) -> str:
         """String with a TTL: what a gateway found that was asked to try itself."""
         return f"{self.users}:probed:{nonce}"

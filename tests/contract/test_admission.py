@@ -324,6 +324,43 @@ class TestTries:
                 await admission.forgive("mallory", HERE)
         assert got == Tries.FOR_NAME_FROM_ADDRESS
 
+    async def test_many_addresses_of_one_site_are_no_way_around_it(
+        self, g1: Gateway, g2: Gateway
+    ) -> None:
+        site, got = "2001:db8:1::/48", 0
+        attempt = g1.backplane.admission.try_password
+        for number in range(20):
+            for name in ("dana", "sis", "mom", "dad", "eve"):
+                got += await attempt(name, f"2001:db8:1:{number:x}::/64", site) == 0.0
+        assert got == Tries.FROM_SITE
+        assert await attempt("dana", "2001:db8:2::/64", "2001:db8:2::/48") == 0.0
+        for number in range(20):
+            at = f"2001:db8:3:{number:x}::/64"
+            wait = await g2.backplane.admission.try_password("dana", at, "2001:db8:3::/48")
+            assert (wait == 0.0) is (number < Tries.FOR_NAME_FROM_SITE)
+
+    async def test_from_where_a_name_was_got_before_strangers_use_up_no_tries(
+        self, g1: Gateway, g2: Gateway
+    ) -> None:
+        assert await self.tries(g1, "dana", HERE, 1) == [0.0]
+        await g1.backplane.admission.forgive("dana", HERE)
+        for number in range(Tries.FOR_NAME):
+            await self.tries(g1, "dana", f"192.0.2.{number + 20}", 1)
+        for number in range(Tries.FROM_ADDRESS):
+            await self.tries(g1, f"n{number}", HERE, 1)
+        assert (await self.tries(g2, "dana", THERE, 1))[0] > 0
+        *some, wait = await self.tries(g2, "dana", HERE, Tries.FOR_NAME_FROM_ADDRESS + 1)
+        assert (set(some), wait > 0) == ({0.0}, True)
+        # It is the owner's address for that name only.
+        assert (await self.tries(g2, "sis", HERE, 1))[0] > 0
+
+    async def test_it_is_remembered_for_a_while_from_where_a_name_was_got(
+        self, g1: Gateway, look: redis.Redis, keys: Keys
+    ) -> None:
+        await g1.backplane.admission.forgive("dana", HERE)
+        left = look.pttl(keys.got_from("dana", HERE))
+        assert 0 < left <= Tries.REMEMBERED * 1000
+
     async def test_forgiving_what_is_over_leaves_nothing_behind(
         self, g1: Gateway, look: redis.Redis, keys: Keys
     ) -> None:

@@ -1,5 +1,7 @@
 """Registered names and their passwords, with real hashes and a real server."""
 
+import contextlib
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,7 +12,7 @@ import redis
 from gateway.backplane.admission import Tries
 from gateway.backplane.keys import Keys
 from gateway.backplane.records import Account
-from gateway.passwords import hash_password
+from gateway.passwords import hash_password, verify
 from tests.support.fixtures import Connect, Join, Peer, Running, StartGateway, Told
 from tests.support.servers import Server
 
@@ -189,3 +191,42 @@ class TestTooManyTries:
             await peer.say(op="quit")
             await peer.ended(code="quit")
         assert {look.get(key) for key in look.keys(Keys(prefix).attempts("*"))} <= {"0"}
+
+
+def as_slowly_as_a_machine_may(hash: str, password: str) -> bool:
+    time.sleep(0.15)
+    return verify(hash, password)
+
+
+class TestManyAtOnce:
+    async def test_who_knows_the_password_gets_in_past_many_who_do_not(
+        self,
+        start_gateway: StartGateway,
+        look: redis.Redis,
+        prefix: str,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        # From five addresses; looking at all of theirs takes longer than a hello may.
+        monkeypatch.setattr("gateway.accounts.verify", as_slowly_as_a_machine_may)
+        for name in ("mom", "dad"):
+            account = Account(name=name, hash=HASH, since=1)
+            look.hset(Keys(prefix).accounts, name, msgspec.json.encode(account))
+        gateway = await start_gateway(limits={"hello": 2.0})
+        async with contextlib.AsyncExitStack() as stack:
+
+            async def connect(address: str) -> Peer:
+                peer = await Peer.connect(gateway.host, gateway.port, local_addr=(address, 0))
+                stack.push_async_callback(peer.close)
+                return peer
+
+            others = [await connect(f"127.0.0.{2 + number % 5}") for number in range(60)]
+            for number, peer in enumerate(others):
+                name = ("dana", "mom", "dad")[number % 3]
+                await peer.say(op="hello", v=1, name=name, password="wrong")
+            sis = await connect("127.0.0.99")
+            assert (await tries(sis, "dana", password=PASSWORD))["op"] == "welcome"
+            answers = [await peer.expect(op={"error", "bye"}) for peer in others]
+            assert {answer.get("code") for answer in answers} == {
+                "bad_password",
+                "too_many_attempts",
+            }

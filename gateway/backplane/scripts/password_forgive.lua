@@ -1,10 +1,13 @@
--- Take back that a password was tried: it was right.
+-- Take back that a password was tried: it was right. From now on the name was got from there.
 --
--- KEYS[i]  counters
+-- KEYS     as for password_try
+-- ARGV[1]  milliseconds for which it is remembered that the name was got from there
 --
 -- Returns  nothing
 --
 -- Atomic, so that a counter that ends just now does not come back without its TTL.
-for i = 1, #KEYS do
+local last = redis.call('EXISTS', KEYS[1]) == 1 and 2 or #KEYS
+for i = 2, last do
   if tonumber(redis.call('GET', KEYS[i]) or 0) > 0 then redis.call('DECR', KEYS[i]) end
 end
+redis.call('SET', KEYS[1], '', 'PX', ARGV[1])

@@ -302,12 +302,12 @@ class FakeAdmission:
     async def bans(self) -> tuple[int, list[Ban]]:
         return 1795428000123, list(self.memory.bans)
 
-    async def try_password(self, folded: str, neighbourhood: str) -> float:
+    async def try_password(self, folded: str, neighbourhood: str, site: str = "") -> float:
         if not self.wait:
             self.tried.append((folded, neighbourhood))
         return self.wait
 
-    async def forgive(self, folded: str, neighbourhood: str) -> None:
+    async def forgive(self, folded: str, neighbourhood: str, site: str = "") -> None:
         self.tried.remove((folded, neighbourhood))
 
 

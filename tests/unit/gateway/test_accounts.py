@@ -28,7 +28,7 @@ def admission():
 
 @pytest.fixture
 async def accounts(admission):
-    accounts = Accounts(admission)
+    accounts = Accounts(admission, patience=0.15)  # one may wait
     yield accounts
     accounts.close()
 
@@ -99,7 +99,8 @@ class TestAtOnce:
         yield slow
         slow.on.set()
 
-    async def test_few_are_looked_at_at_once_and_the_loop_goes_on(self, accounts, slow):
+    async def test_few_are_looked_at_at_once_and_the_loop_goes_on(self, admission, slow):
+        accounts = Accounts(admission, patience=5.0)
         checks = [asyncio.create_task(accounts.check(claim("x"), HASH, HOME)) for _ in range(5)]
         await until(lambda: slow.under_way == AT_ONCE)
         await quiet()
@@ -107,24 +108,22 @@ class TestAtOnce:
         slow.on.set()
         await asyncio.gather(*checks)
         assert slow.most == AT_ONCE
+        accounts.close()
 
     async def test_when_many_wait_the_next_one_is_sent_away_and_not_counted(
-        self, accounts, admission, slow, monkeypatch
+        self, accounts, admission, slow
     ):
-        monkeypatch.setattr(module, "MOST_WAITING", 3)
         checks = [asyncio.create_task(accounts.check(claim("x"), HASH, HOME)) for _ in range(3)]
         await until(lambda: slow.under_way == AT_ONCE)
         error = await refused(accounts, "x")
-        assert (error.code, error.retry_after) == ("too_many_attempts", 1.1)
-        assert len(admission.tried) == 3
+        assert (error.code, error.retry_after) == ("too_many_attempts", 0.2)
+        assert "wrong" not in error.text
+        assert len(admission.tried) == AT_ONCE
         slow.on.set()
         await asyncio.gather(*checks)
         await accounts.check(claim("x"), HASH, HOME)
 
-    async def test_those_who_come_at_once_are_counted_before_redis_is_asked(
-        self, accounts, slow, monkeypatch
-    ):
-        monkeypatch.setattr(module, "MOST_WAITING", 3)
+    async def test_those_who_come_at_once_are_counted_before_redis_is_asked(self, accounts, slow):
         checks = [asyncio.create_task(accounts.check(claim("x"), HASH, HOME)) for _ in range(5)]
         done, waiting = await asyncio.wait(checks, return_when=asyncio.FIRST_EXCEPTION)
         assert len(waiting) == 3
@@ -132,14 +131,14 @@ class TestAtOnce:
         slow.on.set()
         await asyncio.gather(*waiting)
 
-    async def test_who_gives_up_waiting_leaves_room(self, accounts, slow, monkeypatch):
-        monkeypatch.setattr(module, "MOST_WAITING", 1)
-        check = asyncio.create_task(accounts.check(claim("x"), HASH, HOME))
-        await until(lambda: slow.under_way)
-        check.cancel()
-        await asyncio.gather(check, return_exceptions=True)
+    async def test_who_gives_up_waiting_leaves_room(self, accounts, slow):
+        checks = [asyncio.create_task(accounts.check(claim("x"), HASH, HOME)) for _ in range(3)]
+        await until(lambda: slow.under_way == AT_ONCE)
+        for check in checks:
+            check.cancel()
+        await asyncio.gather(*checks, return_exceptions=True)
         slow.on.set()
-        await accounts.check(claim("x"), HASH, HOME)
+        await asyncio.gather(*(accounts.check(claim("x"), HASH, HOME) for _ in range(3)))
 
 
 class Slow:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.addresses import neighbourhood, of_socket, plain, shown
+from gateway.addresses import neighbourhood, of_socket, plain, shown, site
 
 
 @pytest.mark.parametrize(
@@ -19,6 +19,12 @@ from gateway.addresses import neighbourhood, of_socket, plain, shown
 )
 def test_of_ipv6_a_whole_64_is_counted_as_one_address(address, counted):
     assert neighbourhood(ip_address(address)) == counted
+
+
+def test_a_site_is_the_most_that_one_customer_of_ipv6_has():
+    assert site(ip_address("2001:db8:1:2:3:4:5:6")) == "2001:db8:1::/48"
+    assert site(ip_address("2001:db8:1:ffff::")) == "2001:db8:1::/48"
+    assert site(ip_address("192.0.2.7")) == ""
 
 
 @given(st.ip_addresses(v=6), st.integers(0, 2**64 - 1))
