@@ -32,6 +32,7 @@ class Orders:
         self.drain = asyncio.Event()
         self._gateway = gateway
         self._early: dict[str, Reason] = {}
+        self._settling = False
 
     def early(self, session: str) -> Reason | None:
         """Why a session that begins has to end at once; None if it has not.
@@ -81,6 +82,20 @@ class Orders:
             self._early[session] = reason
             if len(self._early) > MOST_EARLY:
                 del self._early[next(iter(self._early))]
+            self._settle()
+
+    def _settle(self) -> None:
+        """Take out who is written down for this gateway and not here: that was meant, perhaps."""
+        if not self._settling:
+            self._settling = True
+            self._gateway.spawn(self._settle_once())
+
+    async def _settle_once(self) -> None:
+        try:
+            with contextlib.suppress(BackplaneDown, RedisError):  # it is done every ten seconds
+                await self._gateway.presence.settle()
+        finally:
+            self._settling = False
 
     async def _bans_changed(self) -> None:
         with contextlib.suppress(BackplaneDown, RedisError):  # they are read when it is back

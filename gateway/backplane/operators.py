@@ -17,7 +17,8 @@ import redis
 from gateway.backplane.address import reaching
 from gateway.backplane.calls import room_publish
 from gateway.backplane.keys import Keys
-from gateway.backplane.records import GatewayInfo, Registration
+from gateway.backplane.records import GatewayInfo
+from gateway.backplane.replies import readable
 from gateway.backplane.scripts import Script
 from wire.codec import encode_body
 from wire.frames import LOBBY, OPERATOR, Msg
@@ -35,7 +36,6 @@ KEEP_ALL = 2**53
 """Messages that a log keeps, for one who does not know how many the gateways let it keep."""
 
 _info = msgspec.json.Decoder(GatewayInfo)
-_registration = msgspec.json.Decoder(Registration)
 
 
 @dataclass(frozen=True)
@@ -138,7 +138,8 @@ def ended(there: redis.Redis, keys: Keys, folded: str, reply: list[bytes]) -> As
 
     def gone() -> bool:
         record: Any = there.hget(keys.users, folded)
-        return record is None or _registration.decode(record).session != session
+        user = readable(record or b"")
+        return user is None or user.session != session
 
     return Asked(name, session, gateway, heard != "0", heard != "0" and until(gone, CONFIRM_WITHIN))
 

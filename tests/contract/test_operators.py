@@ -141,6 +141,38 @@ class TestKick:
         assert asked is not None
         assert (asked.heard, asked.gone) == (False, False)
 
+    async def test_one_whom_redis_forgot_among_a_gateways_people_is_found_there_again(
+        self, g1: Gateway, at: tuple[str, str], look: redis.Redis, keys: Keys
+    ) -> None:
+        sis = await g1.online("Sis")
+        look.delete(keys.held(g1.id))
+        kicking = asyncio.create_task(kick(*at, "sis", "Go."))
+        await g1.heard.until(lambda heard: heard.told)
+        assert look.smembers(keys.held(g1.id)) == {"sis"}
+        await g1.release(sis)
+        assert await kicking
+
+    async def test_a_record_that_cannot_be_read_meanwhile_is_nobodys(
+        self, g1: Gateway, at: tuple[str, str], look: redis.Redis, keys: Keys
+    ) -> None:
+        await g1.online("Sis")
+        kicking = asyncio.create_task(kick(*at, "sis", "Go."))
+        await g1.heard.until(lambda heard: heard.told)
+        look.hset(keys.users, "sis", "{}")
+        asked = await kicking
+        assert asked is not None
+        assert asked.gone
+
+    async def test_with_a_deaf_gateway_nobody_waits(
+        self, g1: Gateway, at: tuple[str, str], look: redis.Redis, keys: Keys, monkeypatch: Any
+    ) -> None:
+        await g1.backplane.claim(g1.person("sis", gateway="g-deaf"), 0.0, None)
+        look.set(keys.lease("g-deaf"), "{}", px=10_000)
+        monkeypatch.setattr(operators, "until", lambda *_: pytest.fail("somebody waits"))
+        asked = await kick(*at, "sis", "Go.")
+        assert asked is not None
+        assert (asked.heard, asked.gone) == (False, False)
+
     async def test_nobody(self, g1: Gateway, g2: Gateway, at: tuple[str, str], kill: Any) -> None:
         await g1.online("sis")
         kill(g1)

@@ -12,6 +12,8 @@
 local record = redis.call('HGET', KEYS[1], ARGV[1])
 local user = record and read_user(record)
 if not user or redis.call('EXISTS', ARGV[3] .. ':lease:' .. user.gateway) == 0 then return {} end
+-- What the gateway looks through, should it not have that session: no record may be missing there.
+redis.call('SADD', ARGV[3] .. ':held:' .. user.gateway, ARGV[1])
 local heard = redis.call('SPUBLISH', ARGV[3] .. ':control:' .. user.gateway,
   'kick ' .. user.session .. ' ' .. ARGV[2])
 return {user.name, user.session, user.gateway, tostring(heard)}

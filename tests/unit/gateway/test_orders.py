@@ -7,7 +7,14 @@ from gateway.backplane.connection import RedisError
 from gateway.backplane.records import Ban
 from gateway.orders import MOST_EARLY
 from gateway.peer import Peer
-from tests.unit.gateway.fakes import AWAY, FakeLink, backplane_of, quiet, until
+from tests.unit.gateway.fakes import (
+    AWAY,
+    FakeLink,
+    backplane_of,
+    quiet,
+    registration,
+    until,
+)
 from wire.frames import Hello, Joined, Left, Welcome
 from wire.reasons import KICKED, REPLACED
 
@@ -62,6 +69,31 @@ class TestKicks:
             gateway.control(verb, rest)
         await quiet()
         assert dana.link.closed is None
+
+    async def test_one_who_is_only_written_down_here_is_taken_out(self, house, gateway):
+        dana = await house.guest(gateway, "Dana")
+        ghost = registration("Eve", gateway=gateway.id)
+        house.memory.users["eve"] = ghost
+        gateway.control("kick", f"{ghost.session} Out.")
+        await until(lambda: "eve" not in house.memory.users)
+        assert dana.link.closed is None
+
+    async def test_a_flood_of_such_orders_is_one_look_at_a_time(self, gateway):
+        held = backplane_of(gateway).hold("own_users")
+        for number in range(100):
+            gateway.control("kick", f"{number:x} Out.")
+            await asyncio.sleep(0)
+        held.set()
+        await quiet()
+        assert backplane_of(gateway).count("own_users") == 1
+        gateway.control("kick", "ff Out.")
+        await until(lambda: backplane_of(gateway).count("own_users") == 2)
+
+    async def test_without_redis_that_is_left_for_later(self, gateway, caplog):
+        backplane_of(gateway).fail(AWAY, "own_users")
+        gateway.control("kick", "ff Out.")
+        await quiet()
+        assert "unexpected" not in caplog.text
 
 
 async def test_who_came_back_elsewhere_is_let_go(house, gateway):

@@ -1,0 +1,114 @@
+"""Redis comes back with an older memory, or forgets: gateways are believed about their people."""
+
+import asyncio
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import redis
+
+from gateway import presence
+from gateway.backplane import operators
+from gateway.backplane.keys import Keys
+from tests.integration.test_trouble import cut, forget_everything
+from tests.support.deadlines import eventually
+from tests.support.fixtures import Join, Peer, Running
+from tests.support.servers import Server
+
+
+@pytest.fixture
+def soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is done every ten seconds is done at once."""
+    monkeypatch.setattr(presence, "SETTLE_EVERY", 0.05)
+
+
+@pytest.fixture
+def look(valkey: Server) -> Iterator[redis.Redis]:
+    with valkey.client() as client:
+        yield client
+
+
+@pytest.fixture
+def keys(prefix: str) -> Keys:
+    return Keys(prefix)
+
+
+@pytest.fixture
+def remember(look: redis.Redis, keys: Keys) -> Any:
+    """Redis has a record of somebody on a gateway, of a session that is no more."""
+
+    def remember(gateway: Running, name: str) -> None:
+        like: Any = look.hvals(keys.users)[0]
+        record = json.loads(like) | {
+            "name": name,
+            "folded": name.casefold(),
+            "session": "older",
+            "gateway": gateway.gateway.id,
+        }
+        look.hset(keys.users, name.casefold(), json.dumps(record))
+        look.sadd(keys.held(gateway.gateway.id), name.casefold())
+        look.set(keys.alive(name.casefold()), "older 1")
+
+    return remember
+
+
+async def talk(one: Peer, other: Peer, name: str) -> None:
+    """One says something to the other, who hears it: both are here, and known to be."""
+    await one.say(op="send", text=f"hello @{name}", seq=99)
+    assert (await one.expect(op="ack", seq=99))["to"] == [name]
+    await other.expect(op="msg", text=f"hello @{name}")
+
+
+@pytest.mark.usefixtures("soon")
+@pytest.mark.parametrize("again", [True, False])
+async def test_who_is_here_stays_and_who_is_not_goes(
+    one: Running,
+    two: Running,
+    join: Join,
+    valkey: Server,
+    remember: Any,
+    look: redis.Redis,
+    keys: Keys,
+    again: bool,
+) -> None:
+    mom, dad = await join(one, "Mom"), await join(two, "Dad")
+    remember(one, "Mom")  # her own older session, that is
+    remember(one, "Eve")
+    if again:
+        cut(valkey, one)
+        await mom.expect(op="notice", code="redis_back")
+    await eventually(lambda: set(look.hkeys(keys.users)) == {"mom", "dad"})
+    await eventually(lambda: "older" not in look.hget(keys.users, "mom"))
+    await talk(dad, mom, "Mom")
+    await mom.caught_up()
+    assert dad.told(op="left") == []
+    assert mom.told(op="bye") == []
+
+
+@pytest.mark.usefixtures("soon")
+async def test_who_redis_forgets_while_it_is_there_stays_too(
+    one: Running, two: Running, join: Join, valkey: Server, prefix: str, look: Any, keys: Keys
+) -> None:
+    mom, dad = await join(one, "Mom"), await join(two, "Dad")
+    await dad.caught_up()
+    forget_everything(valkey, prefix)
+    leases = [keys.lease(each.gateway.id) for each in (one, two)]
+    await eventually(lambda: look.exists(*leases) == 2)
+    await eventually(lambda: set(look.hkeys(keys.users)) == {"mom", "dad"})
+    await talk(dad, mom, "Mom")
+    assert dad.told(op="left") == mom.told(op="bye") == []
+
+
+async def test_one_who_is_written_down_and_not_here_can_be_kicked(
+    one: Running,
+    join: Join,
+    remember: Any,
+    valkey: Server,
+    prefix: str,
+) -> None:
+    await join(one, "Mom")
+    remember(one, "Eve")
+    asked = await asyncio.to_thread(operators.kick, valkey.url, prefix, "eve", "Go.")
+    assert asked is not None
+    assert (asked.heard, asked.gone) == (True, True)
