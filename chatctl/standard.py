@@ -74,8 +74,18 @@ def prepare() -> None:
 
 def need_no_output() -> None:
     """For a command that is not run for what it prints: a closed stdout takes it and drops it."""
-    if fcntl.fcntl(_STDOUT, fcntl.F_GETFL) & os.O_ACCMODE == os.O_RDONLY:
+    if _was_closed():
         give_up_output()
+
+
+def need_output() -> None:
+    """For a command that may have nothing to print for long, and would be of no use without.
+
+    Raises:
+        CannotWrite: stdout is closed.
+    """
+    if _was_closed():
+        raise CannotWrite(errno.EBADF, os.strerror(errno.EBADF))
 
 
 def give_up_output() -> None:
@@ -89,6 +99,10 @@ def why(error: OSError) -> str:
     """Why something could not be read or written, for people."""
     closed = error.errno == errno.EBADF
     return "it is closed" if closed else error.strerror or str(error)
+
+
+def _was_closed() -> bool:
+    return fcntl.fcntl(_STDOUT, fcntl.F_GETFL) & os.O_ACCMODE == os.O_RDONLY
 
 
 def _is_open(fd: int) -> bool:

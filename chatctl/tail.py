@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from chatctl import options, shared_redis
+from chatctl import options, shared_redis, standard
 from chatctl.options import option
 
 EXAMPLE = """\b
@@ -37,6 +37,7 @@ def tail(room: str, json: bool, redis: str | None, prefix: str, run_dir: Path | 
 
     ROOM is lobby where none is named. Private messages are not in it.
     """
+    standard.need_output()
     with suppress(KeyboardInterrupt):
         from chatctl.messages import for_people, for_programs, public
 
