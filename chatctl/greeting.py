@@ -12,14 +12,10 @@ from click.core import ParameterSource
 
 from chatctl import __version__
 from chatctl.units import DEFAULT_PORT, Address
-from gateway.alike import OPTIONS
 from gateway.redis_url import without_password
 
 _EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 """Addresses that mean every interface, and what reaches them from the same machine."""
-
-ALIKE = (*OPTIONS.values(), "tls-key")
-"""Options that all gateways of a chat should be given alike."""
 
 
 def greeting(
@@ -38,6 +34,8 @@ def greeting(
         embedded: what the Redis is, where it is the gateway's own.
         http: where health is told.
     """
+    from gateway.alike import OPTIONS
+
     chatctl = called_as(context)
     here = _reachable(listening)
     server = "" if here == ("127.0.0.1", DEFAULT_PORT) else f" --server {here}"
@@ -45,7 +43,7 @@ def greeting(
         server += " --tls"
     beside = listening._replace(port=listening.port + 1)
     shared = ("redis", "redis_password_file", "prefix")
-    same = _given(context, *shared, *ALIKE)
+    same = _given(context, *shared, *OPTIONS.values(), "tls-key")
     shown = without_password(redis)
     if embedded:
         same = f" --redis {shlex.quote(shown)}{same}"
