@@ -32,8 +32,9 @@ def users(chatctl, module):
 
 
 @pytest.fixture
-def gateway_runs(tmp_path):
+def gateway_runs(tmp_path, monkeypatch):
     """Leave word of a running gateway, as one with its own Redis does."""
+    monkeypatch.setattr(runfile, "_state", lambda url: "answers")
 
     def gateway_runs(port, started=0.0, pid=None):
         directory = runfile.secure(tmp_path / "run" / "chatctl")
