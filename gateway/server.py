@@ -20,8 +20,9 @@ from gateway.drain import drain
 from gateway.errors import BackplaneDown, RedisRefused, RedisUnreachable, StartError
 from gateway.first import first
 from gateway.journal import event
-from gateway.listeners.accepting import Listener, open_port
+from gateway.listeners.accepting import Listener
 from gateway.listeners.certificates import tls_context
+from gateway.listeners.ports import open_port, place
 from gateway.signals import Signals
 from wire.reasons import SHUTDOWN
 
@@ -62,7 +63,7 @@ async def _serving(
     sockets = await _open(config)
     try:
         # Before the first lease, which tells it. Who connects already waits.
-        gateway.listen = shown(*of_socket(sockets[0].getsockname()))
+        gateway.listen = shown(*of_socket(place(sockets[0])))
         await gateway.start()
     except (RedisUnreachable, BackplaneDown, RedisError) as error:
         for each in sockets:

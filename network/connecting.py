@@ -8,6 +8,7 @@ uvloop does not do it.
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 from asyncio import get_running_loop
 from collections import deque
@@ -50,7 +51,10 @@ async def resolve(host: str, port: int) -> list[Address]:
         OSError: there is no such host.
     """
     try:
-        found = await get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        if "%" in host:  # which interface: uvloop would forget it, and nobody has to be asked
+            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        else:
+            found = await get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except UnicodeError:  # an empty label, or one that is too long
         raise socket.gaierror(socket.EAI_NONAME, "this cannot be the name of a host") from None
     return list(dict.fromkeys((family, address) for family, _, _, _, address in found))
@@ -80,28 +84,28 @@ async def staggered(
     Raises:
         Exception: what the attempt raised that failed last, if all of them did.
     """
-    left, tasks = deque(attempts), set[asyncio.Task[T]]()
-    won: asyncio.Task[T] | None = None
+    left, tasks = deque(attempts), list[asyncio.Task[T]]()
+    decisive: asyncio.Task[T] | None = None
     try:
-        while True:
+        while decisive is None:
             if left:
-                tasks.add(asyncio.ensure_future(left.popleft()()))
-            under_way = {task for task in tasks if not task.done()}
-            done, _ = await asyncio.wait(
-                under_way,
+                tasks.append(asyncio.ensure_future(left.popleft()()))
+            failed, _ = await asyncio.wait(
+                [task for task in tasks if not task.done()],
                 timeout=NEXT_AFTER if left else None,
                 return_when=asyncio.FIRST_COMPLETED,
             )
-            for task in done:
-                if task.exception() is None:
-                    won = task
-                    return task.result()
-                if not left and all(each.done() for each in tasks):
-                    return task.result()
+            # More may have ended since.
+            ended = [task for task in tasks if task.done()]
+            decisive = next((task for task in ended if task.exception() is None), None)
+            if decisive is None and not left and len(ended) == len(tasks):
+                decisive = failed.pop()
+        return decisive.result()
     finally:
-        for task in tasks - {won}:
+        others = [task for task in tasks if task is not decisive]
+        for task in others:
             task.cancel()
-        for brought in await asyncio.gather(*tasks - {won}, return_exceptions=True):
+        for brought in await asyncio.gather(*others, return_exceptions=True):
             if not isinstance(brought, BaseException):
                 discard(brought)
 
@@ -112,11 +116,26 @@ async def _connect(family: socket.AddressFamily, address: Any) -> socket.socket:
         connection.setblocking(False)
         # A short line must not wait for the answer to the one before it.
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        await get_running_loop().sock_connect(connection, address)
+        try:
+            connection.connect(address)
+        except BlockingIOError:
+            await _writable(connection)
+            if number := connection.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+                raise OSError(number, os.strerror(number)) from None
     except BaseException:
         connection.close()
         raise
     return connection
+
+
+async def _writable(connection: socket.socket) -> None:
+    loop = get_running_loop()
+    writable = asyncio.Event()
+    loop.add_writer(connection, writable.set)
+    try:
+        await writable.wait()
+    finally:
+        loop.remove_writer(connection)
 
 
 def certified(host: str) -> str:

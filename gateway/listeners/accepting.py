@@ -21,6 +21,7 @@ from gateway.addresses import Address, of_socket, shown
 from gateway.config import Networks
 from gateway.journal import event
 from gateway.listeners import proxy
+from gateway.listeners.ports import place
 from gateway.listeners.proxy import NotProxied
 from gateway.listeners.sockets import prepare
 from wire.codec import encode
@@ -30,9 +31,6 @@ from wire.reasons import Reason
 log = logging.getLogger(__name__)
 
 REFUSED = "refused at the door"
-
-BACKLOG = 1024
-"""Connections that the kernel lets wait: after a gateway's death all its clients come at once."""
 
 AT_ONCE = 64
 """Connections that are accepted before anything else gets its turn."""
@@ -121,8 +119,7 @@ class Listener:
     @property
     def address(self) -> tuple[str, int]:
         """Host and port."""
-        host, port = self._sockets[0].getsockname()[:2]
-        return host, port
+        return place(self._sockets[0])
 
     def close(self) -> None:
         """Let nobody come any more; those who are arriving are turned away."""
@@ -265,31 +262,3 @@ class Listener:
     def _see_off(self, connection: socket.socket) -> None:
         self._farewells.discard(connection)
         connection.close()
-
-
-async def open_port(host: str, port: int, *, reuse: bool) -> list[socket.socket]:
-    """Sockets that listen on all addresses of a host.
-
-    Args:
-        host: name or address.
-        port: 0 for any free one.
-        reuse: other processes may listen on the same port.
-
-    Raises:
-        OSError: one cannot be opened.
-    """
-    loop = asyncio.get_running_loop()
-    found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-    sockets: list[socket.socket] = []
-    try:
-        for family, _, _, _, address in dict.fromkeys(found):
-            opened = socket.create_server(
-                address[:2], family=family, backlog=BACKLOG, reuse_port=reuse
-            )
-            opened.setblocking(False)
-            sockets.append(opened)
-    except OSError:
-        for each in sockets:
-            each.close()
-        raise
-    return sockets

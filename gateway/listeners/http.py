@@ -15,6 +15,8 @@ from typing import NamedTuple, cast
 
 import h11
 
+from gateway.listeners.ports import open_port, place
+
 log = logging.getLogger(__name__)
 
 MOST_HEAD = 8 * 1024
@@ -57,7 +59,7 @@ class HttpPort:
 
     def __init__(self, pages: Mapping[str, Page]) -> None:
         self._pages = pages
-        self._server: asyncio.Server | None = None
+        self._servers: list[asyncio.Server] = []
         # In the order in which they came.
         self._exchanges: dict[_Exchange, None] = {}
 
@@ -65,17 +67,19 @@ class HttpPort:
         """Open it; returns the host and port it got.
 
         Raises:
-            OSError: it cannot be opened.
+            OSError: it cannot be opened, on no address of the host.
         """
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(lambda: _Exchange(self), host, port)
-        name: tuple[str, int] = self._server.sockets[0].getsockname()[:2]
-        return name
+        sockets = await open_port(host, port, reuse=False)
+        at = place(sockets[0])
+        for each in sockets:
+            self._servers.append(await loop.create_server(lambda: _Exchange(self), sock=each))
+        return at
 
     async def close(self) -> None:
         """Close it, and what is connected."""
-        if self._server is not None:
-            self._server.close()
+        for server in self._servers:
+            server.close()
         exchanges = list(self._exchanges)
         for exchange in exchanges:
             exchange.abort()

@@ -3,6 +3,7 @@
 import contextlib
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -22,6 +23,16 @@ def names(monkeypatch: pytest.MonkeyPatch, **hosts: list[Address | None]) -> Non
         return [(socket.AF_INET, address or ("127.0.0.1", port)) for address in known]
 
     monkeypatch.setattr(connecting, "resolve", resolve)
+
+
+def link_local() -> str | None:
+    """One of this machine's addresses that mean something on one interface only, with that."""
+    known = Path("/proc/net/if_inet6")
+    for line in known.read_text().splitlines() if known.exists() else ():
+        address, _, _, scope, _, interface = line.split()
+        if scope == "20":
+            return f"{socket.inet_ntop(socket.AF_INET6, bytes.fromhex(address))}%{interface}"
+    return None
 
 
 @contextlib.contextmanager

@@ -136,6 +136,17 @@ async def test_a_failure_does_not_end_those_that_are_under_way(soon):
     assert await task == "zero"
 
 
+async def test_a_success_in_the_very_moment_of_the_last_failure_counts(soon):
+    attempts = Attempts(2)
+    task = asyncio.create_task(staggered(attempts))
+    await eventually(lambda: len(attempts.begun) == 2)
+    loop = asyncio.get_running_loop()
+    attempts.ends[1].set_exception(OSError())
+    # Before whoever waits for either of them has had a turn.
+    loop.call_soon(loop.call_soon, attempts.ends[0].set_result, "zero")
+    assert await task == "zero"
+
+
 async def test_if_all_fail_the_last_failure_is_told(soon):
     attempts = Attempts(2)
     attempts.ends[0].set_exception(OSError("first"))

@@ -14,7 +14,8 @@ from ipaddress import ip_address, ip_network
 import pytest
 
 from gateway.listeners import accepting
-from gateway.listeners.accepting import Listener, NotAdmitted, open_port
+from gateway.listeners.accepting import Listener, NotAdmitted
+from gateway.listeners.ports import open_port
 from gateway.listeners.proxy import SIGNATURE
 from tests.support.deadlines import within
 from tests.unit.gateway.fakes import quiet
@@ -519,19 +520,3 @@ class TestClosing:
         house.listener.close()
         assert not house.listener._farewells
         assert decode_event(await all_of(reader)).code == "banned"
-
-
-class TestOpening:
-    async def test_of_two_one_gets_a_port(self):
-        [one] = await open_port("127.0.0.1", 0, reuse=False)
-        with one, pytest.raises(OSError):
-            await open_port("127.0.0.1", one.getsockname()[1], reuse=False)
-
-    async def test_several_may_share_one_if_all_say_so(self):
-        [one] = await open_port("127.0.0.1", 0, reuse=True)
-        port = one.getsockname()[1]
-        with one:
-            with pytest.raises(OSError):
-                await open_port("127.0.0.1", port, reuse=False)
-            [other] = await open_port("127.0.0.1", port, reuse=True)
-            other.close()

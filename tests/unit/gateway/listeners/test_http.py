@@ -8,6 +8,7 @@ import struct
 import pytest
 
 from gateway.listeners import http as module
+from gateway.listeners import ports
 from gateway.listeners.http import Answer, HttpPort
 from tests.support.deadlines import within
 from tests.support.http import answer, ask, connected, throw
@@ -221,3 +222,18 @@ async def test_closing_ends_what_is_connected(port, pages):
             with contextlib.suppress(ConnectionError):
                 async with asyncio.timeout(within()):
                     assert await each.read() == b""
+
+
+async def test_it_is_opened_on_every_address_that_can_be_had(pages, monkeypatch):
+    async def found(host, port):
+        return [(socket.AF_INET, (each, port)) for each in ("192.0.2.1", "127.0.0.1", "127.0.0.2")]
+
+    monkeypatch.setattr(ports, "_addresses", found)
+    port = HttpPort({"/page": pages.page})
+    host, number = await port.open("h", 0)
+    assert host == "127.0.0.1"
+    for each in ("127.0.0.1", "127.0.0.2"):
+        assert (await ask((each, number), "/page")).status == 200
+    await port.close()
+    with pytest.raises(OSError):
+        await ask(("127.0.0.2", number), "/page")

@@ -9,7 +9,7 @@ import pytest
 
 from gateway.door import Visit
 from gateway.hub import Hub
-from gateway.listeners import accepting, tcp
+from gateway.listeners import ports, tcp
 from gateway.listeners.accepting import Listener
 from gateway.listeners.tcp import TcpLink
 from gateway.meters import Meters
@@ -75,7 +75,7 @@ class Client:
 @contextlib.asynccontextmanager
 async def open_port(host="127.0.0.1"):
     port = Port()
-    port.server = Listener(await accepting.open_port(host, 0, reuse=False), port, (), 5.0, None)
+    port.server = Listener(await ports.open_port(host, 0, reuse=False), port, (), 5.0, None)
     port.address = port.server.address
     try:
         yield port
@@ -204,7 +204,7 @@ async def test_the_address_of_a_peer_is_shown_as_one_writes_it(host, shown):
 
 async def test_a_port_that_is_in_use_is_an_error(port):
     with pytest.raises(OSError):
-        await accepting.open_port(*port.address, reuse=False)
+        await ports.open_port(*port.address, reuse=False)
 
 
 # Out.

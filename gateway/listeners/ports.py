@@ -1,0 +1,108 @@
+"""Opening ports: on every address of a host that can be had."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import logging
+import os
+import socket
+from ipaddress import ip_address
+from typing import Any
+
+from gateway.addresses import of_socket, plain, shown
+from gateway.journal import event
+from network.connecting import Address, resolve
+
+log = logging.getLogger(__name__)
+
+BACKLOG = 1024
+"""Connections that the kernel lets wait: after a gateway's death all its clients come at once."""
+
+ATTEMPTS = 8
+"""How often a free port is looked for that all addresses of a host have."""
+
+EVERYWHERE = "::"
+"""Every interface; as one expects it, by IPv4 too."""
+
+
+async def open_port(host: str, port: int, *, reuse: bool) -> list[socket.socket]:
+    """Sockets that listen on the addresses of a host, all on one port, at least one.
+
+    An address that this machine does not have is passed over, and the log says so: where IPv6 is
+    switched off, `localhost` is 127.0.0.1. That a port is taken is never passed over: clients would
+    come to whoever has it.
+
+    Args:
+        host: name or address; `::` is every interface, of IPv4 too.
+        port: 0 for any free one.
+        reuse: other processes may listen on the same port.
+
+    Raises:
+        OSError: there is no such host, the port is in use, or no address can be had.
+    """
+    addresses = await _addresses(host, port)
+    for attempt in range(ATTEMPTS):
+        try:
+            return _open_all(addresses, port, reuse)
+        except OSError as error:
+            # The free port of one address may be taken on another.
+            if port or error.errno != errno.EADDRINUSE or attempt == ATTEMPTS - 1:
+                raise
+    raise AssertionError
+
+
+def place(listening: socket.socket) -> tuple[str, int]:
+    """Host and port where a socket listens, as others have to write it to come here."""
+    name = listening.getsockname()
+    scope = f"%{socket.if_indextoname(name[3])}" if len(name) == 4 and name[3] else ""
+    return f"{name[0]}{scope}", name[1]
+
+
+async def _addresses(host: str, port: int) -> list[Address]:
+    with contextlib.suppress(ValueError):  # a name is none
+        # One of IPv4 that is dressed as IPv6 could be listened on by nobody.
+        host = str(plain(ip_address(host)))
+    return await resolve(host, port)
+
+
+def _open_all(addresses: list[Address], port: int, reuse: bool) -> list[socket.socket]:
+    opened: list[socket.socket] = []
+    missing: OSError | None = None
+    try:
+        for family, (host, _, *scope) in addresses:
+            at = (host, opened[0].getsockname()[1] if opened else port, *scope)
+            try:
+                opened.append(_open(family, at, reuse))
+            except OSError as error:
+                if error.errno == errno.EADDRINUSE:
+                    raise
+                missing = error
+                where = shown(*of_socket(at[:2]))
+                why = os.strerror(error.errno) if error.errno else error
+                event(log, logging.WARNING, "not listening on an address", address=where, why=why)
+        if not opened:
+            raise missing or OSError("it has no address")
+    except BaseException:
+        for each in opened:
+            each.close()
+        raise
+    return opened
+
+
+def _open(family: socket.AddressFamily, address: Any, reuse: bool) -> socket.socket:
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listening.setblocking(False)
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if reuse:
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        if family == socket.AF_INET6:
+            both = address[0] == EVERYWHERE and socket.has_dualstack_ipv6()
+            listening.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, not both)
+        listening.bind(address)
+        listening.listen(BACKLOG)
+    except BaseException:
+        listening.close()
+        raise
+    return listening
