@@ -17,6 +17,7 @@ from chatctl.units import Address, address
 EXAMPLE = """\b
 Example:
   chatctl client dana --server chat.example.org:2428 --tls
+  df -h | chatctl client cron --to dana,sis
 """
 
 _FILE = ExistingFile()
@@ -25,6 +26,14 @@ _FILE = ExistingFile()
 def addresses(text: str) -> tuple[Address, ...]:
     """One or more of `address`, with commas between them."""
     return tuple(address(part.strip()) for part in text.split(","))
+
+
+def names(text: str) -> tuple[str, ...]:
+    """Names of people, with commas between them."""
+    found = tuple(name.strip().removeprefix("@") for name in text.split(","))
+    if not all(found):
+        raise click.BadParameter("it names nobody: write NAME, or NAME,NAME.")
+    return found
 
 
 @click.command(epilog=EXAMPLE)
@@ -61,6 +70,13 @@ def addresses(text: str) -> tuple[Address, ...]:
     help="The password itself. Without both, it is asked for when it is wanted.",
 )
 @option(
+    "to",
+    type=names,
+    metavar="NAME[,NAME]",
+    help="Who gets every message, and nobody else does. "
+    "For a pipe whose lines are not for everyone.",
+)
+@option(
     "color",
     type=click.Choice(["auto", "always", "never"]),
     default="auto",
@@ -75,6 +91,7 @@ def client(
     ca: Path | None,
     password_file: Path | None,
     password: str | None,
+    to: tuple[str, ...] | None,
     color: str,
 ) -> None:
     """Join the chat.
@@ -97,6 +114,7 @@ def client(
         tls=tls or ca is not None,
         ca=ca,
         password=first_line(password_file) if password_file else password,
+        to=to,
     )
     context.exit(run(settings))
 

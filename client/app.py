@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import datetime
 from time import monotonic
@@ -18,6 +18,7 @@ from prompt_toolkit.output import ColorDepth
 
 from client import commands, render
 from client.completion import ChatCompleter
+from client.direction import arrow, direction
 from client.errors import ChatError, Ended, Refused, Unconfirmed
 from client.lasting import LastingChat, State
 from client.names import KnownNames
@@ -38,6 +39,7 @@ class ChatApp:
     Args:
         chat: what is chatted over.
         style: colours, or none.
+        to: who gets every message; None if each says so itself.
         clock: seconds that only rise; says how long ago the gateway was told of the typing.
         input: where keys come from; None for the terminal.
         output: where text goes; None for the terminal.
@@ -48,12 +50,14 @@ class ChatApp:
         chat: LastingChat,
         style: Style,
         *,
+        to: Sequence[str] | None = None,
         clock: Callable[[], float] = monotonic,
         input: Input | None = None,
         output: PromptOutput | None = None,
     ) -> None:
         self._chat = chat
         self._style = style
+        self._to = to
         self._clock = clock
         self._names = KnownNames(chat.connection.name)
         self._output = output or cast(PromptOutput, PromptOutput.from_pty(sys.stdout))
@@ -115,7 +119,7 @@ class ChatApp:
 
     def _accept(self, buffer: Buffer) -> bool:
         """Do what was typed; says whether it stays in the line, to be corrected."""
-        match commands.read(buffer.text):
+        match commands.read(buffer.text, self._to):
             case Send() as send:
                 return not self._say(send)
             case Who():
@@ -143,9 +147,9 @@ class ChatApp:
             ack = await self._chat.send(send.text, to=send.to)
             lines = render.ack(ack, self._view)
         except Unconfirmed:
-            lines = render.unconfirmed(send.text, self._view)
+            lines = render.unconfirmed(send.text, self._view, to=send.to)
         except (Refused, Ended) as error:
-            lines = render.not_sent(send.text, str(error), self._view)
+            lines = render.not_sent(send.text, str(error), self._view, to=send.to)
         self._screen.show(lines)
 
     async def _look_around(self, *, show: bool) -> None:
@@ -187,7 +191,8 @@ class ChatApp:
     def _prompt(self) -> str:
         state = self._chat.state
         shown = "" if state is State.HERE else f" ({state})"
-        return f"{clean_name(self._view.me)}{shown}> "
+        to = direction(self._session.default_buffer.text, self._to)
+        return f"{clean_name(self._view.me)}{shown}{arrow(to)}> "
 
     @property
     def _view(self) -> render.View:

@@ -94,11 +94,13 @@ class _Entrance:
                 # Imported here, since prompt_toolkit takes longer to load than a script to run.
                 from client.app import ChatApp
 
-                return await ChatApp(chat, Style(self._settings.color)).run()
+                style = Style(self._settings.color)
+                return await ChatApp(chat, style, to=self._settings.to).run()
             return await PlainClient(
                 chat,
                 source=sys.stdin.fileno(),
                 typed=sys.stdin.isatty(),
+                to=self._settings.to,
                 out=sys.stdout,
                 err=sys.stderr,
             ).run()

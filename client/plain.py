@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import TextIO
 
@@ -27,8 +27,8 @@ class PlainClient:
     Args:
         chat: what is chatted over.
         source: file descriptor of the lines.
-        typed: whether a person types them: then ``/commands`` are obeyed, where in a pipe they are
-            text like any other.
+        typed: whether a person types them: in a pipe no command but ``/msg`` is obeyed.
+        to: who gets every message; None if each says so itself.
         out: where the chat goes.
         err: where notices and errors go.
     """
@@ -39,12 +39,14 @@ class PlainClient:
         *,
         source: int,
         typed: bool,
+        to: Sequence[str] | None = None,
         out: TextIO,
         err: TextIO,
     ) -> None:
         self._chat = chat
         self._lines = LineSource(source, chat.connection.limits.line, typed=typed)
         self._typed = typed
+        self._to = to
         self._out = out
         self._err = err
         self._code = 0
@@ -101,10 +103,15 @@ class PlainClient:
 
     async def _obey(self, line: str) -> bool:
         """Do what a line says; returns whether to go on."""
-        meaning = commands.read(line) if self._typed else _as_text(line)
-        match meaning:
+        match commands.read(line, self._to):
             case Send() as send:
                 await self._deliver(send)
+            case None:
+                pass
+            case commands.Show(lines, wrong=True) if not self._typed:
+                self._refuse(lines[0], line)
+            case _ if not self._typed:
+                self._refuse("in a pipe /msg is obeyed, and no other command", line)
             case Who():
                 await self._show_users()
             case Quit():
@@ -113,6 +120,10 @@ class PlainClient:
                 for text in lines:
                     self._tell(text)
         return True
+
+    def _refuse(self, why: str, line: str) -> None:
+        self._code = 1
+        self._print(self._err, render.not_sent(line, why, self._view(self._err)))
 
     def _ready(self, line: str | LineTooLong | Pasted) -> str | None:
         """What may be obeyed now that a line has come."""
@@ -145,9 +156,9 @@ class PlainClient:
         try:
             ack = await self._chat.send(send.text, to=send.to)
         except Unconfirmed:
-            lines = render.unconfirmed(send.text, self._view(self._err))
+            lines = render.unconfirmed(send.text, self._view(self._err), to=send.to)
         except (Refused, Ended) as error:
-            lines = render.not_sent(send.text, str(error), self._view(self._err))
+            lines = render.not_sent(send.text, str(error), self._view(self._err), to=send.to)
         else:
             self._print(self._err, render.ack(ack, self._view(self._err)))
             return
@@ -193,10 +204,6 @@ class PlainClient:
             style=Style(color=False),
             width=columns(stream),
         )
-
-
-def _as_text(line: str) -> Send | None:
-    return Send(text=line) if line.strip() else None
 
 
 def _give_up(stream: TextIO) -> None:

@@ -134,19 +134,24 @@ def users(found: Sequence[User], view: View) -> list[str]:
 def ack(ack: Ack, view: View) -> list[str]:
     """What a sender should know about where a message went: nothing, if it went where it should."""
     absent = [f"@{clean_name(name)}" for name in ack.absent or ()]
-    if not absent:
-        return []
-    if ack.to:
-        went = ", ".join(clean_name(name) for name in ack.to)
-        verb = "is" if len(absent) == 1 else "are"
-        return info(f"sent to {went}; {' and '.join(absent)} {verb} not here", view)
-    told = f"· nobody named {' or '.join(absent)} is here: sent to everyone"
-    return _rows(view.style.warning(told), view)
+    mentioned, later = _list(ack.mentioned or ()), _list(ack.later or ())
+    if ack.room is not None:
+        said = [f"nobody named {' or '.join(absent)} is here: sent to everyone"] if absent else []
+        if mentioned:
+            said.append(f"everyone reads this, {mentioned} too: names count at the end only")
+        return [row for text in said for row in _rows(view.style.warning(f"· {text}"), view)]
+    said = [f"sent to {_list(ack.to)}"] if ack.to and (absent or later) else []
+    if later:
+        one = len(ack.later or ()) == 1
+        said.append(f"{later} {'gets' if one else 'get'} it when they are back")
+    if absent:
+        said.append(f"{' and '.join(absent)} {'is' if len(absent) == 1 else 'are'} not here")
+    return info("; ".join(said), view) if said else []
 
 
 def notice(event: Notice, view: View) -> list[str]:
     """What the gateway says unasked; the warning before an idle goodbye stands out."""
-    if event.code == NoticeCode.IDLE_SOON:
+    if event.code in (NoticeCode.IDLE_SOON, NoticeCode.MENTIONED):
         return _rows(view.style.warning(f"· {clean_name(event.text)}"), view)
     return info(clean_name(event.text), view)
 
@@ -180,14 +185,22 @@ def error(text: str, view: View) -> list[str]:
     return _rows(view.style.error(f"! {clean_name(text)}"), view)
 
 
-def not_sent(text: str, why: str, view: View) -> list[str]:
+def not_sent(text: str, why: str, view: View, *, to: Sequence[str] | None = None) -> list[str]:
     """A message of one's own that was certainly not sent, and why."""
-    return error(why, view) + _with_text("· not sent: ", text, view)
+    return error(why, view) + _with_text(f"· not sent{_for(to)}: ", text, view)
 
 
-def unconfirmed(text: str, view: View) -> list[str]:
+def unconfirmed(text: str, view: View, *, to: Sequence[str] | None = None) -> list[str]:
     """A message of one's own of which nobody knows whether it was sent."""
-    return _with_text("· not confirmed, may not have been sent: ", text, view)
+    return _with_text(f"· not confirmed, may not have been sent{_for(to)}: ", text, view)
+
+
+def _for(to: Sequence[str] | None) -> str:
+    return f" to {_list(to)}" if to else ""
+
+
+def _list(names: Sequence[str]) -> str:
+    return ", ".join(clean_name(name) for name in names)
 
 
 def _with_text(label: str, text: str, view: View) -> list[str]:

@@ -20,6 +20,7 @@ class ClientSettings:
         tls: whether to speak TLS, and nothing else.
         ca: PEM file with whom to trust then; None for whom the system trusts.
         password: that of a registered name; None to ask for it where it is wanted.
+        to: who gets every message; None if each says so itself.
     """
 
     servers: tuple[Server, ...]
@@ -28,3 +29,4 @@ class ClientSettings:
     tls: bool = False
     ca: Path | None = None
     password: str | None = field(default=None, repr=False)
+    to: tuple[str, ...] | None = None

@@ -39,3 +39,11 @@ def is_unseen(char: str) -> bool:
 def shows_nothing(text: str) -> bool:
     """Whether there is nothing to read in a text: blanks, what is not seen, marks on nothing."""
     return all(is_unseen(char) or unicodedata.category(char) in _BLANK for char in text)
+
+
+def without_blank_end(text: str) -> str:
+    """A text without the lines at its end in which nothing is to be read."""
+    lines = text.split("\n")
+    while len(lines) > 1 and shows_nothing(lines[-1]):
+        lines.pop()
+    return "\n".join(lines)

@@ -13,6 +13,7 @@ class Settings:
     tls: bool = False
     ca: Path | None = None
     password: str | None = None
+    to: tuple[str, ...] | None = None
 
 
 @pytest.fixture
@@ -82,6 +83,22 @@ def test_port_0_is_nothing_to_connect_to(client):
     result, settings = client("--server", "localhost,localhost:0")
     assert (result.exit_code, settings) == (2, None)
     assert "0 is no port to connect to" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("given", "to"),
+    [("sis", ("sis",)), ("sis,mom", ("sis", "mom")), ("@sis, @mom", ("sis", "mom"))],
+)
+def test_all_may_be_for_some_people_only(client, given, to):
+    assert client("cron", "--to", given)[1].to == to
+    assert client("cron", env={"CHATCTL_TO": given})[1].to == to
+
+
+@pytest.mark.parametrize("given", ["", " ", ",", "sis,", "@"])
+def test_who_names_nobody_to_send_to_does_not_tell_everyone(client, given):
+    result, settings = client("cron", "--to", given)
+    assert (result.exit_code, settings) == (2, None)
+    assert "names nobody" in result.stderr
 
 
 def test_tls_is_wanted_or_whom_to_trust(client, tmp_path):

@@ -62,6 +62,23 @@ async def test_a_paste_of_several_lines_is_one_message(app):
     assert (await app.peer.acknowledge()).text == "one\ntwo\nthree\nfour"
 
 
+async def test_the_prompt_says_where_the_line_will_go_while_it_is_typed(app):
+    await app.start()
+    app.type("hi @sis")
+    await app.shown("→ sis> ")
+    app.type("\x15/msg mom,dad hi")
+    await app.shown("→ mom, dad> ")
+
+
+async def test_a_command_with_a_slip_in_it_stays_in_the_line_and_is_not_sent(app):
+    await app.start()
+    app.type("!msg sis secret" + ENTER)
+    await app.shown("did you mean /msg?")
+    await app.line("!msg sis secret")
+    app.type("\x15 /msg sis secret" + ENTER)
+    assert (await app.peer.acknowledge(to=["sis"])).to == ["sis"]
+
+
 async def test_names_and_commands_are_completed(app):
     await app.start()
     app.peer.say("I am here", sender="sister")

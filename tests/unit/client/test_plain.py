@@ -22,12 +22,12 @@ class Running:
         self.source, self._into = os.pipe()
         self.out, self.err = Written(), Written()
 
-    async def start(self, *, typed=False, limits=None):
+    async def start(self, *, typed=False, limits=None, to=None):
         connection, self.peer = await self.join("bob", welcome={"limits": limits})
         self.rejoin = Rejoin(self.join)
         self.chat = await lasting_chat(connection, self.rejoin).__aenter__()
         self.client = PlainClient(
-            self.chat, source=self.source, typed=typed, out=self.out, err=self.err
+            self.chat, source=self.source, typed=typed, to=to, out=self.out, err=self.err
         )
         self.running = asyncio.create_task(self.client.run())
 
@@ -103,13 +103,50 @@ async def test_events_go_to_stdout_and_notices_and_errors_to_stderr(plain):
     assert plain.err.getvalue() == "· wait\n! what?\n"
 
 
-async def test_blank_lines_are_nothing_to_say_and_commands_are_text_in_a_pipe(plain):
+async def test_blank_lines_are_nothing_to_say(plain):
     await plain.start()
-    plain.type("\n  \n/quit\n")
+    plain.type("\n  \n\u200b\nhi\n")
     plain.end()
-    assert (await plain.peer.acknowledge()).text == "/quit"
+    assert (await plain.peer.acknowledge()).text == "hi"
     await plain.peer.farewell()
     assert await plain.running == 0
+
+
+async def test_in_a_pipe_a_private_message_is_private_and_two_slashes_are_one(plain):
+    await plain.start()
+    plain.type("/msg sis secret\n//etc\n")
+    plain.end()
+    send = await plain.peer.acknowledge(to=["sis"])
+    assert (send.text, send.to) == ("secret", ["sis"])
+    send = await plain.peer.acknowledge()
+    assert (send.text, send.to) == ("/etc", None)
+    await plain.peer.farewell()
+    assert await plain.running == 0
+
+
+@pytest.mark.parametrize(
+    "line", ["/quit", "/who", "/help", "/nick bob", "/etc", "!msg sis hi", "/msg sis"]
+)
+async def test_in_a_pipe_every_other_command_is_refused_and_given_back(plain, line):
+    await plain.start()
+    plain.type(f"{line}\nhi\n")
+    plain.end()
+    assert (await plain.peer.acknowledge()).text == "hi"
+    await plain.peer.farewell()
+    assert await plain.running == 1
+    assert f"· not sent: {line}\n" in plain.err.getvalue()
+
+
+async def test_with_to_every_line_goes_to_these_people_only(plain):
+    await plain.start(to=("sis", "mom"))
+    plain.type("secret @dad\n//etc\n/msg dad hi\n")
+    plain.end()
+    for text in ("secret @dad", "/etc"):
+        send = await plain.peer.acknowledge(to=["sis"])
+        assert (send.text, send.to) == (text, ["sis", "mom"])
+    await plain.peer.farewell()
+    assert await plain.running == 1
+    assert "! everything goes to sis, mom only: not sent" in plain.err.getvalue()
 
 
 async def test_a_person_may_type_commands(plain):

@@ -190,6 +190,21 @@ def test_no_reason_for_leaving_is_shown_as_a_code(reason):
             Ack(seq=1, id="1-1", to=["sis", "bro"], absent=["mom", "dad"]),
             "· sent to sis, bro; @mom and @dad are not here",
         ),
+        (Ack(seq=1, id="1-1", to=["sis"]), ""),
+        (Ack(seq=1, id="1-1", later=["sis"]), "· sis gets it when they are back"),
+        (
+            Ack(seq=1, id="1-1", to=["bro"], later=["sis", "mom"], absent=["dad"]),
+            "· sent to bro; sis, mom get it when they are back; @dad is not here",
+        ),
+        (
+            Ack(seq=1, id="1-1", room="lobby", mentioned=["sis"]),
+            "· everyone reads this, sis too: names count at the end only",
+        ),
+        (
+            Ack(seq=1, id="1-1", room="lobby", absent=["mmo"], mentioned=["sis", "\x1b"]),
+            "· nobody named @mmo is here: sent to everyone\n"
+            "· everyone reads this, sis, \ufffd too: names count at the end only",
+        ),
     ],
 )
 def test_a_sender_is_told_where_a_message_went(ack, expected):
@@ -251,6 +266,9 @@ def test_ones_own_lost_messages_are_given_back_whole():
         "         there",
     ]
     assert render.not_sent("hi", "Redis is away", VIEW) == ["! Redis is away", "· not sent: hi"]
+    assert render.not_sent("hi", "-", VIEW, to=["sis", "mom"])[1] == "· not sent to sis, mom: hi"
+    [line] = render.unconfirmed("hi", VIEW, to=["sis"])
+    assert line == "· not confirmed, may not have been sent to sis: hi"
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,47 @@
+import pytest
+
+from client.direction import arrow, direction
+
+
+@pytest.mark.parametrize(
+    ("line", "names"),
+    [
+        ("", ()),
+        ("hello", ()),
+        ("hello @sis", ("sis",)),
+        ("hello @sis :)", ("sis",)),
+        ("hello @sis and @mom", ("sis", "mom")),
+        ("hello @sis and", ()),
+        ("hello @sis how", ()),
+        (r"hello \@sis", ()),
+        ("@sis @sis", ("sis",)),
+        ("/msg sis", ()),
+        ("/msg sis h", ("sis",)),
+        ("/msg sis, mom hi", ("sis", "mom")),
+        ("//msg sis hi", ()),
+        ("/who", ()),
+        ("/mgs sis hi", ()),
+        ("!msg sis hi @mom", ()),
+        ("x" * 100_000 + " @sis", ()),
+    ],
+)
+def test_it_is_seen_while_typing_where_a_line_will_go(line, names):
+    assert direction(line, None) == names
+
+
+def test_where_everything_is_for_the_same_people_it_is_for_them():
+    assert direction("", ("sis",)) == direction("hi @mom", ("sis",)) == ("sis",)
+
+
+@pytest.mark.parametrize(
+    ("names", "shown"),
+    [
+        ((), ""),
+        (("sis",), " → sis"),
+        (("sis", "mom", "dad"), " → sis, mom, dad"),
+        (("sis", "mom", "dad", "bro", "eve"), " → sis, mom, dad and 2 more"),
+        (("s\x1bis",), " → s\ufffdis"),
+    ],
+)
+def test_the_prompt_has_an_arrow_to_them(names, shown):
+    assert arrow(names) == shown
