@@ -60,7 +60,7 @@ def account() -> None:
 @of_a_chat
 def add(name: str, password_file: Path | None, chat: Chat, json: bool) -> None:
     """Register a name. Whoever has it now without its password is sent away."""
-    _put("add", people.name(name), password_file, chat, json)
+    _put("add", people.new_name(name), password_file, chat, json)
 
 
 @account.command(epilog=PASSWD_EXAMPLE)

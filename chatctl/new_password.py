@@ -41,6 +41,8 @@ def new_password(name: str, file: Path | None) -> tuple[str, str]:
     password, where = _given(name, file)
     if wrong := flaw(password):
         raise Misuse(f"{where}: {wrong}" if where else wrong)
+    if password != password.strip():
+        warn("the password begins or ends with a blank, which has to be typed too")
     return password, where
 
 

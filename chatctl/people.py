@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from ipaddress import ip_network
 from typing import Literal, NamedTuple
 
@@ -10,6 +11,9 @@ import click
 
 from chatctl.failure import Misuse
 from chatctl.units import network
+
+LONGEST = 128
+"""Most characters of a name in any form."""
 
 SHOWN = 80
 """Characters that are repeated of what cannot be a name."""
@@ -44,8 +48,28 @@ def subject(text: str, *, by_name: bool) -> Subject:
 def name(text: str) -> str:
     """A name in the form in which it is shown.
 
+    It may be one that is no longer given: somebody can have it all the same, by an older gateway or
+    as their registered name.
+
     Raises:
         Misuse: nobody could have it.
+    """
+    from wire.limits import Limits
+    from wire.names import in_names
+
+    if 0 < len(text) <= LONGEST and all(map(in_names, text)):
+        shown = unicodedata.normalize("NFC", text)
+        # Once only what was sent was measured, and of some scripts NFC makes three of one.
+        if sum(unicodedata.category(char)[0] != "M" for char in shown) <= Limits().name:
+            return shown
+    return new_name(text)
+
+
+def new_name(text: str) -> str:
+    """As `name`, for one that is to be given.
+
+    Raises:
+        Misuse: it is none that is given.
     """
     from wire.limits import Limits
     from wire.names import check_name

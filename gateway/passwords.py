@@ -17,6 +17,9 @@ SHORTEST = 8
 LONGEST = 256
 """Most characters of a password: as many as a hello takes."""
 
+_JOINERS = (0x200C, 0x200D)
+"""Are not seen either, but are on the keyboards of Persia and of India."""
+
 _hasher = PasswordHasher()
 
 
@@ -26,8 +29,11 @@ def flaw(password: str) -> str | None:
         return f"the password is too short: at least {SHORTEST} characters"
     if len(password) > LONGEST:
         return f"the password is too long: at most {LONGEST} characters"
+    typed = password.translate(dict.fromkeys(_JOINERS))
     if any(unicodedata.category(character) in ("Cc", "Cs") for character in password):
         return "the password has control characters, which nobody can type"
+    if any(unicodedata.category(character) in ("Cf", "Zl", "Zp") for character in typed):
+        return "the password has characters that are not seen, and that nobody can type"
     return None
 
 

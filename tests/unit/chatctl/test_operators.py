@@ -13,6 +13,7 @@ from gateway.backplane.checks import Finding
 from gateway.backplane.operators import Asked, GatewayRecord
 from gateway.backplane.records import Account, Ban, GatewayInfo
 from gateway.errors import RedisUnreachable
+from wire.names import fold
 
 AT = ("redis://h", "family")
 REDIS = ("--redis", "redis://h", "--prefix", "family")
@@ -123,6 +124,14 @@ class TestKick:
         result = chatctl("kick", *REDIS, env={"CHATCTL_NAME": "dana"})
         assert result.exit_code == 2
         assert "Missing argument 'NAME'" in result.stderr
+
+    @pytest.mark.parametrize(
+        "name", ["sis.", "all", "-1", "\u05e9\u05bc\u05c1" * 32, "\u0915\u093c" * 32]
+    )
+    def test_who_has_a_name_that_is_no_longer_given_can_be_sent_away(self, chatctl, stand_in, name):
+        asked = stand_in("operators.kick", self.GONE)
+        assert chatctl("kick", *REDIS, "--", name).exit_code == 0
+        assert fold(asked[0][-2]) == fold(name)
 
 
 class TestBans:

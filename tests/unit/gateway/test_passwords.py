@@ -79,6 +79,26 @@ def test_the_first_name_without_a_hash_costs_no_more_than_the_next(monkeypatch):
     assert not verify("", "wrong")
 
 
+@pytest.mark.parametrize(
+    "unseen", ["\u200b", "\u2028", "\u2029", "\ufeff", "\u202e", "\u00ad", "\0"]
+)
+def test_what_nobody_can_type_is_no_part_of_a_new_one(unseen):
+    assert "nobody can type" in flaw(f"correct{unseen}horse")
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "correct horse",
+        "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645",
+        "❤️❤️❤️❤️ 👍🏽",
+        " \u00a0 with blanks ",
+    ],
+)
+def test_what_somebody_can_type_will_do(typed):
+    assert flaw(typed) is None
+
+
 def test_it_may_be_typed_on_another_keyboard():
     assert verify(hash_password("caf\u00e9 ole"), "cafe\u0301 ole")
 
