@@ -93,10 +93,9 @@ def said(text: str) -> str:
     from wire.reasons import WireError
 
     try:
-        check_text(text, Limits().text)
+        return check_text(text, Limits().text)
     except WireError as error:
         raise Misuse(f"{error.text}.") from error
-    return text
 
 
 def reason(text: str) -> str:

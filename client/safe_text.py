@@ -20,6 +20,8 @@ from __future__ import annotations
 import unicodedata
 from functools import lru_cache
 
+from wire.unseen import is_unseen
+
 REPLACEMENT = "\ufffd"
 TAB = " " * 4
 
@@ -27,11 +29,9 @@ MOST_MARKS = 8
 """Marks, joiners and selectors in a row that are shown; no script needs as many."""
 
 _JOINERS = "\u200c\u200d"
-_VISIBLE_FORMAT = frozenset(
-    "\u0600\u0601\u0602\u0603\u0604\u0605\u06dd\u070f\u0890\u0891\u08e2\U000110bd\U000110cd"
+_SELECTORS = frozenset(
+    map(chr, (0x180B, 0x180C, 0x180D, 0x180F, *range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0)))
 )
-"""Signs of Arabic, Syriac and Kaithi that Unicode counts as format characters and that are seen."""
-_FILLERS = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2065\u2800\u3164\uffa0\ufffc")
 _OBEYED = frozenset({"Cc", "Cs", "Zl", "Zp"})
 
 
@@ -73,17 +73,6 @@ def _shown(char: str, instead_of_invisible: str) -> str:
     category = unicodedata.category(char)
     if category in _OBEYED:
         return REPLACEMENT
-    if category == "Cf" and char not in _JOINERS and char not in _VISIBLE_FORMAT:
-        return instead_of_invisible
-    if char in _FILLERS or _is_reserved_invisible(ord(char)):
+    if is_unseen(char) and char not in _JOINERS and char not in _SELECTORS:
         return instead_of_invisible
     return char
-
-
-def _is_reserved_invisible(code: int) -> bool:
-    """Whether Unicode keeps a code point for something without a shape, whatever is put there.
-
-    Asked beside the category, because a Python knows only the characters of its own day.
-    """
-    selector = 0xE0100 <= code <= 0xE01EF
-    return 0xFFF0 <= code <= 0xFFF8 or (0xE0000 <= code <= 0xE0FFF and not selector)

@@ -29,15 +29,15 @@ def plan(send: Send, sender: str, rules: Rules, ts: int) -> Publish | FindMentio
         WireError: it is refused.
     """
     limits = rules.limits
-    check_text(send.text, limits.text)
+    text = check_text(send.text, limits.text)
     if send.room != LOBBY:
         raise WireError(ErrorCode.NO_SUCH_ROOM, f"there is no room {send.room[:32]!r}")
     if send.to is None:
-        names, others = read_mentions(send.text)
-        text, fallback = plain(send.text), None if rules.refuse_fallback else send.room
+        names, others = read_mentions(text)
+        text, fallback = plain(text), None if rules.refuse_fallback else send.room
     else:
         # Said outright, so nothing is read out of the text, and it never becomes public.
-        names, others, text, fallback = send.to, [], send.text, None
+        names, others, fallback = send.to, [], None
         if not names:
             raise WireError(ErrorCode.NOBODY_HERE, 'the field "to" names nobody')
     if len(names) > limits.to:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from wire.reasons import ErrorCode, WireError
+from wire.unseen import shows_nothing, without_blank_end
 
 # C0 but for newline and tab, DEL, and C1: a terminal obeys them. (A line of JSON can carry them
 # as escapes.) What else can mislead a reader, bidi controls say, is for clients to show safely:
@@ -12,15 +13,16 @@ from wire.reasons import ErrorCode, WireError
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
-def check_text(text: str, limit: int) -> None:
-    """Refuse a text that is empty, too long, or holds control characters.
+def check_text(text: str, limit: int) -> str:
+    """A text as it is passed on, without blank lines at its end.
 
     Args:
         text: as the peer sent it.
         limit: most characters.
 
     Raises:
-        WireError: ``empty_text``, ``text_too_long`` or ``bad_text``.
+        WireError: it shows nothing (``empty_text``), is too long (``text_too_long``), or has
+            control characters (``bad_text``).
     """
     if len(text) > limit:
         raise WireError(
@@ -32,5 +34,6 @@ def check_text(text: str, limit: int) -> None:
             ErrorCode.BAD_TEXT,
             f"the text has a control character, U+{ord(found[0]):04X}, at {found.start() + 1}",
         )
-    if not text or text.isspace():
-        raise WireError(ErrorCode.EMPTY_TEXT, "the text is empty")
+    if shows_nothing(text):
+        raise WireError(ErrorCode.EMPTY_TEXT, "the text is empty: nothing in it can be seen")
+    return without_blank_end(text) if "\n" in text else text

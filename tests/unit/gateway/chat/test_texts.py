@@ -16,13 +16,30 @@ def refusal(text):
 
 @pytest.mark.parametrize(
     "text",
-    ["hi", "two\nlines\n\tindented", " x ", "שלום", "👨‍👩‍👧", "e\u0301", "\u202e", "x" * LIMIT]
+    ["hi", "two\nlines\n\tindented", " x ", "שלום", "👨‍👩‍👧", "e\u0301", "\u202ex", "x" * LIMIT]
 )  # fmt: skip
 def test_what_people_write_is_good(text):
-    check_text(text, LIMIT)
+    assert check_text(text, LIMIT) == text
 
 
-@pytest.mark.parametrize("text", ["", " ", "\n", "\t \n", "\u3000", "\xa0"])
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [("hi\n", "hi"), ("hi\n \n\u200b\n\n", "hi"), ("a\n\nb\n", "a\n\nb"), ("\n a \n", "\n a ")],
+)
+def test_blank_lines_at_the_end_are_not_passed_on(text, kept):
+    assert check_text(text, LIMIT) == kept
+
+
+UNSEEN = (
+    "\u200b\u2800\u3164\ufeff\u00ad\u2060\u200d\ufe0f\u0301\u200e\u061c\u034f\u115f\u180e\U000e0001"
+    "\U000e0020\ufff9\u2061\ufffc\u17b4\U0001d173\u0489\u202e"
+)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", " ", "\n", "\t \n", "\u3000", "\xa0", "\u2028", "\n\u200b\n", "\u0301" * 40, *UNSEEN],
+)
 def test_nothing_is_refused(text):
     assert refusal(text).code is ErrorCode.EMPTY_TEXT
 
