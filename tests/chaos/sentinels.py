@@ -35,9 +35,24 @@ class Watched:
         master: the process that is the master at first.
     """
 
-    def __init__(self, url: str, master: Process) -> None:
+    def __init__(self, url: str, master: Process, ports: tuple[int, int]) -> None:
         self.url = url
         self.master = master
+        self._ports = ports
+
+    async def leave_replica_behind(self) -> None:
+        """Have the replica know all that the master knows, and nothing of what comes then."""
+        with contextlib.ExitStack() as stack:
+            master, replica = (
+                stack.enter_context(redis.Redis(port=port, protocol=2, socket_timeout=1))
+                for port in self._ports
+            )
+            offset = master.info("replication")["master_repl_offset"]
+            async with asyncio.timeout(STARTED_WITHIN):
+                while replica.info("replication")["slave_repl_offset"] < offset:  # noqa: ASYNC110
+                    await asyncio.sleep(0.01)
+            master.acl_setuser("default", enabled=True, commands=["-psync", "-sync"])
+            master.execute_command("CLIENT", "KILL", "TYPE", "replica")
 
 
 @contextlib.asynccontextmanager
@@ -70,7 +85,7 @@ async def watched(folder: Path) -> AsyncIterator[Watched]:
         for port in ports:
             await _until(port, _could_fail_over)
         addresses = ",".join(f"127.0.0.1:{port}" for port in ports)
-        yield Watched(f"redis+sentinel://{addresses}/{MASTER}", master)
+        yield Watched(f"redis+sentinel://{addresses}/{MASTER}", master, (master_port, replica_port))
 
 
 def _is_in_step(replica: redis.Redis) -> bool:

@@ -105,8 +105,13 @@ async def test_a_private_message_that_was_refused_is_not_posted_by_a_late_copy(t
                 assert sis.record.texts() == ["now"]
 
 
-async def test_a_slow_reader_is_cut_and_misses_nothing():
-    size, count = 30_000, 400
+async def test_a_slow_reader_of_large_and_small_messages_is_cut_and_misses_nothing():
+    size, count = 30_000, 800
+
+    def text(number):
+        # A small one behind a large one would still fit.
+        return f"{number} ".ljust(10 if number % 2 else size, "x")
+
     options = (*OPTIONS, "--max-line", "64KiB", "--max-text", str(size), "--backlog", "128KiB")
     async with lab(1, options) as one, Bot("sis", one.at(0)).online() as sis:
         [station] = one.stations
@@ -114,7 +119,7 @@ async def test_a_slow_reader_is_cut_and_misses_nothing():
             welcome = await slow.expect("welcome")
             slow.pause()
             for number in range(count):
-                await sis.say(f"{number} ".ljust(size, "x"))
+                await sis.say(text(number))
             slow.resume()
             await slow.expect("bye", code="slow", reconnect=True)
             heard = [event for event in slow.heard if event["op"] == "msg"]
@@ -123,6 +128,6 @@ async def test_a_slow_reader_is_cut_and_misses_nothing():
         resume = {"resume": welcome["resume"], "seen": seen}
         async with opened(station.front.port, "slow", **resume) as again:
             assert (await again.expect("welcome"))["resumed"]
-            await again.expect("msg", text=f"{count - 1} ".ljust(size, "x"))
+            await again.expect("msg", text=text(count - 1))
             heard += [event for event in again.heard if event["op"] == "msg"]
         assert [event["text"].split()[0] for event in heard] == [str(n) for n in range(count)]

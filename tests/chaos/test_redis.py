@@ -81,6 +81,19 @@ async def test_redis_comes_back_empty(two):
         kept(two, dana, sis)
 
 
+async def test_a_log_that_was_trimmed_has_lost_nothing_for_those_who_were_here(two):
+    async with Bot("dana", two.at(0)).online() as dana, Bot("sis", two.at(1)).online() as sis:
+        await dana.say("before")
+        await asyncio.gather(dana.hears("before"), sis.hears("before"))
+        with two.server.client() as client:
+            client.xtrim(KEYS.room_log(LOBBY), 0)
+        await dana.say("after")
+        await sis.say("privately", to=["dana"])
+        await asyncio.gather(dana.hears("after", "privately"), sis.hears("after", "privately"))
+        assert dana.record.gaps == sis.record.gaps == []
+        kept(two, dana, sis)
+
+
 async def test_what_was_stored_and_not_published_is_told_in_order(two):
     async with Bot("dana", two.at(0)).online() as dana, Bot("sis", two.at(1)).online() as sis:
         one = await dana.say("one")

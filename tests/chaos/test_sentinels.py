@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 
 import pytest
 
@@ -47,3 +48,26 @@ async def on_a_gateway(name, redis, folder):
             yield bot
     finally:
         gateway.process.kill()
+
+
+async def test_a_replica_that_lags_takes_over():
+    async with contextlib.AsyncExitStack() as stack:
+        folder = stack.enter_context(scratch())
+        all_of_it = await stack.enter_async_context(watched(folder))
+        dana = await stack.enter_async_context(on_a_gateway("dana", all_of_it.url, folder))
+        sis = await stack.enter_async_context(on_a_gateway("sis", all_of_it.url, folder))
+        await dana.say("known to both")
+        await sis.hears("known to both")
+        await all_of_it.leave_replica_behind()
+        lost = [await dana.say("lost"), await dana.say("lost too", to=["sis"])]
+        await sis.hears("lost", "lost too")
+        began = time.monotonic()
+        all_of_it.master.kill()
+        said = await asyncio.gather(dana.say("one"), dana.say("us", to=["sis"]))
+        await asyncio.gather(*(bot.hears("one", "us") for bot in (dana, sis)))
+        assert all(one.ack and one.epoch > lost[0].epoch for one in said)
+        assert dana.record.lost == sis.record.lost == []
+        assert [gap.room for gap in sis.record.gaps].count(LOBBY) == 1
+        over = time.monotonic()
+        lapses = [Lapse(room, True, lost[0].epoch, began, over) for room in (LOBBY, PRIVATE)]
+        assert list(judge([dana.record, sis.record], lapses)) == []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import socket
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -79,9 +80,28 @@ class Wire:
 
 
 @contextlib.asynccontextmanager
-async def opened(port: int, name: str, **hello: object) -> AsyncIterator[Wire]:
-    """A connection that has said hello."""
-    wire = Wire(*await asyncio.open_connection("127.0.0.1", port, limit=2**20))
+async def opened(
+    port: int, name: str, taking: int | None = None, **hello: object
+) -> AsyncIterator[Wire]:
+    """A connection that has said hello.
+
+    Args:
+        port: whereto.
+        name: wanted.
+        taking: bytes that its socket takes while nobody reads; None for the usual.
+        hello: what it says besides.
+    """
+    link = socket.socket()
+    if taking is not None:
+        link.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, taking)
+    link.setblocking(False)
+    try:
+        await asyncio.get_running_loop().sock_connect(link, ("127.0.0.1", port))
+        streams = await asyncio.open_connection(sock=link, limit=2**20)
+    except OSError:
+        link.close()
+        raise
+    wire = Wire(*streams)
     try:
         wire.say("hello", v=1, name=name, **hello)
         yield wire
