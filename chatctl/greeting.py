@@ -37,7 +37,7 @@ def greeting(
     from gateway.alike import OPTIONS
 
     chatctl = called_as(context)
-    here = _reachable(listening)
+    here = reachable(listening)
     server = "" if here == ("127.0.0.1", DEFAULT_PORT) else f" --server {here}"
     if context.params["tls_cert"]:
         server += " --tls"
@@ -48,7 +48,7 @@ def greeting(
     if embedded:
         same = f" --redis {shlex.quote(shown)}{same}"
         shown = f"{embedded} at {shown}"
-    health = [f"  health      http://{_reachable(http)}/readyz"] if http else []
+    health = [f"  health      http://{reachable(http)}/readyz"] if http else []
     return "\n".join(
         (
             f"chatctl {__version__} listening on {listening}",
@@ -61,7 +61,8 @@ def greeting(
     )
 
 
-def _reachable(listening: Address) -> Address:
+def reachable(listening: Address) -> Address:
+    """What a gateway that listens there is reached at from the same machine."""
     return listening._replace(host=_EVERYWHERE.get(listening.host, listening.host))
 
 

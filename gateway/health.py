@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from gateway.errors import ProbeFailed, StartError
 from gateway.listeners.http import Answer, HttpPort
+from gateway.listeners.ports import written
 from gateway.metrics import TYPE, Metrics
 
 if TYPE_CHECKING:
@@ -39,8 +40,8 @@ async def told(gateway: Gateway, host: str, port: int) -> AsyncIterator[tuple[st
     except OSError as error:
         why = "it is in use" if error.errno == errno.EADDRINUSE else error.strerror or error
         raise StartError(
-            f"cannot listen on {host}:{port} for --http: {why}. Choose another port with --http, "
-            "or leave it out"
+            f"cannot listen on {written(host, port)} for --http: {why}. "
+            "Choose another port with --http, or leave it out"
         ) from error
     try:
         yield at

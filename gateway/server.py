@@ -22,7 +22,7 @@ from gateway.first import first
 from gateway.journal import event
 from gateway.listeners.accepting import Listener
 from gateway.listeners.certificates import tls_context
-from gateway.listeners.ports import open_port, place
+from gateway.listeners.ports import open_port, place, written
 from gateway.signals import Signals
 from wire.reasons import SHUTDOWN
 
@@ -90,16 +90,16 @@ async def _serving(
 
 
 async def _open(config: GatewayConfig) -> list[socket.socket]:
-    host, port = config.host, config.port
+    where = written(config.host, config.port)
     try:
-        return await open_port(host, port, reuse=config.reuse_port)
+        return await open_port(config.host, config.port, reuse=config.reuse_port)
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
             raise StartError(
-                f"{host}:{port} is in use, by another gateway perhaps: "
+                f"{where} is in use, by another gateway perhaps: "
                 "stop that, or choose another port with --listen"
             ) from error
-        raise StartError(f"cannot listen on {host}:{port}: {error.strerror or error}") from error
+        raise StartError(f"cannot listen on {where}: {error.strerror or error}") from error
 
 
 def _read_certificate(certificate: Certificate, listener: Listener) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import logging
-import os
 import socket
 from ipaddress import ip_address
 from typing import Any
@@ -59,6 +58,11 @@ def place(listening: socket.socket) -> tuple[str, int]:
     return f"{name[0]}{scope}", name[1]
 
 
+def written(host: str, port: int) -> str:
+    """``host:port``, as people write it."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
 async def _addresses(host: str, port: int) -> list[Address]:
     with contextlib.suppress(ValueError):  # a name is none
         # One of IPv4 that is dressed as IPv6 could be listened on by nobody.
@@ -68,7 +72,7 @@ async def _addresses(host: str, port: int) -> list[Address]:
 
 def _open_all(addresses: list[Address], port: int, reuse: bool) -> list[socket.socket]:
     opened: list[socket.socket] = []
-    missing: OSError | None = None
+    missing: list[tuple[str, OSError]] = []
     try:
         for family, (host, _, *scope) in addresses:
             at = (host, opened[0].getsockname()[1] if opened else port, *scope)
@@ -77,16 +81,15 @@ def _open_all(addresses: list[Address], port: int, reuse: bool) -> list[socket.s
             except OSError as error:
                 if error.errno == errno.EADDRINUSE:
                     raise
-                missing = error
-                where = shown(*of_socket(at[:2]))
-                why = os.strerror(error.errno) if error.errno else error
-                event(log, logging.WARNING, "not listening on an address", address=where, why=why)
+                missing.append((shown(*of_socket(at[:2])), error))
         if not opened:
-            raise missing or OSError("it has no address")
+            raise missing[0][1]
     except BaseException:
         for each in opened:
             each.close()
         raise
+    for where, why in missing:
+        event(log, logging.WARNING, "not listening", address=where, why=why.strerror)
     return opened
 
 

@@ -2,10 +2,12 @@
 
 import re
 import subprocess
+from ipaddress import ip_address
 
 import pytest
 import yaml
 
+from chatctl.units import networks
 from tests.deploy.files import COMPOSE, load, seconds, service, tool
 
 ALWAYS = {"redis", "gateway", "haproxy"}
@@ -74,6 +76,21 @@ def test_every_container_may_do_little_and_comes_back_when_it_fails(name):
     assert each["security_opt"] == ["no-new-privileges:true"]
     assert each["restart"] == "unless-stopped"
     assert each.get("read_only", False) == (name in ALWAYS)
+
+
+@pytest.mark.parametrize("name", sorted(SERVICES))
+def test_no_log_fills_the_disk(name):
+    logging = SERVICES[name]["logging"]
+    assert logging["driver"] in ("local", "json-file")
+    assert logging["options"] == {"max-size": "10m", "max-file": "3"}
+
+
+@pytest.mark.parametrize(
+    "balancer", ["172.18.0.3", "10.1.2.3", "100.64.0.3", "203.0.113.3", "fd00::3"]
+)
+def test_the_balancer_is_believed_whatever_addresses_the_networks_have(balancer):
+    believed = networks(service("gateway")["environment"]["CHATCTL_PROXY_FROM"])
+    assert any(ip_address(balancer) in each for each in believed)
 
 
 def test_redis_keeps_what_was_said_and_throws_nothing_away():

@@ -110,3 +110,10 @@ def test_the_dockerfile_has_two_stages_and_ends_as_nobody():
     text = DOCKERFILE.read_text()
     assert len(re.findall(r"^FROM ", text, re.M)) == 2
     assert re.findall(r"^USER (.+)$", text, re.M) == ["10001:10001"]
+
+
+def test_the_image_asks_for_its_health_what_is_in_it():
+    (command,) = re.findall(r"^HEALTHCHECK .*?CMD (\[.*?\])$", DOCKERFILE.read_text(), re.M | re.S)
+    python, options, module = json.loads(command)
+    assert (python, options) == ("python", "-Im")
+    assert (ROOT / f"{module.replace('.', '/')}.py").exists()
