@@ -88,7 +88,7 @@ def remove(name: str, chat: Chat, json: bool) -> None:
         removed = remove_account(*chat.at, name)
     if not removed:
         raise Failure(f"{name} is not registered: `chatctl account list` says who is")
-    answer(json, {"name": name}, f"{name} is registered no more")
+    answer(json, {"name": name}, f"{name} is no longer registered")
 
 
 @account.command("list", epilog=LIST_EXAMPLE)

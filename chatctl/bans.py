@@ -89,7 +89,7 @@ def unban(subject: str, by_name: bool, chat: Chat, json: bool) -> None:
     if spread is None:
         raise Failure(f"{who.text} ({who.kind}) is not banned: `chatctl bans` says who is")
     _warn_of_deaf(spread.deaf)
-    answer(json, _for_programs(spread.ban), f"{who.text} ({who.kind}) is banned no more")
+    answer(json, _for_programs(spread.ban), f"{who.text} ({who.kind}) is no longer banned")
 
 
 @click.command(epilog=BANS_EXAMPLE)

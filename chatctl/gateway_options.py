@@ -61,8 +61,8 @@ CHAT: tuple[Decorator, ...] = (
         "fallback",
         type=click.Choice(["public", "refuse"]),
         default="public",
-        help="What becomes of a message to @names of whom none is here: "
-        "said to the whole room, or refused.",
+        help="What to do with a message when none of its @names is here: "
+        "say it to the whole room, or refuse it.",
     ),
     option(
         "history",

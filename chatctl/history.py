@@ -38,7 +38,7 @@ LAST = 50
     help="Those since 10m or 2h ago, 14:30 today, 2026-11-23, or an RFC 3339 time.",
 )
 @option("json", is_flag=True, help="One JSON array of the messages as they went over the wire.")
-@options.redis("Without it, that of a gateway of yours on this machine.")
+@options.redis("Without it, the embedded Redis of a gateway that you run on this machine.")
 @options.prefix
 @options.run_dir
 def history(

@@ -70,7 +70,7 @@ def is_secret(parameter: click.Parameter) -> bool:
 def is_setting(parameter: click.Parameter) -> bool:
     """Whether the environment and the config file can give it.
 
-    Whom to kick is no setting: it is said each time.
+    Whom to kick is no setting: it is always an argument.
     """
     return parameter.envvar is not None
 
@@ -131,7 +131,7 @@ run_dir = option(
     "run-dir",
     type=click.Path(file_okay=False, path_type=Path),
     show_default="$XDG_RUNTIME_DIR/chatctl, else /tmp/chatctl-UID",
-    help="Private directory where gateways with a Redis of their own leave word of it.",
+    help="Private directory in which a gateway with an embedded Redis records where that is.",
 )
 
 
@@ -154,7 +154,7 @@ def of_a_chat(command: _Command) -> Any:
     for each in (
         run_dir,
         prefix,
-        redis("Without it, that of a gateway of yours on this machine."),
+        redis("Without it, the embedded Redis of a gateway that you run on this machine."),
         json,
     ):
         found = each(found)

@@ -29,7 +29,7 @@ RETRY = 0.5
 @click.command(epilog=EXAMPLE, short_help="Show what is said in a room, live.")
 @options.room
 @option("json", is_flag=True, help="One message a line, as it went over the wire.")
-@options.redis("Without it, that of a gateway of yours on this machine.")
+@options.redis("Without it, the embedded Redis of a gateway that you run on this machine.")
 @options.prefix
 @options.run_dir
 def tail(room: str, json: bool, redis: str | None, prefix: str, run_dir: Path | None) -> None:

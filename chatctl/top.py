@@ -36,20 +36,20 @@ HEAD = ("GATEWAY", "CONNECTIONS", "SESSIONS", "IN/S", "OUT/S", "LAG", "LEASE", "
 
 
 @click.command(epilog=EXAMPLE, short_help="Show the gateways and their load, live.")
-@option("every", type=duration, default="2s", metavar="DURATION", help="How often it is looked.")
+@option("every", type=duration, default="2s", metavar="DURATION", help="Time between two looks.")
 @option(
     "count",
     type=click.IntRange(min=1),
     metavar="TIMES",
     show_default="until Ctrl-C",
-    help="How often in all.",
+    help="How many looks.",
 )
 @of_a_chat
 def top(every: float, count: int | None, chat: Chat, json: bool) -> None:
-    """Show the gateways as they are, again and again, in place, until Ctrl-C.
+    """Show a live view of the gateways, until Ctrl-C.
 
-    IN/S and OUT/S are lines a second from and to people. Gateways tell every three seconds; of each
-    it takes two accounts until there are rates. LAG is how late its event loop was at the worst.
+    IN/S and OUT/S are lines per second from and to people. A gateway reports every three seconds;
+    its rates appear after its second report. LAG is the longest delay of its event loop.
     With --json, or where there is no terminal to draw on, each look comes below the last.
     """
     from client.terminal import can_draw

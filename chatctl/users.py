@@ -28,7 +28,7 @@ FIELDS = ("name", "gateway", "address", "since", "idle", "left", "client")
 
 
 @click.command(epilog=EXAMPLE)
-@options.redis("Without it, that of a gateway of yours on this machine.")
+@options.redis("Without it, the embedded Redis of a gateway that you run on this machine.")
 @options.prefix
 @option("json", is_flag=True, help="One JSON array: since in ms, idle and left in s.")
 @options.run_dir
