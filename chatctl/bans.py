@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -68,6 +69,8 @@ def ban(subject: str, by_name: bool, reason: str, chat: Chat, json: bool, **give
     with shared_redis.reached():
         spread = banning.ban(*chat.at, wanted, given["for"])
     _warn_of_deaf(spread.deaf)
+    if who.kind == "network":
+        _warn_of_neighbours(ip_network(who.text))
     ends = "for ever" if given["for"] is None else f"for {span(given['for'])}"
     answer(json, _for_programs(spread.ban), f"{who.text} ({who.kind}) is banned {ends}")
 
@@ -114,6 +117,17 @@ def _table(found: list[Ban], now_ms: int, now: datetime) -> str:
 
 def _for_programs(ban: Ban) -> dict[str, Any]:
     return {field: getattr(ban, field) for field in ban.__struct_fields__}
+
+
+def _warn_of_neighbours(banned: IPv4Network | IPv6Network) -> None:
+    from gateway.addresses import neighbourhood
+
+    address = banned.network_address
+    if banned.version == 6 and banned.prefixlen > 64 and not address.is_loopback:
+        warn(
+            f"whoever has {banned} has other addresses too, of IPv6 a /64 at least: "
+            f"`chatctl ban {neighbourhood(address)}` keeps out all of them"
+        )
 
 
 def _warn_of_deaf(deaf: int) -> None:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from difflib import get_close_matches
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import click
@@ -15,7 +18,7 @@ from chatctl.answers import answer, warn
 from chatctl.failure import Misuse
 from chatctl.options import argument, is_secret, is_setting, key, option
 from chatctl.tables import table
-from gateway.redis_url import without_secrets
+from gateway.redis_url import has_password, without_secrets
 
 EXAMPLE = """\b
 Example:
@@ -28,6 +31,9 @@ Examples:
   chatctl config show gateway --json | jq '.[] | select(.source != "default")'
 """
 
+
+SECRET_FILES = ("password-file", "redis-password-file", "tls-key")
+"""Options that name a file which nobody else should read."""
 
 FOR_PROGRAMS = ("command", "option", "value", "source")
 """What ``--json`` tells of a setting."""
@@ -42,6 +48,7 @@ class Setting(NamedTuple):
         value: as one would write it, without passwords; None for none.
         source: ``environment VARIABLE``, ``file PATH`` or ``default``.
         usual: where there is no value, what the help says of that; may be empty.
+        secret_in: the file that holds a secret because of it; None for none.
     """
 
     command: str
@@ -49,6 +56,7 @@ class Setting(NamedTuple):
     value: str | None
     source: str
     usual: str
+    secret_in: Path | None
 
 
 @click.group(epilog=EXAMPLE, short_help="Show what the settings are, and why.")
@@ -79,6 +87,8 @@ def show(context: click.Context, command: tuple[str, ...], json: bool) -> None:
         raise Misuse(f"there is no command {wanted!r}: one of {', '.join(known)}")
     found = [setting for name, leaf in chosen.items() for setting in _settings(main, name, leaf)]
     _warn_of_strangers(known.values())
+    for path in sorted({each.secret_in for each in found if each.secret_in}):
+        _warn_of_open(path)
     rows = [(each.command, each.option, each.value or each.usual, each.source) for each in found]
     text = table([("COMMAND", "OPTION", "VALUE", "FROM"), *rows])
     data = [{field: getattr(each, field) for field in FOR_PROGRAMS} for each in found]
@@ -108,6 +118,7 @@ def _settings(main: click.Context, name: str, leaf: click.Command) -> Iterator[S
             shown,
             _source(parameter, source, main.obj),
             f"({usual})" if isinstance(usual, str) else "",
+            _secret_in(parameter, value, source, main.obj),
         )
 
 
@@ -120,6 +131,24 @@ def _warn_of_strangers(commands: Iterable[click.Command]) -> None:
             near = get_close_matches(name, known, n=1)
             hint = f". Did you mean {near[0]}?" if near else ""
             warn(f"{name} is in the environment, and is no setting{hint}")
+
+
+def _secret_in(
+    parameter: click.Parameter, value: Any, source: ParameterSource, file: Any
+) -> Path | None:
+    if not isinstance(value, str):
+        return None
+    if key(parameter) in SECRET_FILES:
+        return Path(value)
+    secret = is_secret(parameter) or has_password(value)
+    return file if secret and source is ParameterSource.DEFAULT_MAP else None
+
+
+def _warn_of_open(path: Path) -> None:
+    """Tell of a file with a secret in it that is not ours alone."""
+    with suppress(OSError):  # whatever uses it says so
+        if path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+            warn(f"others on this machine can use {path}, which holds a secret: chmod 600 {path}")
 
 
 def _written(value: Any) -> str | None:

@@ -95,3 +95,38 @@ def test_the_shell_can_complete(chatctl):
         assert "_CHATCTL_COMPLETE" in script
     words = {"COMP_WORDS": "chatctl acc", "COMP_CWORD": "1"}
     assert "account" in chatctl(env={"_CHATCTL_COMPLETE": "zsh_complete", **words}).stdout
+
+
+@pytest.mark.parametrize(
+    "url", ["redis://hush@host/0", "redis://u%3Ahush@host/0", "redis://host/0?pass%77ord=hush"]
+)
+def test_a_password_that_is_written_wrongly_is_not_shown_either(chatctl, url):
+    result = chatctl("config", "show", "users", env={"CHATCTL_REDIS": url})
+    assert "hush" not in result.output
+
+
+class TestFilesWithSecrets:
+    @pytest.mark.parametrize(
+        "text", ["[client]\npassword = 'hush'", "redis = 'redis://:hush@h/0'", "prefix = 'family'"]
+    )
+    def test_a_config_file_that_others_can_use_is_told(self, chatctl, configure, text):
+        path = configure(text)
+        path.chmod(0o600)
+        assert chatctl("config", "show").stderr == ""
+        for mode in (0o644, 0o666, 0o620):
+            path.chmod(mode)
+            told = chatctl("config", "show").stderr
+            if "hush" in text:
+                assert f"others on this machine can use {path}" in told
+                assert told.count("\n") == 1
+            else:
+                assert told == ""
+
+    def test_and_so_is_one_with_a_password_or_a_key(self, chatctl, tmp_path):
+        for name in ("PASSWORD_FILE", "REDIS_PASSWORD_FILE", "TLS_KEY"):
+            path = tmp_path / name
+            path.write_text("hush")
+            path.chmod(0o644)
+            assert str(path) in chatctl("config", "show", env={f"CHATCTL_{name}": str(path)}).stderr
+            path.chmod(0o400)
+            assert chatctl("config", "show", env={f"CHATCTL_{name}": str(path)}).stderr == ""

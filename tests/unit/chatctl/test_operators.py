@@ -166,6 +166,15 @@ class TestBans:
         assert chatctl("unban", *arguments, *REDIS).exit_code == 0
         assert lifted == [(*AT, wanted.key)]
 
+    def test_one_address_of_ipv6_is_said_to_be_one_of_many(self, chatctl, stand_in):
+        stand_in("banning.ban", Spread(self.BAN, 0))
+        warned = chatctl("ban", "2001:db8:0:1::7", *REDIS)
+        assert warned.exit_code == 0
+        assert "`chatctl ban 2001:db8:0:1::/64`" in warned.stderr
+        assert warned.stderr.count("\n") == 1
+        for enough in ("2001:db8::/64", "2001:db8::/32", "::1", "192.0.2.7", "sis"):
+            assert chatctl("ban", enough, *REDIS).stderr == ""
+
     @pytest.mark.parametrize(("given", "seconds"), [("2h", 7200), ("7d", 604_800), ("90", 90)])
     def test_it_may_end(self, chatctl, stand_in, given, seconds):
         asked = stand_in("banning.ban", Spread(self.BAN, 0))
