@@ -9,6 +9,7 @@ lost stays lost, and says so.
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections import deque
 from collections.abc import Callable
@@ -21,6 +22,8 @@ from gateway.backplane.address import describe, locate
 from gateway.errors import BackplaneDown, RedisRefused, RedisUnreachable
 from gateway.redis_url import without_secrets
 from network.connecting import certified, connected
+
+log = logging.getLogger(__name__)
 
 PING_AFTER = 1.5
 """Seconds without a byte from Redis after which it is asked whether it is there."""
@@ -84,7 +87,10 @@ class Connection(asyncio.Protocol):
                 if on_message is not None and type(reply) is list and len(reply) == 3:
                     kind = reply[0]
                     if kind == b"smessage":
-                        on_message(reply[1], reply[2])
+                        try:
+                            on_message(reply[1], reply[2])
+                        except Exception:  # costs this message only: the log has it
+                            log.exception("an unexpected error")
                         continue
                     if kind == b"sunsubscribe":
                         continue

@@ -370,6 +370,26 @@ async def test_a_place_that_is_none_is_an_error_in_words(url):
     assert (await refusal(url)).startswith(f"{url}: ")
 
 
+async def test_a_message_that_nobody_can_take_costs_itself_and_nothing_else(redis, caplog):
+    heard, connection = await opened(redis, listens=True)
+    take = heard.messages.append
+
+    def on_message(channel, payload):
+        if payload == b"bad":
+            raise ValueError("what is this?")
+        take((channel, payload))
+
+    connection._on_message = on_message
+    await connection.subscribe(["room"])
+    client = redis.clients[0]
+    client.send(b"".join(array("smessage", "room", each) for each in ("one", "bad", "two")))
+    await until(lambda: len(heard.messages) == 2)
+    assert heard.messages == [(b"room", b"one"), (b"room", b"two")]
+    assert connection.alive
+    assert "what is this?" in caplog.text
+    await ended(heard)
+
+
 # Secrets.
 
 
