@@ -20,8 +20,11 @@ CLAIMS = ("granted", "resumed", "returned", "inherited", "taken_over", "taken", 
 RESUMES = ("resumed", "returned", "stranger")
 """What became of a hello that showed a token; stranger: the token was of no use."""
 
-DOORSTEP = ("crowded", "banned", "proxy", "tls")
-"""Why a connection was refused before it was anybody's."""
+DOORSTEP = (
+    *("crowded", "banned", "proxy", "tls"),
+    *("http", "ssh", "smtp", "irc", "sip", "redis", "binary"),
+)
+"""Why a connection was refused before it was anybody's; or which other protocol it spoke."""
 
 
 class Histogram:

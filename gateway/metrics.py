@@ -111,7 +111,7 @@ class Metrics(Collector):
             ("refusals", "Requests that were refused.", "code", meters.refusals),
             (
                 "doorstep_refusals",
-                "Connections that were refused before a word was said.",
+                "Connections that were refused before anything was made of them.",
                 "reason",
                 meters.doorstep,
             ),

@@ -31,6 +31,11 @@ class LineBuffer:
         self._partial = b""
         self._skipped: int | None = None
 
+    @property
+    def begun(self) -> bool:
+        """Whether a line has begun that has not ended."""
+        return bool(self._partial) or self._skipped is not None
+
     def feed(self, data: bytes) -> Iterator[bytes | LineTooLong]:
         """Take in bytes; yield the lines that they complete, without their line ends."""
         *lines, rest = data.split(b"\n")

@@ -40,6 +40,7 @@ INTERRUPTED = Reason(
 SHUTDOWN = Reason("shutdown", "This gateway is shutting down.", reconnect=True)
 KICKED = Reason("kicked", "You were sent away.", reconnect=False)
 BANNED = Reason("banned", "You are banned.", reconnect=False)
+FOREIGN = Reason("foreign", "This is the port of a chat, and not what you take it for.", False)
 CROWDED = Reason("crowded", "Too many connections come from your address.", reconnect=True)
 # These two are what the others in the room are told. A bye seldom says the first, since hardly
 # anybody is left to hear it, and never the second.
@@ -59,6 +60,7 @@ REASONS = (
     SHUTDOWN,
     KICKED,
     BANNED,
+    FOREIGN,
     CROWDED,
     CONNECTION_LOST,
     GATEWAY_LOST,

@@ -20,7 +20,9 @@ from gateway import open_files
 from gateway.addresses import Address, of_socket, shown
 from gateway.config import Networks
 from gateway.journal import event
-from gateway.listeners import proxy
+from gateway.listeners import foreign, proxy
+from gateway.listeners.farewells import Farewells
+from gateway.listeners.first_bytes import exactly, peek
 from gateway.listeners.ports import place
 from gateway.listeners.proxy import NotProxied
 from gateway.listeners.sockets import prepare
@@ -37,12 +39,6 @@ AT_ONCE = 64
 
 PAUSE = 1.0
 """Seconds without accepting after it went wrong: the machine has run out of sockets, say."""
-
-FAREWELL = 1.0
-"""Seconds for which a connection that may not come in is kept, so that its bye arrives."""
-
-FAREWELLS = 256
-"""Connections that are kept so at once; those beyond are closed without a word."""
 
 
 class NotAdmitted(Exception):
@@ -109,7 +105,7 @@ class Listener:
         self._patience = patience
         self._loop = asyncio.get_running_loop()
         self._arriving: set[asyncio.Task[None]] = set()
-        self._farewells: set[socket.socket] = set()
+        self._farewells = Farewells()
         self._closed = False
         # The lowest free number is given to a new file: who gets this one has but few above it.
         self._most = open_files.most() - open_files.RESERVE
@@ -131,8 +127,7 @@ class Listener:
             each.close()
         for task in self._arriving:
             task.cancel()
-        for connection in list(self._farewells):
-            self._see_off(connection)
+        self._farewells.close()
 
     def _accept(self, listening: socket.socket) -> None:
         for _ in range(AT_ONCE):
@@ -183,9 +178,7 @@ class Listener:
             async with asyncio.timeout(self._patience):
                 address, port = await self._behind(connection) or (address, port)
         except NotProxied as error:
-            self._doorkeeper.refused("proxy")
-            where = shown(address, port)
-            event(log, logging.WARNING, REFUSED, reason="proxy", address=where, why=error)
+            self._refused("proxy", shown(address, port), str(error))
             connection.close()
         except OSError:  # gone, or too slow: TimeoutError is one
             connection.close()
@@ -209,56 +202,48 @@ class Listener:
     async def _begin(
         self, connection: socket.socket, address: Address, where: str, visit: Visit
     ) -> None:
-        tls = self.tls
+        tls, since = self.tls, self._loop.time()
         try:
             prepare(connection)
+            if tls:
+                async with asyncio.timeout(self._patience):
+                    spoken = foreign.without_tls(await peek(connection))
+                if spoken is not None:
+                    visit.over()
+                    self._refused(spoken.kind, where, spoken.text)
+                    last = spoken.before_the_bye() + foreign.farewell(spoken.reason)
+                    self._farewells.say(connection, last)
+                    return
+            left = max(0.001, since + self._patience - self._loop.time())
             await self._loop.connect_accepted_socket(
                 lambda: self._doorkeeper.protocol(address, where, visit),
                 connection,
                 ssl=tls,
-                ssl_handshake_timeout=self._patience if tls else None,
+                ssl_handshake_timeout=left if tls else None,
             )
         except BaseException as error:
             visit.over()
             connection.close()
-            if tls:
-                self._doorkeeper.refused("tls")
             if not isinstance(error, OSError):  # ssl.SSLError is one, and so is a lost connection
                 raise
-            event(log, logging.INFO, REFUSED, reason="tls", address=where, why=str(error) or None)
+            if tls:
+                self._refused("tls", where, str(error) or None)
+
+    def _refused(self, kind: str, where: str, why: str | None) -> None:
+        self._doorkeeper.refused(kind)
+        level = logging.WARNING if kind == "proxy" else logging.INFO
+        event(log, level, REFUSED, reason=kind, address=where, why=why)
 
     async def _behind(self, connection: socket.socket) -> tuple[Address, int] | None:
         """For whom a balancer connects; exactly its header is read, the rest is the client's."""
-        fixed = await self._exactly(connection, proxy.FIXED)
-        return proxy.source(fixed, await self._exactly(connection, proxy.rest(fixed)))
-
-    async def _exactly(self, connection: socket.socket, count: int) -> bytes:
-        got = b""
-        while len(got) < count:
-            more = await self._loop.sock_recv(connection, count - len(got))
-            if not more:
-                raise ConnectionResetError("the connection ended within its PROXY header")
-            got += more
-        return got
+        fixed = await exactly(connection, proxy.FIXED)
+        return proxy.source(fixed, await exactly(connection, proxy.rest(fixed)))
 
     def _turn_away(self, connection: socket.socket, refusal: NotAdmitted) -> None:
-        if self.tls or self._closed or len(self._farewells) >= FAREWELLS:
+        if self.tls or self._closed:
             connection.close()  # a word to it would cost what it may not have
             return
         reason = refusal.reason
         after = None if refusal.after is None else round(refusal.after, 1)
         bye = Bye(code=reason.code, text=reason.text, reconnect=reason.reconnect, after=after)
-        try:
-            connection.send(encode(bye))
-            connection.shutdown(socket.SHUT_WR)
-        except OSError:
-            connection.close()
-            return
-        # Whoever closes a socket with something unread in it resets the connection, and the bye
-        # may be lost with it.
-        self._farewells.add(connection)
-        self._loop.call_later(FAREWELL, self._see_off, connection)
-
-    def _see_off(self, connection: socket.socket) -> None:
-        self._farewells.discard(connection)
-        connection.close()
+        self._farewells.say(connection, encode(bye))

@@ -35,7 +35,8 @@ def rest(fixed: bytes) -> int:
         NotProxied: these begin no header.
     """
     if not fixed.startswith(SIGNATURE):
-        raise NotProxied("there is no PROXY header, version 2")
+        but = ", but one of version 1" if fixed.startswith(b"PROXY ") else ""
+        raise NotProxied(f"there is no PROXY header, version 2{but}")
     if fixed[12] not in (_LOCAL, _PROXY):
         raise NotProxied(f"version and command of the PROXY header are 0x{fixed[12]:02x}")
     length = int(struct.unpack("!H", fixed[14:16])[0])

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+import logging
+from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol, cast
 
 from gateway.addresses import Address
+from gateway.journal import event
+from gateway.listeners.foreign import PROXIED, Foreign, recognized
 from gateway.meters import Meters
 from wire.codec import encode
 from wire.frames import Bye
 from wire.limits import Limits
 from wire.lines import LineBuffer, LineTooLong
 from wire.reasons import CONNECTION_LOST, SLOW, Reason
+
+log = logging.getLogger(__name__)
+
+REFUSED = "refused at the door"
 
 LINGER = 3.0
 """Seconds that a closed connection is given to take in what was written to it, bye included."""
@@ -58,6 +65,7 @@ class TcpLink(asyncio.Protocol):
         "_max_backlog",
         "_meters",
         "_peer",
+        "_strange",
         "_stuck",
         "_taken",
         "_transport",
@@ -95,6 +103,8 @@ class TcpLink(asyncio.Protocol):
         self._deaf = False
         self._closing = False
         self._heard_all = False
+        # Nothing has come yet that looks like our own wire.
+        self._strange = True
 
     # From the transport.
 
@@ -108,7 +118,8 @@ class TcpLink(asyncio.Protocol):
         """Bytes came."""
         if not self._closing:
             self._meters.received(data)
-            self._peer.receive(self._lines.feed(data))
+            lines = self._lines
+            self._peer.receive(self._screened(data) if self._strange else lines.feed(data))
 
     def eof_received(self) -> bool:
         """The peer will send no more (``nc`` at the end of its input): it is still answered."""
@@ -137,6 +148,27 @@ class TcpLink(asyncio.Protocol):
         if not self._deaf:
             self._behind = False
             self._go_on()
+
+    def _screened(self, data: bytes) -> Iterator[bytes | LineTooLong]:
+        """The lines of somebody who may speak another protocol, up to where that is known."""
+        if not self._lines.begun and (spoken := recognized(data)) is not None:
+            self._turn_away(spoken)
+            return
+        for line in self._lines.feed(data):
+            if self._strange and isinstance(line, bytes):
+                if (spoken := recognized(line)) is not None:
+                    self._turn_away(spoken)
+                    return
+                self._strange = not line.lstrip().startswith(b"{")
+            yield line
+
+    def _turn_away(self, spoken: Foreign) -> None:
+        self._meters.doorstep[spoken.kind] += 1
+        level = logging.WARNING if spoken is PROXIED else logging.INFO
+        why = f"{spoken.text} See --proxy-from." if spoken is PROXIED else spoken.text
+        event(log, level, REFUSED, reason=spoken.kind, address=self.address, why=why)
+        self.write(spoken.before_the_bye())
+        self._peer.end(spoken.reason)
 
     # The link.
 

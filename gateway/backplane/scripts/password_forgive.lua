@@ -1,6 +1,6 @@
 -- Take back that a password was tried: it was right. From now on the name was got from there.
 --
--- KEYS     as for password_try
+-- KEYS[i]  as for password_try
 -- ARGV[1]  milliseconds for which it is remembered that the name was got from there
 --
 -- Returns  nothing

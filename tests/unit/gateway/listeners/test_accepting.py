@@ -13,7 +13,7 @@ from ipaddress import ip_address, ip_network
 
 import pytest
 
-from gateway.listeners import accepting
+from gateway.listeners import accepting, farewells
 from gateway.listeners.accepting import Listener, NotAdmitted
 from gateway.listeners.ports import open_port
 from gateway.listeners.proxy import SIGNATURE
@@ -207,7 +207,7 @@ class TestTheDoor:
         assert house.doorkeeper.inside == []
 
     async def test_it_is_not_kept_for_long(self, house, monkeypatch):
-        monkeypatch.setattr(accepting, "FAREWELL", 0.05)
+        monkeypatch.setattr(farewells, "FAREWELL", 0.05)
         await house.open()
         house.doorkeeper.refusal = NotAdmitted(BANNED)
         await house.connect()
@@ -215,8 +215,8 @@ class TestTheDoor:
         await house.until(lambda: not house.listener._farewells)
 
     async def test_few_are_kept_so_at_once(self, house, monkeypatch):
-        monkeypatch.setattr(accepting, "FAREWELLS", 2)
-        monkeypatch.setattr(accepting, "FAREWELL", 3600.0)
+        monkeypatch.setattr(farewells, "MOST", 2)
+        monkeypatch.setattr(farewells, "FAREWELL", 3600.0)
         await house.open()
         house.doorkeeper.refusal = NotAdmitted(BANNED)
         told = [await all_of((await house.connect())[0]) for _ in range(4)]
@@ -231,6 +231,17 @@ class TestTheDoor:
         await house.until(lambda: len(house.doorkeeper.visits) == 20)
         await house.until(lambda: not house.doorkeeper.here)
         assert await echoed(*await house.connect())
+
+    async def test_who_is_lost_at_once_was_refused_by_nobody(self, house, monkeypatch):
+        def lost(connection):
+            raise OSError("it is gone")
+
+        monkeypatch.setattr(accepting, "prepare", lost)
+        await house.open()
+        await house.connect()
+        await house.until(lambda: house.doorkeeper.visits)
+        await house.until(lambda: not house.doorkeeper.here)
+        assert house.doorkeeper.counted == []
 
     async def test_when_the_machine_has_no_more_sockets_it_waits_and_goes_on(
         self, house, monkeypatch, caplog
@@ -414,6 +425,49 @@ class TestTls:
         await house.until(lambda: not house.doorkeeper.here)
         assert house.doorkeeper.counted == ["tls"]
         assert await echoed(*await house.secure(client)) == b"hello"
+
+    @pytest.mark.parametrize(
+        ("data", "kind", "words"),
+        [
+            (b"GET / HTTP/1.1\r\n\r\n", "http", "HTTP is not spoken here"),
+            (b"SSH-2.0-x\r\n", "ssh", "SSH is not spoken here"),
+            (b'{"op":"hello","v":1,"name":"dana"}\n', "tls", "This port speaks TLS"),
+            (b"hello?\n", "tls", "This port speaks TLS"),
+        ],
+        ids=lambda each: each if isinstance(each, str) else "",
+    )
+    async def test_who_speaks_something_else_is_told_so_in_words_it_can_read(
+        self, house, server, client, data, kind, words
+    ):
+        await house.open(tls=server)
+        reader, writer = await house.connect()
+        writer.write(data)
+        last = (await all_of(reader)).splitlines()[-1]
+        bye = decode_event(last)
+        assert (bye.code, bye.reconnect) == ("foreign", False)
+        assert words in bye.text
+        assert house.doorkeeper.counted == [kind]
+        assert house.doorkeeper.here == 0
+        assert house.doorkeeper.inside == []
+        assert await echoed(*await house.secure(client)) == b"hello"
+
+    async def test_who_says_nothing_at_all_is_cut(self, house, server):
+        await house.open(tls=server, patience=0.05)
+        reader, _ = await house.connect()
+        assert await all_of(reader) == b""
+        await house.until(lambda: not house.doorkeeper.here)
+        assert house.doorkeeper.counted == ["tls"]
+
+    async def test_who_is_let_go_at_the_end_is_not_said_to_have_failed(self, house, server):
+        await house.open(tls=server)
+        for data in (b"", hello_of_a_client()[:100]):
+            _, writer = await house.connect()
+            writer.write(data)
+        await house.until(lambda: house.doorkeeper.here == 2)
+        await quiet()
+        house.listener.close()
+        await house.until(lambda: not house.doorkeeper.here)
+        assert house.doorkeeper.counted == []
 
     @pytest.mark.parametrize("how", ["abort", "eof", "hangs"])
     async def test_half_a_handshake_is_cut_and_its_visit_over(self, house, server, how):

@@ -62,7 +62,7 @@ def test_addresses_that_are_cut_short_are_refused(family):
 @pytest.mark.parametrize(
     ("fixed", "what"),
     [
-        (b"PROXY TCP4 192.0", "no PROXY header"),  # version 1
+        (b"PROXY TCP4 192.0", "no PROXY header, version 2, but one of version 1"),
         (b'{"op":"hello","v', "no PROXY header"),
         (b"\x16\x03\x01" + b"x" * 13, "no PROXY header"),  # TLS
         (b"\0" * 16, "no PROXY header"),

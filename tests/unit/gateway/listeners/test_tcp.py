@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 import socket
 import struct
 
@@ -11,6 +12,7 @@ from gateway.door import Visit
 from gateway.hub import Hub
 from gateway.listeners import ports, tcp
 from gateway.listeners.accepting import Listener
+from gateway.listeners.proxy import SIGNATURE
 from gateway.listeners.tcp import TcpLink
 from gateway.meters import Meters
 from tests.support.deadlines import within
@@ -205,6 +207,74 @@ async def test_the_address_of_a_peer_is_shown_as_one_writes_it(host, shown):
 async def test_a_port_that_is_in_use_is_an_error(port):
     with pytest.raises(OSError):
         await ports.open_port(*port.address, reuse=False)
+
+
+# Other protocols.
+
+
+@pytest.mark.parametrize(
+    ("data", "kind"),
+    [
+        (b"POST / HTTP/1.1\r\nHost: x\r\n\r\n", "http"),
+        (b"\r\nGET / HTTP/1.1\r\n", "http"),
+        (b"\x16\x03\x01\x00\xa5no line end", "tls"),
+        (b"SSH-2.0-x\r\n", "ssh"),
+        (b"what?\nEHLO x\r\n", "smtp"),
+        (SIGNATURE + b"\x21\x11\x00\x0c" + b"x" * 12, "proxy"),
+        (b"PROXY TCP4 a b 1 2\r\n", "proxy"),
+    ],
+    ids=lambda each: each if isinstance(each, str) else "",
+)
+@pytest.mark.parametrize("pieces", [False, True])
+async def test_another_protocol_ends_the_connection_and_nothing_behind_it_is_read(
+    port, caplog, data, kind, pieces
+):
+    caplog.set_level(logging.INFO)
+    client, peer = await port.connect()
+    if pieces and b"\n" in data and kind != "proxy":
+        for number in range(len(data)):
+            client.send(data[number : number + 1])
+            await client.writer.drain()
+            await quiet()
+    else:
+        client.send(data)
+    client.send(b'{"op":"hello"}\n')
+    bye = await client.bye()
+    assert (bye.code, bye.reconnect) == ("foreign", False)
+    assert b'{"op":"hello"}' not in peer.lines
+    assert port.meters.doorstep[kind] == 1
+    assert sum(port.meters.doorstep.values()) == 1
+    [record] = [r for r in caplog.records if "refused at the door" in r.getMessage()]
+    assert (record.levelno == logging.WARNING) is (kind == "proxy")
+    client.writer.close()
+
+
+async def test_a_program_that_speaks_http_is_given_an_answer_that_it_can_read(port):
+    client, _ = await port.connect()
+    client.send(b"POST / HTTP/1.1\r\nContent-Length: 15\r\n\r\n" + b'{"op":"hello"}\n')
+    head, _, body = (await client.read_all()).partition(b"\r\n\r\n")
+    status, *fields = head.split(b"\r\n")
+    assert status == b"HTTP/1.1 400 Bad Request"
+    assert b"Content-Length: %d" % len(body) in fields
+    assert "HTTP is not spoken here" in decode_event(body.strip()).text
+
+
+async def test_who_types_nonsense_keeps_the_connection(port):
+    client, peer = await port.connect()
+    lines = [b"", b"hello?", b"quit", b"\xff", b"get me in", b'{"op":"hello"}', b"GET / HTTP/1.1"]
+    client.send(b"\n".join(lines) + b"\n")
+    await until(lambda: len(peer.lines) == len(lines))
+    assert peer.lines == lines, "and once it has spoken as we do, nothing else is looked for"
+    assert peer.ended == []
+
+
+async def test_a_line_in_pieces_is_looked_at_as_a_whole(port):
+    client, peer = await port.connect()
+    client.send(b"please ")
+    await until(lambda: peer.link._lines.begun)
+    client.send(b"GET / me\n")
+    await until(lambda: peer.lines)
+    assert (peer.lines, peer.ended) == ([b"please GET / me"], [])
 
 
 # Out.
