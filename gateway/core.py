@@ -23,6 +23,7 @@ from gateway.chat.rules import Rules
 from gateway.config import GatewayConfig
 from gateway.door import Door
 from gateway.errors import BackplaneDown
+from gateway.everybody import Everybody
 from gateway.hub import Hub
 from gateway.journal import event
 from gateway.lag import watch_lag
@@ -92,6 +93,7 @@ class Gateway:
         self.deliver = self.positions.deliver
         self.replay = Replay(self.backplane, self.positions, self.hub)
         self.subscriptions = Subscriptions(self._open, self._close)
+        self.everybody = Everybody(self.backplane)
         self.online: dict[str, Peer] = {}
         self.peers: set[Peer] = set()
         self.numbers = itertools.count(1)

@@ -9,7 +9,7 @@ from gateway.backplane.connection import RedisError
 from gateway.chat.effects import FindMentioned, ListUsers, Whisper
 from gateway.errors import BackplaneDown
 from wire.codec import encode_body
-from wire.frames import User, Users
+from wire.frames import Users
 from wire.names import fold, may_be_held
 
 if TYPE_CHECKING:
@@ -85,23 +85,17 @@ async def find_mentioned(peer: Peer, effect: FindMentioned) -> None:
 
 
 async def list_users(peer: Peer, effect: ListUsers) -> None:
-    """Tell a peer who is here."""
-    cursor, more = "0", True
-    while more:
-        try:
-            cursor, listed = await peer.gateway.backplane.users(cursor)
-        except (BackplaneDown, RedisError):
-            peer.unavailable(effect.seq)
-            return
-        users = [
-            User(name=r.name, gateway=r.gateway, since=r.since, idle=round(idle, 1))
-            for r, idle, _ in listed
-        ]
-        more = cursor != "0"
-        while len(users) > USERS_IN_LINE:
-            peer.tell(Users(users=users[:USERS_IN_LINE], more=True, seq=effect.seq))
-            del users[:USERS_IN_LINE]
-        peer.tell(Users(users=users, more=more, seq=effect.seq))
+    """Tell a peer who is here: it costs one request for each line of them."""
+    try:
+        users = await peer.gateway.everybody.users()
+    except (BackplaneDown, RedisError):
+        peer.unavailable(effect.seq)
+        return
+    peer.session.budget.charge(len(users) // USERS_IN_LINE, peer.gateway.monotonic())
+    for start in range(0, max(1, len(users)), USERS_IN_LINE):
+        end = start + USERS_IN_LINE
+        peer.tell(Users(users=users[start:end], more=end < len(users), seq=effect.seq))
+        await peer.link.drained()
 
 
 async def idle_left(peer: Peer) -> float:

@@ -42,6 +42,12 @@ class Budget:
         self._left = left - 1.0
         return 0.0
 
+    def charge(self, count: int, now: float) -> None:
+        """Take for what a request turned out to cost: as much as is left, and a burst on credit."""
+        if self._rate is not None:
+            left = min(self._burst, self._left + (now - self._then) * self._rate)
+            self._left, self._then = max(-self._burst, left - count), now
+
 
 def slow_down(request: Request, wait: float) -> Error:
     """The refusal of a request that is over the budget for so many seconds more."""

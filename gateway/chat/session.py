@@ -79,9 +79,9 @@ class Session:
     """
 
     __slots__ = (
-        "_budget",
         "_faults",
         "_rules",
+        "budget",
         "deadline",
         "life",
         "name",
@@ -90,7 +90,7 @@ class Session:
 
     def __init__(self, rules: Rules, now: float) -> None:
         self._rules = rules
-        self._budget = Budget(rules.limits.burst, rules.limits.rate, now)
+        self.budget = Budget(rules.limits.burst, rules.limits.rate, now)
         self._faults: Budget | None = None
         self.life = SignsOfLife(rules.idle, now)
         self.state = State.NEW
@@ -116,7 +116,7 @@ class Session:
             else:
                 self.life.typed(now)
             # Whoever wants to go may go.
-            if type(request) is not Quit and (wait := self._budget.take(now)):
+            if type(request) is not Quit and (wait := self.budget.take(now)):
                 return self._fault(slow_down(request, wait), now)
             if type(request) is Send:
                 return [plan(request, self.name, self._rules, ts)]
@@ -148,7 +148,7 @@ class Session:
             seen, seq = request.seen or {}, request.seq or 0
             return [Claim(name, request.client, request.resume, seen, seq, request.password)]
         if isinstance(request, Ping):
-            if wait := self._budget.take(now):
+            if wait := self.budget.take(now):
                 return self._fault(slow_down(request, wait), now)
             return [Tell(Pong())]
         if isinstance(request, Quit):

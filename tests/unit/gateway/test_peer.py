@@ -432,6 +432,30 @@ async def test_who_is_here_is_told_in_parts(house, gateway):
     assert {part.seq for part in parts} == {4}
 
 
+async def test_who_asks_pays_for_what_is_told(house):
+    gateway = await house.open(limits=Limits(burst=20, rate=0.001))
+    for number in range(5 * USERS_IN_LINE):
+        house.memory.users[f"u{number}"] = registration(f"u{number}")
+    dana = await house.guest(gateway, "dana")
+    dana.say(Who(), *[Active()] * 15)
+    await dana.hears(Error)
+    (refused,) = dana.told(Error)
+    assert refused.code == "slow_down"
+
+
+async def test_they_are_told_at_the_readers_pace(house, gateway):
+    dana = await house.guest(gateway, "dana")
+    for number in range(3 * USERS_IN_LINE):
+        house.memory.users[f"u{number}"] = registration(f"u{number}")
+    dana.link.slow = asyncio.Event()
+    dana.say(Who())
+    await dana.hears(Users)
+    await quiet()
+    assert len(dana.told(Users)) == 1
+    dana.link.slow.set()
+    await until(lambda: not dana.told(Users)[-1].more)
+
+
 async def test_a_line_of_users_is_no_longer_than_a_request_may_be(house, gateway):
     dana = await house.guest(gateway, "dana")
     for number in range(USERS_IN_LINE):

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from gateway import presence
+from gateway import everybody, presence
 from gateway.backplane.connection import RedisError
 from tests.unit.gateway.conftest import encode_any
 from tests.unit.gateway.fakes import AWAY, FakeBackplane, backplane_of, quiet, until
@@ -63,6 +63,7 @@ class Turns:
 @pytest.fixture
 async def turns(monkeypatch):
     monkeypatch.setattr(presence, "SWEEP_AFTER", 0.0)
+    monkeypatch.setattr(everybody, "FRESH", 0.0)
     return Turns(monkeypatch)
 
 

@@ -41,6 +41,27 @@ def test_what_is_not_used_does_not_grow_beyond_the_burst():
     assert granted_at_once(budget, now=1e6) == 20
 
 
+def test_what_a_request_turned_out_to_cost_is_taken_too():
+    budget = Budget(20, 5.0, now=0.0)
+    assert budget.take(0.0) == 0.0
+    budget.charge(10, now=0.0)
+    assert granted_at_once(budget, now=0.0) == 9
+
+
+def test_and_no_more_than_a_burst_on_credit():
+    budget = Budget(20, 5.0, now=0.0)
+    budget.charge(10_000, now=0.0)
+    assert budget.take(0.0) == pytest.approx(21 / 5)
+    assert budget.take(4.2) == 0.0
+    assert granted_at_once(budget, now=1000.0) == 20
+
+
+def test_without_a_rate_nothing_costs_anything():
+    budget = Budget(20, None, now=0.0)
+    budget.charge(10_000, now=0.0)
+    assert budget.take(0.0) == 0.0
+
+
 def test_without_a_rate_there_is_no_limit():
     assert granted_at_once(Budget(1, None, now=0.0), now=0.0) == 1000
 
