@@ -17,12 +17,15 @@ from client.connection import Connection
 from client.errors import CannotConnect, Ended, Untrusted
 from client.heartbeat import Pulse
 from client.tls import explained
-from network.connecting import certified, connected
+from network.connecting import certified, connected, staggered
 from wire.frames import VERSION, Hello
 from wire.reasons import CONNECTION_LOST
 
 Server = tuple[str, int]
 """Host and port of a gateway, or of a balancer in front of several."""
+
+PATIENCE = 10.0
+"""Seconds until there is no answer."""
 
 FAREWELL = 1.0
 """Seconds that the other side of a TLS connection has to agree to its end."""
@@ -48,11 +51,14 @@ class Dialer:
     ) -> None:
         self._servers = deque(servers)
         self._connect = partial(connect, name=name, tls=tls, password=password)
+        self._tls = tls
 
     async def __call__(
         self, earlier: Connection | None = None, seen: dict[str, str] | None = None
     ) -> Connection:
         """Connect, or take over from an earlier connection: as `connect`, but to any server.
+
+        One that is silent is not waited for: the next one is tried beside it.
 
         Raises:
             ChatError: why the last one that was tried could not be joined, or the first one that
@@ -60,17 +66,36 @@ class Dialer:
         """
         if earlier:
             self._servers.rotate(-1)  # it may be the first one's end that brings us here
-        for left in reversed(range(len(self._servers))):
-            host, port = self._servers[0]
+        left = list(self._servers)
+        while left:
+            server, link = await self._reach(left)
+            left.remove(server)
+            self._servers.rotate(-self._servers.index(server))
             try:
-                return await self._connect(host, port, resume=earlier, seen=seen)
+                return await self._connect(*server, resume=earlier, seen=seen, link=link)
             except Untrusted:
                 raise  # the next one may be in order, but nobody would hear of this one
             except (CannotConnect, Ended) as error:
                 if not left or (isinstance(error, Ended) and not error.reason.reconnect):
                     raise
-            self._servers.rotate(-1)
         raise ValueError("there is no server to connect to")
+
+    async def _reach(self, servers: Iterable[Server]) -> tuple[Server, socket.socket]:
+        """The first of some servers that can be reached, and a socket that is connected to it.
+
+        Raises:
+            CannotConnect: none of them can.
+        """
+
+        async def reach(server: Server) -> tuple[Server, socket.socket]:
+            try:
+                async with asyncio.timeout(PATIENCE):
+                    return server, await connected(*server)
+            except OSError as error:
+                raise _explained(error, _shown(server), PATIENCE, self._tls) from None
+
+        attempts = [partial(reach, server) for server in servers]
+        return await staggered(attempts, discard=lambda found: found[1].close())
 
 
 async def connect(
@@ -82,8 +107,9 @@ async def connect(
     password: str | None = None,
     resume: Connection | None = None,
     seen: dict[str, str] | None = None,
-    within: float = 10.0,
+    within: float = PATIENCE,
     pulse: Pulse | None = None,
+    link: socket.socket | None = None,
 ) -> Connection:
     """Connect to a gateway and say hello.
 
@@ -99,6 +125,7 @@ async def connect(
         seen: with ``resume``: the last id seen in each room; what came after it is told.
         within: seconds for all of it.
         pulse: how often to look whether the gateway is still there.
+        link: a socket that is connected there already.
 
     Raises:
         CannotConnect: no gateway was reached.
@@ -117,12 +144,12 @@ async def connect(
         password=None if password is None else encodable(password),
     )
     connection = Connection(hello, seqs, pulse or Pulse())
-    where = f"{host}:{port}"
+    where = _shown((host, port))
     try:
         async with asyncio.timeout(within):
             await asyncio.get_running_loop().create_connection(
                 lambda: connection,
-                sock=await connected(host, port),
+                sock=link or await connected(host, port),
                 ssl=tls,
                 server_hostname=certified(host) if tls else None,
                 # Less than for all of it: so a gateway that waits for a hello without TLS can be
@@ -174,6 +201,11 @@ def _explained(
             return CannotConnect(f"{where}: {error}")
         case _:
             return error
+
+
+def _shown(server: Server) -> str:
+    host, port = server
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 @cache

@@ -238,6 +238,26 @@ async def test_when_nobody_answers_it_says_of_the_last_one(dialer, gateway, seco
         await dialer()
 
 
+async def test_a_server_that_is_silent_is_not_waited_for(gateway, second_gateway, monkeypatch):
+    with silent() as nobody:
+        dialer = Dialer([nobody, (gateway.host, gateway.port)], "dana")
+        connecting = asyncio.create_task(dialer())
+        async with asyncio.timeout(within(3)):
+            await (await gateway.peer()).welcome()
+        first = await connecting
+        first.end(IDLE)
+        # Whoever comes back does not begin with it: it comes after the one that was there.
+        coming_back = asyncio.create_task(dialer(first))
+        async with asyncio.timeout(within(3)):
+            await (await gateway.peer()).welcome()
+        (await coming_back).end(IDLE)
+
+
+async def test_an_address_of_ipv6_is_shown_as_it_is_written():
+    with pytest.raises(CannotConnect, match=r"\[::1\]:1"):
+        await connect("::1", 1, name="dana")
+
+
 async def test_no_server_at_all():
     with pytest.raises(ValueError, match="no server"):
         await Dialer([], "dana")()
