@@ -71,12 +71,12 @@ def new_name(text: str) -> str:
     Raises:
         Misuse: it is none that is given.
     """
+    from gateway.chat.reserved import check_new_name
     from wire.limits import Limits
-    from wire.names import check_name
     from wire.reasons import WireError
 
     try:
-        return check_name(text, Limits().name)
+        return check_new_name(text, Limits().name)
     except WireError as error:
         shown = text if len(text) <= SHOWN else f"{text[:SHOWN]}..."
         raise Misuse(f"{shown!r} is nobody's name: {error.text}.") from error

@@ -27,6 +27,7 @@ from gateway.chat.effects import (
     Tell,
     Whisper,
 )
+from gateway.chat.reserved import check_new_name
 from gateway.chat.rules import Rules
 from gateway.chat.sending import mentioned, plan, whispered
 from gateway.chat.signs_of_life import SignsOfLife
@@ -45,7 +46,6 @@ from wire.frames import (
     Welcome,
     Who,
 )
-from wire.names import check_name
 from wire.reasons import (
     CONNECTION_LOST,
     FLOOD,
@@ -144,7 +144,7 @@ class Session:
                     ErrorCode.BAD_VERSION,
                     f"version {request.v} is not spoken here; {VERSION} is",
                 )
-            name = check_name(request.name, self._rules.limits.name)
+            name = check_new_name(request.name, self._rules.limits.name)
             seen, seq = request.seen or {}, request.seq or 0
             return [Claim(name, request.client, request.resume, seen, seq, request.password)]
         if isinstance(request, Ping):
