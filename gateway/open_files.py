@@ -10,8 +10,8 @@ from gateway.journal import event
 
 log = logging.getLogger(__name__)
 
-FEW = 1024
-"""What most systems allow where nobody has set anything."""
+FEW = 1000
+"""Connections below which an operator should know; most systems allow more unasked."""
 
 RESERVE = 16
 """What is kept for others than people: who asks how we are, and the way back to Redis."""
@@ -22,11 +22,12 @@ def allow_all() -> None:
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     with contextlib.suppress(OSError, ValueError):  # a system that allows fewer than it says
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    if most() < FEW:
-        event(log, logging.WARNING, "few connections are possible: see ulimit -n", files=most())
+    allowed = most_connections()
+    if allowed is not None and allowed < FEW:
+        event(log, logging.WARNING, "few connections are possible: see ulimit -n", most=allowed)
 
 
-def most() -> float:
-    """How many may be open in this process."""
+def most_connections() -> int | None:
+    """How many may be open for people in this process; None for no limit."""
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return float("inf") if soft == resource.RLIM_INFINITY else soft
+    return None if soft == resource.RLIM_INFINITY else max(0, soft - RESERVE)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from gateway.backplane.records import GatewayInfo
+from gateway.open_files import most_connections
 
 if TYPE_CHECKING:
     from gateway.core import Gateway
@@ -23,6 +24,7 @@ def status(gateway: Gateway) -> bytes:
         since=gateway.since,
         at=round(gateway.wall() * 1000),
         connections=len(gateway.peers),
+        most_connections=most_connections(),
         sessions=len(gateway.online),
         received=meters.frames_received,
         delivered=meters.frames_sent,

@@ -9,6 +9,7 @@ from gateway.alike import differences
 from gateway.backplane import LEASE
 from gateway.backplane.checks import Finding
 from gateway.backplane.operators import GatewayRecord
+from gateway.open_files import FEW
 
 CLOCKS_APART = 5.0
 """Seconds by which clocks may differ."""
@@ -18,6 +19,9 @@ LATE_LEASE = 4.0
 
 LATE_LOOP = 1.0
 """Seconds that an event loop may be late."""
+
+FULL = 0.9
+"""How full a gateway may be."""
 
 
 class Probed(NamedTuple):
@@ -83,6 +87,11 @@ def _living(what: str, gateway: GatewayRecord, left: float, now: int) -> Iterato
     elif told.lag > LATE_LOOP:
         text = f"its event loop was {told.lag:.1f} s late: it is overloaded, add a gateway"
         yield Finding("warning", what, text)
+    elif told.most_connections is not None and (
+        told.most_connections < FEW or told.connections > told.most_connections * FULL
+    ):
+        text = f"{where} of {told.most_connections} that its limit of open files allows: raise that"
+        yield Finding("warning", what, f"{text} (ulimit -n), or add a gateway")
     else:
         yield Finding("ok", what, f"{where}, {left:.0f} s left of its lease")
     # The lease is written in the moment that the gateway calls `at`.

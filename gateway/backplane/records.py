@@ -121,6 +121,7 @@ class GatewayInfo(msgspec.Struct, frozen=True, kw_only=True):
         since: when it started, milliseconds since 1970, by its own clock.
         at: when it wrote this, likewise.
         connections: how many there are.
+        most_connections: how many there may be, by its limit of open files; None for no limit.
         sessions: how many of them have a name.
         received: lines that came from peers, since it started.
         delivered: lines that were written to peers, since it started.
@@ -135,6 +136,7 @@ class GatewayInfo(msgspec.Struct, frozen=True, kw_only=True):
     since: int
     at: int
     connections: int = 0
+    most_connections: int | None = None
     sessions: int = 0
     received: int = 0
     delivered: int = 0

@@ -108,7 +108,7 @@ class Listener:
         self._farewells = Farewells()
         self._closed = False
         # The lowest free number is given to a new file: who gets this one has but few above it.
-        self._most = open_files.most() - open_files.RESERVE
+        self._most = open_files.most_connections()
         for each in sockets:
             self._loop.add_reader(each, self._accept, each)
 
@@ -154,7 +154,7 @@ class Listener:
         Raises:
             OSError: this one is too much.
         """
-        if connection.fileno() >= self._most:
+        if self._most is not None and connection.fileno() >= self._most:
             connection.close()
             raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
 

@@ -293,6 +293,8 @@ async def test_where_few_may_be_open_it_says_so_and_keeps_some_for_those_who_loo
     port = int(greeting[-1].split(b":")[2].partition(b"/")[0])
     chat_port = int(greeting[0].rpartition(b":")[2])
     assert "few connections are possible" in log.read_text()
+    doctor = await asyncio.to_thread(chat.run, "doctor", *chat.options)
+    assert "of 48 that its limit of open files allows" in doctor.stdout
     peers = [await Peer.connect("127.0.0.1", chat_port) for _ in range(64)]
     await eventually(lambda: "no connection can be accepted" in log.read_text())
     for _ in range(3):
