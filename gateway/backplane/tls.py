@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 import ssl
-from typing import Any
 
 from redis.asyncio.connection import RedisSSLContext
 
@@ -29,36 +29,28 @@ _MEANINGS = {
 """What may be in OpenSSL's own words, and what that means here."""
 
 
-def options(url: RedisUrl) -> dict[str, Any]:
-    """What redis-py has to be told: nothing for a URL without TLS."""
-    if not url.tls:
-        return {}
-    given = url.tls_options
-    return {
-        "ssl": True,
-        "ssl_ca_certs": given.get("ssl_ca_certs"),
-        "ssl_cert_reqs": given.get("ssl_cert_reqs", "required"),
-        "ssl_check_hostname": given.get("ssl_check_hostname") != "false",
-        "ssl_certfile": given.get("ssl_certfile"),
-        "ssl_keyfile": given.get("ssl_keyfile"),
-    }
-
-
 def context(url: RedisUrl) -> ssl.SSLContext | None:
     """What we speak TLS with ourselves: the same that redis-py would; None for a URL without TLS.
 
     Raises:
         ValueError: a file that the URL names cannot be read, or is not what it should be.
     """
-    given = {name.removeprefix("ssl_"): value for name, value in options(url).items()}
-    if not given.pop("ssl", False):
+    if not url.tls:
         return None
+    given = url.tls_options
+    files = {name: os.path.expanduser(given[name]) for name in given if name not in CHOICES}
     try:
-        return RedisSSLContext(**given).get()
+        return RedisSSLContext(
+            cert_reqs=given.get("ssl_cert_reqs", "required"),
+            check_hostname=given.get("ssl_check_hostname") != "false",
+            ca_certs=files.get("ssl_ca_certs"),
+            certfile=files.get("ssl_certfile"),
+            keyfile=files.get("ssl_keyfile"),
+        ).get()
     except OSError as error:
-        files = " and ".join(name for name in url.tls_options if name not in CHOICES)
+        names, why = " and ".join(files), error.strerror or error
         raise ValueError(
-            f"{files} in the URL must be PEM files that can be read ({error.strerror or error})"
+            f"{names} in the URL must be PEM files that can be read ({why})"
         ) from error
 
 

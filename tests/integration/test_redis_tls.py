@@ -91,6 +91,12 @@ async def test_a_redis_whose_authority_is_named_is_talked_to(front, authority, r
 
 
 @both
+async def test_a_file_of_ones_own_may_be_written_with_a_tilde(front, authority, reach, monkeypatch):
+    monkeypatch.setenv("HOME", str(authority.ca.parent))
+    await reach(f"rediss://localhost:{front.port}?ssl_ca_certs=~/{authority.ca.name}")
+
+
+@both
 async def test_a_dot_at_the_end_of_its_host_is_no_part_of_its_name(
     front, authority, reach, monkeypatch
 ):
