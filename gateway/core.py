@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import itertools
 import logging
 import random
@@ -34,7 +33,7 @@ from gateway.orders import Orders
 from gateway.outbox import Outbox
 from gateway.positions import Positions
 from gateway.presence import Presence
-from gateway.repeat import repeat
+from gateway.repeat import attempt, repeat
 from gateway.replay import Replay
 from gateway.status import status
 from gateway.subscriptions import Subscriptions
@@ -237,13 +236,15 @@ class Gateway:
             # Gone again, or not itself yet. The next renewal of the lease tries again.
             event(log, logging.WARNING, "Redis is not back for good", why=error)
             await self.presence.ready()
+        except Exception:
+            log.exception("an unexpected error")
+            await self.presence.ready()
         if self._away:
             self._away = False
             text = "The chat's memory is back."
             self._tell_everybody(Notice(code=NoticeCode.REDIS_BACK, text=text))
-        with contextlib.suppress(BackplaneDown, RedisError):
-            await self.orders.read_bans()
-            await self.positions.check()
+        await attempt(self.orders.read_bans)
+        await attempt(self.positions.check)
 
     def _stored(self, room: str, id: str, since: float) -> None:
         """Messages are stored: see when they are delivered here, if anybody here listens."""

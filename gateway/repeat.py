@@ -20,11 +20,16 @@ async def repeat(every: float, what: Callable[[], Awaitable[None]]) -> None:
     """
     while True:
         await asyncio.sleep(every)
-        try:
-            await what()
-        except BackplaneDown:
-            pass  # said once, by the gateway; the next turn tries again
-        except RedisError as error:
-            event(log, logging.ERROR, "Redis refused", why=error)
-        except Exception:
-            log.exception("an unexpected error")
+        await attempt(what)
+
+
+async def attempt(what: Callable[[], Awaitable[None]]) -> None:
+    """Do it once; whatever goes wrong ends nothing else."""
+    try:
+        await what()
+    except BackplaneDown:
+        pass  # said once, by the gateway; the next turn tries again
+    except RedisError as error:
+        event(log, logging.ERROR, "Redis refused", why=error)
+    except Exception:
+        log.exception("an unexpected error")

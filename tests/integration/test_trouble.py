@@ -274,3 +274,23 @@ class TestStop:
             await one.stop()
         await dad.expect(op="left", name="deaf", code="shutdown")
         deaf.vanish()
+
+
+class TestWhoFreezes:
+    async def test_is_gone_soon_and_can_come_back(
+        self,
+        start_gateway: StartGateway,
+        join: Join,
+        connect: Connect,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        monkeypatch.setattr("gateway.chat.signs_of_life.SILENCE", 0.3)
+        gateway = await start_gateway(idle=None)
+        dad, sis = await join(gateway, "dad"), await join(gateway, "sis")
+        await sis.caught_up()  # it pings, as every client does, and dad (with `nc`) does not
+        await dad.expect(op="left", name="sis", code="connection_lost")
+        await dad.say(op="send", text="where is sis?", seq=1)
+        await dad.expect(op="ack")
+        again = await connect(gateway)
+        await again.hello("sis", **sis.way_back)
+        await again.expect(op="msg", text="where is sis?")

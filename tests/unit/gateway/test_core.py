@@ -151,6 +151,33 @@ async def test_a_redis_that_is_away_again_at_once_is_no_fault(gateway, caplog):
     await until(lambda: codes(link) == ["redis_away", "redis_back"])
 
 
+async def test_a_fault_when_redis_is_back_does_not_leave_people_waiting_for_ever(gateway, caplog):
+    _, link = await online(gateway, "dana")
+    backplane_of(gateway).fail(ZeroDivisionError(), "renew_lease")
+    gateway.away()
+    gateway.back()
+    await until(lambda: "unexpected" in caplog.text)
+    backplane_of(gateway).failing.clear()
+    await gateway.presence.make_certain()
+    await until(lambda: codes(link) == ["redis_away", "redis_back"])
+
+
+async def test_a_fault_in_one_look_when_redis_is_back_does_not_keep_from_the_other(
+    gateway, monkeypatch
+):
+    _, link = await online(gateway, "dana")
+    backplane_of(gateway).deaf = True
+    backplane_of(gateway).memory.say("lost")
+
+    async def fails():
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(gateway.orders, "read_bans", fails)
+    gateway.away()
+    gateway.back()
+    await until(lambda: link.told(Msg))
+
+
 async def test_a_fault_of_ours_is_logged_as_one(gateway, caplog):
     async def fails():
         raise ZeroDivisionError("a fault")

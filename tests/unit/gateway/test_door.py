@@ -105,6 +105,25 @@ class TestMemory:
             of.enter(HOME, FORGET_EVERY)
         crowded(of, HOME, FORGET_EVERY)
 
+    def test_who_was_here_a_moment_before_the_look_is_not_forgotten(self):
+        of = door(connects=6)
+        of.enter(HOME, 0.0).over()
+        for _ in range(6):
+            of.enter(HOME, FORGET_EVERY - 30).over()
+        of.enter(AWAY, FORGET_EVERY)  # looks
+        for _ in range(3):
+            of.enter(HOME, FORGET_EVERY)  # what 30 s have given back
+        crowded(of, HOME, FORGET_EVERY)
+
+    def test_it_is_looked_once_a_minute_and_not_for_each_who_comes(self, monkeypatch):
+        looks = []
+        forget = Door._forget
+        monkeypatch.setattr(Door, "_forget", lambda *args: (looks.append(args[1]), forget(*args)))
+        of = door(connections=5)
+        for second in range(0, 3 * int(FORGET_EVERY)):
+            of.enter(HOME, float(second)).over()
+        assert looks == [FORGET_EVERY, 2 * FORGET_EVERY]
+
     def test_there_is_a_bound_to_those_who_have_come_and_gone(self, monkeypatch):
         monkeypatch.setattr(module, "MOST_KEPT", 50)
         of = door(connections=1, connects=5)

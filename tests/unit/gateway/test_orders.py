@@ -145,6 +145,24 @@ class TestBans:
             assert (await guest.gone()).code == "banned"
         assert other.closed is None
 
+    async def test_one_that_was_not_told_is_found_when_it_is_looked(self, house, monkeypatch):
+        monkeypatch.setattr("gateway.core.CHECK_EVERY", 0.005)
+        gateway = await house.open()
+        dana = await house.guest(gateway, "dana")
+        house.memory.bans = [ban("dana", "name")]
+        assert (await dana.gone()).code == "banned"
+
+    async def test_one_that_came_while_redis_was_away_is_found_when_it_is_back(
+        self, house, monkeypatch
+    ):
+        monkeypatch.setattr("gateway.core.CHECK_EVERY", 3600.0)
+        gateway = await house.open()
+        dana = await house.guest(gateway, "dana")
+        gateway.away()
+        house.memory.bans = [ban("dana", "name")]
+        gateway.back()
+        assert (await dana.gone()).code == "banned"
+
     async def test_who_is_banned_by_name_claims_nothing_and_nobody_hears_of_it(
         self, house, gateway
     ):

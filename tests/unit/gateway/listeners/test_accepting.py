@@ -381,6 +381,35 @@ class TestBalancers:
         assert decode_event(await all_of(reader)).code == "banned"
 
 
+@pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="there is no IPv6 here")
+class TestBothFamiliesByOneSocket:
+    """Where one listens on every interface, IPv4 comes dressed as IPv6."""
+
+    @pytest.fixture
+    async def house(self, house):
+        listening = socket.socket(socket.AF_INET6)
+        listening.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        listening.bind(("::ffff:127.0.0.1", 0))
+        listening.listen()
+        listening.setblocking(False)
+        house.listening = listening
+        return house
+
+    async def test_limits_and_bans_see_the_address_itself(self, house):
+        house.listener = Listener([house.listening], house.doorkeeper, (), 5.0, None)
+        reader, writer = await house.connect()
+        assert await echoed(reader, writer) == b"hello"
+        assert house.doorkeeper.came == ["127.0.0.1"]
+        assert house.doorkeeper.inside[0].startswith("127.0.0.1:")
+
+    async def test_and_so_does_who_asks_whether_it_is_a_balancer(self, house):
+        house.listener = Listener([house.listening], house.doorkeeper, LOOPBACK, 5.0, None)
+        reader, writer = await house.connect()
+        writer.write(proxied("192.0.2.7"))
+        assert await echoed(reader, writer) == b"hello"
+        assert house.doorkeeper.came == ["192.0.2.7"]
+
+
 class TestTls:
     @pytest.fixture
     def server(self, ca):
