@@ -1,4 +1,5 @@
 import json
+from datetime import datetime
 
 import msgspec
 import pytest
@@ -225,3 +226,25 @@ def test_what_is_no_event_is_refused(line, code):
 
 def test_requests_and_events_are_told_apart_by_their_ops():
     assert not strategies.ops(Request) & strategies.ops(Event)
+
+
+@pytest.mark.parametrize(
+    ("at", "taken"),
+    [
+        ("2016-12-31T23:59:60Z", "2016-12-31T23:59:59+00:00"),
+        ("2017-01-01t00:59:60.5+01:00", "2017-01-01T00:59:59.5+01:00"),
+    ],
+)
+def test_a_leap_second_is_the_second_before(at, taken):
+    line = b'{"op":"send","text":"\\"at\\":\\"2016-12-31T23:59:60Z","at" : "%s"}' % at.encode()
+    send = decode_request(line)
+    assert send.at == datetime.fromisoformat(taken)
+    assert send.text == '"at":"2016-12-31T23:59:60Z'
+
+
+@pytest.mark.parametrize(
+    "at", ["2016-12-31T23:59:61Z", "2016-12-31T24:59:60Z", "2016-12-31T23:60Z", ":60"]
+)
+def test_what_is_no_time_is_none(at):
+    with pytest.raises(WireError, match=r"`\$\.at`"):
+        decode_request(b'{"op":"send","text":"x","at":"%s"}' % at.encode())
