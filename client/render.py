@@ -32,6 +32,7 @@ from wire.frames import (
     User,
     Users,
 )
+from wire.mentions import EVERYONE
 from wire.reasons import ErrorCode, NoticeCode
 
 MOST_QUOTED = 200
@@ -136,7 +137,12 @@ def ack(ack: Ack, view: View) -> list[str]:
     absent = [f"@{clean_name(name)}" for name in ack.absent or ()]
     mentioned, later = _list(ack.mentioned or ()), _list(ack.later or ())
     if ack.room is not None:
-        said = [f"nobody named {' or '.join(absent)} is here: sent to everyone"] if absent else []
+        said = []
+        if absent:
+            hint = (
+                ". What names nobody is for everyone" if _means_everyone(ack.absent or ()) else ""
+            )
+            said.append(f"nobody named {' or '.join(absent)} is here: sent to everyone{hint}")
         if mentioned:
             said.append(f"everyone reads this, {mentioned} too: names count at the end only")
         return [row for text in said for row in _rows(view.style.warning(f"· {text}"), view)]
@@ -197,6 +203,10 @@ def unconfirmed(text: str, view: View, *, to: Sequence[str] | None = None) -> li
 
 def _for(to: Sequence[str] | None) -> str:
     return f" to {_list(to)}" if to else ""
+
+
+def _means_everyone(names: Sequence[str]) -> bool:
+    return any(name.casefold() in EVERYONE for name in names)
 
 
 def _list(names: Sequence[str]) -> str:

@@ -75,7 +75,8 @@ def whispered(whisper: Whisper, id: str | None, to: list[str], absent: list[str]
         raise WireError(ErrorCode.NOBODY_HERE, f"{nobody}: not sent{_hint(absent)}", seq)
     effects: list[Effect] = []
     if absent and seq is None:  # with a seq, the ack says it
-        text = f"{nobody}: sent to {', '.join(to) if id else 'everyone'}"
+        went = ", ".join(to) if id else f"everyone{_hint(absent)}"
+        text = f"{nobody}: sent to {went}"
         effects.append(Tell(Notice(code=NoticeCode.ABSENT, text=text, absent=absent)))
     if id is None:
         assert whisper.room is not None
@@ -135,7 +136,7 @@ def _hint(absent: list[str]) -> str:
     """What may help somebody who wrote "@all"."""
     if not any(len(name) <= SHOWN and fold(name) in EVERYONE for name in absent):
         return ""
-    return ". To tell everyone, name nobody"
+    return ". What names nobody is for everyone"
 
 
 def stale(seq: int | None) -> WireError:

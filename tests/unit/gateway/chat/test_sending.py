@@ -236,7 +236,9 @@ def test_where_nothing_private_may_become_public_it_is_refused_and_it_is_said_wh
 def test_who_wants_to_tell_everyone_and_must_not_by_a_name_is_told_how(name):
     with pytest.raises(WireError) as caught:
         whispered(whisper(f"dinner @{name}", REFUSE), None, [], [name])
-    assert caught.value.text.endswith("not sent. To tell everyone, name nobody")
+    assert caught.value.text.endswith("not sent. What names nobody is for everyone")
+    notice, _ = whispered(whisper(f"dinner @{name}"), None, [], [name])
+    assert notice.event.text.endswith("sent to everyone. What names nobody is for everyone")
 
 
 def test_a_name_as_long_as_a_line_is_not_thrown_back():
