@@ -191,6 +191,10 @@ def test_no_reason_for_leaving_is_shown_as_a_code(reason):
             "· sent to sis, bro; @mom and @dad are not here",
         ),
         (Ack(seq=1, id="1-1", to=["sis"]), ""),
+        (
+            Ack(seq=1, id="1-1", room="lobby", absent=["All"]),
+            "· nobody named @All is here: sent to everyone. What names nobody is for everyone",
+        ),
         (Ack(seq=1, id="1-1", later=["sis"]), "· sis gets it when they are back"),
         (
             Ack(seq=1, id="1-1", to=["bro"], later=["sis", "mom"], absent=["dad"]),
