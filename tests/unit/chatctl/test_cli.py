@@ -1,3 +1,5 @@
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -88,3 +90,20 @@ def test_the_variable_names_another_config_file(chatctl, configure, tmp_path):
     result = chatctl("users", env={"CHATCTL_CONFIG": str(other)})
     assert "gibberish" in result.stderr
     assert "nonsense" not in result.stderr
+
+
+def test_ctrl_c_while_modules_are_loaded_ends_it_without_a_word(tmp_path):
+    (tmp_path / "click.py").write_text("print('loading', flush=True); input()")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "chatctl", "users"],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout.readline() == "loading\n"
+    process.send_signal(signal.SIGINT)
+    assert process.communicate(timeout=30) == ("", "")
+    assert process.returncode == -signal.SIGINT
