@@ -32,9 +32,13 @@ Example, two gateways of one chat, for a balancer to choose from:
 @click.pass_context
 def gateway(context: click.Context, /, **given: Any) -> None:
     """Serve the chat until SIGTERM or Ctrl-C."""
-    from gateway.signals import hold
+    from gateway.signals import held
 
-    hold()
+    with held():
+        _serve(context, given)
+
+
+def _serve(context: click.Context, given: dict[str, Any]) -> None:
     from gateway.backplane import embedded, runfile
     from gateway.errors import StartError
     from gateway.journal import keep

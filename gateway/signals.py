@@ -7,10 +7,11 @@ comes before or behind that would kill.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import FrameType
 
 from gateway.journal import event
@@ -23,12 +24,23 @@ _MEANINGLESS = (signal.SIGUSR1, signal.SIGUSR2, signal.SIGALRM)
 """What those send who take us for a program that opens its log anew, say; it would kill us."""
 
 
-def hold() -> None:
-    """To be called first of all: until `Signals` is there, what does not end us does nothing."""
-    for number in _MEANINGLESS:
-        signal.signal(number, _nothing)
-    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # `nohup` is remembered so
-        signal.signal(signal.SIGHUP, _nothing)
+@contextlib.contextmanager
+def held() -> Iterator[None]:
+    """From the first moment on: until `Signals` is there, what would end us does so in order.
+
+    There is nobody yet who could be sent away; and what does not end us later does nothing now.
+    """
+    before = {}
+    for number in (*ENDING, *_MEANINGLESS, signal.SIGHUP):
+        before[number] = signal.getsignal(number)
+        if number != signal.SIGHUP or before[number] is not signal.SIG_IGN:  # that is `nohup`
+            signal.signal(number, _early)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            if signal.getsignal(number) is _early:
+                signal.signal(number, handler)
 
 
 class Signals:
@@ -72,8 +84,9 @@ class Signals:
             event(log, logging.INFO, "nothing to reload", signal=number.name)
 
 
-def _nothing(_: int, __: FrameType | None) -> None:
-    pass
+def _early(number: int, _: FrameType | None) -> None:
+    if number in ENDING:
+        raise SystemExit(0)
 
 
 def _has_terminal() -> bool:

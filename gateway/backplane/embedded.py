@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import IO, Any
 from urllib.parse import quote
 
+from gateway.backplane.runfile import secure
 from gateway.errors import StartError
 from gateway.journal import event
 
@@ -161,6 +162,7 @@ class _Server:
         Raises:
             StartError: it does not run.
         """
+        secure(self._home.parent)
         with ExitStack() as stack:
             stack.callback(shutil.rmtree, self._home, ignore_errors=True)
             settings = SETTINGS | {"dir": str(self._home), "unixsocket": self.path}

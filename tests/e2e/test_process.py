@@ -183,6 +183,17 @@ async def test_a_signal_while_it_starts_does_not_end_it(start: Any, number: sign
     await (await gateway.join("sis")).close()
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_it_can_be_ended_while_it_starts(start: Any, number: signal.Signals) -> None:
+    gateway = start(stderr=subprocess.PIPE)
+    pid = gateway.process.pid
+    await eventually(lambda: caught(pid) >> (signal.SIGUSR1 - 1) & 1)
+    gateway.process.send_signal(number)
+    assert await gateway.exit_code() == 0
+    assert b"Traceback" not in gateway.process.stderr.read()
+    gateway.process.stderr.close()
+
+
 def caught(pid: int) -> int:
     status = Path(f"/proc/{pid}/status").read_text()
     return int(status.partition("SigCgt:")[2].split()[0], 16)

@@ -1,6 +1,7 @@
 import asyncio
 import json
 import os
+import signal
 import subprocess
 import sys
 from ipaddress import ip_network
@@ -100,6 +101,13 @@ def test_environment_and_file_arrive_too(chatctl, server, configure):
 def test_the_exit_code_is_the_servers(chatctl, server):
     server.code = 1
     assert chatctl("gateway", *REDIS).exit_code == 1
+
+
+def test_signals_are_what_they_were_where_it_never_served(chatctl, server):
+    before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGHUP)]
+    server.error = StartError("no")
+    chatctl("gateway", *REDIS)
+    assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGHUP)] == before
 
 
 def test_a_gateway_that_cannot_start_says_so_in_one_line(chatctl, server):

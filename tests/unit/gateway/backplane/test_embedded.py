@@ -206,12 +206,14 @@ def test_a_socket_that_was_removed_is_put_back_and_nothing_is_lost(directory):
 
 
 @pytest.mark.usefixtures("soon")
-def test_one_whose_folder_was_removed_is_started_again(directory):
-    with embedded.start(directory) as server:
+@pytest.mark.parametrize("above", [1, 2])
+def test_one_whose_folder_was_removed_is_started_again(directory, above):
+    with embedded.start(directory / "run") as server:
         _, pid = ask(server.url)
-        shutil.rmtree(Path(unquote(urlsplit(server.url).path)).parent)
+        shutil.rmtree(Path(unquote(urlsplit(server.url).path)).parents[above - 1])
         answers_again(server.url, pid)
         assert not is_alive(pid)
+        assert stat.S_IMODE((directory / "run").stat().st_mode) == 0o700
 
 
 @pytest.mark.usefixtures("soon")
