@@ -11,26 +11,35 @@ from datetime import datetime
 from time import monotonic
 from typing import cast
 
-from prompt_toolkit import PromptSession
 from prompt_toolkit.buffer import Buffer
+from prompt_toolkit.document import Document
 from prompt_toolkit.input import Input
+from prompt_toolkit.layout.processors import TabsProcessor
 from prompt_toolkit.output import ColorDepth
 
 from client import commands, render
 from client.completion import ChatCompleter
 from client.direction import arrow, direction
+from client.drawing import PromptRenderer
 from client.errors import ChatError, Ended, Refused, Unconfirmed
+from client.keyboard import PATIENCE, Keyboard
 from client.lasting import LastingChat, State
 from client.names import KnownNames
 from client.news import Back, News
-from client.safe_text import clean_name
-from client.screen import PromptOutput, Screen
+from client.safe_text import TAB, clean_name
+from client.screen import Prompt, PromptOutput, Screen
 from client.style import Style
 from wire.frames import Event, Joined, Left, Msg, Notice, Quit, Send, Who
 from wire.reasons import QUIT
 
 ACTIVE_EVERY = 5.0
 """Seconds between two words to the gateway that somebody is typing."""
+
+LONGEST_DRAFT = 4
+"""How many times as long as a message may be what is typed, to be made shorter."""
+
+OVERLONG_EVERY = 1.0
+"""Seconds between two words to the person that it is longer: a paste may come in parts."""
 
 
 class ChatApp:
@@ -61,21 +70,27 @@ class ChatApp:
         self._clock = clock
         self._names = KnownNames(chat.connection.name)
         self._output = output or cast(PromptOutput, PromptOutput.from_pty(sys.stdout))
-        self._session: PromptSession[str] = PromptSession(
+        self._keyboard = None if input else Keyboard(sys.stdin)
+        self._session = Prompt(
             self._prompt,
             completer=ChatCompleter(self._names),
             complete_while_typing=False,
             enable_suspend=True,
             erase_when_done=True,
+            input_processors=[TabsProcessor(tabstop=len(TAB), char1=" ", char2=" ")],
             color_depth=None if style.color else ColorDepth.DEPTH_1_BIT,
-            input=input,
+            input=input or self._keyboard,
             output=self._output,
         )
+        self._session.app.renderer = PromptRenderer(self._session.app, self._output)
+        self._session.app.ttimeoutlen = PATIENCE
         # There is one prompt for the whole chat and not one for each line, so that the terminal
         # never falls back to its own echo between two lines.
         self._session.default_buffer.accept_handler = self._accept
         self._session.default_buffer.on_text_changed += self._typed
         self._screen = Screen(self._session.app, self._output)
+        self._draft = Document()
+        self._overlong_said = -OVERLONG_EVERY
         self._active_said = -ACTIVE_EVERY
         self._code = 0
 
@@ -87,11 +102,15 @@ class ChatApp:
             self._tasks.create_task(self._follow())
             self._tasks.create_task(self._look_around(show=False))
             loop.add_signal_handler(signal.SIGTERM, self._terminated)
+            # What ends us may come together with it, and goes first.
+            loop.add_signal_handler(signal.SIGCONT, loop.call_soon, self._go_on)
             await asyncio.wait([self._prompting])
             await self._chat.quit()
         return self._farewell()
 
     async def _read_keys(self) -> None:
+        if self._keyboard:
+            await self._keyboard.ours()
         with suppress(EOFError, KeyboardInterrupt):  # Ctrl-D, Ctrl-C: as good as /quit
             await self._session.prompt_async(set_exception_handler=False)
 
@@ -165,9 +184,32 @@ class ChatApp:
 
     def _typed(self, buffer: Buffer) -> None:
         now = self._clock()
+        # Drawing a text takes as long as it is, for each key and for each message above it.
+        most = self._chat.connection.limits.text
+        if len(buffer.text) > LONGEST_DRAFT * most:
+            length, buffer.document = len(buffer.text), self._draft
+            if now - self._overlong_said >= OVERLONG_EVERY:
+                self._overlong_said = now
+                self._error(f"not taken: {length:,} characters, and {most:,} are allowed")
+            return
+        self._draft = buffer.document
         if buffer.text and now - self._active_said >= ACTIVE_EVERY:
             self._active_said = now
             self._chat.connection.active()
+
+    def _go_on(self) -> None:
+        """After a stop: the shell has used the terminal meanwhile, and left it as it needs it."""
+        leaving = self._prompting.done() or self._prompting.cancelling()
+        if leaving or not self._keyboard:
+            return
+        if not self._output.is_ours:
+            self._keyboard.stop_in_background()
+            return
+        if not self._keyboard.is_raw:
+            self._keyboard.make_raw()
+            self._session.app.renderer.reset()
+        self._screen.flush()
+        self._session.app.invalidate()
 
     def _terminated(self) -> None:
         self._code = 128 + signal.SIGTERM

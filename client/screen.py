@@ -9,13 +9,21 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any
 
+from prompt_toolkit import PromptSession
 from prompt_toolkit.application import Application
+from prompt_toolkit.layout.dimension import Dimension
 from prompt_toolkit.output.vt100 import Vt100_Output
+
+from client.terminal import in_foreground
 
 BUNDLE = 0.05
 """Least seconds between two redraws of the prompt because of lines shown above it."""
+
+MENU = 8
+"""Rows for the prompt and what a word may be completed to, where the window has twice as many."""
 
 
 class PromptOutput(Vt100_Output):
@@ -32,10 +40,26 @@ class PromptOutput(Vt100_Output):
         """Never ask where the cursor is: an answer that comes late would pass for typed text."""
         return False
 
+    @property
+    def is_ours(self) -> bool:
+        """Whether we may write: in the background it would be among the lines of a shell."""
+        with suppress(OSError, ValueError):  # it is no file
+            return in_foreground(self.fileno())
+        return True
+
     def disable_bracketed_paste(self) -> None:
         """Let pasted text come as keys again."""
         if not self.keep_paste:
             super().disable_bracketed_paste()
+
+
+class Prompt(PromptSession[str]):
+    """A prompt that leaves half of the window to what others say, however long the typed line."""
+
+    def _get_default_buffer_control_height(self) -> Dimension:
+        half = max(1, self.app.output.get_size().rows // 2)
+        menu = min(MENU, half) if self.default_buffer.complete_state else 1
+        return Dimension(min=menu, max=half)
 
 
 class Screen:
@@ -60,7 +84,9 @@ class Screen:
             self._timer = asyncio.get_running_loop().call_later(BUNDLE, self._next)
 
     def flush(self) -> None:
-        """Show now what waits."""
+        """Show now what waits, unless we are in the background."""
+        if self._app.is_running and not self._output.is_ours:
+            return
         text = "".join(f"{line}\r\n" for line in self._waiting)
         self._waiting.clear()
         if not text:

@@ -1,4 +1,4 @@
-"""What can be said of a terminal before anything is drawn on it."""
+"""What can be said of a terminal without drawing on it."""
 
 from __future__ import annotations
 
@@ -32,3 +32,15 @@ def columns(stream: TextIO) -> int | None:
         return os.get_terminal_size(stream.fileno()).columns or None
     except (OSError, ValueError):
         return None
+
+
+def in_foreground(fd: int) -> bool:
+    """Whether a terminal listens to us, and not to another job of its shell.
+
+    Who changes it all the same is stopped, or does harm to the other. What is no terminal of ours
+    has no foreground, and everybody is in it.
+    """
+    try:
+        return os.tcgetpgrp(fd) == os.getpgrp()
+    except OSError:
+        return True

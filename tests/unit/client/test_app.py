@@ -336,3 +336,34 @@ async def test_not_being_wanted_back_ends_it(app, capsys):
     app.peer.hang_up()
     assert await app.running == 1
     assert capsys.readouterr().err == "chatctl: this client is too old\n"
+
+
+async def test_a_text_that_is_much_too_long_is_not_taken_and_that_is_told_at_once(app):
+    await app.start(limits=Limits(text=100))
+    app.type("draft ")
+    await app.line("draft ")
+    app.type(f"\x1b[200~{'x' * 50_000}\x1b[201~")
+    await app.shown("! not taken: 50,006 characters, and 100 are allowed")
+    app.type("stays" + ENTER)
+    assert (await app.peer.acknowledge()).text == "draft stays"
+
+
+async def test_a_text_that_is_a_little_too_long_is_taken_to_be_made_shorter(app):
+    await app.start(limits=Limits(text=100))
+    app.type(f"\x1b[200~{'x' * 400}\x1b[201~" + ENTER)
+    await app.shown("! too long: 400 characters, and 100 are allowed")
+    app.type("\x08" * 300 + ENTER)
+    assert (await app.peer.acknowledge()).text == "x" * 100
+
+
+async def test_many_parts_of_a_paste_that_is_too_long_are_told_of_once(app):
+    await app.start(limits=Limits(text=10))
+    for _ in range(50):
+        app.type(f"\x1b[200~{'x' * 41}\x1b[201~")
+    await app.shown("! not taken: 41 characters, and 10 are allowed")
+    app.type("hello" + ENTER)
+    await app.peer.acknowledge()
+    assert app.written.getvalue().count("not taken") == 1
+    app.now += 1.0
+    app.type(f"\x1b[200~{'x' * 42}\x1b[201~")
+    await app.shown("! not taken: 42 characters, and 10 are allowed")

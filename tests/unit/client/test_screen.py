@@ -1,24 +1,25 @@
 import asyncio
 
 import pytest
-from prompt_toolkit import PromptSession
 from prompt_toolkit.data_structures import Size
 from prompt_toolkit.input import create_pipe_input
 
-from client.screen import PromptOutput, Screen
+from client.drawing import PromptRenderer
+from client.screen import Prompt, PromptOutput, Screen
 from tests.unit.client.written import Written
 
-ERASE = "\x1b[2D\x1b[J"
+ERASE = "\x1b[J\r\x1b[?7h"
 PASTE_ON, PASTE_OFF = "\x1b[?2004h", "\x1b[?2004l"
 
 
-class Prompt:
+class Typing:
     """A prompt at work, and what it writes."""
 
     def __init__(self, input):
         self.written = Written()
         output = PromptOutput(self.written, lambda: Size(rows=24, columns=80))
-        self.session = PromptSession("> ", input=input, output=output, erase_when_done=True)
+        self.session = Prompt("> ", input=input, output=output, erase_when_done=True)
+        self.session.app.renderer = PromptRenderer(self.session.app, output)
         self.screen = Screen(self.session.app, output)
 
     async def drawn(self):
@@ -36,7 +37,7 @@ class Prompt:
 @pytest.fixture
 async def prompt():
     with create_pipe_input() as input:
-        prompt = Prompt(input)
+        prompt = Typing(input)
         running = asyncio.create_task(prompt.session.prompt_async())
         await prompt.drawn()
         yield prompt
@@ -77,7 +78,7 @@ async def test_the_terminal_is_never_asked_where_its_cursor_is(prompt):
 
 async def test_without_a_prompt_lines_are_just_written():
     with create_pipe_input() as input:
-        prompt = Prompt(input)
+        prompt = Typing(input)
         prompt.screen.show(["one"])
         prompt.screen.show(["two"])
         prompt.screen.flush()
@@ -86,7 +87,7 @@ async def test_without_a_prompt_lines_are_just_written():
 
 async def test_after_the_prompt_pasting_is_as_it_was():
     with create_pipe_input() as input:
-        prompt = Prompt(input)
+        prompt = Typing(input)
         input.send_text("\r")
         await prompt.session.prompt_async()
         assert prompt.written.getvalue().rindex(PASTE_OFF) > prompt.written.getvalue().rindex(

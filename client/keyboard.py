@@ -1,0 +1,141 @@
+"""What is typed at the terminal: keys, pastes, and whether the terminal listens to us at all."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import select
+import signal
+import termios
+import tty
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any, TextIO
+
+from prompt_toolkit.input.vt100 import Vt100Input, raw_mode
+from prompt_toolkit.key_binding.key_processor import KeyPress
+
+from client.pastes import with_pastes
+from client.terminal import in_foreground
+
+QUIET = 0.01
+"""Seconds without a byte after which a paste is at its end."""
+
+PATIENCE = 1.0
+"""Seconds without a byte after which a paste is at its end that the terminal has begun to mark."""
+
+AT_ONCE = 64 * 1024
+"""Characters that are taken in one turn, so that others have theirs."""
+
+BACKGROUND = 0.1
+"""Seconds between two looks whether we are in the foreground, if nobody can stop us."""
+
+CTRL_C = "\x03"
+_BEGIN, _END = "\x1b[200~", "\x1b[201~"
+
+
+class Keyboard(Vt100Input):
+    """The keys of a terminal.
+
+    Args:
+        stdin: the terminal.
+    """
+
+    def __init__(self, stdin: TextIO) -> None:
+        super().__init__(stdin)
+        self._before: list[Any] | None = None
+
+    def read_keys(self) -> list[KeyPress]:
+        """What has been typed or pasted meanwhile."""
+        data = self._read()
+        marked = self.vt100_parser._in_bracketed_paste
+        if marked and data == CTRL_C:
+            self._end_paste()
+        elif not marked and _END in data and _BEGIN not in data:
+            data = _BEGIN + data  # the rest of a paste that paused for too long
+        self.vt100_parser.feed(data)
+        return self._taken()
+
+    def flush_keys(self) -> list[KeyPress]:
+        """What has been typed, nothing having come for `PATIENCE`: so it is whole as it is."""
+        self._end_paste()
+        self.vt100_parser.flush()
+        return self._taken()
+
+    def _read(self) -> str:
+        if not in_foreground(self.fileno()):
+            # It is for somebody else. If we tried to read it we would be stopped in the middle of
+            # that, and would wait for it when we go on.
+            self.stop_in_background()
+            return ""
+        data = self.stdin_reader.read(AT_ONCE)
+        while 0 < len(data) < AT_ONCE and _is_paste(data) and self._more_comes():
+            data += self.stdin_reader.read(AT_ONCE)
+        return data
+
+    def _more_comes(self) -> bool:
+        # A paste comes in parts, as large as its way allows. An Enter at the end of one is no
+        # Enter that comes alone.
+        return not self.closed and bool(select.select([self.fileno()], [], [], QUIET)[0])
+
+    def _end_paste(self) -> None:
+        if self.vt100_parser._in_bracketed_paste:
+            self.vt100_parser.feed(_END)
+
+    def _taken(self) -> list[KeyPress]:
+        keys, self._buffer = self._buffer, []
+        return with_pastes(keys)
+
+    async def ours(self) -> None:
+        """Wait until we are in the foreground: stopped, as a job of a shell is that is not."""
+        while not in_foreground(self.fileno()):
+            self.stop_in_background()
+            await asyncio.sleep(BACKGROUND)
+
+    def stop_in_background(self) -> None:
+        """Tell the shell that we need the terminal."""
+        os.kill(os.getpid(), signal.SIGTTOU)
+
+    @property
+    def is_raw(self) -> bool:
+        """Whether each key comes by itself; a shell that stopped us has taken that back."""
+        try:
+            flags = termios.tcgetattr(self.fileno())[tty.LFLAG]
+        except termios.error:
+            return True  # the terminal is gone
+        return not flags & (termios.ECHO | termios.ICANON)
+
+    def make_raw(self) -> None:
+        """Have each key come by itself, and none be shown."""
+        if in_foreground(self.fileno()):
+            raw_mode(self.fileno()).__enter__()
+
+    @contextmanager
+    def raw_mode(self) -> Iterator[None]:
+        """Have each key come by itself for a while."""
+        with suppress(termios.error):
+            self._before = termios.tcgetattr(self.fileno())
+        self.make_raw()
+        try:
+            yield
+        finally:
+            self._put_back()
+
+    @contextmanager
+    def cooked_mode(self) -> Iterator[None]:
+        """Leave the terminal to others for a while."""
+        self._put_back()
+        try:
+            yield
+        finally:
+            self.make_raw()
+
+    def _put_back(self) -> None:
+        if self._before and in_foreground(self.fileno()):
+            with suppress(termios.error):  # it is gone
+                termios.tcsetattr(self.fileno(), termios.TCSANOW, self._before)
+
+
+def _is_paste(data: str) -> bool:
+    """Whether an Enter is followed by more."""
+    return data.strip("\r\n") != "" and any(end in data.rstrip("\r\n") for end in "\r\n")

@@ -1,0 +1,90 @@
+"""What is read from a terminal, on a real one."""
+
+import os
+import pty
+import termios
+
+import pytest
+from prompt_toolkit.keys import Keys
+
+from client.keyboard import Keyboard
+
+BEGIN, END = "\x1b[200~", "\x1b[201~"
+
+
+class Window:
+    """A terminal, its keyboard, and the hands on it."""
+
+    def __init__(self):
+        self._hands, terminal = pty.openpty()
+        self._file = os.fdopen(terminal, encoding="utf-8")
+        self.keyboard = Keyboard(self._file)
+
+    def close(self):
+        os.close(self._hands)
+        self._file.close()
+
+    def read(self, data):
+        os.write(self._hands, data.encode())
+        return self.shown(self.keyboard.read_keys())
+
+    def shown(self, keys):
+        return [("paste", key.data) if key.key == Keys.BracketedPaste else key.key for key in keys]
+
+
+@pytest.fixture
+def window():
+    window = Window()
+    with window.keyboard.raw_mode():
+        yield window
+    window.close()
+
+
+def test_lines_that_come_at_once_are_a_paste(window):
+    assert window.read("one\rtwo\rthree\r") == [("paste", "one\ntwo\nthree\n")]
+    assert window.read("\r") == [Keys.ControlM]
+
+
+def test_a_paste_that_is_longer_than_one_read_is_one_nevertheless(window):
+    # A terminal gives 4,095 characters at a time: so the first part ends with an Enter.
+    assert window.read(("x" * 62 + "\r") * 130) == [("paste", ("x" * 62 + "\n") * 130)]
+
+
+def test_a_paste_whose_end_never_comes_ends_when_nothing_comes(window):
+    assert window.read(f"{BEGIN}abc") == []
+    assert window.shown(window.keyboard.flush_keys()) == [("paste", "abc")]
+    assert window.read("x") == ["x"]
+
+
+def test_ctrl_c_alone_ends_a_paste_whose_end_never_comes(window):
+    assert window.read(f"{BEGIN}abc") == []
+    assert window.read("\x03") == [("paste", "abc"), Keys.ControlC]
+
+
+def test_the_rest_of_a_paste_that_paused_for_too_long_is_one_too(window):
+    window.read(f"{BEGIN}one\n")
+    window.keyboard.flush_keys()
+    assert window.read(f"my pin\r{END}") == [("paste", "my pin\r")]
+
+
+def test_the_terminal_is_as_it_was_while_others_have_it_and_afterwards():
+    window = Window()
+    before = termios.tcgetattr(window.keyboard.fileno())
+    with window.keyboard.raw_mode():
+        assert window.keyboard.is_raw
+        with window.keyboard.cooked_mode():
+            assert not window.keyboard.is_raw
+            assert termios.tcgetattr(window.keyboard.fileno()) == before
+        assert window.keyboard.is_raw
+    assert termios.tcgetattr(window.keyboard.fileno()) == before
+    window.close()
+
+
+def test_what_a_shell_has_changed_is_seen_and_changed_back(window):
+    raw = termios.tcgetattr(window.keyboard.fileno())
+    with window.keyboard.cooked_mode():
+        before = termios.tcgetattr(window.keyboard.fileno())
+    termios.tcsetattr(window.keyboard.fileno(), termios.TCSANOW, before)
+    assert not window.keyboard.is_raw
+    window.keyboard.make_raw()
+    assert termios.tcgetattr(window.keyboard.fileno()) == raw
