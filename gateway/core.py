@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from gateway.accounts import Accounts
 from gateway.alike import settings_of
-from gateway.backplane import LEASE
+from gateway.backplane import LEASE, Log
 from gateway.backplane.connection import RedisError
 from gateway.backplane.records import Registration
 from gateway.backplane.redis import RedisBackplane
@@ -26,7 +26,6 @@ from gateway.everybody import Everybody
 from gateway.hub import Hub
 from gateway.journal import event
 from gateway.lag import watch_lag
-from gateway.logs import Log
 from gateway.meters import Meters
 from gateway.neighbours import Neighbours
 from gateway.orders import Orders
@@ -124,7 +123,7 @@ class Gateway:
         Raises:
             RedisUnreachable: the text says why.
         """
-        neighbours = Neighbours(self.backplane, self.settings)
+        neighbours = Neighbours(self.backplane, self.settings, self.positions.logs)
         await self.backplane.start()
         await self.presence.make_certain()
         await self.orders.read_bans()
@@ -210,6 +209,10 @@ class Gateway:
 
     # What the backplane tells.
 
+    def known(self, channel: bytes) -> bytes:
+        """The last id that was heard on a channel."""
+        return self.positions.known(channel)
+
     def control(self, verb: str, rest: str) -> None:
         """This gateway was told something."""
         self.orders.take(verb, rest)
@@ -257,9 +260,10 @@ class Gateway:
         if channel != self.backplane.room_channel(LOBBY):
             await self.backplane.subscribe(channel)
             return
-        self.positions.expect(channel.encode(), Log(LOBBY))
+        lobby = Log(LOBBY)
+        self.positions.expect(channel.encode(), lobby)
         await self.backplane.subscribe(channel)
-        [tail] = await self.backplane.tails([LOBBY], [])
+        [tail] = await self.backplane.tails([lobby])
         self.positions.follow(channel.encode(), tail)
 
     def _close(self, channel: str) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 
 class StartError(Exception):
     """The gateway cannot start."""
@@ -31,3 +33,19 @@ class BackplaneDown(Exception):
 
 class ProbeFailed(Exception):
     """A frame does not travel: the gateway is not ready."""
+
+
+class NameLost(Exception):
+    """A session does not have its name any more: nothing is said for it in that name."""
+
+
+class TooMuchWaits(Exception):
+    """Somebody is away, and for them waits already as much as may.
+
+    Attributes:
+        names: as they are shown.
+    """
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self.names = list(names)
+        super().__init__(", ".join(self.names))

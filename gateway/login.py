@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
-from gateway.backplane import Claimed, Entry
+from gateway.backplane import Claimed, Entry, Log
 from gateway.backplane.connection import RedisError
 from gateway.backplane.ids import parse
 from gateway.backplane.records import Registration
@@ -17,7 +17,7 @@ from gateway.chat.session import State
 from gateway.core import Gateway
 from gateway.errors import BackplaneDown
 from gateway.hub import Link
-from gateway.logs import Log, gap
+from gateway.logs import gap
 from gateway.replay import seen_id
 from wire.frames import LOBBY, PRIVATE
 from wire.names import fold

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 
 from gateway.alike import differences
-from gateway.backplane import Backplane
+from gateway.backplane import Backplane, Log
 from gateway.backplane.records import ChatSettings
 from gateway.journal import event
-from wire.frames import LOBBY
 
 log = logging.getLogger(__name__)
 
@@ -19,10 +19,14 @@ class Neighbours:
     Args:
         backplane: what all gateways share.
         settings: this gateway's own.
+        logs: returns the logs that somebody here reads.
     """
 
-    def __init__(self, backplane: Backplane, settings: ChatSettings) -> None:
+    def __init__(
+        self, backplane: Backplane, settings: ChatSettings, logs: Callable[[], list[Log]]
+    ) -> None:
         self._backplane = backplane
+        self._logs = logs
         self._settings = settings
 
     async def meet(self) -> None:
@@ -49,7 +53,7 @@ class Neighbours:
             RedisError: Redis refused.
         """
         await self._learn()
-        await self._backplane.trim([LOBBY])
+        await self._backplane.trim(self._logs())
 
     async def _learn(self) -> dict[str, ChatSettings]:
         told = await self._backplane.neighbours()

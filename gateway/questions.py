@@ -5,12 +5,15 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
+from gateway.backplane import ABSENT
 from gateway.backplane.connection import RedisError
 from gateway.chat.effects import FindMentioned, ListUsers, Whisper
-from gateway.errors import BackplaneDown
+from gateway.chat.sending import Delivery
+from gateway.errors import BackplaneDown, NameLost, TooMuchWaits
 from wire.codec import encode_body
 from wire.frames import Users
 from wire.names import fold, may_be_held
+from wire.reasons import ErrorCode, WireError
 
 if TYPE_CHECKING:
     from gateway.peer import Peer
@@ -49,15 +52,22 @@ async def whisper(peer: Peer, whisper: Whisper) -> None:
             if whisper.seq is None:
                 peer.unavailable(None)
                 return
-        except RedisError:
+        except (RedisError, NameLost):
             peer.unavailable(whisper.seq)
+            return
+        except TooMuchWaits as error:
+            text = f"too much waits for {error} already: not sent. Say it when they are back"
+            refusal = WireError(ErrorCode.OUTBOX_FULL, text, whisper.seq)
+            peer.perform_all(peer.session.refuse(refusal, gateway.monotonic()))
             return
         else:
             break
-    shown = dict(zip(known, found, strict=True))
-    to = list(dict.fromkeys(name for name in found if name))
-    absent = [name for name in whisper.names if not shown.get(name)]
-    for effect in peer.session.whispered(whisper, id, to, absent, gateway.monotonic()):
+    by_name = dict(zip(known, found, strict=True))
+    to = list(dict.fromkeys(each.name for each in found if each.how == "here"))
+    later = list(dict.fromkeys(each.name for each in found if each.how == "later"))
+    absent = [name for name in whisper.names if by_name.get(name, ABSENT) == ABSENT]
+    became = Delivery(id, to, later, absent)
+    for effect in peer.session.whispered(whisper, became, gateway.monotonic()):
         if isinstance(effect, FindMentioned):
             await find_mentioned(peer, effect)
         else:

@@ -116,6 +116,14 @@ def speaks_tls(url: str) -> bool:
     return _scheme(url).startswith("rediss")
 
 
+def database(url: str) -> int:
+    """The number of the database that a URL names; 0 if the URL cannot be used."""
+    try:
+        return parse(url).db
+    except ValueError:
+        return 0
+
+
 def has_password(url: str) -> bool:
     """Whether a URL, right or wrong, holds a password."""
     return any(re.search(pattern, url, re.IGNORECASE) for pattern, _ in _SECRETS)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import re
 
-from gateway.backplane import Backplane
-from gateway.backplane.ids import is_of, parse
+from gateway.backplane import Backplane, Log
+from gateway.backplane.ids import parse
 from gateway.hub import Hub, Link
-from gateway.logs import Log, gap, read_on
+from gateway.logs import gap, read_on
 from gateway.positions import Positions
 from wire.frames import PRIVATE
 
@@ -50,13 +50,12 @@ class Replay:
             BackplaneDown: Redis is away.
         """
         at = after
-        [tail] = await self._tail(log)
+        [tail] = await self._backplane.tails([log])
         if parse(at) > parse(tail):
             # Never given in what this Redis remembers.
             self._hub.tell(link, gap(log.room, at))
             at = tail
-        # Nothing is read where nothing was missed: the log may be past that id for others' sake.
-        more = at != tail or not is_of(at, self._backplane.epoch)
+        more = at != tail
         while True:
             while more:
                 page = await read_on(self._backplane, log, at)
@@ -71,11 +70,6 @@ class Replay:
             if await self._join_at(channel, link, at):
                 return
             more = True
-
-    async def _tail(self, log: Log) -> list[bytes]:
-        if log.room == PRIVATE:
-            return await self._backplane.tails([], [log.reader])
-        return await self._backplane.tails([log.room], [])
 
     async def _join_at(self, channel: bytes, link: Link, at: bytes) -> bool:
         """Join when the channel has been delivered up to an id; False if it is further already."""

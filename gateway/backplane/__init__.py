@@ -24,7 +24,7 @@ class Claimed(NamedTuple):
             is dead ("inherited"); taken from whoever held it, by its password ("taken_over"); or
             it is somebody else's ("taken"), or needs a password that was not shown ("locked").
         origin: with "resumed" and "returned" that of the older session.
-        last: id of the user's last private message.
+        last: id of the last message in the user's log.
         former: with "inherited": the dead holder, of whom the rooms have not been told yet; with
             "taken": the holder, for one who was let in before.
         began: where the origin began (`Registration.began`); None if the name was not got.
@@ -39,16 +39,61 @@ class Claimed(NamedTuple):
     hash: str = ""
 
 
+class Found(NamedTuple):
+    """What was found of a recipient.
+
+    Attributes:
+        name: as it is shown; "" if absent.
+        how: connected ("here"), or gone for the moment and able to come back ("later"): then the
+            message waits; or nobody has the name ("absent").
+    """
+
+    name: str
+    how: Literal["here", "later", "absent"]
+
+
+ABSENT = Found("", "absent")
+
+
 class Whispered(NamedTuple):
     """What became of a private message.
 
     Attributes:
-        id: its id; None if nobody was here; "" if its seq is not new, and its message not found.
-        found: for each recipient the name as it is shown, or "" for who is not here.
+        id: that of the sender's copy; None if all are absent, and nothing was posted; "" if its
+            seq is not new, and what became of it is not known any more.
+        found: for each recipient.
     """
 
     id: str | None
-    found: list[str]
+    found: list[Found]
+
+
+class Log(NamedTuple):
+    """A log.
+
+    Attributes:
+        room: the room, or `wire.frames.PRIVATE`.
+        reader: with `PRIVATE` the folded name of the person whose private messages are in it.
+    """
+
+    room: str
+    reader: str = ""
+
+
+class Said(NamedTuple):
+    """Some messages of a log.
+
+    Attributes:
+        tail: the last id that the log gave, whether or not it has the message still; `NOTHING` if
+            there is no log.
+        more: there are more than these.
+        messages: id and line each, the oldest first. The line is empty where somebody else wrote
+            something into the log.
+    """
+
+    tail: bytes
+    more: bool
+    messages: list[tuple[bytes, bytes]]
 
 
 class Listed(NamedTuple):
@@ -169,8 +214,8 @@ class Backplane(Protocol):
                 ids, the same `sealed`, and whole events, which are only published.
 
         Returns:
-            The ids of the messages, in order; "" for one whose seq is not new, and whose message
-            is not found.
+            The ids of the messages, in order; "" for one whose seq is not new, and whose id is
+            not known any more.
         """
 
     async def whisper(
@@ -181,13 +226,17 @@ class Backplane(Protocol):
         *,
         seq: int | None,
     ) -> Whispered:
-        """Publish a message to those of these people who are here, and to its sender.
+        """Send a message to those of these people who are here or may come back, and to its sender.
 
         Args:
             sender: who.
             names: folded names.
             body: as `wire.codec.encode_body` makes it, without ``to``.
             seq: the sender's count; with it the message is posted once, however often it comes.
+
+        Raises:
+            NameLost: the sender's session does not have its name any more.
+            TooMuchWaits: for one of them, who is away. Nothing was posted.
         """
 
     async def present(self, names: list[str]) -> list[str]:
@@ -197,40 +246,25 @@ class Backplane(Protocol):
             For each the name as it is shown, or "" if nobody has it.
         """
 
-    async def tails(self, rooms: list[str], users: list[str]) -> list[bytes]:
-        """The ids of the last messages of rooms, and of people (folded names), in this order.
+    async def tails(self, logs: list[Log]) -> list[bytes]:
+        """The ids behind which the next messages of logs come: those of the last ones.
 
-        There is none in this epoch: the id before its first.
+        A log that has lost what it gave ids to (as `Events.known` knows, or since Redis is another
+        one) begins a new epoch: then it is the id before the first of that. If there is no log it
+        is `NOTHING`.
         """
 
-    async def said(self, room: str, after: bytes, count: int) -> list[tuple[bytes, bytes]]:
-        """Messages of a room's log: id and line each, the oldest first.
+    async def said(self, log: Log, after: bytes, count: int) -> Said:
+        """Messages of a log: so many at the most, and some 64 KiB.
 
         Args:
-            room: where.
+            log: which.
             after: the id behind which to begin.
             count: how many at most.
         """
 
-    async def whispered(
-        self, folded: str, after: bytes, count: int
-    ) -> tuple[bytes, list[tuple[bytes, bytes]]]:
-        """A reader's messages of the private log: up to which id was looked, and id and line each.
-
-        Args:
-            folded: the reader's name.
-            after: the id behind which to begin.
-            count: how many messages, of whomever, to look at. Nothing to look at: id b"".
-        """
-
-    async def oldest(self, room: str) -> bytes:
-        """Id of the oldest message of a log; `PRIVATE` stands for that of the private messages.
-
-        An empty log: the id before the first of this epoch.
-        """
-
-    async def trim(self, rooms: list[str]) -> None:
-        """Forget what is too old in the logs of these rooms, and in that of private messages."""
+    async def trim(self, logs: list[Log]) -> None:
+        """Forget what is too old in these logs."""
 
     async def users(self, cursor: str) -> tuple[str, list[Listed]]:
         """Some of the users: the next cursor ("0": that was all), and they. Begin with "0"."""
@@ -250,8 +284,8 @@ class Backplane(Protocol):
         """The same, for a command that looks for the answer in Redis."""
 
     @property
-    def epoch(self) -> str:
-        """The first half of new ids."""
+    def run_id(self) -> str:
+        """Which start of Redis this is: another one may have forgotten anything."""
 
     async def renew_lease(self, seconds: float = LEASE) -> bool:
         """Say that this gateway lives; False if its lease had run out.

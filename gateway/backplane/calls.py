@@ -7,7 +7,6 @@ from typing import Any
 import msgspec
 
 from gateway.backplane import Entry
-from gateway.backplane.ids import before
 from gateway.backplane.keys import Keys
 from gateway.backplane.records import Registration
 
@@ -19,7 +18,7 @@ def user_claim(
     keys: Keys,
     user: Registration,
     gateway: str,
-    epoch: str,
+    run_id: str,
     *,
     ago_ms: int,
     idle_ms: int,
@@ -32,14 +31,14 @@ def user_claim(
         keys: those of the chat.
         user: who.
         gateway: that shall have the name.
-        epoch: the first half of new ids.
+        run_id: of Redis.
         ago_ms: since the last activity.
         idle_ms: inactivity that the user is given; 0 for no end.
         resume: hash of the token that was shown, or "".
         auth: what has to be shown besides.
     """
     touched = [keys.users, keys.alive(user.folded), keys.held(gateway)]
-    touched += [keys.private_log, keys.accounts]
+    touched += [keys.user_log(user.folded), keys.accounts, keys.users_epoch]
     return (
         "user_claim",
         touched,
@@ -50,7 +49,7 @@ def user_claim(
         idle_ms,
         keys.users,
         resume,
-        before(epoch),
+        run_id,
         auth.mode,
         auth.hash,
         user.origin,
@@ -83,8 +82,9 @@ def room_publish(
     keys: Keys,
     room: str,
     lines: list[bytes],
-    epoch: str,
+    run_id: str,
     *,
+    known: bytes,
     history: int,
     kept_ms: int,
     until_ms: int | None,
@@ -95,12 +95,24 @@ def room_publish(
         keys: those of the chat.
         room: where.
         lines: as `gateway.backplane.Backplane.publish` takes them.
-        epoch: the first half of new ids.
+        run_id: of Redis.
+        known: the last id that the caller knows of the room's log.
         history: messages that the log keeps, roughly.
         kept_ms: for which seqs are kept.
         until_ms: when the lease of the gateway ends, since 1970; None for whoever has none.
     """
     until = "" if until_ms is None else until_ms
     channel, posted = keys.room_channel(room), keys.room_posted(room)
-    log = [keys.room_log(room)]
-    return ("room_publish", log, history, epoch, channel, posted, kept_ms, until, *lines)
+    touched = [keys.room_log(room), keys.room_epoch(room)]
+    return (
+        "room_publish",
+        touched,
+        history,
+        run_id,
+        known,
+        channel,
+        posted,
+        kept_ms,
+        until,
+        *lines,
+    )

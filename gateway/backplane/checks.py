@@ -169,7 +169,7 @@ def leftovers(found: Leftovers | None) -> Iterator[Finding]:
         (found.alive, "users", "DEL KEY; those with a TTL go by themselves"),
         (found.unswept, "names of gateways that are forgotten", f"HDEL '{found.users}' NAME"),
         (found.held, "lists of gateways that are forgotten", "DEL KEY"),
-        (found.last, "marks of users who are gone", "DEL KEY"),
+        (found.logs, "private messages of people who are gone", "DEL KEY"),
     ]
     for names, of, how in kinds:
         if names:

@@ -11,6 +11,8 @@ class Events(Protocol):
     def deliver(self, channel: bytes, payload: bytes) -> None:
         """Lines were published on a channel: behind a first one, ``<previous id> <last id>``.
 
+        The ids are the same if no message is among the lines.
+
         The hot path.
         """
 
@@ -24,11 +26,14 @@ class Events(Protocol):
             rest: what follows it.
         """
 
+    def known(self, channel: bytes) -> bytes:
+        """The last id that was heard on a channel; `gateway.backplane.ids.NOTHING` if none was."""
+
     def away(self) -> None:
         """Redis is away. Every call raises `BackplaneDown` until `back`."""
 
     def back(self) -> None:
         """Redis is back, and the subscriptions are. What was published meanwhile was not heard.
 
-        Its memory may be older than what was acknowledged, or empty: then the epoch is new.
+        Its memory may be older than what was acknowledged, or empty.
         """

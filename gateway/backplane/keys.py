@@ -7,18 +7,23 @@ resolved, stored and published by one script: to whom it went must be one answer
 
 from __future__ import annotations
 
+from gateway.backplane import Log
+from wire.frames import PRIVATE
+
 
 class Keys:
     """The names under one prefix.
 
     Args:
         prefix: what every key and channel begins with.
+        database: the number of the database. To pub/sub all are one, so it is part of the channels.
     """
 
-    def __init__(self, prefix: str) -> None:
+    def __init__(self, prefix: str, database: int = 0) -> None:
         self._prefix = prefix
-        self.epoch = f"{prefix}:epoch"
-        """String: the first half of new message ids, and the run id of the Redis it began with."""
+        self._database = database
+        # Behind the prefix, so that the rights of a Redis user need not change. No prefix has an @.
+        channels = f"{prefix}:@{database}" if database else prefix
         self.users = f"{prefix}:{{users}}"
         """Hash: folded name -> who holds it, as JSON (`Registration`)."""
         self.gateways = f"{self.users}:gateways"
@@ -27,9 +32,12 @@ class Keys:
         """Hash: what is banned -> the ban, as JSON (`Ban`)."""
         self.accounts = f"{self.users}:accounts"
         """Hash: folded name -> the account, as JSON (`Account`)."""
-        self.private_log = f"{self.users}:log"
-        """Stream: the private messages of everybody."""
+        self.users_epoch = f"{self.users}:epoch"
+        """String: the epochs of people's logs (`scripts/shared/logs.lua`)."""
+        self.users_channel = f"{channels}:{{users}}"
+        """What begins the channels of users."""
         self._rooms = f"{prefix}:{{room:"
+        self._room_channels = f"{channels}:{{room:"
 
     def alive(self, folded: str) -> str:
         """String with the inactivity TTL: ``<session id> <last activity, ms since 1970>``."""
@@ -47,9 +55,13 @@ class Keys:
         """Set: the folded names that a gateway holds."""
         return f"{self.users}:held:{gateway}"
 
-    def last(self, folded: str) -> str:
-        """String: the id of a user's last private message; with a TTL once the user has left."""
-        return f"{self.users}:last:{folded}"
+    def user_log(self, folded: str) -> str:
+        """Stream: one person's private messages; with a TTL once they have left."""
+        return f"{self.users}:log:{folded}"
+
+    def waiting(self, folded: str) -> str:
+        """Hash with a TTL: how much waits for somebody who is away, in all and from whom."""
+        return f"{self.users}:waiting:{folded}"
 
     def attempts(self, of: str) -> str:
         """String with a TTL: how many wrong passwords there were for a name, or from an address."""
@@ -65,24 +77,40 @@ class Keys:
 
     def probe(self, gateway: str) -> Keys:
         """A small chat of a gateway's own, in which it tries itself."""
-        return Keys(f"{self._prefix}:probe:{gateway}")
+        return Keys(f"{self._prefix}:probe:{gateway}", self._database)
 
     def user_channel(self, folded: str) -> str:
         """Channel: what is for one user."""
-        return f"{self.users}:to:{folded}"
+        return f"{self.users_channel}:to:{folded}"
 
     def control_channel(self, gateway: str) -> str:
-        """Channel: what is for one gateway."""
+        """Channel: what is for one gateway; no other has its id, in no database."""
         return f"{self.users}:control:{gateway}"
 
     def room_log(self, room: str) -> str:
         """Stream: a room's messages; its ids are theirs."""
         return f"{self._rooms}{room}}}:log"
 
+    def room_epoch(self, room: str) -> str:
+        """String: the epochs of a room's log (`scripts/shared/logs.lua`)."""
+        return f"{self._rooms}{room}}}:epoch"
+
     def room_posted(self, room: str) -> str:
-        """What begins the strings with a TTL that hold the last seq of each origin in a room."""
+        """What begins the strings with a TTL that hold what each origin posted last in a room."""
         return f"{self._rooms}{room}}}:posted:"
 
     def room_channel(self, room: str) -> str:
         """Channel: what is for everyone in a room."""
-        return f"{self._rooms}{room}}}:live"
+        return f"{self._room_channels}{room}}}:live"
+
+    def log(self, log: Log) -> str:
+        """Stream: a room's messages, or a person's private ones."""
+        return self.user_log(log.reader) if log.room == PRIVATE else self.room_log(log.room)
+
+    def epoch(self, log: Log) -> str:
+        """String: the epochs of a log."""
+        return self.users_epoch if log.room == PRIVATE else self.room_epoch(log.room)
+
+    def channel(self, log: Log) -> str:
+        """Channel: where what is stored in a log is published."""
+        return self.user_channel(log.reader) if log.room == PRIVATE else self.room_channel(log.room)

@@ -30,7 +30,7 @@ class Leftovers(NamedTuple):
         alive: keys of users' activity, without a user.
         unswept: names whose gateway is dead and not known any more.
         held: sets of names of gateways that are not known.
-        last: keys of users' last private messages, without a user and without an end.
+        logs: people's logs, without a user and without an end.
         users: the hash that the names are in.
         whole: all keys were looked at.
     """
@@ -38,7 +38,7 @@ class Leftovers(NamedTuple):
     alive: list[str]
     unswept: list[str]
     held: list[str]
-    last: list[str]
+    logs: list[str]
     users: str
     whole: bool
 
@@ -55,7 +55,7 @@ def look(there: redis.Redis, keys: Keys, found: Sequence[GatewayRecord]) -> Left
     kinds, whole = _scan(there, keys)
     users = _holders(there, keys)
     suspects = {
-        kind: [name for name in kinds[kind] if name not in users] for kind in ("alive", "last")
+        kind: [name for name in kinds[kind] if name not in users] for kind in ("alive", "log")
     }
     unswept = [name for name, gateway in users.items() if gateway not in known]
     held = [gateway for gateway in kinds["held"] if gateway not in known]
@@ -73,8 +73,10 @@ def look(there: redis.Redis, keys: Keys, found: Sequence[GatewayRecord]) -> Left
             for gateway in held
             if not there.hexists(keys.gateways, gateway) and there.exists(keys.held(gateway))
         ],
-        last=[
-            key for key in _still(there, keys, suspects["last"], keys.last) if there.pttl(key) == -1
+        logs=[
+            key
+            for key in _still(there, keys, suspects["log"], keys.user_log)
+            if there.pttl(key) == -1
         ],
         users=keys.users,
         whole=whole,

@@ -16,10 +16,12 @@ import redis
 
 from gateway.backplane.address import reaching
 from gateway.backplane.calls import room_publish
+from gateway.backplane.ids import NOTHING
 from gateway.backplane.keys import Keys
 from gateway.backplane.records import GatewayInfo
 from gateway.backplane.replies import readable
 from gateway.backplane.scripts import Script
+from gateway.redis_url import database
 from wire.codec import encode_body
 from wire.frames import LOBBY, OPERATOR, Msg
 
@@ -158,18 +160,24 @@ def announce(url: str, prefix: str, text: str) -> str | None:
     Raises:
         RedisUnreachable: the text says why, without the URL's password.
     """
-    keys = Keys(prefix)
+    keys = Keys(prefix, database(url))
     at = datetime.now().astimezone().replace(microsecond=0)
     with reaching(url) as there:
-        # Only read: to begin a new epoch is up to the gateways, who then tell their people.
-        epoch: Any = there.get(keys.epoch)
-        if epoch is None or not any(each.lease is not None for each in gateways(there, keys)[1]):
+        if not any(each.lease is not None for each in gateways(there, keys)[1]):
             return None
         clock: Any = there.time()
         ts = clock[0] * 1000 + clock[1] // 1000
         body = encode_body(Msg(from_=OPERATOR, room=LOBBY, text=text, at=at, ts=ts))
-        now = epoch.partition(b" ")[0].decode()
-        call = room_publish(keys, LOBBY, [body], now, history=KEEP_ALL, kept_ms=1, until_ms=None)
+        call = room_publish(
+            keys,
+            LOBBY,
+            [body],
+            run(there, "run_find", [keys.users_epoch]).decode(),
+            known=NOTHING,
+            history=KEEP_ALL,
+            kept_ms=1,
+            until_ms=None,
+        )
         ids = run(there, *call)
     id: bytes = ids[0]
     return id.decode()

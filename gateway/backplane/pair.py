@@ -42,7 +42,7 @@ class Pair:
     Args:
         url: of Redis.
         name: how the connections show up in Redis' list of clients.
-        epoch_key: where the epoch is kept.
+        epoch_key: where it is kept with which start of Redis epochs began.
         channels: what to subscribe to from the start.
         on_message: called with (channel, payload) for each published message.
         watcher: who is told how the connections are.
@@ -59,7 +59,7 @@ class Pair:
         watcher: Watcher,
         answered: Callable[[float], None],
     ) -> None:
-        self.epoch = ""
+        self.run_id = ""
         self._url = url
         self._name = name
         self._epoch_key = epoch_key
@@ -89,8 +89,7 @@ class Pair:
             await connect(self._url, commands, self._name)
             for script in all_scripts():
                 await commands.call("SCRIPT", "LOAD", script.source)
-            sha, known = self._shas["epoch_begin"], self.epoch or "0"
-            epoch = await commands.call("EVALSHA", sha, 1, self._epoch_key, known)
+            run_id = await commands.call("EVALSHA", self._shas["run_find"], 1, self._epoch_key)
             await connect(self._url, subscriptions, f"{self._name}-sub")
             await subscriptions.subscribe(sorted(self._channels))
             await commands.call("PING")  # it may have been lost meanwhile
@@ -108,7 +107,7 @@ class Pair:
             commands.abort()
             subscriptions.abort()
             raise
-        self.epoch = epoch.decode()
+        self.run_id = run_id.decode()
         self._commands, self._subscriptions = commands, subscriptions
 
     async def close(self) -> None:

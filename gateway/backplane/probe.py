@@ -19,6 +19,7 @@ import msgspec
 from gateway.backplane import KNOWN
 from gateway.backplane.calls import room_publish, user_claim, user_release
 from gateway.backplane.connection import RedisError
+from gateway.backplane.ids import NOTHING
 from gateway.backplane.keys import Keys
 from gateway.backplane.pair import Pair
 from gateway.backplane.records import Registration
@@ -139,15 +140,14 @@ class Probe:
             keys,
             user,
             self._gateway,
-            pair.epoch,
+            pair.run_id,
             ago_ms=0,
             idle_ms=KEPT_MS,
             resume="",
             auth=KNOWN,
         )
-        outcome, *_ = await self._at_once(
-            pair.run(*call), keys.users, keys.held(self._gateway), keys.last(NAME)
-        )
+        made = (keys.users, keys.held(self._gateway), keys.users_epoch)
+        outcome, *_ = await self._at_once(pair.run(*call), *made)
         return bytes(outcome)
 
     def _user(self, session: str) -> Registration:
@@ -167,16 +167,23 @@ class Probe:
         keys, pair = self._keys, self._pair
         line = encode_body(Msg(from_=NAME, room=LOBBY, text=session, ts=0))
         call = room_publish(
-            keys, LOBBY, [line], pair.epoch, history=1, kept_ms=KEPT_MS, until_ms=None
+            keys,
+            LOBBY,
+            [line],
+            pair.run_id,
+            known=NOTHING,
+            history=1,
+            kept_ms=KEPT_MS,
+            until_ms=None,
         )
-        await self._at_once(pair.run(*call), keys.room_log(LOBBY))
+        await self._at_once(pair.run(*call), keys.room_log(LOBBY), keys.room_epoch(LOBBY))
 
     async def _release(self, session: str) -> Any:
         keys, pair = self._keys, self._pair
         call = user_release(keys, self._gateway, [self._user(session)], kept_ms=0)
         released, _ = await asyncio.gather(
             pair.run(*call),
-            pair.call("DEL", keys.room_log(LOBBY)),
+            pair.call("DEL", keys.room_log(LOBBY), keys.room_epoch(LOBBY), keys.users_epoch),
         )
         return released
 

@@ -9,7 +9,18 @@ from typing import Any
 
 import msgspec
 
-from gateway.backplane import KNOWN, LEASE, Claimed, Entry, Listed, Touch, Whispered
+from gateway.backplane import (
+    ABSENT,
+    KNOWN,
+    LEASE,
+    Claimed,
+    Entry,
+    Found,
+    Listed,
+    Log,
+    Touch,
+    Whispered,
+)
 from gateway.backplane.admission import RedisAdmission
 from gateway.backplane.calls import room_publish, user_claim, user_release
 from gateway.backplane.connection import RedisError
@@ -21,11 +32,16 @@ from gateway.backplane.records import GatewayInfo, Registration
 from gateway.backplane.redis_logs import RedisLogs
 from gateway.backplane.replies import parse_user_list, readable, registrations
 from gateway.config import GatewayConfig
-from gateway.errors import BackplaneDown
+from gateway.errors import BackplaneDown, NameLost, TooMuchWaits
 from gateway.meters import Meters
+from gateway.redis_url import database
+from wire.frames import PRIVATE
 
 SWEPT_AT_ONCE = 500
 LISTED_AT_ONCE = 200
+
+PRIVATE_HISTORY = 1000
+"""Messages that one person's log keeps at the most, roughly."""
 
 GOODBYE = 1.0
 """Seconds that a closing backplane waits for Redis to take the lease back."""
@@ -50,7 +66,7 @@ class RedisBackplane(RedisLogs):
         events: Events,
         meters: Meters,
     ) -> None:
-        keys = Keys(config.prefix)
+        keys = Keys(config.prefix, database(config.redis))
         self._gateway = gateway
         self._info = info
         self._idle_ms = 0 if config.idle is None else max(1, round(config.idle * 1000))
@@ -62,8 +78,8 @@ class RedisBackplane(RedisLogs):
         control, probed = keys.control_channel(gateway), probe_channel(keys, gateway)
         self._control, self._probed = control.encode(), probed.encode()
         own, name, note = {control, probed}, f"chat-{gateway}", meters.roundtrip.note
-        self._pair = Pair(config.redis, name, keys.epoch, own, self._message, events, note)
-        super().__init__(self._pair, keys, round(config.history_age * 1000))
+        self._pair = Pair(config.redis, name, keys.users_epoch, own, self._message, events, note)
+        super().__init__(self._pair, keys, round(config.history_age * 1000), events.known)
         self._probe = Probe(keys, gateway, self._pair)
         self.probe, self.answer_probe = self._probe.fresh, self._probe.answer
         self.admission = RedisAdmission(self._pair, keys)
@@ -134,7 +150,7 @@ class RedisBackplane(RedisLogs):
             self._keys,
             user,
             self._gateway,
-            self.epoch,
+            self.run_id,
             ago_ms=round(ago * 1000),
             idle_ms=self._idle_ms,
             resume=resume or "",
@@ -181,7 +197,8 @@ class RedisBackplane(RedisLogs):
             self._keys,
             room,
             lines,
-            self.epoch,
+            self.run_id,
+            known=self._known(Log(room)),
             history=self._history,
             kept_ms=self._resume_ms,
             until_ms=self._until_ms,
@@ -199,22 +216,30 @@ class RedisBackplane(RedisLogs):
         keys = self._keys
         reply = await self._pair.run(
             "user_whisper",
-            [keys.users, keys.private_log],
-            self._history,
-            self.epoch,
+            [keys.users, keys.users_epoch],
+            min(self._history, PRIVATE_HISTORY),
+            self.run_id,
             keys.users,
+            keys.users_channel,
             sender.folded,
+            sender.session,
             body,
             sender.origin,
             "" if seq is None else seq,
             self._resume_ms,
             self._until_ms,
-            *names,
+            self._known(Log(PRIVATE, sender.folded)),
+            *(part for name in names for part in (name, self._known(Log(PRIVATE, name)))),
         )
-        if not self._in_time(reply):
-            return Whispered(None, [""] * len(names))
-        found = [name.decode() for name in reply[1:]] or [""] * len(names)
-        return Whispered(reply[0].decode(), found)
+        if self._in_time(reply) == b"GONE":
+            raise NameLost("the sender does not have its name any more")
+        if not reply:
+            return Whispered(None, [ABSENT] * len(names))
+        id, *found = (part.decode() for part in reply)
+        pairs = list(zip(found[::2], found[1::2], strict=True))
+        if id == "FULL":
+            raise TooMuchWaits(dict.fromkeys(name for name, how in pairs if how == "full"))
+        return Whispered(id, [Found(*pair) for pair in pairs] or [ABSENT] * len(names))
 
     async def present(self, names: list[str]) -> list[str]:
         keys = self._keys

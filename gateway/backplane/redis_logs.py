@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
-from gateway.backplane.ids import before, parse
+from gateway.backplane import Log, Said
 from gateway.backplane.keys import Keys
 from gateway.backplane.pair import Pair
 from gateway.backplane.replies import whole
 from wire.frames import PRIVATE
+
+PAGE_BYTES = 65536
+"""Bytes after which no more is read at once; the last message may go beyond."""
+
+TAILS_AT_ONCE = 100
+"""People's logs that one call looks at."""
+
+TRIMMED_AT_ONCE = 1000
+"""Messages that one call forgets: Redis does nothing else meanwhile, some milliseconds."""
 
 
 class RedisLogs:
@@ -18,51 +28,51 @@ class RedisLogs:
         pair: the connections.
         keys: the names of the keys.
         age_ms: how long a message is kept, milliseconds.
+        known: `gateway.backplane.events.Events.known`.
     """
 
-    def __init__(self, pair: Pair, keys: Keys, age_ms: int) -> None:
+    def __init__(
+        self, pair: Pair, keys: Keys, age_ms: int, known: Callable[[bytes], bytes]
+    ) -> None:
         self._pair = pair
         self._keys = keys
         self._age_ms = age_ms
+        self._known_on = known
 
     @property
-    def epoch(self) -> str:
-        return self._pair.epoch
+    def run_id(self) -> str:
+        return self._pair.run_id
 
-    async def tails(self, rooms: list[str], users: list[str]) -> list[bytes]:
-        keys = self._keys
-        newest = await asyncio.gather(
-            *(self._pair.call("XREVRANGE", keys.room_log(r), "+", "-", "COUNT", 1) for r in rooms)
-        )
-        start = before(self.epoch)
-        # A message of an older epoch is none that the next one could be said to follow.
-        tails = [max(start, entries[0][0], key=parse) if entries else start for entries in newest]
-        if users:
-            lasts = await self._pair.call("MGET", *(keys.last(folded) for folded in users))
-            tails += [last or start for last in lasts]
-        return tails
+    async def tails(self, logs: list[Log]) -> list[bytes]:
+        private = [log for log in logs if log.room == PRIVATE]
+        # People's logs are in one slot, and each room's in one of its own.
+        some = [private[i : i + TAILS_AT_ONCE] for i in range(0, len(private), TAILS_AT_ONCE)]
+        some += [[log] for log in logs if log.room != PRIVATE]
+        found = await asyncio.gather(*(self._tails_of(each) for each in some))
+        tails = {log: tail for each in found for log, tail in each.items()}
+        return [tails[log] for log in logs]
 
-    async def said(self, room: str, after: bytes, count: int) -> list[tuple[bytes, bytes]]:
-        log = self._keys.room_log(room)
-        entries = await self._pair.call("XRANGE", log, b"(" + after, "+", "COUNT", count)
-        return [(id, whole(id, fields[1])) for id, fields in entries]
-
-    async def whispered(
-        self, folded: str, after: bytes, count: int
-    ) -> tuple[bytes, list[tuple[bytes, bytes]]]:
-        looked, *found = await self._pair.run(
-            "user_missed", [self._keys.private_log], folded, after, count
-        )
+    async def said(self, log: Log, after: bytes, count: int) -> Said:
+        key = self._keys.log(log)
+        tail, more, *found = await self._pair.run("log_read", [key], after, count, PAGE_BYTES)
         pairs = zip(found[::2], found[1::2], strict=True)
-        return looked, [(id, whole(id, line)) for id, line in pairs]
+        return Said(
+            tail, bool(more), [(id, whole(id, line) if line else b"") for id, line in pairs]
+        )
 
-    async def oldest(self, room: str) -> bytes:
-        entries = await self._pair.call("XRANGE", self._log(room), "-", "+", "COUNT", 1)
-        return entries[0][0] if entries else before(self.epoch)
+    async def trim(self, logs: list[Log]) -> None:
+        for log in logs:
+            forgotten = TRIMMED_AT_ONCE
+            while forgotten == TRIMMED_AT_ONCE:
+                forgotten = await self._pair.run(
+                    "log_trim", [self._keys.log(log)], self._age_ms, TRIMMED_AT_ONCE
+                )
 
-    async def trim(self, rooms: list[str]) -> None:
-        for room in (PRIVATE, *rooms):
-            await self._pair.run("log_trim", [self._log(room)], self._age_ms)
+    def _known(self, log: Log) -> bytes:
+        return self._known_on(self._keys.channel(log).encode())
 
-    def _log(self, room: str) -> str:
-        return self._keys.private_log if room == PRIVATE else self._keys.room_log(room)
+    async def _tails_of(self, logs: list[Log]) -> dict[Log, bytes]:
+        keys = [self._keys.epoch(logs[0]), *(self._keys.log(log) for log in logs)]
+        known = [self._known(log) for log in logs]
+        found = await self._pair.run("log_tails", keys, self.run_id, *known)
+        return dict(zip(logs, found, strict=True))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from msgspec.structs import replace
 
 from gateway.chat.effects import Effect, FindMentioned, Publish, Tell, Whisper
@@ -54,20 +56,35 @@ def plan(send: Send, sender: str, rules: Rules, ts: int) -> Publish | FindMentio
     return FindMentioned(others, publish, rules.refuse_fallback) if others else publish
 
 
-def whispered(whisper: Whisper, id: str | None, to: list[str], absent: list[str]) -> list[Effect]:
+class Delivery(NamedTuple):
+    """What became of a private message.
+
+    Attributes:
+        id: the message's id; None if it went to nobody and was not published; "" if its seq is
+            not new, and what became of it is not known any more.
+        to: the recipients who are here, as their names are shown.
+        later: those whose connection broke, likewise: for them it waits.
+        absent: the names of whom nobody is here, as they were written.
+    """
+
+    id: str | None
+    to: list[str]
+    later: list[str]
+    absent: list[str]
+
+
+def whispered(whisper: Whisper, became: Delivery) -> list[Effect]:
     """Tell the sender to whom a message went, and let it go to the room if it went to nobody.
 
     Args:
         whisper: what was asked for.
-        id: the message's id; None if nobody was here and it was not published; "" if its seq is
-            not new, and no message of that seq is in the log.
-        to: the recipients, as their names are shown.
-        absent: the names of whom nobody is here, as they were written.
+        became: what became of it.
 
     Raises:
         WireError: it went to nobody, and must not go to the room; or its seq is `stale`.
     """
     message, seq = whisper.message, whisper.seq
+    id, to, later, absent = became
     nobody = f"nobody named {', '.join(f'@{name[:SHOWN]}' for name in absent)} is here"
     if id == "":
         raise stale(seq)
@@ -75,9 +92,12 @@ def whispered(whisper: Whisper, id: str | None, to: list[str], absent: list[str]
         raise WireError(ErrorCode.NOBODY_HERE, f"{nobody}: not sent{_hint(absent)}", seq)
     effects: list[Effect] = []
     if absent and seq is None:  # with a seq, the ack says it
-        went = ", ".join(to) if id else f"everyone{_hint(absent)}"
+        went = ", ".join(to + later) if id else f"everyone{_hint(absent)}"
         text = f"{nobody}: sent to {went}"
         effects.append(Tell(Notice(code=NoticeCode.ABSENT, text=text, absent=absent)))
+    if later and seq is None:
+        text = f"{', '.join(later)} lost the connection: it is kept for them until they are back"
+        effects.append(Tell(Notice(code=NoticeCode.LATER, text=text, later=later)))
     if id is None:
         assert whisper.room is not None
         public = Msg(
@@ -87,7 +107,7 @@ def whispered(whisper: Whisper, id: str | None, to: list[str], absent: list[str]
         others = whisper.others
         effects.append(FindMentioned(others, publish, refuse=False) if others else publish)
     elif seq is not None:
-        effects.append(Tell(Ack(seq=seq, id=id, to=to, absent=absent or None)))
+        effects.append(Tell(Ack(seq=seq, id=id, to=to, absent=absent or None, later=later or None)))
     return effects
 
 

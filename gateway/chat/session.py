@@ -29,7 +29,7 @@ from gateway.chat.effects import (
 )
 from gateway.chat.reserved import check_new_name
 from gateway.chat.rules import Rules
-from gateway.chat.sending import mentioned, plan, whispered
+from gateway.chat.sending import Delivery, mentioned, plan, whispered
 from gateway.chat.signs_of_life import SignsOfLife
 from wire.frames import (
     LOBBY,
@@ -214,22 +214,18 @@ class Session:
         )
         return [Tell(welcome)]
 
-    def whispered(
-        self, whisper: Whisper, id: str | None, to: list[str], absent: list[str], now: float
-    ) -> list[Effect]:
-        """It is known who was here for a `Whisper`.
+    def whispered(self, whisper: Whisper, became: Delivery, now: float) -> list[Effect]:
+        """It is known what became of a `Whisper`.
 
         Args:
             whisper: the effect.
-            id: the message's id; None if nobody was here and it was not published.
-            to: the recipients, as their names are shown.
-            absent: the names of whom nobody is here, as they were written.
+            became: who was here for it.
             now: the monotonic clock, seconds.
         """
         if self.state is State.CLOSED:
             return []  # never acknowledged: a client that comes back sends it again
         try:
-            return whispered(whisper, id, to, absent)
+            return whispered(whisper, became)
         except WireError as error:
             return self.refuse(error, now)
 

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
+from gateway.backplane.ids import NOTHING
 from tests.support.deadlines import within
 
 
@@ -17,14 +18,20 @@ class Heard:
         """(channel, what stood before the lines), for each that had messages."""
         self.told: list[str] = []
         """Orders such as "replaced <session>", "away" and "back"."""
+        self.knows: dict[str, bytes] = {}
+        """The last id of each channel, as a gateway would know it."""
         self._news = asyncio.Event()
 
     def deliver(self, channel: bytes, payload: bytes) -> None:
         head, _, lines = payload.decode().partition("\n")
         if head:
             self.heads.append((channel.decode(), head))
+            self.knows[channel.decode()] = head.partition(" ")[2].encode()
         self.delivered.append((channel.decode(), lines))
         self._news.set()
+
+    def known(self, channel: bytes) -> bytes:
+        return self.knows.get(channel.decode(), NOTHING)
 
     def control(self, verb: str, rest: str) -> None:
         self._tell(f"{verb} {rest}".rstrip())

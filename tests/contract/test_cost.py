@@ -80,8 +80,10 @@ async def claims(gateway: Gateway, text: str) -> None:
 
 
 async def names_somebody(gateway: Gateway, text: str) -> None:
-    await gateway.whisper(gateway.person("dana"), [text], seq=1)
+    dana = await gateway.online("dana")
+    await gateway.whisper(dana, [text], seq=1)
     await gateway.backplane.present([text])
+    await gateway.release(dana)
 
 
 async def says_something_privately(gateway: Gateway, text: str) -> None:
@@ -127,8 +129,10 @@ async def test_a_text_costs_no_more_than_its_length(
 
 
 async def to_many(gateway: Gateway, count: int) -> None:
-    await gateway.whisper(gateway.person("dana"), [f"nobody{n}" for n in range(count)], seq=1)
+    dana = await gateway.online("dana")
+    await gateway.whisper(dana, [f"nobody{n}" for n in range(count)], seq=1)
     await gateway.backplane.present([f"nobody{n}" for n in range(count)])
+    await gateway.release(dana)
 
 
 async def many_lines(gateway: Gateway, count: int) -> None:
@@ -189,7 +193,9 @@ async def lists_some(gateway: Gateway) -> None:
     await gateway.backplane.present(["user1"])
 
 
-@pytest.mark.parametrize("call", [says_more, lists_some], ids=lambda call: call.__name__)
+@pytest.mark.parametrize(
+    "call", [says_again, says_more, lists_some], ids=lambda call: call.__name__
+)
 async def test_what_was_said_before_and_who_is_here_costs_nothing(
     start: StartBackplane,
     look: redis.Redis,

@@ -196,12 +196,12 @@ class TestLeftovers:
         lost = g1.person("lost", gateway="g-forgotten")
         look.hset(keys.users, "lost", msgspec.json.encode(lost))
         look.set(keys.alive("ghost"), "s 1")
-        look.set(keys.last("ghost"), "7-1")
-        look.set(keys.last("leaving"), "7-1", px=60_000)
+        look.set(keys.user_log("ghost"), "7-1")
+        look.set(keys.user_log("leaving"), "7-1", px=60_000)
         look.sadd(keys.held("g-forgotten"), "lost")
         found = await look_around(keys)
         assert found.alive == [keys.alive("ghost")]
-        assert found.last == [keys.last("ghost")]
+        assert found.logs == [keys.user_log("ghost")]
         assert found.unswept == ["lost"]
         assert found.held == [keys.held("g-forgotten")]
 

@@ -42,7 +42,7 @@ async def test_what_a_probe_left_that_ended_in_the_middle_does_not_stop_the_next
     look.hset(small.users, "probe", json.dumps(record))
     look.set(small.alive("probe"), "old 0")
     look.sadd(small.held(g1.id), "probe")
-    look.set(small.last("probe"), "1-0")
+    look.set(small.users_epoch, "1 another 1")
     look.xadd(small.room_log("lobby"), {"d": "old"}, id="1-0")
     await g1.backplane.probe()
     assert known(look, prefix) == before
@@ -78,7 +78,7 @@ async def test_it_fails_if_what_is_published_does_not_come_back(
     assert found["ok"] is False
     assert "waiting to hear" in found["text"]
     # What it has left behind goes by itself.
-    for key in known(look, keys.probe(g1.id).epoch.removesuffix(":epoch")):
+    for key in known(look, keys.probe(g1.id).users.removesuffix(":{users}")):
         assert 0 < look.pttl(key) <= 60_000
 
 

@@ -78,11 +78,12 @@ class TestResume:
     ) -> None:
         dana.vanish()
         await sis.expect(op="left", name="dana", code="connection_lost")
-        await say_all(sis, "one", "two", "to nobody, so to all @dana")
+        await say_all(sis, "one", "two", "when you are back @dana")
         again = await join(two, "dana", **dana.way_back)
         await again.collect(3, op="msg")
         await sis.expect(op="joined", name="dana")
-        assert texts(again) == ["one", "two", "to nobody, so to all @dana"]
+        assert texts(again, room="lobby") == ["one", "two"]
+        assert private(again) == ["when you are back @dana"]
         assert again.told(op="gap") == []
 
     @pytest.mark.parametrize("left", [True, False])
@@ -101,7 +102,7 @@ class TestResume:
         if left:
             mallory.vanish()
             await sis.expect(op="left", name="Dana")
-        way_back = {**mallory.way_back, "seen": {"@": seen, "lobby": seen}}
+        way_back = {**mallory.way_back, "seen": {"@": "0-0", "lobby": seen}}
         again = await join(one, "Dana", **way_back)
         await again.collect(2, op="msg")
         await again.caught_up()
@@ -164,7 +165,9 @@ class TestResume:
         await sis.caught_up()
         assert sorted(texts(sis)) == ["and on", "hi", "psst @sis"]
         ids = {msg["text"]: msg["id"] for msg in sis.told(op="msg")}
-        assert [ack["id"] for ack in acks] == [ids["hi"], ids["psst @sis"], ids["and on"]]
+        assert [acks[0]["id"], acks[2]["id"]] == [ids["hi"], ids["and on"]]
+        own = {msg["text"]: msg["id"] for msg in dana.told(op="msg") + again.told(op="msg")}
+        assert acks[1]["id"] == own["psst @sis"]
 
     async def test_a_seq_out_of_turn_is_refused(self, sis: Peer) -> None:
         await say_all(sis, "seven", first=7)
@@ -202,7 +205,7 @@ class TestGaps:
         had = {room: dana.way_back["seen"][room] for room in ("lobby", "@")}
         await say_all(sis, "lost", "lost @dana", "kept", "kept @dana", first=2)
         with valkey.client() as client:
-            for log in (keys.room_log("lobby"), keys.private_log):
+            for log in (keys.room_log("lobby"), keys.user_log("dana")):
                 client.xtrim(log, maxlen=1, approximate=False)
         again = await join(two, "dana", **dana.way_back)
         await again.collect(2, op="msg")
@@ -268,23 +271,18 @@ class TestLostOnTheWay:
     """A message is in the log, and whoever listens to the channel has not heard of it."""
 
     @pytest.fixture
-    def lose(self, valkey: Server, keys: Keys, one: Running):
-        epoch = one.gateway.backplane.epoch
-
+    def lose(self, valkey: Server, keys: Keys):
         def entry(text: str, **where: Any) -> dict[str, str]:
             message = Msg(from_="ghost", text=text, ts=1, **where)
             return {"d": encode_body(message).decode(), "t": str(round(time.time() * 1000))}
 
         def lose(text: str, reader: str | None = None) -> None:
+            log, where = keys.room_log("lobby"), {"room": "lobby"}
+            if reader is not None:
+                log, where = keys.user_log(reader), {"to": [reader]}
             with valkey.client() as client:
-                if reader is None:
-                    log, fields = keys.room_log("lobby"), entry(text, room="lobby")
-                else:
-                    log, fields = keys.private_log, entry(text, to=[reader])
-                    fields["r"] = f" {reader} "
-                id = client.xadd(log, fields, id=f"{epoch}-*")
-                if reader is not None:
-                    client.set(keys.last(reader), id)
+                ((last, _),) = client.xrevrange(log, count=1)
+                client.xadd(log, entry(text, **where), id=f"{str(last).partition('-')[0]}-*")
 
         return lose
 
@@ -304,24 +302,27 @@ class TestLostOnTheWay:
         assert texts(dana) == ["before @dana", "lost", "after @dana"]
 
     async def test_more_than_a_page(self, dana: Peer, sis: Peer, lose) -> None:
+        await say_all(sis, "before")
         for number in range(600):
             lose(str(number))
-        await say_all(sis, "after")
+        await say_all(sis, "after", first=1)
         for peer in (dana, sis):
-            await peer.collect(601, op="msg")
-            assert texts(peer) == [*(str(number) for number in range(600)), "after"]
+            await peer.collect(602, op="msg")
+            assert texts(peer) == ["before", *(str(number) for number in range(600)), "after"]
 
     async def test_the_last_one_is_missed_though_it_is_quiet(
         self, monkeypatch: pytest.MonkeyPatch, start_gateway: StartGateway, join: Join, lose
     ) -> None:
         monkeypatch.setattr(core, "CHECK_EVERY", 0.05)
         mom = await join(await start_gateway(), "mom")
+        await say_all(mom, "before", "before @mom")
+        await mom.collect(2, op="msg")
         lose("lost")
         lose("lost too", "mom")
         await mom.expect(op="msg", text="lost")
         await mom.expect(op="msg", text="lost too")
         await mom.caught_up()
-        assert len(texts(mom)) == 2
+        assert len(texts(mom)) == 4
 
 
 class TestOrder:

@@ -85,7 +85,7 @@ async def test_the_reader_can_follow_a_room(server, start_gateway, join, prefix)
 
 def test_the_reader_reads_neither_private_messages_nor_accounts(server, keys):
     with redis.Redis.from_url(url_for(server, "chat-reader"), protocol=2) as client:
-        for command in (("XREVRANGE", keys.private_log, "+", "-"), ("HGETALL", keys.accounts)):
+        for command in (("XREVRANGE", keys.user_log("dana"), "+", "-"), ("HGETALL", keys.accounts)):
             with pytest.raises(redis.exceptions.NoPermissionError):
                 client.execute_command(*command)
 
@@ -116,11 +116,14 @@ def test_the_reader_can_change_nothing_by_a_script_either(server, keys):
     with server.client() as client:
         sha = client.script_load("return redis.call('SET', KEYS[1], '')")
     with redis.Redis.from_url(url_for(server, "chat-reader"), protocol=2) as client:
-        for command in (("SET", keys.epoch, ""), ("SPUBLISH", keys.room_channel("lobby"), "x")):
+        for command in (
+            ("SET", keys.room_epoch("lobby"), ""),
+            ("SPUBLISH", keys.room_channel("lobby"), "x"),
+        ):
             with pytest.raises(redis.exceptions.NoPermissionError):
                 client.execute_command(*command)
         with pytest.raises(redis.ResponseError):
-            client.evalsha(sha, 1, keys.epoch)
+            client.evalsha(sha, 1, keys.room_epoch("lobby"))
 
 
 # What is said when a right is missing.

@@ -12,3 +12,126 @@ local function read_user(record)
   return user
 end
 
+-- Logs. Ids are "<epoch>-<n>"; n counts up by one within a log and an epoch.
+--
+-- A log that is missing, or is of another run of Redis, or is behind what somebody knows of it, has
+-- lost what it gave ids to: it goes on in a new epoch, so that no id is given twice and nobody takes
+-- what is said next for what comes next. A log by itself remembers the last id that it gave,
+-- however much of it is trimmed.
+--
+-- Beside each log, or all logs of one slot, a string says "<newest> <run id> <first>": the newest epoch that was
+-- begun there, and with which run of Redis the epochs from the first one on were.
+local GREATEST = '18446744073709551615'
+local NOTHING = '0-0'
+
+local function now_ms()
+  local clock = redis.call('TIME')
+  return clock[1] * 1000 + math.floor(clock[2] / 1000)
+end
+
+local function whole(number)
+  return string.format('%.0f', number)
+end
+
+local function parts(id)
+  local epoch, n = id:match('^(%d+)-(%d+)$')
+  return tonumber(epoch), tonumber(n), n
+end
+
+-- The epoch that an id is of; the id before the first of an epoch counts as of that one.
+local function epoch_of(id)
+  local epoch, _, n = parts(id)
+  return n == GREATEST and epoch + 1 or epoch
+end
+
+local function is_after(id, other)
+  local epoch, n = parts(id)
+  local other_epoch, other_n = parts(other)
+  return epoch > other_epoch or epoch == other_epoch and n > other_n
+end
+
+-- The id before one of a log that has just been given: nothing, for the first of an epoch.
+local function previous(id)
+  local epoch, n = id:match('^(%d+)-(%d+)$')
+  return n == '0' and NOTHING or epoch .. '-' .. whole(n - 1)
+end
+
+-- The last id that a log gave, whether or not the message is still there; nil if there is no log. An error is
+-- returned: the key is of another type.
+local function last_id(log)
+  local info = redis.pcall('XINFO', 'STREAM', log)
+  if info.err then
+    return nil, tostring(info.err):find('no such key', 1, true) == nil and info or nil
+  end
+  for i = 1, #info, 2 do
+    if info[i] == 'last-generated-id' then return info[i + 1] end
+  end
+end
+
+-- The newest epoch, the first of this run, and whether nothing has one of these yet.
+local function epochs(key, run, last)
+  local kept = redis.pcall('GET', key)
+  local newest, of, first = (type(kept) == 'string' and kept or ''):match('^(%d+) (%S+) (%d+)$')
+  if of == run then return tonumber(newest), tonumber(first) end
+  -- Above what was found, too: the record of it may have been lost within a millisecond.
+  newest = math.max(now_ms(), newest or 0, epoch_of(last or NOTHING)) + 1
+  redis.call('SET', key, whole(newest) .. ' ' .. run .. ' ' .. whole(newest))
+  return newest, newest, true
+end
+
+-- Begin a new epoch of a log, above all that is known; returns it.
+local function begin_epoch(log, key, run, last, known)
+  local newest, first = epochs(key, run, last)
+  local epoch = math.max(now_ms(), newest + 1, epoch_of(last or NOTHING) + 1, epoch_of(known) + 1)
+  -- A log keeps its last id by itself, with no message in it.
+  local before = whole(epoch - 1) .. '-' .. GREATEST
+  redis.call('XADD', log, before, 'd', '')
+  redis.call('XDEL', log, before)
+  redis.call('SET', key, whole(epoch) .. ' ' .. run .. ' ' .. whole(first))
+  return epoch
+end
+
+-- The id behind which the next message of a log comes: nothing if there is no log, or no log of ours.
+local function tail(log, key, run, known)
+  local last, err = last_id(log)
+  if err or not last and known == NOTHING then return NOTHING end
+  local _, first = epochs(key, run, last)
+  if is_after(known, last or NOTHING) or last and epoch_of(last) < first then
+    return whole(begin_epoch(log, key, run, last, known) - 1) .. '-' .. GREATEST
+  end
+  return last or NOTHING
+end
+
+-- Store the first of some messages; returns its id, and what the ids of the next begin with.
+local function add_first(log, key, run, known, epoch, limit, ...)
+  local start = whole(epoch) .. '-*'
+  local id = redis.pcall('XADD', log, 'NOMKSTREAM', 'MAXLEN', '~', limit, start, ...)
+  if type(id) == 'string' then
+    if is_after(id, known) then return id, start end
+    redis.call('XDEL', log, id)
+  end
+  start = whole(begin_epoch(log, key, run, last_id(log), known)) .. '-*'
+  return redis.call('XADD', log, 'MAXLEN', '~', limit, start, ...), start
+end
+
+-- What an origin posted last: lines "<seq> <id>", the newest first, each behind a line end.
+local POSTED_BYTES = 1664 -- 32 of the longest
+
+local function newest_seq(posted)
+  return tonumber(posted:match('^\n(%d+)') or -1)
+end
+
+-- The id under which a seq was posted; '' if that is not known any more.
+local function posted_as(posted, seq)
+  local _, stop = posted:find('\n' .. seq .. ' ', 1, true)
+  return stop and posted:match('^%S+', stop + 1) or ''
+end
+
+local function keep_posted(key, news, posted, kept_ms)
+  posted = news .. posted
+  if #posted > POSTED_BYTES then
+    posted = posted:sub(1, POSTED_BYTES):match('^(.*)\n')
+  end
+  redis.call('SET', key, posted, 'PX', kept_ms)
+end
+

@@ -3,8 +3,9 @@
 -- KEYS[1]  users
 -- KEYS[2]  the user's alive key
 -- KEYS[3]  the set of names that the claiming gateway holds
--- KEYS[4]  the private log
+-- KEYS[4]  the user's log
 -- KEYS[5]  accounts
+-- KEYS[6]  the epochs of people's logs
 -- ARGV[1]  the folded name
 -- ARGV[2]  the session's id
 -- ARGV[3]  the session's record, JSON without its beginning, {"origin":"<origin>","began":{...},
@@ -12,14 +13,14 @@
 -- ARGV[5]  milliseconds of inactivity that the user is given; 0 for no end
 -- ARGV[6]  what the keys and channels of users begin with
 -- ARGV[7]  hash of the resume token that the peer showed; '' for none
--- ARGV[8]  the id before the first of this epoch
+-- ARGV[8]  id of the run of Redis
 -- ARGV[9]  what has to be shown besides a token: 'known' nothing, 'open' the password of a
 --          registered name, 'required' the same, and other names are not let in
 -- ARGV[10] hash of which the peer has shown the password; '' for none
 -- ARGV[11] the session's origin, if it does not continue an older one
 -- ARGV[12] where that began: JSON, room -> id of the last message before
 --
--- Returns  {outcome, origin, id of the user's last private message, record or '', hash or '',
+-- Returns  {outcome, origin, last id of the user's log, record or '', hash or '',
 --          where the origin began, JSON or ''};
 --          outcomes:
 --          granted    the name was free, or this session's already
@@ -33,9 +34,8 @@
 --          locked     the password was not shown, and nothing was done; the hash is the name's, ''
 --                     if it is not registered
 --          The origin, and where it began, are the older session's with resumed and returned.
---          Anybody else begins with the last private message of all, and nobody is ever told what
---          is before the beginning of their origin: what another of the same name was told stays
---          unread.
+--          Anybody else begins behind the end of the log, and nobody is ever told what is before
+--          the beginning of their origin: what another of the same name was told stays unread.
 --
 -- The token that a session was got with stays good beside its own, since the welcome with that one
 -- may never have arrived. But only for a newer hello: one that was late on its way must not replace
@@ -94,12 +94,9 @@ if holder and holder.session ~= ARGV[2] then
 end
 redis.call('DEL', prefix .. ':resume:' .. name)
 
-local last = older and redis.call('GET', prefix .. ':last:' .. name)
-if not last then
-  local newest = redis.call('XREVRANGE', KEYS[4], '+', '-', 'COUNT', 1)
-  last = newest[1] and newest[1][1] or ARGV[8]
-end
-redis.call('SET', prefix .. ':last:' .. name, last)
+local last = tail(KEYS[4], KEYS[6], ARGV[8], NOTHING)
+redis.call('PERSIST', KEYS[4])
+redis.call('DEL', prefix .. ':waiting:' .. name)
 
 local began = older and older.began or cjson.decode(ARGV[12])
 began['@'] = began['@'] or last

@@ -18,7 +18,7 @@ for i = 3, #ARGV, 2 do
     redis.call('HDEL', KEYS[1], name)
     redis.call('DEL', ARGV[1] .. ':alive:' .. name)
     redis.call('SREM', KEYS[2], name)
-    redis.call('PEXPIRE', ARGV[1] .. ':last:' .. name, ARGV[2])
+    redis.call('PEXPIRE', ARGV[1] .. ':log:' .. name, ARGV[2])
     if ARGV[2] ~= '0' then
       redis.call('SET', ARGV[1] .. ':resume:' .. name, record, 'PX', ARGV[2])
     end

@@ -1,97 +1,132 @@
--- Store a private message, and publish it to those of its recipients who are here, and its sender.
+-- Store a private message in the logs of its recipients and its sender, and publish it to those who are here.
 --
 -- KEYS[1]  users
--- KEYS[2]  the private log
--- ARGV[1]  how many messages the log keeps, roughly
--- ARGV[2]  epoch: the first half of new ids
--- ARGV[3]  what the keys and channels of users begin with
--- ARGV[4]  the sender's folded name
--- ARGV[5]  the message, without its beginning, {"id":"<id>","to":[...],
--- ARGV[6]  the sender's origin
--- ARGV[7]  the send's seq; '' for none: then it can be posted twice
--- ARGV[8]  milliseconds for which seqs are kept
--- ARGV[9]  until when the lease of the gateway holds, milliseconds since 1970
--- ARGV[10..]  the recipients' folded names
+-- KEYS[2]  the epochs of people's logs
+-- ARGV[1]  how many messages a person's log keeps, roughly
+-- ARGV[2]  id of the run of Redis
+-- ARGV[3]  what the keys of users begin with
+-- ARGV[4]  what the channels of users begin with
+-- ARGV[5]  the sender's folded name
+-- ARGV[6]  the sender's session
+-- ARGV[7]  the message, without its beginning, {"id":"<id>","to":[...],
+-- ARGV[8]  the sender's origin
+-- ARGV[9]  the send's seq; '' for none: then it can be posted twice
+-- ARGV[10] milliseconds for which seqs are kept, and messages for whoever is away
+-- ARGV[11] until when the lease of the gateway holds, milliseconds since 1970
+-- ARGV[12] the last id that the gateway knows of the sender's log
+-- ARGV[13..] two for each recipient: folded name, and the last id that the gateway knows of the log
 --
--- Returns  {} if none of them is here, and then nothing was posted; else the id ('' if the seq is
---          not new and its message is not found), and for each recipient the name as it is shown, or
---          '' for who is not here. 'LATE' if the lease may have run out: the sender's name
---          may be somebody else's, and nothing was posted
+-- Returns  {} if none of them is here or may come back, and then nothing was posted; else the id of the sender's
+--          copy ('' if the seq is not new, and what became of it is not known any more), and two for each
+--          recipient: the name as it is shown, or '', and 'here', 'later' for who may come back, 'absent'.
+--          {'FULL', ...} likewise, and nothing was posted: with 'full' for whom too much waits already.
+--          'LATE' if the lease may have run out, 'GONE' if the sender's session has no name any more: the
+--          name may be somebody else's, and nothing was posted
 --
 -- Atomic, so that "sent to sis; mom is not here" is true of one moment. What was decided then
 -- stands when the same send comes again: it is not posted a second time, or somewhere else.
 --
--- What is published begins with a line of its own, "<previous id> <id>": the ids of the reader's
--- last private message and of this one.
-local prefix, origin, seq = ARGV[3], ARGV[6], ARGV[7]
-local LOOK_BACK = 1000
+-- Each copy has an id of its reader's log. What is published begins with a line of its own,
+-- "<previous id> <id>".
+local FULL_MESSAGES, FULL_BYTES, FULL_FROM_ONE = 500, 1048576, 100
+local LOG_BYTES, LOG_LEAST = 1048576, 64
 
-local clock = redis.call('TIME')
-local now = string.format('%.0f', clock[1] * 1000 + math.floor(clock[2] / 1000))
-if tonumber(now) > tonumber(ARGV[9]) then
-  return 'LATE'
-end
+local prefix, sender, origin, seq = ARGV[3], ARGV[5], ARGV[8], ARGV[9]
+local run, kept_ms = ARGV[2], ARGV[10]
 
-if seq ~= '' then
-  if redis.call('SISMEMBER', prefix .. ':nobody:' .. origin, seq) == 1 then return {} end
-  local key = prefix .. ':posted:' .. origin
-  if tonumber(seq) <= tonumber(redis.call('GET', key) or -1) then
-    for _, entry in ipairs(redis.call('XREVRANGE', KEYS[2], '+', '-', 'COUNT', LOOK_BACK)) do
-      local fields = entry[2]
-      if fields[7] == 'o' and fields[8] == origin and fields[10] == seq then
-        return {entry[1], unpack(cjson.decode(fields[12]))}
-      end
-    end
-    return {''}
-  end
+local clock = now_ms()
+local now = whole(clock)
+if clock > tonumber(ARGV[11]) then return 'LATE' end
+
+local record = redis.call('HGET', KEYS[1], sender)
+local holder = record and read_user(record)
+if not holder or holder.session ~= ARGV[6] then return 'GONE' end
+
+local posted_key = prefix .. ':posted:' .. origin
+local posted = seq ~= '' and redis.call('GET', posted_key) or ''
+if seq ~= '' and tonumber(seq) <= newest_seq(posted) then
+  local id = posted_as(posted, seq)
+  if id == '-' then return {} end
+  local entry = id ~= '' and redis.call('XRANGE', prefix .. ':log:' .. sender, id, id)[1]
+  local fields = entry and entry[2] or {}
+  return fields[5] == 'f' and {id, unpack(cjson.decode(fields[6]))} or {''}
 end
 
 local function find(name)
   local record = redis.call('HGET', KEYS[1], name)
-  if not record then return nil end
-  local user = cjson.decode(record)
-  if redis.call('EXISTS', prefix .. ':lease:' .. user.gateway) == 0 then return nil end
-  return user
+  local user = record and read_user(record)
+  if user then
+    local lease = prefix .. ':lease:' .. tostring(user.gateway)
+    return user.name, redis.call('EXISTS', lease) == 1 and 'here' or 'later'
+  end
+  user = read_user(redis.pcall('GET', prefix .. ':resume:' .. name))
+  if user then return user.name, 'later' end
+  return '', 'absent'
 end
 
-local found, shown, folded, readers = {}, {}, {}, {ARGV[4]}
-for i = 10, #ARGV do
-  local name = ARGV[i]
-  local user = find(name)
-  if not user and name:sub(-1) == '.' then
-    -- "@sis." ends a sentence more often than a name.
-    name = name:gsub('%.+$', '')
-    user = find(name)
-  end
-  found[#found + 1] = user and user.name or ''
-  if user and not folded[name] then
-    folded[name] = true
-    shown[#shown + 1] = user.name
-    if name ~= ARGV[4] then readers[#readers + 1] = name end
-  end
+local function is_full(name)
+  local waiting = redis.call('HMGET', prefix .. ':waiting:' .. name, 'count', 'bytes', 'from:' .. sender)
+  return tonumber(waiting[1] or 0) >= FULL_MESSAGES or tonumber(waiting[2] or 0) >= FULL_BYTES
+    or tonumber(waiting[3] or 0) >= FULL_FROM_ONE
 end
-if #shown == 0 then
-  if seq ~= '' then
-    redis.call('SADD', prefix .. ':nobody:' .. origin, seq)
-    redis.call('PEXPIRE', prefix .. ':nobody:' .. origin, ARGV[8])
+
+local found, shown, readers, how_by_name = {}, {}, {}, {}
+local full = false
+for i = 13, #ARGV, 2 do
+  local name = ARGV[i]
+  local as, how = find(name)
+  if how ~= 'absent' and not how_by_name[name] then
+    how_by_name[name] = how
+    shown[#shown + 1] = as
+    if name ~= sender then readers[#readers + 1] = {name, ARGV[i + 1], how} end
   end
+  if how == 'later' and is_full(name) then how, full = 'full', true end
+  found[#found + 1] = as
+  found[#found + 1] = how
+end
+if full then return {'FULL', unpack(found)} end
+if #shown == 0 then
+  if seq ~= '' then keep_posted(posted_key, '\n' .. seq .. ' -', posted, kept_ms) end
   return {}
 end
 
-local line = '"to":' .. cjson.encode(shown) .. ',' .. ARGV[5]
-local fields = {'d', line, 't', now, 'r', ' ' .. table.concat(readers, ' ') .. ' '}
-if seq ~= '' then
-  for _, field in ipairs({'o', origin, 's', seq, 'f', cjson.encode(found)}) do
-    fields[#fields + 1] = field
+local line = '"to":' .. cjson.encode(shown) .. ',' .. ARGV[7]
+local limit = math.min(tonumber(ARGV[1]), math.max(LOG_LEAST, math.floor(LOG_BYTES / #line)))
+
+-- All of them before anything is stored: one of another type refuses the whole.
+local epoch = {}
+local function look(name)
+  local log = prefix .. ':log:' .. name
+  local newest = redis.call('XREVRANGE', log, '+', '-', 'COUNT', 1)[1]
+  local last = newest and newest[1] or last_id(log)
+  local _, first = epochs(KEYS[2], run, last)
+  -- An epoch of an older run is over. Of 0 there is none, so that a new one begins.
+  epoch[name] = last and epoch_of(last) >= first and epoch_of(last) or 0
+end
+look(sender)
+for _, reader in ipairs(readers) do look(reader[1]) end
+
+local function store(name, known, how, ...)
+  local log = prefix .. ':log:' .. name
+  -- What waits for somebody is never pushed out.
+  local most = how == 'later' and FULL_MESSAGES * 4 or limit
+  local id = add_first(log, KEYS[2], run, known, epoch[name], most, 'd', line, 't', now, ...)
+  if how == 'later' then
+    local waiting, left = prefix .. ':waiting:' .. name, redis.call('PTTL', prefix .. ':resume:' .. name)
+    left = left > 0 and left or tonumber(kept_ms)
+    redis.call('HINCRBY', waiting, 'count', 1)
+    redis.call('HINCRBY', waiting, 'bytes', #line)
+    redis.call('HINCRBY', waiting, 'from:' .. sender, 1)
+    redis.call('PEXPIRE', waiting, left)
+    redis.call('PEXPIRE', log, left)
+  else
+    redis.call('SPUBLISH', ARGV[4] .. ':to:' .. name,
+      previous(id) .. ' ' .. id .. '\n{"id":"' .. id .. '",' .. line)
   end
-  redis.call('SET', prefix .. ':posted:' .. origin, seq, 'PX', ARGV[8])
+  return id
 end
-local id = redis.call('XADD', KEYS[2], 'MAXLEN', '~', ARGV[1], ARGV[2] .. '-*', unpack(fields))
-line = id .. '\n{"id":"' .. id .. '",' .. line
-for _, name in ipairs(readers) do
-  local key = prefix .. ':last:' .. name
-  local previous = redis.call('GET', key) or '0-0'
-  redis.call('SET', key, id, 'KEEPTTL')
-  redis.call('SPUBLISH', prefix .. ':to:' .. name, previous .. ' ' .. line)
-end
+
+local id = store(sender, ARGV[12], 'here', 'f', cjson.encode(found))
+for _, reader in ipairs(readers) do store(reader[1], reader[2], reader[3]) end
+if seq ~= '' then keep_posted(posted_key, '\n' .. seq .. ' ' .. id, posted, kept_ms) end
 return {id, unpack(found)}

@@ -11,13 +11,25 @@ from unittest.mock import patch
 
 import msgspec
 
-from gateway.backplane import KNOWN, LEASE, Claimed, Entry, Listed, Touch, Whispered
+from gateway.backplane import (
+    ABSENT,
+    KNOWN,
+    LEASE,
+    Claimed,
+    Entry,
+    Found,
+    Listed,
+    Log,
+    Said,
+    Touch,
+    Whispered,
+)
 from gateway.backplane.events import Events
-from gateway.backplane.ids import before, parse
+from gateway.backplane.ids import NOTHING, before, epoch_of, is_beginning, parse
 from gateway.backplane.records import Ban, GatewayInfo, Registration
 from gateway.config import GatewayConfig
 from gateway.core import Gateway
-from gateway.errors import BackplaneDown
+from gateway.errors import BackplaneDown, NameLost, TooMuchWaits
 from gateway.meters import Meters
 from tests.support.deadlines import within
 from tests.support.settings import settings
@@ -122,42 +134,44 @@ class FakeLink:
         return [event for event in self.events if type(event) is kind]
 
 
-class Said(NamedTuple):
+class Kept(NamedTuple):
     """A message in a log."""
 
     id: bytes
     line: bytes
-    origin: str = ""
-    seq: int | None = None
-    readers: frozenset[str] = frozenset()
-    found: tuple[str, ...] = ()
+    found: tuple[Found, ...] = ()
 
 
 class Memory:
     """What all gateways share: what Redis remembers, and who listens.
 
     Attributes:
-        logs: the messages of each room, and under `PRIVATE` the private ones.
-        last: folded name -> id of the user's last private message.
+        now: what new epochs are at least.
+        run: which start of Redis this is.
+        logs: the messages of each log.
+        last: the last id that each log gave.
         resumable: folded name -> who left, and may come back.
+        full: folded names of those for whom too much waits.
         accounts: folded name -> hash of its password.
         bans: those that hold.
     """
 
     def __init__(self) -> None:
-        self.epoch = "7"
+        self.now = 7
+        self.run = 1
         self.users: dict[str, Registration] = {}
         self.left: dict[str, float] = {}
         self.dead: set[str] = set()
-        self.logs: dict[str, list[Said]] = {}
-        self.last: dict[str, bytes] = {}
+        self.logs: dict[Log, list[Kept]] = {}
+        self.last: dict[Log, bytes] = {}
         self.resumable: dict[str, Registration] = {}
+        self.full: set[str] = set()
         self.accounts: dict[str, str] = {}
         self.bans: list[Ban] = []
         self.backplanes: list[FakeBackplane] = []
-        self._newest: dict[str, bytes] = {}
-        self._posted: dict[tuple[str, str], int] = {}
-        self._nobody: set[tuple[str, int]] = set()
+        self._newest: dict[str, int] = {}
+        self._runs: dict[Log, int] = {}
+        self._posted: dict[tuple[str, str], dict[int, str]] = {}
 
     # What tests do.
 
@@ -168,73 +182,107 @@ class Memory:
         return id.encode()
 
     def whisper(self, text: str, *names: str) -> bytes:
-        """Somebody elsewhere says something to these people; returns its id."""
+        """Somebody elsewhere says something to these people; returns the id of the last copy."""
         body = b'"op":"msg","from":"dad","text":"%s","ts":1}\n' % text.encode()
-        return self._whisper(frozenset(names), list(names), body)
+        return [self._whisper(name, list(names), body, NOTHING) for name in names][-1]
 
-    def forget(self, room: str, count: int) -> None:
-        """The log loses its oldest messages."""
-        del self.logs[room][:count]
+    def forget(self, log: Log, count: int) -> None:
+        """A log is trimmed: it loses its oldest messages, and knows its last id still."""
+        del self.logs[log][:count]
+
+    def delete(self, log: Log) -> None:
+        """A log is deleted."""
+        del self.logs[log], self.last[log]
 
     def restart(self, *, empty: bool = True) -> None:
-        """Redis is another one: it begins a new epoch, and may have lost everything."""
-        self.epoch = str(int(self.epoch) + 1)
+        """Redis is another one, and may have lost everything."""
+        self.run, self.now = self.run + 1, self.now + 1
         if empty:
-            for of in (self.users, self.logs, self.last, self.resumable, self._posted):
+            of: Any
+            for of in (
+                self.users,
+                self.logs,
+                self.last,
+                self.resumable,
+                self._posted,
+                self._newest,
+            ):
                 of.clear()
-            self._nobody.clear()
-            self._newest.clear()
 
     # What the scripts do.
 
-    def newest(self, room: str) -> bytes:
-        return max(before(self.epoch), self._newest.get(room, b"0-0"), key=parse)
+    def tail(self, log: Log, known: bytes = NOTHING) -> bytes:
+        last = self.last.get(log)
+        behind = parse(known) > parse(last or NOTHING)
+        if behind or (last is not None and self._runs[log] != self.run):
+            self._begin(log, known)
+        return self.last.get(log, NOTHING)
 
-    def post(self, room: str, lines: list[bytes]) -> list[str]:
-        ids, whole, first, last = [], [], None, b""
+    def post(self, room: str, lines: list[bytes], known: bytes = NOTHING) -> list[str]:
+        log = Log(room)
+        ids, whole, previous = [], [], None
         for line in lines:
             if line.startswith(b"{"):
                 whole.append(line)
                 continue
-            origin, seq = "", None
+            posted: dict[int, str] = {}
+            seq = None
             if not line.startswith(b'"'):
                 head, number, line = line.split(b" ", 2)
-                origin, seq = head.decode(), int(number)
-                if seq <= self._posted.get((room, origin), -1):
-                    ids.append(self._find(room, origin, seq))
+                posted, seq = self._posted.setdefault((room, head.decode()), {}), int(number)
+                if seq <= max(posted, default=-1):
+                    ids.append(posted.get(seq, ""))
                     continue
-                self._posted[room, origin] = seq
-            last = self._store(room, line, origin, seq)
-            first = first or last
-            ids.append(last.decode())
-            whole.append(self.logs[room][-1].line)
+            before, kept = self._store(log, line, NOTHING if previous else known)
+            previous = previous or before
+            ids.append(kept.id.decode())
+            if seq is not None:
+                posted[seq] = kept.id.decode()
+            whole.append(kept.line)
         if whole:
-            head = _previous(first) + b" " + last if first else b""
+            last = self.last.get(log, NOTHING)
+            head = (previous or last) + b" " + last
             self.publish(f"room:{room}", head + b"\n" + b"".join(whole))
         return ids
 
     def whispered(
-        self, sender: Registration, names: list[str], body: bytes, seq: int | None
+        self,
+        sender: Registration,
+        names: list[str],
+        body: bytes,
+        seq: int | None,
+        known: Callable[[Log], bytes],
     ) -> Whispered:
-        if seq is not None:
-            if (sender.origin, seq) in self._nobody:
-                return Whispered(None, [""] * len(names))
-            if seq <= self._posted.get((PRIVATE, sender.origin), -1):
-                for entry in self.logs.get(PRIVATE, []):
-                    if (entry.origin, entry.seq) == (sender.origin, seq):
-                        return Whispered(entry.id.decode(), list(entry.found))
-                return Whispered("", [""] * len(names))
-        users = [self.users.get(name) for name in names]
-        found = [user.name if user else "" for user in users]
-        shown = [name for name in dict.fromkeys(found) if name]
-        if not shown:
+        holder = self.users.get(sender.folded)
+        if holder is None or holder.session != sender.session:
+            raise NameLost("the sender does not have its name any more")
+        posted = self._posted.setdefault((PRIVATE, sender.origin), {})
+        nobody = Whispered(None, [ABSENT] * len(names))
+        own = Log(PRIVATE, sender.folded)
+        if seq is not None and seq <= max(posted, default=-1):
+            if posted.get(seq) == "-":
+                return nobody
+            for entry in self.logs.get(own, []):
+                if entry.id.decode() == posted.get(seq):
+                    return Whispered(entry.id.decode(), list(entry.found))
+            return Whispered("", [ABSENT] * len(names))
+        found = [self._find(name) for name in names]
+        if full := [
+            each.name for name, each in zip(names, found, strict=True) if name in self.full
+        ]:
+            raise TooMuchWaits(full)
+        readers = [n for n, each in zip(names, found, strict=True) if each.how != "absent"]
+        if not readers:
             if seq is not None:
-                self._nobody.add((sender.origin, seq))
-            return Whispered(None, found)
-        readers = frozenset({sender.folded, *(user.folded for user in users if user)})
+                posted[seq] = "-"
+            return nobody
+        shown = list(dict.fromkeys(each.name for each in found if each.name))
+        id = self._whisper(sender.folded, shown, body, known(own), tuple(found))
+        for name in dict.fromkeys(readers):
+            if name != sender.folded:
+                self._whisper(name, shown, body, known(Log(PRIVATE, name)))
         if seq is not None:
-            self._posted[PRIVATE, sender.origin] = seq
-        id = self._whisper(readers, shown, body, sender.origin, seq, tuple(found))
+            posted[seq] = id.decode()
         return Whispered(id.decode(), found)
 
     def control(self, verb: str, user: Registration) -> None:
@@ -246,32 +294,48 @@ class Memory:
         for backplane in self.backplanes:
             backplane.hear(channel, payload)
 
-    def _whisper(self, readers: frozenset[str], shown: list[str], body: bytes, *said: Any) -> bytes:
-        to = ",".join(f'"{name}"' for name in shown)
-        origin, seq, found = said or ("", None, ())
-        id = self._store(PRIVATE, f'"to":[{to}],'.encode() + body, origin, seq, readers, found)
-        for folded in sorted(readers):
-            previous = self.last.get(folded, b"0-0")
-            self.last[folded] = id
-            line = self.logs[PRIVATE][-1].line
-            self.publish(f"to:{folded}", previous + b" " + id + b"\n" + line)
-        return id
+    def _whisper(
+        self, name: str, shown: list[str], body: bytes, known: bytes, found: tuple[Found, ...] = ()
+    ) -> bytes:
+        to = ",".join(f'"{each}"' for each in shown)
+        line = f'"to":[{to}],'.encode() + body
+        previous, kept = self._store(Log(PRIVATE, name), line, known, found)
+        self.publish(f"to:{name}", previous + b" " + kept.id + b"\n" + kept.line)
+        return kept.id
 
-    def _store(self, room: str, line: bytes, *more: Any) -> bytes:
-        epoch, n = parse(self._newest.get(room, b"0-0"))
-        id = b"%d-%d" % (int(self.epoch), n + 1 if epoch == int(self.epoch) else 0)
-        self._newest[room] = id
-        self.logs.setdefault(room, []).append(Said(id, b'{"id":"%s",%s' % (id, line), *more))
-        return id
+    def _find(self, name: str) -> Found:
+        if (user := self.users.get(name)) is not None:
+            return Found(user.name, "later" if user.gateway in self.dead else "here")
+        left = self.resumable.get(name)
+        return ABSENT if left is None else Found(left.name, "later")
 
-    def _find(self, room: str, origin: str, seq: int) -> str:
-        found = [e.id for e in self.logs.get(room, []) if (e.origin, e.seq) == (origin, seq)]
-        return found[0].decode() if found else ""
+    def _store(
+        self, log: Log, line: bytes, known: bytes, found: tuple[Found, ...] = ()
+    ) -> tuple[bytes, Kept]:
+        """Returns the id before it, and it."""
+        if (
+            log not in self.last
+            or self._runs[log] != self.run
+            or parse(self._next(log)) <= parse(known)
+        ):
+            self._begin(log, known)
+        previous, id = self.last[log], self._next(log)
+        self.last[log] = id
+        kept = Kept(id, b'{"id":"%s",%s' % (id, line), found)
+        self.logs.setdefault(log, []).append(kept)
+        return NOTHING if is_beginning(previous) else previous, kept
 
+    def _next(self, log: Log) -> bytes:
+        last = self.last[log]
+        return b"%d-%d" % (epoch_of(last), 0 if is_beginning(last) else parse(last)[1] + 1)
 
-def _previous(id: bytes) -> bytes:
-    epoch, n = parse(id)
-    return b"%d-%d" % (epoch, n - 1) if n else before(str(epoch))
+    def _begin(self, log: Log, known: bytes) -> None:
+        last = self.last.get(log, NOTHING)
+        above = max(self._newest.get(log.room, 0), epoch_of(last), epoch_of(known))
+        epoch = max(self.now, above + 1)
+        self._newest[log.room], self._runs[log] = epoch, self.run
+        self.last[log] = before(epoch)
+        self.logs.setdefault(log, [])
 
 
 def _proves(user: Registration, resume: str | None, older: Registration) -> bool:
@@ -389,8 +453,8 @@ class FakeBackplane:
         await self._asked("answer_probe", nonce)
 
     @property
-    def epoch(self) -> str:
-        return self.memory.epoch
+    def run_id(self) -> str:
+        return str(self.memory.run)
 
     def user_channel(self, folded: str) -> str:
         return f"to:{folded}"
@@ -435,11 +499,9 @@ class FakeBackplane:
         ):
             claimed, older = Claimed("returned", left.origin), left
         memory.resumable.pop(folded, None)
-        if not claimed.origin or folded not in memory.last:
-            memory.last[folded] = memory.newest(PRIVATE)
         if claimed.origin:
             user = msgspec.structs.replace(user, origin=claimed.origin)
-        last = memory.last[folded]
+        last = memory.tail(Log(PRIVATE, folded))
         began = {PRIVATE: last.decode(), **(older.began if older else user.began)}
         memory.users[folded] = msgspec.structs.replace(user, began=began)
         return claimed._replace(last=last, began=began)
@@ -451,7 +513,8 @@ class FakeBackplane:
         for user in held:
             was = self.memory.users.pop(user.folded)
             if for_good:
-                self.memory.last.pop(user.folded, None)
+                self.memory.last.pop(Log(PRIVATE, user.folded), None)
+                self.memory.logs.pop(Log(PRIVATE, user.folded), None)
             else:
                 self.memory.resumable[user.folded] = was
         return [user.session for user in held]
@@ -466,7 +529,7 @@ class FakeBackplane:
 
     async def publish(self, room: str, lines: list[bytes]) -> list[str]:
         await self._asked("publish", list(lines))
-        return self.memory.post(room, lines)
+        return self.memory.post(room, lines, self._known(Log(room)))
 
     async def whisper(
         self,
@@ -477,7 +540,7 @@ class FakeBackplane:
         seq: int | None,
     ) -> Whispered:
         await self._asked("whisper", list(names))
-        return self.memory.whispered(sender, names, body, seq)
+        return self.memory.whispered(sender, names, body, seq, self._known)
 
     async def present(self, names: list[str]) -> list[str]:
         await self._asked("present", list(names))
@@ -485,31 +548,18 @@ class FakeBackplane:
         users = [memory.users.get(name) or memory.resumable.get(name) for name in names]
         return [user.name if user else "" for user in users]
 
-    async def tails(self, rooms: list[str], users: list[str]) -> list[bytes]:
-        await self._asked("tails", (list(rooms), list(users)))
-        memory = self.memory
-        lasts = [memory.last.get(folded, before(memory.epoch)) for folded in users]
-        return [memory.newest(room) for room in rooms] + lasts
+    async def tails(self, logs: list[Log]) -> list[bytes]:
+        await self._asked("tails", list(logs))
+        return [self.memory.tail(log, self._known(log)) for log in logs]
 
-    async def said(self, room: str, after: bytes, count: int) -> list[tuple[bytes, bytes]]:
-        await self._asked("said", (room, after))
-        return [(entry.id, entry.line) for entry in self._behind(room, after)[:count]]
+    async def said(self, log: Log, after: bytes, count: int) -> Said:
+        await self._asked("said", (log, after))
+        behind = [e for e in self.memory.logs.get(log, []) if parse(e.id) > parse(after)]
+        found = [(entry.id, entry.line) for entry in behind[:count]]
+        return Said(self.memory.last.get(log, NOTHING), len(behind) > count, found)
 
-    async def whispered(
-        self, folded: str, after: bytes, count: int
-    ) -> tuple[bytes, list[tuple[bytes, bytes]]]:
-        await self._asked("whispered", (folded, after))
-        looked = self._behind(PRIVATE, after)[:count]
-        upto = looked[-1].id if looked else b""
-        return upto, [(entry.id, entry.line) for entry in looked if folded in entry.readers]
-
-    async def oldest(self, room: str) -> bytes:
-        await self._asked("oldest", room)
-        log = self.memory.logs.get(room)
-        return log[0].id if log else before(self.memory.epoch)
-
-    async def trim(self, rooms: list[str]) -> None:
-        await self._asked("trim", list(rooms))
+    async def trim(self, logs: list[Log]) -> None:
+        await self._asked("trim", list(logs))
 
     async def users(self, cursor: str) -> tuple[str, list[Listed]]:
         await self._asked("users", cursor)
@@ -540,8 +590,11 @@ class FakeBackplane:
         found, self.found_dead = self.found_dead, []
         return found
 
-    def _behind(self, room: str, after: bytes) -> list[Said]:
-        return [e for e in self.memory.logs.get(room, []) if parse(e.id) > parse(after)]
+    def _known(self, log: Log) -> bytes:
+        if self.events is None:
+            return NOTHING
+        channel = f"to:{log.reader}" if log.room == PRIVATE else f"room:{log.room}"
+        return self.events.known(channel.encode())
 
     def _holds(self, folded: str, session: str) -> bool:
         user = self.memory.users.get(folded)

@@ -3,6 +3,7 @@ from dataclasses import replace
 import pytest
 
 from gateway.alike import settings_of
+from gateway.backplane import Log
 from gateway.backplane.records import GatewayInfo
 from gateway.neighbours import Neighbours
 from tests.support.settings import settings
@@ -10,6 +11,7 @@ from tests.unit.gateway.fakes import FakeBackplane, Memory
 
 CONFIG = settings("redis://nowhere.invalid", "test", history=100, history_age=60.0)
 OWN = settings_of(CONFIG)
+LOGS = [Log("lobby"), Log("@", "dana")]
 
 
 @pytest.fixture
@@ -19,7 +21,7 @@ def redis():
 
 @pytest.fixture
 def neighbours(redis):
-    return Neighbours(redis, OWN)
+    return Neighbours(redis, OWN, lambda: LOGS)
 
 
 def other(**fields):
@@ -57,3 +59,4 @@ async def test_the_logs_keep_what_the_gateway_wants_that_keeps_most(redis, neigh
 async def test_they_are_trimmed_by_that(redis, neighbours):
     await neighbours.trim()
     assert [method for method, _ in redis.calls] == ["neighbours", "keep", "trim"]
+    assert redis.asked("trim") == [LOGS]

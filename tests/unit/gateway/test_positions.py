@@ -4,10 +4,10 @@ import asyncio
 
 import pytest
 
+from gateway.backplane import Log
 from gateway.backplane.connection import RedisError
-from gateway.backplane.ids import before
+from gateway.backplane.ids import NOTHING
 from gateway.errors import BackplaneDown
-from gateway.logs import Log
 from gateway.meters import Meters
 from gateway.positions import Positions
 from tests.unit.gateway.fakes import AWAY, FakeBackplane, Memory, quiet, until
@@ -15,6 +15,7 @@ from wire.codec import decode_event
 from wire.frames import PRIVATE, Gap
 
 ROOM, OWN = b"room:lobby", b"to:dana"
+LOBBY, DANA = Log("lobby"), Log(PRIVATE, "dana")
 LOST = RedisError("LOADING")
 
 
@@ -49,10 +50,13 @@ class Scene:
         for number in which or range(len(self.arriving)):
             self.positions.deliver(*self.arriving[number])
 
+    def known(self, channel):
+        return self.positions.known(channel)
+
     def follow(self, channel=ROOM, at=None):
-        log = Log("lobby") if channel == ROOM else Log(PRIVATE, "dana")
+        log = LOBBY if channel == ROOM else DANA
         self.positions.expect(channel, log)
-        self.positions.follow(channel, at or self.memory.newest(log.room))
+        self.positions.follow(channel, at or self.memory.tail(log))
 
     def events(self, channel=ROOM):
         lines = b"".join(lines for to, lines in self.delivered if to == channel).splitlines()
@@ -234,19 +238,177 @@ async def test_a_long_hole_is_filled_page_by_page(live, monkeypatch):
 async def test_what_the_log_does_not_have_any_more_is_owned_up_to(live):
     for text in "abcd":
         live.memory.say(text)
-    live.memory.forget("lobby", 2)
+    live.memory.forget(LOBBY, 2)
     live.arrive(3)
     await live.settled()
     assert live.texts() == ["...", "c", "d"]
 
 
-async def test_events_without_ids_do_not_wait_for_a_hole(live):
-    live.redis.hold("said")
+LEFT = b'{"op":"left","room":"lobby","name":"sis","code":"quit"}\n'
+
+
+def kinds(scene):
+    return [type(event).__name__.lower() for event in scene.events()]
+
+
+async def test_who_left_does_not_overtake_their_last_words(live):
+    held = live.redis.hold("said")
     for text in "ab":
         live.memory.say(text)
-    live.memory.post("lobby", [b'{"op":"pong"}\n'])
+    live.memory.post("lobby", [LEFT])
     live.arrive(1, 2)
-    assert live.delivered == [(ROOM, b'{"op":"pong"}\n')]
+    await quiet()
+    assert live.delivered == []
+    held.set()
+    await live.settled()
+    assert kinds(live) == ["msg", "msg", "left"]
+
+
+async def test_nor_where_only_that_they_left_shows_that_the_words_were_lost(live):
+    live.memory.say("a")
+    live.memory.post("lobby", [LEFT])
+    live.arrive(1)
+    await live.settled()
+    assert kinds(live) == ["msg", "left"]
+
+
+async def test_who_left_is_told_of_though_the_words_before_it_were_had_another_way(live):
+    live.memory.say("a")
+    body = b'"op":"msg","from":"d","text":"b","ts":1}\n'
+    live.memory.post("lobby", [body, LEFT])
+    await live.positions.check()
+    await live.settled()
+    live.arrive()
+    await live.settled()
+    assert kinds(live) == ["msg", "msg", "left"]
+
+
+async def test_what_waits_behind_a_hole_is_bounded_and_nothing_of_it_lost(live, monkeypatch):
+    monkeypatch.setattr("gateway.positions.MOST_LATE", 3)
+    held = live.redis.hold("said")
+    for number in range(9):
+        live.memory.say(f"{number}")
+    live.arrive(*range(1, 9))
+    held.set()
+    await live.settled()
+    await live.positions.check()
+    await live.settled()
+    assert live.texts() == [f"{number}" for number in range(9)]
+
+
+async def test_an_unexpected_error_does_not_silence_a_channel(live, caplog):
+    live.redis.fail(ValueError("a fault of ours"), "said")
+    for text in "ab":
+        live.memory.say(text)
+    live.arrive(1)
+    await live.settled()
+    assert "could not repair" in caplog.text
+    live.redis.failing.clear()
+    live.memory.say("c")
+    live.arrive(2)
+    await live.settled()
+    assert live.texts() == ["a", "b", "c"]
+
+
+async def test_a_hole_in_a_log_that_is_deleted_meanwhile_is_one_gap(live):
+    live.memory.say("a")
+    live.arrive(0)
+    live.memory.say("b")
+    live.memory.say("c")
+    live.memory.delete(LOBBY)
+    live.arrive(2)
+    await live.settled()
+    live.memory.say("d")
+    live.arrive(3)
+    await live.settled()
+    assert live.texts() == ["a", "...", "d"]
+    assert live.redis.count("said") == 1
+
+
+async def test_a_stranger_on_the_channel_cannot_make_it_read_again_and_again(live):
+    live.memory.say("a")
+    live.arrive(0)
+    line = b'{"id":"9-7","op":"msg","from":"x","room":"lobby","text":"x","ts":1}\n'
+    live.positions.deliver(ROOM, b"9-6 9-7\n" + line)
+    await live.settled()
+    assert live.redis.count("said") == 1
+    assert live.texts() == ["a", "...", "x"]
+
+
+# A log that goes back.
+
+
+@pytest.mark.parametrize("channel", [ROOM, OWN])
+@pytest.mark.parametrize("seen", ["at once", "by a check"])
+async def test_a_log_that_was_deleted_is_one_gap_and_it_goes_on(scene, channel, seen):
+    scene.follow(channel, NOTHING)
+    say = scene.memory.say if channel == ROOM else lambda text: scene.memory.whisper(text, "dana")
+    log = LOBBY if channel == ROOM else DANA
+    ids = [say(text) for text in "abc"]
+    scene.arrive()
+    scene.memory.delete(log)
+    if seen == "by a check":
+        await scene.positions.check()
+        await scene.settled()
+        await scene.positions.check()
+        await scene.settled()
+        assert scene.texts(channel) == ["a", "b", "c", "..."]
+    ids += [say(text) for text in "def"]
+    scene.arrive(3, 4, 5)
+    await scene.settled()
+    assert scene.texts(channel) == ["a", "b", "c", "...", "d", "e", "f"]
+    assert len(set(ids)) == 6
+
+
+async def test_a_log_that_gives_ids_again_is_seen_by_who_knows_them(live):
+    ids = [live.memory.say(text) for text in "abc"]
+    live.arrive()
+    # An older one was put back, and somebody who does not know better posts.
+    del live.memory.logs[LOBBY][1:]
+    live.memory.last[LOBBY] = ids[0]
+    again = live.memory.say("d")
+    assert again == ids[1]
+    live.arrive(3)
+    await live.settled()
+    live.memory.say("e")
+    live.arrive(4)
+    await live.settled()
+    assert live.texts() == ["a", "b", "c", "...", "e"]
+
+
+async def test_what_was_had_already_is_compared_once_and_no_gap(live):
+    live.memory.say("a")
+    live.arrive(0, 0)
+    await live.settled()
+    assert live.texts() == ["a"]
+    assert live.redis.count("tails") == 1
+    assert live.meters.gaps_found == 0
+
+
+async def test_a_log_that_was_only_trimmed_is_no_gap(live):
+    live.memory.say("a")
+    live.arrive()
+    live.memory.forget(LOBBY, 1)
+    await live.positions.check()
+    live.memory.say("b")
+    live.arrive(1)
+    await live.settled()
+    assert live.texts() == ["a", "b"]
+    assert live.meters.gaps_found == 0
+
+
+async def test_in_a_new_run_of_redis_a_quiet_channel_is_a_gap_once(live):
+    live.memory.say("a")
+    live.arrive()
+    live.memory.restart(empty=False)
+    for _ in range(2):
+        await live.positions.check()
+        await live.settled()
+    live.memory.say("b")
+    live.arrive(1)
+    await live.settled()
+    assert live.texts() == ["a", "...", "b"]
+    assert live.meters.gaps_found == 1
 
 
 @pytest.mark.parametrize("error", [AWAY, LOST])
@@ -355,7 +517,7 @@ async def test_a_channel_that_is_followed_anew_while_it_is_repaired_gets_what_is
 
 async def test_channels_do_not_wait_for_each_other(live):
     live.redis.hold("said")
-    live.follow(OWN, b"0-0")
+    live.follow(OWN, NOTHING)
     live.memory.say("a")
     live.memory.say("b")
     live.memory.whisper("psst", "dana")
@@ -364,11 +526,11 @@ async def test_channels_do_not_wait_for_each_other(live):
     assert (live.texts(ROOM), live.texts(OWN)) == ([], ["psst"])
 
 
-# Private channels, whose reader sees some ids of many.
+# Private channels: each reader has a log.
 
 
 async def test_what_others_write_to_each_other_is_no_hole(scene):
-    scene.follow(OWN, b"0-0")
+    scene.follow(OWN, NOTHING)
     scene.memory.whisper("1", "dana")
     scene.memory.whisper("not for dana", "sis")
     scene.memory.whisper("2", "dana", "sis")
@@ -378,7 +540,7 @@ async def test_what_others_write_to_each_other_is_no_hole(scene):
 
 
 async def test_a_hole_between_private_messages_is_filled_with_ones_own(scene):
-    scene.follow(OWN, b"0-0")
+    scene.follow(OWN, NOTHING)
     scene.memory.whisper("1", "dana")
     scene.memory.whisper("2", "dana")
     scene.memory.whisper("not for dana", "sis")
@@ -393,7 +555,7 @@ async def test_a_hole_between_private_messages_is_filled_with_ones_own(scene):
 
 @pytest.mark.parametrize("channel", [ROOM, OWN])
 async def test_what_was_lost_last_is_found_by_a_check(scene, channel):
-    scene.follow(channel, before("7"))
+    scene.follow(channel, NOTHING)
     scene.memory.say("a") if channel == ROOM else scene.memory.whisper("a", "dana")
     await scene.positions.check()
     await scene.settled()
@@ -401,13 +563,13 @@ async def test_what_was_lost_last_is_found_by_a_check(scene, channel):
 
 
 async def test_a_check_of_channels_that_have_all_delivers_nothing(live):
-    live.follow(OWN, b"0-0")
+    live.follow(OWN, NOTHING)
     live.memory.say("a")
     live.memory.whisper("b", "dana")
     live.arrive()
     await live.positions.check()
     assert not live.tasks
-    assert live.redis.asked("tails") == [(["lobby"], ["dana"])]
+    assert live.redis.asked("tails") == [[LOBBY, DANA]]
 
 
 async def test_what_arrives_while_it_is_checked_is_not_delivered_twice(live):
@@ -491,17 +653,16 @@ async def test_in_a_new_epoch_the_first_message_shows_the_hole_before_it(live):
 
 
 async def test_what_is_published_before_it_is_known_from_where_on_is_kept(scene):
-    scene.positions.expect(OWN, Log(PRIVATE, "dana"))
-    scene.memory.last["dana"] = before("7")
+    scene.positions.expect(OWN, DANA)
     scene.memory.whisper("early", "dana")
     scene.arrive()
     assert scene.delivered == []
-    scene.positions.follow(OWN, before("7"))
+    scene.positions.follow(OWN, NOTHING)
     assert scene.texts(OWN) == ["early"]
 
 
 async def test_what_was_before_the_claim_is_not_for_who_claimed(scene):
-    scene.positions.expect(OWN, Log(PRIVATE, "dana"))
+    scene.positions.expect(OWN, DANA)
     for_another = scene.memory.whisper("to another dana", "dana")
     scene.memory.whisper("to this one", "dana")
     scene.arrive()
@@ -510,24 +671,24 @@ async def test_what_was_before_the_claim_is_not_for_who_claimed(scene):
 
 
 async def test_what_is_missing_among_what_was_kept_is_filled_from_the_log(scene):
-    scene.positions.expect(ROOM, Log("lobby"))
+    scene.positions.expect(ROOM, LOBBY)
     for text in "abc":
         scene.memory.say(text)
     scene.arrive(2)
-    scene.positions.follow(ROOM, before("7"))
+    scene.positions.follow(ROOM, NOTHING)
     await scene.settled()
     assert scene.texts() == ["a", "b", "c"]
 
 
 async def test_an_expected_channel_is_not_checked(scene):
-    scene.positions.expect(ROOM, Log("lobby"))
+    scene.positions.expect(ROOM, LOBBY)
     scene.memory.say("a")
     await scene.positions.check()
     assert not scene.tasks
 
 
 async def test_expecting_what_is_followed_changes_nothing(live):
-    live.positions.expect(ROOM, Log("lobby"))
+    live.positions.expect(ROOM, LOBBY)
     live.memory.say("a")
     live.arrive()
     assert live.texts() == ["a"]
@@ -572,16 +733,12 @@ async def test_ids_are_compared_as_numbers(live):
 
 @pytest.mark.parametrize("channel", [ROOM, OWN])
 async def test_what_is_skipped_while_a_hole_is_filled_is_not_delivered(scene, channel):
-    scene.follow(channel, before("7"))
-    log, say = (
-        ("said", scene.memory.say)
-        if channel == ROOM
-        else ("whispered", lambda text: scene.memory.whisper(text, "dana"))
-    )
-    held = scene.redis.hold(log)
+    scene.follow(channel, NOTHING)
+    say = scene.memory.say if channel == ROOM else lambda text: scene.memory.whisper(text, "dana")
+    held = scene.redis.hold("said")
     ids = [say(text) for text in "abcd"]
     scene.arrive(2)
-    await until(lambda: scene.redis.count(log))
+    await until(lambda: scene.redis.count("said"))
     scene.positions.skip(channel, ids[1])
     held.set()
     await scene.settled()
@@ -592,12 +749,12 @@ async def test_what_is_skipped_while_a_hole_is_filled_is_not_delivered(scene, ch
 
 async def test_who_comes_back_while_a_hole_is_filled_is_told_nothing_twice(scene):
     # The channel is followed already, by the connection that is replaced.
-    scene.follow(OWN, before("7"))
-    held = scene.redis.hold("whispered")
+    scene.follow(OWN, NOTHING)
+    held = scene.redis.hold("said")
     ids = [scene.memory.whisper(text, "dana") for text in "abc"]
     scene.arrive(1)
-    await until(lambda: scene.redis.count("whispered"))
-    scene.positions.expect(OWN, Log(PRIVATE, "dana"))
+    await until(lambda: scene.redis.count("said"))
+    scene.positions.expect(OWN, DANA)
     scene.positions.follow(OWN, ids[1])
     scene.arrive(2)
     held.set()

@@ -12,7 +12,8 @@ from tests.unit.gateway.fakes import until
 
 OK = b"+OK\r\n"
 
-EPOCH = Script("epoch_begin").sha
+RUN = Script("run_find").sha
+RUN_ID = "r1"
 RENEW = Script("gateway_renew").sha
 
 
@@ -51,8 +52,8 @@ Answer = Callable[[Client, list[str]], bytes | None]
 def usual(client: Client, command: list[str]) -> bytes | None:
     """What a Redis answers on a good day."""
     match [command[0].upper(), *command[1:]]:
-        case ["EVALSHA", sha, *_] if sha == EPOCH:
-            return bulk("1795428000")
+        case ["EVALSHA", sha, *_] if sha == RUN:
+            return bulk(RUN_ID)
         case ["EVALSHA", sha, *_] if sha == RENEW:
             return array("1795428010000", 1)
         case ["SCARD", _]:
@@ -138,7 +139,7 @@ class ScriptedRedis:
 
 def evalsha(redis: ScriptedRedis) -> list[list[str]]:
     """The calls of scripts so far, but for the one with which a connection begins."""
-    return [command for command in redis.commands("EVALSHA") if command[1] != EPOCH]
+    return [command for command in redis.commands("EVALSHA") if command[1] != RUN]
 
 
 class Scene:

@@ -81,7 +81,7 @@ def test_since_is_by_the_clock_of_redis_and_includes_its_moment(url, stored):
 def test_another_room_and_another_chat_are_not_in_it(url, stored, there):
     stored(1, room="other")
     stored(1, prefix="other")
-    there.xadd(Keys("chat").private_log, {"d": '"secret":1}\n', "t": 1})
+    there.xadd(Keys("chat").user_log("dana"), {"d": '"secret":1}\n', "t": 1})
     assert newest(url, *ROOM) == []
     assert newest(url, "chat", "@") == []
 

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.backplane.ids import before, follows, is_of, parse
+from gateway.backplane.ids import NOTHING, before, epoch_of, follows, is_beginning, parse
 
 GREATEST = 2**64 - 1
 epochs = st.integers(1, 2**40)
@@ -37,26 +37,36 @@ def test_within_an_epoch_one_follows_the_other():
 
 
 def test_an_epoch_begins_behind_everything_that_there_could_have_been():
-    assert follows(b"7-0", before("7"))
-    assert not follows(b"7-1", before("7"))
+    assert follows(b"7-0", before(7))
+    assert not follows(b"7-1", before(7))
     assert not follows(b"7-0", b"6-5"), "what was said last in the older one may be lost"
 
 
 @given(epochs, counts, epochs, counts)
 def test_before_an_epoch_is_behind_all_older_and_ahead_of_all_of_it(epoch, n, older, m):
-    assert parse(before(str(epoch))) < parse(id_of(epoch, n))
-    assert (parse(id_of(older, m)) <= parse(before(str(epoch)))) is (older < epoch)
+    assert parse(before(epoch)) < parse(id_of(epoch, n))
+    assert (parse(id_of(older, m)) <= parse(before(epoch))) is (older < epoch)
 
 
 @given(epochs, counts, epochs, counts)
 def test_nothing_is_between_what_follows(epoch, n, other, m):
     id, previous = id_of(epoch, n), id_of(other, m)
-    between = (other == epoch and m == n - 1) or (n == 0 and previous == before(str(epoch)))
+    between = (other == epoch and m == n - 1) or (n == 0 and m == GREATEST)
     assert follows(id, previous) is between
 
 
+def test_the_first_of_an_epoch_follows_a_log_that_was_not_there():
+    assert follows(b"7-0", NOTHING)
+    assert not follows(b"7-1", NOTHING)
+
+
+def test_a_beginning_is_before_the_first_of_an_epoch():
+    assert is_beginning(NOTHING)
+    assert is_beginning(before(7))
+    assert not is_beginning(b"7-0")
+
+
 def test_the_id_before_an_epoch_is_of_it():
-    assert is_of(b"7-3", "7")
-    assert is_of(before("7"), "7")
-    assert not is_of(b"6-3", "7")
-    assert not is_of(b"8-0", "7")
+    assert epoch_of(b"7-3") == 7
+    assert epoch_of(before(7)) == 7
+    assert epoch_of(NOTHING) == 0

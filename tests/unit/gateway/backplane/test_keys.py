@@ -2,22 +2,30 @@ import re
 
 import pytest
 
+from gateway.backplane import Log
 from gateway.backplane.keys import Keys
+from wire.frames import PRIVATE
 
 keys = Keys("chat")
 
 OF_USERS = [
     keys.users,
     keys.gateways,
-    keys.private_log,
+    keys.users_epoch,
+    keys.user_log("dana"),
+    keys.waiting("dana"),
     keys.alive("dana"),
     keys.lease("g-1"),
     keys.held("g-1"),
-    keys.last("dana"),
     keys.user_channel("dana"),
     keys.control_channel("g-1"),
 ]
-OF_THE_LOBBY = [keys.room_log("lobby"), keys.room_channel("lobby"), keys.room_posted("lobby")]
+OF_THE_LOBBY = [
+    keys.room_log("lobby"),
+    keys.room_epoch("lobby"),
+    keys.room_channel("lobby"),
+    keys.room_posted("lobby"),
+]
 
 
 def tag(key):
@@ -26,12 +34,12 @@ def tag(key):
 
 
 def test_every_name_begins_with_the_prefix():
-    for name in [keys.epoch, *OF_USERS, *OF_THE_LOBBY]:
+    for name in [*OF_USERS, *OF_THE_LOBBY]:
         assert name.startswith("chat:")
 
 
 def test_no_two_are_the_same():
-    names = [keys.epoch, *OF_USERS, *OF_THE_LOBBY, keys.alive("g-1"), keys.held("dana")]
+    names = [*OF_USERS, *OF_THE_LOBBY, keys.alive("g-1"), keys.held("dana")]
     assert len(set(names)) == len(names)
 
 
@@ -46,14 +54,33 @@ def test_all_that_is_of_a_room_is_in_one_slot_and_rooms_are_in_others():
 
 def test_two_prefixes_share_nothing():
     other = Keys("test")
-    assert not {keys.epoch, *OF_USERS, *OF_THE_LOBBY} & {
-        other.epoch,
+    assert not {*OF_USERS, *OF_THE_LOBBY} & {
         other.users,
         other.gateways,
-        other.private_log,
+        other.user_log("dana"),
         other.alive("dana"),
         other.room_log("lobby"),
     }
+
+
+def test_two_databases_share_no_channel_of_what_is_said():
+    # To pub/sub all databases are one.
+    one, other = Keys("chat"), Keys("chat", 1)
+    for log in (Log("lobby"), Log(PRIVATE, "dana")):
+        assert one.log(log) == other.log(log)
+        assert one.channel(log) != other.channel(log)
+        assert other.channel(log).startswith("chat:"), "the rights of a Redis user name the prefix"
+        assert tag(one.channel(log)) == tag(other.channel(log))
+    assert one.probe("g-1").room_channel("lobby") != other.probe("g-1").room_channel("lobby")
+
+
+def test_a_database_is_no_prefix():
+    assert Keys("chat", 1).users_channel not in {Keys("chat:1").users, Keys("chat1").users}
+
+
+@pytest.mark.parametrize("log", [Log("lobby"), Log(PRIVATE, "dana")])
+def test_a_log_its_epochs_and_its_channel_are_in_one_slot(log):
+    assert len({tag(keys.log(log)), tag(keys.epoch(log)), tag(keys.channel(log))}) == 1
 
 
 @pytest.mark.parametrize("name", ["dana", "妈妈", "d.k-2", "x" * 96])
@@ -69,7 +96,8 @@ def test_a_name_is_a_part_of_its_keys_as_it_is(name):
         ("alive", keys.alive("g-1")),
         ("held", keys.held("g-1")),
         ("control", keys.control_channel("g-1")),
-        ("last", keys.last("g-1")),
+        ("log", keys.user_log("g-1")),
+        ("waiting", keys.waiting("g-1")),
         ("to", keys.user_channel("g-1")),
     ],
 )

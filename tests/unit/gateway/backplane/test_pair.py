@@ -12,7 +12,8 @@ from gateway.backplane.scripts import all_scripts
 from gateway.errors import BackplaneDown, RedisUnreachable
 from tests.unit.gateway.backplane import scripted
 from tests.unit.gateway.backplane.scripted import (
-    EPOCH,
+    RUN,
+    RUN_ID,
     array,
     bulk,
     error,
@@ -137,42 +138,31 @@ async def test_subscriptions_that_are_lost_at_the_last_moment_are_noticed(redis)
     await scene.pair.close()
 
 
-# The epoch.
+# Which start of Redis it is.
 
 
-def restarted(redis, epoch):
+def restarted(redis, run_id):
     """It is another one from now on."""
 
     def answer(client, command):
-        if command[:2] == ["EVALSHA", EPOCH]:
-            return bulk(epoch)
+        if command[:2] == ["EVALSHA", RUN]:
+            return bulk(run_id)
         return usual(client, command)
 
     redis.answer = answer
 
 
-async def test_it_asks_for_the_epoch_of_this_redis(scene, redis):
-    asked = [command for command in redis.commands("EVALSHA") if command[1] == EPOCH]
-    assert asked == [["EVALSHA", EPOCH, "1", "t:epoch", "0"]]
-    assert scene.pair.epoch == "1795428000"
+async def test_it_asks_which_start_of_redis_this_is(scene, redis):
+    assert scene.pair.run_id == RUN_ID
 
 
-async def test_a_redis_that_was_restarted_may_have_begun_another(scene, redis):
-    restarted(redis, "1795428001")
+async def test_it_is_known_when_it_is_told_that_redis_is_back(scene, redis):
+    runs = []
+    scene.back = lambda: runs.append(scene.pair.run_id)
+    restarted(redis, "r2")
     scene.commands.end()
-    await scene.heard("back")
-    # It is told the last one that is known here: it may have forgotten it.
-    assert redis.commands("EVALSHA")[-1][2:] == ["1", "t:epoch", "1795428000"]
-    assert scene.pair.epoch == "1795428001"
-
-
-async def test_the_epoch_is_there_when_it_is_told_that_redis_is_back(scene, redis):
-    epochs = []
-    scene.back = lambda: epochs.append(scene.pair.epoch)
-    restarted(redis, "1795428001")
-    scene.commands.end()
-    await until(lambda: epochs)
-    assert epochs == ["1795428001"]
+    await until(lambda: runs)
+    assert runs == ["r2"]
 
 
 # Away and back.
@@ -374,7 +364,7 @@ async def test_a_redis_that_takes_no_orders_any_more_is_given_up_and_another_loo
 async def test_a_script_that_a_replica_refuses_gives_it_up_too(scene, redis):
     redis.answer = lambda client, command: (
         error("READONLY You can't write against a read only replica.")
-        if command[0] == "EVALSHA" and command[1] != EPOCH
+        if command[0] == "EVALSHA" and command[1] != RUN
         else usual(client, command)
     )
     with pytest.raises(BackplaneDown):
@@ -387,7 +377,7 @@ async def test_it_does_not_come_back_to_a_replica(scene, redis):
 
     def replica(client, command):
         nonlocal tries
-        if command[:2] == ["EVALSHA", EPOCH]:
+        if command[:2] == ["EVALSHA", RUN]:
             tries += 1
             if tries < 3:
                 return error("READONLY You can't write against a read only replica.")

@@ -3,13 +3,13 @@
 import msgspec
 import pytest
 
-from gateway.backplane import Claimed, Entry, Touch
+from gateway.backplane import ABSENT, Claimed, Entry, Found, Log, Said, Touch
 from gateway.backplane import redis as module
 from gateway.backplane.records import Registration
 from gateway.backplane.redis import RedisBackplane
 from gateway.backplane.replies import parse_user_list
 from gateway.backplane.scripts import all_scripts
-from gateway.errors import BackplaneDown
+from gateway.errors import BackplaneDown, NameLost, TooMuchWaits
 from gateway.meters import Meters
 from tests.unit.gateway.backplane import scripted
 from tests.unit.gateway.backplane.scripted import (
@@ -27,10 +27,14 @@ SHAS = {script.name: script.sha for script in all_scripts()}
 class Scene(scripted.Scene):
     """A backplane, and what it tells its gateway."""
 
-    def __init__(self, redis, **settings):
+    def __init__(self, redis, given=(), **settings):
         super().__init__(redis)
-        given = {"redis": redis.url, "prefix": "t", "idle": 60.0} | settings
+        self.knows = {}
+        given = {"redis": redis.url, "prefix": "t", "idle": 60.0} | settings | dict(given)
         self.backplane = RedisBackplane(config(**given), "g-1", lambda: b"{}", self, Meters())
+
+    def known(self, channel):
+        return self.knows.get(channel, b"0-0")
 
     def deliver(self, channel, lines):
         self.told.append(("deliver", channel, lines))
@@ -58,11 +62,29 @@ async def test_it_has_two_connections_with_names(scene, redis):
     ]
 
 
-async def test_the_epoch_is_in_every_new_id(scene, redis):
-    assert scene.backplane.epoch == "1795428000"
-    redis.answer = lambda client, command: array("1795428000-1")
+async def test_which_start_of_redis_it_is_is_told_with_what_is_posted(scene, redis):
+    assert scene.backplane.run_id == scripted.RUN_ID
+    redis.answer = lambda client, command: array("7-1")
     await scene.backplane.publish("lobby", [b'"op":"msg"}\n'])
-    assert "1795428000" in evalsha(redis)[0]
+    assert scripted.RUN_ID in evalsha(redis)[0]
+
+
+async def test_so_is_the_last_id_that_is_known_here(scene, redis):
+    scene.knows = {b"t:{room:lobby}:live": b"7-3", b"t:{users}:to:dana": b"7-4"}
+    redis.answer = lambda client, command: array("7-5")
+    await scene.backplane.publish("lobby", [b'"op":"msg"}\n'])
+    await scene.backplane.whisper(registration("sis"), ["dana"], b'"op":"msg"}\n', seq=None)
+    room, people = evalsha(redis)
+    assert "7-3" in room
+    assert people[-3:] == ["0-0", "dana", "7-4"]
+
+
+@pytest.mark.parametrize(("url", "marked"), [("/0", ""), ("", ""), ("/3", ":@3")])
+async def test_what_is_heard_is_of_this_database(redis, url, marked):
+    settings = {"redis": redis.url + url}
+    scene = Scene(redis, settings)
+    assert scene.backplane.room_channel("lobby") == f"t{marked}:{{room:lobby}}:live"
+    assert scene.backplane.user_channel("dana") == f"t{marked}:{{users}}:to:dana"
 
 
 async def test_its_own_channels_are_listened_to(scene, redis):
@@ -145,11 +167,9 @@ async def test_while_redis_is_away_every_call_says_so(scene, redis):
         scene.backplane.idle_left("dana", "s"),
         scene.backplane.publish("lobby", [b"{}\n"]),
         scene.backplane.whisper(dana, ["sis"], b"{}\n", seq=None),
-        scene.backplane.tails(["lobby"], ["dana"]),
-        scene.backplane.said("lobby", b"7-1", 5),
-        scene.backplane.whispered("dana", b"7-1", 5),
-        scene.backplane.oldest("lobby"),
-        scene.backplane.trim(["lobby"]),
+        scene.backplane.tails([LOBBY, DANA]),
+        scene.backplane.said(LOBBY, b"7-1", 5),
+        scene.backplane.trim([LOBBY]),
         scene.backplane.users("0"),
         scene.backplane.renew_lease(),
         scene.backplane.sweep(),
@@ -180,12 +200,6 @@ async def test_a_claim_is_understood(scene, redis):
     ]:
         redis.answer = lambda client, command, reply=reply: array(*reply)
         assert await scene.backplane.claim(registration("dana"), 0.0, None) == claimed
-
-
-async def test_who_claims_begins_with_what_is_said_in_this_epoch(scene, redis):
-    redis.answer = lambda client, command: array("taken", "", "", "", "", "")
-    await scene.backplane.claim(registration("dana"), 0.0, "proof")
-    assert evalsha(redis)[0][-6:-4] == ["proof", "1795427999-18446744073709551615"]
 
 
 async def test_who_claims_has_to_show_what_is_asked(scene, redis):
@@ -256,93 +270,86 @@ async def test_who_has_how_much_time_left(scene, redis, value, left, seconds):
 async def test_whispers_are_understood(scene, redis):
     dana = registration("dana")
     for reply, whispered in [
-        (array("7-1", "Sis", ""), ("7-1", ["Sis", ""])),
-        (b"*0\r\n", (None, ["", ""])),
-        (array(""), ("", ["", ""])),
+        (array("7-1", "Sis", "here", "", "absent"), ("7-1", [Found("Sis", "here"), ABSENT])),
+        (b"*0\r\n", (None, [ABSENT, ABSENT])),
+        (array(""), ("", [ABSENT, ABSENT])),
     ]:
         redis.answer = lambda client, command, reply=reply: reply
         assert whispered == await scene.backplane.whisper(dana, ["sis", "mom"], b"", seq=4)
+
+
+@pytest.mark.parametrize(
+    ("reply", "refusal"),
+    [
+        (bulk("GONE"), NameLost),
+        (array("FULL", "Sis", "full", "", "absent"), TooMuchWaits),
+        (bulk("LATE"), BackplaneDown),
+    ],
+)
+async def test_a_whisper_may_be_refused(scene, redis, reply, refusal):
+    redis.answer = lambda client, command: reply
+    with pytest.raises(refusal) as refused:
+        await scene.backplane.whisper(registration("dana"), ["sis", "mom"], b"", seq=4)
+    if refusal is TooMuchWaits:
+        assert refused.value.names == ["Sis"]
 
 
 @pytest.mark.parametrize(("seq", "told"), [(None, ""), (0, "0")])
 async def test_what_names_a_whisper_is_told(scene, redis, seq, told):
     await scene.backplane.whisper(registration("dana"), ["sis"], b"", seq=seq)
     (command,) = evalsha(redis)
-    assert command[-5:] == ["64616e61", told, "600000", "0", "sis"]
+    assert command[-5:] == ["600000", "0", "0-0", "sis", "0-0"]
+    assert command[-7:-5] == ["64616e61", told]
 
 
 # Logs.
 
-BEFORE = b"1795427999-18446744073709551615"
+LOBBY, CELLAR = Log("lobby"), Log("cellar")
+DANA, SIS = Log("@", "dana"), Log("@", "sis")
 
 
-def entries(*pairs):
-    return b"*%d\r\n" % len(pairs) + b"".join(
-        b"*2\r\n" + bulk(id) + array("d", line, "t", "1") for id, line in pairs
-    )
-
-
-async def test_the_last_of_rooms_and_people_are_told_in_their_order(scene, redis):
+async def test_the_last_ids_of_logs_are_told_in_their_order(scene, redis):
     def answer(client, command):
-        match command:
-            case ["XREVRANGE", "t:{room:lobby}:log", *_]:
-                return entries(("1795428000-7", "x"))
-            case ["XREVRANGE", *_]:
-                return entries()
-            case ["MGET", *names]:
-                assert names == ["t:{users}:last:dana", "t:{users}:last:sis"]
-                return b"*2\r\n" + bulk("1795428000-3") + b"$-1\r\n"
-        return usual(client, command)
+        keys = command[3 : 3 + int(command[2])]
+        match keys:
+            case ["t:{users}:epoch", "t:{users}:log:dana", "t:{users}:log:sis"]:
+                return array("7-3", "0-0")
+            case ["t:{room:lobby}:epoch", "t:{room:lobby}:log"]:
+                return array("7-7")
+            case _:
+                return array("0-0")
 
     redis.answer = answer
-    assert await scene.backplane.tails(["lobby", "cellar"], ["dana", "sis"]) == [
-        b"1795428000-7", BEFORE, b"1795428000-3", BEFORE,
-    ]  # fmt: skip
-    assert await scene.backplane.tails([], []) == []
-
-
-async def test_a_message_of_an_older_epoch_is_none_that_the_next_one_follows(scene, redis):
-    redis.answer = lambda client, command: entries(("1795427000-7", "x"))
-    assert await scene.backplane.tails(["lobby"], []) == [BEFORE]
+    scene.knows = {b"t:{users}:to:sis": b"7-2"}
+    logs = [DANA, LOBBY, SIS, CELLAR]
+    assert await scene.backplane.tails(logs) == [b"7-3", b"7-7", b"0-0", b"0-0"]
+    assert evalsha(redis)[0][-3:] == [scripted.RUN_ID, "0-0", "7-2"]
+    assert await scene.backplane.tails([]) == []
 
 
 async def test_what_was_said_is_read_as_it_went_over_the_wire(scene, redis):
-    redis.answer = lambda client, command: entries(("7-1", '"op":1}\n'), ("7-2", '"op":2}\n'))
-    assert await scene.backplane.said("lobby", b"7-0", 5) == [
-        (b"7-1", b'{"id":"7-1","op":1}\n'),
-        (b"7-2", b'{"id":"7-2","op":2}\n'),
-    ]
-    (asked,) = redis.commands("XRANGE")
-    assert asked == ["XRANGE", "t:{room:lobby}:log", "(7-0", "+", "COUNT", "5"]
-
-
-async def test_what_was_whispered_is_read_as_it_went_over_the_wire(scene, redis):
-    redis.answer = lambda client, command: array("7-9", "7-2", '"op":2}\n')
-    assert await scene.backplane.whispered("dana", b"7-0", 5) == (
-        b"7-9", [(b"7-2", b'{"id":"7-2","op":2}\n')],
+    redis.answer = lambda client, command: array(
+        "7-2", 1, "7-1", '"op":1}\n', "7-2", '"op":2}\n', "7-3", ""
+    )
+    assert await scene.backplane.said(LOBBY, b"7-0", 5) == Said(
+        b"7-2", True,
+        [(b"7-1", b'{"id":"7-1","op":1}\n'), (b"7-2", b'{"id":"7-2","op":2}\n'), (b"7-3", b"")],
     )  # fmt: skip
-    redis.answer = lambda client, command: array("")
-    assert await scene.backplane.whispered("dana", b"7-9", 5) == (b"", [])
+    (asked,) = evalsha(redis)
+    assert asked[2:] == ["1", "t:{room:lobby}:log", "7-0", "5", "65536"]
 
 
-@pytest.mark.parametrize(("room", "key"), [("lobby", "t:{room:lobby}:log"), ("@", "t:{users}:log")])
-async def test_the_oldest_of_a_log_is_told_or_what_is_before_the_first(scene, redis, room, key):
-    redis.answer = lambda client, command: entries(("1795428000-7", "x"))
-    assert await scene.backplane.oldest(room) == b"1795428000-7"
-    redis.answer = lambda client, command: entries()
-    assert await scene.backplane.oldest(room) == BEFORE
-    assert {command[1] for command in redis.commands("XRANGE")} == {key}
-
-
-async def test_what_is_too_old_is_forgotten_in_rooms_and_between_people(redis):
+async def test_what_is_too_old_is_forgotten_some_at_a_time(redis):
     scene = Scene(redis, history_age=1.5)
     await scene.backplane.start()
-    await scene.backplane.trim(["lobby", "cellar"])
-    assert [command[3:] for command in evalsha(redis)] == [
-        ["t:{users}:log", "1500"],
-        ["t:{room:lobby}:log", "1500"],
-        ["t:{room:cellar}:log", "1500"],
-    ]
+    forgotten = iter([1000, 1000, 7, 0])
+    redis.answer = lambda client, command: b":%d\r\n" % next(forgotten)
+    await scene.backplane.trim([LOBBY, DANA])
+    lobby = ["1", "t:{room:lobby}:log", "1500", "1000"]
+    assert [command[2:] for command in evalsha(redis)] == [
+        *[lobby] * 3, ["1", "t:{users}:log:dana", "1500", "1000"],
+    ]  # fmt: skip
+    redis.answer = usual
     await scene.backplane.close()
 
 

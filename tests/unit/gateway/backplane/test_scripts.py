@@ -32,7 +32,7 @@ def test_every_file_is_a_script_and_named_noun_verb():
 
 def test_every_script_is_used_and_every_used_one_is_there():
     source = "".join(path.read_text() for path in USERS)
-    nouns = "user|room|gateway|log|epoch|ban|password|account"
+    nouns = "user|room|gateway|log|run|ban|password|account"
     used = set(re.findall(rf'"((?:{nouns})_[a-z]+)"', source))
     assert used == {script.name for script in ALL}
 

@@ -3,9 +3,10 @@ from datetime import datetime
 import msgspec
 import pytest
 
+from gateway.chat import sending
 from gateway.chat.effects import FindMentioned, Publish, Tell, Whisper
 from gateway.chat.rules import Rules
-from gateway.chat.sending import mentioned, plan, whispered
+from gateway.chat.sending import Delivery, mentioned, plan
 from wire.frames import Ack, Msg, Notice, Send
 from wire.limits import Limits
 from wire.reasons import ErrorCode, WireError
@@ -14,6 +15,10 @@ TS = 1795428000123
 AT = datetime.fromisoformat("2026-11-23T10:00:00+02:00")
 PUBLIC = Rules("g1", idle=60.0, refuse_fallback=False, limits=Limits(text=50, to=3))
 REFUSE = Rules("g1", idle=60.0, refuse_fallback=True, limits=Limits(text=50, to=3))
+
+
+def whispered(whisper, id, to, absent, later=()):
+    return sending.whispered(whisper, Delivery(id, to, [*later], absent))
 
 
 def planned(text, rules=PUBLIC, **fields):
@@ -145,6 +150,19 @@ def test_the_sender_is_told_who_was_not_here():
     assert whispered(whisper(seq=4), "7-1", ["Sis"], ["mom"]) == [
         Tell(Ack(seq=4, id="7-1", to=["Sis"], absent=["mom"]))
     ]
+
+
+def test_the_sender_is_told_who_gets_it_later():
+    assert whispered(whisper(seq=4), "7-1", [], [], ["Sis"]) == [
+        Tell(Ack(seq=4, id="7-1", to=[], later=["Sis"]))
+    ]
+
+
+def test_without_a_seq_that_is_told_by_a_notice_too():
+    absent, later = whispered(whisper(), "7-1", ["Dad"], ["mom"], ["Sis"])
+    assert absent.event.text == "nobody named @mom is here: sent to Dad, Sis"
+    text = "Sis lost the connection: it is kept for them until they are back"
+    assert later == Tell(Notice("later", text, later=["Sis"]))
 
 
 def test_without_a_seq_the_sender_is_told_by_a_notice():

@@ -9,6 +9,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from gateway.chat.effects import CheckIdle, Claim, Close, ListUsers, Publish, Tell, Whisper
 from gateway.chat.rules import Rules
+from gateway.chat.sending import Delivery
 from gateway.chat.session import FAULT_BURST, FAULT_RATE, Session, State
 from tests.unit.wire import strategies
 from wire.frames import (
@@ -73,7 +74,7 @@ class Conversation:
         return self.session.granted(name, resume, resumed, seen or {}, self.now)
 
     def whispered(self, whisper, id, to, absent):
-        return self.session.whispered(whisper, id, to, absent, self.now)
+        return self.session.whispered(whisper, Delivery(id, to, [], absent), self.now)
 
     def idle_checked(self, left):
         return self.session.idle_checked(left, self.now)
@@ -730,8 +731,8 @@ class AnyConversation(RuleBasedStateMachine):
     @rule(id=st.sampled_from(["7-1", None, ""]))
     def the_whisper_is_answered(self, id):
         whisper, self.question = self.question, None
-        found = (id, whisper.names, []) if id else (id, [], whisper.names)
-        self.perform(self.session.whispered(whisper, *found, self.now))
+        found = (id, whisper.names, [], []) if id else (id, [], [], whisper.names)
+        self.perform(self.session.whispered(whisper, Delivery(*found), self.now))
 
     @rule(seconds=st.sampled_from([0.0, 1.0, 100.0]))
     def an_answer_took_its_time(self, seconds):

@@ -1,0 +1,32 @@
+-- Read some messages of a log, the oldest first.
+--
+-- KEYS[1]  the log
+-- ARGV[1]  the id after which to read
+-- ARGV[2]  how many messages at the most
+-- ARGV[3]  bytes after which no more is read
+--
+-- Returns  the last id that the log gave ('0-0' if there is no log); 1 if there is more, else 0; then two for each
+--          message: its id, and its line without its beginning, {"id":"<id>",
+--
+-- A script, since messages differ in size by a factor of a thousand: what is too much is seen only when it is read.
+-- Atomic, so that what is missing at the end is missing, and not on its way.
+local AT_ONCE = 8
+local most, bytes = tonumber(ARGV[2]), tonumber(ARGV[3])
+local found, at, more = {last_id(KEYS[1]) or NOTHING, 0}, ARGV[1], true
+while more do
+  local left = math.min(AT_ONCE, most - (#found - 2) / 2)
+  if left <= 0 or bytes <= 0 then
+    if is_after(found[1], at) then found[2] = 1 end
+    break
+  end
+  local page = redis.call('XRANGE', KEYS[1], '(' .. at, '+', 'COUNT', left)
+  for _, entry in ipairs(page) do
+    local fields = entry[2]
+    local line = fields[1] == 'd' and fields[2] or ''
+    found[#found + 1] = entry[1]
+    found[#found + 1] = line
+    at, bytes = entry[1], bytes - #line
+  end
+  more = #page == left
+end
+return found
