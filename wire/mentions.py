@@ -9,7 +9,10 @@ taken back.
   sentence or closes an emphasis: so are ``@sis.`` and ``_psst @sis_``.
 - Behind the run and in it may stand whatever says nothing: blanks, punctuation and symbols of any
   script, what is not seen, smileys; between two names also "and".
-- An at sign behind a Latin letter or a digit is an address, and one in a link is a link.
+- An at sign behind a Latin letter or a digit makes an address, and one in a link belongs to the
+  link. Neither names a recipient.
+
+Whoever else is named is told apart, so that a sender can be warned that everyone reads it.
 """
 
 from __future__ import annotations
@@ -18,6 +21,7 @@ import re
 from functools import lru_cache
 from itertools import islice
 from typing import NamedTuple
+from unicodedata import category
 
 from wire.names import NEVER_LAST, in_names
 from wire.unseen import is_unseen
@@ -64,7 +68,7 @@ _SMILEY = re.compile(
     re.VERBOSE | re.IGNORECASE,
 )
 
-_HEADS = 4
+_HEADS = 8
 """How many beginnings of a name are looked at: one may have been meant."""
 
 
@@ -73,7 +77,8 @@ class Mentions(NamedTuple):
 
     Attributes:
         recipients: those of the run at its end, in order: whom the text is for.
-        others: whom it names besides. Of "@sis.thx" and "@sisへ" also "sis": it may be meant.
+        others: whom it names besides, in addresses and links too. Of "@sis.thx" and "@sisへ" also
+            "sis": it may be meant.
     """
 
     recipients: list[str]
@@ -88,9 +93,7 @@ def read_mentions(text: str) -> Mentions:
     """
     if not any(at in text for at in AT):
         return Mentions([], [])
-    # Character for character, so that places stay: what is drawn, and at signs in links.
-    text = _KEYCAP.sub(lambda found: "\u2022" * len(found[0]), text)
-    text = _LINK.sub(lambda found: re.sub(f"[{AT}]", "a", found[0]), text)
+    text = _KEYCAP.sub(lambda found: "\u2022" * len(found[0]), text)  # character for character
     kinds = "".join(map(_kind, text))
     found, others = _mentions(text, kinds)
     first, end = len(found), len(text)
@@ -124,14 +127,16 @@ def _mentions(text: str, kinds: str) -> tuple[list[_Mention], list[str]]:
     """The mentions of a text, and the names in it that only look like mentions."""
     found: list[_Mention] = []
     others = [name for apart in _APART.finditer(kinds) if (name := _bare(text, apart))]
+    links = [link.span() for link in _LINK.finditer(text)]
     end = -1
     for mention in _MENTION.finditer(kinds):
         name, start = _bare(text, mention), mention.start()
-        if not name:
-            continue
-        if start and kinds[start - 1] == "l" and start != end:
+        while links and links[0][1] <= start:
+            links.pop(0)
+        address = text[start] == "@" and kinds[start - 1 : start] == "l" and start != end
+        if name and (address or (links and links[0][0] < start)):
             others.append(name)
-        else:
+        elif name:
             end = _end(text, kinds, mention)
             found.append(_Mention(name, start, end))
     return found, others
@@ -180,13 +185,18 @@ def _seen(text: str, instead: str) -> str:
 
 
 def _heads(name: str) -> list[str]:
-    """What a name begins with, up to a sign or to letters of another script."""
+    """What a name begins with: up to a sign, to another script, or to a letter that may be a word.
+
+    The latter where letters have no case: most of these scripts are written without blanks.
+    """
     if name.isascii() and name.isalnum():
         return []
     cuts = (
         place
         for place in range(1, len(name))
-        if name[place] in NEVER_LAST or name[place].isascii() != name[place - 1].isascii()
+        if name[place] in NEVER_LAST
+        or name[place].isascii() != name[place - 1].isascii()
+        or category(name[place]) == "Lo"
     )
     return [head for cut in islice(cuts, _HEADS) if (head := name[:cut].rstrip(_NEVER_LAST))]
 

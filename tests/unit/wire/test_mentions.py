@@ -35,6 +35,7 @@ from wire.unseen import is_unseen
         ("hi @妈妈", ["妈妈"]),
         ("你好@妈妈", ["妈妈"]),
         ("привет@sis", ["sis"]),
+        ("secret＠sis", ["sis"]),
         ("hi @Sis", ["Sis"]),
         ("hi @d.k-2 @a_b", ["d.k-2", "a_b"]),
         ("hi @_sis", ["_sis"]),
@@ -154,7 +155,10 @@ def test_an_address_before_the_run_does_not_end_it():
         ("hello @sisへ", ["sis"]),
         ("@sis-and-mom come", ["sis-and-mom", "sis", "sis-and"]),
         (r"hello \@sis you", []),
-        ("https://example.org/@sis there", []),
+        ("https://example.org/@sis there", ["sis"]),
+        ("http://@a http://@b/@c @d", ["a", "b", "c"]),
+        ("@妈妈你好", ["妈", "妈妈", "妈妈你"]),
+        ("@シスさん hi", ["シスさん", "シ", "シス", "シスさ"]),
     ],
 )
 def test_the_others_that_a_text_names_are_told_apart(text, others):
@@ -171,7 +175,8 @@ def test_everything_else_is_shown_as_it_was_typed():
 
 
 @pytest.mark.parametrize(
-    "text", ["@", "@a", "@a.b", "@ ", "@~", "@a :D", "://@", "@(", ":d@", "@\u200b", "a", "\\@"]
+    "text",
+    ["@", "@a", "@a.b", "@ ", "@~", "@a :D", "://@", " ://@a", "@(", ":d@", "@\u200b", "a", "\\@"],
 )
 def test_what_it_costs_to_read_a_text_grows_no_faster_than_the_text(text):
     def cost(times):
