@@ -79,9 +79,13 @@ def clean(text: str, type: click.ParamType[Any]) -> str:
         return text
     try:
         text.encode()
+        return text
     except UnicodeEncodeError:
+        pass
+    try:
+        return os.fsencode(text).decode()  # a locale that knows only ASCII need not keep it from us
+    except UnicodeError:
         raise click.BadParameter("it is not UTF-8.") from None
-    return text
 
 
 def without_frame(text: str) -> str:

@@ -1,5 +1,7 @@
 import os
 import pwd
+import subprocess
+import sys
 from pathlib import Path
 
 import click
@@ -52,6 +54,18 @@ class TestBytes:
         refused(run("--word", NOT_UTF8), "it is not UTF-8")
         refused(run(CHATCTL_WORD=NOT_UTF8), "it is not UTF-8")
         refused(run(NOT_UTF8), "it is not UTF-8")
+
+    def test_a_locale_of_ascii_does_not_change_it(self):
+        ascii_only = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+        code = "import sys, click; from chatctl.given import clean\n"
+        code += "print(ascii(clean(sys.argv[1], click.STRING)))"
+        done = subprocess.run(
+            [sys.executable, "-c", code, "каша"],
+            env={**os.environ, **ascii_only},
+            capture_output=True,
+            text=True,
+        )
+        assert (done.stdout, done.stderr) == (ascii("каша") + "\n", "")
 
     def test_the_names_of_files_may_be_any_bytes(self, tmp_path):
         path = str(tmp_path / NOT_UTF8)
