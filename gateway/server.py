@@ -65,10 +65,12 @@ async def _serving(
         # Before the first lease, which tells it. Who connects already waits.
         gateway.listen = shown(*of_socket(place(sockets[0])))
         await gateway.start()
-    except (RedisUnreachable, BackplaneDown, RedisError) as error:
+    except BaseException as error:
         for each in sockets:
             each.close()
         await gateway.backplane.close()
+        if not isinstance(error, RedisUnreachable | BackplaneDown | RedisError):
+            raise
         if isinstance(error, RedisRefused):
             raise StartError(f"{error.sentence}.") from error
         raise StartError(
@@ -132,15 +134,26 @@ async def run(config: GatewayConfig, announce: Announce) -> int:
         StartError: the gateway cannot start; the text says why.
     """
     stop, hurry = asyncio.Event(), asyncio.Event()
-    signals = Signals(lambda: (hurry if stop.is_set() else stop).set())
+    running, up = asyncio.current_task(), False
+
+    def end() -> None:
+        (hurry if stop.is_set() else stop).set()
+        if not up and running is not None:
+            running.cancel()  # a Redis that does not answer is not waited for
+
+    signals = Signals(end)
     open_files.allow_all()
     try:
         async with serving(config, hurry) as (gateway, listener):
             if config.certificate is not None:
                 signals.reload = partial(_read_certificate, config.certificate, listener)
             announce(*listener.address, gateway.http)
+            up = True
             await first(stop.wait(), gateway.orders.drain.wait())
             stop.set()
+    except asyncio.CancelledError:
+        if not stop.is_set():
+            raise
     finally:
         signals.ignore()
     return 0

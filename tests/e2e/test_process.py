@@ -20,6 +20,7 @@ from tests.e2e.processes import CHATCTL, Chat, StartGateway
 from tests.support import leash
 from tests.support.deadlines import eventually, within
 from tests.support.http import ask
+from tests.support.network import silent
 from tests.support.peer import Peer
 
 
@@ -192,6 +193,18 @@ async def test_it_can_be_ended_while_it_starts(start: Any, number: signal.Signal
     assert await gateway.exit_code() == 0
     assert b"Traceback" not in gateway.process.stderr.read()
     gateway.process.stderr.close()
+
+
+async def test_a_redis_that_does_not_answer_is_not_waited_for_by_who_is_to_end(
+    start: Any, chat: Chat
+) -> None:
+    with silent() as (host, port):
+        gateway = start("--redis", f"redis://{host}:{port}/0", stderr=subprocess.PIPE)
+        await gateway.address()
+        gateway.process.send_signal(signal.SIGTERM)
+        assert await gateway.exit_code() == 0
+        assert gateway.process.stderr.read() == b""
+        gateway.process.stderr.close()
 
 
 def caught(pid: int) -> int:
