@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import datetime
+from functools import partial
 from time import monotonic
 from typing import cast
 
@@ -73,7 +74,7 @@ class ChatApp:
         self._keyboard = None if input else Keyboard(sys.stdin)
         self._session = Prompt(
             self._prompt,
-            completer=ChatCompleter(self._names),
+            completer=ChatCompleter(self._names, partial(self._look_around, show=False)),
             complete_while_typing=False,
             enable_suspend=True,
             erase_when_done=True,
@@ -100,7 +101,6 @@ class ChatApp:
         async with asyncio.TaskGroup() as self._tasks:
             self._prompting = self._tasks.create_task(self._read_keys())
             self._tasks.create_task(self._follow())
-            self._tasks.create_task(self._look_around(show=False))
             loop.add_signal_handler(signal.SIGTERM, self._terminated)
             # What ends us may come together with it, and goes first.
             loop.add_signal_handler(signal.SIGCONT, loop.call_soon, self._go_on)
@@ -128,7 +128,7 @@ class ChatApp:
             case Left():
                 self._names.left(event.name)
             case Back():
-                self._tasks.create_task(self._look_around(show=False))
+                self._names.doubt()
         if isinstance(event, News):
             self._screen.show(render.news(event, self._view))
         else:

@@ -13,6 +13,9 @@ class KnownNames:
 
     Args:
         me: one's own name, which is never offered.
+
+    Attributes:
+        complete: all who are here are known.
     """
 
     def __init__(self, me: str) -> None:
@@ -20,11 +23,17 @@ class KnownNames:
         self._names: dict[str, str] = {}
         self._spoke: dict[str, int] = {}
         self._turns = count(1)
+        self.complete = False
 
     def are(self, names: Iterable[str]) -> None:
         """All who are here: forget the others."""
+        self.complete = True
         self._names = {name.casefold(): name for name in names}
         self._spoke = {key: turn for key, turn in self._spoke.items() if key in self._names}
+
+    def doubt(self) -> None:
+        """Somebody may have come or gone unheard."""
+        self.complete = False
 
     def joined(self, name: str) -> None:
         """Somebody came."""

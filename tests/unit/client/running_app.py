@@ -34,13 +34,11 @@ class RunningApp:
             output=output,
         )
         self.running = asyncio.create_task(self.app.run())
-        await self.look_around()
 
-    async def look_around(self):
-        """Answer who is here: what the client asks when it has come."""
-        who = await self.peer.request()
-        assert isinstance(who, Who)
-        users = [User(name=name, gateway="g1", since=0, idle=0.0) for name in ("dana", "sis")]
+    async def look_around(self, *names):
+        """Answer who is here: what the client asks when a name is to be completed."""
+        who = await self.peer.expect(Who)
+        users = [User(name=name, gateway="g1", since=0, idle=0.0) for name in names]
         self.peer.tell(Users(users=users, seq=who.seq))
 
     async def back(self):

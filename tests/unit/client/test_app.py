@@ -84,6 +84,7 @@ async def test_names_and_commands_are_completed(app):
     app.peer.say("I am here", sender="sister")
     await app.shown("I am here")
     app.type("hi @sist" + TAB)
+    await app.look_around("dana", "sis", "sister")
     await app.line("hi @sister ")
     app.type("\x15/hel" + TAB)
     await app.line("/help ")
@@ -96,6 +97,7 @@ async def test_an_announcement_is_shown_and_no_name_to_complete(app):
     await app.shown("*** announcement: back at six\r\n")
     await app.shown("mom: hello")
     app.type("@" + TAB)
+    await app.look_around("dana", "mom")
     await app.shown("mom", after="mom: hello")
     assert "@*" not in app.written.getvalue()
 
@@ -105,7 +107,10 @@ async def test_names_come_and_go(app):
     app.peer.tell(Joined(room="lobby", name="mom"), Left(room="lobby", name="sis", code="idle"))
     await app.shown("sis left (idle)")
     app.type("@m" + TAB)
+    await app.look_around("dana", "mom", "sue")
     await app.line("@mom ")
+    app.peer.tell(Left(room="lobby", name="sue", code="quit"))
+    await app.shown("sue left")
     app.type("\x15@s" + TAB + "x")
     await app.line("@sx")
 

@@ -10,7 +10,7 @@ import tty
 import pytest
 
 from tests.unit.client.terminal import JOB_CONTROL, SHELL, Terminal, children, client
-from wire.frames import Bye, Error, Hello, Users, Who
+from wire.frames import Bye, Error, Hello
 from wire.reasons import IDLE
 
 # What is tested runs in a process of its own: the loop of the test makes no difference.
@@ -26,9 +26,6 @@ async def terminal(gateway):
         terminal.type("\n")
         terminal.peer = await gateway.peer()
         await terminal.peer.welcome()
-        who = await terminal.peer.request()
-        assert isinstance(who, Who)
-        terminal.peer.tell(Users(users=[], seq=who.seq))
         await terminal.shows("dana>")
         yield terminal
 
