@@ -36,3 +36,14 @@ async def test_a_record_that_cannot_be_read_is_nobodys_and_hides_no_other(
         look.hset(keys.users, f"bad{number}", record)
     names = [*(f"bad{number}" for number in range(6)), "sis"]
     assert await g1.backplane.present(names) == [""] * 6 + ["Sis"]
+
+
+async def test_whose_connection_broke_may_come_back(
+    g1: Gateway, g2: Gateway, look: redis.Redis, keys: Keys
+) -> None:
+    await g1.release(await g1.online("Sis"), for_good=False)
+    assert await g2.backplane.present(["sis"]) == ["Sis"]
+    look.delete(keys.resume("sis"))
+    look.hset(keys.resume("sis"), "of another", "type")
+    await g1.online("Mom")
+    assert await g2.backplane.present(["sis", "mom"]) == ["", "Mom"]
