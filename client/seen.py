@@ -17,6 +17,7 @@ class Seen:
     def __init__(self) -> None:
         self.ids: dict[str, str] = {}
         self._gaps: set[tuple[str, str | None]] = set()
+        self._anew: set[str] = set()
 
     def begin(self, ids: Mapping[str, str]) -> None:
         """A welcome said where a session begins."""
@@ -27,6 +28,7 @@ class Seen:
         """Whether a message, or a gap, was not told before; from now on it was."""
         if isinstance(event, Msg):
             return self._advance(PRIVATE if event.to is not None else event.room or LOBBY, event.id)
+        self._anew.add(event.room)
         gap = (event.room, event.after)
         if gap in self._gaps:
             return False
@@ -37,9 +39,11 @@ class Seen:
         new, old = _parse(id), _parse(self.ids.get(room, ""))
         if new is None:
             return True  # no id of ours to compare
-        # Of another epoch nothing was seen, even if it is an older one: a Redis may have lost it.
-        if old is not None and new[0] == old[0] and new[1] <= old[1]:
+        # Epochs only grow, but where all that remembers them is lost: there a gap is told first.
+        went_back = old is not None and new[0] < old[0] and room in self._anew
+        if old is not None and new <= old and not went_back:
             return False
+        self._anew.discard(room)
         self.ids[room] = id
         return True
 

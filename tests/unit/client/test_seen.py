@@ -34,11 +34,37 @@ def test_every_room_and_the_private_messages_have_a_count_of_their_own(seen):
     assert seen.ids == {"lobby": "7-6", "@": "7-101", "other": "7-1"}
 
 
-def test_another_epoch_is_all_new_even_an_older_one(seen):
+def test_a_newer_epoch_is_all_new(seen):
     assert seen.is_news(said("8-0"))
     assert not seen.is_news(said("8-0"))
+    assert seen.ids["lobby"] == "8-0"
+
+
+def test_an_older_epoch_was_told_before(seen):
+    assert not seen.is_news(said("6-9"))
+    assert seen.ids["lobby"] == "7-5"
+
+
+def test_after_a_gap_an_older_epoch_is_all_new(seen):
+    assert seen.is_news(Gap(room="lobby", after="7-5", text="-"))
     assert seen.is_news(said("6-0"))
+    assert not seen.is_news(said("6-0"))
+    assert not seen.is_news(said("5-9"))  # that was one step back, and not two
     assert seen.ids["lobby"] == "6-0"
+    assert not seen.is_news(said("6-0", to=["dana"]))  # of private messages nothing is missing
+
+
+def test_after_a_gap_nothing_of_the_same_epoch_comes_twice(seen):
+    assert seen.is_news(Gap(room="lobby", after="7-5", text="-"))
+    assert not seen.is_news(said("7-5"))
+    assert seen.is_news(said("7-9"))
+    assert not seen.is_news(said("6-0"))
+
+
+def test_a_gap_that_was_told_before_counts_too(seen):
+    gap = Gap(room="lobby", after="7-5", text="-")
+    assert [seen.is_news(gap), seen.is_news(said("7-6")), seen.is_news(gap)] == [True, True, False]
+    assert seen.is_news(said("6-0"))
 
 
 def test_a_welcome_takes_nothing_back(seen):
