@@ -1,0 +1,214 @@
+"""The worst that a line, or a read, can hold costs Redis and the loop no more than its size.
+
+Redis is asked itself (`SLOWLOG`), and of the loop the longest turn is taken, in CPU time of this
+thread. A busy machine makes both longer than they are, now and then: what costs too much does so
+each time.
+"""
+
+import asyncio
+import contextlib
+import json
+import time
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+import pytest
+import redis
+
+from tests.support import servers
+from tests.support.fixtures import Running, StartGateway
+from tests.support.peer import Peer
+from tests.support.servers import Server
+from wire.limits import Limits
+
+# Debug mode has costs of its own.
+pytestmark = pytest.mark.asyncio(loop_factories=["uvloop"])
+
+SLOW_CALL = 0.005
+"""Seconds of one call that Redis writes down as slow."""
+
+LONG_TURN = 0.015
+"""Seconds of CPU in one turn of the loop, with the client's part."""
+
+ATTEMPTS = 4
+
+LINE = 16 * 1024
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    """One that nobody else uses meanwhile."""
+    binary = servers.redis_server() or servers.valkey()
+    microseconds = str(round(SLOW_CALL * 1_000_000))
+    with servers.running(binary, "--slowlog-log-slower-than", microseconds) as server:
+        yield server
+
+
+@pytest.fixture
+def look(server: Server) -> Iterator[redis.Redis]:
+    with server.client() as client:
+        yield client
+
+
+@pytest.fixture
+async def gateway(start_gateway: StartGateway, server: Server) -> Running:
+    return await start_gateway(redis=server.url, limits={"rate": Limits().rate})
+
+
+class Cost:
+    """What it cost: Redis' slow calls, and the longest turn of the loop."""
+
+    def __init__(self) -> None:
+        self.slow: list[str] = []
+        self.turn = 0.0
+
+    def __str__(self) -> str:
+        return f"{self.turn * 1000:.1f} ms in one turn; slow calls: {self.slow}"
+
+    @property
+    def too_much(self) -> bool:
+        return bool(self.slow) or self.turn > LONG_TURN
+
+
+@contextlib.asynccontextmanager
+async def cost(look: redis.Redis) -> AsyncIterator[Cost]:
+    cost = Cost()
+
+    async def turns() -> None:
+        before = time.thread_time()
+        while True:
+            await asyncio.sleep(0)
+            cost.turn, before = max(cost.turn, (now := time.thread_time()) - before), now
+
+    look.slowlog_reset()
+    watching = asyncio.create_task(turns())
+    try:
+        yield cost
+    finally:
+        watching.cancel()
+        await asyncio.gather(watching, return_exceptions=True)
+    slow: list[Any] = look.slowlog_get(10)
+    cost.slow = [f"{each['duration'] / 1000:.1f} ms {each['command'][:60]!r}" for each in slow]
+
+
+def send(text: str = "x", **fields: Any) -> bytes:
+    return json.dumps({"op": "send", "text": text, **fields}, ensure_ascii=False).encode()
+
+
+def hello(**fields: Any) -> bytes:
+    return json.dumps({"op": "hello", "v": 1, **fields}, ensure_ascii=False).encode()
+
+
+LAST = 2**53
+MARKS = "a" + "\u0300" * 4030 + "\u0327" * 4030
+DOTS = "." * 16_000 + "a."
+
+ONLINE = {
+    "a name of dots": send(to=[DOTS]),
+    "a name of marks": send(to=[MARKS]),
+    "a mention of dots": send("hi @" + "." * 3990 + "a."),
+    "a mention of marks": send("hi @" + MARKS[:1990] + MARKS[-1990:]),
+    "names without end": send(to=["a"] * 3000),
+    "as many names as are allowed, of the longest": send(to=[chr(0xFDFA) * 32] * 32),
+    "different names of marks": send(
+        to=["a" + "\u0327\u0301" * 15 + chr(0x4E00 + n) for n in range(32)]
+    ),
+    "mentions without end": send("@a " * 1300),
+    "mentions in a row": send("hi " + "@a@b" * 990),
+    "marks of a mention": send("@" * 4000),
+    "marks before the end": send("@" + MARKS[:1990] + MARKS[-1990:] + " hi"),
+    "mentions before the end": send("@a hi " * 600 + "."),
+    "the longest text": send("\U0001f600" * 3900),
+    "the longest text in private": send("\U0001f600" * 3900, to=["dana"]),
+    "a text of marks": send("e" + "\u0301" * 3999),
+    "a text of lines": send("\n" * 3999 + "x"),
+    "a text of blanks": send(" " * 4000),
+    "nested": b'{"op":"send","text":' + b"[" * 8000 + b"]" * 8000 + b"}",
+    "fields without end": b"{" + b'"a":1,' * 2500 + b'"op":"ping"}',
+    "an unknown verb": b'{"op":"' + b"x" * 16_000 + b'"}',
+    "a verb of marks": json.dumps({"op": MARKS}, ensure_ascii=False).encode(),
+    "a room of marks": send(room=MARKS),
+    "a number": b'{"op":"send","text":"x","seq":' + b"9" * 16_000 + b"}",
+    "a time": send(at="2026-11-25T10:00:00." + "0" * 15_000 + "Z"),
+    "a hello": hello(name=MARKS),
+    "a long line": b"x" * (LINE + 1),
+}
+"""Of somebody who is here."""
+
+NEW = {
+    "a name of marks": hello(name=MARKS),
+    "a name of dots": hello(name=DOTS),
+    "a name that grows": hello(name="\ufdfa" * 32),
+    "marks on marks": hello(name="a" + "\u0327\u0301" * 15 + "b"),
+    "what was seen": hello(
+        name="vic",
+        resume="x" * 64,
+        seen={chr(0x4E00 + n) * 140: "9" * 15 + "-" + "9" * 20 for n in range(32)},
+    ),
+    "rooms without end": hello(name="vic", resume="x", seen={str(n): "1-0" for n in range(1100)}),
+    "ids without end": hello(name="vic", resume="x", seen={"lobby": "9" * 16_000}),
+    "a client of marks": hello(name="vic", client=MARKS),
+    "a long password": hello(name="vic", password="x" * 16_000),
+}
+"""Of somebody who is not."""
+
+
+async def costs(gateway: Running, look: redis.Redis, data: bytes, *, online: bool) -> Cost:
+    """What it costs to take these lines from somebody."""
+    peer = await Peer.connect(gateway.host, gateway.port)
+    try:
+        if online:
+            await peer.hello("dana")
+        async with cost(look) as found:
+            await peer.throw(data + b"\n")
+            if not online:
+                await peer.say(op="hello", v=1, name="dana")
+            await peer.say(op="send", text="the last one", to=["dana"], seq=LAST)
+            with contextlib.suppress(AssertionError):  # or it was sent away
+                await peer.expect(op={"ack", "error"}, seq=LAST)
+    finally:
+        await peer.say(op="quit")
+        await peer.disconnected()
+        await peer.close()
+    return found
+
+
+READS = {
+    "blank lines": b"\n" * 200_000,
+    "bad lines": b"x\n" * 100_000,
+    "pings": b'{"op":"ping"}\n' * 15_000,
+    "names of dots": (send(to=[DOTS]) + b"\n") * 15,
+    "names of marks": (send(to=[MARKS]) + b"\n") * 15,
+    "mentions of marks": (send("hi @" + MARKS[:1990] + MARKS[-1990:]) + b"\n") * 15,
+    "private messages": (send("\U0001f600" * 3900, to=["dana"]) + b"\n") * 15,
+    "public messages": (send("\U0001f600" * 3900) + b"\n") * 15,
+    "who": b'{"op":"who"}\n' * 5_000,
+}
+"""As much as one read of a socket takes, behind one another."""
+
+
+async def all_cheap(
+    gateway: Running, look: redis.Redis, those: dict[str, bytes], *, online: bool
+) -> None:
+    dear = {}
+    for what, lines in those.items():
+        tried: list[Cost] = []
+        while not tried or (tried[-1].too_much and len(tried) < ATTEMPTS):
+            tried.append(await costs(gateway, look, lines, online=online))
+        if tried[-1].too_much:
+            dear[what] = "; ".join(map(str, tried))
+    assert dear == {}
+
+
+async def test_a_line(gateway: Running, look: redis.Redis) -> None:
+    assert max(map(len, ONLINE.values())) <= LINE + 1
+    await all_cheap(gateway, look, ONLINE, online=True)
+
+
+async def test_a_hello(gateway: Running, look: redis.Redis) -> None:
+    assert max(map(len, NEW.values())) <= LINE + 1
+    await all_cheap(gateway, look, NEW, online=False)
+
+
+async def test_what_one_read_takes(gateway: Running, look: redis.Redis) -> None:
+    await all_cheap(gateway, look, READS, online=True)
