@@ -1,7 +1,7 @@
 """``python -m chatctl.healthy``: whether the gateway of a container lives; its image asks so.
 
-It asks where ``CHATCTL_HTTP`` says, as the gateway was told. Where health is told nowhere, or
-nobody knows at which port, there is nobody to ask, and nothing that is ill.
+It asks at the address in ``CHATCTL_HTTP``, which is the gateway's own setting, too. With ``off``,
+or with any free port (0), there is nobody to ask, and the answer is yes.
 """
 
 from __future__ import annotations

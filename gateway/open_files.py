@@ -14,13 +14,13 @@ FEW = 1000
 """Connections below which an operator should know; most systems allow more unasked."""
 
 RESERVE = 16
-"""What is kept for others than people: who asks how we are, and the way back to Redis."""
+"""Files kept free for health checks, and for connecting to Redis again."""
 
 
 def allow_all() -> None:
     """Raise the soft limit of this process to the hard one; if that is few, say so in the log."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    with contextlib.suppress(OSError, ValueError):  # a system that allows fewer than it says
+    with contextlib.suppress(OSError, ValueError):  # some systems allow fewer than they say
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     allowed = most_connections()
     if allowed is not None and allowed < FEW:

@@ -10,11 +10,10 @@ import time
 from collections import deque
 
 ROOM = 4 * 1024
-"""Bytes that may wait for a reader who does not read; what is between us, a pipe say, has its own
-room besides."""
+"""Bytes that wait for a reader who has stopped reading, besides those in the pipe between us."""
 
 STUCK = 0.1
-"""Seconds that writing one line may take before its reader is one who does not read."""
+"""Seconds that one write may take before we say that the reader has stopped reading."""
 
 FAREWELL = 1.0
 """Seconds that the end of the program waits for the last lines to be written."""
@@ -23,8 +22,8 @@ FAREWELL = 1.0
 class Scribe(logging.Handler):
     """Writes lines, from a thread of its own.
 
-    A terminal that was stopped with Ctrl-S, a pipe that nobody reads, a disk that is full or hangs:
-    that costs lines and not the chat. As soon as there is room again a line says how many.
+    A terminal stopped with Ctrl-S, a pipe that nobody reads, a full disk: each costs lines, and
+    not the chat. As soon as lines can be written again, one of them says how many were left out.
 
     Args:
         descriptor: what is written to.
@@ -33,7 +32,7 @@ class Scribe(logging.Handler):
     def __init__(self, descriptor: int) -> None:
         super().__init__()
         self._descriptor = descriptor
-        # Each with the number of lines that are lost if it is.
+        # Each line, and how many lines are lost with it.
         self._lines: deque[tuple[bytes, int]] = deque()
         self._waiting = self._left_out = 0
         self._writing_since: float | None = None
@@ -60,7 +59,7 @@ class Scribe(logging.Handler):
     def _line(self, record: logging.LogRecord) -> bytes:
         try:
             line = self.format(record)
-        except Exception:  # what is logged is not worth a failure of what logs it
+        except Exception:  # a line of the log is not worth a failure of whatever logs it
             line = f"a line cannot be written: {record.pathname}:{record.lineno}"
         return f"{line}\n".encode(errors="backslashreplace")
 
@@ -95,7 +94,7 @@ class Scribe(logging.Handler):
         while line:
             try:
                 line = line[os.write(self._descriptor, line) :]
-            except BlockingIOError:  # another process made it so, which has it too
+            except BlockingIOError:  # another process that shares it made it non-blocking
                 select.select([], [self._descriptor], [])
             except OSError:
                 return False

@@ -1,7 +1,7 @@
 """What signals mean to a gateway, from its first moment to its last.
 
-Python's own handlers and not the loop's: those are there only while the loop is, and a signal that
-comes before or behind that would kill.
+The handlers are Python's own and not the loop's: those exist only as long as the loop does, and a
+signal before or after that would kill the process.
 """
 
 from __future__ import annotations
@@ -21,25 +21,32 @@ log = logging.getLogger(__name__)
 ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
 
 _MEANINGLESS = (signal.SIGUSR1, signal.SIGUSR2, signal.SIGALRM)
-"""What those send who take us for a program that opens its log anew, say; it would kill us."""
+"""Meant for programs that reopen their log at such a signal, say; by default they would kill us."""
 
 
 @contextlib.contextmanager
 def held() -> Iterator[None]:
-    """From the first moment on: until `Signals` is there, what would end us does so in order.
+    """Handle signals until `Signals` takes over: those that end a gateway end it at once.
 
-    There is nobody yet who could be sent away; and what does not end us later does nothing now.
+    The others do nothing yet.
     """
     before = {}
+    had_terminal = _has_terminal()
+
+    def early(number: int, _: FrameType | None) -> None:
+        closed = number == signal.SIGHUP and had_terminal and not _has_terminal()
+        if number in ENDING or closed:
+            raise SystemExit(0)
+
     for number in (*ENDING, *_MEANINGLESS, signal.SIGHUP):
         before[number] = signal.getsignal(number)
         if number != signal.SIGHUP or before[number] is not signal.SIG_IGN:  # that is `nohup`
-            signal.signal(number, _early)
+            signal.signal(number, early)
     try:
         yield
     finally:
         for number, handler in before.items():
-            if signal.getsignal(number) is _early:
+            if signal.getsignal(number) is early:
                 signal.signal(number, handler)
 
 
@@ -47,7 +54,8 @@ class Signals:
     """Has signals obeyed in the turns of the running loop.
 
     Args:
-        end: called for each that ends the gateway; a closed terminal does too, but for `nohup`.
+        end: called at each signal that ends the gateway, and when its terminal is closed (unless
+            `nohup` started it).
 
     Attributes:
         reload: called at SIGHUP otherwise; None where there is nothing to reload.
@@ -63,7 +71,7 @@ class Signals:
             signal.signal(number, self._take)
 
     def ignore(self) -> None:
-        """From now on, to the end of the process, no signal does anything: it ends anyway."""
+        """Do nothing at any signal from now on: the process is about to end anyway."""
         for number in (*ENDING, *_MEANINGLESS, signal.SIGHUP):
             signal.signal(number, signal.SIG_IGN)
 
@@ -82,11 +90,6 @@ class Signals:
             self.reload()
         else:
             event(log, logging.INFO, "nothing to reload", signal=number.name)
-
-
-def _early(number: int, _: FrameType | None) -> None:
-    if number in ENDING:
-        raise SystemExit(0)
 
 
 def _has_terminal() -> bool:

@@ -205,9 +205,9 @@ class _Server:
 
 
 class _Keeper:
-    """Looks after a server, from a thread of its own: one that has ended is started again.
+    """Watches a server from a thread of its own, and starts it again if it has ended.
 
-    What it remembered is lost; but a chat that is told of a gap is better than none.
+    What the server remembered is lost, but a chat with a gap is better than none.
     """
 
     def __init__(self, server: _Server) -> None:
@@ -265,7 +265,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     if process.stdin:
         with suppress(OSError):
             os.write(process.stdin.fileno(), b"\n")  # lets go of the leash
-        # Its other end is closed when all is done: what is started next may have the same place.
+        # The other end is closed when all is done: the next server may start in the same folder.
         hung_up = select.poll()
         hung_up.register(process.stdin, 0)
         hung_up.poll(END_WITHIN * 1000)

@@ -27,7 +27,7 @@ from gateway.redis_url import RedisUrl, parse
 log = logging.getLogger(__name__)
 
 TMP = Path("/tmp")
-"""Where everybody may make things, and nobody removes another's."""
+"""Where everybody may make files, and nobody can remove somebody else's."""
 
 LOOK_EVERY = 10.0
 """Seconds after which a gateway looks whether its file is still there."""
@@ -70,13 +70,13 @@ def _places() -> Iterator[Path]:
         yield Path(runtime, "chatctl")
     usual = TMP / f"chatctl-{os.getuid()}"
     yield usual
-    # Somebody else may have made that one, to be in our way: nobody knows the next name.
+    # Somebody else may have made that one, to get in our way; nobody can guess the next name.
     yield from sorted(usual.parent.glob(f"{usual.name}-*"))
     yield usual.with_name(f"{usual.name}-{secrets.token_hex(4)}")
 
 
 def _can_be_ours(directory: Path) -> bool:
-    """Whether it is ours, or can be made where everything is ours or everybody may make things."""
+    """Whether it is ours, or can be made in a directory that is ours or open to everybody."""
     there = next(each for each in (directory, *directory.parents) if os.path.lexists(each))
     status = there.lstat() if there == directory else there.stat()
     ours = status.st_uid == os.getuid()
@@ -93,7 +93,7 @@ def secure(directory: Path) -> Path:
     """
     try:
         for each in (*reversed(directory.parents), directory):
-            # Each with its mode, since that of parents would be whatever the umask leaves.
+            # One by one, since the mode that `parents=True` gives depends on the umask.
             if not os.path.lexists(each):
                 each.mkdir(mode=0o700, exist_ok=True)
         status = directory.lstat()
@@ -197,7 +197,7 @@ def _write(path: Path, word: RunFile) -> None:
 
 
 def _read(path: Path) -> dict[str, Any] | None:
-    """What a file says, if it is word of a gateway at all: another version may say more."""
+    """What a file says, if a gateway wrote it at all. Another version may say more."""
     names = [field.name for field in fields(RunFile)]
     try:
         said = json.loads(path.read_text(encoding="utf-8"))
@@ -207,7 +207,7 @@ def _read(path: Path) -> dict[str, Any] | None:
 
 
 def _understood(said: dict[str, Any] | None) -> RunFile | None:
-    """As it was meant; None where that is not clear."""
+    """The same, checked; None if it makes no sense."""
     if said is None:
         return None
     try:
@@ -220,7 +220,7 @@ def _understood(said: dict[str, Any] | None) -> RunFile | None:
 
 
 def _state(url: str) -> Literal["answers", "silent", "gone"]:
-    """Of a Redis: whom we cannot reach, or who says something else, is no more than silent."""
+    """How the Redis of a URL is; one that cannot be reached, or answers oddly, counts as silent."""
     try:
         with _connected(parse(url)) as link:
             link.sendall(b"PING\r\n")

@@ -1,4 +1,4 @@
-"""Opening ports: on every address of a host that can be had."""
+"""Opening ports, on every address of a host that this machine has."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ BACKLOG = 1024
 """Connections that the kernel lets wait: after a gateway's death all its clients come at once."""
 
 ATTEMPTS = 8
-"""How often a free port is looked for that all addresses of a host have."""
+"""How often to look for a port that is free on all addresses of a host."""
 
 EVERYWHERE = "::"
-"""Every interface; as one expects it, by IPv4 too."""
+"""Every interface, and as most people expect, by IPv4 too."""
 
 
 async def open_port(host: str, port: int, *, reuse: bool) -> list[socket.socket]:
     """Sockets that listen on the addresses of a host, all on one port, at least one.
 
-    An address that this machine does not have is passed over, and the log says so: where IPv6 is
-    switched off, `localhost` is 127.0.0.1. That a port is taken is never passed over: clients would
-    come to whoever has it.
+    An address that this machine does not have is left out, and the log says so: where IPv6 is
+    switched off, `localhost` is 127.0.0.1. A port that is in use is always an error: clients would
+    reach somebody else there.
 
     Args:
         host: name or address; `::` is every interface, of IPv4 too.
@@ -45,14 +45,14 @@ async def open_port(host: str, port: int, *, reuse: bool) -> list[socket.socket]
         try:
             return _open_all(addresses, port, reuse)
         except OSError as error:
-            # The free port of one address may be taken on another.
+            # A port that is free on one address may be in use on another.
             if port or error.errno != errno.EADDRINUSE or attempt == ATTEMPTS - 1:
                 raise
     raise AssertionError
 
 
 def place(listening: socket.socket) -> tuple[str, int]:
-    """Host and port where a socket listens, as others have to write it to come here."""
+    """Where a socket listens: host and port, with the scope where the address needs one."""
     name = listening.getsockname()
     scope = f"%{socket.if_indextoname(name[3])}" if len(name) == 4 and name[3] else ""
     return f"{name[0]}{scope}", name[1]
@@ -65,7 +65,7 @@ def written(host: str, port: int) -> str:
 
 async def _addresses(host: str, port: int) -> list[Address]:
     with contextlib.suppress(ValueError):  # a name is none
-        # One of IPv4 that is dressed as IPv6 could be listened on by nobody.
+        # Nobody can listen on an IPv4 address that is written as one of IPv6.
         host = str(plain(ip_address(host)))
     return await resolve(host, port)
 
