@@ -128,24 +128,25 @@ class _Question:
         return b"" if self._ended_by else os.read(self._fd, LONGEST)
 
     def _put(self) -> None:
-        # If we are stopped in here, what follows is what is to be done after that.
-        self._loop.remove_signal_handler(signal.SIGCONT)
         try:
             self._terminal.make_ready()
         except termios.error:  # it is gone
             self._end(signal.SIGHUP)
         sys.stderr.write(self._text)
         sys.stderr.flush()
-        self._loop.add_signal_handler(signal.SIGCONT, self._put)
+
+    def _put_again(self) -> None:
+        # In the place of itself, where it was put just before we heard that we go on.
+        sys.stderr.write("\r")
+        self._put()
 
     def _stop(self) -> None:
         self._terminal.put_back()
-        for number in (signal.SIGTSTP, signal.SIGCONT):
-            self._loop.remove_signal_handler(number)
+        self._loop.remove_signal_handler(signal.SIGTSTP)
         os.kill(os.getpid(), signal.SIGTSTP)
         # Here we go on, perhaps days later.
         self._loop.add_signal_handler(signal.SIGTSTP, self._stop)
-        self._put()
+        self._put_again()
 
     def _end(self, number: signal.Signals) -> None:
         self._ended_by = number
@@ -156,8 +157,8 @@ class _Question:
         handlers: dict[signal.Signals, Callable[[], None]] = {
             number: partial(self._end, number) for number in (signal.SIGINT, *ENDING)
         }
-        handlers[signal.SIGTSTP] = self._stop
-        before = {number: signal.getsignal(number) for number in (*handlers, signal.SIGCONT)}
+        handlers |= {signal.SIGTSTP: self._stop, signal.SIGCONT: self._put_again}
+        before = {number: signal.getsignal(number) for number in handlers}
         for number, handler in handlers.items():
             if before[number] is not signal.SIG_IGN or number is signal.SIGINT:
                 self._loop.add_signal_handler(number, handler)

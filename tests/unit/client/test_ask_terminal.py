@@ -5,9 +5,11 @@ import shlex
 import signal
 import sys
 import termios
+from pathlib import Path
 
 import pytest
 
+from tests.support.deadlines import eventually
 from tests.unit.client.terminal import JOB_CONTROL, SHELL, Terminal, children
 
 # The process has a loop of its own: which one the test has does not matter.
@@ -22,6 +24,10 @@ COMMAND = [sys.executable, "-c", ASK]
 
 def shows_what_is_typed(terminal):
     return bool(terminal.attributes[3] & termios.ECHO)
+
+
+def is_stopped(pid):
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
 
 
 async def stopped(shell):
@@ -75,7 +81,8 @@ async def test_in_the_background_it_waits_for_the_foreground(question):
     question.type("\x1a")
     await stopped(question)
     question.type("bg\n")
-    await question.until(lambda lines: lines[-1] == "$" and lines[-2].endswith("&"))
+    await question.until(lambda lines: lines[-1] == "$" and any(x.endswith("&") for x in lines))
+    await eventually(lambda: is_stopped(*children(question.pid)))
     question.type("clear; echo $((40 + 2))\n")
     await question.shows("42", "$")
     question.type("fg\n")
@@ -86,7 +93,8 @@ async def test_in_the_background_it_waits_for_the_foreground(question):
 async def test_begun_in_the_background_it_waits_for_the_foreground(shell):
     shell.type(shlex.join(COMMAND) + " &\n")
     await shell.until(lambda lines: any(line.startswith("[1] ") for line in lines))
-    shell.type("clear; wait; fg\n")
+    await eventually(lambda: is_stopped(*children(shell.pid)))
+    shell.type("clear; fg\n")
     await shell.shows("secret?")
     await answer(shell)
     shell.type("stty -a | grep -o ' icanon'; stty -a | grep -o ' echo '\n")
