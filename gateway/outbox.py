@@ -35,8 +35,17 @@ class Sender(Protocol):
     lost: bool
     """The sender's name was given away: nothing more may be said in it."""
 
-    def published(self, publish: Publish, id: str | None) -> None:
-        """It was stored and published under this id; None if that is not known."""
+    place: str
+    """Where the sender is: those of one place have a share of what may wait."""
+
+    def published(self, publish: Publish, id: str | None, why: str = "") -> None:
+        """It was stored and published under this id; None if it was not, or that is not known.
+
+        Args:
+            publish: what was handed in.
+            id: the message's.
+            why: it was not, for people; "" if that is not known.
+        """
 
 
 # Of a message: who is told, what of, and when it was handed in.
@@ -59,7 +68,7 @@ class Outbox:
     Args:
         publish: `gateway.backplane.Backplane.publish`.
         ready: returns once this gateway may speak for its users.
-        limit: bytes that may wait.
+        limit: bytes that may wait; half of them from one place.
         stored: told of each batch of messages that was published: the room, the last id, and when
             the oldest was handed in.
         monotonic: a clock in seconds that never goes back.
@@ -79,6 +88,7 @@ class Outbox:
         self._stored = stored
         self._monotonic = monotonic
         self._bytes = 0
+        self._bytes_from: dict[str, int] = {}
         self._rooms: dict[str, _Room] = {}
         self._loop = asyncio.get_running_loop()
 
@@ -98,8 +108,10 @@ class Outbox:
         Returns:
             False if too much is waiting already; then it was not taken.
         """
-        if self._bytes + len(line) > self._limit:
+        size, from_there = len(line), self._bytes_from.get(sender.place, 0)
+        if self._bytes + size > self._limit or from_there + size > self._limit // 2:
             return False
+        self._bytes_from[sender.place] = from_there + size
         room = self._add(publish.room, line, (sender, publish, self._monotonic()))
         if room.sender is None:
             self._start(publish.room, room)
@@ -152,6 +164,8 @@ class Outbox:
                 continue
             try:
                 ids = await self._publish(name, [line for line, _ in batch])
+                if len(ids) != len(_said(batch)):
+                    raise RuntimeError(f"{len(ids)} ids came for {len(_said(batch))} messages")
             except BackplaneDown:
                 # It may have been stored. What has a seq is not stored twice: it goes first again.
                 batch, doubtful = _split(batch)
@@ -159,11 +173,15 @@ class Outbox:
                 self._tell(doubtful, [None] * len(doubtful))
             except RedisError as error:
                 event(log, logging.ERROR, "Redis refused to publish", lines=len(batch), why=error)
-                self._tell(batch, [None] * len(batch))
+                said = [entry for entry in batch if entry[1] is not None]
+                if said:
+                    # A full Redis stores nothing more, and tells people who comes and goes.
+                    room.entries = [entry for entry in batch if entry[1] is None] + room.entries
+                self._tell(said or batch, [None] * len(said), error.not_sent)
             except Exception:
                 # A fault of ours: it must not silence the room for good.
                 log.exception("could not publish %d lines", len(batch))
-                self._tell(batch, [None] * len(batch))
+                self._tell(batch, [None] * len(_said(batch)))
             else:
                 self._tell(batch, ids)
                 self._note(name, batch, ids)
@@ -176,17 +194,31 @@ class Outbox:
             return False
         return True
 
-    def _tell(self, batch: list[_Entry], ids: list[str] | list[None]) -> None:
-        self._bytes -= sum(len(line) for line, _ in batch)
-        said = [said for _, said in batch if said is not None]
-        for (sender, publish, _), id in zip(said, ids, strict=False):
-            sender.published(publish, id)
+    def _tell(self, batch: list[_Entry], ids: list[str] | list[None], why: str = "") -> None:
+        for line, said in batch:
+            self._bytes -= len(line)
+            if said is not None:
+                place = said[0].place
+                if (left := self._bytes_from[place] - len(line)) > 0:
+                    self._bytes_from[place] = left
+                else:
+                    del self._bytes_from[place]
+        for (sender, publish, _), id in zip(_said(batch), ids, strict=True):
+            try:
+                sender.published(publish, id, why)
+            except Exception:
+                # A fault of ours: the others wait for their answers.
+                log.exception("could not tell a sender what became of a message")
 
     def _note(self, name: str, batch: list[_Entry], ids: list[str]) -> None:
         oldest = next((said[2] for _, said in batch if said is not None), None)
         # What had been posted before has an id of before, or none.
         if oldest is not None and (last := ids[-1]):
             self._stored(name, last, oldest)
+
+
+def _said(batch: list[_Entry]) -> list[_Said]:
+    return [said for _, said in batch if said is not None]
 
 
 def _split(batch: list[_Entry]) -> tuple[list[_Entry], list[_Entry]]:

@@ -8,6 +8,7 @@ from collections.abc import Coroutine, Iterable
 from typing import Any
 
 from gateway import questions
+from gateway.addresses import neighbourhood
 from gateway.alarm import Alarm
 from gateway.backplane import sealed
 from gateway.backplane.connection import RedisError
@@ -74,6 +75,7 @@ class Peer:
         "gateway",
         "link",
         "lost",
+        "place",
         "registration",
         "session",
         "trace",
@@ -84,6 +86,7 @@ class Peer:
     def __init__(self, gateway: Gateway, link: Link) -> None:
         self.gateway = gateway
         self.link = link
+        self.place = neighbourhood(link.ip)
         self.session = Session(gateway.rules, now := gateway.monotonic())
         self.trace = Trace(next(gateway.numbers), link.address, now)
         self._held = Held()
@@ -173,13 +176,15 @@ class Peer:
         """When the user was last active."""
         return self.session.life.active_at
 
-    def published(self, publish: Publish, id: str | None) -> None:
+    def published(self, publish: Publish, id: str | None, why: str = "") -> None:
         """It is known what became of a message."""
         self._in_flight -= 1
         if self._answered is not None and not self._in_flight:
             self._answered.set()
             self._answered = None
-        if id is None:
+        if id is None and why:
+            self.tell(Error(code=ErrorCode.UNAVAILABLE, text=why, seq=publish.seq))
+        elif id is None:
             self.unavailable(publish.seq)
         elif id == "":
             refused = self.session.refuse(stale(publish.seq), self.gateway.monotonic())
@@ -216,7 +221,7 @@ class Peer:
         if self.gateway.outbox.send(publish, line, self):
             self._in_flight += 1
             return
-        text = "The chat's memory is away and too much is waiting already: not sent."
+        text = "Too much is waiting already to be sent: not sent. Try again in a moment."
         self.tell(Error(code=ErrorCode.OUTBOX_FULL, text=text, seq=publish.seq))
 
     def _ask(self, question: Coroutine[Any, Any, None], seq: int | None) -> asyncio.Task[None]:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from gateway.backplane import ABSENT
+from gateway.backplane import ABSENT, Whispered
 from gateway.backplane.connection import RedisError
 from gateway.chat.effects import FindMentioned, ListUsers, Whisper
 from gateway.chat.sending import Delivery
 from gateway.errors import BackplaneDown, NameLost, TooMuchWaits
 from wire.codec import encode_body
-from wire.frames import Users
+from wire.frames import Error, Users
 from wire.names import fold, may_be_held
 from wire.reasons import ErrorCode, WireError
 
@@ -36,32 +36,10 @@ async def whisper(peer: Peer, whisper: Whisper) -> None:
     names = [fold(name) for name in known]
     # It goes another way than what the peer said to the room, and must not overtake that.
     await peer.answered()
-    while True:
-        await gateway.presence.ready()
-        if peer.lost:
-            return
-        try:
-            id, found = await gateway.backplane.whisper(
-                peer.registration,
-                names,
-                body,
-                seq=whisper.seq,
-            )
-        except BackplaneDown:
-            # It may have been stored. With a seq it is not stored twice.
-            if whisper.seq is None:
-                peer.unavailable(None)
-                return
-        except (RedisError, NameLost):
-            peer.unavailable(whisper.seq)
-            return
-        except TooMuchWaits as error:
-            text = f"too much waits for {error} already: not sent. Say it when they are back"
-            refusal = WireError(ErrorCode.OUTBOX_FULL, text, whisper.seq)
-            peer.perform_all(peer.session.refuse(refusal, gateway.monotonic()))
-            return
-        else:
-            break
+    whispered = await _whisper(peer, names, body, whisper.seq)
+    if whispered is None:
+        return
+    id, found = whispered
     by_name = dict(zip(known, found, strict=True))
     to = list(dict.fromkeys(each.name for each in found if each.how == "here"))
     later = list(dict.fromkeys(each.name for each in found if each.how == "later"))
@@ -72,6 +50,33 @@ async def whisper(peer: Peer, whisper: Whisper) -> None:
             await find_mentioned(peer, effect)
         else:
             peer.perform_all([effect])
+
+
+async def _whisper(peer: Peer, names: list[str], body: bytes, seq: int | None) -> Whispered | None:
+    """Publish it; None if it was not, and the peer was told so, or has nobody to speak for."""
+    gateway = peer.gateway
+    while True:
+        await gateway.presence.ready()
+        if peer.lost:
+            return None
+        try:
+            return await gateway.backplane.whisper(peer.registration, names, body, seq=seq)
+        except BackplaneDown:
+            # It may have been stored. With a seq it is not stored twice.
+            if seq is None:
+                peer.unavailable(None)
+                return None
+        except RedisError as error:
+            peer.tell(Error(code=ErrorCode.UNAVAILABLE, text=error.not_sent, seq=seq))
+            return None
+        except NameLost:
+            peer.unavailable(seq, "Your name was given away")
+            return None
+        except TooMuchWaits as error:
+            text = f"too much waits for {error} already: not sent. Say it when they are back"
+            refusal = WireError(ErrorCode.OUTBOX_FULL, text, seq)
+            peer.perform_all(peer.session.refuse(refusal, gateway.monotonic()))
+            return None
 
 
 async def find_mentioned(peer: Peer, effect: FindMentioned) -> None:

@@ -40,6 +40,13 @@ _MISSING = object()
 class RedisError(Exception):
     """Redis refused a command; the text is its own, without our arguments."""
 
+    @property
+    def not_sent(self) -> str:
+        """What it means to somebody who wanted to say something."""
+        if "OOM" in str(self):
+            return "The chat's memory is full: not sent. Try again later."
+        return "The chat's memory refuses this: not sent. Tell whoever runs the chat."
+
 
 class Connection(asyncio.Protocol):
     """Pipelines commands, and passes on what is published on the channels subscribed to.

@@ -46,12 +46,15 @@ class Redis:
 
 
 class Sender:
-    def __init__(self):
+    def __init__(self, place="here"):
         self.heard = []
+        self.reasons = []
         self.lost = False
+        self.place = place
 
-    def published(self, publish, id):
+    def published(self, publish, id, why=""):
         self.heard.append((publish.seq, id))
+        self.reasons.append(why)
 
 
 def outbox_on(redis, limit):
@@ -183,6 +186,96 @@ async def test_all_of_a_call_that_redis_refused_are_in_doubt_and_none_is_sent_ag
     assert [len(lines) for _, lines in redis.batches] == [2, 1]
 
 
+@pytest.mark.parametrize(
+    ("error", "told"), [("OOM command not allowed", "full"), ("WRONGTYPE", "refuses")]
+)
+async def test_who_is_refused_is_told_why(outbox, redis, sender, error, told):
+    redis.error = RedisError(error)
+    send(outbox, sender, 0)
+    await until(lambda: sender.heard)
+    assert told in sender.reasons[0]
+    assert "not sent" in sender.reasons[0]
+
+
+async def test_who_comes_and_goes_is_told_though_what_is_said_is_refused(outbox, redis, sender):
+    redis.patient = True
+    outbox.announce("lobby", b"{joined\n")
+    send(outbox, sender, 0)
+    await until(lambda: redis.answers)
+    redis.patient = False
+    redis.answers[0].set_exception(RedisError("OOM"))
+    await outbox.settle()
+    assert [lines for _, lines in redis.batches] == [[b"{joined\n", line(0)], [b"{joined\n"]]
+    assert sender.heard == [(0, None)]
+
+
+async def test_fewer_ids_than_messages_leave_nobody_waiting(redis, sender, caplog):
+    ids = [["7-1"], ["7-2"]]
+
+    async def publish(room, lines):
+        return ids.pop(0)
+
+    outbox = Outbox(publish, redis.ready, 1000, redis.note, redis.clock)
+    send(outbox, sender, 0)
+    send(outbox, sender, 1)
+    await outbox.settle()
+    assert sender.heard == [(0, None), (1, None)]
+    assert "1 ids came for 2 messages" in caplog.text
+    send(outbox, sender, 2)
+    await outbox.settle()
+    assert sender.heard[-1] == (2, "7-2")
+
+
+async def test_a_sender_that_cannot_be_told_costs_nobody_else_an_answer(
+    outbox, redis, sender, caplog
+):
+    class Broken(Sender):
+        def published(self, publish, id, why=""):
+            raise ValueError("a fault")
+
+    send(outbox, Broken(), 0)
+    send(outbox, sender, 1)
+    await until(lambda: sender.heard)
+    assert "a fault" in caplog.text
+    send(outbox, sender, 2)
+    await until(lambda: len(sender.heard) == 2)
+
+
+async def test_while_a_call_is_under_way_no_announcement_starts_a_second_one(
+    outbox, redis, sender, monkeypatch
+):
+    monkeypatch.setattr(module, "LINGER", 0.0)
+    redis.patient = True
+    send(outbox, sender, 0)
+    await until(lambda: redis.answers)
+    outbox.announce("lobby", b"{joined\n")
+    await asyncio.sleep(0.01)  # the time for company is over
+    await quiet()
+    assert len(redis.batches) == 1
+    redis.patient = False
+    redis.answers[0].set_result(None)
+    await until(lambda: len(redis.batches) == 2)
+    await outbox.settle()
+    assert not outbox._rooms
+
+
+async def test_an_announcement_that_went_with_a_message_starts_no_call_of_its_own(
+    outbox, redis, sender, monkeypatch
+):
+    monkeypatch.setattr(module, "LINGER", 0.01)
+    redis.patient = True
+    outbox.announce("lobby", b"{joined\n")
+    send(outbox, sender, 0)
+    await until(lambda: redis.answers)
+    await asyncio.sleep(0.02)  # the time for company is over
+    await quiet()
+    assert len(redis.batches) == 1
+    redis.patient = False
+    redis.answers[0].set_result(None)
+    await outbox.settle()
+    assert not outbox._rooms
+
+
 async def test_a_fault_of_ours_does_not_silence_the_room(outbox, redis, sender, caplog):
     redis.error = ValueError("a fault")
     send(outbox, sender, 0)
@@ -256,8 +349,8 @@ async def test_with_nothing_handed_in_it_is_settled(outbox):
 
 async def test_a_sender_may_send_again_as_soon_as_it_hears(outbox, redis):
     class Eager(Sender):
-        def published(self, publish, id):
-            super().published(publish, id)
+        def published(self, publish, id, why=""):
+            super().published(publish, id, why)
             if publish.seq < 5:
                 send(outbox, self, publish.seq + 1)
 
@@ -439,19 +532,36 @@ async def test_what_was_in_doubt_is_not_said_again_in_a_name_that_was_lost(outbo
 
 async def test_what_waits_is_bounded_and_what_is_over_it_is_not_taken(redis, sender):
     outbox = outbox_on(redis, 3 * len(line(0)))
+    others = [Sender(f"place {number}") for number in range(5)]
     redis.certain.clear()
-    assert [send(outbox, sender, seq) for seq in range(5)] == [True, True, True, False, False]
+    taken = [send(outbox, who, seq) for seq, who in enumerate(others)]
+    assert taken == [True, True, True, False, False]
     assert outbox.waiting == 3 * len(line(0))
     redis.certain.set()
     await outbox.settle()
-    assert sender.heard == [(seq, f"7-{seq + 1}") for seq in range(3)]
+    assert [who.heard for who in others] == [[(seq, f"7-{seq + 1}")] for seq in range(3)] + [[], []]
     assert outbox.waiting == 0
     assert send(outbox, sender, 6)
     await outbox.settle()
 
 
+async def test_those_of_one_place_leave_half_of_it_to_others(redis, sender):
+    outbox = outbox_on(redis, 4 * len(line(0)))
+    neighbour, other = Sender(), Sender("elsewhere")
+    redis.certain.clear()
+    whose = [sender, neighbour, sender, neighbour, other, other, other]
+    taken = [send(outbox, who, seq) for seq, who in enumerate(whose)]
+    assert taken == [True, True, False, False, True, True, False]
+    redis.certain.set()
+    await outbox.settle()
+    redis.certain.clear()
+    assert [send(outbox, sender, seq) for seq in range(7, 10)] == [True, True, False]
+    redis.certain.set()
+    await outbox.settle()
+
+
 async def test_rooms_share_the_bound(redis, sender):
-    outbox = outbox_on(redis, 2 * len(line(0)))
+    outbox = outbox_on(redis, 4 * len(line(0)))
     taken = [
         send(outbox, sender, seq, room) for seq, room in enumerate(["lobby", "cellar", "attic"])
     ]
@@ -478,7 +588,7 @@ async def test_whatever_becomes_of_it_nothing_counts_as_waiting_in_the_end(redis
 
 async def test_who_comes_is_announced_though_too_much_is_waiting(redis, sender):
     # Nobody could be told that it was not; and there are no more of them than people.
-    outbox = outbox_on(redis, len(line(0)))
+    outbox = outbox_on(redis, 2 * len(line(0)))
     redis.certain.clear()
     send(outbox, sender, 0)
     outbox.announce("lobby", b"{joined\n")
