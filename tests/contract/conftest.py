@@ -3,6 +3,7 @@
 import contextlib
 import secrets
 from collections.abc import AsyncIterator, Iterator
+from inspect import signature
 from typing import Any
 
 import pytest
@@ -16,12 +17,41 @@ from tests.contract.household import Gateway, StartBackplane
 from tests.support.acl import url_for
 from tests.support.servers import Server
 from tests.support.settings import settings
+from tests.unit.gateway.fakes import FakeBackplane, Memory
+
+IMITATION = "imitation"
+"""Of the whole backplane, as the unit tests of gateways have it: it must be no kinder."""
+
+IMITATED = ("test_backplane", "test_presence", "test_present", "test_recovery")
+"""Files with what it imitates."""
 
 
-@pytest.fixture(params=["fakeredis", "valkey", "redis_server"])
-def server(request: pytest.FixtureRequest) -> Server:
-    """Each server that the product promises to work with."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[Any]) -> None:
+    """The imitation has no server to look into, or to meddle with."""
+    left_out = [
+        item
+        for item in items
+        if IMITATION in getattr(getattr(item, "callspec", None), "params", {}).values()
+        and (
+            item.path.stem not in IMITATED
+            or {"look", "url"} & set(item.fixturenames)
+            or "server" in signature(item.function).parameters
+        )
+    ]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in left_out]
+
+
+@pytest.fixture(params=["fakeredis", "valkey", "redis_server", IMITATION])
+def server(request: pytest.FixtureRequest) -> Any:
+    """Each server that the product promises to work with, and an imitation of all of it."""
     return request.getfixturevalue(request.param)
+
+
+@pytest.fixture
+def imitation() -> Memory:
+    return Memory()
 
 
 @pytest.fixture
@@ -38,15 +68,23 @@ def url(server: Server) -> str:
 
 
 @pytest.fixture
-async def start(url: str, prefix: str) -> AsyncIterator[StartBackplane]:
+async def start(
+    server: Server | Memory, prefix: str, request: pytest.FixtureRequest
+) -> AsyncIterator[StartBackplane]:
     """Starts backplanes of one chat, each with a lease."""
+    url = "" if isinstance(server, Memory) else request.getfixturevalue("url")
     async with contextlib.AsyncExitStack() as stack:
 
         async def start(**given: Any) -> Gateway:
             heard = Heard()
             name = f"g-{secrets.token_hex(3)}"
             config = settings(**{"redis": url, "prefix": prefix, "idle": 60.0, **given})
-            backplane = RedisBackplane(config, name, lambda: b"{}", heard, Meters())
+            backplane: Any
+            if isinstance(server, Memory):
+                server.idle, server.age = config.idle, config.history_age
+                backplane = FakeBackplane(server, name, heard)
+            else:
+                backplane = RedisBackplane(config, name, lambda: b"{}", heard, Meters())
             await backplane.start()
             stack.push_async_callback(backplane.close)
             await backplane.renew_lease()
@@ -71,6 +109,9 @@ def keys(prefix: str) -> Keys:
 
 
 @pytest.fixture
-def kill(look: redis.Redis, keys: Keys) -> Any:
+def kill(server: Server | Memory, keys: Keys, request: pytest.FixtureRequest) -> Any:
     """A gateway dies: it takes its lease back no more."""
+    if isinstance(server, Memory):
+        return lambda gateway: server.dead.add(gateway.id)
+    look = request.getfixturevalue("look")
     return lambda gateway: look.delete(keys.lease(gateway.id))

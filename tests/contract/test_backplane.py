@@ -707,6 +707,7 @@ def kill_both(server: Server, gateway: Gateway) -> None:
     server.kill_connections(f"chat-{gateway.id}", f"chat-{gateway.id}-sub")
 
 
+@pytest.mark.usefixtures("url")
 class TestTrouble:
     @pytest.fixture
     def real(self, server: Server) -> Server:

@@ -3,6 +3,7 @@ backplane in memory that several gateways share.
 """
 
 import asyncio
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from ipaddress import ip_address
@@ -27,6 +28,7 @@ from gateway.backplane import (
 from gateway.backplane.events import Events
 from gateway.backplane.ids import NOTHING, before, epoch_of, is_beginning, parse
 from gateway.backplane.records import Ban, GatewayInfo, Registration
+from gateway.backplane.redis_logs import PAGE_BYTES
 from gateway.config import GatewayConfig
 from gateway.core import Gateway
 from gateway.errors import BackplaneDown, NameLost, TooMuchWaits
@@ -140,6 +142,7 @@ class Kept(NamedTuple):
     id: bytes
     line: bytes
     found: tuple[Found, ...] = ()
+    at: float = 0.0
 
 
 class Memory:
@@ -151,7 +154,9 @@ class Memory:
         logs: the messages of each log.
         last: the last id that each log gave.
         resumable: folded name -> who left, and may come back.
-        full: folded names of those for whom too much waits.
+        full: folded names of those for whom too much waits, besides those for whom it really does.
+        idle: seconds of inactivity that users are given; None: each has what is in `left`.
+        age: seconds for which logs keep a message; None for ever.
         accounts: folded name -> hash of its password.
         bans: those that hold.
     """
@@ -166,12 +171,16 @@ class Memory:
         self.last: dict[Log, bytes] = {}
         self.resumable: dict[str, Registration] = {}
         self.full: set[str] = set()
+        self.idle: float | None = None
+        self.age: float | None = None
         self.accounts: dict[str, str] = {}
         self.bans: list[Ban] = []
         self.backplanes: list[FakeBackplane] = []
         self._newest: dict[str, int] = {}
         self._runs: dict[Log, int] = {}
         self._posted: dict[tuple[str, str], dict[int, str]] = {}
+        self._active: dict[str, float] = {}
+        self._waiting: dict[str, list[tuple[str, int]]] = {}
 
     # What tests do.
 
@@ -268,7 +277,9 @@ class Memory:
             return Whispered("", [ABSENT] * len(names))
         found = [self._find(name) for name in names]
         if full := [
-            each.name for name, each in zip(names, found, strict=True) if name in self.full
+            each.name
+            for name, each in zip(names, found, strict=True)
+            if each.how == "later" and self._is_full(name, sender.folded)
         ]:
             raise TooMuchWaits(full)
         readers = [n for n, each in zip(names, found, strict=True) if each.how != "absent"]
@@ -281,9 +292,38 @@ class Memory:
         for name in dict.fromkeys(readers):
             if name != sender.folded:
                 self._whisper(name, shown, body, known(Log(PRIVATE, name)))
+            if self._find(name).how == "later":
+                self._waiting.setdefault(name, []).append((sender.folded, len(body)))
         if seq is not None:
             posted[seq] = id.decode()
         return Whispered(id.decode(), found)
+
+    def came(self, user: Registration, ago: float) -> None:
+        """Somebody has a name."""
+        self.users[user.folded] = user
+        self.resumable.pop(user.folded, None)
+        self._waiting.pop(user.folded, None)
+        self.was_active(user.folded, ago)
+
+    def swept(self, by: str) -> list[Registration]:
+        """Those of dead gateways, whose names are taken from them."""
+        gone = [u for u in self.users.values() if u.gateway in self.dead and u.gateway != by]
+        for user in gone:
+            self.resumable[user.folded] = self.users.pop(user.folded)
+        return gone
+
+    def was_active(self, folded: str, ago: float) -> None:
+        self._active[folded] = time.monotonic() - ago
+
+    def silent(self, folded: str) -> float:
+        """Seconds since somebody was active."""
+        return time.monotonic() - self._active.get(folded, time.monotonic())
+
+    def has_left(self, folded: str) -> float:
+        """Seconds of inactivity that somebody has left."""
+        if self.idle is None:
+            return self.left.get(folded, 0.0)
+        return max(0.0, self.idle - self.silent(folded))
 
     def control(self, verb: str, user: Registration) -> None:
         for backplane in self.backplanes:
@@ -303,6 +343,15 @@ class Memory:
         self.publish(f"to:{name}", previous + b" " + kept.id + b"\n" + kept.line)
         return kept.id
 
+    def _is_full(self, name: str, sender: str) -> bool:
+        waiting = self._waiting.get(name, [])
+        return (
+            name in self.full
+            or len(waiting) >= 500
+            or sum(size for _, size in waiting) >= 1024 * 1024
+            or [who for who, _ in waiting].count(sender) >= 100
+        )
+
     def _find(self, name: str) -> Found:
         if (user := self.users.get(name)) is not None:
             return Found(user.name, "later" if user.gateway in self.dead else "here")
@@ -321,7 +370,7 @@ class Memory:
             self._begin(log, known)
         previous, id = self.last[log], self._next(log)
         self.last[log] = id
-        kept = Kept(id, b'{"id":"%s",%s' % (id, line), found)
+        kept = Kept(id, b'{"id":"%s",%s' % (id, line), found, time.monotonic())
         self.logs.setdefault(log, []).append(kept)
         return NOTHING if is_beginning(previous) else previous, kept
 
@@ -494,16 +543,15 @@ class FakeBackplane:
             return Claimed("taken", former=holder if auth == KNOWN else None)
         elif holder is not None:
             claimed = Claimed("inherited", former=holder)
-        elif (left is not None and left.session == user.session) or (
-            left is not None and _proves(user, resume, left)
+        elif left is not None and (
+            (left.session == user.session and auth == KNOWN) or _proves(user, resume, left)
         ):
             claimed, older = Claimed("returned", left.origin), left
-        memory.resumable.pop(folded, None)
         if claimed.origin:
             user = msgspec.structs.replace(user, origin=claimed.origin)
         last = memory.tail(Log(PRIVATE, folded))
         began = {PRIVATE: last.decode(), **(older.began if older else user.began)}
-        memory.users[folded] = msgspec.structs.replace(user, began=began)
+        memory.came(msgspec.structs.replace(user, began=began), ago)
         return claimed._replace(last=last, began=began)
 
     async def release(self, users: list[Registration], *, for_good: bool) -> list[str]:
@@ -521,11 +569,14 @@ class FakeBackplane:
 
     async def touch(self, touches: list[Touch]) -> list[str]:
         await self._asked("touch", list(touches))
+        for touch in touches:
+            if self._holds(touch.folded, touch.session):
+                self.memory.was_active(touch.folded, touch.ago)
         return [t.session for t in touches if not self._holds(t.folded, t.session)]
 
     async def idle_left(self, folded: str, session: str) -> float:
         await self._asked("idle_left", folded)
-        return self.memory.left.get(folded, 0.0) if self._holds(folded, session) else 0.0
+        return self.memory.has_left(folded) if self._holds(folded, session) else 0.0
 
     async def publish(self, room: str, lines: list[bytes]) -> list[str]:
         await self._asked("publish", list(lines))
@@ -555,22 +606,36 @@ class FakeBackplane:
     async def said(self, log: Log, after: bytes, count: int) -> Said:
         await self._asked("said", (log, after))
         behind = [e for e in self.memory.logs.get(log, []) if parse(e.id) > parse(after)]
-        found = [(entry.id, entry.line) for entry in behind[:count]]
-        return Said(self.memory.last.get(log, NOTHING), len(behind) > count, found)
+        found: list[tuple[bytes, bytes]] = []
+        for entry in behind[:count]:
+            if sum(len(line) for _, line in found) >= PAGE_BYTES:
+                break
+            found.append((entry.id, entry.line))
+        return Said(self.memory.last.get(log, NOTHING), len(behind) > len(found), found)
 
     async def trim(self, logs: list[Log]) -> None:
         await self._asked("trim", list(logs))
+        oldest = time.monotonic() - (self.memory.age or time.monotonic())
+        for log in logs:
+            if (kept := self.memory.logs.get(log)) is not None:
+                kept[:] = [entry for entry in kept if entry.at >= oldest]
 
     async def users(self, cursor: str) -> tuple[str, list[Listed]]:
         await self._asked("users", cursor)
-        pages = [list(self.memory.users.values())[i : i + 120] for i in range(0, 1000, 120)]
-        page = int(cursor)
-        after = page + 1 if pages[page + 1] else 0
-        return str(after), [Listed(user, 1.26, None) for user in pages[page]]
+        memory, start = self.memory, int(cursor)
+        everybody = [user for user in memory.users.values() if user.gateway not in memory.dead]
+        after = start + 120 if len(everybody) > start + 120 else 0
+        return str(after), [self._listed(user) for user in everybody[start : start + 120]]
+
+    def _listed(self, user: Registration) -> Listed:
+        if self.memory.idle is None:
+            return Listed(user, 1.26, None)
+        return Listed(user, self.memory.silent(user.folded), self.memory.has_left(user.folded))
 
     async def renew_lease(self, seconds: float = LEASE) -> bool:
         await self._asked("renew_lease", seconds)
-        was, self.lease = self.lease, True
+        was, self.lease = self.lease and self.gateway not in self.memory.dead, True
+        self.memory.dead.discard(self.gateway)
         return was
 
     async def neighbours(self) -> dict[str, GatewayInfo]:
@@ -588,7 +653,7 @@ class FakeBackplane:
     async def sweep(self) -> list[Registration]:
         await self._asked("sweep")
         found, self.found_dead = self.found_dead, []
-        return found
+        return found + self.memory.swept(self.gateway)
 
     def _known(self, log: Log) -> bytes:
         if self.events is None:
