@@ -10,7 +10,7 @@ import msgspec
 
 from gateway.backplane import Claimed, Entry, Log
 from gateway.backplane.connection import RedisError
-from gateway.backplane.ids import parse
+from gateway.backplane.ids import NOTHING, before, epoch_of, parse
 from gateway.backplane.records import Registration
 from gateway.chat.effects import Claim
 from gateway.chat.session import State
@@ -183,7 +183,7 @@ async def _claim(gateway: Gateway, claim: Claim, link: Link, auth: Entry) -> Log
 def begins_at(gateway: Gateway, login: Login, seen: dict[str, str]) -> dict[str, str]:
     """The id in each room behind which a session begins, where the peer told none that is good."""
     return {
-        log.room: _start(gateway, login, channel, log).decode()
+        log.room: _start(gateway, login, channel, log, seen_id(seen.get(log.room))).decode()
         for channel, log in _logs(login)
         if not login.resumed or seen_id(seen.get(log.room)) is None
     }
@@ -213,6 +213,10 @@ async def catch_up(gateway: Gateway, login: Login, link: Link, seen: dict[str, s
         if after is not None:
             # Who it was is not known any more, so neither is what was missed.
             gateway.hub.tell(link, gap(log.room, after))
+            start = _start(gateway, login, channel, log, after)
+            if log.room != PRIVATE and start != gateway.positions.at(channel):
+                behind.append((channel, log, start))
+                continue
         gateway.replay.join(channel, link)
     # What was said to the user between the claim and now waits for this.
     gateway.positions.follow(own, login.claimed.last)
@@ -221,8 +225,17 @@ async def catch_up(gateway: Gateway, login: Login, link: Link, seen: dict[str, s
         await gateway.replay.resume(channel, log, link, after)
 
 
-def _start(gateway: Gateway, login: Login, channel: bytes, log: Log) -> bytes:
-    return login.claimed.last if log.room == PRIVATE else gateway.positions.at(channel)
+def _start(gateway: Gateway, login: Login, channel: bytes, log: Log, seen: bytes | None) -> bytes:
+    """Where one begins who does not go on behind what was seen."""
+    if log.room == PRIVATE:
+        return login.claimed.last
+    at = gateway.positions.at(channel)
+    if login.resumed or seen in (None, NOTHING) or epoch_of(seen) >= epoch_of(at):
+        return at
+    # Redis has lost its memory, and with it who this was: what the room said since is for all who
+    # were there before.
+    since = gateway.wall() - epoch_of(at) / 1000
+    return before(epoch_of(at)) if since < gateway.settings.resume_within else at
 
 
 def _logs(login: Login) -> list[tuple[bytes, Log]]:

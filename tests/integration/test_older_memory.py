@@ -10,6 +10,7 @@ import redis
 
 from gateway import presence
 from gateway.backplane import operators
+from gateway.backplane.ids import parse
 from gateway.backplane.keys import Keys
 from tests.integration.test_trouble import cut, forget_everything
 from tests.support.deadlines import eventually
@@ -98,6 +99,44 @@ async def test_who_redis_forgets_while_it_is_there_stays_too(
     await eventually(lambda: set(look.hkeys(keys.users)) == {"mom", "dad"})
     await talk(dad, mom, "Mom")
     assert dad.told(op="left") == mom.told(op="bye") == []
+
+
+async def test_who_comes_back_after_redis_forgot_is_told_what_was_said_since(
+    one: Running, two: Running, join: Join, valkey: Server, prefix: str
+) -> None:
+    mom, dad = await join(one, "Mom"), await join(two, "Dad")
+    await dad.say(op="send", text="before @mom", seq=1)
+    await dad.say(op="send", text="before", seq=2)
+    await mom.collect(2, op="msg")
+    mom.vanish()
+    await dad.expect(op="left", name="Mom")
+    forget_everything(valkey, prefix)
+    cut(valkey, one, two)
+    await dad.expect(op="notice", code="redis_back")
+    await dad.say(op="send", text="since", seq=3)
+    await dad.say(op="send", text="since then", seq=4)
+    await dad.expect(op="msg", text="since then")
+    again = await join(one, "Mom", **mom.way_back)
+    assert not again.told(op="welcome")[0].get("resumed")
+    await again.collect(2, op="msg")
+    await dad.say(op="send", text="live", seq=5)
+    await again.expect(op="msg", text="live")
+    heard = [each["text"] for each in again.told(op="msg")]
+    assert heard == ["since", "since then", "live"]
+    assert sorted(each["room"] for each in again.told(op="gap")) == ["@", "lobby"]
+    # The client begins there: what it is told is not taken for what it knows.
+    start = again.told(op="welcome")[0]["seen"]["lobby"].encode()
+    assert all(parse(each["id"].encode()) > parse(start) for each in again.told(op="msg"))
+
+
+async def test_nobody_else_is(one: Running, two: Running, join: Join) -> None:
+    dad = await join(two, "Dad")
+    await dad.say(op="send", text="before", seq=1)
+    await dad.expect(op="msg")
+    eve = await join(one, "Eve")
+    await dad.say(op="send", text="live", seq=2)
+    await eve.expect(op="msg", text="live")
+    assert len(eve.told(op="msg")) == 1
 
 
 async def test_one_who_is_written_down_and_not_here_can_be_kicked(
