@@ -8,6 +8,7 @@ each time.
 import asyncio
 import contextlib
 import json
+import socket
 import time
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
@@ -15,8 +16,10 @@ from typing import Any
 import pytest
 import redis
 
+from gateway.listeners import accepting
 from tests.support import servers
-from tests.support.fixtures import Running, StartGateway
+from tests.support.deadlines import eventually
+from tests.support.fixtures import Connect, Join, Running, StartGateway
 from tests.support.peer import Peer
 from tests.support.servers import Server
 from wire.limits import Limits
@@ -212,3 +215,91 @@ async def test_a_hello(gateway: Running, look: redis.Redis) -> None:
 
 async def test_what_one_read_takes(gateway: Running, look: redis.Redis) -> None:
     await all_cheap(gateway, look, READS, online=True)
+
+
+# What there is already.
+
+LONG = "\U0001f600" * 3900
+SAID, WHISPERED = 300, 50
+
+
+@pytest.fixture
+async def full_logs(
+    gateway: Running, start_gateway: StartGateway, join: Join, server: Server
+) -> Peer:
+    """Dana, to whom and in whose hearing the longest messages were said; she has not read them."""
+    elsewhere = await start_gateway(redis=server.url)
+    dana, mom = await join(gateway, "dana"), await join(elsewhere, "mom")
+    dana.vanish()
+    await mom.expect(op="left", name="dana")
+    for seq in range(0, SAID, 20):
+        for each in range(seq, seq + 20):
+            await mom.say(op="send", text=LONG, seq=each)
+        await mom.collect(20, op="ack")
+    for each in range(SAID, SAID + WHISPERED):
+        await mom.say(op="send", text=LONG, seq=each, to=["dana", "mom"])
+    await mom.collect(WHISPERED, op="ack")
+    return dana
+
+
+async def test_a_seq_that_is_not_new(
+    gateway: Running, look: redis.Redis, connect: Connect, full_logs: Peer
+) -> None:
+    for to in ({}, {"to": ["dana"]}):
+        dear = []
+        for _ in range(ATTEMPTS):
+            peer = await connect(gateway)
+            await peer.hello("sis")
+            await peer.say(op="send", text="new", seq=LAST - 1, **to)
+            await peer.expect(op="ack", seq=LAST - 1)
+            async with cost(look) as found:
+                await peer.throw(b"".join(send("old", seq=n, **to) + b"\n" for n in range(18)))
+                await peer.say(op="send", text="the last one", seq=LAST, **to)
+                await peer.expect(op="ack", seq=LAST)
+            assert len(peer.told(op="error", code="stale_seq")) == 18
+            await peer.say(op="quit")
+            await peer.disconnected()
+            if not found.too_much:
+                break
+            dear.append(str(found))
+        else:
+            pytest.fail("; ".join(dear))
+
+
+async def test_coming_back(
+    gateway: Running, look: redis.Redis, connect: Connect, full_logs: Peer
+) -> None:
+    dana, dear = full_logs, []
+    for _ in range(ATTEMPTS):
+        again = await connect(gateway)
+        async with cost(look) as found:
+            await again.hello("dana", **dana.way_back)
+            await again.collect(SAID + WHISPERED, op="msg")
+        assert not again.told(op="gap")
+        dana._token = again._token  # she comes back again from where she was
+        again.vanish()
+        if not found.too_much:
+            return
+        dear.append(str(found))
+    pytest.fail("; ".join(dear))
+
+
+async def test_who_comes_back_and_reads_nothing_has_little_kept(
+    gateway: Running, full_logs: Peer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def small(connection: socket.socket) -> None:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+
+    monkeypatch.setattr(accepting, "prepare", small)
+    dana = socket.socket()
+    with dana:
+        dana.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        dana.setblocking(False)
+        loop = asyncio.get_running_loop()
+        await loop.sock_connect(dana, (gateway.host, gateway.port))
+        await loop.sock_sendall(dana, hello(name="dana", **full_logs.way_back) + b"\n")
+        await eventually(lambda: gateway.gateway.online)
+        [peer] = gateway.gateway.online.values()
+        link: Any = peer.link
+        await eventually(lambda: link._drained is not None)
+        assert link._transport.get_write_buffer_size() < 1_500_000
