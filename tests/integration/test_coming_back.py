@@ -398,7 +398,7 @@ class TestFrozenRedis:
     async def test_what_is_too_much_to_wait_is_refused(
         self, start_gateway: StartGateway, join: Join, frozen: Server
     ) -> None:
-        gateway = await start_gateway(redis=frozen.url, outbox=10_000)
+        gateway = await start_gateway(redis=frozen.url, outbox=20_000)
         sis = await join(gateway, "sis")
         frozen.freeze()
         await sis.expect(op="notice", code="redis_away")

@@ -266,3 +266,21 @@ async def test_who_leaves_too_much_for_somebody_is_refused(
     refused = await mom.expect(op="error", code="outbox_full", seq=100)
     assert "dana" in refused["text"]
     await say(sis, "see you @dana", 1)
+
+
+async def test_who_comes_back_later_than_others_is_told_what_those_said_meanwhile(
+    valkey: Server, keys: Keys, join: Join, start_gateway: StartGateway, dana: Peer, sis: Peer
+) -> None:
+    await say(dana, "before", 1)
+    await heard(dana, sis, text="before")
+    dana.vanish(), sis.vanish()
+    with valkey.client() as client:
+        flushed(client, keys)
+    anew = await start_gateway()
+    first = await join(anew, "sis", **sis.way_back)
+    assert not first.told(op="welcome")[0].get("resumed")
+    await say(first, "meanwhile", 1)
+    await say(first, "not for dana @sis", 2)
+    again = await join(anew, "dana", **dana.way_back)
+    await talk(first, again)
+    assert told(again) == ["...", "...", "meanwhile", "after 0", "after 1"]
