@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from shutil import get_terminal_size
@@ -16,6 +15,8 @@ from wcwidth import clip, wcswidth
 
 UP, CLEAR, HIDE, SHOW = "\x1b[{}F", "\x1b[J", "\x1b[?25l", "\x1b[?25h"
 """To the line so many above; erase the rest of the screen; hide and show the cursor."""
+
+STDOUT = 1
 
 ENDING = (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 """Signals that end us, once the cursor is seen again."""
@@ -55,10 +56,9 @@ class _Place:
     @property
     def is_ours(self) -> bool:
         """Whether nobody else is using the terminal, as a shell does whose job we are."""
-        try:
-            return os.tcgetpgrp(sys.stdout.fileno()) == os.getpgrp()
-        except OSError:  # it does not say
-            return True
+        from client.terminal import in_foreground
+
+        return in_foreground(STDOUT)
 
     def show(self, text: str) -> None:
         """Show a text, as much of it as fits; while we are in the background all, and below."""
@@ -76,7 +76,7 @@ class _Place:
 
     def stop(self, number: int, _: FrameType | None) -> None:
         """Stop, as whoever pressed Ctrl-Z wants, with the cursor shown to whom it is left to."""
-        os.write(sys.stdout.fileno(), SHOW.encode())
+        os.write(STDOUT, SHOW.encode())
         signal.signal(number, signal.SIG_DFL)
         os.kill(os.getpid(), number)
         # Here we go on, perhaps days later.
