@@ -182,7 +182,10 @@ class Run:
             number += 1
             text = f"{one.name} knows {other.name} ({self._markers}, {number})"
             if (await one.say(text, [other.name])).ack is not None:
-                return await other.hears(text, within=WHOLE_WITHIN)
+                await asyncio.gather(
+                    *(bot.hears(text, within=WHOLE_WITHIN) for bot in (one, other))
+                )
+                return
             await asyncio.sleep(0.2)
 
     async def _judge(self) -> None:
@@ -190,10 +193,7 @@ class Run:
         found += judge([bot.record for bot in self._bots], self._lab.lapses)
         found += self._broken
         found += overheard(self._visits, [bot.record for bot in self._bots])
-        users = await self._lab.users()
-        holders = sorted((user.name, user.gateway) for user in users if user.name != NAME)
-        if holders != sorted((bot.name, bot.gateway) for bot in self._bots):
-            found.append(Violation(f"these hold the names: {holders}", []))
+        found += await self._holders()
         try:
             await eventually(lambda: self._lab.connections() == len(self._bots))
         except TimeoutError:
@@ -206,6 +206,19 @@ class Run:
             found += [violation for each in await asyncio.gather(*asked) for violation in each]
         for error in self._lab.errors():
             found.append(Violation("a gateway logged a fault of its own", error.splitlines()))
+
+    async def _holders(self) -> list[Violation]:
+        """Whether each bot has its name; what Redis forgot is written down again after a while."""
+        expected = sorted((bot.name, bot.gateway) for bot in self._bots)
+        deadline = time.monotonic() + WHOLE_WITHIN
+        while True:
+            users = await self._lab.users()
+            holders = sorted((user.name, user.gateway) for user in users if user.name != NAME)
+            if holders == expected:
+                return []
+            if time.monotonic() > deadline:
+                return [Violation(f"these hold the names: {holders}", [])]
+            await asyncio.sleep(0.2)
 
     def _note(self, what: str) -> None:
         self.outcome.timeline.append(f"{time.monotonic() - self._began:7.2f} s  {what}")
