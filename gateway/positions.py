@@ -147,13 +147,19 @@ class Positions:
         if parse(last) <= parse(followed.at):
             if self._deliver_events(channel, lines):
                 # These messages were had already, or the log gives ids again.
-                followed.late = []
-                self._spawn(self._compare(channel, followed))
+                self.compare(channel)
         elif previous == NOTHING and is_beginning(followed.at):
             self._advance(channel, followed, lines, last)
         else:
             followed.late = [(previous, last, lines)]
             self._spawn(self._repair(channel, followed))
+
+    def compare(self, channel: bytes) -> None:
+        """Have a channel compared with its log now, as `check` does now and then with all."""
+        followed = self._followed[channel]
+        if followed.late is None:
+            followed.late = []
+            self._spawn(self._compare(channel, followed))
 
     async def check(self) -> None:
         """Compare all channels with their logs, and repair those that are not where they are.

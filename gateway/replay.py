@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import re
 
+from gateway.addresses import neighbourhood
 from gateway.backplane import Backplane, Log
-from gateway.backplane.ids import parse
+from gateway.backplane.ids import is_beginning, parse
 from gateway.hub import Hub, Link
 from gateway.logs import gap, read_on
+from gateway.pace import Pace
 from gateway.positions import Positions
 from wire.frames import PRIVATE
 
@@ -36,6 +38,7 @@ class Replay:
         self._backplane = backplane
         self._positions = positions
         self._hub = hub
+        self._pace = Pace()
 
     def join(self, channel: bytes, link: Link) -> None:
         """Join at what is delivered after this moment."""
@@ -55,15 +58,18 @@ class Replay:
             # Never given in what this Redis remembers.
             self._hub.tell(link, gap(log.room, at))
             at = tail
-        more = at != tail
+        more, place = at != tail, neighbourhood(link.ip)
         while True:
             while more:
                 page = await read_on(self._backplane, log, at)
                 at, more = page.upto, page.more
                 if page.lines:
-                    self._hub.tell(link, b"".join(page.lines))
+                    lines = b"".join(page.lines)
+                    self._hub.tell(link, lines)
                     self._hub.flush()
                     await link.drained()
+                    now = asyncio.get_running_loop().time()
+                    await asyncio.sleep(self._pace.told(place, len(lines), now))
             if log.room == PRIVATE:
                 # Nobody else reads this channel: it can be moved to where we are.
                 self._positions.skip(channel, at)
@@ -87,4 +93,7 @@ class Replay:
 
         if not passed(self._positions.at(channel)):
             self._positions.watch(channel, passed)
+            if is_beginning(at):
+                # No message will bring the channel there.
+                self._positions.compare(channel)
         return bool(await joined)

@@ -166,6 +166,20 @@ async def test_others_do_not_wait_for_a_slow_link(scene, link):
     assert texts(link) == ["a", "b"]
 
 
+async def test_who_has_it_told_again_and_again_waits_and_others_do_not(scene, link, monkeypatch):
+    monkeypatch.setattr("gateway.pace.AT_ONCE", 1)
+    monkeypatch.setattr("gateway.pace.A_SECOND", 1e-6)
+    scene.say("a")
+    first, elsewhere = scene.resume(link, BEGIN), FakeLink("192.0.2.8:1")
+    await quiet()
+    assert texts(link) == ["a"]
+    assert not first.done()
+    first.cancel()
+    monkeypatch.setattr("gateway.pace.AT_ONCE", 1000)
+    await scene.resumed(elsewhere, BEGIN)
+    assert texts(elsewhere) == ["a"]
+
+
 # What cannot be told.
 
 
@@ -215,6 +229,21 @@ async def test_a_quiet_room_in_a_new_epoch_is_a_gap_once(scene, link):
     await scene.resumed(link, seen)
     assert texts(link) == ["..."]
     scene.say("b")
+    await scene.settled()
+    await quiet()
+    assert texts(link) == ["...", "b"]
+
+
+@pytest.mark.parametrize("channel", [ROOM, OWN])
+async def test_who_comes_back_to_a_log_that_was_deleted_does_not_wait_for_a_check(
+    scene, link, channel
+):
+    (seen,) = scene.say("a") if channel == ROOM else scene.whisper("a")
+    scene.memory.delete(LOBBY_LOG if channel == ROOM else OWN_LOG)
+    await scene.resumed(link, seen, channel)
+    await scene.settled()
+    assert texts(link) == ["..."]
+    scene.say("b") if channel == ROOM else scene.whisper("b")
     await scene.settled()
     await quiet()
     assert texts(link) == ["...", "b"]
