@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import select
 import signal
 import sys
 import termios
@@ -104,7 +105,7 @@ class _Question:
         self._fd = fd
         self._terminal = terminal
         self._loop = asyncio.get_running_loop()
-        self._done = asyncio.Event()
+        self._woken = asyncio.Event()
         self._ended_by: signal.Signals | None = None
 
     async def answer(self) -> bytes:
@@ -118,14 +119,19 @@ class _Question:
         """
         with self._signals():
             self._put()
-            self._loop.add_reader(self._fd, self._done.set)
+            self._loop.add_reader(self._fd, self._woken.set)
             try:
-                await self._done.wait()
+                while not self._ended_by:
+                    await self._woken.wait()
+                    self._woken.clear()
+                    # What was typed may be gone again, since the question was put once more.
+                    if not self._ended_by and select.select((self._fd,), (), (), 0)[0]:
+                        return os.read(self._fd, LONGEST)
             finally:
                 self._loop.remove_reader(self._fd)
         if self._ended_by in ENDING:
             raise SystemExit(128 + self._ended_by)
-        return b"" if self._ended_by else os.read(self._fd, LONGEST)
+        return b""
 
     def _put(self) -> None:
         try:
@@ -150,7 +156,7 @@ class _Question:
 
     def _end(self, number: signal.Signals) -> None:
         self._ended_by = number
-        self._done.set()
+        self._woken.set()
 
     @contextmanager
     def _signals(self) -> Iterator[None]:
