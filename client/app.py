@@ -30,6 +30,7 @@ from client.news import Back, News
 from client.safe_text import TAB, clean_name
 from client.screen import Prompt, PromptOutput, Screen
 from client.style import Style
+from client.terminal import stop_in_background
 from wire.frames import Event, Joined, Left, Msg, Notice, Quit, Send, Who
 from wire.reasons import QUIT
 
@@ -203,7 +204,7 @@ class ChatApp:
         if leaving or not self._keyboard:
             return
         if not self._output.is_ours:
-            self._keyboard.stop_in_background()
+            stop_in_background()
             return
         if not self._keyboard.is_raw:
             self._keyboard.make_raw()

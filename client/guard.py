@@ -21,7 +21,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, NoReturn
 
-from client.terminal import in_foreground
+from client.terminal import in_foreground, is_whole
 
 IGNORED = (signal.SIGINT, signal.SIGQUIT, signal.SIGTTOU, signal.SIGTTIN)
 """The first two are keys that mean the client; the others would stop a guard in the background."""
@@ -70,7 +70,7 @@ def _wait(child: int, attributes: list[Any]) -> int:
     for number in IGNORED:
         signal.signal(number, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, IGNORED)
-    code = os.waitstatus_to_exitcode(_Child(child).ended())
+    code = os.waitstatus_to_exitcode(_Child(child, attributes).ended())
     _restore(attributes, died=code < 0)
     return 128 - code if code < 0 else code
 
@@ -78,8 +78,9 @@ def _wait(child: int, attributes: list[Any]) -> int:
 class _Child:
     """The client, as its guard sees it."""
 
-    def __init__(self, pid: int) -> None:
+    def __init__(self, pid: int, attributes: list[Any]) -> None:
         self._pid = pid
+        self._attributes = attributes
         for number in FORWARDED:
             signal.signal(number, self._end)
         signal.signal(signal.SIGTSTP, self._stop_soon)
@@ -92,6 +93,8 @@ class _Child:
             if not os.WIFSTOPPED(status):
                 return status
             signal.setitimer(signal.ITIMER_REAL, 0)
+            if not is_whole(sys.stdin.fileno()):  # it was not asked whether it could be stopped
+                _restore(self._attributes, died=True)
             _stop_by(os.WSTOPSIG(status))
             # Here we go on, perhaps days later. A shell has woken both of us, others only me; and
             # who is woken twice draws twice.

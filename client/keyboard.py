@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import select
-import signal
 import termios
-import tty
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, TextIO
@@ -16,7 +13,7 @@ from prompt_toolkit.input.vt100 import Vt100Input, raw_mode
 from prompt_toolkit.key_binding.key_processor import KeyPress
 
 from client.pastes import with_pastes
-from client.terminal import in_foreground
+from client.terminal import in_foreground, is_whole, stop_in_background
 
 QUIET = 0.01
 """Seconds without a byte after which a paste is at its end."""
@@ -44,6 +41,7 @@ class Keyboard(Vt100Input):
     def __init__(self, stdin: TextIO) -> None:
         super().__init__(stdin)
         self._before: list[Any] | None = None
+        self._ahead = False
 
     def read_keys(self) -> list[KeyPress]:
         """What has been typed or pasted meanwhile."""
@@ -66,7 +64,7 @@ class Keyboard(Vt100Input):
         if not in_foreground(self.fileno()):
             # It is for somebody else. If we tried to read it we would be stopped in the middle of
             # that, and would wait for it when we go on.
-            self.stop_in_background()
+            stop_in_background()
             return ""
         data = self.stdin_reader.read(AT_ONCE)
         while 0 < len(data) < AT_ONCE and _is_paste(data) and self._more_comes():
@@ -84,31 +82,26 @@ class Keyboard(Vt100Input):
 
     def _taken(self) -> list[KeyPress]:
         keys, self._buffer = self._buffer, []
-        return with_pastes(keys)
+        # What was typed before there was a prompt may have been meant for somebody else.
+        ahead, self._ahead = self._ahead, self._ahead and not keys
+        return with_pastes(keys, sent=not ahead)
 
     async def ours(self) -> None:
         """Wait until we are in the foreground: stopped, as a job of a shell is that is not."""
         while not in_foreground(self.fileno()):
-            self.stop_in_background()
+            stop_in_background()
             await asyncio.sleep(BACKGROUND)
-
-    def stop_in_background(self) -> None:
-        """Tell the shell that we need the terminal."""
-        os.kill(os.getpid(), signal.SIGTTOU)
 
     @property
     def is_raw(self) -> bool:
         """Whether each key comes by itself; a shell that stopped us has taken that back."""
-        try:
-            flags = termios.tcgetattr(self.fileno())[tty.LFLAG]
-        except termios.error:
-            return True  # the terminal is gone
-        return not flags & (termios.ECHO | termios.ICANON)
+        return not is_whole(self.fileno())
 
     def make_raw(self) -> None:
         """Have each key come by itself, and none be shown."""
         if in_foreground(self.fileno()):
             raw_mode(self.fileno()).__enter__()
+            self._ahead = bool(select.select([self.fileno()], [], [], 0)[0])
 
     @contextmanager
     def raw_mode(self) -> Iterator[None]:

@@ -8,6 +8,7 @@ import select
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
+from client.terminal import in_foreground, stop_in_background
 from client.typed import decoded
 from wire.lines import LineBuffer, LineTooLong
 
@@ -58,6 +59,10 @@ class LineSource:
         data = b"\n"
         while data:
             await self._readable()
+            if not self._closed and not in_foreground(self._fd):
+                stop_in_background()  # and look again, since it may be for somebody else
+                await asyncio.sleep(0)
+                continue
             data = b"" if self._closed else self._read()
             lines = [self._text(line) for line in self._buffer.feed(data or b"\n")]
             if not data and lines == [""]:

@@ -18,13 +18,17 @@ FEW = 16
 """Keys that may come at once from fingers, as over a slow line; more are put in at once."""
 
 
-def with_pastes(keys: list[KeyPress]) -> list[KeyPress]:
+def with_pastes(keys: list[KeyPress], *, sent: bool = True) -> list[KeyPress]:
     """Keys that were read at once, with those of a paste in one.
 
     An Enter that something follows is a newline of the text, and so is one behind it.
+
+    Args:
+        keys: what was read.
+        sent: whether an Enter that nothing follows is one.
     """
     is_enter = [key.key in (Keys.ControlM, Keys.ControlJ) for key in keys]
-    pasted = any(is_enter[:-1]) and not _is_one_enter(keys)
+    pasted = (any(is_enter[:-1]) and not _is_one_enter(keys)) or (any(is_enter) and not sent)
     if not pasted and len(keys) <= FEW:
         return keys
     return list(_joined(keys, _AS_TEXT if pasted else {Keys.ControlI: "\t"}))

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import curses
 import os
+import signal
+import termios
+import tty
 from typing import TextIO
 
 _CANNOT_MOVE = ("", "dumb", "emacs", "network", "dialup", "unknown")
@@ -44,3 +47,21 @@ def in_foreground(fd: int) -> bool:
         return os.tcgetpgrp(fd) == os.getpgrp()
     except OSError:
         return True
+
+
+def stop_in_background() -> None:
+    """Tell the shell that its job needs the terminal, as trying to use it would.
+
+    Who is stopped within a read, or within a change of the terminal, goes on with that whatever
+    has become of the reason meanwhile; and no signal is obeyed there.
+    """
+    os.kill(0, signal.SIGTTIN)
+
+
+def is_whole(fd: int) -> bool:
+    """Whether a terminal shows what is typed and gives it by the line, as shells leave it."""
+    try:
+        flags = termios.tcgetattr(fd)[tty.LFLAG]
+    except termios.error:
+        return True  # nothing of it is ours to mend
+    return bool(flags & termios.ECHO and flags & termios.ICANON)

@@ -105,6 +105,8 @@ async def test_by_ctrl_z_again_and_again(chatting):
 async def test_by_a_signal(chatting, number, whom):
     os.kill(getattr(chatting, whom), number)
     await stops(chatting)
+    if whom == "client":
+        assert chatting.raw.rindex(b"\x1b[?2004l") > chatting.raw.rindex(b"dana> ")
     await back(chatting)
 
 
@@ -176,13 +178,13 @@ async def background(gateway):
     async with Terminal(command) as terminal:
         terminal.peer = await gateway.peer()
         await terminal.peer.welcome()
-        await terminal.shows("stopped by SIGTTOU")
+        await terminal.shows("stopped by SIGTTIN")
         yield terminal
 
 
 async def test_whoever_waits_for_it_sees_that_it_stopped(background):
     background.type("bg\n")
-    await background.until(lambda _: background.raw.count(b"stopped by SIGTTOU") == 2)
+    await background.until(lambda _: background.raw.count(b"stopped by SIGTTIN") == 2)
     background.type("fg\n")
     await background.shows("dana>")
     background.type("hello\r")

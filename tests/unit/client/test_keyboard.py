@@ -88,3 +88,22 @@ def test_what_a_shell_has_changed_is_seen_and_changed_back(window):
     assert not window.keyboard.is_raw
     window.keyboard.make_raw()
     assert termios.tcgetattr(window.keyboard.fileno()) == raw
+
+
+def test_what_was_typed_before_there_was_a_prompt_is_not_sent():
+    window = Window()
+    os.write(window._hands, b"make test\n")
+    with window.keyboard.raw_mode():
+        assert window.shown(window.keyboard.read_keys()) == [("paste", "make test\n")]
+        assert window.read("x\r") == ["x", Keys.ControlM]
+    window.close()
+
+
+def test_in_the_background_nothing_is_read_that_may_be_for_somebody_else(window, monkeypatch):
+    stops = []
+    with monkeypatch.context() as background:
+        background.setattr("client.keyboard.in_foreground", lambda _fd: False)
+        background.setattr("client.keyboard.stop_in_background", lambda: stops.append(True))
+        assert window.read("somebody else's") == []
+        assert len(stops) == 1
+    assert window.read("!")[0] == "s"

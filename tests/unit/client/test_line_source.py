@@ -144,3 +144,13 @@ async def test_what_a_terminal_hands_over_line_by_line_is_pasted_too():
     assert await anext(source) == Pasted("one\ntwo")
     os.close(master)
     os.close(terminal)
+
+
+async def test_in_the_background_nothing_is_read_that_may_be_for_somebody_else(pipe, monkeypatch):
+    out, into = pipe
+    looks, stops = iter([False, False, True, True]), []
+    monkeypatch.setattr("client.line_source.in_foreground", lambda _fd: next(looks))
+    monkeypatch.setattr("client.line_source.stop_in_background", lambda: stops.append(True))
+    os.write(into, b"hello\n")
+    assert await anext(aiter(LineSource(out, 100))) == "hello"
+    assert len(stops) == 2
