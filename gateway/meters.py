@@ -63,6 +63,7 @@ class Meters:
         frames_per_flush: lines that one write joined.
         publish_to_deliver: seconds from when a message was handed in until it was delivered here;
             of each batch the oldest.
+        redis_full: calls that Redis refused, since its memory is full.
         roundtrip: seconds that a call to Redis took.
         lag: seconds that the event loop was late.
         gaps_found: holes in what was heard.
@@ -90,6 +91,7 @@ class Meters:
         "gaps_repaired",
         "lag",
         "publish_to_deliver",
+        "redis_full",
         "refusals",
         "resumes",
         "roundtrip",
@@ -106,6 +108,7 @@ class Meters:
         self.lag = Histogram(LATE)
         self.gaps_found = self.gaps_repaired = 0
         self.swept = 0
+        self.redis_full = 0
         self.claims = dict.fromkeys(CLAIMS, 0)
         self.resumes = dict.fromkeys(RESUMES, 0)
         self.ends = {reason.code: 0 for reason in REASONS}

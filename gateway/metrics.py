@@ -95,6 +95,11 @@ class Metrics(Collector):
             ("gaps_repaired", "Those that were filled from the log.", meters.gaps_repaired),
             ("evictions", "Connections that ended for silence.", meters.ends["idle"]),
             (
+                "redis_full",
+                "Calls that Redis refused, since its memory is full.",
+                meters.redis_full,
+            ),
+            (
                 "swept_users",
                 "Users of dead gateways whom this one took out.",
                 meters.swept,

@@ -23,6 +23,9 @@ OLDEST = 7
 SLOW_TRIP = 0.02
 """Seconds of a round trip above which everything is felt to be slow."""
 
+NEARLY_FULL, FULL = 0.8, 0.99
+"""Parts of Redis' memory that are used: where it becomes tight, and where it refuses to store."""
+
 SHORTEST_TIMEOUT = 10
 """Seconds: gateways speak with Redis every two."""
 
@@ -96,7 +99,7 @@ def settings(found: Server) -> Iterator[Finding]:
             "appendonly yes, and timeout 0",
         )
         return
-    yield _memory(config)
+    yield _memory(config, (found.info or {}).get("used_memory"))
     yield _disk(config)
     timeout = int(config.get("timeout", "0"))
     if 0 < timeout < SHORTEST_TIMEOUT:
@@ -107,18 +110,32 @@ def settings(found: Server) -> Iterator[Finding]:
     yield _pubsub(config)
 
 
-def _memory(config: Mapping[str, str]) -> Finding:
+def _memory(config: Mapping[str, str], used: int | None) -> Finding:
     most, policy = config.get("maxmemory", "0"), config.get("maxmemory-policy", "noeviction")
     if most == "0":
         return Finding("ok", "memory", "no limit of its own (maxmemory 0)")
     if policy == "noeviction":
-        return Finding("ok", "memory", f"{int(most) / 1024**2:.0f} MiB, noeviction")
+        return _room_left(int(most), used)
     return Finding(
         "failure",
         "memory",
         f"maxmemory-policy is {policy}: when {int(most) / 1024**2:.0f} MiB are full, Redis throws "
         "names and messages away. Set it to noeviction",
     )
+
+
+def _room_left(most: int, used: int | None) -> Finding:
+    size = f"{most / 1024**2:.0f} MiB, noeviction"
+    if used is None:
+        return Finding("ok", "memory", size)
+    part = used / most
+    if part >= FULL:
+        text = f"full: {size}. Nothing that is said is taken. Raise maxmemory, or make room"
+        return Finding("failure", "memory", text)
+    if part >= NEARLY_FULL:
+        text = f"{part:.0%} of {size} are used. When it is full nothing that is said is taken: "
+        return Finding("warning", "memory", f"{text}raise maxmemory, or make room")
+    return Finding("ok", "memory", f"{size}, {part:.0%} used")
 
 
 def _disk(config: Mapping[str, str]) -> Finding:

@@ -41,9 +41,14 @@ class RedisError(Exception):
     """Redis refused a command; the text is its own, without our arguments."""
 
     @property
+    def is_full(self) -> bool:
+        """Whether Redis has no memory left for what it was to store."""
+        return "OOM" in str(self)
+
+    @property
     def not_sent(self) -> str:
         """What it means to somebody who wanted to say something."""
-        if "OOM" in str(self):
+        if self.is_full:
             return "The chat's memory is full: not sent. Try again later."
         return "The chat's memory refuses this: not sent. Tell whoever runs the chat."
 

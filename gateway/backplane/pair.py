@@ -13,6 +13,7 @@ from gateway.backplane.address import describe, not_permitted
 from gateway.backplane.connection import Connection, RedisError, connect
 from gateway.backplane.scripts import all_scripts
 from gateway.errors import BackplaneDown, RedisRefused, RedisUnreachable
+from gateway.meters import Meters
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +47,7 @@ class Pair:
         channels: what to subscribe to from the start.
         on_message: called with (channel, payload) for each published message.
         watcher: who is told how the connections are.
-        answered: told of each call that was answered how many seconds it took.
+        meters: where to count.
     """
 
     def __init__(
@@ -57,7 +58,7 @@ class Pair:
         channels: set[str],
         on_message: Callable[[bytes, bytes], None],
         watcher: Watcher,
-        answered: Callable[[float], None],
+        meters: Meters,
     ) -> None:
         self.run_id = ""
         self._url = url
@@ -66,7 +67,7 @@ class Pair:
         self._channels = channels
         self._on_message = on_message
         self._watcher = watcher
-        self._answered = answered
+        self._meters = meters
         self._shas = {script.name: script.sha for script in all_scripts()}
         self._commands: Connection | None = None
         self._subscriptions: Connection | None = None
@@ -138,8 +139,9 @@ class Pair:
                 # It took orders until now: somebody else does. Look for whom.
                 self.give_up()
                 raise BackplaneDown("this Redis is a replica now") from error
+            self._meters.redis_full += error.is_full
             raise
-        self._answered(time.monotonic() - began)
+        self._meters.roundtrip.note(time.monotonic() - began)
         return reply
 
     async def run(self, script: str, keys: list[str], *args: str | bytes | int) -> Any:

@@ -36,6 +36,8 @@ FRESH = 1.0
 KEPT_MS = 60_000
 """Milliseconds for which a probe's keys live at the most, and the answer to who asked for one."""
 
+FULL = "Redis' memory is full, so nothing can be said"
+
 NAME = "probe"
 WELCOME = (b"granted", b"inherited")
 """Outcomes of a claim that are right; inherited after a probe that ended in the middle."""
@@ -115,6 +117,8 @@ class Probe:
             took = f"Redis was too slow: given up after {DEADLINE:.0f} s"
             raise ProbeFailed(f"{took}, while {self._step}") from None
         except (BackplaneDown, RedisError) as error:
+            if isinstance(error, RedisError) and error.is_full:
+                raise ProbeFailed(f"{FULL}: {error}") from None
             raise ProbeFailed(f"Redis failed while {self._step}: {error}") from None
         return time.monotonic() - began
 

@@ -12,7 +12,6 @@ import msgspec
 from gateway.backplane import (
     ABSENT,
     KNOWN,
-    LEASE,
     Claimed,
     Entry,
     Found,
@@ -28,16 +27,16 @@ from gateway.backplane.events import Events
 from gateway.backplane.keys import Keys
 from gateway.backplane.pair import Pair
 from gateway.backplane.probe import Probe, probe_channel
-from gateway.backplane.records import GatewayInfo, Registration
+from gateway.backplane.records import Registration
+from gateway.backplane.redis_gateways import RedisGateways
 from gateway.backplane.redis_logs import RedisLogs
-from gateway.backplane.replies import parse_user_list, readable, registrations
+from gateway.backplane.replies import parse_user_list, readable
 from gateway.config import GatewayConfig
 from gateway.errors import BackplaneDown, NameLost, TooMuchWaits
 from gateway.meters import Meters
 from gateway.redis_url import database
 from wire.frames import PRIVATE
 
-SWEPT_AT_ONCE = 500
 LISTED_AT_ONCE = 200
 
 PRIVATE_HISTORY = 1000
@@ -47,7 +46,7 @@ GOODBYE = 1.0
 """Seconds that a closing backplane waits for Redis to take the lease back."""
 
 
-class RedisBackplane(RedisLogs):
+class RedisBackplane(RedisLogs, RedisGateways):
     """Keeps `gateway.backplane.Backplane`.
 
     Args:
@@ -68,18 +67,16 @@ class RedisBackplane(RedisLogs):
     ) -> None:
         keys = Keys(config.prefix, database(config.redis))
         self._gateway = gateway
-        self._info = info
         self._idle_ms = 0 if config.idle is None else max(1, round(config.idle * 1000))
         self._history = config.history
-        self._resume_ms = max(1, round(config.resume_within * 1000))
         self._events = events
-        # Until when the lease holds, by Redis' clock: nothing is posted in our users' names later.
-        self._until_ms = 0
         control, probed = keys.control_channel(gateway), probe_channel(keys, gateway)
         self._control, self._probed = control.encode(), probed.encode()
-        own, name, note = {control, probed}, f"chat-{gateway}", meters.roundtrip.note
-        self._pair = Pair(config.redis, name, keys.users_epoch, own, self._message, events, note)
-        super().__init__(self._pair, keys, round(config.history_age * 1000), events.known)
+        own, name = {control, probed}, f"chat-{gateway}"
+        self._pair = Pair(config.redis, name, keys.users_epoch, own, self._message, events, meters)
+        resume_ms = max(1, round(config.resume_within * 1000))
+        RedisLogs.__init__(self, self._pair, keys, round(config.history_age * 1000), events.known)
+        RedisGateways.__init__(self, self._pair, keys, gateway, info, resume_ms)
         self._probe = Probe(keys, gateway, self._pair)
         self.probe, self.answer_probe = self._probe.fresh, self._probe.answer
         self.admission = RedisAdmission(self._pair, keys)
@@ -192,6 +189,9 @@ class RedisBackplane(RedisLogs):
 
     # Messages.
 
+    def keep(self, history: int, age: float) -> None:
+        self._history, self._age_ms = history, round(age * 1000)
+
     async def publish(self, room: str, lines: list[bytes]) -> list[str]:
         call = room_publish(
             self._keys,
@@ -253,59 +253,3 @@ class RedisBackplane(RedisLogs):
             self._pair.give_up()
             raise BackplaneDown("it came to Redis after the lease had run out")
         return reply
-
-    # Gateways.
-
-    async def renew_lease(self, seconds: float = LEASE) -> bool:
-        keys, span = self._keys, round(seconds * 1000)
-        until_ms, kept = await self._pair.run(
-            "gateway_renew",
-            [keys.lease(self._gateway), keys.gateways],
-            self._gateway,
-            self._info(),
-            span,
-        )
-        self._until_ms = int(until_ms)
-        return bool(kept)
-
-    async def neighbours(self) -> dict[str, GatewayInfo]:
-        keys = self._keys
-        _, *found = await self._pair.run("gateway_list", [keys.gateways], keys.users)
-        others = {}
-        for id, info, lease in zip(found[::4], found[1::4], found[2::4], strict=True):
-            if id.decode() != self._gateway and int(lease) >= 0:
-                with contextlib.suppress(msgspec.MsgspecError):  # of another version
-                    others[id.decode()] = msgspec.json.decode(info, type=GatewayInfo)
-        return others
-
-    def keep(self, history: int, age: float) -> None:
-        self._history, self._age_ms = history, round(age * 1000)
-
-    async def own_users(self, cursor: str) -> tuple[str, list[Registration]]:
-        keys, own = self._keys, self._gateway
-        cursor_, *records = await self._pair.run(
-            "gateway_held", [keys.held(own), keys.users], own, cursor, LISTED_AT_ONCE
-        )
-        return cursor_.decode(), registrations(records)
-
-    async def sweep(self) -> list[Registration]:
-        keys, gone = self._keys, []
-        try:
-            for gateway in await self._pair.call("HKEYS", keys.gateways):
-                id = gateway.decode()
-                left = 0 if id == self._gateway else 1
-                while left:
-                    left, *records = await self._pair.run(
-                        "gateway_sweep",
-                        [keys.lease(id), keys.users, keys.held(id), keys.gateways],
-                        id,
-                        SWEPT_AT_ONCE,
-                        keys.users,
-                        self._resume_ms,
-                    )
-                    gone += registrations(records)
-        except (BackplaneDown, RedisError):
-            # What was taken is in Redis no more: if it is not told now, it never is.
-            if not gone:
-                raise
-        return gone

@@ -11,6 +11,7 @@ from gateway.backplane import Entry, Touch
 from gateway.backplane.connection import RedisError
 from gateway.backplane.keys import Keys
 from gateway.backplane.records import Registration
+from gateway.errors import ProbeFailed
 from tests.contract.household import Gateway, StartBackplane
 from tests.support.servers import Server
 
@@ -190,6 +191,11 @@ class TestFull:
         kill(g1)
         assert await g2.backplane.sweep() == [sis]
         assert (await g2.again(sis))[1].outcome == "returned"
+
+    async def test_a_gateway_is_not_ready_and_says_why(self, g1: Gateway, full: Any) -> None:
+        full()
+        with pytest.raises(ProbeFailed, match="Redis' memory is full"):
+            await g1.backplane.probe()
 
     async def test_what_is_said_is_refused(self, g1: Gateway, full: Any) -> None:
         sis = await g1.online("Sis")

@@ -42,6 +42,7 @@ NAMES = {
     "chat_doorstep_refusals": "counter",
     "chat_loop_lag_seconds": "histogram",
     "chat_evictions": "counter",
+    "chat_redis_full": "counter",
     "chat_swept_users": "counter",
     "chat_backplane_up": "gauge",
     "chat_draining": "gauge",

@@ -52,6 +52,24 @@ def test_the_version_decides_whether_it_can_be_used(info, shown, level):
     assert shown in text(found, "version")
 
 
+@pytest.mark.parametrize(
+    ("used", "level", "says"),
+    [
+        (None, "ok", "100 MiB, noeviction"),
+        (50, "ok", "50% used"),
+        (79, "ok", "79% used"),
+        (80, "warning", "80% of 100 MiB"),
+        (99, "failure", "full: 100 MiB"),
+        (120, "failure", "full"),
+    ],
+)
+def test_how_full_it_is(used, level, says):
+    info = {} if used is None else {"used_memory": used * 1024**2}
+    found = list(checks.settings(server(info=info, maxmemory=str(100 * 1024**2))))
+    assert levels(found)["memory"] == level
+    assert says in text(found, "memory")
+
+
 def test_a_replica_takes_no_orders():
     found = list(checks.server(server(info={"redis_version": "7.2.4", "role": "slave"})))
     assert levels(found)["role"] == "failure"

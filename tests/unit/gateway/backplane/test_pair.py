@@ -10,6 +10,7 @@ from gateway.backplane.connection import RedisError
 from gateway.backplane.pair import Pair
 from gateway.backplane.scripts import all_scripts
 from gateway.errors import BackplaneDown, RedisUnreachable
+from gateway.meters import Meters
 from tests.unit.gateway.backplane import scripted
 from tests.unit.gateway.backplane.scripted import (
     RUN,
@@ -30,7 +31,7 @@ class Scene(scripted.Scene):
 
     def __init__(self, redis, url=None):
         super().__init__(redis)
-        self.answered = []
+        self.meters = Meters()
         self.pair = Pair(
             url or redis.url,
             "chat-g-1",
@@ -38,7 +39,7 @@ class Scene(scripted.Scene):
             {"control"},
             lambda *message: self.told.append(("message", *message)),
             self,
-            self.answered.append,
+            self.meters,
         )
 
 
@@ -454,10 +455,18 @@ async def test_replies_go_to_their_calls_though_all_are_under_way(scene, redis):
 
 async def test_it_tells_how_long_each_answered_call_took(scene, redis):
     await scene.pair.call("PING")
-    assert len(scene.answered) == 1
-    assert scene.answered[0] >= 0
+    assert sum(scene.meters.roundtrip.counts) == 1
     redis.answer = lambda client, command: error("ERR no")
     with pytest.raises(RedisError):
         await scene.pair.call("PING")
-    assert len(scene.answered) == 1
+    assert sum(scene.meters.roundtrip.counts) == 1
+    redis.answer = usual
+
+
+async def test_it_counts_what_a_full_redis_refuses(scene, redis):
+    for text, count in (("ERR no", 0), ("OOM command not allowed when used memory > ...", 1)):
+        redis.answer = lambda client, command, text=text: error(text)
+        with pytest.raises(RedisError):
+            await scene.pair.run("log_tails", [])
+        assert scene.meters.redis_full == count
     redis.answer = usual
