@@ -1,6 +1,7 @@
 -- Take back that a password was tried: it was right. From now on the name was got from there.
 --
--- KEYS[i]  as for password_try
+-- KEYS[1]  string with a TTL: the name was got from this address before
+-- KEYS[i]  counters, as for password_try
 -- ARGV[1]  milliseconds for which it is remembered that the name was got from there
 --
 -- Returns  nothing

@@ -1,8 +1,7 @@
 -- Count that a password is tried, unless that was done too often.
 --
 -- KEYS[1]    string with a TTL: the name was got from this address before
--- KEYS[2]    counter, a string with a TTL: tries for this name from this address
--- KEYS[i]    further counters, wider ones
+-- KEYS[i]    counters, strings with a TTL: tries for this name, from this address first, then wider
 -- ARGV[1]    milliseconds for which a counter counts
 -- ARGV[i]    how far KEYS[i] may count
 --
