@@ -210,7 +210,7 @@ class Listener:
                     spoken = foreign.without_tls(await peek(connection))
                 if spoken is not None:
                     visit.over()
-                    self._refused(spoken.kind, where, spoken.text)
+                    self._refused(spoken.kind, where, spoken.why)
                     last = spoken.before_the_bye() + foreign.farewell(spoken.reason)
                     self._farewells.say(connection, last)
                     return

@@ -6,6 +6,7 @@ behind the head of its request. People who type into ``nc`` are no protocol.
 
 from __future__ import annotations
 
+import logging
 import re
 from typing import NamedTuple
 
@@ -22,16 +23,28 @@ class Foreign(NamedTuple):
         kind: as it is counted, one of `gateway.meters.DOORSTEP`.
         text: what its speaker is told.
         answer: what goes before the bye, so that a program of that protocol shows it.
+        operators: what they are told besides.
     """
 
     kind: str
     text: str
     answer: str = ""
+    operators: str = ""
 
     @property
     def reason(self) -> Reason:
         """Why the connection ends."""
         return FOREIGN._replace(text=self.text)
+
+    @property
+    def level(self) -> int:
+        """How much it matters to operators: that a balancer is not heard is a mistake of theirs."""
+        return logging.WARNING if self.operators else logging.INFO
+
+    @property
+    def why(self) -> str:
+        """What goes into the log."""
+        return self.operators or self.text
 
     def before_the_bye(self) -> bytes:
         """What is written before the bye."""
@@ -48,6 +61,8 @@ def _of(kind: str, name: str, answer: str = "") -> Foreign:
     return Foreign(kind, f"This is the port of a chat, and {name} is not spoken here.", answer)
 
 
+_METHODS = rb"(GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS|CONNECT|TRACE|PRI)"
+
 _HTTP = """\
 HTTP/1.1 400 Bad Request
 Content-Type: application/json
@@ -61,6 +76,7 @@ PLAIN = Foreign("tls", "This port speaks TLS, so you must too: chatctl client do
 PROXIED = Foreign(
     "proxy",
     "A balancer announces you with a PROXY header, and none is expected from its address.",
+    operators="A PROXY header came from an address that is not in --proxy-from.",
 )
 
 _BEGINNINGS: tuple[tuple[re.Pattern[bytes], Foreign], ...] = tuple(
@@ -70,10 +86,7 @@ _BEGINNINGS: tuple[tuple[re.Pattern[bytes], Foreign], ...] = tuple(
         (rb"\x16\x03", TLS),
         (rb"SSH-", _of("ssh", "SSH")),
         (rb"[A-Z]+ sips?:|SIP/2", _of("sip", "SIP")),
-        (
-            rb"(GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS|CONNECT|TRACE|PRI) |[^{\n]*\bHTTP/[0-9]",
-            _of("http", "HTTP", _HTTP),
-        ),
+        (_METHODS + rb" |(?!\s*\{)[^\n]*\bHTTP/[0-9]", _of("http", "HTTP", _HTTP)),
         (rb"(?i:EHLO|HELO|LHLO) |(?i:MAIL FROM:)", _of("smtp", "SMTP", "554 {text}\n")),
         (rb"(NICK|USER|PASS|JOIN) |CAP (LS|REQ|END)", _of("irc", "IRC", "ERROR :{text}\n")),
         (rb"\*[0-9]+\r\n", _of("redis", "Redis' protocol", "-ERR {text}\n")),

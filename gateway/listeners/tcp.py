@@ -9,7 +9,7 @@ from typing import Protocol, cast
 
 from gateway.addresses import Address
 from gateway.journal import event
-from gateway.listeners.foreign import PROXIED, Foreign, recognized
+from gateway.listeners.foreign import Foreign, recognized
 from gateway.meters import Meters
 from wire.codec import encode
 from wire.frames import Bye
@@ -164,9 +164,8 @@ class TcpLink(asyncio.Protocol):
 
     def _turn_away(self, spoken: Foreign) -> None:
         self._meters.doorstep[spoken.kind] += 1
-        level = logging.WARNING if spoken is PROXIED else logging.INFO
-        why = f"{spoken.text} See --proxy-from." if spoken is PROXIED else spoken.text
-        event(log, level, REFUSED, reason=spoken.kind, address=self.address, why=why)
+        kind, why = spoken.kind, spoken.why
+        event(log, spoken.level, REFUSED, reason=kind, address=self.address, why=why)
         self.write(spoken.before_the_bye())
         self._peer.end(spoken.reason)
 

@@ -462,11 +462,12 @@ class TestTls:
             (b"SSH-2.0-x\r\n", "ssh", "SSH is not spoken here"),
             (b'{"op":"hello","v":1,"name":"dana"}\n', "tls", "This port speaks TLS"),
             (b"hello?\n", "tls", "This port speaks TLS"),
+            (proxied("192.0.2.7"), "proxy", "a PROXY header"),
         ],
         ids=lambda each: each if isinstance(each, str) else "",
     )
     async def test_who_speaks_something_else_is_told_so_in_words_it_can_read(
-        self, house, server, client, data, kind, words
+        self, house, server, client, data, kind, words, caplog
     ):
         await house.open(tls=server)
         reader, writer = await house.connect()
@@ -478,6 +479,7 @@ class TestTls:
         assert house.doorkeeper.counted == [kind]
         assert house.doorkeeper.here == 0
         assert house.doorkeeper.inside == []
+        assert ("--proxy-from" in str([vars(each) for each in caplog.records])) is (kind == "proxy")
         assert await echoed(*await house.secure(client)) == b"hello"
 
     async def test_who_says_nothing_at_all_is_cut(self, house, server):

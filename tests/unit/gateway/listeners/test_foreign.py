@@ -17,6 +17,7 @@ BEGINNINGS = {
     b"GET /" + b"x" * 20_000: "http",
     b"BREW /pot HTTP/1.1\r\n": "http",
     b"host: a HTTP/1.": "http",
+    b'PUSH /{"op":"hello"} HTTP/1.1\r\n': "http",
     b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n": "http",
     b"HTTP/1.1 200 OK\r\n": "http",
     b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03": "tls",
