@@ -19,7 +19,7 @@ from client.heartbeat import Pulse
 from client.tls import explained
 from network.connecting import certified, connected, staggered
 from wire.frames import VERSION, Hello
-from wire.reasons import CONNECTION_LOST
+from wire.reasons import CONNECTION_LOST, FOREIGN
 
 Server = tuple[str, int]
 """Host and port of a gateway, or of a balancer in front of several."""
@@ -197,6 +197,8 @@ def _explained(
                 f"{where} hung up without a word: is it a chat gateway, and is it ready?"
                 + ("" if tls else " If it speaks TLS, so must we, with --tls")
             )
+        case Ended(reason=reason) if reason.code == FOREIGN.code:
+            return CannotConnect(f"{where}: {reason.text}")
         case CannotConnect():
             return CannotConnect(f"{where}: {error}")
         case _:

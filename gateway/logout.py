@@ -20,9 +20,9 @@ async def leave(peer: Peer, reason: Reason) -> None:
         await _release(peer, reason)
     finally:
         # Whatever became of the name: nobody stays connected to a session that has ended.
-        gateway.hub.close(peer.link, reason, gateway.come_back_after(reason))
         gateway.forget(peer)
         peer.trace.ended(reason, gateway.monotonic())
+        gateway.hub.close(peer.link, reason, gateway.come_back_after(reason))
 
 
 async def _release(peer: Peer, reason: Reason) -> None:

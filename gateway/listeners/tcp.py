@@ -192,9 +192,13 @@ class TcpLink(asyncio.Protocol):
         else:
             # Whoever closes a socket with something unread in it resets the connection, and the
             # bye may be lost with it: so read on, to no end, until the peer has heard it and goes.
-            if self._transport.can_write_eof():
-                self._transport.write_eof()
-            self._transport.resume_reading()
+            try:
+                if self._transport.can_write_eof():
+                    self._transport.write_eof()
+                self._transport.resume_reading()
+            except OSError:  # the peer has gone, and the transport does not know it yet
+                self._transport.abort()
+                return
         asyncio.get_running_loop().call_later(LINGER, self._transport.abort)
 
     def read(self, on: bool) -> None:

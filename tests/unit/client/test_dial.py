@@ -10,7 +10,7 @@ from tests.support.deadlines import within
 from tests.support.network import names, silent
 from tests.unit.client.fake_gateway import FakeGateway
 from wire.frames import Bye, Error, Hello
-from wire.reasons import CROWDED, IDLE, REPLACED, SHUTDOWN
+from wire.reasons import CROWDED, FOREIGN, IDLE, REPLACED, SHUTDOWN
 
 
 async def dial(gateway, **arguments):
@@ -147,6 +147,15 @@ async def test_no_answer_in_time(gateway):
     peer = await gateway.peer()
     assert isinstance(await peer.request(), Hello)
     assert await peer.request() is None
+
+
+async def test_a_gateway_that_wants_another_protocol_is_not_the_last_that_is_tried(gateway):
+    # TLS, say: another server of the list may be had as it is.
+    connecting = await dial(gateway)
+    peer = await gateway.peer()
+    peer.tell(Bye(FOREIGN.code, "This port speaks TLS, so you must too.", False))
+    with pytest.raises(CannotConnect, match="This port speaks TLS"):
+        await connecting
 
 
 async def test_something_that_hangs_up_is_no_gateway(gateway):

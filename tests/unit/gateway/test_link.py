@@ -214,6 +214,19 @@ def test_what_a_slow_peer_gets_has_no_hole(make, before, after):
     asyncio.run(run())
 
 
+async def test_a_peer_that_has_gone_and_is_not_known_to_does_no_harm():
+    # Its socket says so only when it is asked to send no more.
+    def gone():
+        raise OSError(107, "Transport endpoint is not connected")
+
+    one, aborted = OfTcp(), []
+    one.transport.can_write_eof = lambda: True
+    one.transport.write_eof = gone
+    one.transport.abort = lambda: aborted.append(True)
+    one.link.close(IDLE)
+    assert aborted == [True]
+
+
 class TestStuck:
     """Of TCP only: time is the loop's."""
 

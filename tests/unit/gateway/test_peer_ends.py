@@ -230,6 +230,20 @@ async def test_a_fault_in_leaving_ends_the_connection_all_the_same(
     assert "to:dana" not in backplane_of(gateway).channels
 
 
+async def test_a_fault_of_a_link_at_its_end_leaves_no_peer_behind(
+    house, gateway, faults, monkeypatch
+):
+    dana = await house.guest(gateway, "dana")
+
+    def fails(*_):
+        raise Unexpected
+
+    monkeypatch.setattr(dana.link, "close", fails)
+    dana.peer.end(KICKED)
+    await until(faults)
+    nothing_is_left(house, gateway)
+
+
 # What one waits for.
 
 
