@@ -25,9 +25,9 @@ from pathlib import Path
 from typing import IO, Any
 from urllib.parse import quote
 
+from gateway.backplane.keeper import Keeper
 from gateway.backplane.runfile import secure
 from gateway.errors import StartError
-from gateway.journal import event
 
 logger = logging.getLogger(__name__)
 
@@ -53,9 +53,6 @@ exec 3<&0
 mkdir -m 700 "$0" || exit
 exec "$@" </dev/null 3<&-
 """
-
-LOOK_EVERY = 1.0
-"""Seconds between two looks at whether the server is still there."""
 
 SETTINGS = {
     "port": "0",
@@ -135,7 +132,7 @@ def _start_server(binary: str, description: str, directory: Path) -> Embedded:
             "choose a shorter one with --run-dir"
         )
     server.start()
-    return Embedded(f"unix://{quote(server.path)}", description, _Keeper(server).stop)
+    return Embedded(f"unix://{quote(server.path)}", description, Keeper(server).stop)
 
 
 class _Server:
@@ -202,37 +199,6 @@ class _Server:
             except OSError:
                 pass  # it is busy, or stopped: that is for those who wait for its answers
         return True
-
-
-class _Keeper:
-    """Watches a server from a thread of its own, and starts it again if it has ended.
-
-    What the server remembered is lost, but a chat with a gap is better than none.
-    """
-
-    def __init__(self, server: _Server) -> None:
-        self._server = server
-        self._ending = threading.Event()
-        self._thread = threading.Thread(target=self._keep, name="own Redis", daemon=True)
-        self._thread.start()
-
-    def stop(self) -> None:
-        """End the server for good."""
-        self._ending.set()
-        self._thread.join()
-        self._server.end()
-
-    def _keep(self) -> None:
-        while not self._ending.wait(LOOK_EVERY):
-            try:
-                if not self._server.is_there():
-                    event(logger, logging.WARNING, "our own Redis has ended, and is started again")
-                    self._server.end()
-                    self._server.start()
-            except StartError as error:
-                event(logger, logging.ERROR, "our own Redis does not come back", why=error)
-            except Exception:
-                logger.exception("an unexpected error")
 
 
 def _await_answer(process: subprocess.Popen[bytes], path: str, log: IO[bytes]) -> None:

@@ -4,6 +4,7 @@ That a gateway needs no more than its user has is shown by all of `tests/contrac
 """
 
 import asyncio
+import json
 from functools import partial
 
 import pytest
@@ -147,7 +148,8 @@ async def test_a_gateway_whose_user_lacks_a_right_does_not_start_and_says_so(
 @pytest.mark.parametrize("less", ["-evalsha", "-hscan", "-get", "resetkeys"])
 def test_a_command_whose_user_lacks_a_right_says_so(server, prefix, keys, less):
     with server.client() as client:
-        client.hset(keys.users, "sis", '{"gateway":"g"}')
+        told = {"name": "sis", "session": "s", "gateway": "g", "origin": "o", "resume": "r"}
+        client.hset(keys.users, "sis", json.dumps(told))
         client.set(keys.lease("g"), "{}")
     with pytest.raises(RedisRefused, match=WHAT_TO_DO):
         list_users(url_for(server, "chat-reader", less), prefix)

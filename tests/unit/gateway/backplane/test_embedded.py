@@ -14,7 +14,7 @@ from urllib.parse import unquote, urlsplit
 import pytest
 import redis
 
-from gateway.backplane import embedded
+from gateway.backplane import embedded, keeper
 from gateway.errors import StartError
 
 PATIENCE = 10.0
@@ -91,7 +91,7 @@ def test_ctrl_c_in_the_gateways_terminal_does_not_reach_it(directory):
 PARENT = """
 import sys, time
 from pathlib import Path
-from gateway.backplane import embedded
+from gateway.backplane import embedded, keeper
 server = embedded.start(Path(sys.argv[1]))
 print(server.url, flush=True)
 time.sleep(60)
@@ -162,7 +162,7 @@ def test_a_server_that_crashed_is_no_trouble_when_it_is_stopped(directory):
 @pytest.fixture
 def soon(monkeypatch):
     """It is looked after all the time."""
-    monkeypatch.setattr(embedded, "LOOK_EVERY", 0.01)
+    monkeypatch.setattr(keeper, "LOOK_EVERY", 0.01)
 
 
 def answers_again(url, before):
