@@ -20,6 +20,9 @@ from client.terminal import columns
 from wire.frames import Error, Notice, Quit, Send, Who
 from wire.lines import LineTooLong
 
+MOST_TOLD = 10
+"""Lines that are not sent and are told of one by one: a whole file may be like that."""
+
 
 class PlainClient:
     """Sends each line that comes in, prints what happens, and leaves when the lines end.
@@ -51,6 +54,7 @@ class PlainClient:
         self._err = err
         self._code = 0
         self._too_long = 0
+        self._refused = 0
         self._pasted: str | None = None
 
     async def run(self) -> int:
@@ -90,6 +94,8 @@ class PlainClient:
             self._error(f"cannot read the input: {error.strerror}")
         if self._too_long > 1:
             self._error(f"{self._too_long:,} lines were too long: not sent")
+        if self._refused > MOST_TOLD:
+            self._error(f"{self._refused - MOST_TOLD:,} more lines looked like commands: not sent")
         if self._pasted is not None:
             self._error("the pasted lines were not sent")
 
@@ -123,7 +129,9 @@ class PlainClient:
 
     def _refuse(self, why: str, line: str) -> None:
         self._code = 1
-        self._print(self._err, render.not_sent(line, why, self._view(self._err)))
+        self._refused += 1
+        if self._refused <= MOST_TOLD:  # of the others the number, at the end
+            self._print(self._err, render.not_sent(line, why, self._view(self._err)))
 
     def _ready(self, line: str | LineTooLong | Pasted) -> str | None:
         """What may be obeyed now that a line has come."""

@@ -13,7 +13,15 @@ from client.drawing import PromptRenderer
 from client.screen import Prompt, PromptOutput, Screen
 
 FAMILY, FLAG, HEART = "👨\u200d👩\u200d👧\u200d👦", "🇩🇪", "❤\ufe0f"
-HOME, END, LEFT, TAB, CTRL_U, UP = "\x1b[H", "\x1b[F", "\x1b[D", "\t", "\x15", "\x1b[A"
+HOME, END, LEFT, TAB, CTRL_U, CTRL_L, UP = (
+    "\x1b[H",
+    "\x1b[F",
+    "\x1b[D",
+    "\t",
+    "\x15",
+    "\x0c",
+    "\x1b[A",
+)
 
 
 class Apart(pyte.HistoryScreen):
@@ -207,3 +215,21 @@ async def test_only_what_changed_is_drawn(open_window):
     await window.type("!")
     assert "last!" in window.getvalue()
     assert "first" not in window.getvalue()
+
+
+async def test_nothing_is_erased_from_the_first_column_of_the_screen(open_window):
+    # From there tmux does not erase, but scrolls what it shows into its history.
+    window = await open_window()
+    await window.type("x" * 200 + CTRL_U)
+    window.above.show(["one"])
+    await window.drawn()
+    parts = window.getvalue().split("\x1b[J")
+    assert len(parts) > 2
+    assert all(part.endswith("\x1b[K\x1b[C") for part in parts[:-1])
+
+
+async def test_a_cleared_screen_begins_with_the_prompt(open_window):
+    window = await open_window()
+    window.above.show(["one", "two"])
+    await window.type("hello" + CTRL_L)
+    assert window.lines == ["bob> hello"]

@@ -343,3 +343,14 @@ async def test_a_long_text_that_was_refused_is_not_given_back_whole(plain):
     plain.peer.tell(Error(code="text_too_long", text="too long", seq=send.seq))
     await plain.err.shows("! too long\n· not sent: ")
     assert plain.err.getvalue().endswith("x" * 200 + "…\n")
+
+
+async def test_of_many_lines_that_look_like_commands_some_are_told_and_the_number(plain):
+    await plain.start()
+    plain.type("/etc/passwd\n" * 1234)
+    plain.end()
+    await plain.peer.farewell()
+    assert await plain.running == 1
+    told = plain.err.getvalue()
+    assert told.count("· not sent: /etc/passwd\n") == 10
+    assert told.endswith("! 1,224 more lines looked like commands: not sent\n")
