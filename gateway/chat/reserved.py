@@ -77,7 +77,7 @@ def _is_reserved(name: str) -> bool:
     bare, folded = _bare(name), fold(_bare(name))
     if _IDS.fullmatch(fold(name)):
         return True
-    alike = [folded, *(fold(_in_latin(form)) for form in (bare, folded, bare.upper()))]
+    alike = [folded, *(fold(_in_latin(form)) for form in (folded, bare.upper()))]
     # With its capitals as they are "aIl" passes for "all"; "Ali" does not, nor does "ALI".
     return any(each in _FOLDED for each in alike) or _skeleton(bare) in _SKELETONS
 

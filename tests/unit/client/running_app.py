@@ -22,13 +22,14 @@ class RunningApp:
         self.now = 0.0
         self.rejoin = Rejoin(join)
 
-    async def start(self, *, limits=None):
+    async def start(self, *, to=None, limits=None):
         connection, self.peer = await self.join(welcome={"limits": limits})
         self.chat = await lasting_chat(connection, self.rejoin).__aenter__()
         output = PromptOutput(self.written, lambda: Size(rows=24, columns=80))
         self.app = ChatApp(
             self.chat,
             Style(color=False),
+            to=to,
             clock=lambda: self.now,
             input=self.keys,
             output=output,

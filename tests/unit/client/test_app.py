@@ -65,9 +65,16 @@ async def test_a_paste_of_several_lines_is_one_message(app):
 async def test_the_prompt_says_where_the_line_will_go_while_it_is_typed(app):
     await app.start()
     app.type("hi @sis")
-    await app.shown("→ sis> ")
+    await app.shown("→ sis>")
     app.type("\x15/msg mom,dad hi")
-    await app.shown("→ mom, dad> ")
+    await app.shown("→ mom, dad>")
+
+
+async def test_everything_may_be_for_the_same_people(app):
+    await app.start(to=("sis", "mom"))
+    await app.shown("dana → sis, mom>")
+    app.type("hello" + ENTER)
+    assert (await app.peer.acknowledge(to=["sis"])).to == ["sis", "mom"]
 
 
 async def test_a_command_with_a_slip_in_it_stays_in_the_line_and_is_not_sent(app):

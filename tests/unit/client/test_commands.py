@@ -34,6 +34,7 @@ def is_refused(line, to=None):
         ("(msg me later)", Send(text="(msg me later)")),
         ("msg me later", Send(text="msg me later")),
         ("see\n/usr/bin/env", Send(text="see\n/usr/bin/env")),
+        ("see\n//msg sis hi", Send(text="see\n//msg sis hi")),
         ("/who", Who()),
         ("/who ", Who()),
         ("/quit", Quit()),

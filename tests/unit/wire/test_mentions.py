@@ -125,7 +125,15 @@ def test_names_may_be_joined_in_any_way(joint):
         *(r"look at \@sis", r"hi @mom \@sis", r"\@sis", r"\＠sis", r"@sis \@mom"),
         *("https://example.org/@sis", "see http://x.org/a/@sis/1", "ssh://git@sis"),
         *("@sis secret", "hey @sis: secret", "secret @sis\nthx", "secret @sis -- dana"),
-        *("secret @sis xx", "@sis ok!!!!", "@sis lol", "@sis 5%", "@sis (no)", "@sis no."),
+        *(
+            "secret @sis xx",
+            "@sis ok!!!!!!!!",
+            "@sis !!!!!!!!ok",
+            "@sis lol",
+            "@sis 5%",
+            "@sis (no)",
+            "@sis no.",
+        ),
         *("secret @ sis", "and @sis and", "@sis x", "@sis 好"),
     ],
 )
