@@ -18,6 +18,7 @@ Whoever else is named is told apart, so that a sender can be warned that everyon
 from __future__ import annotations
 
 import re
+from collections import deque
 from functools import lru_cache
 from itertools import islice
 from typing import NamedTuple
@@ -36,12 +37,12 @@ _ESCAPED = re.compile(rf"\\(?=[{AT}])")
 _KEYCAP = re.compile("[0-9#*]\ufe0f?\u20e3|\u2139\ufe0f")
 _LINK = re.compile(r"://\S++")
 _POSSESSIVE = re.compile("\u02bc[sS]$")
-_APOSTROPHES = "'\u2019\u2018\u02bc\uff07`\u00b4\u2032"
+_APOSTROPHES = frozenset("'\u2019\u2018\u02bc\uff07`\u00b4\u2032")
 
 # A text is read by the kinds of its characters, one for one: `l`etters and digits of ASCII, `L` of
 # other scripts, `m`arks, `-` punctuation of names, `@`, `\`, blank ` `, un`~`seen, `(` what opens,
 # quotes and emphasises, and `.` for everything else.
-_NAME = r"[lL-](?:[lLm-]|~++(?=[lLm-]))*+"
+_NAME = r"(?=-*+[lL])[lL-](?:[lLm-]|~++(?=[lLm-]))*+"
 _MENTION = re.compile(rf"(?<!\\)@[@~m(]{{0,64}}+(?P<name>{_NAME})")
 _APART = re.compile(rf"(?<![\\@])@[@~m]{{0,64}}+ [ ~]*+(?P<name>{_NAME})")
 _NEVER_LAST = "".join(NEVER_LAST)
@@ -67,6 +68,9 @@ _SMILEY = re.compile(
     """,
     re.VERBOSE | re.IGNORECASE,
 )
+
+_MOST_OTHERS = 100
+"""Names besides the recipients that are told: nobody names more by a slip."""
 
 _HEADS = 8
 """How many beginnings of a name are looked at: one may have been meant."""
@@ -95,16 +99,17 @@ def read_mentions(text: str) -> Mentions:
         return Mentions([], [])
     text = _KEYCAP.sub(lambda found: "\u2022" * len(found[0]), text)  # character for character
     kinds = "".join(map(_kind, text))
-    found, others = _mentions(text, kinds)
-    first, end = len(found), len(text)
-    while first and _says_nothing(text[found[first - 1].end : end], last=first == len(found)):
+    mentions, others = _mentions(text, kinds)
+    first, end = len(mentions), len(text)
+    while first and _says_nothing(text[mentions[first - 1].end : end], first == len(mentions)):
         first -= 1
-        end = found[first].start
-    names = [mention.name for mention in found]
-    others += names[:first]
-    others += [head for name in names for head in _heads(name)]
-    run = dict.fromkeys(names[first:])
-    return Mentions(names[first:], [name for name in dict.fromkeys(others) if name not in run])
+        end = mentions[first].found.start()
+    run = [_bare(text, mention.found) for mention in mentions[first:]]
+    others += (mention.found for mention in mentions[:first])
+    named = [_bare(text, found) for found in others[:_MOST_OTHERS]]
+    named += (head for name in (*named, *run[:_MOST_OTHERS]) for head in _heads(name))
+    recipients = set(run)
+    return Mentions(run, [name for name in dict.fromkeys(named) if name not in recipients])
 
 
 def recipients(text: str) -> list[str]:
@@ -118,28 +123,27 @@ def plain(text: str) -> str:
 
 
 class _Mention(NamedTuple):
-    name: str
-    start: int
+    found: re.Match[str]
     end: int
 
 
-def _mentions(text: str, kinds: str) -> tuple[list[_Mention], list[str]]:
+def _mentions(text: str, kinds: str) -> tuple[list[_Mention], list[re.Match[str]]]:
     """The mentions of a text, and the names in it that only look like mentions."""
-    found: list[_Mention] = []
-    others = [name for apart in _APART.finditer(kinds) if (name := _bare(text, apart))]
-    links = [link.span() for link in _LINK.finditer(text)]
+    mentions: list[_Mention] = []
+    others = list(_APART.finditer(kinds))
+    links = deque(link.span() for link in _LINK.finditer(text))
     end = -1
-    for mention in _MENTION.finditer(kinds):
-        name, start = _bare(text, mention), mention.start()
+    for found in _MENTION.finditer(kinds):
+        start = found.start()
         while links and links[0][1] <= start:
-            links.pop(0)
+            links.popleft()
         address = text[start] == "@" and kinds[start - 1 : start] == "l" and start != end
-        if name and (address or (links and links[0][0] < start)):
-            others.append(name)
-        elif name:
-            end = _end(text, kinds, mention)
-            found.append(_Mention(name, start, end))
-    return found, others
+        if address or (links and links[0][0] < start):
+            others.append(found)
+        else:
+            end = _end(text, kinds, found.end())
+            mentions.append(_Mention(found, end))
+    return mentions, others
 
 
 def _bare(text: str, found: re.Match[str]) -> str:
@@ -148,29 +152,27 @@ def _bare(text: str, found: re.Match[str]) -> str:
     return _POSSESSIVE.sub("", name.lstrip("-")).rstrip(_NEVER_LAST)
 
 
-def _end(text: str, kinds: str, mention: re.Match[str]) -> int:
-    """Where a mention ends: "@sis's" is one."""
-    end = mention.end()
-    possessive = text[end : end + 1] in _APOSTROPHES and text[end + 1 : end + 2] in ("s", "S")
-    if possessive and kinds[end + 2 : end + 3] not in ("l", "L", "m", "-"):
-        return end + 2
-    return end
+def _end(text: str, kinds: str, end: int) -> int:
+    """Where a mention ends whose name ends there: "@sis's" is one."""
+    if text[end : end + 1] not in _APOSTROPHES or text[end + 1 : end + 2] not in ("s", "S"):
+        return end
+    return end if kinds[end + 2 : end + 3] in ("l", "L", "m", "-") else end + 2
 
 
-def _says_nothing(gap: str, *, last: bool) -> bool:
+def _says_nothing(gap: str, last: bool) -> bool:
     """Whether what stands behind a mention, up to the next one or the end, is no text."""
     words = _seen(gap, " ").split() if gap else ()
     return all(_is_aside(word) or (not last and _is_and(word)) for word in words)
 
 
 def _is_aside(word: str) -> bool:
-    word = _SMILEY.sub("", word)
-    letters = [place for place, char in enumerate(word) if char.isalnum()]
-    if not letters:
+    if not any(map(str.isalnum, word)):
         return True
+    word = _SMILEY.sub("", word)
+    letters = sum(map(str.isalnum, word))
     # A face of few letters and many signs.
-    outer = word[0].isalnum() or word[-1].isalnum()
-    return not outer and len(letters) <= 2 and len(word) >= 3 * len(letters) + 2
+    outer = word[:1].isalnum() or word[-1:].isalnum()
+    return not letters or (not outer and letters <= 2 and len(word) >= 3 * letters + 2)
 
 
 def _is_and(word: str) -> bool:
