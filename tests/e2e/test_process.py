@@ -144,6 +144,18 @@ async def test_it_serves_though_nobody_hears_its_greeting(start: Any, full: bool
         os.close(reader)
 
 
+@pytest.mark.parametrize("loop", ["uvloop", "asyncio"])
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+async def test_streams_that_are_closed_do_not_matter(start: Any, closed: str, loop: str) -> None:
+    gateway = start("--loop", loop, shell=f"exec {closed}")
+    sis, mom = await gateway.join("sis"), await gateway.join("mom")
+    await they_talk(sis, mom, "hi")
+    gateway.process.send_signal(signal.SIGTERM)
+    assert await gateway.exit_code() == 0
+    for peer in (sis, mom):
+        await peer.close()
+
+
 # Signals.
 
 
