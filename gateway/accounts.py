@@ -60,7 +60,7 @@ class Accounts:
             async with self._turns.turn(site(ip) or neighbourhood(ip)):
                 await self._check(claim.name, claim.password, hash, ip)
         except Full as full:
-            raise _too_many("passwords are being looked at", full.after) from None
+            raise _too_many("passwords are being checked", full.after) from None
 
     async def _check(self, name: str, password: str, hash: str, ip: Address) -> None:
         who, where = fold(name), (neighbourhood(ip), site(ip))

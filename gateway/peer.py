@@ -30,6 +30,7 @@ from gateway.core import Gateway
 from gateway.errors import BackplaneDown
 from gateway.held import Held, Line
 from gateway.hub import Link
+from gateway.in_flight import InFlight
 from gateway.journal import event
 from gateway.login import arrive
 from gateway.logout import leave
@@ -64,9 +65,7 @@ class Peer:
 
     __slots__ = (
         "_alarm",
-        "_answered",
         "_arriving",
-        "_asked_at",
         "_asking",
         "_held",
         "_in_flight",
@@ -91,11 +90,9 @@ class Peer:
         self.trace = Trace(next(gateway.numbers), link.address, now)
         self._held = Held()
         self.lost = False
-        self._answered: asyncio.Event | None = None
         self._arriving: asyncio.Task[None] | None = None
         self._asking = False
-        self._asked_at = now
-        self._in_flight = 0
+        self._in_flight = InFlight()
         self._leaving: Reason | None = None
         self.channels: tuple[str, ...] = ()
         gateway.peers.add(self)
@@ -109,9 +106,8 @@ class Peer:
         if self._asking:
             self._hold(lines)
             return
-        gateway = self.gateway
+        gateway, session = self.gateway, self.session
         now, ts = gateway.monotonic(), round(gateway.wall() * 1000)
-        session = self.session
         for line in (lines := iter(lines)):
             try:
                 effects = self._take(line, now, ts)
@@ -167,10 +163,7 @@ class Peer:
 
     async def answered(self) -> None:
         """Return once it is known what became of everything that was said to the room."""
-        if self._in_flight:
-            if self._answered is None:
-                self._answered = asyncio.Event()
-            await self._answered.wait()
+        await self._in_flight.settled()
 
     def active_at(self) -> float:
         """When the user was last active."""
@@ -178,17 +171,13 @@ class Peer:
 
     def published(self, publish: Publish, id: str | None, why: str = "") -> None:
         """It is known what became of a message."""
-        self._in_flight -= 1
-        if self._answered is not None and not self._in_flight:
-            self._answered.set()
-            self._answered = None
+        self._in_flight.done()
         if id is None and why:
             self.tell(Error(code=ErrorCode.UNAVAILABLE, text=why, seq=publish.seq))
         elif id is None:
             self.unavailable(publish.seq)
         elif id == "":
-            refused = self.session.refuse(stale(publish.seq), self.gateway.monotonic())
-            self.perform_all(refused)
+            self.perform_all(self.session.refuse(stale(publish.seq), self.gateway.monotonic()))
         elif publish.seq is not None:
             self.tell(acknowledged(publish, id))
         self._leave_if_due()
@@ -219,17 +208,17 @@ class Peer:
         if publish.seq is not None:
             line = sealed(self.registration.origin, publish.seq, line)
         if self.gateway.outbox.send(publish, line, self):
-            self._in_flight += 1
+            self._in_flight.add()
             return
         text = "Too much is waiting already to be sent: not sent. Try again in a moment."
         self.tell(Error(code=ErrorCode.OUTBOX_FULL, text=text, seq=publish.seq))
 
     def _ask(self, question: Coroutine[Any, Any, None], seq: int | None) -> asyncio.Task[None]:
         self._asking = True
-        self._asked_at = self.gateway.monotonic()
         return self.gateway.spawn(self._answer(question, seq))
 
     async def _answer(self, question: Coroutine[Any, Any, None], seq: int | None) -> None:
+        asked_at = self.gateway.monotonic()
         try:
             await question
         except (BackplaneDown, RedisError) as error:
@@ -243,7 +232,7 @@ class Peer:
             self._asking, self._arriving = False, None
             self._leave_if_due()
         now = self.gateway.monotonic()
-        self.session.waited(now - self._asked_at, now)
+        self.session.waited(now - asked_at, now)
         if self.session.state is State.ONLINE:
             self.gateway.presence.note(self)
         self.receive(self._held.take())

@@ -1,4 +1,4 @@
-"""Few at a time have their turn, and the rest waits: fairly, and not for long."""
+"""A few at a time have their turn, and the others wait: fairly, and not for long."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import AsyncIterator
 
 MOST_WAITING = 100
-"""However quick they are: so many may wait."""
+"""How many may wait at most, however quick the turns are."""
 
 
 class Full(Exception):
@@ -24,10 +24,11 @@ class Full(Exception):
 
 
 class Turns:
-    """Whose turn it is. Turns go round from place to place, whatever number waits at each.
+    """Whose turn it is. Turns go round from place to place, however many wait at each.
 
-    As many may wait as can have their turn within the patience. Beyond that whoever comes from the
-    place where most wait is sent away, or the last of those who do if somebody else comes.
+    No more may wait than can have their turn within the patience. Beyond that, whoever comes from
+    the place with the longest line is sent away; whoever comes from elsewhere gets the place of the
+    last in that line.
 
     Args:
         at_once: how many may have their turn at the same time.

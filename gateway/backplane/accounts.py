@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
 from gateway.backplane.address import reaching
 from gateway.backplane.keys import Keys
 from gateway.backplane.operators import Asked, ended, run
+from gateway.backplane.readable import readable
 from gateway.backplane.records import Account
 from wire.names import fold
 
@@ -70,6 +71,5 @@ def list_accounts(url: str, prefix: str) -> list[Account]:
         RedisUnreachable: the text says why, without the URL's password.
     """
     with reaching(url) as there:
-        found = there.hgetall(Keys(prefix).accounts)
-    accounts = {folded: _account.decode(account) for folded, account in dict(found).items()}
-    return [accounts[folded] for folded in sorted(accounts)]
+        found: Any = there.hgetall(Keys(prefix).accounts)
+    return readable(_account, [found[folded] for folded in sorted(found)], "an account")

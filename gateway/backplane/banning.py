@@ -10,6 +10,7 @@ import redis
 from gateway.backplane.address import reaching
 from gateway.backplane.keys import Keys
 from gateway.backplane.operators import gateways, run
+from gateway.backplane.readable import readable
 from gateway.backplane.records import Ban
 
 _ban = msgspec.json.Decoder(Ban)
@@ -98,5 +99,5 @@ def list_bans(url: str, prefix: str) -> tuple[int, list[Ban]]:
     """
     with reaching(url) as there:
         now, *found = run(there, "ban_list", [Keys(prefix).bans])
-    bans = [_ban.decode(each) for each in found]
+    bans = readable(_ban, found, "a ban")
     return int(now), sorted(bans, key=lambda ban: (ban.since, ban.key))

@@ -331,6 +331,23 @@ class TestAccounts:
         assert await put("change", "sis", "h2", "") == (True, None)
         assert await list_accounts(*at) == [msgspec.structs.replace(added, name="sis", hash="h2")]
 
+    @pytest.mark.parametrize("written", ["no JSON", "[]", "{}", '{"since":"x","name":1}'])
+    async def test_one_that_cannot_be_read_is_left_out_and_can_be_put_right(
+        self,
+        put: Any,
+        at: tuple[str, str],
+        look: redis.Redis,
+        keys: Keys,
+        caplog: pytest.LogCaptureFixture,
+        written: str,
+    ) -> None:
+        look.hset(keys.accounts, "sis", written)
+        await put("add", "mom", "h1", "")
+        assert [account.name for account in await list_accounts(*at)] == ["mom"]
+        assert "an account cannot be read" in caplog.text
+        assert await put("change", "sis", "h2", "") == (True, None)
+        assert [account.name for account in await list_accounts(*at)] == ["mom", "sis"]
+
     async def test_removed_it_is_free(self, put: Any, at: tuple[str, str], g1: Gateway) -> None:
         await put("add", "Sis", "h1", "")
         await put("add", "mom", "h1", "")

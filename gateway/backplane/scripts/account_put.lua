@@ -17,7 +17,9 @@
 local old = redis.call('HGET', KEYS[1], ARGV[1])
 if (ARGV[2] == 'add') == (old ~= false) then return {} end
 local clock = redis.call('TIME')
-local since = old and cjson.decode(old).since or clock[1] * 1000 + math.floor(clock[2] / 1000)
+local readable, before = pcall(cjson.decode, old or '')
+local since = readable and type(before) == 'table' and tonumber(before.since)
+if not since then since = clock[1] * 1000 + math.floor(clock[2] / 1000) end
 redis.call('HSET', KEYS[1], ARGV[1], string.format('{"since":%.0f,', since) .. ARGV[3])
 redis.call('DEL', ARGV[5] .. ':resume:' .. ARGV[1])
 local record = redis.call('HGET', KEYS[2], ARGV[1])
