@@ -25,7 +25,7 @@ def announce(text: str, chat: Chat, json: bool) -> None:
     It is a message of the room like any other, but from the operators: it has its place in the
     history, and who comes back gets it too.
     """
-    people.said(text)
+    text = people.said(text)
 
     from gateway.backplane import operators
 

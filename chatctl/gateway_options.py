@@ -62,7 +62,8 @@ CHAT: tuple[Decorator, ...] = (
         type=click.Choice(["public", "refuse"]),
         default="public",
         help="What to do with a message when none of its @names is here: "
-        "say it to the whole room, or refuse it.",
+        "say it to the whole room, or refuse it; then one that names somebody who is here, but not "
+        "at its end, is refused too.",
     ),
     option(
         "history",

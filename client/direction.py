@@ -13,6 +13,9 @@ from wire.mentions import recipients
 MOST_NAMES = 3
 """Names that are shown; of more only how many they are."""
 
+MOST_SHOWN = 32
+"""Characters of a name that are shown; there are no longer names."""
+
 LONGEST = 16_000
 """Characters of a line that is read at each key; a longer one is too long to be sent."""
 
@@ -33,7 +36,7 @@ def arrow(names: Sequence[str]) -> str:
     """What the prompt says of them: `` → sis, mom``; nothing of everyone."""
     if not names:
         return ""
-    shown = [clean_name(name) for name in names[:MOST_NAMES]]
+    shown = [clean_name(name[:MOST_SHOWN]) for name in names[:MOST_NAMES]]
     more = len(names) - len(shown)
     return f" → {', '.join(shown)}" + (f" and {more} more" if more else "")
 

@@ -41,6 +41,7 @@ def test_where_everything_is_for_the_same_people_it_is_for_them():
         (("sis", "mom", "dad"), " → sis, mom, dad"),
         (("sis", "mom", "dad", "bro", "eve"), " → sis, mom, dad and 2 more"),
         (("s\x1bis",), " → s\ufffdis"),
+        (("x" * 4000,), f" → {'x' * 32}"),
     ],
 )
 def test_the_prompt_has_an_arrow_to_them(names, shown):
