@@ -133,18 +133,17 @@ class _Question:
             raise SystemExit(128 + self._ended_by)
         return b""
 
-    def _put(self) -> None:
+    def _put(self, start: str = "") -> None:
         try:
             self._terminal.make_ready()
         except termios.error:  # it is gone
             self._end(signal.SIGHUP)
-        sys.stderr.write(self._text)
+        sys.stderr.write(start + self._text)
         sys.stderr.flush()
 
     def _put_again(self) -> None:
         # In the place of itself, where it was put just before we heard that we go on.
-        sys.stderr.write("\r")
-        self._put()
+        self._put("\r")
 
     def _stop(self) -> None:
         self._terminal.put_back()
