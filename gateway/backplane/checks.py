@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
+from gateway.backplane.contents import Records, Seen
 from gateway.backplane.leftovers import Leftovers
 
 SETTINGS = (
@@ -24,7 +26,7 @@ SLOW_TRIP = 0.02
 """Seconds of a round trip above which everything is felt to be slow."""
 
 NEARLY_FULL, FULL = 0.8, 0.99
-"""Parts of Redis' memory that are used: where it becomes tight, and where it refuses to store."""
+"""Parts of what there is that are used: where it becomes tight, and where Redis stores no more."""
 
 SHORTEST_TIMEOUT = 10
 """Seconds: gateways speak with Redis every two."""
@@ -198,6 +200,49 @@ def leftovers(found: Leftovers | None) -> Iterator[Finding]:
     if not found.whole:
         text = "Redis has so many keys that only a part of them was looked at"
         yield Finding("warning", "leftovers", text)
+
+
+def types(found: Seen | None) -> Iterator[Finding]:
+    """That no key is of another type than the chat's."""
+    for key, type, right in found.misplaced[:EXAMPLES] if found else ():
+        text = f"{key} is a {type} and should be a {right}: another program wrote it, and what "
+        text += f"needs it is refused. `redis-cli DEL '{key}'` ends that"
+        yield Finding("failure", "contents", text)
+
+
+def records(found: Records | None) -> Iterator[Finding]:
+    """That what is written down can be read, and is where it belongs."""
+    if found is None:
+        text = "they cannot be looked at here: nobody knows whether they are right"
+        yield Finding("warning", "records", text)
+        return
+    if found.unreadable:
+        names = [f"{field!r} in {key}" for key, field in found.unreadable]
+        text = f"{len(names)} cannot be read: {_some(names)}. Another version or program wrote "
+        text += "them, perhaps; `redis-cli HDEL KEY NAME` takes one out"
+        yield Finding("warning", "records", text)
+    if found.homeless:
+        text = f"{len(found.homeless)} name a gateway that does not count them among its own: "
+        text += f"{_some(found.homeless)}. `chatctl kick NAME` takes one out"
+        yield Finding("warning", "records", text)
+    if not (found.unreadable or found.homeless):
+        yield Finding("ok", "records", "all can be read, and are where they belong")
+
+
+def chats(found: Seen | None, server: Server) -> Iterator[Finding]:
+    """Which other chats there are in this Redis: for whoever looks at the wrong one."""
+    others = sorted(found.chats.items()) if found else []
+    names = [f"{prefix} ({_gateways(living)})" for prefix, living in others]
+    databases = [name for name in server.info or {} if re.fullmatch(r"db\d+", name)]
+    if names:
+        yield Finding("ok", "other chats", f"in this database, by --prefix: {_some(names)}")
+    if len(databases) > 1:
+        text = f"there are keys in {', '.join(databases)}: each may hold chats of its own"
+        yield Finding("ok", "databases", text)
+
+
+def _gateways(count: int) -> str:
+    return "no gateway lives" if not count else f"{count} gateway{'s' * (count > 1)}"
 
 
 def _some(names: Sequence[str]) -> str:

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import msgspec
 import redis
 
-from gateway.backplane import checks, gateway_checks
+from gateway.backplane import checks, contents, gateway_checks
 from gateway.backplane.address import reaching
 from gateway.backplane.checks import Finding, Server
 from gateway.backplane.gateway_checks import Probed
@@ -43,7 +43,7 @@ def examine(url: str, prefix: str) -> list[Finding]:
             _examine(there, Keys(prefix), findings)
     except RedisUnreachable as error:
         findings.append(Finding("failure", "Redis", error.sentence))
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, redis.ResponseError) as error:
         why = f"there is something that cannot be read: {error}. Another program wrote it, perhaps"
         findings.append(Finding("failure", "contents", why))
     return findings
@@ -55,9 +55,14 @@ def _examine(there: redis.Redis, keys: Keys, findings: list[Finding]) -> None:
     findings += checks.settings(server)
     findings += checks.scripts(_missing_scripts(there))
     findings += gateway_checks.clock(_ahead(there))
+    seen = _permitted(there, lambda: contents.look(there, keys))
+    findings += checks.chats(seen, server)
+    # First of all: what comes then may fail for it.
+    findings += checks.types(seen)
     now, found = gateways(there, keys)
     findings += gateway_checks.gateways(found, now)
     findings += gateway_checks.alike(found)
+    findings += checks.records(_permitted(there, lambda: contents.records(there, keys, found)))
     findings += checks.leftovers(_leftovers(there, keys, found))
     findings += [gateway_checks.probed(each) for each in _probe(there, keys, found)]
 

@@ -12,7 +12,7 @@ import msgspec
 import pytest
 import redis
 
-from gateway.backplane import doctor
+from gateway.backplane import doctor, sealed
 from gateway.backplane.address import reaching
 from gateway.backplane.checks import Finding
 from gateway.backplane.doctor import examine
@@ -21,7 +21,7 @@ from gateway.backplane.leftovers import Leftovers
 from gateway.backplane.leftovers import look as look_for
 from gateway.backplane.operators import gateways
 from gateway.backplane.records import GatewayInfo, Registration
-from tests.contract.household import Gateway
+from tests.contract.household import Gateway, message
 from tests.support.deadlines import within
 from tests.support.servers import Server
 
@@ -132,9 +132,77 @@ def test_no_gateway(at: tuple[str, str]) -> None:
 
 def test_something_that_cannot_be_read(at: tuple[str, str], look: redis.Redis, keys: Keys) -> None:
     look.hset(keys.users, "sis", "{}")
-    [found] = [each for each in examine(*at) if each.what == "contents"]
+    look.hset(keys.accounts, "dana", "no JSON")
+    look.hset(keys.bans, "name:mom", "[]")
+    found = of(examine(*at), "records")
+    assert found.level == "warning"
+    for name in ("'sis'", "'dana'", "'name:mom'"):
+        assert name in found.text
+
+
+@pytest.mark.parametrize("key", ["users", "gateways", "accounts", "bans", "users_epoch"])
+def test_a_key_of_another_type(
+    at: tuple[str, str], look: redis.Redis, keys: Keys, key: str
+) -> None:
+    look.rpush(getattr(keys, key), "x")
+    found = [each for each in examine(*at) if each.level == "failure"]
+    assert any(f"{getattr(keys, key)} is a list" in each.text for each in found)
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "{users}:alive:sis",
+        "{users}:held:g-1",
+        "{users}:log:sis",
+        "{room:lobby}:log",
+        "{users}:resume:a",
+    ],
+)
+def test_so_is_one_of_a_name_of_a_gateway_or_of_a_room(
+    at: tuple[str, str], look: redis.Redis, prefix: str, key: str
+) -> None:
+    look.rpush(f"{prefix}:{key}", "x")
+    failures = [each.text for each in examine(*at) if each.level == "failure"]
+    assert any(f"{prefix}:{key} is a list" in text for text in failures)
+
+
+async def test_what_a_chat_makes_itself_is_of_the_right_types(
+    at: tuple[str, str], g1: Gateway, g2: Gateway
+) -> None:
+    sis, mom = await g1.online("Sis"), await g2.online("Mom")
+    await g1.backplane.publish("lobby", [sealed(sis.origin, 1, message("hi"))])
+    await g1.whisper(sis, ["mom"], seq=2)
+    await g2.release(mom, for_good=False)
+    await g1.whisper(sis, ["mom"], seq=3)
+    await g1.backplane.admission.try_password("dana", "192.0.2.7")
+    await g1.backplane.admission.forgive("dana", "192.0.2.7")
+    await g1.backplane.admission.try_password("dad", "192.0.2.7")
+    await g1.backplane.answer_probe("nonce")
+    found = await asyncio.to_thread(examine, *at)
+    assert [each for each in found if each.what == "contents"] == []
+    assert of(found, "records").level == "ok"
+
+
+async def test_one_whom_the_gateway_does_not_count_among_its_own(
+    at: tuple[str, str], g1: Gateway, look: redis.Redis, keys: Keys
+) -> None:
+    await g1.online("Mom")
+    await g1.online("Sis")
+    look.srem(keys.held(g1.id), "sis")
+    found = of(await asyncio.to_thread(examine, *at), "records")
+    assert found.level == "warning"
+    assert ": sis. `chatctl kick" in found.text
+
+
+async def test_other_chats_in_the_same_database(
+    at: tuple[str, str], g1: Gateway, prefix: str
+) -> None:
+    url, _ = at
+    found = of(await asyncio.to_thread(examine, url, f"{prefix}x"), "other chats")
+    assert found.level == "ok"
+    found = of(await asyncio.to_thread(examine, url, f"{prefix}-other"), "gateways")
     assert found.level == "failure"
-    assert "cannot be read" in found.text
 
 
 def test_no_redis() -> None:

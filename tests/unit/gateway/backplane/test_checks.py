@@ -2,6 +2,7 @@ import pytest
 
 from gateway.backplane import checks
 from gateway.backplane.checks import Server
+from gateway.backplane.contents import Misplaced, Records, Seen
 from gateway.backplane.leftovers import Leftovers
 
 GOOD = {
@@ -143,3 +144,33 @@ def test_what_belongs_to_nobody_is_counted_and_how_to_end_it_told():
     assert "redis-cli HDEL 'users' NAME" in texts[1]
     assert "only a part" in texts[2]
     assert levels(checks.leftovers(Leftovers([], [], [], [], "users", True))) == {"leftovers": "ok"}
+
+
+def test_keys_of_another_type_are_named_and_how_to_end_it():
+    wrong = [Misplaced(f"chat:{n}", "list", "hash") for n in range(9)]
+    found = list(checks.types(Seen({}, wrong)))
+    assert len(found) == 3
+    assert {each.level for each in found} == {"failure"}
+    assert "chat:0 is a list and should be a hash" in found[0].text
+    assert "redis-cli DEL 'chat:0'" in found[0].text
+    assert list(checks.types(Seen({}, []))) == list(checks.types(None)) == []
+
+
+def test_records_that_are_not_right_are_named():
+    unreadable = [("chat:{users}", "sis"), ("chat:{users}:accounts", "dana")]
+    found = list(checks.records(Records(unreadable, ["mom"])))
+    assert [each.level for each in found] == ["warning"] * 2
+    assert "2 cannot be read: 'sis' in chat:{users}, 'dana' in" in found[0].text
+    assert "mom. `chatctl kick NAME`" in found[1].text
+    assert levels(checks.records(Records([], []))) == {"records": "ok"}
+    assert levels(checks.records(None)) == {"records": "warning"}
+
+
+def test_other_chats_are_named_for_whoever_looks_at_the_wrong_one():
+    info = {"redis_version": "7.2.4", "db0": {"keys": 3}, "db1": {"keys": 1}, "dbx": 1}
+    found = list(checks.chats(Seen({"our:family": 2, "a": 0, "b": 1}, []), server(info=info)))
+    assert {each.level for each in found} == {"ok"}
+    assert "a (no gateway lives), b (1 gateway), our:family (2 gateways)" in found[0].text
+    assert "db0, db1" in found[1].text
+    assert list(checks.chats(Seen({}, []), server(info={"db0": {}}))) == []
+    assert list(checks.chats(None, Server(0.1, None, None))) == []
