@@ -11,7 +11,7 @@ from typing import NamedTuple
 from tests.chaos import memory
 from tests.chaos.lab import Lab
 from tests.chaos.lapses import PEOPLE
-from tests.chaos.memory import DELETE, KEYS, SPOIL, TRIM, forget
+from tests.chaos.memory import DELETE, KEYS, TRIM, forget, spoil
 from tests.chaos.proxy import Proxy, Way
 from wire.frames import LOBBY, PRIVATE
 
@@ -217,15 +217,15 @@ LAPSES = tuple(
     for name, happen in {
         "room's log deleted": forget(DELETE, memory.ROOM_LOG, LOBBY),
         "room's log trimmed": forget(TRIM, memory.ROOM_LOG, LOBBY),
-        "room's log of the wrong type": forget(SPOIL, memory.ROOM_LOG, LOBBY),
+        "room's log of the wrong type": spoil(memory.ROOM_LOG, LOBBY),
         "private logs deleted": forget(DELETE, memory.PRIVATE_LOGS, PRIVATE),
-        "private logs of the wrong type": forget(SPOIL, memory.PRIVATE_LOGS, PRIVATE),
+        "private logs of the wrong type": spoil(memory.PRIVATE_LOGS, PRIVATE),
         "room's epochs deleted": forget(DELETE, KEYS.room_epoch(LOBBY), LOBBY),
-        "room's epochs of the wrong type": forget(SPOIL, KEYS.room_epoch(LOBBY), LOBBY),
+        "room's epochs of the wrong type": spoil(KEYS.room_epoch(LOBBY), LOBBY),
         "private logs' epochs deleted": forget(DELETE, KEYS.users_epoch, PRIVATE),
-        "private logs' epochs of the wrong type": forget(SPOIL, KEYS.users_epoch, PRIVATE),
+        "private logs' epochs of the wrong type": spoil(KEYS.users_epoch, PRIVATE),
         "people deleted": forget(DELETE, KEYS.users, PEOPLE),
-        "people of the wrong type": forget(SPOIL, KEYS.users, PEOPLE),
+        "people of the wrong type": spoil(KEYS.users, PEOPLE),
         "what gateways hold deleted": forget(DELETE, KEYS.held("*"), PEOPLE),
         "signs of life deleted": forget(DELETE, KEYS.alive("*"), PEOPLE),
         "who may come back deleted": forget(DELETE, KEYS.resume("*"), PEOPLE),

@@ -27,6 +27,10 @@ SPOIL = (
     "for _, key in ipairs(redis.call('KEYS', ARGV[1])) do"
     " redis.call('DEL', key) redis.call('RPUSH', key, 'x') end"
 )
+CLEAR = (
+    "for _, key in ipairs(redis.call('KEYS', ARGV[1])) do"
+    " if redis.call('TYPE', key).ok == 'list' then redis.call('DEL', key) end end"
+)
 TRIM = (
     "for _, key in ipairs(redis.call('KEYS', ARGV[1])) do redis.call('XTRIM', key, 'MAXLEN', 3) end"
 )
@@ -40,6 +44,21 @@ def forget(script: str, keys: str, *of: str) -> Happening:
         with lab.lapse(*of), lab.server.client() as client:
             client.eval(script, 0, keys)
         yield
+
+    return happen
+
+
+def spoil(keys: str, *of: str) -> Happening:
+    """A fault: keys are of the wrong type, until somebody finds them and deletes them."""
+
+    @contextlib.asynccontextmanager
+    async def happen(lab: Lab, dice: Random) -> AsyncIterator[None]:
+        with lab.lapse(*of), lab.server.client() as client:
+            client.eval(SPOIL, 0, keys)
+            try:
+                yield
+            finally:
+                client.eval(CLEAR, 0, keys)
 
     return happen
 
