@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
@@ -18,6 +19,7 @@ from tests.chaos.lab import Lab, lab
 from tests.chaos.plan import Step, plan
 from tests.chaos.verdict import Violation, judge
 from tests.chaos.visitors import NAME, Visit, overheard, visit_again_and_again
+from tests.chaos.wire import opened
 
 GATEWAYS = 3
 BOTS = 20
@@ -200,12 +202,26 @@ class Run:
             what = f"{len(self._bots)} people have {self._lab.connections()} connections"
             found.append(Violation(what, []))
         if not found:
+            await self._all_serve()
             since = max((lapse.over for lapse in self._lab.lapses), default=0.0)
             port = self._lab.stations[0].front.port
             asked = (ask_again(bot, port, since) for bot in self._bots)
             found += [violation for each in await asyncio.gather(*asked) for violation in each]
         for error in self._lab.errors():
             found.append(Violation("a gateway logged a fault of its own", error.splitlines()))
+
+    async def _all_serve(self) -> None:
+        """Return once every gateway lets people in, those that no bot is on too."""
+        async with asyncio.timeout(WHOLE_WITHIN):
+            for station in self._lab.stations:
+                while True:
+                    with contextlib.suppress(OSError, AssertionError):
+                        async with opened(station.front.port, NAME) as wire:
+                            await wire.expect("welcome")
+                            wire.say("quit")
+                            await wire.expect("bye")
+                            break
+                    await asyncio.sleep(0.2)
 
     async def _holders(self) -> list[Violation]:
         """Whether each bot has its name; what Redis forgot is written down again after a while."""

@@ -98,7 +98,7 @@ async def opened(
     try:
         await asyncio.get_running_loop().sock_connect(link, ("127.0.0.1", port))
         streams = await asyncio.open_connection(sock=link, limit=2**20)
-    except OSError:
+    except BaseException:
         link.close()
         raise
     wire = Wire(*streams)

@@ -138,7 +138,8 @@ async def to_many(gateway: Gateway, count: int) -> None:
 async def many_lines(gateway: Gateway, count: int) -> None:
     body = message("hello")
     lines = [sealed(f"{n % 7:x}", n, body) for n in range(count)]
-    await gateway.backplane.publish(LOBBY, lines)
+    for _ in range(2):
+        await gateway.backplane.publish(LOBBY, lines)
 
 
 async def many_leave(gateway: Gateway, count: int) -> None:

@@ -1,0 +1,64 @@
+"""What happens to somebody who is being told what was missed, and does not read on."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+
+from gateway.backplane.operators import kick
+from tests.chaos.bots import Bot
+from tests.chaos.lab import OPTIONS, PREFIX, lab
+from tests.chaos.wire import opened
+
+SIZE, COUNT = 30_000, 300
+"""More than what a kernel keeps for somebody who does not read, and hardly takes any."""
+
+LARGE = (*OPTIONS, "--max-line", "64KiB", "--max-text", str(SIZE))
+
+READER = "reader"
+
+
+@contextlib.asynccontextmanager
+async def in_the_middle_of_a_replay(at):
+    """Somebody who has come back, was told the beginning of much, and does not read on."""
+    port = at.stations[0].port  # a proxy would keep much more
+    async with opened(port, READER) as first:
+        welcome = await first.expect("welcome")
+    async with Bot("sis", at.at(1)).online() as sis:
+        for start in range(0, COUNT, 50):
+            texts = (f"{number} ".ljust(SIZE, "x") for number in range(start, start + 50))
+            await asyncio.gather(*(sis.say(text) for text in texts))
+        back = {"resume": welcome["resume"], "seen": welcome["seen"], "seq": 2}
+        async with opened(port, READER, taking=4096, **back) as reader:
+            await reader.expect("msg")
+            reader.pause()
+            yield reader, sis
+
+
+def said(reader):
+    """The numbers of the messages that it was told, in order."""
+    return [int(event["text"].split()[0]) for event in reader.heard if event["op"] == "msg"]
+
+
+async def test_who_does_not_read_on_can_be_kicked():
+    async with lab(2, LARGE) as two, in_the_middle_of_a_replay(two) as (reader, sis):
+        await asyncio.to_thread(kick, two.server.url, PREFIX, READER, "out")
+        await sis.until(lambda: (READER, "kicked") in sis.record.left)
+        assert {user.name for user in await two.users()} == {"sis"}
+        reader.resume()
+        await reader.expect("bye", code="kicked")
+        numbers = said(reader)
+        assert numbers == list(range(len(numbers)))
+        assert len(numbers) < COUNT
+        assert two.errors() == []
+
+
+async def test_who_does_not_read_on_does_not_stop_a_gateway_from_ending():
+    async with lab(2, LARGE) as two, in_the_middle_of_a_replay(two) as (reader, sis):
+        assert await two.stations[0].process.terminate() == 0
+        numbers = said(reader)
+        assert numbers == list(range(len(numbers)))
+        assert len(numbers) < COUNT
+        await sis.say("still here")
+        await sis.hears("still here")
+        assert two.errors() == []
