@@ -38,7 +38,7 @@ async def test_so_does_a_sign_of_life(start_gateway: StartGateway, join: Join) -
 
 
 async def test_who_is_told_much_is_no_slow_reader(start_gateway: StartGateway, join: Join) -> None:
-    gateway = await start_gateway(limits={"backlog": 200_000})
+    gateway = await start_gateway(limits={"backlog": 200_000}, outbox=16 * 1024 * 1024)
     dana, sis = await join(gateway, "dana"), await join(gateway, "sis")
     reading = asyncio.create_task(sis.collect(300, op="msg"))
     for number in range(300):

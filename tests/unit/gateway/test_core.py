@@ -263,7 +263,7 @@ async def test_what_is_said_while_redis_is_away_is_kept(gateway):
 
 
 async def test_when_too_much_is_kept_no_more_is_taken_and_that_is_said(house):
-    gateway = await house.open(outbox=400)
+    gateway = await house.open(outbox=800)  # one place fills half of it
     dana = await house.guest(gateway, "dana")
     await gateway.outbox.settle()
     gateway.away()
