@@ -5,11 +5,10 @@ import os
 import shlex
 import signal
 import sys
-import termios
-import tty
 
 import pytest
 
+from client.terminal import is_whole
 from tests.support.deadlines import within
 from tests.unit.client.terminal import JOB_CONTROL, Terminal, children, client
 from wire.frames import Error, Hello
@@ -19,11 +18,14 @@ pytestmark = pytest.mark.asyncio(loop_factories=["asyncio"])
 
 CTRL_C, CTRL_Z = "\x03", "\x1a"
 
-# What a shell does for one job, without a shell's own lines: starts it in the background, says
-# when it stops, and does as it is told, a word a line on file descriptor 3.
+# What a shell does for one job, without a shell's own lines: starts it in the background, while the
+# terminal is as a line editor needs it, says when it stops, and does as it is told.
 STAND_IN = """
-import os, signal, sys
+import os, signal, sys, termios
 signal.signal(signal.SIGTTOU, signal.SIG_IGN)
+before, editing = termios.tcgetattr(0), termios.tcgetattr(0)
+editing[3] &= ~(termios.ECHO | termios.ICANON)
+termios.tcsetattr(0, termios.TCSANOW, editing)
 job = os.fork()
 if job == 0:
     os.setpgid(0, 0)
@@ -33,6 +35,7 @@ while True:
     _, status = os.waitpid(job, os.WUNTRACED)
     if not os.WIFSTOPPED(status):
         break
+    termios.tcsetattr(0, termios.TCSANOW, before)
     print("stopped by", signal.Signals(os.WSTOPSIG(status)).name, flush=True)
     word = sys.stdin.readline().strip()
     if word == "fg":
@@ -44,10 +47,6 @@ os.tcsetpgrp(0, os.getpgrp())
 print("exit code", os.waitstatus_to_exitcode(status), flush=True)
 sys.stdin.readline()
 """
-
-
-def is_raw(terminal):
-    return not terminal.attributes[tty.LFLAG] & (termios.ECHO | termios.ICANON)
 
 
 @pytest.fixture
@@ -84,7 +83,7 @@ async def back(shell):
     """Bring the job back, and go on typing."""
     shell.type("clear; fg\n")
     await shell.shows("dana> draft")
-    assert is_raw(shell)
+    assert not is_whole(shell.fd)
     shell.type("ed\r")
     assert (await shell.peer.acknowledge()).text == "drafted"
 
@@ -194,6 +193,7 @@ async def test_whoever_waits_for_it_sees_that_it_stopped(background):
         os.kill(guard, signal.SIGTERM)
         await background.peer.farewell()
         await background.shows("exit code 143")
+    assert is_whole(background.fd)
 
 
 async def test_it_ends_in_the_background_without_touching_the_terminal(background):

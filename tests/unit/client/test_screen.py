@@ -93,3 +93,16 @@ async def test_after_the_prompt_pasting_is_as_it_was():
         assert prompt.written.getvalue().rindex(PASTE_OFF) > prompt.written.getvalue().rindex(
             PASTE_ON
         )
+
+
+async def test_in_the_background_nothing_is_written_and_nothing_lost(prompt, monkeypatch):
+    with monkeypatch.context() as background:
+        background.setattr(PromptOutput, "is_ours", False)
+        before = prompt.written.getvalue()
+        prompt.screen.show(["hello"])
+        prompt.session.app.invalidate()
+        await prompt.drawn()
+        assert prompt.written.getvalue() == before
+    prompt.screen.flush()
+    await prompt.drawn()
+    assert "hello\r\n" in prompt.written.getvalue()
