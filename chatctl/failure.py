@@ -6,6 +6,8 @@ from typing import IO, Any
 
 import click
 
+from chatctl.tables import printable
+
 
 class Failure(click.ClickException):
     """It was asked for rightly and went wrong: what happened and what to do next, in one line."""
@@ -14,7 +16,7 @@ class Failure(click.ClickException):
 
     def show(self, file: IO[Any] | None = None) -> None:
         """Print the line, to stderr where no file is given."""
-        click.echo(f"chatctl: {self.message}", file=file, err=file is None)
+        click.echo(f"chatctl: {printable(self.message)}", file=file, err=file is None)
 
 
 class Misuse(Failure):

@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 
 from chatctl import options, shared_redis, standard
+from chatctl.answers import warn
 from chatctl.options import option
 
 EXAMPLE = """\b
@@ -67,7 +68,7 @@ def _lines(url: str, prefix: str, room: str, *, comes_back: bool) -> Iterator[by
         try:
             for news in archive.follow(url, prefix, room, after=seen):
                 if away:
-                    _tell("Redis is back")
+                    warn("Redis is back")
                     away = False
                 for said in news:
                     seen = said.id
@@ -76,10 +77,6 @@ def _lines(url: str, prefix: str, room: str, *, comes_back: bool) -> Iterator[by
             if not comes_back:
                 raise
             if not away:
-                _tell(f"Redis is away ({error}): waiting for it, Ctrl-C ends")
+                warn(f"Redis is away ({error}): waiting for it, Ctrl-C ends")
                 away = True
             time.sleep(RETRY)
-
-
-def _tell(text: str) -> None:
-    click.echo(f"chatctl: {text}", err=True)

@@ -81,6 +81,11 @@ class TestGateways:
         failed(chatctl("gateways", *REDIS), 1, "Redis cannot be reached")
 
 
+def test_a_failure_is_one_line_whatever_redis_says(chatctl, stand_in):
+    stand_in("operators.kick", RedisUnreachable("redis://h: no\x1b[2J\nanswer"))
+    failed(chatctl("kick", "sis", *REDIS), 1, r"no\x1b[2J\nanswer")
+
+
 class TestKick:
     GONE = Asked("Sis", "s1", "g-aa", heard=True, gone=True)
 
