@@ -189,8 +189,11 @@ class _Exchange(asyncio.Protocol):
         self._transport.write(b"".join(part for part in parts if part))
         # Whoever closes with something unread resets the connection, and the answer may be lost:
         # so read on, to no end, until the peer goes.
-        self._transport.write_eof()
-        self._transport.resume_reading()
+        try:
+            self._transport.write_eof()
+            self._transport.resume_reading()
+        except OSError:  # the peer has gone, and the transport does not know it yet
+            self._transport.abort()
 
 
 def _listed(paths: Mapping[str, Page]) -> str:

@@ -237,3 +237,28 @@ async def test_it_is_opened_on_every_address_that_can_be_had(pages, monkeypatch)
     await port.close()
     with pytest.raises(OSError):
         await ask(("127.0.0.2", number), "/page")
+
+
+async def test_a_peer_that_has_gone_and_is_not_known_to_does_no_harm(port):
+    class Gone:
+        """Its socket says so only when it is asked to send no more."""
+
+        aborted = False
+
+        def is_closing(self):
+            return False
+
+        def write(self, data):
+            pass
+
+        def write_eof(self):
+            raise OSError(107, "Transport endpoint is not connected")
+
+        def abort(self):
+            self.aborted = True
+
+    transport, exchange = Gone(), module._Exchange(port)
+    exchange.connection_made(transport)
+    exchange.data_received(b"no request\r\n\r\n")
+    assert transport.aborted
+    exchange.connection_lost(None)
