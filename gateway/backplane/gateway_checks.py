@@ -50,12 +50,15 @@ def gateways(found: Sequence[GatewayRecord], now: int) -> Iterator[Finding]:
         found: all that are known.
         now: milliseconds since 1970 by Redis' clock.
     """
-    if not any(each.lease is not None for each in found):
+    any_lives = any(each.lease is not None for each in found)
+    if not any_lives:
         yield Finding("failure", "gateways", "none lives: start one with `chatctl gateway`")
     for each in found:
         what = f"gateway {each.id}"
         if each.lease is None:
             text = f"is dead; the others take its {each.names} names out within seconds"
+            if not any_lives:
+                text = f"is dead, and the next one that is started takes its {each.names} names out"
             yield Finding("warning", what, text)
         elif each.draining:
             yield Finding("ok", what, "drains")

@@ -19,7 +19,7 @@ from gateway.backplane.calls import room_publish
 from gateway.backplane.ids import NOTHING
 from gateway.backplane.keys import Keys
 from gateway.backplane.records import GatewayInfo
-from gateway.backplane.replies import readable
+from gateway.backplane.replies import registration
 from gateway.backplane.scripts import Script
 from gateway.redis_url import database
 from wire.codec import encode_body
@@ -140,7 +140,7 @@ def ended(there: redis.Redis, keys: Keys, folded: str, reply: list[bytes]) -> As
 
     def gone() -> bool:
         record: Any = there.hget(keys.users, folded)
-        user = readable(record or b"")
+        user = registration(record or b"")
         return user is None or user.session != session
 
     return Asked(name, session, gateway, heard != "0", heard != "0" and until(gone, CONFIRM_WITHIN))

@@ -30,7 +30,7 @@ from gateway.backplane.probe import Probe, probe_channel
 from gateway.backplane.records import Registration
 from gateway.backplane.redis_gateways import RedisGateways
 from gateway.backplane.redis_logs import RedisLogs
-from gateway.backplane.replies import parse_user_list, readable
+from gateway.backplane.replies import parse_user_list, registration
 from gateway.config import GatewayConfig
 from gateway.errors import BackplaneDown, NameLost, TooMuchWaits
 from gateway.meters import Meters
@@ -158,7 +158,7 @@ class RedisBackplane(RedisLogs, RedisGateways):
             outcome.decode(),
             origin.decode(),
             last,
-            readable(former),
+            registration(former),
             msgspec.json.decode(began, type=dict[str, str]) if began else None,
             hash.decode(),
         )

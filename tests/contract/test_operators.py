@@ -17,6 +17,7 @@ from gateway.backplane.records import Ban, GatewayInfo
 from gateway.errors import RedisUnreachable
 from tests.contract.household import Gateway, StartBackplane, in_room, message
 from tests.support.servers import Server
+from wire.frames import PRIVATE
 
 INFO = GatewayInfo(
     listen="127.0.0.1:2428", host="h", version="1", since=1, at=2, connections=3, sessions=2
@@ -379,6 +380,48 @@ class TestAccounts:
         done, holder = await putting
         assert done
         assert holder == ("Sis", sis.session, g1.id, True, True)
+
+    @pytest.mark.usefixtures("quickly")
+    @pytest.mark.parametrize("how", ["add", "change"])
+    async def test_neither_of_its_holders_two_tokens_is_good_any_more(
+        self, put: Any, g1: Gateway, g2: Gateway, how: str
+    ) -> None:
+        if how == "change":
+            await put("add", "sis", "h1", "")
+        first = await g1.online("Sis")
+        # Whose welcome never arrived would come back with the older one.
+        second, _ = await g1.again(first, hello=1)
+        await put(how, "sis", "h2", "")
+        for token in (first.resume, second.resume):
+            new = g2.person("Sis", hello=2)
+            assert (await g2.backplane.claim(new, 0.0, token, Entry("open"))).outcome == "locked"
+
+    async def test_whose_gateway_is_dead_holds_nothing(
+        self, put: Any, g1: Gateway, kill: Any
+    ) -> None:
+        await g1.online("Sis")
+        kill(g1)
+        assert await put("add", "sis", "h", "") == (True, None)
+        assert g1.heard.told == []
+
+    @pytest.mark.usefixtures("quickly")
+    @pytest.mark.parametrize("again", [True, False])
+    async def test_its_next_owner_is_not_told_what_the_last_one_was(
+        self, put: Any, at: tuple[str, str], g1: Gateway, g2: Gateway, again: bool
+    ) -> None:
+        entry = Entry("open", "h1")
+        if again:
+            await put("add", "sis", "h1", "")
+        mom, sis = await g1.online("Mom"), await g1.online("Sis")
+        await g1.whisper(mom, ["sis"], "a secret")
+        await g1.release(sis, for_good=False)
+        if again:
+            await remove_account(*at, "sis")
+        await put("add", "sis", "h1", "")
+        claimed = await g2.backplane.claim(g2.person("Sis"), 0.0, None, entry)
+        began = (claimed.began or {})["@"]
+        assert claimed.outcome == "granted"
+        assert (await g2.backplane.said(Log(PRIVATE, "sis"), began.encode(), 10)).messages == []
 
     @pytest.mark.usefixtures("quickly")
     async def test_no_token_from_before_is_a_way_around_the_password(

@@ -1,6 +1,7 @@
 """What lets nothing be lost and nothing come twice: `gateway.backplane.Backplane`."""
 
 import asyncio
+import json
 import time
 from typing import Any
 
@@ -373,6 +374,28 @@ class TestWhereAnOriginBegan:
 
 class TestRecordsThatCannotBeRead:
     """Each costs itself, and nothing else."""
+
+    WEIRD = (
+        {"hello": "x"},
+        {"hello": None},
+        {"began": None},
+        {"began": []},
+        {"began": {"@": 1, "lobby": "x", "den": "1-2-3", "bar": "9-1"}},
+        {"shown": 7, "rooms": None},
+    )
+
+    @pytest.mark.parametrize("weird", WEIRD)
+    async def test_a_field_of_another_type_is_as_good_as_none(
+        self, g1: Gateway, look: redis.Redis, keys: Keys, weird: dict[str, Any]
+    ) -> None:
+        sis = await g1.online("Sis", began={"lobby": "7-3"})
+        await g1.release(sis, for_good=False)
+        record = json.loads(look.get(keys.resume("sis")) or "") | weird  # type: ignore[arg-type]
+        look.set(keys.resume("sis"), json.dumps(record))
+        again, claimed = await g1.again(sis, hello=5, began={"lobby": "9-9"})
+        assert (claimed.outcome, claimed.origin) == ("returned", sis.origin)
+        assert list(await g1.everybody()) == ["Sis"]
+        assert await g1.release(again, for_good=True) == [again.session]
 
     BAD = ("", "no JSON", "[]", "null", "{}", '{"session":1}', '{"v":2,"who":"sis"}', "\xff")
 

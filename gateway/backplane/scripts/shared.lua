@@ -8,7 +8,11 @@ local function read_user(record)
   for _, field in ipairs({'name', 'session', 'gateway', 'origin', 'resume'}) do
     if type(user[field]) ~= 'string' then return nil end
   end
+  if type(user.hello) ~= 'number' then user.hello = 0 end
   if type(user.began) ~= 'table' then user.began = nil end
+  for room, id in pairs(user.began or {}) do
+    if type(id) ~= 'string' or not id:find('^%d+%-%d+$') then user.began[room] = nil end
+  end
   return user
 end
 
