@@ -164,8 +164,9 @@ class Outbox:
                 continue
             try:
                 ids = await self._publish(name, [line for line, _ in batch])
-                if len(ids) != len(_said(batch)):
-                    raise RuntimeError(f"{len(ids)} ids came for {len(_said(batch))} messages")
+                count = sum(said is not None for _, said in batch)
+                if len(ids) != count:
+                    raise RuntimeError(f"{len(ids)} ids came for {count} messages")
             except BackplaneDown:
                 # It may have been stored. What has a seq is not stored twice: it goes first again.
                 batch, doubtful = _split(batch)
@@ -177,11 +178,11 @@ class Outbox:
                 if said:
                     # A full Redis stores nothing more, and tells people who comes and goes.
                     room.entries = [entry for entry in batch if entry[1] is None] + room.entries
-                self._tell(said or batch, [None] * len(said), error.not_sent)
+                self._tell(said or batch, [None] * len(batch), error.not_sent)
             except Exception:
                 # A fault of ours: it must not silence the room for good.
                 log.exception("could not publish %d lines", len(batch))
-                self._tell(batch, [None] * len(_said(batch)))
+                self._tell(batch, [None] * len(batch))
             else:
                 self._tell(batch, ids)
                 self._note(name, batch, ids)
@@ -195,17 +196,19 @@ class Outbox:
         return True
 
     def _tell(self, batch: list[_Entry], ids: list[str] | list[None], why: str = "") -> None:
+        of = self._bytes_from
+        answers = iter(ids)
         for line, said in batch:
-            self._bytes -= len(line)
-            if said is not None:
-                place = said[0].place
-                if (left := self._bytes_from[place] - len(line)) > 0:
-                    self._bytes_from[place] = left
-                else:
-                    del self._bytes_from[place]
-        for (sender, publish, _), id in zip(_said(batch), ids, strict=True):
+            size = len(line)
+            self._bytes -= size
+            if said is None:
+                continue
+            sender, publish, _ = said
+            of[sender.place] -= size
+            if not of[sender.place]:
+                del of[sender.place]
             try:
-                sender.published(publish, id, why)
+                sender.published(publish, next(answers), why)
             except Exception:
                 # A fault of ours: the others wait for their answers.
                 log.exception("could not tell a sender what became of a message")
@@ -215,10 +218,6 @@ class Outbox:
         # What had been posted before has an id of before, or none.
         if oldest is not None and (last := ids[-1]):
             self._stored(name, last, oldest)
-
-
-def _said(batch: list[_Entry]) -> list[_Said]:
-    return [said for _, said in batch if said is not None]
 
 
 def _split(batch: list[_Entry]) -> tuple[list[_Entry], list[_Entry]]:

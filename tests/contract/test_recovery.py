@@ -93,6 +93,35 @@ class TestPostingOnce:
         (second,) = await g1.backplane.publish("lobby", [self.sealed(mom, 1)])
         assert first != second
 
+    async def test_whatever_others_have_said_since(self, g1: Gateway) -> None:
+        sis = g1.person("sis")
+        first = await g1.backplane.publish("lobby", [self.sealed(sis, 1)])
+        for _ in range(4):
+            await say(g1, *("x" for _ in range(500)))
+        assert await g1.backplane.publish("lobby", [self.sealed(sis, 1)]) == first
+
+    async def test_of_some_that_were_posted_last_the_ids_are_known(self, g1: Gateway) -> None:
+        sis = g1.person("sis")
+        seqs = range(2**53 - 300, 2**53)
+        ids = []
+        for seq in seqs:
+            ids += await g1.backplane.publish("lobby", [self.sealed(sis, seq)])
+        again = await g1.backplane.publish("lobby", [self.sealed(sis, seq) for seq in seqs])
+        assert again[-32:] == ids[-32:]
+        assert all(known in ("", id) for known, id in zip(again, ids, strict=True))
+        assert again[0] == ""
+
+    async def test_what_is_known_of_it_has_an_end(
+        self, g1: Gateway, look: redis.Redis, prefix: str
+    ) -> None:
+        sis = await g1.online("sis")
+        await g1.backplane.publish("lobby", [self.sealed(sis, 1)])
+        await g1.whisper(sis, ["sis"], seq=2)
+        await g1.whisper(sis, ["nobody"], seq=3)
+        kept = look.keys(f"{prefix}:*:posted:*")
+        assert len(kept) == 2
+        assert all(0 < look.pttl(key) <= 60_000 for key in kept)
+
     async def test_up_to_the_greatest_there_can_be(self, g1: Gateway) -> None:
         sis = g1.person("sis")
         lines = [self.sealed(sis, 2**53 - 1), self.sealed(sis, 2**53)]
@@ -159,6 +188,12 @@ class TestWhisperingOnce:
         sis = await g1.online("sis")
         await g1.whisper(sis, ["sis"], seq=7)
         assert (await g1.whisper(sis, ["sis"], seq=5)).id == ""
+
+    async def test_seqs_are_each_persons_own(self, g1: Gateway) -> None:
+        sis, mom = await g1.online("sis"), await g1.online("mom")
+        await g1.whisper(sis, ["mom"], "from sis", seq=1)
+        assert (await g1.whisper(mom, ["sis"], "from mom", seq=1)).found == [Found("sis", "here")]
+        assert texts(await said(g1, SIS)) == ["from sis", "from mom"]
 
     async def test_without_a_seq_it_comes_twice(self, g1: Gateway) -> None:
         sis = await g1.online("sis")

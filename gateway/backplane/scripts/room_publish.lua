@@ -35,9 +35,8 @@ local function add(line)
   if first then
     last = redis.call('XADD', log, 'MAXLEN', '~', limit, next_id, 'd', line, 't', now)
   else
-    local epoch, _, is_new = epochs(KEYS[2], run)
-    -- Of 0 there is none, so that a new one begins: above all that the log has.
-    if is_new then epoch = 0 end
+    local record = redis.pcall('GET', KEYS[2])
+    local epoch = type(record) == 'string' and record:match('^(%d+) ' .. run .. ' %d+$')
     first, next_id =
       add_first(log, KEYS[2], run, ARGV[3], epoch, limit, 'd', line, 't', now)
     last = first
@@ -45,7 +44,7 @@ local function add(line)
   return last
 end
 
-local before, latest, news = {}, {}, {}
+local latest, news = {}, {}
 local ids, lines = {}, {''}
 for i = 8, #ARGV do
   local line = ARGV[i]
@@ -57,16 +56,16 @@ for i = 8, #ARGV do
     if line:byte(1) ~= QUOTE then
       local origin, seq
       origin, seq, line = line:match('^(%x+) (%d+) (.*)$')
-      if not before[origin] then
-        before[origin] = redis.call('GET', ARGV[5] .. origin) or ''
-        latest[origin], news[origin] = newest_seq(before[origin]), ''
+      if not latest[origin] then
+        latest[origin], news[origin] = newest_seq(ARGV[5] .. origin), ''
       end
       if tonumber(seq) <= latest[origin] then
-        id, stored = posted_as(news[origin] .. before[origin], seq), false
+        local posted = redis.call('GET', ARGV[5] .. origin) or ''
+        id, stored = posted_as(posted .. news[origin], seq), false
       else
         id = add(line)
         latest[origin] = tonumber(seq)
-        news[origin] = '\n' .. seq .. ' ' .. id .. news[origin]
+        news[origin] = news[origin] .. '\n' .. seq .. ' ' .. id
       end
     else
       id = add(line)
@@ -77,7 +76,7 @@ for i = 8, #ARGV do
 end
 -- Only now that they are stored they count as posted.
 for origin, lately in pairs(news) do
-  if lately ~= '' then keep_posted(ARGV[5] .. origin, lately, before[origin], ARGV[6]) end
+  if lately ~= '' then keep_posted(ARGV[5] .. origin, lately, ARGV[6]) end
 end
 if #lines > 1 then
   local upto = last or last_id(log) or NOTHING

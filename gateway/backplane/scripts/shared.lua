@@ -106,23 +106,33 @@ local function tail(log, key, run, known)
   return last or NOTHING
 end
 
--- Store the first of some messages; returns its id, and what the ids of the next begin with.
+-- Whether an id is above one that is known. Nearly always they have the same length: then texts compare as numbers do.
+local function is_news(id, known)
+  if #id == #known and id:find('-', 1, true) == known:find('-', 1, true) then return id > known end
+  return is_after(id, known)
+end
+
+-- Store the first of some messages, in an epoch (a string), or in a new one if there is none that could go on.
+-- Returns its id, and what the ids of the next begin with.
 local function add_first(log, key, run, known, epoch, limit, ...)
-  local start = whole(epoch) .. '-*'
-  local id = redis.pcall('XADD', log, 'NOMKSTREAM', 'MAXLEN', '~', limit, start, ...)
-  if type(id) == 'string' then
-    if is_after(id, known) then return id, start end
-    redis.call('XDEL', log, id)
+  if epoch then
+    local start = epoch .. '-*'
+    local id = redis.pcall('XADD', log, 'NOMKSTREAM', 'MAXLEN', '~', limit, start, ...)
+    if type(id) == 'string' then
+      if is_news(id, known) then return id, start end
+      redis.call('XDEL', log, id)
+    end
   end
-  start = whole(begin_epoch(log, key, run, last_id(log), known)) .. '-*'
+  local start = whole(begin_epoch(log, key, run, last_id(log), known)) .. '-*'
   return redis.call('XADD', log, 'MAXLEN', '~', limit, start, ...), start
 end
 
--- What an origin posted last: lines "<seq> <id>", the newest first, each behind a line end.
-local POSTED_BYTES = 1664 -- 32 of the longest
+-- What an origin posted last: a string of lines "<seq> <id>", the newest last, each behind a line end. It is added
+-- to, and not written anew, since that is done for each message of a quiet chat.
+local POSTED_BYTES, LONGEST_LINE = 1664, 52 -- so the 32 last are known, however long they are
 
-local function newest_seq(posted)
-  return tonumber(posted:match('^\n(%d+)') or -1)
+local function newest_seq(key)
+  return tonumber(redis.call('GETRANGE', key, -LONGEST_LINE, -1):match('\n(%d+) [^\n]*$') or -1)
 end
 
 -- The id under which a seq was posted; '' if that is not known any more.
@@ -131,11 +141,11 @@ local function posted_as(posted, seq)
   return stop and posted:match('^%S+', stop + 1) or ''
 end
 
-local function keep_posted(key, news, posted, kept_ms)
-  posted = news .. posted
-  if #posted > POSTED_BYTES then
-    posted = posted:sub(1, POSTED_BYTES):match('^(.*)\n')
+local function keep_posted(key, lines, kept_ms)
+  if redis.call('APPEND', key, lines) > 2 * POSTED_BYTES then
+    local newest = redis.call('GETRANGE', key, -POSTED_BYTES, -1)
+    redis.call('SET', key, newest:sub((newest:find('\n', 1, true))))
   end
-  redis.call('SET', key, posted, 'PX', kept_ms)
+  redis.call('PEXPIRE', key, kept_ms)
 end
 

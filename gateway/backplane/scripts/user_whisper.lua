@@ -43,9 +43,8 @@ local holder = record and read_user(record)
 if not holder or holder.session ~= ARGV[6] then return 'GONE' end
 
 local posted_key = prefix .. ':posted:' .. origin
-local posted = seq ~= '' and redis.call('GET', posted_key) or ''
-if seq ~= '' and tonumber(seq) <= newest_seq(posted) then
-  local id = posted_as(posted, seq)
+if seq ~= '' and tonumber(seq) <= newest_seq(posted_key) then
+  local id = posted_as(redis.call('GET', posted_key), seq)
   if id == '-' then return {} end
   local entry = id ~= '' and redis.call('XRANGE', prefix .. ':log:' .. sender, id, id)[1]
   local fields = entry and entry[2] or {}
@@ -86,7 +85,7 @@ for i = 13, #ARGV, 2 do
 end
 if full then return {'FULL', unpack(found)} end
 if #shown == 0 then
-  if seq ~= '' then keep_posted(posted_key, '\n' .. seq .. ' -', posted, kept_ms) end
+  if seq ~= '' then keep_posted(posted_key, '\n' .. seq .. ' -', kept_ms) end
   return {}
 end
 
@@ -100,8 +99,8 @@ local function look(name)
   local newest = redis.call('XREVRANGE', log, '+', '-', 'COUNT', 1)[1]
   local last = newest and newest[1] or last_id(log)
   local _, first = epochs(KEYS[2], run, last)
-  -- An epoch of an older run is over. Of 0 there is none, so that a new one begins.
-  epoch[name] = last and epoch_of(last) >= first and epoch_of(last) or 0
+  -- An epoch of an older run is over.
+  if last and epoch_of(last) >= first then epoch[name] = whole(epoch_of(last)) end
 end
 look(sender)
 for _, reader in ipairs(readers) do look(reader[1]) end
@@ -128,5 +127,5 @@ end
 
 local id = store(sender, ARGV[12], 'here', 'f', cjson.encode(found))
 for _, reader in ipairs(readers) do store(reader[1], reader[2], reader[3]) end
-if seq ~= '' then keep_posted(posted_key, '\n' .. seq .. ' ' .. id, posted, kept_ms) end
+if seq ~= '' then keep_posted(posted_key, '\n' .. seq .. ' ' .. id, kept_ms) end
 return {id, unpack(found)}

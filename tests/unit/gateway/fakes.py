@@ -136,6 +136,10 @@ class FakeLink:
         return [event for event in self.events if type(event) is kind]
 
 
+REMEMBERED = 32
+"""Seqs of each origin of which it is known what became of them."""
+
+
 class Kept(NamedTuple):
     """A message in a log."""
 
@@ -246,7 +250,7 @@ class Memory:
             previous = previous or before
             ids.append(kept.id.decode())
             if seq is not None:
-                posted[seq] = kept.id.decode()
+                _remember(posted, seq, kept.id.decode())
             whole.append(kept.line)
         if whole:
             last = self.last.get(log, NOTHING)
@@ -285,7 +289,7 @@ class Memory:
         readers = [n for n, each in zip(names, found, strict=True) if each.how != "absent"]
         if not readers:
             if seq is not None:
-                posted[seq] = "-"
+                _remember(posted, seq, "-")
             return nobody
         shown = list(dict.fromkeys(each.name for each in found if each.name))
         id = self._whisper(sender.folded, shown, body, known(own), tuple(found))
@@ -295,7 +299,7 @@ class Memory:
             if self._find(name).how == "later":
                 self._waiting.setdefault(name, []).append((sender.folded, len(body)))
         if seq is not None:
-            posted[seq] = id.decode()
+            _remember(posted, seq, id.decode())
         return Whispered(id.decode(), found)
 
     def came(self, user: Registration, ago: float) -> None:
@@ -385,6 +389,12 @@ class Memory:
         self._newest[log.room], self._runs[log] = epoch, self.run
         self.last[log] = before(epoch)
         self.logs.setdefault(log, [])
+
+
+def _remember(posted: dict[int, str], seq: int, id: str) -> None:
+    posted[seq] = id
+    if len(posted) > REMEMBERED:
+        del posted[min(posted)]
 
 
 def _proves(user: Registration, resume: str | None, older: Registration) -> bool:

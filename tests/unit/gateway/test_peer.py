@@ -724,6 +724,19 @@ async def test_private_messages_to_whom_is_about_to_come_back_are_read_then(hous
     assert await dana.gone() == REPLACED
 
 
+@pytest.mark.parametrize("name", ["Dana", "Ärger"])
+async def test_a_private_message_that_was_lost_is_found_however_the_name_is_written(
+    house, gateway, name
+):
+    dana, sis = await house.guest(gateway, name), await house.guest(gateway, "sis")
+    backplane_of(gateway).deaf = True
+    sis.say(Send(f"lost @{name}", seq=1))
+    await sis.hears(Ack)
+    backplane_of(gateway).deaf = False
+    await gateway.positions.check()
+    await until(lambda: texts(dana) == [f"lost @{name}"])
+
+
 async def test_nobody_hears_of_who_comes_back_while_still_here(house, gateway):
     sis, dana = await house.guest(gateway, "sis"), await house.guest(gateway, "dana")
     await gateway.outbox.settle()
