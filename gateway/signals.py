@@ -20,7 +20,12 @@ log = logging.getLogger(__name__)
 
 ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
 
-_MEANINGLESS = (signal.SIGUSR1, signal.SIGUSR2, signal.SIGALRM)
+MEANINGLESS = (
+    signal.SIGUSR1,
+    signal.SIGUSR2,
+    *(signal.SIGALRM, signal.SIGVTALRM, signal.SIGPROF),
+    signal.SIGIO,
+)
 """Meant for programs that reopen their log at such a signal, say; by default they would kill us."""
 
 
@@ -38,7 +43,7 @@ def held() -> Iterator[None]:
         if number in ENDING or closed:
             raise SystemExit(0)
 
-    for number in (*ENDING, *_MEANINGLESS, signal.SIGHUP):
+    for number in (*ENDING, *MEANINGLESS, signal.SIGHUP):
         before[number] = signal.getsignal(number)
         if number != signal.SIGHUP or before[number] is not signal.SIG_IGN:  # that is `nohup`
             signal.signal(number, early)
@@ -67,12 +72,12 @@ class Signals:
         self._loop = asyncio.get_running_loop()
         self._stays = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
         self._had_terminal = _has_terminal()
-        for number in (*ENDING, *_MEANINGLESS, signal.SIGHUP):
+        for number in (*ENDING, *MEANINGLESS, signal.SIGHUP):
             signal.signal(number, self._take)
 
     def ignore(self) -> None:
         """Do nothing at any signal from now on: the process is about to end anyway."""
-        for number in (*ENDING, *_MEANINGLESS, signal.SIGHUP):
+        for number in (*ENDING, *MEANINGLESS, signal.SIGHUP):
             signal.signal(number, signal.SIG_IGN)
 
     def _take(self, number: int, _: FrameType | None) -> None:
