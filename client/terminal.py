@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import curses
 import os
 import signal
 import termios
@@ -23,10 +22,14 @@ def can_draw(term: str | None) -> bool:
     if term is None or term.lower() in _CANNOT_MOVE:
         return False
     try:
-        curses.setupterm(term, 1)
-        return (curses.tigetstr("cuu") or b"").startswith(_ESCAPE)
-    except (curses.error, TypeError, ValueError):
+        import curses
+    except ImportError:  # a Python without it
         return True
+    try:
+        curses.setupterm(term, 1)
+    except (curses.error, ValueError):
+        return True
+    return (curses.tigetstr("cuu") or b"").startswith(_ESCAPE)
 
 
 def columns(stream: TextIO) -> int | None:
