@@ -17,6 +17,7 @@ from tests.unit.gateway.fakes import (
 )
 from wire.codec import decode_event
 from wire.frames import Ack, Bye, Error, Joined, Left, Msg, Notice, Send, Welcome
+from wire.names import fold
 from wire.reasons import GATEWAY_LOST, QUIT, REPLACED, SHUTDOWN, SLOW
 
 
@@ -288,6 +289,21 @@ async def test_a_quiet_room_is_looked_after(monkeypatch):
     backplane_of(gateway).deaf = True
     backplane_of(gateway).memory.say("lost")
     await until(lambda: link.told(Msg))
+    await gateway.stop(SHUTDOWN, 5.0)
+
+
+@pytest.mark.parametrize("name", ["Dana", "Größe", "ŠIS"])
+async def test_so_is_a_person_however_the_name_is_written(monkeypatch, name):
+    monkeypatch.setattr("gateway.core.CHECK_EVERY", 0.001)
+    gateway = gateway_with(Memory())
+    await gateway.start()
+    _, link = await online(gateway, name)
+    backplane_of(gateway).deaf = True
+    backplane_of(gateway).memory.whisper("lost", fold(name))
+    await until(lambda: link.told(Msg))
+    backplane_of(gateway).deaf = False
+    backplane_of(gateway).memory.whisper("heard", fold(name))
+    await until(lambda: len(link.told(Msg)) == 2)
     await gateway.stop(SHUTDOWN, 5.0)
 
 

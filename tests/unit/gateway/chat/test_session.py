@@ -447,6 +447,14 @@ def test_who_says_nothing_for_a_minute_is_warned_and_told_bye(online):
     assert online.state is State.CLOSED
 
 
+def test_idleness_counts_from_the_welcome_and_not_from_the_connection(new):
+    new.later(8).say(HELLO)
+    new.granted()
+    start = new.now
+    (tell,) = new.wait()
+    assert (new.now - start, tell.event.left) == (45, 15.0)
+
+
 def test_short_idle_times_warn_a_quarter_before_the_end():
     online = Conversation(idle=8.0).online()
     start = online.now
