@@ -13,6 +13,7 @@ from chatctl.failure import Misuse
 from chatctl.given import ExistingFile
 from chatctl.options import option
 from chatctl.units import (
+    COUNT,
     address,
     address_or_off,
     count_or_off,
@@ -67,7 +68,7 @@ CHAT: tuple[Decorator, ...] = (
     ),
     option(
         "history",
-        type=click.IntRange(min=1),
+        type=COUNT,
         default=10_000,
         metavar="MESSAGES",
         help="Messages that a room's log keeps, roughly.",
@@ -154,7 +155,7 @@ ENTRY: tuple[Decorator, ...] = (
 LIMITS: tuple[Decorator, ...] = (
     option(
         "burst",
-        type=click.IntRange(min=1),
+        type=COUNT,
         default=20,
         metavar="REQUESTS",
         help="Requests that a user may send at once before --rate applies.",
@@ -169,7 +170,7 @@ LIMITS: tuple[Decorator, ...] = (
     option("max-line", type=size, default="16KiB", metavar="SIZE", help="Longest line of a peer."),
     option(
         "max-text",
-        type=click.IntRange(min=1),
+        type=COUNT,
         default=4_000,
         metavar="CHARACTERS",
         help="Longest text of a message.",

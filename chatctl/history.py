@@ -10,7 +10,7 @@ import click
 
 from chatctl import options, shared_redis
 from chatctl.options import option
-from chatctl.units import moment
+from chatctl.units import COUNT, moment
 
 EXAMPLE = """\b
 Examples:
@@ -26,7 +26,7 @@ LAST = 50
 @options.room
 @option(
     "last",
-    type=click.IntRange(min=1),
+    type=COUNT,
     metavar="MESSAGES",
     show_default=f"{LAST}; with --since, all of them",
     help="The newest so many.",

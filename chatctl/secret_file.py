@@ -8,7 +8,7 @@ from chatctl.failure import Misuse
 from chatctl.given import without_frame
 
 LONGEST = 4096
-"""Characters that are read of a first line; no password is as long."""
+"""Characters of a line in which there may be a password."""
 
 
 def first_line(path: Path) -> str:
@@ -19,11 +19,13 @@ def first_line(path: Path) -> str:
     """
     try:
         with path.open(encoding="utf-8") as file:
-            line = without_frame(file.readline(LONGEST))
+            line = without_frame(file.readline(LONGEST + 1))
     except OSError as error:
         raise Misuse(f"{path} cannot be read: {error.strerror}") from error
     except UnicodeDecodeError:
         raise Misuse(f"{path} is not a text in UTF-8") from None
+    if len(line) > LONGEST:
+        raise Misuse(f"{path} begins with a line that is too long for a password")
     if not line:
         raise Misuse(f"{path} begins with an empty line: a password belongs there")
     return line

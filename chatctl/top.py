@@ -21,7 +21,7 @@ from chatctl.options import of_a_chat, option
 from chatctl.rates import Rate, Rates
 from chatctl.shared_redis import Chat
 from chatctl.tables import printable, span, table
-from chatctl.units import duration
+from chatctl.units import COUNT, duration
 
 if TYPE_CHECKING:
     from gateway.backplane.operators import GatewayRecord
@@ -39,7 +39,7 @@ HEAD = ("GATEWAY", "CONNECTIONS", "SESSIONS", "IN/S", "OUT/S", "LAG", "LEASE", "
 @option("every", type=duration, default="2s", metavar="DURATION", help="Time between two looks.")
 @option(
     "count",
-    type=click.IntRange(min=1),
+    type=COUNT,
     metavar="TIMES",
     show_default="until Ctrl-C",
     help="How many looks.",

@@ -19,6 +19,15 @@ from gateway.redis_url import parse
 DEFAULT_PORT = 2428
 """CHAT on a telephone's keys."""
 
+MOST = 1_000_000_000
+"""The largest count that an option takes: computers of all kinds can still work with it."""
+
+COUNT = click.IntRange(min=1, max=MOST)
+"""A whole number, at least 1."""
+
+LONGEST = 100 * 365 * 86400.0
+"""Seconds of the longest duration: of a hundred years."""
+
 _SECONDS = {"": 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _AGO = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _BYTES = {"": 1, "b": 1, "kib": 1024, "mib": 1024**2, "gib": 1024**3}
@@ -40,7 +49,11 @@ def duration(text: str) -> float:
     """Seconds, more than 0: ``60s``, ``1.5s``, ``500ms``, ``15m``, ``2h``, ``7d``, or ``60``."""
     seconds = _quantity(text, _SECONDS)
     if not seconds:
-        raise click.BadParameter(f"{text!r} is not a duration: write 60s, 1.5s, 15m, 2h or 7d.")
+        raise click.BadParameter(
+            f"{_short(text)!r} is not a duration: write 60s, 1.5s, 15m, 2h or 7d."
+        )
+    if seconds > LONGEST:
+        raise click.BadParameter(f"{_short(text)!r} is too long: at most {LONGEST / 86400:.0f}d.")
     return seconds
 
 
@@ -71,7 +84,7 @@ def moment(text: str) -> datetime:
         return datetime.fromisoformat(text).astimezone()
     except (ValueError, OverflowError):
         raise click.BadParameter(
-            f"{written!r} is not a time: write 10m or 2h for so long ago, 14:30 for today, "
+            f"{_short(written)!r} is not a time: write 10m or 2h for so long ago, 14:30 for today, "
             "2026-11-23, or 2026-11-23T14:30:00+02:00."
         ) from None
 
@@ -81,8 +94,8 @@ def rate_or_off(text: str) -> float | None:
     if _is_off(text):
         return None
     rate = _quantity(text, _PER_SECOND)
-    if not rate:
-        raise click.BadParameter(f"{text!r} is not a rate: write 5/s, 30/m, or off.")
+    if not rate or rate > MOST:
+        raise click.BadParameter(f"{_short(text)!r} is not a rate: write 5/s, 30/m, or off.")
     return rate
 
 
@@ -90,26 +103,29 @@ def size(text: str) -> int:
     """Bytes, at least 1 KiB, since no frame fits into less: ``16KiB``, ``1MiB``, or ``16384``."""
     count = _quantity(text, _BYTES)
     if count is None:
-        raise click.BadParameter(f"{text!r} is not a size: write 16KiB, 1MiB, or a count of bytes.")
-    if count < 1024:
-        raise click.BadParameter(f"{text!r} is too small: at least 1KiB.")
+        raise click.BadParameter(
+            f"{_short(text)!r} is not a size: write 16KiB, 1MiB, or a count of bytes."
+        )
+    if not 1024 <= count <= MOST * 1024:
+        size = "small: at least 1KiB" if count < 1024 else "large: at most 900GiB"
+        raise click.BadParameter(f"{_short(text)!r} is too {size}.")
     return int(count)
 
 
 def address(text: str) -> Address:
     """``HOST:PORT``, ``[::1]:2428``, or a host alone for port 2428."""
     if text.isdecimal():
-        raise click.BadParameter(f"{text!r} has no host: write 127.0.0.1:{text}.")
+        raise click.BadParameter(f"{_short(text)!r} has no host: write 127.0.0.1:{text}.")
     if text.startswith(":"):
         raise click.BadParameter(
-            f"{text!r} has no host: write 127.0.0.1{text} for this machine only, "
+            f"{_short(text)!r} has no host: write 127.0.0.1{text} for this machine only, "
             f"0.0.0.0{text} for every interface, or [::1]:{DEFAULT_PORT} for IPv6."
         )
     match = re.fullmatch(r"(?:\[([0-9A-Fa-f:.%\w]+)\]|([^\s:\[\]/]+))(?::([0-9]{1,5}))?", text)
     if match is None:
         raise click.BadParameter(
-            f"{text!r} is not an address: write HOST:PORT, such as 127.0.0.1:{DEFAULT_PORT} "
-            f"or [::1]:{DEFAULT_PORT}."
+            f"{_short(text)!r} is not an address: write HOST:PORT, "
+            f"such as 127.0.0.1:{DEFAULT_PORT} or [::1]:{DEFAULT_PORT}."
         )
     host, port = match[1] or match[2], int(match[3] or DEFAULT_PORT)
     try:
@@ -119,7 +135,7 @@ def address(text: str) -> Address:
             f"{_short(text)!r} is not an address: between dots, a host's name has 1 to 63 letters."
         ) from None
     if port > 65535:
-        raise click.BadParameter(f"{text!r} has no such port: 65535 is the last.")
+        raise click.BadParameter(f"{_short(text)!r} has no such port: 65535 is the last.")
     return Address(host, port)
 
 
@@ -130,7 +146,7 @@ def address_or_off(text: str) -> Address | None:
     found = address(text)
     if not re.search(r":[0-9]+$", text):
         raise click.BadParameter(
-            f"{text!r} has no port: write {Address(found.host, 8080)}, or off."
+            f"{_short(text)!r} has no port: write {Address(found.host, 8080)}, or off."
         )
     return found
 
@@ -139,9 +155,12 @@ def count_or_off(text: str) -> int | None:
     """A whole number, at least 1; None for ``off``."""
     if _is_off(text):
         return None
-    if not text.strip().isdecimal() or not int(text):
-        raise click.BadParameter(f"{text!r} is not a count: write a number such as 100, or off.")
-    return int(text)
+    digits = text.strip()
+    if not digits.isdecimal() or len(digits) > 30 or not 1 <= int(digits) <= MOST:
+        raise click.BadParameter(
+            f"{_short(text)!r} is not a count: write a number such as 100, or off."
+        )
+    return int(digits)
 
 
 def network(text: str) -> IPv4Network | IPv6Network:
@@ -152,7 +171,7 @@ def network(text: str) -> IPv4Network | IPv6Network:
         found = ip_network(text.strip())
     except ValueError as error:
         raise click.BadParameter(
-            f"{text!r} is not a network: write 192.0.2.0/24, 2001:db8::/32, or one address "
+            f"{_short(text)!r} is not a network: write 192.0.2.0/24, 2001:db8::/32, or one address "
             f"({error})."
         ) from None
     inner = found.network_address.ipv4_mapped if isinstance(found, IPv6Network) else None
@@ -169,7 +188,7 @@ def networks(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
 def room_name(text: str) -> str:
     """A room's name, whether there is such a room or not."""
     if not text or not text.isprintable():
-        raise click.BadParameter(f"{text!r} is no room: a name has no control characters.")
+        raise click.BadParameter(f"{_short(text)!r} is no room: a name has no control characters.")
     return text
 
 
@@ -202,6 +221,6 @@ def _is_off(text: str) -> bool:
 
 def _quantity(text: str, units: Mapping[str, float]) -> float | None:
     match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?) ?([a-z/]*)", text.strip().lower())
-    if match is None or match[2] not in units:
+    if match is None or match[2] not in units or len(match[1]) > 30:
         return None
     return float(match[1]) * units[match[2]]

@@ -124,6 +124,11 @@ def test_a_file_that_cannot_be_read_is_told(tmp_path):
         configfile.load(tmp_path, main.commands)
 
 
+def test_one_that_is_nested_too_deep_is_none(load):
+    with pytest.raises(Misuse, match="is not a TOML file"):
+        load(f"name = {'[' * 100_000}")
+
+
 def test_the_file_is_where_the_desktop_says(monkeypatch, tmp_path):
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)

@@ -41,6 +41,7 @@ PARAMETERS = [
 ]
 
 TEXTS = ["", " ", "\n", "-", "~", "~~", "%", "é" * 5000, "0", "-1", "a..b:1", "[", "off"]
+TEXTS += ["9" * 20, "9" * 400 + "d", "1e400", "nan"]
 
 
 def written(command, parameter=None, text=""):

@@ -7,6 +7,7 @@ from chatctl.units import (
     Address,
     address,
     address_or_off,
+    count_or_off,
     duration,
     duration_or_off,
     moment,
@@ -232,6 +233,14 @@ def test_prefixes(text):
 def test_what_is_no_prefix_is_refused_in_few_words(text):
     with pytest.raises(click.BadParameter, match="is not a prefix") as refusal:
         prefix_word(text)
+    assert len(refusal.value.message) < 200
+
+
+@pytest.mark.parametrize("unit", [duration, duration_or_off, rate_or_off, size, count_or_off])
+@pytest.mark.parametrize("digits", [13, 30, 400, 5000])
+def test_numbers_that_nothing_can_work_with_are_refused_in_few_words(unit, digits):
+    with pytest.raises(click.BadParameter) as refusal:
+        unit("9" * digits)
     assert len(refusal.value.message) < 200
 
 
