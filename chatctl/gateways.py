@@ -60,8 +60,11 @@ def state(gateway: GatewayRecord) -> str:
 
 def for_programs(gateway: GatewayRecord) -> dict[str, Any]:
     """Everything that is known of a gateway; what it tells of itself may be of another version."""
+    from msgspec import to_builtins
+
     told = gateway.info
-    fields = {name: getattr(told, name) for name in told.__struct_fields__} if told else {}
+    names = told.__struct_fields__ if told else ()
+    fields = {name: to_builtins(getattr(told, name)) for name in names}
     return {
         "id": gateway.id,
         "state": state(gateway),

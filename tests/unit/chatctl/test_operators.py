@@ -8,11 +8,13 @@ from ipaddress import ip_network
 import msgspec
 import pytest
 
+from gateway.alike import settings_of
 from gateway.backplane.banning import Spread
 from gateway.backplane.checks import Finding
 from gateway.backplane.operators import Asked, GatewayRecord
 from gateway.backplane.records import Account, Ban, GatewayInfo
 from gateway.errors import RedisUnreachable
+from tests.support.settings import settings
 from wire.names import fold
 
 AT = ("redis://h", "family")
@@ -71,6 +73,15 @@ class TestGateways:
         assert (up["id"], up["state"], up["lease"], up["names"]) == ("g-aa", "up", 8.2, 2)
         assert up["connections"] == 3
         assert dead == {"id": "g-b\x1b", "state": "dead", "lease": None, "names": 7}
+
+    @pytest.mark.parametrize("command", [["gateways"], ["top", "--count", "1"]])
+    def test_json_of_one_that_tells_its_settings(self, chatctl, stand_in, command):
+        told = settings_of(settings("redis://h", "family"))
+        info = msgspec.structs.replace(INFO, settings=told)
+        stand_in("operators.list_gateways", (NOW, [GatewayRecord("g-aa", info, 8.2, 2)]))
+        found = json.loads(chatctl(*command, *REDIS, "--json").stdout)
+        [up] = found if command == ["gateways"] else found["gateways"]
+        assert up["settings"] == msgspec.to_builtins(told)
 
     def test_none(self, chatctl, stand_in):
         stand_in("operators.list_gateways", (NOW, []))
