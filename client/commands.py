@@ -85,7 +85,7 @@ def read(line: str, to: Sequence[str] | None = None) -> Meaning | None:
     said = line[_blank(line) :]
     if not said:
         return None
-    if any(_command_like(later) for later in said.split("\n")[1:]):
+    if any(_command_like(later) for later in said.splitlines()[1:]):
         return _wrong("a line of it is a command: nothing was sent. Say that line alone")
     if not _is_slash(said[0]):
         like = _command_like(said)

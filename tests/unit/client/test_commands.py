@@ -97,7 +97,8 @@ def test_what_looks_like_a_command_with_a_slip_in_it_is_refused_with_the_command
 @pytest.mark.parametrize(
     "text",
     ["hello\n/msg sis secret", "hello\n  /msg sis secret\nbye", "hello\n\n／msg sis secret",
-     "/msg sis one\n/msg sis two", "hello\n/quit", "hello\n!msg sis secret", "//a\n/who"],
+     "/msg sis one\n/msg sis two", "hello\n/quit", "hello\n!msg sis secret", "//a\n/who",
+     "hello\u2028/msg sis secret", "hello\r/msg sis secret", "hello\n\u0301/msg sis secret"],
 )  # fmt: skip
 def test_a_text_with_a_command_in_a_later_line_is_refused_whole(text):
     assert is_refused(text)
