@@ -8,7 +8,7 @@ from functools import lru_cache
 from client import commands
 from client.safe_text import clean_name
 from wire.frames import Send
-from wire.mentions import recipients
+from wire.mentions import read_mentions
 
 MOST_NAMES = 3
 """Names that are shown; of more only how many they are."""
@@ -22,6 +22,8 @@ LONGEST = 16_000
 
 def direction(line: str, to: Sequence[str] | None) -> tuple[str, ...]:
     """Whom a line is for, as the names are written; empty if it is for everyone, or no message.
+
+    Everyone is said where a line for everyone names somebody: it could be taken for a private one.
 
     Args:
         line: what has been typed so far.
@@ -46,5 +48,7 @@ def _read(line: str) -> tuple[str, ...]:
     meaning = commands.read(line)
     if not isinstance(meaning, Send):
         return ()
-    names = recipients(meaning.text) if meaning.to is None else meaning.to
-    return tuple(dict.fromkeys(names))
+    if meaning.to is not None:
+        return tuple(dict.fromkeys(meaning.to))
+    recipients, others = read_mentions(meaning.text)
+    return tuple(dict.fromkeys(recipients)) or (("everyone",) if others else ())
