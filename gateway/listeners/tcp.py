@@ -24,6 +24,9 @@ REFUSED = "refused at the door"
 LINGER = 3.0
 """Seconds that a closed connection is given to take in what was written to it, bye included."""
 
+BOM = b"\xef\xbb\xbf"
+"""A byte order mark in UTF-8, which pipes of Windows put in front of a text."""
+
 STUCK = 30.0
 """Seconds in which a peer for whom something waits has to take in at least some of it."""
 
@@ -159,6 +162,7 @@ class TcpLink(asyncio.Protocol):
                 if (spoken := recognized(line)) is not None:
                     self._turn_away(spoken)
                     return
+                line = line.removeprefix(BOM)
                 self._strange = not line.lstrip().startswith(b"{")
             yield line
 

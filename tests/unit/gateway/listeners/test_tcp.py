@@ -268,6 +268,13 @@ async def test_who_types_nonsense_keeps_the_connection(port):
     assert peer.ended == []
 
 
+async def test_a_byte_order_mark_in_front_of_all_is_no_part_of_the_first_line(port):
+    client, peer = await port.connect()
+    client.send(b'\xef\xbb\xbf{"op":"hello"}\n\xef\xbb\xbf{}\n')
+    await until(lambda: len(peer.lines) == 2)
+    assert peer.lines == [b'{"op":"hello"}', b"\xef\xbb\xbf{}"]
+
+
 async def test_a_line_in_pieces_is_looked_at_as_a_whole(port):
     client, peer = await port.connect()
     client.send(b"please ")
