@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -30,7 +31,7 @@ from client.news import Back, News
 from client.safe_text import TAB, clean_name
 from client.screen import Prompt, PromptOutput, Screen
 from client.style import Style
-from client.terminal import stop_in_background
+from client.terminal import breaks_again, stop_in_background
 from wire.frames import Event, Joined, Left, Msg, Notice, Quit, Send, Who
 from wire.reasons import QUIT
 
@@ -84,7 +85,9 @@ class ChatApp:
             input=input or self._keyboard,
             output=self._output,
         )
-        self._session.app.renderer = PromptRenderer(self._session.app, self._output)
+        self._session.app.renderer = PromptRenderer(
+            self._session.app, self._output, breaks_again=breaks_again(os.environ)
+        )
         self._session.app.ttimeoutlen = PATIENCE
         # There is one prompt for the whole chat and not one for each line, so that the terminal
         # never falls back to its own echo between two lines.

@@ -30,11 +30,15 @@ class PromptRenderer(Renderer):
     Args:
         app: whose prompt it draws.
         output: where.
+        breaks_again: whether the terminal breaks what it shows when it becomes narrower.
     """
 
     output: PromptOutput
 
-    def __init__(self, app: Application[Any], output: PromptOutput) -> None:
+    def __init__(
+        self, app: Application[Any], output: PromptOutput, *, breaks_again: bool = True
+    ) -> None:
+        self._breaks_again = breaks_again
         self._attributes: dict[str, Attrs] = {}
         self._depth = app.color_depth
         super().__init__(app.renderer.style, output)
@@ -90,9 +94,8 @@ class PromptRenderer(Renderer):
         self.reset(leave_alternate_screen=leave_alternate_screen)
 
     def _rows_above_cursor(self, columns: int) -> int:
-        if columns >= self._columns:
+        if columns >= self._columns or not self._breaks_again:
             return self._cursor.y
-        # The terminal has broken what was drawn for a wider window.
         above = [max(1, wcswidth(_text(row))) for row in self._rows[: self._cursor.y]]
         before = wcswidth(_text(_before(self._rows[self._cursor.y], self._cursor.x)))
         return sum(-(-width // columns) for width in above) + before // columns

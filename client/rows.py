@@ -196,5 +196,7 @@ def _most_columns(char: str) -> int:
     """
     if char == _WIDENS:
         return 1
-    columns = wcwidth(char)
-    return columns if unicodedata.category(char) in ("Mn", "Me", "Cf") else max(1, columns)
+    columns, category = wcwidth(char), unicodedata.category(char)
+    if category in ("Mn", "Me", "Cf"):
+        return columns
+    return 2 if category in ("Cn", "Co") else max(1, columns)  # of tomorrow, or of a font

@@ -6,12 +6,16 @@ import os
 import signal
 import termios
 import tty
+from collections.abc import Mapping
 from typing import TextIO
 
 _CANNOT_MOVE = ("", "dumb", "emacs", "network", "dialup", "unknown")
 """Names of terminals that only print, for machines whose terminfo does not have them."""
 
 _ESCAPE = b"\x1b["
+
+_CUT_OFF = ("linux", "st-", "vt")
+"""How the names of terminals begin that cut rows off where others break them again."""
 
 
 def can_draw(term: str | None) -> bool:
@@ -30,6 +34,14 @@ def can_draw(term: str | None) -> bool:
     except (curses.error, ValueError):
         return True
     return (curses.tigetstr("cuu") or b"").startswith(_ESCAPE)
+
+
+def breaks_again(environment: Mapping[str, str]) -> bool:
+    """Whether a terminal that becomes narrower breaks the rows that it shows, as most do."""
+    if "TMUX" in environment:
+        return True
+    cut_off = environment.get("TERM", "").startswith(_CUT_OFF)
+    return not cut_off and "XTERM_VERSION" not in environment
 
 
 def columns(stream: TextIO) -> int | None:

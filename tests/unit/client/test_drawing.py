@@ -43,7 +43,7 @@ class Joined(pyte.HistoryScreen):
 class Window(io.StringIO):
     """A prompt in a window that a test can look at and resize."""
 
-    def __init__(self, keys, rows=24, columns=80, terminal=Apart):
+    def __init__(self, keys, rows=24, columns=80, terminal=Apart, breaks_again=True):
         super().__init__()
         self.keys = keys
         self.screen = terminal(columns, rows, history=1000)
@@ -57,7 +57,7 @@ class Window(io.StringIO):
             erase_when_done=True,
         )
         self.app = self.session.app
-        self.app.renderer = PromptRenderer(self.app, output)
+        self.app.renderer = PromptRenderer(self.app, output, breaks_again=breaks_again)
         self.above = Screen(self.app, output)
 
     def write(self, text):
@@ -159,6 +159,17 @@ async def test_a_narrower_window_leaves_nothing_behind(open_window, columns):
     assert "".join(window.lines[2:]).count("bob>") == 1
     assert window.screen.display[2].startswith("bob> the quick")
     window.above.flush()
+
+
+async def test_where_rows_are_cut_off_no_message_is_erased(open_window):
+    window = await open_window(breaks_again=False)
+    window.above.show(["one", "two"])
+    await window.type("the quick brown fox jumps over the lazy dog and then some more words")
+    window.screen.resize(columns=40)
+    window.app._on_resize()
+    await window.drawn()
+    assert window.lines[:2] == ["one", "two"]
+    assert "".join(window.lines[2:]).count("bob>") == 1
 
 
 async def test_windows_that_become_narrower_again_and_again(open_window):

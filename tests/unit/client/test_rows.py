@@ -90,6 +90,12 @@ def test_characters_of_any_terminal_count_as_wide_as_the_widest_shows_them():
     # A terminal without joiners shows four people of two columns each.
     assert rows([INDENT + FAMILY * 2], 24) == [INDENT + FAMILY, INDENT + FAMILY]
     assert rows([INDENT + HEART * 6], 20) == [INDENT + HEART * 5, INDENT + HEART]
+    # Nor does anybody know how wide what has no character yet will be.
+    assert rows([INDENT + "\U0001faff" * 6], 20) == [
+        INDENT + "\U0001faff" * 5,
+        INDENT + "\U0001faff",
+    ]
+    assert rows([INDENT + "\ue0a0" * 6], 20) == [INDENT + "\ue0a0" * 5, INDENT + "\ue0a0"]
 
 
 @pytest.mark.parametrize("width", [40, 80])

@@ -7,7 +7,7 @@ import termios
 
 import pytest
 
-from client.terminal import columns
+from client.terminal import breaks_again, columns
 
 CAN_DRAW = "import sys; from client.terminal import can_draw; print(can_draw(*sys.argv[1:]))"
 
@@ -27,6 +27,21 @@ def test_these_are_not(term):
 def can_draw(term):
     asked = subprocess.run([sys.executable, "-c", CAN_DRAW, term], capture_output=True, text=True)
     return asked.stdout.strip()
+
+
+@pytest.mark.parametrize(
+    ("environment", "breaks"),
+    [
+        ({"TERM": "xterm-256color"}, True),
+        ({"TERM": "xterm-256color", "XTERM_VERSION": "XTerm(379)"}, False),
+        ({"TERM": "tmux-256color", "XTERM_VERSION": "XTerm(379)", "TMUX": "/tmp/x,1,0"}, True),
+        ({"TERM": "linux"}, False),
+        ({"TERM": "st-256color"}, False),
+        ({}, True),
+    ],
+)
+def test_some_cut_rows_off_where_others_break_them_again(environment, breaks):
+    assert breaks_again(environment) == breaks
 
 
 def test_a_pipe_has_no_columns(tmp_path):
