@@ -33,6 +33,9 @@ SWEEP_AFTER = 2 * LEASE_EVERY
 """Seconds that a gateway holds its lease before it sweeps. When all leases ended together, for a
 clock's or Redis' own sake, the others have renewed theirs by then."""
 
+ALL_BACK = 5.0
+"""Seconds after which all gateways have written their people down again, once Redis forgot them."""
+
 SETTLE_EVERY = 10.0
 """Seconds between two comparisons of Redis' records of this gateway with who is here."""
 
@@ -93,10 +96,12 @@ class Presence:
         self.release = self._releases.add
         self._active: set[Present] = set()
         self._left_over: set[Present] = set()
+        self._lost: set[Present] = set()
         self._expected: set[str] = set()
         self._touch_every = 1.0 if idle is None else min(1.0, idle / 10)
         self._renewed_at = float("-inf")
         self._held_since: float | None = None
+        self._forgotten_at = float("-inf")
         self._looked = False
         self._certain = asyncio.Event()
         self._looking = asyncio.Lock()
@@ -109,6 +114,7 @@ class Presence:
         """Somebody is gone."""
         self._active.discard(who)
         self._left_over.discard(who)
+        self._lost.discard(who)
 
     def expect(self, session: str) -> None:
         """Redis may have this session, though it is not online: it is not to be taken out."""
@@ -135,6 +141,15 @@ class Presence:
         while not self.certain():
             self._certain.clear()
             await self._certain.wait()
+
+    async def all_known(self) -> None:
+        """Return once Redis knows who is here on any gateway: it may have forgotten everybody.
+
+        Else what is said to one of them alone would find nobody, and go to the whole room.
+        """
+        wait = self._forgotten_at + ALL_BACK - self._monotonic()
+        if wait > 0:
+            await asyncio.sleep(wait)
 
     def doubt(self) -> None:
         """Redis is away: from now on nothing is certain.
@@ -165,6 +180,15 @@ class Presence:
         self._certain.set()
         await self._releases.give_back()
 
+    async def look_after(self, who: Present) -> None:
+        """See whether a name is still held; if Redis has forgotten it, claim it again.
+
+        Raises:
+            BackplaneDown: Redis is away.
+        """
+        async with self._looking:
+            await self._look_after([who])
+
     async def settle(self) -> None:
         """Make the records that name this gateway agree with who is here.
 
@@ -191,7 +215,7 @@ class Presence:
         return session in here or session in self._expected or session in self._releases
 
     async def _look_after_all(self) -> None:
-        # Whoever goes meanwhile is taken out again: a name that was given back stays so.
+        # Whoever goes meanwhile is taken out again, here too.
         self._left_over = set(self._everybody())
         while self._left_over:
             some = min(AT_ONCE, len(self._left_over))
@@ -205,10 +229,15 @@ class Presence:
             Touch(who.registration.folded, session, now - who.active_at())
             for session, who in by_session.items()
         ]
-        lost = [by_session[session] for session in await self._backplane.touch(touches)]
+        lost = {by_session[session] for session in await self._backplane.touch(touches)}
+        # Whoever goes meanwhile is taken out again: a name that was given back stays so.
+        self._lost |= lost.intersection(self._everybody()) if lost else lost
         await asyncio.gather(*(self._claim_again(who) for who in lost))
 
     async def _claim_again(self, who: Present) -> None:
+        if who not in self._lost:
+            return
+        self._lost.discard(who)
         user, ago = who.registration, self._monotonic() - who.active_at()
         claimed = await self._backplane.claim(user, ago, None)
         holder = claimed.former
@@ -227,6 +256,8 @@ class Presence:
                 self._arrived(user)
             case "returned":
                 self._arrived(user)
+            case "granted":
+                self._forgotten_at = self._monotonic()
 
     async def _touch(self) -> None:
         if not self._active or not self.certain():

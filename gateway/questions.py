@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from typing import TYPE_CHECKING
 
@@ -57,6 +58,7 @@ async def _whisper(peer: Peer, names: list[str], body: bytes, seq: int | None) -
     gateway = peer.gateway
     while True:
         await gateway.presence.ready()
+        await gateway.presence.all_known()
         if peer.lost:
             return None
         try:
@@ -70,8 +72,9 @@ async def _whisper(peer: Peer, names: list[str], body: bytes, seq: int | None) -
             peer.tell(Error(code=ErrorCode.UNAVAILABLE, text=error.not_sent, seq=seq))
             return None
         except NameLost:
-            peer.unavailable(seq, "Your name was given away")
-            return None
+            # Then the peer is on its way out; or Redis has forgotten it, and is told again.
+            with contextlib.suppress(BackplaneDown):
+                await gateway.presence.look_after(peer)
         except TooMuchWaits as error:
             text = f"too much waits for {error} already: not sent. Say it when they are back"
             refusal = WireError(ErrorCode.OUTBOX_FULL, text, seq)

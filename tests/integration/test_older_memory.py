@@ -87,6 +87,21 @@ async def test_who_is_here_stays_and_who_is_not_goes(
     assert mom.told(op="bye") == []
 
 
+async def test_what_is_for_one_who_is_not_written_down_again_yet_does_not_become_public(
+    one: Running, two: Running, join: Join, valkey: Server, prefix: str
+) -> None:
+    mom, dad, eve = await join(one, "Mom"), await join(two, "Dad"), await join(two, "Eve")
+    await eve.caught_up()
+    forget_everything(valkey, prefix)
+    # His gateway hears of it now, hers with the next renewal of its lease.
+    await dad.say(op="send", text="my pin is 1234 @mom", seq=1)
+    await mom.expect(op="msg", text="my pin is 1234 @mom")
+    assert (await dad.expect(op="ack", seq=1))["to"] == ["Mom"]
+    await eve.caught_up()
+    assert eve.told(op="msg") == []
+    assert eve.told(op="left") == dad.told(op="left") == []
+
+
 @pytest.mark.usefixtures("soon")
 async def test_who_redis_forgets_while_it_is_there_stays_too(
     one: Running, two: Running, join: Join, valkey: Server, prefix: str, look: Any, keys: Keys

@@ -510,6 +510,46 @@ async def test_who_goes_while_all_are_looked_after_stays_gone(scene, monkeypatch
     assert list(scene.memory.users) == [user.folded]
 
 
+async def test_who_goes_while_redis_is_asked_is_not_claimed_again(scene):
+    await scene.presence.make_certain()
+    dana = scene.online("Dana")
+    scene.memory.users.clear()
+    held = scene.redis.hold("touch")
+    task = asyncio.create_task(scene.presence.settle())
+    await until(lambda: scene.redis.count("touch"))
+    scene.everybody.remove(dana)
+    scene.presence.forget(dana)
+    held.set()
+    await task
+    assert not scene.redis.count("claim")
+
+
+async def test_until_everybody_may_be_written_down_again_nobody_counts_as_absent(
+    scene, monkeypatch
+):
+    slept = []
+
+    async def note(seconds):
+        slept.append(seconds)
+
+    await scene.presence.make_certain()
+    scene.online("Dana")
+    scene.memory.resumable["dana"] = scene.memory.users.pop("dana")
+    await scene.presence.settle()
+    monkeypatch.setattr(module.asyncio, "sleep", note)
+    await scene.presence.all_known()
+    assert slept == [], "swept by others: Redis remembers"
+    scene.memory.users.clear()
+    monkeypatch.undo()
+    await scene.presence.settle()
+    scene.clock.advance(2.0)
+    monkeypatch.setattr(module.asyncio, "sleep", note)
+    await scene.presence.all_known()
+    scene.clock.advance(3.0)
+    await scene.presence.all_known()
+    assert slept == [3.0]
+
+
 # Who is written down for this gateway, and who is here.
 
 
