@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol, cast
 
 from gateway.addresses import Address
+from gateway.alarm import STALL
 from gateway.journal import event
 from gateway.listeners.foreign import Foreign, recognized
 from gateway.meters import Meters
@@ -167,6 +168,7 @@ class TcpLink(asyncio.Protocol):
             yield line
 
     def _turn_away(self, spoken: Foreign) -> None:
+        self._strange = False  # it is known what it is
         self._meters.doorstep[spoken.kind] += 1
         kind, why = spoken.kind, spoken.why
         event(log, spoken.level, REFUSED, reason=kind, address=self.address, why=why)
@@ -254,10 +256,12 @@ class TcpLink(asyncio.Protocol):
     def _watch(self) -> None:
         """See later whether the peer has taken in anything of what waits for it now."""
         taken = self._written - self._transport.get_write_buffer_size()
-        self._stuck = asyncio.get_running_loop().call_later(STUCK, self._look, taken)
+        loop = asyncio.get_running_loop()
+        self._stuck = loop.call_later(STUCK, self._look, taken, loop.time() + STUCK)
 
-    def _look(self, taken: int) -> None:
-        if self._written - self._transport.get_write_buffer_size() > taken:
+    def _look(self, taken: int, due: float) -> None:
+        stood_still = asyncio.get_running_loop().time() - due > STALL  # the gateway, not the peer
+        if stood_still or self._written - self._transport.get_write_buffer_size() > taken:
             self._watch()
         else:
             self._too_slow()

@@ -251,6 +251,16 @@ class TestStuck:
         assert one.ended == []
         one.link.close(IDLE)
 
+    async def test_it_is_not_the_peer_who_is_stuck_when_the_gateway_stood_still(
+        self, one, monkeypatch
+    ):
+        monkeypatch.setattr(tcp, "STUCK", 3600)
+        one.stop()
+        one.link._look(0, due=asyncio.get_running_loop().time() - 60)
+        await quiet()
+        assert one.ended == []
+        one.link.close(IDLE)
+
     async def test_once_it_has_caught_up_or_gone_nobody_looks(self, one):
         one.stop()
         one.go_on()

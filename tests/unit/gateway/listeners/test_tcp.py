@@ -259,6 +259,17 @@ async def test_a_program_that_speaks_http_is_given_an_answer_that_it_can_read(po
     assert "HTTP is not spoken here" in decode_event(body.strip()).text
 
 
+async def test_it_is_counted_once_however_much_of_it_comes(port):
+    client, peer = await port.connect()
+    peer.end = peer.ended.append  # its end takes its time
+    for number in range(1, 4):
+        client.send(b"GET / HTTP/1.1\r\n\r\n")
+        await until(lambda: port.meters.frames_received >= 2 * number)  # noqa: B023
+    assert port.meters.doorstep["http"] == 1
+    assert len(peer.ended) == 1
+    peer.link.close(IDLE)
+
+
 async def test_who_types_nonsense_keeps_the_connection(port):
     client, peer = await port.connect()
     lines = [b"", b"hello?", b"quit", b"\xff", b"get me in", b'{"op":"hello"}', b"GET / HTTP/1.1"]
