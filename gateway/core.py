@@ -157,8 +157,8 @@ class Gateway:
                 task.cancel()
             await asyncio.gather(*self._tasks, return_exceptions=True)
         for peer in list(self.peers):
-            self.hub.close(peer.link, reason)  # it could not be let go in time
-            self.forget(peer)
+            self.forget(peer)  # it could not be let go in time
+            self.hub.close(peer.link, reason, self.come_back_after(reason))
         self.accounts.close()
         await self.backplane.close(self._spread + LEASE if self.draining else 0.0)
 

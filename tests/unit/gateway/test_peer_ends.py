@@ -357,7 +357,7 @@ async def test_when_the_gateway_stops_nobody_is_read_on(house, gateway):
 
 
 async def test_who_cannot_be_let_go_in_time_is_told_all_the_same(house):
-    gateway = await house.open()
+    gateway = await house.open(drain=5.0)
     dana = await house.guest(gateway, "dana")
     held = backplane_of(gateway).hold("claim")
     sis = house.connect(gateway)
@@ -366,6 +366,7 @@ async def test_who_cannot_be_let_go_in_time_is_told_all_the_same(house):
     await quiet()
     await gateway.stop(SHUTDOWN, 0.02)
     assert (dana.link.closed, sis.link.closed) == (SHUTDOWN, SHUTDOWN)
+    assert None not in (dana.link.after, sis.link.after), "each when to come back"
     assert not gateway.peers
     held.set()
     held_too.set()
