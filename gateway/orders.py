@@ -50,6 +50,8 @@ class Orders:
                 self._end(session, REPLACED)
             case "kick":
                 self._end(session, KICKED._replace(text=text or KICKED.text))
+                if session not in self._gateway.online:
+                    self._settle()
             case "bans":
                 self._gateway.spawn(self._bans_changed())
             case "probe":
@@ -82,7 +84,6 @@ class Orders:
             self._early[session] = reason
             if len(self._early) > MOST_EARLY:
                 del self._early[next(iter(self._early))]
-            self._settle()
 
     def _settle(self) -> None:
         """Take out who is written down for this gateway and not here: that was meant, perhaps."""

@@ -89,6 +89,11 @@ class TestKicks:
         gateway.control("kick", "ff Out.")
         await until(lambda: backplane_of(gateway).count("own_users") == 2)
 
+    async def test_who_comes_back_elsewhere_costs_no_such_look(self, house, gateway):
+        gateway.control("replaced", "ff")
+        await quiet()
+        assert not backplane_of(gateway).count("own_users")
+
     async def test_without_redis_that_is_left_for_later(self, gateway, caplog):
         backplane_of(gateway).fail(AWAY, "own_users")
         gateway.control("kick", "ff Out.")
