@@ -13,8 +13,8 @@ from gateway.backplane.records import Registration
 from gateway.errors import BackplaneDown
 from wire.reasons import Reason
 
-AT_ONCE = 200
-"""Names that are given back by one call."""
+AT_ONCE = 100
+"""Names that are given back by one call: Redis does nothing else meanwhile."""
 
 
 class Releases:

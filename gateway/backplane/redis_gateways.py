@@ -15,7 +15,7 @@ from gateway.backplane.records import GatewayInfo, Registration
 from gateway.backplane.replies import registrations
 from gateway.errors import BackplaneDown
 
-SWEPT_AT_ONCE = 500
+SWEPT_AT_ONCE = 100
 HELD_AT_ONCE = 200
 
 
