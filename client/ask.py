@@ -18,6 +18,7 @@ from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any
 
+from client.terminal import in_foreground, stop_in_background
 from client.typed import decoded
 
 LONGEST = 4096
@@ -81,8 +82,6 @@ class _Hiding(_Terminal):
         self._before: list[Any] | None = None
 
     def make_ready(self) -> None:
-        # Who is in the background is stopped here, until it is not: what a terminal is like there
-        # is what its shell needs.
         termios.tcflush(self._fd, termios.TCIFLUSH)
         self._before = self._before or termios.tcgetattr(self._fd)
         hidden = self._before.copy()
@@ -90,8 +89,8 @@ class _Hiding(_Terminal):
         termios.tcsetattr(self._fd, termios.TCSAFLUSH, hidden)
 
     def put_back(self) -> None:
-        if self._before is None:
-            return
+        if self._before is None or not in_foreground(self._fd):
+            return  # in the background it is as its shell needs it
         with suppress(termios.error):  # it is gone
             termios.tcsetattr(self._fd, termios.TCSADRAIN, self._before)
         sys.stderr.write("\n")
@@ -125,8 +124,11 @@ class _Question:
                     await self._woken.wait()
                     self._woken.clear()
                     # What was typed may be gone again, since the question was put once more.
-                    if not self._ended_by and select.select((self._fd,), (), (), 0)[0]:
+                    if self._ended_by or not select.select((self._fd,), (), (), 0)[0]:
+                        continue
+                    if in_foreground(self._fd):
                         return os.read(self._fd, LONGEST)
+                    stop_in_background()  # what was typed is for somebody else
             finally:
                 self._loop.remove_reader(self._fd)
         if self._ended_by in ENDING:
@@ -134,6 +136,9 @@ class _Question:
         return b""
 
     def _put(self, start: str = "") -> None:
+        if not in_foreground(self._fd):
+            stop_in_background()  # and be asked to put it when we go on
+            return
         try:
             self._terminal.make_ready()
         except termios.error:  # it is gone
@@ -141,9 +146,14 @@ class _Question:
         sys.stderr.write(start + self._text)
         sys.stderr.flush()
 
+    def _go_on(self) -> None:
+        # What ends us may come together with it, and goes first.
+        self._loop.call_soon(self._put_again)
+
     def _put_again(self) -> None:
         # In the place of itself, where it was put just before we heard that we go on.
-        self._put("\r")
+        if not self._ended_by:
+            self._put("\r")
 
     def _stop(self) -> None:
         self._terminal.put_back()
@@ -151,7 +161,6 @@ class _Question:
         os.kill(os.getpid(), signal.SIGTSTP)
         # Here we go on, perhaps days later.
         self._loop.add_signal_handler(signal.SIGTSTP, self._stop)
-        self._put_again()
 
     def _end(self, number: signal.Signals) -> None:
         self._ended_by = number
@@ -162,7 +171,7 @@ class _Question:
         handlers: dict[signal.Signals, Callable[[], None]] = {
             number: partial(self._end, number) for number in (signal.SIGINT, *ENDING)
         }
-        handlers |= {signal.SIGTSTP: self._stop, signal.SIGCONT: self._put_again}
+        handlers |= {signal.SIGTSTP: self._stop, signal.SIGCONT: self._go_on}
         before = {number: signal.getsignal(number) for number in handlers}
         for number, handler in handlers.items():
             if before[number] is not signal.SIG_IGN or number is signal.SIGINT:

@@ -203,3 +203,40 @@ async def test_it_ends_in_the_background_without_touching_the_terminal(backgroun
         await background.peer.farewell()
         await background.shows("exit code 143")
     assert background.attributes == before
+
+
+async def test_at_a_question_ctrl_c_counts_after_it_was_in_the_background(shell, gateway):
+    shell.type(shlex.join(client(gateway.port, None)) + "\n")
+    await shell.until(lambda lines: lines[-1] == "Your name:")
+    for _ in range(2):
+        shell.type(CTRL_Z)
+        await stops(shell)
+        shell.type("bg\n")
+        await stops(shell)
+        shell.type("clear; fg\n")
+        await shell.until(lambda lines: lines[-1] == "Your name:")
+    shell.type(CTRL_C)
+    await shell.until(lambda lines: lines[-1] == "$")
+
+
+async def test_a_question_in_the_background_can_be_ended(shell, gateway):
+    shell.type(shlex.join(client(gateway.port, None)) + " &\n")
+    await stops(shell)
+    shell.type("kill %1\n")
+    await shell.until(lambda lines: any("Exit 143" in line for line in lines))
+
+
+async def test_a_hidden_question_in_the_background_can_be_ended_too(shell, gateway):
+    shell.type(shlex.join(client(gateway.port, "dana")) + "\n")
+    peer = await gateway.peer()
+    await peer.expect(Hello)
+    peer.tell(Error(code="password_required", text="-"))
+    await shell.shows("Password of dana:")
+    shell.type(CTRL_Z)
+    await stops(shell)
+    shell.type("bg\n")
+    await stops(shell)
+    shell.type("kill %1\n")
+    await shell.until(lambda lines: any("Exit 143" in line for line in lines))
+    shell.type("clear; stty -a | grep -ow 'echo'\n")
+    await shell.until(lambda lines: lines == ["echo", "$"])
