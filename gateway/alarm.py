@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import contextlib
+from collections.abc import AsyncIterator, Callable
 
 STALL = 1.0
 """Seconds by which the alarm may be late. Later than that the gateway stood still, and nobody is
@@ -54,3 +55,20 @@ class Alarm:
 
     def _call_later(self, seconds: float, what: Callable[[], None]) -> None:
         self._timer = asyncio.get_running_loop().call_later(seconds, what)
+
+
+@contextlib.asynccontextmanager
+async def deadline(seconds: float) -> AsyncIterator[None]:
+    """Have what is done in the context come to its end in time.
+
+    Raises:
+        TimeoutError: it has not.
+    """
+    loop = asyncio.get_running_loop()
+    async with asyncio.timeout(None) as timeout:
+        alarm = Alarm(loop.time, lambda: timeout.reschedule(loop.time()))
+        alarm.set(loop.time() + seconds)
+        try:
+            yield
+        finally:
+            alarm.set(None)

@@ -18,6 +18,7 @@ from typing import Any, Protocol
 
 from gateway import open_files
 from gateway.addresses import Address, of_socket, shown
+from gateway.alarm import deadline
 from gateway.config import Networks
 from gateway.journal import event
 from gateway.listeners import foreign, proxy
@@ -175,7 +176,7 @@ class Listener:
     async def _arrive(self, connection: socket.socket, address: Address, port: int) -> None:
         """Find out for whom a balancer connects."""
         try:
-            async with asyncio.timeout(self._patience):
+            async with deadline(self._patience):
                 address, port = await self._behind(connection) or (address, port)
         except NotProxied as error:
             self._refused("proxy", shown(address, port), str(error))
@@ -206,7 +207,7 @@ class Listener:
         try:
             prepare(connection)
             if tls:
-                async with asyncio.timeout(self._patience):
+                async with deadline(self._patience):
                     spoken = foreign.without_tls(await peek(connection))
                 if spoken is not None:
                     visit.over()

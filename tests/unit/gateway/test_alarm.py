@@ -3,9 +3,9 @@ import asyncio
 import pytest
 
 from gateway import alarm as module
-from gateway.alarm import STALL, Alarm
+from gateway.alarm import STALL, Alarm, deadline
 from tests.support.deadlines import within
-from tests.unit.gateway.fakes import Clock, until
+from tests.unit.gateway.fakes import Clock, quiet, until
 
 
 @pytest.fixture
@@ -65,3 +65,26 @@ async def test_after_a_standstill_it_rings_once_all_could_be_heard_that_came(
     clock.advance(STALL + 0.1)
     async with asyncio.timeout(within()):
         await rung.wait()
+
+
+async def test_what_is_done_in_time_has_no_deadline_any_more():
+    async with deadline(3600):
+        await asyncio.sleep(0)
+
+
+async def test_what_is_not_done_in_time_is_broken_off():
+    with pytest.raises(TimeoutError):
+        async with deadline(0.01):
+            await asyncio.Event().wait()
+
+
+async def test_who_is_cancelled_meanwhile_is_not_late():
+    async def waits():
+        async with deadline(3600):
+            await asyncio.Event().wait()
+
+    task = asyncio.create_task(waits())
+    await quiet()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task

@@ -9,10 +9,12 @@ import socket
 import ssl
 import struct
 import sys
+import time
 from ipaddress import ip_address, ip_network
 
 import pytest
 
+from gateway import alarm
 from gateway.listeners import accepting, farewells
 from gateway.listeners.accepting import Listener, NotAdmitted
 from gateway.listeners.ports import open_port
@@ -155,6 +157,10 @@ def proxied(host, port=4711, command=0x21, extra=b""):
 
 def descriptors():
     return len(os.listdir("/proc/self/fd"))
+
+
+def stand_still(seconds):
+    time.sleep(seconds)
 
 
 class TestTheDoor:
@@ -365,6 +371,18 @@ class TestBalancers:
                 writer.write_eof()
             await house.until(lambda: not house.listener._arriving)
         assert house.doorkeeper.came == []
+
+    async def test_who_was_in_time_does_not_pay_for_a_gateway_that_stood_still(
+        self, house, monkeypatch
+    ):
+        monkeypatch.setattr(alarm, "STALL", 0.1)
+        await house.open(proxies=LOOPBACK, patience=0.2)
+        reader, writer = await house.connect()
+        await house.until(lambda: house.listener._arriving)
+        writer.write(proxied("192.0.2.7"))
+        stand_still(0.5)
+        assert await echoed(reader, writer) == b"hello"
+        assert house.doorkeeper.came == ["192.0.2.7"]
 
     async def test_from_elsewhere_a_header_is_not_looked_for(self, house):
         await house.open(proxies=(ip_network("192.0.2.0/24"),))
