@@ -148,7 +148,7 @@ def _warn_of_open(path: Path) -> None:
     """Tell of a file with a secret in it that is not ours alone."""
     with suppress(OSError):  # whatever uses it says so
         if path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
-            warn(f"others on this machine can use {path}, which holds a secret: chmod 600 {path}")
+            warn(f"others can read or change {path}, which holds a secret: chmod 600 {path}")
 
 
 def _written(value: Any) -> str | None:

@@ -21,7 +21,7 @@ class Given(click.Parameter):
     """An option or argument whose value is clean, wherever it comes from."""
 
     def consume_value(self, ctx: click.Context, opts: Any) -> tuple[Any, ParameterSource]:
-        """The value as the type of the parameter converts it, and who gave it.
+        """The value, ready for its type to convert, and where it comes from.
 
         Raises:
             click.BadParameter: it cannot be used, whatever it is for.
@@ -64,7 +64,7 @@ def clean(text: str, type: click.ParamType[Any]) -> str:
 
     Args:
         text: as it came in.
-        type: what it is meant for. The names of files that there are may be any bytes.
+        type: what it is meant for. The name of an existing file may be any bytes.
 
     Raises:
         click.BadParameter: it is not UTF-8, or a path that is none. The text is not repeated,

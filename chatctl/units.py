@@ -196,8 +196,7 @@ def prefix_word(text: str) -> str:
     """What keys and channels begin with: one that only looks like another is another chat."""
     if not re.fullmatch(r"[A-Za-z0-9_.:-]{1,64}", text):
         raise click.BadParameter(
-            f"{_short(text)!r} is not a prefix: write 1 to 64 letters (of English), digits, or "
-            "any of _ - . :"
+            f"{_short(text)!r} is not a prefix: it has 1 to 64 characters, of A-Z a-z 0-9 _ - . :"
         )
     return text
 

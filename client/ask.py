@@ -24,7 +24,7 @@ from client.typed import decoded
 LONGEST = 4096
 """Bytes of a line that a terminal takes."""
 
-NOT_TEXT = "chatctl: these bytes are no text in UTF-8: please type it again\n"
+NOT_TEXT = "chatctl: that is not text in UTF-8: please type it again\n"
 
 ENDING = (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 """Signals that end us, once the terminal is as it was."""

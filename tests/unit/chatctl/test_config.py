@@ -117,7 +117,7 @@ class TestFilesWithSecrets:
             path.chmod(mode)
             told = chatctl("config", "show").stderr
             if "hush" in text:
-                assert f"others on this machine can use {path}" in told
+                assert f"others can read or change {path}" in told
                 assert told.count("\n") == 1
             else:
                 assert told == ""
