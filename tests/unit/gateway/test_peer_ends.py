@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gateway.backplane.connection import RedisError
 from gateway.replay import Replay
 from tests.unit.gateway.conftest import House
-from tests.unit.gateway.fakes import Clock, backplane_of, quiet, until
+from tests.unit.gateway.fakes import AWAY, Clock, backplane_of, quiet, until
 from wire.frames import Ack, Active, Error, Hello, Left, Msg, Ping, Send, Welcome, Who
 from wire.limits import Limits
 from wire.reasons import (
@@ -57,9 +58,16 @@ STEPS = st.sampled_from(
 HELD = st.sampled_from(["claim", "subscribe", "said", "whisper", "release", "publish", "tails"])
 
 
-@settings(max_examples=150)
-@given(steps=st.lists(STEPS, max_size=12), held=st.sets(HELD, max_size=3))
-def test_whatever_comes_in_whatever_order_nothing_is_left(steps, held):
+FAILING = st.dictionaries(
+    st.sampled_from(["claim", "subscribe", "said", "whisper", "release", "publish", "users"]),
+    st.sampled_from([AWAY, RedisError("OOM"), ZeroDivisionError()]),
+    max_size=2,
+)
+
+
+@settings(max_examples=200)
+@given(steps=st.lists(STEPS, max_size=12), held=st.sets(HELD, max_size=3), failing=FAILING)
+def test_whatever_comes_in_whatever_order_nothing_is_left(steps, held, failing):
     async def run():
         house = House()
         clock = Clock()
@@ -72,6 +80,7 @@ def test_whatever_comes_in_whatever_order_nothing_is_left(steps, held):
         await earlier.gone()
         token = earlier.told(Welcome)[0].resume
         waiting = [backplane.hold(method) for method in held]
+        backplane.failing.update(failing)
         dana = house.connect(gateway)
         says = {
             "hello": HELLO,
@@ -97,6 +106,8 @@ def test_whatever_comes_in_whatever_order_nothing_is_left(steps, held):
                 dana.peer.end(step)
         for event in waiting:
             event.set()
+        await quiet()
+        backplane.failing.clear()
         await gateway.presence.make_certain()  # the clock has gone on
         await dana.gone()
         await until(lambda: gateway._tasks <= at_work)
