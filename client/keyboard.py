@@ -42,6 +42,7 @@ class Keyboard(Vt100Input):
         super().__init__(stdin)
         self._before: list[Any] | None = None
         self._ahead = False
+        self._paused = False
 
     def read_keys(self) -> list[KeyPress]:
         """What has been typed or pasted meanwhile."""
@@ -49,13 +50,17 @@ class Keyboard(Vt100Input):
         marked = self.vt100_parser._in_bracketed_paste
         if marked and data == CTRL_C:
             self._end_paste()
-        elif not marked and _END in data and _BEGIN not in data:
-            data = _BEGIN + data  # the rest of a paste that paused for too long
+        elif self._paused and _END in data:
+            data = _BEGIN + data
+        if _END in data or (data and not data.strip("\r\n")):
+            self._paused = False
         self.vt100_parser.feed(data)
         return self._taken()
 
     def flush_keys(self) -> list[KeyPress]:
         """What has been typed, nothing having come for `PATIENCE`: so it is whole as it is."""
+        # Its rest may still come, and then without a sign that it has begun.
+        self._paused = self._paused or self.vt100_parser._in_bracketed_paste
         self._end_paste()
         self.vt100_parser.flush()
         return self._taken()
@@ -84,7 +89,7 @@ class Keyboard(Vt100Input):
         keys, self._buffer = self._buffer, []
         # What was typed before there was a prompt may have been meant for somebody else.
         ahead, self._ahead = self._ahead, self._ahead and not keys
-        return with_pastes(keys, sent=not ahead)
+        return with_pastes(keys, sent=not ahead and not self._paused)
 
     async def ours(self) -> None:
         """Wait until we are in the foreground: stopped, as a job of a shell is that is not."""
@@ -131,4 +136,4 @@ class Keyboard(Vt100Input):
 
 def _is_paste(data: str) -> bool:
     """Whether an Enter is followed by more."""
-    return data.strip("\r\n") != "" and any(end in data.rstrip("\r\n") for end in "\r\n")
+    return any(end in data.rstrip("\r\n") for end in "\r\n")

@@ -62,9 +62,18 @@ def test_ctrl_c_alone_ends_a_paste_whose_end_never_comes(window):
 
 
 def test_the_rest_of_a_paste_that_paused_for_too_long_is_one_too(window):
-    window.read(f"{BEGIN}one\n")
+    window.read(f"{BEGIN}dear sis,\r")
     window.keyboard.flush_keys()
-    assert window.read(f"my pin\r{END}") == [("paste", "my pin\r")]
+    assert window.read("my pin is 1234\r") == [("paste", "my pin is 1234\n")]
+    assert window.read(f"@sis{END}") == [("paste", "@sis")]
+    assert window.read("x\r") == ["x", Keys.ControlM]
+
+
+def test_an_enter_that_comes_alone_ends_a_paste_that_paused_for_too_long(window):
+    window.read(f"{BEGIN}abc")
+    window.keyboard.flush_keys()
+    assert window.read("\r") == [Keys.ControlM]
+    assert window.read("x\r") == ["x", Keys.ControlM]
 
 
 def test_the_terminal_is_as_it_was_while_others_have_it_and_afterwards():
