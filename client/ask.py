@@ -159,8 +159,9 @@ class _Question:
         self._terminal.put_back()
         self._loop.remove_signal_handler(signal.SIGTSTP)
         os.kill(os.getpid(), signal.SIGTSTP)
-        # Here we go on, perhaps days later.
+        # Here we go on, perhaps days later; or at once, where there is no shell to wake us.
         self._loop.add_signal_handler(signal.SIGTSTP, self._stop)
+        self._go_on()
 
     def _end(self, number: signal.Signals) -> None:
         self._ended_by = number

@@ -163,3 +163,16 @@ async def test_a_locale_of_latin_letters_is_read():
         await terminal.shows("secret?")
         os.write(terminal.fd, b"caf\xe9\n")
         await terminal.until(lambda lines: any(line.startswith("it was caf") for line in lines))
+
+
+async def test_where_no_shell_could_wake_us_ctrl_z_does_nothing():
+    # As with `ssh -t HOST chatctl ...`: the system does not stop who has no shell of its own.
+    async with Terminal(COMMAND) as terminal:
+        await terminal.shows("secret?")
+        for count in (2, 3):
+            terminal.type("\x1a")
+            await terminal.until(lambda lines, count=count: lines.count("secret?") == count)
+            await eventually(lambda: not shows_what_is_typed(terminal))
+        terminal.type("hunter2222\n")
+        await terminal.until(lambda lines: "it was hunter2222" in lines)
+        assert terminal.raw.count(b"hunter2222") == 1
