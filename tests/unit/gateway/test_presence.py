@@ -144,6 +144,18 @@ async def test_what_waits_to_be_given_back_goes_with_the_next_name(scene):
     assert scene.gone == [(dana.registration, QUIT), (sis.registration, CONNECTION_LOST)]
 
 
+async def test_thousands_who_leave_while_redis_is_away_cost_no_more_than_each_of_them(scene):
+    people = [scene.online(f"user{number}") for number in range(250)]
+    scene.redis.down = True
+    for who in people:
+        await scene.presence.release(who.registration, CONNECTION_LOST)
+    assert not scene.redis.count("release")
+    scene.redis.down = False
+    await scene.presence.make_certain()
+    assert [len(some) for some in scene.redis.asked("release")] == [100, 100, 50]
+    assert len(scene.gone) == 250
+
+
 # Activity.
 
 
