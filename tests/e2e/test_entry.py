@@ -95,12 +95,14 @@ class TestCertificates:
         await mom.hello("mom")
         await dana.expect(op="joined", name="mom")
 
-    async def test_without_one_it_ends_as_when_a_terminal_is_closed(
+    async def test_without_one_there_is_nothing_to_read_again(
         self, start_gateway: StartGateway
     ) -> None:
         gateway = await start_gateway("--drain", "off")
         dana = await gateway.join("dana")
         gateway.signal(signal.SIGHUP)
+        await dana.caught_up()
+        gateway.signal(signal.SIGTERM)
         await dana.ended(code="shutdown")
         assert await gateway.exit_code() == 0
 
