@@ -196,6 +196,9 @@ class Listener:
             code = refusal.reason.code
             event(log, logging.INFO, REFUSED, reason=code, address=shown(address, port))
             self._turn_away(connection, refusal)
+        except Exception:
+            log.exception("an unexpected error")  # it costs this connection, and no other
+            connection.close()
         else:
             where = shown(address, port)
             self._spawn(connection, self._begin(connection, address, where, visit))

@@ -238,6 +238,15 @@ class TestTheDoor:
         await house.until(lambda: not house.doorkeeper.here)
         assert await echoed(*await house.connect())
 
+    async def test_a_fault_at_the_door_costs_one_connection(self, house, caplog):
+        await house.open()
+        house.doorkeeper.refusal = ZeroDivisionError()
+        reader, _ = await house.connect()
+        assert await all_of(reader) == b""
+        assert "unexpected" in caplog.text
+        house.doorkeeper.refusal = None
+        assert await echoed(*await house.connect()) == b"hello"
+
     async def test_who_is_lost_at_once_was_refused_by_nobody(self, house, monkeypatch):
         def lost(connection):
             raise OSError("it is gone")
