@@ -44,7 +44,7 @@ _APOSTROPHES = frozenset("'\u2019\u2018\u02bc\uff07`\u00b4\u2032")
 # quotes and emphasises, and `.` for everything else.
 _NAME = r"(?=-*+[lL])[lL-](?:[lLm-]|~++(?=[lLm-]))*+"
 _MENTION = re.compile(rf"(?<!\\)@[@~m(]{{0,64}}+(?P<name>{_NAME})")
-_APART = re.compile(rf"(?<![\\@])@[@~m]{{0,64}}+ [ ~]*+(?P<name>{_NAME})")
+_APART = re.compile(rf"(?<![\\@])@[@~m(. ]{{1,64}}+(?P<name>{_NAME})")
 _NEVER_LAST = "".join(NEVER_LAST)
 _OPENING = frozenset("\"'*`|<>~([{\u2018\u2019\u201c\u201d\u00ab\u00bb\u2039\u203a\u300c\u300e")
 
@@ -187,9 +187,10 @@ def _seen(text: str, instead: str) -> str:
 
 
 def _heads(name: str) -> list[str]:
-    """What a name begins with: up to a sign, to another script, or to a letter that may be a word.
+    """Who else may be meant by a name: it without signs before it, and what it begins with.
 
-    The latter where letters have no case: most of these scripts are written without blanks.
+    That ends before a sign, before another script, or before a letter that has no case: most of
+    the scripts without capitals are written without blanks, too.
     """
     if name.isascii() and name.isalnum():
         return []
@@ -200,7 +201,8 @@ def _heads(name: str) -> list[str]:
         or name[place].isascii() != name[place - 1].isascii()
         or category(name[place]) == "Lo"
     )
-    return [head for cut in islice(cuts, _HEADS) if (head := name[:cut].rstrip(_NEVER_LAST))]
+    heads = (name[:cut].strip(_NEVER_LAST) for cut in islice(cuts, _HEADS))
+    return [head for head in (name.lstrip(_NEVER_LAST), *heads) if head]
 
 
 @lru_cache(maxsize=4096)
