@@ -87,6 +87,7 @@ async def find_mentioned(peer: Peer, effect: FindMentioned) -> None:
     gateway, names = peer.gateway, [fold(name) for name in effect.names]
     while True:
         await gateway.presence.ready()
+        await gateway.presence.all_known()
         if peer.lost:
             return
         try:

@@ -109,6 +109,21 @@ class TestResume:
         assert texts(again) == ["for you @dana", "hello, stranger"]
         assert again.told(op="gap") == []
 
+    async def test_nor_what_one_was_told_who_was_silent_for_too_long(
+        self, start_gateway: StartGateway, join: Join
+    ) -> None:
+        gateway = await start_gateway(idle=0.6)
+        mom = await join(gateway, "Mom")
+        await mom.say(op="send", text="pin 77 @mom", seq=1)
+        await mom.expect(op="msg", text="pin 77 @mom")
+        await mom.ended(code="idle")
+        mallory = await join(gateway, "mom")
+        mallory.vanish()
+        again = await join(gateway, "mom", **{**mallory.way_back, "seen": {"@": "0-0"}})
+        await again.say(op="send", text="mine @mom", seq=1)
+        await again.expect(op="msg", text="mine @mom")
+        assert texts(again) == ["mine @mom"]
+
     async def test_with_traffic_going_on_and_again_and_again(
         self, one: Running, two: Running, join: Join, dana: Peer, sis: Peer
     ) -> None:
