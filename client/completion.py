@@ -11,10 +11,11 @@ from prompt_toolkit.document import Document
 from client.commands import COMMANDS
 from client.names import KnownNames
 from client.safe_text import clean_name
+from wire.mentions import AT
 
 _COMMAND = re.compile(r"/(\w*)$")
-_NAME = re.compile(r"(?:^|\s)@(\S*)$")
-_RECIPIENT = re.compile(r"^/msg\s+(?:[^\s,]+,)*@?([^\s,]*)$")
+_NAME = re.compile(rf"(?<![A-Za-z0-9\\])[{AT}]([^\s{AT}]*)$")
+_RECIPIENT = re.compile(rf"^\s*/msg\s+(?:[^\s,]+(?:,\s*|\s+(?=[{AT}])))*[{AT}]?([^\s,]*)$")
 
 
 def _name_before(document: Document) -> re.Match[str] | None:
