@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from datetime import datetime
 from itertools import islice, takewhile
@@ -54,10 +55,10 @@ def newest(
     oldest = since.timestamp() * 1000 if since else 0
     with reaching(url) as there:
         entries = takewhile(
-            lambda entry: int(entry[1][b"t"]) >= oldest,
+            lambda entry: _time(entry[1]) >= oldest,
             _backwards(there, log, min(count or PAGE, PAGE)),
         )
-        found = [_said(*entry) for entry in islice(entries, count)]
+        found = [_said(*entry) for entry in islice(filter(_is_ours, entries), count)]
     return found[::-1]
 
 
@@ -80,10 +81,10 @@ def follow(url: str, prefix: str, room: str, after: bytes) -> Iterator[list[Said
     with reaching(url) as there:
         while True:
             reply: Any = there.xread({log: after}, count=PAGE, block=round(BLOCK * 1000))
-            said = [_said(*entry) for _, entries in reply for entry in entries]
-            if said:
-                after = said[-1].id
-            yield said
+            entries = [entry for _, entries in reply for entry in entries]
+            if entries:
+                after = entries[-1][0]
+            yield [_said(*entry) for entry in filter(_is_ours, entries)]
 
 
 def _backwards(there: redis.Redis, log: str, at_once: int) -> Iterator[tuple[bytes, Any]]:
@@ -95,6 +96,16 @@ def _backwards(there: redis.Redis, log: str, at_once: int) -> Iterator[tuple[byt
             return
         yield from page
         end = b"(" + page[-1][0]
+
+
+def _is_ours(entry: tuple[bytes, Any]) -> bool:
+    """Whether it is a message: somebody else may have written something into the log."""
+    return b"d" in entry[1]
+
+
+def _time(fields: dict[bytes, bytes]) -> float:
+    """When Redis got it, milliseconds since 1970; what does not say so ends no search."""
+    return int(fields[b"t"]) if fields.get(b"t", b"").isdigit() else math.inf
 
 
 def _said(id: bytes, fields: dict[bytes, bytes]) -> Said:

@@ -97,6 +97,36 @@ def test_a_follower_gets_what_is_there_and_then_what_is_said(url, stored):
     following.close()
 
 
+def test_a_follower_goes_on_where_the_log_was_deleted_and_began_anew(url, stored, there):
+    stored(1, 2, 3, epoch=1795428000123)
+    following = follow(url, *ROOM, START)
+    next(following)
+    there.delete(Keys("chat").room_log("lobby"))
+    news = stored(4, epoch=1795428000999)
+    assert next(following) == news
+    following.close()
+
+
+def test_what_somebody_else_wrote_into_the_log_is_passed_over(url, stored, there):
+    log = Keys("chat").room_log("lobby")
+    said = stored(1)
+    for number, fields in enumerate([{"x": "y"}, {"d": '"t":5}\n', "t": "soon"}, {"t": "7"}]):
+        there.xadd(log, fields, id=f"7-{number + 1}")
+    last = Said(b"7-2", b'{"id":"7-2","t":5}\n')
+    assert newest(url, *ROOM) == [*said, last]
+    assert newest(url, *ROOM, since=datetime.fromtimestamp(0.001).astimezone()) == [*said, last]
+    following = follow(url, *ROOM, START)
+    assert next(following) == [*said, last]
+    following.close()
+
+
+def test_a_key_of_another_type_is_an_error_in_one_sentence(url, there):
+    there.set(Keys("chat").room_log("lobby"), "x")
+    for read in (newest, lambda *room: next(follow(*room, START))):
+        with pytest.raises(RedisUnreachable):
+            read(url, *ROOM)
+
+
 def test_a_follower_far_behind_gets_it_page_by_page(url, stored):
     said = stored(*range(PAGE + 1))
     following = follow(url, *ROOM, START)
