@@ -36,7 +36,7 @@ async def read_on(backplane: Backplane, log: Log, after: bytes) -> Page:
     said = await backplane.said(log, after, PAGE)
     at, lines = after, []
     for id, line in said.messages:
-        if not follows(id, at):
+        if not (follows(id, at) or (at == said.start and parse(id)[1] == 0)):
             lines.append(gap(log.room, at))
         if line:
             lines.append(line)
@@ -47,8 +47,8 @@ async def read_on(backplane: Backplane, log: Log, after: bytes) -> Page:
     if parse(tail) < parse(at):
         # The log has gone back. From now on it goes on in a new epoch.
         [tail] = await backplane.tails([log])
-    if tail != at and not (is_beginning(tail) and is_beginning(at)):
-        # More was said than there is left.
+    if tail != at and not (at == said.start and is_beginning(tail)):
+        # More was said than there is left, or may have been.
         lines.append(gap(log.room, at))
     return Page(tail, lines, False)
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from gateway.backplane import Backplane, Log
 from gateway.backplane.connection import RedisError
-from gateway.backplane.ids import NOTHING, is_beginning, parse
+from gateway.backplane.ids import NOTHING, parse
 from gateway.errors import BackplaneDown
 from gateway.journal import event
 from gateway.logs import gap, read_on
@@ -148,8 +148,6 @@ class Positions:
             if self._deliver_events(channel, lines):
                 # These messages were had already, or the log gives ids again.
                 self.compare(channel)
-        elif previous == NOTHING and is_beginning(followed.at):
-            self._advance(channel, followed, lines, last)
         else:
             followed.late = [(previous, last, lines)]
             self._spawn(self._repair(channel, followed))

@@ -85,14 +85,16 @@ class Said(NamedTuple):
     """Some messages of a log.
 
     Attributes:
-        tail: the last id that the log gave, whether or not it has the message still; `NOTHING` if
-            there is no log.
+        tail: the id behind which the next message comes, whether or not the log has the last one
+            still.
+        start: where whoever came before there was a log stands.
         more: there are more than these.
         messages: id and line each, the oldest first. The line is empty where somebody else wrote
             something into the log.
     """
 
     tail: bytes
+    start: bytes
     more: bool
     messages: list[tuple[bytes, bytes]]
 
@@ -229,8 +231,8 @@ class Backplane(Protocol):
         """The ids behind which the next messages of logs come: those of the last ones.
 
         A log that has lost what it gave ids to (as `Events.known` knows, or since Redis is another
-        one) begins a new epoch: then it is the id before the first of that. If there is no log it
-        is `NOTHING`.
+        one) begins a new epoch: then, and where there is no log yet, it is the id before the first
+        of an epoch.
         """
 
     async def said(self, log: Log, after: bytes, count: int) -> Said:

@@ -37,6 +37,4 @@ def is_beginning(id: bytes) -> bool:
 def follows(id: bytes, previous: bytes) -> bool:
     """Whether nothing can have been between two messages of a log."""
     epoch, n = parse(id)
-    if n == 0:
-        return is_beginning(previous)
-    return parse(previous) == (epoch, n - 1)
+    return parse(previous) == (epoch, n - 1) if n else previous == before(epoch)

@@ -53,11 +53,13 @@ class RedisLogs:
         return [tails[log] for log in logs]
 
     async def said(self, log: Log, after: bytes, count: int) -> Said:
-        key = self._keys.log(log)
-        tail, more, *found = await self._pair.run("log_read", [key], after, count, PAGE_BYTES)
+        keys = [self._keys.log(log), self._keys.epoch(log)]
+        tail, start, more, *found = await self._pair.run(
+            "log_read", keys, after, count, PAGE_BYTES, self.run_id
+        )
         pairs = zip(found[::2], found[1::2], strict=True)
         return Said(
-            tail, bool(more), [(id, whole(id, line) if line else b"") for id, line in pairs]
+            tail, start, bool(more), [(id, whole(id, line) if line else b"") for id, line in pairs]
         )
 
     async def trim(self, logs: list[Log]) -> None:

@@ -11,7 +11,7 @@ from tests.chaos.bots import Bot
 from tests.chaos.expect import KEYS, kept
 from tests.chaos.faults import restart_server
 from tests.chaos.memory import empty_server
-from wire.frames import LOBBY
+from wire.frames import LOBBY, PRIVATE
 
 NOTICED_WITHIN = 5.0
 """Seconds in which a Redis that does not answer is noticed: a promise."""
@@ -74,7 +74,7 @@ async def test_redis_comes_back_empty(two):
             saying = asyncio.create_task(dana.say("after"))
         after = await saying
         await asyncio.gather(*(bot.hears("after") for bot in (dana, sis)))
-        await sis.until(lambda: {gap.room for gap in sis.record.gaps} == {LOBBY})
+        await sis.until(lambda: {gap.room for gap in sis.record.gaps} == {LOBBY, PRIVATE})
         assert after.epoch > before.epoch
         assert {user.name for user in await two.users()} == {"dana", "sis"}
         assert dana.record.lost == []

@@ -6,12 +6,12 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from gateway.backplane import Claimed, Listed, Whispered
+from gateway.backplane import Claimed, Listed, Log, Whispered
 from gateway.backplane.records import Registration
 from gateway.backplane.redis import RedisBackplane
 from tests.contract.heard import Heard
 from wire.codec import decode_event, encode_body
-from wire.frames import LOBBY, Msg
+from wire.frames import LOBBY, PRIVATE, Msg
 from wire.names import fold
 
 
@@ -90,6 +90,12 @@ class Gateway(NamedTuple):
 def begun(last: bytes, outcome: Any = "granted", **fields: Any) -> Claimed:
     """What a claim brings whose origin begins behind a private message."""
     return Claimed(outcome, last=last, began={"@": last.decode()}, **fields)
+
+
+async def nowhere(gateway: Gateway, room: str = PRIVATE) -> bytes:
+    """Where somebody stands in a log that is not there yet."""
+    [start] = await gateway.backplane.tails([Log(room, "nobody" if room == PRIVATE else "")])
+    return start
 
 
 StartBackplane = Callable[..., Awaitable[Gateway]]

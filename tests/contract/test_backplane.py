@@ -24,7 +24,15 @@ from gateway.backplane.ids import NOTHING
 from gateway.backplane.keys import Keys
 from gateway.errors import BackplaneDown, NameLost, RedisUnreachable, TooMuchWaits
 from tests.contract.heard import Heard
-from tests.contract.household import Gateway, StartBackplane, begun, in_room, message, parsed
+from tests.contract.household import (
+    Gateway,
+    StartBackplane,
+    begun,
+    in_room,
+    message,
+    nowhere,
+    parsed,
+)
 from tests.support import servers
 from tests.support.deadlines import within
 from tests.support.servers import Server
@@ -36,7 +44,7 @@ class TestClaim:
     async def test_a_free_name_is_granted(self, g1: Gateway) -> None:
         sis = g1.person("Sis", client="test/1")
         claimed = await g1.backplane.claim(sis, 0.0, None)
-        assert claimed == begun(NOTHING)
+        assert claimed == begun(await nowhere(g1))
         sis = msgspec.structs.replace(sis, began=claimed.began)
         assert (await g1.everybody())["Sis"].registration == sis
 
@@ -69,7 +77,7 @@ class TestClaim:
         old = await g1.online("sis")
         new = g2.person("SIS")
         claimed = await g2.backplane.claim(new, 0.0, old.resume)
-        assert claimed == begun(NOTHING, "resumed", origin=old.origin)
+        assert claimed == begun(await nowhere(g1), "resumed", origin=old.origin)
         await g1.heard.until(lambda heard: heard.told == [f"replaced {old.session}"])
         new = msgspec.structs.replace(new, origin=old.origin, began=old.began)
         assert (await g1.everybody())["SIS"].registration == new
@@ -104,7 +112,7 @@ class TestClaim:
         kill(g1)
         new = g2.person("sis")
         claimed = await g2.backplane.claim(new, 0.0, None)
-        assert claimed == begun(NOTHING, "inherited", former=old)
+        assert claimed == begun(await nowhere(g2), "inherited", former=old)
         assert (await g2.everybody())["sis"].registration.session == new.session
 
     async def test_what_was_inherited_is_not_swept(

@@ -10,7 +10,7 @@ from gateway.backplane import Log, sealed
 from gateway.backplane.connection import RedisError
 from gateway.backplane.ids import NOTHING, before, epoch_of, follows, is_beginning, parse
 from gateway.backplane.keys import Keys
-from tests.contract.household import Gateway, in_room, message, parsed
+from tests.contract.household import Gateway, in_room, message, nowhere, parsed
 from tests.support.servers import Server
 from wire.frames import PRIVATE
 
@@ -74,11 +74,12 @@ class TestBeginning:
     async def test_a_log_that_is_not_there_has_said_nothing(
         self, g1: Gateway, listening: Callable[[Log], str], log: Log
     ) -> None:
-        assert await g1.backplane.tails([log]) == [NOTHING]
+        [start] = await g1.backplane.tails([log])
+        assert is_beginning(start)
+        assert await g1.backplane.said(log, start, 9) == (start, start, False, [])
         first = await write(g1, log, "a")
-        assert parse(first)[1] == 0
-        assert await heard(g1, listening(log), "a") == [("0-0", first.decode())]
-        assert follows(first, NOTHING)
+        assert follows(first, start)
+        assert await heard(g1, listening(log), "a") == [(start.decode(), first.decode())]
 
     @LOGS
     async def test_a_log_that_was_only_trimmed_goes_on(
@@ -104,14 +105,17 @@ class TestBeginning:
     async def test_one_that_is_gone_begins_a_new_epoch(
         self, g1: Gateway, listening: Callable[[Log], str], log: Log, look: redis.Redis, keys: Keys
     ) -> None:
+        [start] = await g1.backplane.tails([log])
         for text in "abc":
             last = await write(g1, log, text)
         look.delete(keys.log(log))
+        # Who comes now stands where those did who came first.
         first = await write(g1, log, "d")
+        assert (await g1.backplane.said(log, start, 9)).start == start
         assert parse(first) > parse(last)
         assert not follows(first, last)
         *_, (previous, _) = await heard(g1, listening(log), "a", "b", "c", "d")
-        assert previous == "0-0"
+        assert previous == start.decode()
         assert follows(await write(g1, log, "e"), first)
 
     @LOGS
@@ -255,12 +259,13 @@ class TestBeginning:
         self, g1: Gateway, listening: Callable[[Log], str]
     ) -> None:
         joined = b'{"op":"joined"}\n'
+        start = (await nowhere(g1, "lobby")).decode()
         await g1.backplane.publish("lobby", [joined])
         [last] = await say(g1, "a")
         await g1.backplane.publish("lobby", [joined])
         await g1.heard.until(lambda heard: len(heard.heads) == 3)
         id = last.decode()
-        assert g1.heard.follows(listening(LOBBY)) == [("0-0", "0-0"), ("0-0", id), (id, id)]
+        assert g1.heard.follows(listening(LOBBY)) == [(start, start), (start, id), (id, id)]
 
     async def test_before_an_epoch_is_no_message(self, g1: Gateway) -> None:
         sis = await g1.online("sis")

@@ -9,11 +9,19 @@ import pytest
 import redis
 
 from gateway.backplane import ABSENT, Found, Log, Touch, Whispered, sealed
-from gateway.backplane.ids import NOTHING, epoch_of, parse
+from gateway.backplane.ids import NOTHING, epoch_of, is_beginning, parse
 from gateway.backplane.keys import Keys
 from gateway.backplane.records import Registration
 from gateway.errors import BackplaneDown
-from tests.contract.household import Gateway, StartBackplane, begun, in_room, message, parsed
+from tests.contract.household import (
+    Gateway,
+    StartBackplane,
+    begun,
+    in_room,
+    message,
+    nowhere,
+    parsed,
+)
 from tests.support import servers
 from tests.support.deadlines import eventually
 from wire.frames import PRIVATE
@@ -248,7 +256,7 @@ class TestComingBack:
         sis = await g1.online("sis")
         await g1.release(sis, for_good=True)
         _, claimed = await g2.again(sis)
-        assert claimed == begun(NOTHING)
+        assert claimed == begun(await nowhere(g2))
 
     async def test_who_came_back_and_then_left_for_good_may_not(
         self, g1: Gateway, g2: Gateway
@@ -351,7 +359,7 @@ class TestComingBack:
         await g1.release(sis, for_good=for_good)
         claimed = await g2.backplane.claim(g2.person("sis"), 0.0, None)
         assert (await g2.backplane.said(SIS, claimed.last, 10)).messages == []
-        assert claimed == begun(NOTHING if for_good else newest)
+        assert claimed == begun(await nowhere(g2) if for_good else newest)
 
     async def test_so_does_an_heir(self, g1: Gateway, g2: Gateway, kill: Any) -> None:
         sis, mom = await g1.online("sis"), await g2.online("mom")
@@ -462,10 +470,10 @@ class TestHeads:
     """What is published says which message it follows, so that a loss is noticed."""
 
     async def test_in_a_room_each_names_the_one_before(self, g1: Gateway, g2: Gateway) -> None:
-        channel = await in_room(g1)
+        channel, previous = await in_room(g1), await nowhere(g1, "lobby")
         ids = [await say(g1, "a", "b"), await say(g2, "c"), await say(g1, "d", "e", "f")]
         await g1.heard.until(lambda heard: len(heard.heads) == 3)
-        expected, previous = [], NOTHING
+        expected = []
         for some in ids:
             expected.append((previous.decode(), some[-1].decode()))
             previous = some[-1]
@@ -475,6 +483,7 @@ class TestHeads:
         self, g1: Gateway
     ) -> None:
         sis, mom = await g1.online("sis"), await g1.online("mom")
+        start = (await nowhere(g1)).decode()
         one, _ = await g1.whisper(sis, ["mom"])
         two, _ = await g1.whisper(sis, ["sis"])
         own, _ = await g1.whisper(mom, ["sis"])
@@ -482,10 +491,10 @@ class TestHeads:
         channel = g1.backplane.user_channel
         [tail] = await g1.backplane.tails([SIS])
         first, second, third = g1.heard.follows(channel("sis"))
-        assert [first, second] == [("0-0", one), (one, two)]
+        assert [first, second] == [(start, one), (one, two)]
         assert third == (two, tail.decode())
         first, second = g1.heard.follows(channel("mom"))
-        assert first[0] == "0-0"
+        assert first[0] == start
         assert second == (first[1], own)
 
 
@@ -496,12 +505,14 @@ class TestLogs:
         id, _ = await g1.whisper(sis, ["sis"])
         logs = [LOBBY, SIS, Log("attic"), Log(PRIVATE, "mom"), Log(PRIVATE, "nobody")]
         found = await g2.backplane.tails(logs)
-        assert found == [last, (id or "").encode(), NOTHING, NOTHING, NOTHING]
+        start, attic = await nowhere(g1), await nowhere(g1, "attic")
+        assert found == [last, (id or "").encode(), attic, start, start]
+        assert all(is_beginning(id) for id in (start, attic))
         assert await g2.backplane.tails([]) == []
 
     async def test_those_of_many_people(self, g1: Gateway) -> None:
         logs = [Log(PRIVATE, f"user{number}") for number in range(250)]
-        assert await g1.backplane.tails(logs) == [NOTHING] * 250
+        assert await g1.backplane.tails(logs) == [await nowhere(g1)] * 250
 
     async def test_what_was_said_comes_in_pages(self, g1: Gateway, g2: Gateway) -> None:
         ids = await say(g1, *(str(n) for n in range(25)))
@@ -512,8 +523,9 @@ class TestLogs:
         assert texts(page.messages) == [str(n) for n in range(20, 25)]
         assert not page.more
         page = await g2.backplane.said(LOBBY, ids[24], 2)
-        assert page == (ids[24], False, [])
-        assert await g2.backplane.said(Log("attic"), NOTHING, 2) == (NOTHING, False, [])
+        assert (page.tail, page.more, page.messages) == (ids[24], False, [])
+        start = await nowhere(g1, "attic")
+        assert await g2.backplane.said(Log("attic"), start, 2) == (start, start, False, [])
 
     async def test_a_page_has_some_64_kib_and_no_more(self, g1: Gateway) -> None:
         for _ in range(10):
@@ -521,7 +533,7 @@ class TestLogs:
         at, pages, found = NOTHING, 0, 0
         more = True
         while more:
-            _, more, messages = await g1.backplane.said(LOBBY, at, 500)
+            _, _, more, messages = await g1.backplane.said(LOBBY, at, 500)
             assert sum(len(line) for _, line in messages) < 65536 + 8 * 11_000
             at, pages, found = messages[-1][0], pages + 1, found + len(messages)
         assert found == 100

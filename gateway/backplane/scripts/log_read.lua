@@ -1,22 +1,25 @@
 -- Read some messages of a log, the oldest first.
 --
 -- KEYS[1]  the log
+-- KEYS[2]  its epochs
 -- ARGV[1]  the id after which to read
 -- ARGV[2]  how many messages at the most
 -- ARGV[3]  bytes after which no more is read
+-- ARGV[4]  id of the run of Redis
 --
--- Returns  the last id that the log gave ('0-0' if there is no log); 1 if there is more, else 0; then two for each
---          message: its id, and its line without its beginning, {"id":"<id>",
+-- Returns  the id behind which the next message comes; where whoever came before there was a log stands; 1 if there is
+--          more, else 0; then two for each message: its id, and its line without its beginning, {"id":"<id>",
 --
 -- A script, since messages differ in size by a factor of a thousand: what is too much is seen only when it is read.
 -- Atomic, so that what is missing at the end is missing, and not on its way.
 local AT_ONCE = 8
 local most, bytes = tonumber(ARGV[2]), tonumber(ARGV[3])
-local found, at, more = {last_id(KEYS[1]) or NOTHING, 0}, ARGV[1], true
+local last, start = tail(KEYS[1], KEYS[2], ARGV[4], NOTHING)
+local found, at, more = {last, start, 0}, ARGV[1], true
 while more do
-  local left = math.min(AT_ONCE, most - (#found - 2) / 2)
+  local left = math.min(AT_ONCE, most - (#found - 3) / 2)
   if left <= 0 or bytes <= 0 then
-    if is_after(found[1], at) then found[2] = 1 end
+    if is_after(last, at) then found[3] = 1 end
     break
   end
   local page = redis.call('XRANGE', KEYS[1], '(' .. at, '+', 'COUNT', left)

@@ -30,14 +30,16 @@ local now = whole(clock)
 if ARGV[7] ~= '' and clock > tonumber(ARGV[7]) then
   return 'LATE'
 end
-local first, last, next_id
+local first, last, next_id, behind
 local function add(line)
   if first then
     last = redis.call('XADD', log, 'MAXLEN', '~', limit, next_id, 'd', line, 't', now)
   else
     local record = redis.pcall('GET', KEYS[2])
-    local epoch = type(record) == 'string' and record:match('^(%d+) ' .. run .. ' %d+$')
-    first, next_id =
+    local epoch, start
+    if type(record) == 'string' then epoch, start = record:match('^(%d+) ' .. run .. ' (%d+)$') end
+    if epoch and tonumber(epoch) < tonumber(start) then epoch = nil end
+    first, next_id, behind =
       add_first(log, KEYS[2], run, ARGV[3], epoch, limit, 'd', line, 't', now)
     last = first
   end
@@ -79,8 +81,8 @@ for origin, lately in pairs(news) do
   if lately ~= '' then keep_posted(ARGV[5] .. origin, lately, ARGV[6]) end
 end
 if #lines > 1 then
-  local upto = last or last_id(log) or NOTHING
-  lines[1] = (first and previous(first) or upto) .. ' ' .. upto .. '\n'
+  local upto = last or tail(log, KEYS[2], run, NOTHING)
+  lines[1] = (behind or upto) .. ' ' .. upto .. '\n'
   redis.call('SPUBLISH', ARGV[4], table.concat(lines))
 end
 return ids

@@ -24,7 +24,9 @@ end
 -- however much of it is trimmed.
 --
 -- Beside each log, or all logs of one slot, a string says "<newest> <run id> <first>": the newest epoch that was
--- begun there, and with which run of Redis the epochs from the first one on were.
+-- begun there, and with which run of Redis the epochs from the first one on are begun. Before the first of an epoch is
+-- the greatest id that there could have been. Where there is no log one stands before the first epoch: should it be
+-- another by the time something is said, then what was said meanwhile may be lost.
 local GREATEST = '18446744073709551615'
 local NOTHING = '0-0'
 
@@ -54,10 +56,15 @@ local function is_after(id, other)
   return epoch > other_epoch or epoch == other_epoch and n > other_n
 end
 
--- The id before one of a log that has just been given: nothing, for the first of an epoch.
+-- The id before the first of an epoch.
+local function before(epoch)
+  return whole(epoch - 1) .. '-' .. GREATEST
+end
+
+-- The id before another one of its epoch.
 local function previous(id)
   local epoch, n = id:match('^(%d+)-(%d+)$')
-  return n == '0' and NOTHING or epoch .. '-' .. whole(n - 1)
+  return n == '0' and before(epoch) or epoch .. '-' .. whole(n - 1)
 end
 
 -- The last id that a log gave, whether or not the message is still there; nil if there is no log. An error is
@@ -72,38 +79,41 @@ local function last_id(log)
   end
 end
 
--- The newest epoch, the first of this run, and whether nothing has one of these yet.
+-- The newest epoch, and the first of this run; the first is above the newest until it is begun.
 local function epochs(key, run, last)
   local kept = redis.pcall('GET', key)
   local newest, of, first = (type(kept) == 'string' and kept or ''):match('^(%d+) (%S+) (%d+)$')
   if of == run then return tonumber(newest), tonumber(first) end
   -- Above what was found, too: the record of it may have been lost within a millisecond.
-  newest = math.max(now_ms(), newest or 0, epoch_of(last or NOTHING)) + 1
-  redis.call('SET', key, whole(newest) .. ' ' .. run .. ' ' .. whole(newest))
-  return newest, newest, true
+  newest = math.max(now_ms(), newest or 0, epoch_of(last or NOTHING))
+  redis.call('SET', key, whole(newest) .. ' ' .. run .. ' ' .. whole(newest + 1))
+  return newest, newest + 1
 end
 
--- Begin a new epoch of a log, above all that is known; returns it.
+-- Begin a new epoch of a log, above all that is known; returns it, and the first of this run.
 local function begin_epoch(log, key, run, last, known)
   local newest, first = epochs(key, run, last)
-  local epoch = math.max(now_ms(), newest + 1, epoch_of(last or NOTHING) + 1, epoch_of(known) + 1)
+  local epoch = newest < first and first or math.max(now_ms(), newest + 1)
+  epoch = math.max(epoch, epoch_of(last or NOTHING) + 1)
+  -- Who stands before an epoch knows nothing of it.
+  if is_after(known, before(epoch)) then epoch = epoch_of(known) + 1 end
   -- A log keeps its last id by itself, with no message in it.
-  local before = whole(epoch - 1) .. '-' .. GREATEST
-  redis.call('XADD', log, before, 'd', '')
-  redis.call('XDEL', log, before)
+  local start = before(epoch)
+  redis.call('XADD', log, start, 'd', '')
+  redis.call('XDEL', log, start)
   redis.call('SET', key, whole(epoch) .. ' ' .. run .. ' ' .. whole(first))
-  return epoch
+  return epoch, first
 end
 
--- The id behind which the next message of a log comes: nothing if there is no log, or no log of ours.
+-- The id behind which the next message of a log comes, and the one before the first epoch of this run.
 local function tail(log, key, run, known)
   local last, err = last_id(log)
-  if err or not last and known == NOTHING then return NOTHING end
+  if err then return NOTHING, NOTHING end
   local _, first = epochs(key, run, last)
-  if is_after(known, last or NOTHING) or last and epoch_of(last) < first then
-    return whole(begin_epoch(log, key, run, last, known) - 1) .. '-' .. GREATEST
-  end
-  return last or NOTHING
+  local start = before(first)
+  if not last or epoch_of(last) < first then last = start end
+  if is_after(known, last) then last = before(begin_epoch(log, key, run, last, known)) end
+  return last, start
 end
 
 -- Whether an id is above one that is known. Nearly always they have the same length: then texts compare as numbers do.
@@ -113,18 +123,19 @@ local function is_news(id, known)
 end
 
 -- Store the first of some messages, in an epoch (a string), or in a new one if there is none that could go on.
--- Returns its id, and what the ids of the next begin with.
+-- Returns its id, what the ids of the next begin with, and the id before it.
 local function add_first(log, key, run, known, epoch, limit, ...)
   if epoch then
     local start = epoch .. '-*'
     local id = redis.pcall('XADD', log, 'NOMKSTREAM', 'MAXLEN', '~', limit, start, ...)
     if type(id) == 'string' then
-      if is_news(id, known) then return id, start end
+      if is_news(id, known) then return id, start, previous(id) end
       redis.call('XDEL', log, id)
     end
   end
-  local start = whole(begin_epoch(log, key, run, last_id(log), known)) .. '-*'
-  return redis.call('XADD', log, 'MAXLEN', '~', limit, start, ...), start
+  local begun, first = begin_epoch(log, key, run, last_id(log), known)
+  local start = whole(begun) .. '-*'
+  return redis.call('XADD', log, 'MAXLEN', '~', limit, start, ...), start, before(first)
 end
 
 -- What an origin posted last: a string of lines "<seq> <id>", the newest last, each behind a line end. It is added

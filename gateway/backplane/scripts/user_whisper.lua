@@ -109,7 +109,7 @@ local function store(name, known, how, ...)
   local log = prefix .. ':log:' .. name
   -- What waits for somebody is never pushed out.
   local most = how == 'later' and FULL_MESSAGES * 4 or limit
-  local id = add_first(log, KEYS[2], run, known, epoch[name], most, 'd', line, 't', now, ...)
+  local id, _, behind = add_first(log, KEYS[2], run, known, epoch[name], most, 'd', line, 't', now, ...)
   if how == 'later' then
     local waiting, left = prefix .. ':waiting:' .. name, redis.call('PTTL', prefix .. ':resume:' .. name)
     left = left > 0 and left or tonumber(kept_ms)
@@ -120,7 +120,7 @@ local function store(name, known, how, ...)
     redis.call('PEXPIRE', log, left)
   else
     redis.call('SPUBLISH', ARGV[4] .. ':to:' .. name,
-      previous(id) .. ' ' .. id .. '\n{"id":"' .. id .. '",' .. line)
+      behind .. ' ' .. id .. '\n{"id":"' .. id .. '",' .. line)
   end
   return id
 end

@@ -182,6 +182,7 @@ class Memory:
         self.backplanes: list[FakeBackplane] = []
         self._newest: dict[str, int] = {}
         self._runs: dict[Log, int] = {}
+        self._slots: dict[str, tuple[int, int]] = {}
         self._posted: dict[tuple[str, str], dict[int, str]] = {}
         self._active: dict[str, float] = {}
         self._waiting: dict[str, list[tuple[str, int]]] = {}
@@ -224,12 +225,24 @@ class Memory:
 
     # What the scripts do.
 
+    def start(self, log: Log) -> bytes:
+        """Where whoever comes before there is a log stands."""
+        return before(self._first_of(log.room))
+
     def tail(self, log: Log, known: bytes = NOTHING) -> bytes:
-        last = self.last.get(log)
-        behind = parse(known) > parse(last or NOTHING)
-        if behind or (last is not None and self._runs[log] != self.run):
+        if parse(known) > parse(self.tail_of(log)):
             self._begin(log, known)
-        return self.last.get(log, NOTHING)
+        return self.tail_of(log)
+
+    def tail_of(self, log: Log) -> bytes:
+        """The same, for whoever knows nothing of the log."""
+        is_ours = log in self.last and self._runs[log] == self.run
+        return self.last[log] if is_ours else self.start(log)
+
+    def _first_of(self, slot: str) -> int:
+        if self._slots.get(slot, (0, 0))[0] != self.run:
+            self._slots[slot] = (self.run, max(self.now, self._newest.get(slot, 0) + 1))
+        return self._slots[slot][1]
 
     def post(self, room: str, lines: list[bytes], known: bytes = NOTHING) -> list[str]:
         log = Log(room)
@@ -253,7 +266,7 @@ class Memory:
                 _remember(posted, seq, kept.id.decode())
             whole.append(kept.line)
         if whole:
-            last = self.last.get(log, NOTHING)
+            last = self.tail_of(log)
             head = (previous or last) + b" " + last
             self.publish(f"room:{room}", head + b"\n" + b"".join(whole))
         return ids
@@ -366,26 +379,28 @@ class Memory:
         self, log: Log, line: bytes, known: bytes, found: tuple[Found, ...] = ()
     ) -> tuple[bytes, Kept]:
         """Returns the id before it, and it."""
-        if (
+        begun = (
             log not in self.last
             or self._runs[log] != self.run
             or parse(self._next(log)) <= parse(known)
-        ):
+        )
+        if begun:
             self._begin(log, known)
         previous, id = self.last[log], self._next(log)
         self.last[log] = id
         kept = Kept(id, b'{"id":"%s",%s' % (id, line), found, time.monotonic())
         self.logs.setdefault(log, []).append(kept)
-        return NOTHING if is_beginning(previous) else previous, kept
+        return self.start(log) if begun else previous, kept
 
     def _next(self, log: Log) -> bytes:
         last = self.last[log]
         return b"%d-%d" % (epoch_of(last), 0 if is_beginning(last) else parse(last)[1] + 1)
 
     def _begin(self, log: Log, known: bytes) -> None:
-        last = self.last.get(log, NOTHING)
-        above = max(self._newest.get(log.room, 0), epoch_of(last), epoch_of(known))
-        epoch = max(self.now, above + 1)
+        first, last = self._first_of(log.room), self.last.get(log, NOTHING)
+        epoch = max(first, self._newest.get(log.room, 0) + 1, epoch_of(last) + 1)
+        if parse(known) > parse(before(epoch)):
+            epoch = epoch_of(known) + 1
         self._newest[log.room], self._runs[log] = epoch, self.run
         self.last[log] = before(epoch)
         self.logs.setdefault(log, [])
@@ -621,7 +636,9 @@ class FakeBackplane:
             if sum(len(line) for _, line in found) >= PAGE_BYTES:
                 break
             found.append((entry.id, entry.line))
-        return Said(self.memory.last.get(log, NOTHING), len(behind) > len(found), found)
+        return Said(
+            self.memory.tail_of(log), self.memory.start(log), len(behind) > len(found), found
+        )
 
     async def trim(self, logs: list[Log]) -> None:
         await self._asked("trim", list(logs))

@@ -88,7 +88,7 @@ async def test_who_does_not_know_the_password_listens_to_nothing(gateway, redis,
 async def test_where_the_origin_began_is_told_to_redis_and_known_ever_after(gateway, redis):
     first = redis.memory.say("before anybody came")
     login = await log_in(gateway, DANA, LINK)
-    began = {"@": "0-0", "lobby": first.decode()}
+    began = {"@": f"6-{2**64 - 1}", "lobby": first.decode()}
     assert login.registration.began == redis.memory.users["dana"].began == began
     redis.memory.say("meanwhile")
     again = await log_in(gateway, Claim("dana", None, login.token, {}), LINK)

@@ -4,7 +4,6 @@ import pytest
 
 from gateway import logs as module
 from gateway.backplane import Log
-from gateway.backplane.ids import NOTHING as BEGIN
 from gateway.backplane.ids import before
 from gateway.errors import BackplaneDown
 from gateway.logs import gap, read_on
@@ -13,6 +12,9 @@ from wire.codec import decode_event
 from wire.frames import PRIVATE, Gap
 
 ROOM, DANA = Log("lobby"), Log(PRIVATE, "dana")
+
+
+BEGIN = before(7)
 
 
 @pytest.fixture
@@ -140,11 +142,19 @@ async def test_a_log_that_went_back_unnoticed_is_a_gap_and_goes_on_where_it_is(r
     assert await everything(redis, log, last) == (["(7-0)"], BEGIN)
 
 
-async def test_a_beginning_behind_a_beginning_is_no_gap(redis, memory):
-    memory.tail(ROOM, before(7))
-    memory.restart(empty=False)
-    tail = memory.tail(ROOM)
-    assert await everything(redis, ROOM, before(7)) == ([], tail)
+async def test_who_came_before_there_was_a_log_missed_nothing_when_it_is_found_lost(redis, memory):
+    last = memory.say("a")
+    memory.delete(ROOM)
+    tail = memory.tail(ROOM, last)
+    assert await everything(redis, ROOM, memory.start(ROOM)) == ([], tail)
+
+
+async def test_but_in_another_run_of_redis_something_may_be_lost(redis, memory):
+    start = memory.start(ROOM)
+    memory.restart()
+    assert await everything(redis, ROOM, start) == ([f"({start.decode()})"], memory.start(ROOM))
+    memory.say("a")
+    assert (await everything(redis, ROOM, start))[0] == [f"({start.decode()})", "a"]
 
 
 @pytest.mark.parametrize("empty", [True, False])

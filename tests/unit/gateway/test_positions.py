@@ -6,7 +6,7 @@ import pytest
 
 from gateway.backplane import Log
 from gateway.backplane.connection import RedisError
-from gateway.backplane.ids import NOTHING
+from gateway.backplane.ids import before
 from gateway.errors import BackplaneDown
 from gateway.meters import Meters
 from gateway.positions import Positions
@@ -16,6 +16,7 @@ from wire.frames import PRIVATE, Gap
 
 ROOM, OWN = b"room:lobby", b"to:dana"
 LOBBY, DANA = Log("lobby"), Log(PRIVATE, "dana")
+BEGIN = before(7)
 LOST = RedisError("LOADING")
 
 
@@ -341,7 +342,7 @@ async def test_a_stranger_on_the_channel_cannot_make_it_read_again_and_again(liv
 @pytest.mark.parametrize("channel", [ROOM, OWN])
 @pytest.mark.parametrize("seen", ["at once", "by a check"])
 async def test_a_log_that_was_deleted_is_one_gap_and_it_goes_on(scene, channel, seen):
-    scene.follow(channel, NOTHING)
+    scene.follow(channel, BEGIN)
     say = scene.memory.say if channel == ROOM else lambda text: scene.memory.whisper(text, "dana")
     log = LOBBY if channel == ROOM else DANA
     ids = [say(text) for text in "abc"]
@@ -517,7 +518,7 @@ async def test_a_channel_that_is_followed_anew_while_it_is_repaired_gets_what_is
 
 async def test_channels_do_not_wait_for_each_other(live):
     live.redis.hold("said")
-    live.follow(OWN, NOTHING)
+    live.follow(OWN, BEGIN)
     live.memory.say("a")
     live.memory.say("b")
     live.memory.whisper("psst", "dana")
@@ -530,7 +531,7 @@ async def test_channels_do_not_wait_for_each_other(live):
 
 
 async def test_what_others_write_to_each_other_is_no_hole(scene):
-    scene.follow(OWN, NOTHING)
+    scene.follow(OWN, BEGIN)
     scene.memory.whisper("1", "dana")
     scene.memory.whisper("not for dana", "sis")
     scene.memory.whisper("2", "dana", "sis")
@@ -540,7 +541,7 @@ async def test_what_others_write_to_each_other_is_no_hole(scene):
 
 
 async def test_a_hole_between_private_messages_is_filled_with_ones_own(scene):
-    scene.follow(OWN, NOTHING)
+    scene.follow(OWN, BEGIN)
     scene.memory.whisper("1", "dana")
     scene.memory.whisper("2", "dana")
     scene.memory.whisper("not for dana", "sis")
@@ -555,7 +556,7 @@ async def test_a_hole_between_private_messages_is_filled_with_ones_own(scene):
 
 @pytest.mark.parametrize("channel", [ROOM, OWN])
 async def test_what_was_lost_last_is_found_by_a_check(scene, channel):
-    scene.follow(channel, NOTHING)
+    scene.follow(channel, BEGIN)
     scene.memory.say("a") if channel == ROOM else scene.memory.whisper("a", "dana")
     await scene.positions.check()
     await scene.settled()
@@ -563,7 +564,7 @@ async def test_what_was_lost_last_is_found_by_a_check(scene, channel):
 
 
 async def test_a_check_of_channels_that_have_all_delivers_nothing(live):
-    live.follow(OWN, NOTHING)
+    live.follow(OWN, BEGIN)
     live.memory.say("a")
     live.memory.whisper("b", "dana")
     live.arrive()
@@ -657,7 +658,7 @@ async def test_what_is_published_before_it_is_known_from_where_on_is_kept(scene)
     scene.memory.whisper("early", "dana")
     scene.arrive()
     assert scene.delivered == []
-    scene.positions.follow(OWN, NOTHING)
+    scene.positions.follow(OWN, BEGIN)
     assert scene.texts(OWN) == ["early"]
 
 
@@ -675,7 +676,7 @@ async def test_what_is_missing_among_what_was_kept_is_filled_from_the_log(scene)
     for text in "abc":
         scene.memory.say(text)
     scene.arrive(2)
-    scene.positions.follow(ROOM, NOTHING)
+    scene.positions.follow(ROOM, BEGIN)
     await scene.settled()
     assert scene.texts() == ["a", "b", "c"]
 
@@ -733,7 +734,7 @@ async def test_ids_are_compared_as_numbers(live):
 
 @pytest.mark.parametrize("channel", [ROOM, OWN])
 async def test_what_is_skipped_while_a_hole_is_filled_is_not_delivered(scene, channel):
-    scene.follow(channel, NOTHING)
+    scene.follow(channel, BEGIN)
     say = scene.memory.say if channel == ROOM else lambda text: scene.memory.whisper(text, "dana")
     held = scene.redis.hold("said")
     ids = [say(text) for text in "abcd"]
@@ -749,7 +750,7 @@ async def test_what_is_skipped_while_a_hole_is_filled_is_not_delivered(scene, ch
 
 async def test_who_comes_back_while_a_hole_is_filled_is_told_nothing_twice(scene):
     # The channel is followed already, by the connection that is replaced.
-    scene.follow(OWN, NOTHING)
+    scene.follow(OWN, BEGIN)
     held = scene.redis.hold("said")
     ids = [scene.memory.whisper(text, "dana") for text in "abc"]
     scene.arrive(1)

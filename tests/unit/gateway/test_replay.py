@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.backplane import Log
-from gateway.backplane.ids import NOTHING as BEGIN
+from gateway.backplane.ids import before
 from gateway.errors import BackplaneDown
 from gateway.hub import Hub
 from gateway.meters import Meters
@@ -19,6 +19,7 @@ from wire.frames import PRIVATE, Gap
 
 ROOM, OWN = b"room:lobby", b"to:dana"
 LOBBY_LOG, OWN_LOG = Log("lobby"), Log(PRIVATE, "dana")
+BEGIN = before(7)
 
 
 def texts(link):

@@ -329,14 +329,16 @@ async def test_the_last_ids_of_logs_are_told_in_their_order(scene, redis):
 
 async def test_what_was_said_is_read_as_it_went_over_the_wire(scene, redis):
     redis.answer = lambda client, command: array(
-        "7-2", 1, "7-1", '"op":1}\n', "7-2", '"op":2}\n', "7-3", ""
+        "7-2", "6-9", 1, "7-1", '"op":1}\n', "7-2", '"op":2}\n', "7-3", ""
     )
     assert await scene.backplane.said(LOBBY, b"7-0", 5) == Said(
-        b"7-2", True,
+        b"7-2", b"6-9", True,
         [(b"7-1", b'{"id":"7-1","op":1}\n'), (b"7-2", b'{"id":"7-2","op":2}\n'), (b"7-3", b"")],
     )  # fmt: skip
     (asked,) = evalsha(redis)
-    assert asked[2:] == ["1", "t:{room:lobby}:log", "7-0", "5", "65536"]
+    assert asked[2:] == [
+        "2", "t:{room:lobby}:log", "t:{room:lobby}:epoch", "7-0", "5", "65536", scripted.RUN_ID,
+    ]  # fmt: skip
 
 
 async def test_what_is_too_old_is_forgotten_some_at_a_time(redis):
