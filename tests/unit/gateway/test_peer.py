@@ -699,7 +699,7 @@ async def test_who_was_cut_is_told_what_was_missed_once_and_in_order(house, gate
     dana.peer.end(reason)
     await dana.gone()
     await said(house, "b", "c")
-    sis.say(Send("psst @dana", seq=1))
+    sis.say(Send(f"psst @{name}", seq=1))
     again = await comes_back(house, gateway, dana, seen={"lobby": "7-0", "@": f"6-{2**64 - 1}"})
     await until(lambda: len(texts(again)) == 3)
     await said(house, "d")
