@@ -10,12 +10,14 @@ the streams wait for their reader instead.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import fcntl
 import io
 import os
 import select
 import sys
+from collections.abc import Iterator
 from typing import Any, TextIO
 
 _STDIN, _STDOUT, _STDERR = range(3)
@@ -93,6 +95,19 @@ def give_up_output() -> None:
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, _STDOUT)
     os.close(nowhere)
+
+
+@contextlib.contextmanager
+def until_interrupted() -> Iterator[None]:
+    """Go on until Ctrl-C, and then print nothing more.
+
+    What was just being printed may have got through or not: Python does not know, and would print
+    it again.
+    """
+    try:
+        yield
+    except KeyboardInterrupt:
+        give_up_output()
 
 
 def why(error: OSError) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import suppress
 from json import dumps
 from pathlib import Path
 
@@ -39,7 +38,7 @@ def tail(room: str, json: bool, redis: str | None, prefix: str, run_dir: Path | 
     ROOM is lobby where none is named. Private messages are not in it.
     """
     standard.need_output()
-    with suppress(KeyboardInterrupt):
+    with standard.until_interrupted():
         from chatctl.messages import for_people, for_programs, public
 
         with shared_redis.reached():

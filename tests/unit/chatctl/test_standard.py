@@ -114,3 +114,23 @@ def test_an_output_that_nobody_reads_is_a_broken_pipe():
 def test_what_an_encoding_lacks_is_a_question_mark(encoding):
     done = run("print('каша\\udc80')", PYTHONIOENCODING=encoding)
     assert (done.returncode, done.stdout) == (0, "каша?\n" if encoding == "utf-8" else "?????\n")
+
+
+def test_what_was_being_printed_at_an_interrupt_is_not_printed_again():
+    # It comes between two of Python's own steps, when all was written and nobody knows it yet.
+    code = """
+class Interrupted(standard._Output):
+    def write(self, data):
+        written = super().write(data)
+        if data.tobytes() == b"once\\n" and not hasattr(self, "was"):
+            self.was = True
+            raise KeyboardInterrupt
+        return written
+
+raw = Interrupted(1, "w", closefd=False)
+sys.stdout = standard._text(raw, sys.stdout, errors="replace")
+with standard.until_interrupted():
+    print("once", flush=True)
+"""
+    done = run(code)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "once\n", "")
