@@ -26,6 +26,13 @@ from tests.support.deadlines import within
 from tests.support.servers import Server
 
 
+@pytest.fixture(autouse=True)
+def impatient(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where nobody answers probes none is waited for."""
+    if "answering" not in request.fixturenames:
+        monkeypatch.setattr(doctor, "PROBE_WITHIN", 0.0)
+
+
 @pytest.fixture
 def at(server: Server, prefix: str) -> tuple[str, str]:
     return server.url, prefix
