@@ -23,12 +23,16 @@ pytest_plugins = ["tests.support.fixtures"]
 
 
 def pytest_configure() -> None:
-    # A script's `&` has what it starts ignore Ctrl-C, `nohup` the end of its terminal, and so all
-    # that this starts would.
-    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-    if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
-        signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    # A script's `&` has what it starts ignore Ctrl-C and Ctrl-\, `nohup` the end of its terminal,
+    # and so all that this starts would.
+    usual = {
+        signal.SIGINT: signal.default_int_handler,
+        signal.SIGQUIT: signal.SIG_DFL,
+        signal.SIGHUP: signal.SIG_DFL,
+    }
+    for number, handler in usual.items():
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, handler)
     # What a hash really costs is for one test to say, and not for all to pay.
     passwords._hasher = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 

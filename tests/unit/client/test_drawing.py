@@ -11,6 +11,7 @@ from prompt_toolkit.input import create_pipe_input
 
 from client.drawing import PromptRenderer
 from client.screen import Prompt, PromptOutput, Screen
+from tests.support.deadlines import within
 
 FAMILY, FLAG, HEART = "👨\u200d👩\u200d👧\u200d👦", "🇩🇪", "❤\ufe0f"
 HOME, END, LEFT, TAB, CTRL_U, CTRL_L, UP = (
@@ -72,6 +73,12 @@ class Window(io.StringIO):
             self.app.after_render += lambda _: drawn.set()
             self.app.invalidate()
             await drawn.wait()
+
+    async def until(self, true):
+        """Wait for what takes some more drawings: a completion is looked up beside them."""
+        async with asyncio.timeout(within()):
+            while not true():
+                await self.drawn()
 
     async def type(self, text):
         self.keys.send_text(text)
@@ -187,8 +194,10 @@ async def test_windows_that_become_narrower_again_and_again(open_window):
 async def test_a_menu_takes_half_of_the_window_at_most(open_window, rows):
     window = await open_window(rows=rows)
     await window.type("hello n" + TAB)
+    await window.until(
+        lambda: any(line.startswith("bob> hello name") for line in window.lines) or rows == 1
+    )
     assert not any("too small" in line for line in window.lines)
-    assert any(line.startswith("bob> hello name") for line in window.lines) or rows == 1
     await window.type(CTRL_U + "hello name7")
     assert any(line == "bob> hello name7" for line in window.lines)
 
