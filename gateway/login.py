@@ -210,6 +210,9 @@ async def catch_up(gateway: Gateway, login: Login, link: Link, seen: dict[str, s
             began = login.registration.began.get(log.room, "0-0").encode()
             behind.append((channel, log, max(after, began, key=parse)))
             continue
+        if log.room == PRIVATE and login.claimed.waiting:
+            behind.append((channel, log, login.claimed.last))
+            continue
         if after is not None:
             # Who it was is not known any more, so neither is what was missed.
             gateway.hub.tell(link, gap(log.room, after))

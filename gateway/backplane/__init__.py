@@ -30,6 +30,7 @@ class Claimed(NamedTuple):
             "taken": the holder, for one who was let in before.
         began: where the origin began (`Registration.began`); None if the name was not got.
         hash: with "locked": that of the password; "" if the name is not registered.
+        waiting: behind ``last`` there are messages that waited for the user.
     """
 
     outcome: Literal["granted", "resumed", "returned", "inherited", "taken_over", "taken", "locked"]
@@ -38,6 +39,7 @@ class Claimed(NamedTuple):
     former: Registration | None = None
     began: dict[str, str] | None = None
     hash: str = ""
+    waiting: bool = False
 
 
 class Found(NamedTuple):

@@ -8,13 +8,14 @@ import msgspec
 import pytest
 import redis
 
-from gateway.backplane import KNOWN, Claimed, Entry
+from gateway.backplane import KNOWN, Claimed, Entry, Log, accounts
 from gateway.backplane.admission import Tries
 from gateway.backplane.keys import Keys
 from gateway.backplane.records import Account, Ban
 from gateway.errors import BackplaneDown
 from tests.contract.household import Gateway
 from tests.support.servers import Server
+from wire.frames import PRIVATE
 
 OPEN, REQUIRED = Entry("open"), Entry("required")
 LOCKED = Claimed("locked", hash="$argon2id$1")
@@ -28,6 +29,11 @@ def register(look: redis.Redis, keys: Keys) -> Any:
         look.hset(keys.accounts, name.casefold(), msgspec.json.encode(account))
 
     return register
+
+
+@pytest.fixture
+def at(server: Server, prefix: str) -> tuple[str, str]:
+    return server.url, prefix
 
 
 @pytest.fixture
@@ -172,6 +178,44 @@ class TestAccounts:
         assert await g1.release(old) == []
         # And the tokens of the other are worth nothing.
         assert (await g1.backplane.claim(g1.person("dana"), 0.0, old.resume, OPEN)) == LOCKED
+
+    async def test_who_left_and_shows_the_password_is_told_what_waited(
+        self, g1: Gateway, g2: Gateway, register: Any
+    ) -> None:
+        register("Dana")
+        mom, dana = await g1.online("Mom"), await g1.online("Dana")
+        await g1.whisper(mom, ["dana"], "had")
+        await g1.release(dana, for_good=False)
+        for text in ("waits", "waits too"):
+            await g1.whisper(mom, ["dana"], text)
+        entry = Entry("open", LOCKED.hash)
+        claimed = await g2.backplane.claim(g2.person("Dana"), 0.0, None, entry)
+        assert (claimed.outcome, claimed.waiting) == ("granted", True)
+        said = (await g2.backplane.said(Log(PRIVATE, "dana"), claimed.last, 10)).messages
+        assert [json.loads(line)["text"] for _, line in said] == ["waits", "waits too"]
+        assert (claimed.began or {})["@"] == claimed.last.decode()
+
+    @pytest.mark.parametrize("why", ["not registered", "registered since", "nothing waits"])
+    async def test_nobody_else_is(
+        self, g1: Gateway, g2: Gateway, register: Any, at: tuple[str, str], why: str, kill: Any
+    ) -> None:
+        mom, dana = await g1.online("Mom"), await g2.online("Dana")
+        if why == "nothing waits":
+            register("Dana")
+            await g2.release(dana, for_good=False)
+        elif why == "not registered":
+            await g2.release(dana, for_good=False)
+            await g1.whisper(mom, ["dana"], "a secret")
+        else:
+            kill(g2)
+            await g1.whisper(mom, ["dana"], "a secret")
+            await asyncio.to_thread(accounts.put_account, *at, "add", "Dana", LOCKED.hash, "")
+            await g1.backplane.sweep()
+        entry = Entry("open", LOCKED.hash)
+        claimed = await g1.backplane.claim(g1.person("Dana"), 0.0, None, entry)
+        assert (claimed.outcome, claimed.waiting) == ("granted", False)
+        said = await g1.backplane.said(Log(PRIVATE, "dana"), claimed.last, 10)
+        assert said.messages == []
 
     async def test_a_name_that_is_not_registered_is_not_taken_over(
         self, g1: Gateway, g2: Gateway, register: Any

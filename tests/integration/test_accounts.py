@@ -96,6 +96,24 @@ class TestARegisteredName:
         await sis.caught_up()
         assert sis.told(op="left") == []
 
+    async def test_who_comes_back_with_the_password_alone_is_told_what_waited(
+        self, start_gateway: StartGateway, join: Join, connect: Connect
+    ) -> None:
+        one, two = await start_gateway(), await start_gateway()
+        sis, dana = await join(one, "Sis"), await join(one, "Dana", password=PASSWORD)
+        await sis.expect(op="joined", name="Dana")
+        dana.vanish()
+        await sis.expect(op="left", name="Dana")
+        await sis.say(op="send", text="see you @dana", seq=1)
+        assert (await sis.expect(op="ack", seq=1))["later"] == ["Dana"]
+        again = await connect(two)
+        assert (await tries(again, "dana", password=PASSWORD))["op"] == "welcome"
+        await again.expect(op="msg", text="see you @dana")
+        await sis.say(op="send", text="live @dana", seq=2)
+        await again.expect(op="msg", text="live @dana")
+        assert [each["text"] for each in again.told(op="msg")] == ["see you @dana", "live @dana"]
+        assert again.told(op="gap") == []
+
     async def test_a_password_too_long_to_be_one_is_refused_unread(
         self, start_gateway: StartGateway, connect: Connect
     ) -> None:

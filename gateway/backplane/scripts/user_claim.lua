@@ -21,7 +21,7 @@
 -- ARGV[12] where that began: JSON, room -> id of the last message before
 --
 -- Returns  {outcome, origin, last id of the user's log, record or '', hash or '',
---          where the origin began, JSON or ''};
+--          where the origin began, JSON or '', '1' if messages wait behind that id or ''};
 --          outcomes:
 --          granted    the name was free, or this session's already
 --          resumed    it was taken back from the peer's own older session, who was here still
@@ -36,6 +36,8 @@
 --          The origin, and where it began, are the older session's with resumed and returned.
 --          Anybody else begins behind the end of the log, and nobody is ever told what is before
 --          the beginning of their origin: what another of the same name was told stays unread.
+--          But whoever shows the password of a name, and had left it, begins before what waits: the
+--          account is the same, since one that is put forgets who left.
 --
 -- The token that a session was got with stays good beside its own, since the welcome with that one
 -- may never have arrived. But only for a newer hello: one that was late on its way must not replace
@@ -43,7 +45,7 @@
 --
 -- Atomic, so that of two who want a name one gets it.
 local name, prefix, proof = ARGV[1], ARGV[6], ARGV[7]
-local outcome, former, older = 'granted', '', nil
+local outcome, former, older, left = 'granted', '', nil, nil
 
 local function proves(user)
   if proof == '' then return false end
@@ -64,7 +66,7 @@ if holder then
     outcome, former = 'inherited', record
   end
 else
-  local left = read_user(redis.pcall('GET', prefix .. ':resume:' .. name))
+  left = read_user(redis.pcall('GET', prefix .. ':resume:' .. name))
   if left and (proves(left) or ARGV[9] == 'known' and left.session == ARGV[2]) then
     outcome, older = 'returned', left
   end
@@ -77,13 +79,17 @@ if not older and ARGV[9] ~= 'known' then
   if type(hash) ~= 'string' then hash = '' end
   -- An account that cannot be read is nobody's, and still no free name.
   if (account or ARGV[9] == 'required') and (hash == '' or ARGV[10] ~= hash) then
-    return {'locked', '', '', '', hash, ''}
+    return {'locked', '', '', '', hash, '', ''}
   end
   if account and outcome == 'taken' then outcome = 'taken_over' end
+  -- Of another's account it is "0", and of a free name it is anybody's.
+  if not account or left and left.resume == '0' then left = nil end
+else
+  left = nil
 end
 -- Only now: that a registered name is in use is nobody's business but its owner's.
 if outcome == 'taken' then
-  return {'taken', '', '', ARGV[9] == 'known' and record or '', '', ''}
+  return {'taken', '', '', ARGV[9] == 'known' and record or '', '', '', ''}
 end
 
 if holder and holder.session ~= ARGV[2] then
@@ -95,6 +101,8 @@ end
 redis.call('DEL', prefix .. ':resume:' .. name)
 
 local last = tail(KEYS[4], KEYS[6], ARGV[8], NOTHING)
+local waits = left and redis.call('HGET', prefix .. ':waiting:' .. name, 'after') or ''
+if waits ~= '' then last = waits end
 redis.call('PERSIST', KEYS[4])
 redis.call('DEL', prefix .. ':waiting:' .. name)
 
@@ -113,4 +121,4 @@ if ARGV[5] == '0' then
 else
   redis.call('SET', KEYS[2], value, 'PX', math.max(1, ARGV[5] - ARGV[4]))
 end
-return {outcome, older and older.origin or '', last, former, '', began}
+return {outcome, older and older.origin or '', last, former, '', began, waits ~= '' and '1' or ''}

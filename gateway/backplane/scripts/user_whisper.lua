@@ -93,14 +93,16 @@ local line = '"to":' .. cjson.encode(shown) .. ',' .. ARGV[7]
 local limit = math.min(tonumber(ARGV[1]), math.max(LOG_LEAST, math.floor(LOG_BYTES / #line)))
 
 -- All of them before anything is stored: one of another type refuses the whole.
-local epoch = {}
+local epoch, stands = {}, {}
 local function look(name)
   local log = prefix .. ':log:' .. name
   local newest = redis.call('XREVRANGE', log, '+', '-', 'COUNT', 1)[1]
   local last = newest and newest[1] or last_id(log)
   local _, first = epochs(KEYS[2], run, last)
   -- An epoch of an older run is over.
-  if last and epoch_of(last) >= first then epoch[name] = whole(epoch_of(last)) end
+  local goes_on = last and epoch_of(last) >= first
+  if goes_on then epoch[name] = whole(epoch_of(last)) end
+  stands[name] = goes_on and last or before(first)
 end
 look(sender)
 for _, reader in ipairs(readers) do look(reader[1]) end
@@ -113,6 +115,7 @@ local function store(name, known, how, ...)
   if how == 'later' then
     local waiting, left = prefix .. ':waiting:' .. name, redis.call('PTTL', prefix .. ':resume:' .. name)
     left = left > 0 and left or tonumber(kept_ms)
+    redis.call('HSETNX', waiting, 'after', stands[name])
     redis.call('HINCRBY', waiting, 'count', 1)
     redis.call('HINCRBY', waiting, 'bytes', #line)
     redis.call('HINCRBY', waiting, 'from:' .. sender, 1)
