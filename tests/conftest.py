@@ -5,10 +5,12 @@ a task that still runs, a socket that is still open.
 """
 
 import asyncio
+import faulthandler
 import gc
 import signal
+import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
@@ -35,6 +37,16 @@ def pytest_configure() -> None:
             signal.signal(number, handler)
     # What a hash really costs is for one test to say, and not for all to pay.
     passwords._hasher = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown() -> Iterator[None]:
+    # A test that failed has no time limit any more: but what failed may hang now.
+    faulthandler.dump_traceback_later(within(60), exit=True, file=sys.__stderr__)
+    try:
+        yield
+    finally:
+        faulthandler.cancel_dump_traceback_later()
 
 
 def pytest_asyncio_loop_factories() -> dict[str, Any]:
