@@ -83,7 +83,11 @@ def test_a_letter_bears_no_tower_of_marks(mark):
 
 
 @pytest.mark.parametrize(
-    "mark", ["\u17d2", "\u2d7f", "\U0001107f", "\U00011a47", "\U00011a99", "\u1039"]
+    "mark",
+    [
+        *("\u17d2", "\u2d7f", "\U0001107f", "\U00011a47", "\U00011a99", "\u1039"),
+        *("\u1bab", "\uaaf6", "\U0001193e"),
+    ],
 )
 def test_a_mark_that_joins_letters_stands_between_two_of_its_script(mark):
     # With nothing to join it is not seen, and the name looks like another's.
