@@ -107,6 +107,9 @@ class Gateway:
         self.outbox = Outbox(
             self.backplane.publish, self.presence.ready, config.outbox, self._stored, monotonic
         )
+        # Turns of private messages to many: what Redis publishes faster than it is taken in waits
+        # there, and above some 32 MiB it would end our subscription.
+        self.crowds = asyncio.Semaphore(8)
         self.http: tuple[str, int] | None = None
         self._away = False
         self.draining = False

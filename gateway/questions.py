@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import logging
 from typing import TYPE_CHECKING
@@ -24,33 +25,61 @@ log = logging.getLogger(__name__)
 USERS_IN_LINE = 50
 """So that a line of them stays below 16 KiB, whatever their names."""
 
+FEW = 4
+"""Recipients that a private message may have before it costs more than one request: Redis stores and
+sends a copy for each."""
+
+HEARD = 1.0
+"""Seconds that one to many waits to be heard here, before the next takes its turn."""
+
 
 async def whisper(peer: Peer, whisper: Whisper) -> None:
     """Publish a message to those of its recipients who are here, or to the room.
 
     While Redis is away a send with a seq waits for it, and the peer's next requests wait behind.
     """
-    gateway, body = peer.gateway, encode_body(whisper.message)
+    gateway = peer.gateway
     # Names that nobody can have cost nothing: folding takes more than the length of a name in time.
     limit = gateway.rules.limits.name
     known = [name for name in whisper.names if may_be_held(name, limit)]
-    names = [fold(name) for name in known]
     # It goes another way than what the peer said to the room, and must not overtake that.
     await peer.answered()
-    whispered = await _whisper(peer, names, body, whisper.seq)
-    if whispered is None:
+    if len(known) <= FEW:
+        await _send(peer, whisper, known)
         return
+    async with gateway.crowds:
+        if id := await _send(peer, whisper, known):
+            await _heard(peer, id)
+
+
+async def _send(peer: Peer, whisper: Whisper, known: list[str]) -> str | None:
+    """Send it to those of its recipients whom there may be; returns its id, if it was posted."""
+    body = encode_body(whisper.message)
+    whispered = await _whisper(peer, [fold(name) for name in known], body, whisper.seq)
+    if whispered is None:
+        return None
     id, found = whispered
     by_name = dict(zip(known, found, strict=True))
     to = list(dict.fromkeys(each.name for each in found if each.how == "here"))
     later = list(dict.fromkeys(each.name for each in found if each.how == "later"))
     absent = [name for name in whisper.names if by_name.get(name, ABSENT) == ABSENT]
-    became = Delivery(id, to, later, absent)
-    for effect in peer.session.whispered(whisper, became, gateway.monotonic()):
+    became, now = Delivery(id, to, later, absent), peer.gateway.monotonic()
+    peer.session.budget.charge((len(to) + len(later) - 1) // FEW, now)
+    for effect in peer.session.whispered(whisper, became, now):
         if isinstance(effect, FindMentioned):
             await find_mentioned(peer, effect)
         else:
             peer.perform_all([effect])
+    return id
+
+
+async def _heard(peer: Peer, id: str) -> None:
+    """Wait until a message has come here, and with it all that was published before it."""
+    heard = asyncio.Event()
+    channel = peer.gateway.backplane.user_channel(peer.registration.folded)
+    peer.gateway.positions.reached(channel.encode(), id.encode(), heard.set)
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(heard.wait(), HEARD)
 
 
 async def _whisper(peer: Peer, names: list[str], body: bytes, seq: int | None) -> Whispered | None:

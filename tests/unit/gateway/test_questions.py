@@ -6,9 +6,10 @@ import pytest
 
 from gateway.backplane import LEASE
 from gateway.backplane.connection import RedisError
-from gateway.questions import USERS_IN_LINE, idle_left
+from gateway.questions import FEW, USERS_IN_LINE, idle_left
 from tests.unit.gateway.fakes import AWAY, Clock, backplane_of, quiet, registration, until
-from wire.frames import Ack, Error, Msg, Notice, Send, Users, Who
+from wire.frames import Ack, Active, Error, Msg, Notice, Send, Users, Who
+from wire.limits import Limits
 from wire.reasons import HUNG_UP, NAME_LOST
 
 OOM = RedisError("OOM command not allowed")
@@ -255,3 +256,51 @@ async def test_who_is_gone_before_a_whisper_could_be_said_has_not_said_it(gatewa
     await until(lambda: dana.link.closed)
     await quiet()
     assert not redis.count("whisper")
+
+
+# To many: Redis sends a copy for each.
+
+
+async def test_who_writes_to_many_pays_for_the_copies(house):
+    gateway = await house.open(limits=Limits(burst=20, rate=0.001))
+    names = [f"u{number}" for number in range(4 * FEW)]
+    for name in names:
+        await house.guest(gateway, name)
+    dana = await house.guest(gateway, "dana")
+    dana.say(Send("hi", seq=1, to=names), *[Active()] * 16)
+    await dana.hears(Ack)
+    await quiet()
+    assert not dana.told(Error)
+    dana.say(Active())
+    await dana.hears(Error)
+    assert dana.told(Error)[-1].code == "slow_down"
+
+
+async def test_some_to_many_are_under_way_until_they_are_heard_and_some_to_few_besides(
+    house, gateway, redis
+):
+    names = [f"u{number}" for number in range(9)]
+    people = [await house.guest(gateway, name) for name in names]
+    redis.deaf = True
+    with patch("gateway.questions.HEARD", 3600.0):
+        for peer in people:
+            peer.say(Send("hi", seq=1, to=names))
+        await until(lambda: redis.count("whisper") == 8)
+        await quiet()
+        assert redis.count("whisper") == 8
+        dana = await house.guest(gateway, "dana")
+        dana.say(Send("hi", seq=1, to=names[:FEW]))
+        await dana.hears(Ack)
+        redis.deaf = False
+        await gateway.positions.check()  # what was lost on the way is heard
+        await until(lambda: all(peer.told(Ack) for peer in people))
+
+
+async def test_what_is_never_heard_does_not_keep_the_next(house, gateway, redis):
+    names = [f"u{number}" for number in range(9)]
+    people = [await house.guest(gateway, name) for name in names]
+    redis.deaf = True
+    with patch("gateway.questions.HEARD", 0.01):
+        for peer in people:
+            peer.say(Send("hi", seq=1, to=names))
+        await until(lambda: all(peer.told(Ack) for peer in people))
