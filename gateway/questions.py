@@ -26,8 +26,8 @@ USERS_IN_LINE = 50
 """So that a line of them stays below 16 KiB, whatever their names."""
 
 FEW = 4
-"""Recipients that a private message may have before it costs more than one request: Redis stores and
-sends a copy for each."""
+"""Recipients that a private message may have before it costs more than one request: Redis stores
+and sends a copy for each."""
 
 HEARD = 1.0
 """Seconds that one to many waits to be heard here, before the next takes its turn."""

@@ -161,5 +161,5 @@ def _hint(absent: list[str]) -> str:
 
 def stale(seq: int | None) -> WireError:
     """A send comes again, or out of turn, and what became of the first one is not known."""
-    text = "the seq is not higher than an earlier one, and no message of that seq is in the log"
+    text = "the seq is not higher than an earlier one, and what became of it is not known any more"
     return WireError(ErrorCode.STALE_SEQ, text, seq)
