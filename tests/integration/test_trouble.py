@@ -123,6 +123,11 @@ class TestALostConnection:
 class TestRestart:
     """A server of its own, that is stopped and started with nothing in it."""
 
+    @pytest.fixture(autouse=True)
+    def soon(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """All gateways are back at once here."""
+        monkeypatch.setattr(presence, "ALL_BACK", 0.5)
+
     @pytest.fixture
     def port(self) -> int:
         with socket.create_server(("127.0.0.1", 0)) as found:
