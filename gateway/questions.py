@@ -11,6 +11,7 @@ from gateway.backplane import ABSENT, Whispered
 from gateway.backplane.connection import RedisError
 from gateway.chat.effects import FindMentioned, ListUsers, Whisper
 from gateway.chat.sending import Delivery
+from gateway.chat.session import State
 from gateway.errors import BackplaneDown, NameLost, TooMuchWaits
 from wire.codec import encode_body
 from wire.frames import Error, Users
@@ -101,6 +102,8 @@ async def _whisper(peer: Peer, names: list[str], body: bytes, seq: int | None) -
             peer.tell(Error(code=ErrorCode.UNAVAILABLE, text=error.not_sent, seq=seq))
             return None
         except NameLost:
+            if peer.session.state is State.CLOSED:
+                return None  # it has given its name back
             # Then the peer is on its way out; or Redis has forgotten it, and is told again.
             with contextlib.suppress(BackplaneDown):
                 await gateway.presence.look_after(peer)

@@ -118,6 +118,20 @@ def test_whatever_comes_in_whatever_order_nothing_is_left(steps, held, failing):
     asyncio.run(run())
 
 
+async def test_a_private_message_of_who_has_gone_is_not_tried_for_ever(house, gateway):
+    backplane = backplane_of(gateway)
+    dana = await house.guest(gateway, "dana")
+    held = backplane.hold("whisper")
+    dana.say(Send("psst @dana", seq=1))
+    await until(lambda: backplane.count("whisper"))
+    dana.peer.end(SLOW)
+    await dana.gone()
+    held.set()
+    await quiet()
+    assert backplane.count("whisper") == 1
+    nothing_is_left(house, gateway)
+
+
 # What nobody expected.
 
 
