@@ -28,12 +28,13 @@ class Seen:
         """Whether a message, or a gap, was not told before; from now on it was."""
         if isinstance(event, Msg):
             return self._advance(PRIVATE if event.to is not None else event.room or LOBBY, event.id)
-        self._anew.add(event.room)
         gap = (event.room, event.after)
-        if gap in self._gaps:
-            return False
+        # With no message since, a second one says what the first said: that a connection broke
+        # in between is nothing to a person.
+        told = gap in self._gaps or event.room in self._anew
         self._gaps.add(gap)
-        return True
+        self._anew.add(event.room)
+        return not told
 
     def _advance(self, room: str, id: str) -> bool:
         new, old = _parse(id), _parse(self.ids.get(room, ""))

@@ -81,3 +81,10 @@ def test_an_id_that_is_none_is_shown_and_not_kept(seen):
 def test_a_gap_is_news_once_in_a_place(seen):
     gap, other = Gap(room="lobby", after="7-5", text="-"), Gap(room="@", after="7-5", text="-")
     assert [seen.is_news(one) for one in (gap, gap, other, gap)] == [True, False, True, False]
+
+
+def test_a_gap_right_behind_another_is_none_wherever_it_is_said_to_begin(seen):
+    here, there = (Gap(room="lobby", after=after, text="-") for after in ("7-5", None))
+    assert [seen.is_news(gap) for gap in (here, there)] == [True, False]
+    assert seen.is_news(said("8-0"))
+    assert seen.is_news(Gap(room="lobby", after="8-0", text="-"))
