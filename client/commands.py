@@ -12,15 +12,12 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 
 from wire.frames import Quit, Send, Who
-from wire.mentions import AT
+from wire.mentions import AT, SEPARATORS
 from wire.names import NEVER_LAST, in_names
 from wire.unseen import is_unseen, shows_nothing, without_blank_end
 
 SLASHES = "/\uff0f\u2044\u2215"
 """The slash, and what keyboards and word processors make of it."""
-
-SEPARATORS = ",;/&+\uff0c\u3001\uff1b\u060c"
-"""What may stand between two names of ``/msg``."""
 
 _LIKE = re.compile(r"(?P<signs>[^\w\s]{1,4})(?P<word>\w+)(?P<rest>.*)", re.DOTALL)
 _INSTEAD_OF_SLASH = frozenset(".\\!:#-,;?")

@@ -9,6 +9,7 @@ taken back.
   sentence or closes an emphasis: so are ``@sis.`` and ``_psst @sis_``.
 - Behind the run and in it may stand whatever says nothing: blanks, punctuation and symbols of any
   script, what is not seen, smileys; between two names also "and".
+- Who is joined to a name by no more than a comma or the like needs no at sign: ``@sis,mom``.
 - An at sign behind a Latin letter or a digit makes an address, and one in a link belongs to the
   link. Neither names a recipient.
 
@@ -30,6 +31,9 @@ from wire.unseen import is_unseen
 AT = "@\uff20\ufe6b"
 """At signs: the common one, and the full-width and the small one of Asian keyboards."""
 
+SEPARATORS = ",;/&+\uff0c\u3001\uff1b\u060c"
+"""What joins two names of which only the first needs an at sign."""
+
 EVERYONE = frozenset({"all", "everyone", "everybody", "here", "channel", "room"})
 """What people write behind an at sign who mean everyone. Nobody is called that."""
 
@@ -45,6 +49,7 @@ _APOSTROPHES = frozenset("'\u2019\u2018\u02bc\uff07`\u00b4\u2032")
 _NAME = r"(?=-*+[lL])[lL-](?:[lLm-]|~++(?=[lLm-]))*+"
 _MENTION = re.compile(rf"(?<!\\)@[@~m(]{{0,64}}+(?P<name>{_NAME})")
 _APART = re.compile(rf"(?<![\\@])@[@~m(. ]{{1,64}}+(?P<name>{_NAME})")
+_JOINED = re.compile(rf"\.(?P<name>{_NAME})")
 _NEVER_LAST = "".join(NEVER_LAST)
 _OPENING = frozenset("\"'*`|<>~([{\u2018\u2019\u201c\u201d\u00ab\u00bb\u2039\u203a\u300c\u300e")
 
@@ -101,15 +106,22 @@ def read_mentions(text: str) -> Mentions:
     kinds = "".join(map(_kind, text))
     mentions, others = _mentions(text, kinds)
     first, end = len(mentions), len(text)
-    while first and _says_nothing(text[mentions[first - 1].end : end], first == len(mentions)):
+    run: deque[str] = deque()
+    while first:
+        mention, last = mentions[first - 1], first == len(mentions)
+        joined: list[re.Match[str]] = []
+        if not _says_nothing(text[mention.end : end], last):
+            joined = _joined(text, kinds, mention.end)
+            if not joined or not _says_nothing(text[joined[-1].end() : end], last):
+                break
+        run.extendleft(_bare(text, found) for found in reversed([mention.found, *joined]))
         first -= 1
-        end = mentions[first].found.start()
-    run = [_bare(text, mention.found) for mention in mentions[first:]]
+        end = mention.found.start()
     others += (mention.found for mention in mentions[:first])
     named = [_bare(text, found) for found in others[:_MOST_OTHERS]]
-    named += (head for name in (*named, *run[:_MOST_OTHERS]) for head in _heads(name))
+    named += (head for name in (*named, *islice(run, _MOST_OTHERS)) for head in _heads(name))
     recipients = set(run)
-    return Mentions(run, [name for name in dict.fromkeys(named) if name not in recipients])
+    return Mentions(list(run), [name for name in dict.fromkeys(named) if name not in recipients])
 
 
 def recipients(text: str) -> list[str]:
@@ -144,6 +156,15 @@ def _mentions(text: str, kinds: str) -> tuple[list[_Mention], list[re.Match[str]
             end = _end(text, kinds, found.end())
             mentions.append(_Mention(found, end))
     return mentions, others
+
+
+def _joined(text: str, kinds: str, end: int) -> list[re.Match[str]]:
+    """The names without an at sign that are joined to one which ends there."""
+    joined: list[re.Match[str]] = []
+    while text[end : end + 1] in SEPARATORS and (found := _JOINED.match(kinds, end)):
+        joined.append(found)
+        end = found.end()
+    return joined
 
 
 def _bare(text: str, found: re.Match[str]) -> str:

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wire.mentions import AT, plain, read_mentions, recipients
+from wire.mentions import AT, SEPARATORS, plain, read_mentions, recipients
 from wire.names import NEVER_LAST, in_names
 from wire.unseen import is_unseen
 
@@ -118,6 +118,14 @@ def test_names_may_be_joined_in_any_way(joint):
     assert recipients(f"secret @sis{joint}@mom") == ["sis", "mom"]
 
 
+@pytest.mark.parametrize("separator", SEPARATORS)
+def test_who_is_joined_to_a_name_needs_no_at_sign(separator):
+    assert recipients(f"secret @sis{separator}mom") == ["sis", "mom"]
+    assert recipients(f"secret @sis{separator}mom{separator}dad. :)") == ["sis", "mom", "dad"]
+    assert recipients(f"secret @sis{separator}mom and @dad") == ["sis", "mom", "dad"]
+    assert recipients(f"thanks @sis{separator}see you") == []
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -187,7 +195,23 @@ def test_everything_else_is_shown_as_it_was_typed():
 
 @pytest.mark.parametrize(
     "text",
-    ["@", "@a", "@a.b", "@ ", "@~", "@a :D", "://@", " ://@a", "@(", ":d@", "@\u200b", "a", "\\@"],
+    [
+        "@",
+        "@a",
+        "@a.b",
+        "@ ",
+        "@~",
+        "@a :D",
+        "://@",
+        " ://@a",
+        "@(",
+        ":d@",
+        "@\u200b",
+        "a",
+        "\\@",
+        ",a",
+        ",a@",
+    ],
 )
 def test_what_it_costs_to_read_a_text_grows_no_faster_than_the_text(text):
     def cost(times):
