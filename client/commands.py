@@ -20,7 +20,6 @@ SLASHES = "/\uff0f\u2044\u2215"
 """The slash, and what keyboards and word processors make of it."""
 
 _LIKE = re.compile(r"(?P<signs>[^\w\s]{1,4})(?P<word>\w+)(?P<rest>.*)", re.DOTALL)
-_INSTEAD_OF_SLASH = frozenset(".\\!:#-,;?")
 _LONGEST = 40
 """Characters of a line that tell whether it looks like a command."""
 
@@ -158,9 +157,10 @@ def _command_like(line: str) -> str | None:
         return None
     if "/" in found["signs"]:
         return found["word"]
-    # "!msg sis hi" and "!who" are slips, and "(help me)" and "...who is it?" are texts.
-    slip = COMMANDS[found["word"]].arguments or not found["rest"].strip()
-    return found["word"] if slip and found["signs"] in _INSTEAD_OF_SLASH else None
+    # "!msg sis hi" and "!who" are slips. "(msg me)" and "...who is it?" are texts, "@who" a name.
+    slip = bool(COMMANDS[found["word"]].arguments) or not found["rest"].strip()
+    slip = slip and len(found["signs"]) == 1 and found["signs"] not in AT + "("
+    return found["word"] if slip else None
 
 
 def _blank(line: str) -> int:

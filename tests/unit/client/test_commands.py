@@ -86,7 +86,7 @@ def test_a_private_message_without_name_or_text_is_never_sent(line):
     [".msg sis secret", "\\msg sis secret", "!msg sis secret", "`/msg sis secret`", "'/msg sis hi'",
      '"/msg sis hi"', ":msg sis hi", "-msg sis hi", "#msg sis hi", "(/msg sis hi)",
      ">/msg sis hi", "./msg sis hi", " .msg sis hi", "\u200b!msg sis hi", ".who", "!quit",
-     "\\help"],
+     "\\help", "~msg sis hi", "|msg sis hi", "*msg sis hi", "\u29f8msg sis hi", "\u2571msg sis hi"],
 )  # fmt: skip
 def test_what_looks_like_a_command_with_a_slip_in_it_is_refused_with_the_command(line):
     meaning = read(line)
