@@ -1,6 +1,7 @@
 """People and gateways for the contract's tests."""
 
 import secrets
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple
 
@@ -36,7 +37,7 @@ class Gateway(NamedTuple):
             "session": secrets.token_hex(4),
             "gateway": self.id,
             "address": "127.0.0.1:1",
-            "since": 1_795_428_000_000,
+            "since": round(time.time() * 1000),
             "origin": secrets.token_hex(4),
             "resume": secrets.token_hex(8),
             "rooms": [LOBBY],

@@ -405,6 +405,26 @@ class TestAccounts:
         assert g1.heard.told == []
 
     @pytest.mark.usefixtures("quickly")
+    @pytest.mark.parametrize("how", ["add", "change"])
+    @pytest.mark.parametrize("swept", ["before", "afterwards", "never"])
+    async def test_a_gateway_that_was_away_meanwhile_does_not_let_its_holder_in_again(
+        self, put: Any, g1: Gateway, g2: Gateway, kill: Any, how: str, swept: str
+    ) -> None:
+        if how == "change":
+            await put("add", "sis", "h1", "")
+        sis, mom = await g1.online("Sis"), await g1.online("Mom")
+        sis = msgspec.structs.replace(sis, since=sis.since - 1000)
+        kill(g1)
+        if swept == "before":
+            await g2.backplane.sweep()
+        await put(how, "sis", "h2", "")
+        if swept == "afterwards":
+            await g2.backplane.sweep()
+        await g1.backplane.renew_lease()
+        assert (await g1.backplane.claim(sis, 0.0, None)).outcome == "taken"
+        assert (await g1.backplane.claim(mom, 0.0, None)).outcome in ("granted", "returned")
+
+    @pytest.mark.usefixtures("quickly")
     @pytest.mark.parametrize("again", [True, False])
     async def test_its_next_owner_is_not_told_what_the_last_one_was(
         self, put: Any, at: tuple[str, str], g1: Gateway, g2: Gateway, again: bool

@@ -4,7 +4,7 @@
 -- KEYS[2]  users
 -- ARGV[1]  the folded name
 -- ARGV[2]  'add' for a name that is not registered, 'change' for one that is
--- ARGV[3]  the account, JSON without its beginning, {"since":<since>,
+-- ARGV[3]  the account, JSON without its beginning, {"since":<since>,"changed":<now>,
 -- ARGV[4]  the text for whoever holds the name
 -- ARGV[5]  what the keys and channels of users begin with
 --
@@ -16,11 +16,11 @@
 -- not whoever could have come back to it with a token.
 local old = redis.call('HGET', KEYS[1], ARGV[1])
 if (ARGV[2] == 'add') == (old ~= false) then return {} end
-local clock = redis.call('TIME')
+local now = now_ms()
 local readable, before = pcall(cjson.decode, old or '')
 local since = readable and type(before) == 'table' and tonumber(before.since)
-if not since then since = clock[1] * 1000 + math.floor(clock[2] / 1000) end
-redis.call('HSET', KEYS[1], ARGV[1], string.format('{"since":%.0f,', since) .. ARGV[3])
+if not since then since = now end
+redis.call('HSET', KEYS[1], ARGV[1], string.format('{"since":%.0f,"changed":%.0f,', since, now) .. ARGV[3])
 redis.call('DEL', ARGV[5] .. ':resume:' .. ARGV[1])
 local record = redis.call('HGET', KEYS[2], ARGV[1])
 local user = record and read_user(record)

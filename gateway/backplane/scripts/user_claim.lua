@@ -72,6 +72,15 @@ else
   end
 end
 
+local function registered_meanwhile()
+  local readable, account = pcall(cjson.decode, redis.call('HGET', KEYS[5], name) or '')
+  local changed = readable and type(account) == 'table' and account.changed
+  return type(changed) == 'number' and changed > (cjson.decode('{' .. ARGV[3]).since or 0)
+end
+
+-- Its gateway was away when the name got its password, and did not hear that this session was to end.
+if ARGV[9] == 'known' and registered_meanwhile() then return {'taken', '', '', '', '', '', ''} end
+
 if not older and ARGV[9] ~= 'known' then
   local account = redis.call('HGET', KEYS[5], name)
   local readable, found = pcall(cjson.decode, account or '{}')
