@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+import msgspec
+
 from gateway.backplane import Log, Said
 from gateway.backplane.keys import Keys
 from gateway.backplane.pair import Pair
@@ -19,6 +21,8 @@ TAILS_AT_ONCE = 100
 
 TRIMMED_AT_ONCE = 1000
 """Messages that one call forgets: Redis does nothing else meanwhile, some milliseconds."""
+
+_object = msgspec.json.Decoder(dict)
 
 
 class RedisLogs:
@@ -59,7 +63,7 @@ class RedisLogs:
         )
         pairs = zip(found[::2], found[1::2], strict=True)
         return Said(
-            tail, start, bool(more), [(id, whole(id, line) if line else b"") for id, line in pairs]
+            tail, start, bool(more), [(id, _readable(whole(id, line))) for id, line in pairs]
         )
 
     async def trim(self, logs: list[Log]) -> None:
@@ -78,3 +82,12 @@ class RedisLogs:
         known = [self._known(log) for log in logs]
         found = await self._pair.run("log_tails", keys, self.run_id, *known)
         return dict(zip(logs, found, strict=True))
+
+
+def _readable(line: bytes) -> bytes:
+    """A line of a log; empty if no reader could make anything of it: somebody else wrote it."""
+    try:
+        _object.decode(line)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return b""
+    return line if line.find(b"\n") == len(line) - 1 else b""

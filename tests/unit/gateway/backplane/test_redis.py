@@ -350,6 +350,15 @@ async def test_what_was_said_is_read_as_it_went_over_the_wire(scene, redis):
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    "line",
+    [b"junk", b"", b"1}\n", b'"a":1}', b'"a":junk}\n', b'"a":"\xff"}\n', b'"a":1}\n{"op":"bye"}\n'],
+)
+async def test_what_no_reader_could_make_anything_of_is_no_line(scene, redis, line):
+    redis.answer = lambda client, command: array("7-1", "6-9", 0, "7-1", line)
+    assert (await scene.backplane.said(LOBBY, b"7-0", 5)).messages == [(b"7-1", b"")]
+
+
 async def test_what_is_too_old_is_forgotten_some_at_a_time(redis):
     scene = Scene(redis, history_age=1.5)
     await scene.backplane.start()
