@@ -65,7 +65,7 @@ async def _send(peer: Peer, whisper: Whisper, known: list[str]) -> str | None:
     later = list(dict.fromkeys(each.name for each in found if each.how == "later"))
     absent = [name for name in whisper.names if by_name.get(name, ABSENT) == ABSENT]
     became, now = Delivery(id, to, later, absent), peer.gateway.monotonic()
-    peer.session.budget.charge((len(to) + len(later) - 1) // FEW, now)
+    peer.session.budget.charge(max(0, len(to) + len(later) - 1) // FEW, now)
     for effect in peer.session.whispered(whisper, became, now):
         if isinstance(effect, FindMentioned):
             await find_mentioned(peer, effect)

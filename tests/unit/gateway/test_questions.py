@@ -276,6 +276,14 @@ async def test_who_writes_to_many_pays_for_the_copies(house):
     assert dana.told(Error)[-1].code == "slow_down"
 
 
+@pytest.mark.parametrize("fallback", ["public", "refuse"])
+async def test_what_finds_nobody_is_not_for_free(house, fallback):
+    gateway = await house.open(limits=Limits(burst=2, rate=0.001), fallback=fallback)
+    dana = await house.guest(gateway, "dana")
+    dana.say(*[Send("hi @nobody.here", seq=seq) for seq in (1, 2, 3)])
+    await until(lambda: "slow_down" in [error.code for error in dana.told(Error)])
+
+
 async def test_some_to_many_are_under_way_until_they_are_heard_and_some_to_few_besides(
     house, gateway, redis
 ):
