@@ -303,3 +303,26 @@ async def test_who_comes_back_and_reads_nothing_has_little_kept(
         link: Any = peer.link
         await eventually(lambda: link._drained is not None)
         assert link._transport.get_write_buffer_size() < 1_500_000
+
+
+async def test_private_messages_to_many_come_no_faster_than_they_are_taken_in(
+    start_gateway: StartGateway,
+) -> None:
+    binary = servers.redis_server() or servers.valkey()
+    # Where more waits for a subscriber Redis ends its connection.
+    with servers.running(binary, "--client-output-buffer-limit", "pubsub 6mb 6mb 1") as server:
+        gateway = await start_gateway(redis=server.url)
+        peers = [await Peer.connect(gateway.host, gateway.port) for _ in range(20)]
+        try:
+            names = [f"p{number}" for number in range(len(peers))]
+            for peer, name in zip(peers, names, strict=True):
+                await peer.hello(name)
+            for peer in peers:
+                lines = [send("\U0001f600" * 4000, to=names, seq=seq) for seq in (1, 2)]
+                await peer.throw(b"\n".join(lines) + b"\n")
+            for peer in peers:
+                await peer.expect(_within=30.0, op="ack", seq=2)
+                assert not peer.told(op="notice", code="redis_away")
+        finally:
+            for peer in peers:
+                await peer.close()
