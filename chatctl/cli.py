@@ -40,7 +40,7 @@ class Program(click.Group):
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run with the arguments of the process, and end it; with any given, as `main` does."""
-        if args:
+        if args or kwargs:
             return self.main(*args, **kwargs)
         standard.prepare()
         try:

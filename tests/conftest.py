@@ -16,12 +16,17 @@ from typing import Any
 import pytest
 import uvloop
 from argon2 import PasswordHasher
+from hypothesis import HealthCheck, settings
 from pytest_asyncio import is_async_test
 
 from gateway import passwords
 from tests.support.deadlines import within
 
 pytest_plugins = ["tests.support.fixtures"]
+
+# Property tests look for what is wrong, and not for how long it takes on a busy machine.
+settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("unhurried")
 
 
 def pytest_configure() -> None:

@@ -29,6 +29,8 @@ def main(seed: int, minutes: float, only: str) -> None:
     """Run bots on gateways that are killed, frozen and cut off, and check every record."""
     began = time.monotonic()
     faults = [fault for fault in EVERY if only in fault.name]
+    if not faults:
+        raise click.BadParameter(f"no fault has {only!r} in its name.", param_hint="--only")
     outcome = asyncio.run(run(seed, minutes, faults))
     click.echo(table(outcome))
     click.echo(sums(outcome, time.monotonic() - began))

@@ -33,12 +33,12 @@ NEGLIGIBLE = 300.0
 
 Call = Callable[[Gateway, str], Awaitable[Any]]
 
+_CHARACTERS = st.sampled_from("\"\\{}[]() .,:;@-_0a\u00e9\u0301\u200d\n\0%'")
+
 TEXTS = st.tuples(
-    st.text(st.sampled_from("\"\\{}[]() .,:;@-_0a\u00e9\u0301\u200d\n\0%'"), max_size=2),
-    st.text(
-        st.sampled_from("\"\\{}[]() .,:;@-_0a\u00e9\u0301\u200d\n\0%'"), min_size=1, max_size=3
-    ),
-    st.text(st.sampled_from("\"\\{}[]() .,:;@-_0a\u00e9\u0301\u200d\n\0%'"), max_size=2),
+    st.text(_CHARACTERS, max_size=2),
+    st.text(_CHARACTERS, min_size=1, max_size=3),
+    st.text(_CHARACTERS, max_size=2),
 )
 """How a long text begins, what it repeats, and how it ends."""
 

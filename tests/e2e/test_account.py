@@ -2,13 +2,8 @@
 
 import shlex
 
-import pytest
-
 from tests.e2e.processes import CHATCTL, Chat
 from tests.unit.client.terminal import JOB_CONTROL, Terminal
-
-# The processes have loops of their own: which one the test has does not matter.
-pytestmark = pytest.mark.asyncio(loop_factories=["asyncio"])
 
 SECRET = "hunter2222"
 

@@ -17,9 +17,6 @@ from tests.support.certificates import Authority, authority
 from tests.support.servers import Server
 from tests.unit.client.terminal import SHELL, Terminal
 
-# The processes have loops of their own: which one the test has does not matter.
-pytestmark = pytest.mark.asyncio(loop_factories=["asyncio"])
-
 StartSecure = Callable[..., Awaitable[GatewayProcess]]
 
 

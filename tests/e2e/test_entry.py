@@ -18,9 +18,6 @@ from tests.support.deadlines import eventually, within
 from tests.support.peer import Peer
 from tests.support.servers import Server
 
-# The processes have loops of their own: which one the test has does not matter.
-pytestmark = pytest.mark.asyncio(loop_factories=["asyncio"])
-
 
 @pytest.fixture
 def look(valkey: Server) -> Iterator[redis.Redis]:

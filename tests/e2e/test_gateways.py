@@ -13,9 +13,6 @@ from tests.e2e.processes import Chat, GatewayProcess, StartGateway
 from tests.support.deadlines import eventually, within
 from tests.support.peer import Peer
 
-# The processes have loops of their own: which one the test has does not matter.
-pytestmark = pytest.mark.asyncio(loop_factories=["asyncio"])
-
 
 @pytest.mark.parametrize("loop", ["uvloop", "asyncio"])
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

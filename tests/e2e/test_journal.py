@@ -15,9 +15,6 @@ from tests.support.deadlines import within
 from tests.support.http import ask
 from tests.support.peer import Peer
 
-# The processes have loops of their own: which one the test has does not matter.
-pytestmark = pytest.mark.asyncio(loop_factories=["asyncio"])
-
 SECRET = "s3cr3t"
 
 

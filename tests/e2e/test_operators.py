@@ -12,9 +12,6 @@ from tests.e2e.processes import CHATCTL, Chat, GatewayProcess, StartGateway
 from tests.support.deadlines import within
 from tests.support.peer import Peer
 
-# The processes have loops of their own: which one the test has does not matter.
-pytestmark = pytest.mark.asyncio(loop_factories=["asyncio"])
-
 
 @pytest.fixture
 async def two(start_gateway: StartGateway) -> list[GatewayProcess]:

@@ -81,6 +81,16 @@ async def they_talk(one: Peer, other: Peer, text: str) -> None:
     await other.expect(op="msg", text=text)
 
 
+async def serves_and_ends(gateway: Gateway) -> None:
+    """People can talk on it, and it ends as it is told to."""
+    sis, mom = await gateway.join("sis"), await gateway.join("mom")
+    await they_talk(sis, mom, "hi")
+    gateway.process.send_signal(signal.SIGTERM)
+    assert await gateway.exit_code() == 0
+    for peer in (sis, mom):
+        await peer.close()
+
+
 # What it writes.
 
 
@@ -95,10 +105,14 @@ async def test_a_log_that_nobody_reads_costs_lines_and_not_the_chat(start: Any) 
         await they_talk(other, sis, f"hi {number}")
     log = b""
     os.set_blocking(reader, False)
-    while b"lines were left out" not in log or not log.endswith(b"\n"):
+
+    def told_all() -> bool:
+        nonlocal log
         with contextlib.suppress(BlockingIOError):
             log += os.read(reader, 65536)
-        await asyncio.sleep(0.01)
+        return b"lines were left out" in log and log.endswith(b"\n")
+
+    await eventually(told_all)
     (told,) = [json.loads(line) for line in log.splitlines() if b"were left out" in line]
     assert told["lines"] > 0
     for other in others:
@@ -117,12 +131,7 @@ async def test_what_it_cannot_write_does_not_keep_it_from_serving(start: Any, st
     full = os.open("/dev/full", os.O_WRONLY)
     gateway = start(**{"stderr": subprocess.DEVNULL, stream: full})
     os.close(full)
-    sis, mom = await gateway.join("sis"), await gateway.join("mom")
-    await they_talk(sis, mom, "hi")
-    gateway.process.send_signal(signal.SIGTERM)
-    assert await gateway.exit_code() == 0
-    for peer in (sis, mom):
-        await peer.close()
+    await serves_and_ends(gateway)
 
 
 @pytest.mark.parametrize("full", [False, True])
@@ -138,12 +147,7 @@ async def test_it_serves_though_nobody_hears_its_greeting(start: Any, full: bool
         os.close(reader)
     gateway = start(stdout=writer)
     os.close(writer)
-    sis, mom = await gateway.join("sis"), await gateway.join("mom")
-    await they_talk(sis, mom, "hi")
-    gateway.process.send_signal(signal.SIGTERM)
-    assert await gateway.exit_code() == 0
-    for peer in (sis, mom):
-        await peer.close()
+    await serves_and_ends(gateway)
     if full:
         os.close(reader)
 
@@ -152,12 +156,7 @@ async def test_it_serves_though_nobody_hears_its_greeting(start: Any, full: bool
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
 async def test_streams_that_are_closed_do_not_matter(start: Any, closed: str, loop: str) -> None:
     gateway = start("--loop", loop, shell=f"exec {closed}")
-    sis, mom = await gateway.join("sis"), await gateway.join("mom")
-    await they_talk(sis, mom, "hi")
-    gateway.process.send_signal(signal.SIGTERM)
-    assert await gateway.exit_code() == 0
-    for peer in (sis, mom):
-        await peer.close()
+    await serves_and_ends(gateway)
 
 
 # Signals.
@@ -195,9 +194,10 @@ async def test_a_signal_while_it_starts_does_not_end_it(start: Any, number: sign
     pid = gateway.process.pid
     # It catches them as soon as it is one of its own: bits of a mask count from 1.
     await eventually(lambda: caught(pid) >> (number - 1) & 1)
-    while listening_port(pid) is None:
-        gateway.process.send_signal(number)
-        await asyncio.sleep(0.005)
+    async with asyncio.timeout(within(15)):
+        while listening_port(pid) is None:
+            gateway.process.send_signal(number)
+            await asyncio.sleep(0.005)
     await (await gateway.join("sis")).close()
 
 
@@ -237,9 +237,10 @@ async def test_signals_at_any_moment_of_the_shutdown_do_no_harm(
     sis = await gateway.join("sis")
     numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1)
     gateway.signal(signal.SIGINT)
-    while gateway.process.poll() is None:
-        gateway.signal(random.choice(numbers))
-        await asyncio.sleep(random.random() / 500)
+    async with asyncio.timeout(within(15)):
+        while gateway.process.poll() is None:
+            gateway.signal(random.choice(numbers))
+            await asyncio.sleep(random.random() / 500)
     await sis.disconnected()
     assert gateway.process.returncode == 0
 

@@ -14,9 +14,6 @@ from tests.support import leash
 from tests.support.deadlines import within
 from tests.unit.client.terminal import SHELL, Terminal, children
 
-# The processes have loops of their own: which one the test has does not matter.
-pytestmark = pytest.mark.asyncio(loop_factories=["asyncio"])
-
 LONG = "日本語 👍 a line that is long and wide enough to wrap at the edge of the window ünd so on"
 
 Open = Callable[..., contextlib.AbstractAsyncContextManager[Terminal]]
@@ -293,16 +290,21 @@ class TestPipe:
         self, one: GatewayProcess, chat: Chat, tmp_path: Path, lines: str
     ) -> None:
         mom = await one.join("mom")
-        blank = tmp_path / "blank"
-        blank.write_bytes(b"\n" * 30_000_000)
-        source = {"blank": blank, "endless": Path("/dev/zero")}[lines]
+        source = Path("/dev/zero")
+        if lines == "blank":
+            source = tmp_path / "blank"
+            source.write_bytes(b"\n" * 30_000_000)
         reading = ["sh", "-c", 'exec "$@" <"$0"', str(source)]
         command = [*CHATCTL, "client", "bob", "--server", one.address]
         client = leash.start([*reading, *command], env=chat.environment)
-        await mom.expect(op="joined", name="bob")
-        client.send_signal(signal.SIGTERM)
-        assert await asyncio.to_thread(client.wait, within(5)) == 128 + signal.SIGTERM
-        leash.end(client)
+        try:
+            await mom.expect(op="joined", name="bob")
+            client.send_signal(signal.SIGTERM)
+            assert await asyncio.to_thread(client.wait, within(5)) == 128 + signal.SIGTERM
+        finally:
+            leash.end(client)
+            if lines == "blank":
+                source.unlink()
 
     async def test_no_gateway_there(self, chat: Chat) -> None:
         done = chat.run("client", "bob", "--server", "127.0.0.1:1", input="hi\n")

@@ -9,9 +9,6 @@ import pytest
 from tests.e2e.processes import CHATCTL, Chat
 from tests.unit.client.terminal import JOB_CONTROL, SHELL, Terminal, children
 
-# The processes have loops of their own: which one the test has does not matter.
-pytestmark = pytest.mark.asyncio(loop_factories=["asyncio"])
-
 
 def command(chat: Chat) -> list[str]:
     return [*CHATCTL, "top", "--every", "100ms", *chat.options]

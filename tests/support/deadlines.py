@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -20,3 +21,11 @@ async def eventually(holds: Callable[[], Any], seconds: float = 8.0) -> Any:
         while not (found := holds()):  # noqa: ASYNC110 - there is no event to wait for
             await asyncio.sleep(0.01)
     return found
+
+
+def wait_until(holds: Callable[[], Any], what: str = "it") -> None:
+    """The same where no loop runs: for what threads and other processes do."""
+    deadline = time.monotonic() + within()
+    while not holds():
+        assert time.monotonic() < deadline, f"waiting for {what}"
+        time.sleep(0.005)

@@ -10,6 +10,8 @@ import termios
 import pexpect
 import pyte
 
+from tests.support.deadlines import within
+
 CLIENT = """
 import sys
 from client import ClientSettings, run
@@ -84,7 +86,7 @@ class Terminal:
         while not condition(self.lines):
             self._changed.clear()
             try:
-                async with asyncio.timeout(15):
+                async with asyncio.timeout(within(15)):
                     await self._changed.wait()
             except TimeoutError:
                 raise AssertionError(f"{self.lines} {self.raw[-2000:]!r}") from None

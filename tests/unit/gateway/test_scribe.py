@@ -1,14 +1,13 @@
 import fcntl
 import logging
 import os
-import threading
 
 import pytest
 
 from gateway import scribe as module
 from gateway.journal import JsonLines, TextLines
 from gateway.scribe import Scribe
-from tests.support.deadlines import within
+from tests.support.deadlines import wait_until
 
 PIPE = 4096
 
@@ -27,13 +26,9 @@ class Pipe:
             data += os.read(self.reader, 65536)
         return data.decode().splitlines()
 
-    def fill(self, rest=0):
-        """Have nobody read it: there is room for so many bytes."""
-        os.write(self.writer, b"x" * (PIPE - rest - 1) + b"\n")
-
-    def close(self):
-        for each in (self.reader, self.writer):
-            os.close(each)
+    def fill(self):
+        """Leave no room in it."""
+        os.write(self.writer, b"x" * (PIPE - 1) + b"\n")
 
 
 @pytest.fixture
@@ -57,16 +52,7 @@ def scribe(descriptor, formatter=None):
 
 def stuck(scribe):
     """Wait until it has been writing for longer than it should."""
-    until(lambda: scribe._is_stuck())
-
-
-def until(holds):
-    done, deadline = threading.Event(), within(5)
-    for _ in range(int(deadline / 0.005)):
-        if holds():
-            return
-        done.wait(0.005)
-    pytest.fail("it never happened")
+    wait_until(scribe._is_stuck)
 
 
 def test_lines_are_written_in_their_order(pipe):

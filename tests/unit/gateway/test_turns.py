@@ -39,7 +39,7 @@ class Queue:
 
     async def all_go_on(self):
         while self.order and not all(task.done() for task in self.tasks.values()):
-            await self.go_on(*self.order)
+            await self.go_on(*(name for name in self.order if not self.gone_on[name].is_set()))
 
 
 @pytest.fixture

@@ -101,7 +101,7 @@ async def test_a_sentinel_that_is_silent_is_passed_over(sentinel):
 
 async def test_many_that_are_silent_are_not_waited_for_one_after_the_other(sentinel):
     with silent() as (host, port):
-        hosts = f"{host}:{port}," * 6 + sentinel.url.removeprefix("redis://")
+        hosts = f"{host}:{port}," * 4 + sentinel.url.removeprefix("redis://")
         async with asyncio.timeout(within(3.5)):
             found = await locate(f"redis+sentinel://{hosts}/chat")
         assert found.place == ("192.0.2.1", 7001)

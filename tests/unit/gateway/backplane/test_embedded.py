@@ -16,9 +16,7 @@ import redis
 
 from gateway.backplane import embedded, keeper
 from gateway.errors import StartError
-
-PATIENCE = 10.0
-"""Seconds for what happens at once, on a machine that is busy."""
+from tests.support.deadlines import wait_until
 
 
 @pytest.fixture
@@ -32,13 +30,6 @@ def directory():
 @pytest.fixture
 def no_servers(monkeypatch):
     monkeypatch.setattr(embedded, "_binaries", lambda: iter(()))
-
-
-def wait_for(true, what):
-    deadline = time.monotonic() + PATIENCE
-    while not true():
-        assert time.monotonic() < deadline, f"not in time: {what}"
-        time.sleep(0.01)
 
 
 def ask(url):
@@ -113,21 +104,21 @@ def parent(directory):
 def test_it_dies_with_its_gateway_however_that_dies(directory, parent, signal_):
     _, pid = ask(parent.stdout.readline().strip())
     parent.send_signal(signal_)
-    wait_for(lambda: not is_alive(pid), "the server's end")
-    wait_for(lambda: not [*directory.iterdir()], "an empty directory")
+    wait_until(lambda: not is_alive(pid), "the server's end")
+    wait_until(lambda: not [*directory.iterdir()], "an empty directory")
 
 
 def test_it_dies_with_its_gateway_even_if_it_hangs(directory, parent):
     _, pid = ask(parent.stdout.readline().strip())
     os.kill(pid, signal.SIGSTOP)
     parent.kill()
-    wait_for(lambda: not is_alive(pid), "the server's end")
-    wait_for(lambda: not [*directory.iterdir()], "an empty directory")
+    wait_until(lambda: not is_alive(pid), "the server's end")
+    wait_until(lambda: not [*directory.iterdir()], "an empty directory")
 
 
 @pytest.mark.parametrize("delay", [0, 0.001, 0.003, 0.01, 0.03])
 def test_it_dies_with_a_gateway_that_is_killed_during_the_start(directory, parent, delay):
-    wait_for(lambda: [*directory.iterdir()], "the first sign of the start")
+    wait_until(lambda: [*directory.iterdir()], "the first sign of the start")
     (home,) = directory.iterdir()
     # A moment within the start, not a wait for something: it is right whatever the delay is.
     time.sleep(delay)
@@ -137,7 +128,7 @@ def test_it_dies_with_a_gateway_that_is_killed_during_the_start(directory, paren
     def gone():
         return not home.exists() and not processes_with(home.name)
 
-    wait_for(gone, "the end of everything that was started")
+    wait_until(gone, "the end of everything that was started")
 
 
 def processes_with(argument):
@@ -172,7 +163,7 @@ def answers_again(url, before):
         with contextlib.suppress(redis.ConnectionError):
             return ask(url)[1] != before
 
-    wait_for(another, "another server")
+    wait_until(another, "another server")
 
 
 @pytest.mark.usefixtures("soon")
@@ -201,7 +192,7 @@ def test_a_socket_that_was_removed_is_put_back_and_nothing_is_lost(directory):
         _, pid = ask(server.url)
         path = Path(unquote(urlsplit(server.url).path))
         path.unlink()
-        wait_for(path.exists, "the socket")
+        wait_until(path.exists, "the socket")
         assert ask(server.url)[1] == pid
 
 
@@ -230,7 +221,7 @@ def test_one_that_was_stopped_is_waited_for(directory, monkeypatch):
         _, pid = ask(server.url)
         os.kill(pid, signal.SIGSTOP)
         looks.clear()
-        wait_for(lambda: len(looks) >= 10, "many looks")
+        wait_until(lambda: len(looks) >= 10, "many looks")
         assert all(looks)
         os.kill(pid, signal.SIGCONT)
         assert ask(server.url)[1] == pid
@@ -278,7 +269,7 @@ def test_a_server_that_does_not_run_is_told_with_what_it_said(directory, monkeyp
     monkeypatch.setattr(embedded, "_binaries", lambda: iter([binary]))
     with pytest.raises(StartError, match=r"does not run \(no such option\): .*--redis URL"):
         embedded.start(directory)
-    wait_for(lambda: [*directory.iterdir()] == [Path(binary)], "a clean directory")
+    wait_until(lambda: [*directory.iterdir()] == [Path(binary)], "a clean directory")
 
 
 def test_a_server_that_never_answers_is_given_up_and_killed(directory, monkeypatch):
@@ -354,7 +345,7 @@ def test_without_any_server_an_imitation_takes_its_place_and_warns(directory, ca
             assert client.eval("return redis.call('INCR', KEYS[1])", 1, "n") == 1
             # The best of ten, as the machine may be busy; Nagle's algorithm alone costs 0.04.
             assert min(seconds_for_a_pipeline(client) for _ in range(10)) < 0.035
-    wait_for(
+    wait_until(
         lambda: "fakeredis" not in [each.name for each in threading.enumerate()],
         "the end of its thread",
     )

@@ -13,7 +13,7 @@ import pytest
 
 from gateway.backplane import runfile
 from gateway.errors import StartError
-from tests.support.deadlines import within
+from tests.support.deadlines import wait_until
 
 
 @pytest.fixture
@@ -189,24 +189,15 @@ def test_word_that_another_took_over_is_left_to_it(directory, redis):
     assert path.exists()
 
 
-def until(holds):
-    waited = threading.Event()
-    for _ in range(int(within(5) / 0.005)):
-        if holds():
-            return
-        waited.wait(0.005)
-    pytest.fail("it never happened")
-
-
 def test_word_that_was_removed_is_left_again(directory, monkeypatch):
     monkeypatch.setattr(runfile, "LOOK_EVERY", 0.005)
     with runfile.announced(directory, "127.0.0.1:1", "unix:///a") as path:
         said = path.read_text()
         path.unlink()
-        until(path.exists)
+        wait_until(path.exists)
         assert path.read_text() == said
         directory.rename(directory.with_name("away"))
-        until(path.exists)
+        wait_until(path.exists)
         assert stat.S_IMODE(directory.stat().st_mode) == 0o700
 
 
@@ -226,7 +217,7 @@ def test_word_that_cannot_be_left_is_tried_again_and_leaves_no_draft(
         assert [*directory.iterdir()] == []
         assert "commands will not find this gateway" in caplog.text
         full[0] = False
-        until(path.exists)
+        wait_until(path.exists)
 
 
 def test_where_nothing_ever_ran_nothing_is_made(tmp_path):
