@@ -1,5 +1,6 @@
 """The backplane under test, and what it tells its gateway."""
 
+import asyncio
 import contextlib
 import secrets
 from collections.abc import AsyncIterator, Iterator
@@ -22,28 +23,45 @@ from tests.unit.gateway.fakes import FakeBackplane, Memory
 IMITATION = "imitation"
 """Of the whole backplane, as the unit tests of gateways have it: it must be no kinder."""
 
+SERVERS = ("fakeredis", "valkey", "redis_server", IMITATION)
+
 IMITATED = ("test_backplane", "test_presence", "test_present", "test_recovery")
 """Files with what it imitates."""
 
 
+ON_BOTH_LOOPS = "valkey"
+"""The server with which tests run on each loop: what a script does is not the loop's matter."""
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[Any]) -> None:
-    """The imitation has no server to look into, or to meddle with."""
-    left_out = [
-        item
-        for item in items
-        if IMITATION in getattr(getattr(item, "callspec", None), "params", {}).values()
-        and (
-            item.path.stem not in IMITATED
-            or {"look", "url"} & set(item.fixturenames)
-            or "server" in signature(item.function).parameters
-        )
-    ]
+    left_out = [item for item in items if _asks_too_much(item) or _is_no_news(item)]
     if left_out:
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if item not in left_out]
 
 
-@pytest.fixture(params=["fakeredis", "valkey", "redis_server", IMITATION])
+def _asks_too_much(item: Any) -> bool:
+    """The imitation has no server to look into, or to meddle with."""
+    return _server_of(item) == IMITATION and bool(
+        item.path.stem not in IMITATED
+        or {"look", "url"} & set(item.fixturenames)
+        or "server" in signature(item.function).parameters
+    )
+
+
+def _is_no_news(item: Any) -> bool:
+    """With one server it was seen that the loop makes no difference."""
+    return _server_of(item) not in (None, ON_BOTH_LOOPS) and (
+        asyncio.SelectorEventLoop in item.callspec.params.values()
+    )
+
+
+def _server_of(item: Any) -> str | None:
+    found = getattr(getattr(item, "callspec", None), "params", {}).get("server")
+    return found if found in SERVERS else None
+
+
+@pytest.fixture(params=SERVERS)
 def server(request: pytest.FixtureRequest) -> Any:
     """Each server that the product promises to work with, and an imitation of all of it."""
     return request.getfixturevalue(request.param)

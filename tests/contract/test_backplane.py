@@ -720,7 +720,7 @@ class TestTrouble:
     @pytest.fixture
     def real(self, server: Server) -> Server:
         if server.drop is not None:
-            pytest.skip("the imitation ends a connection after each error")
+            pytest.skip("fakeredis ends a connection after each error")
         return server
 
     async def test_flushed_scripts_are_there_again_at_the_latest_when_it_is_back(

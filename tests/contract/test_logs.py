@@ -65,7 +65,7 @@ async def listening(g1: Gateway) -> Callable[[Log], str]:
 @pytest.fixture
 def real(server: Server) -> Server:
     if server.drop is not None:
-        pytest.skip("the imitation ends a connection after each error")
+        pytest.skip("fakeredis ends a connection after each error")
     return server
 
 

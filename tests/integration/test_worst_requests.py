@@ -326,3 +326,4 @@ async def test_private_messages_to_many_come_no_faster_than_they_are_taken_in(
         finally:
             for peer in peers:
                 await peer.close()
+            await gateway.stop()  # while its Redis is there, for which it would wait
