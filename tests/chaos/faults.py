@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager
 from random import Random
 from typing import NamedTuple
 
 from tests.chaos import memory
 from tests.chaos.lab import Lab
 from tests.chaos.lapses import PEOPLE
-from tests.chaos.memory import DELETE, KEYS, TRIM, forget, spoil
+from tests.chaos.memory import DELETE, KEYS, TRIM, Happen, forget, spoil
 from tests.chaos.proxy import Proxy, Way
 from wire.frames import LOBBY, PRIVATE
-
-Happening = AbstractAsyncContextManager[None]
 
 
 class Fault(NamedTuple):
@@ -30,7 +27,7 @@ class Fault(NamedTuple):
 
     name: str
     seconds: tuple[float, float]
-    happen: Callable[[Lab, Random], Happening]
+    happen: Happen
     place: str
 
 
@@ -47,7 +44,7 @@ def back(lab: Lab, dice: Random) -> list[Proxy]:
 Choice = Callable[[Lab, Random], list[Proxy]]
 
 
-def weather(choose: Choice, worsen: Callable[[Proxy], None]) -> Callable[[Lab, Random], Happening]:
+def weather(choose: Choice, worsen: Callable[[Proxy], None]) -> Happen:
     """A fault of the network: proxies get worse, and are calm again at its end."""
 
     @contextlib.asynccontextmanager

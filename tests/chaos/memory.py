@@ -12,7 +12,7 @@ from tests.chaos.lab import PREFIX, Lab
 from tests.chaos.lapses import PEOPLE
 from wire.frames import LOBBY, PRIVATE
 
-Happening = Callable[[Lab, Random], AbstractAsyncContextManager[None]]
+Happen = Callable[[Lab, Random], AbstractAsyncContextManager[None]]
 
 EVERYTHING = (LOBBY, PRIVATE, PEOPLE)
 
@@ -36,7 +36,7 @@ TRIM = (
 )
 
 
-def forget(script: str, keys: str, *of: str) -> Happening:
+def forget(script: str, keys: str, *of: str) -> Happen:
     """A fault: something is done to the keys of a pattern, and with them something is forgotten."""
 
     @contextlib.asynccontextmanager
@@ -48,7 +48,7 @@ def forget(script: str, keys: str, *of: str) -> Happening:
     return happen
 
 
-def spoil(keys: str, *of: str) -> Happening:
+def spoil(keys: str, *of: str) -> Happen:
     """A fault: keys are of the wrong type, until somebody finds them and deletes them."""
 
     @contextlib.asynccontextmanager

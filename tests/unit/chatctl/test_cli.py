@@ -94,7 +94,7 @@ def test_the_variable_names_another_config_file(chatctl, configure, tmp_path):
 
 def test_ctrl_c_while_modules_are_loaded_ends_it_without_a_word(tmp_path):
     (tmp_path / "click.py").write_text("print('loading', flush=True); input()")
-    process = subprocess.Popen(
+    with subprocess.Popen(
         [sys.executable, "-m", "chatctl", "users"],
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": str(tmp_path)},
@@ -102,8 +102,8 @@ def test_ctrl_c_while_modules_are_loaded_ends_it_without_a_word(tmp_path):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-    )
-    assert process.stdout.readline() == "loading\n"
-    process.send_signal(signal.SIGINT)
-    assert process.communicate(timeout=30) == ("", "")
+    ) as process:
+        assert process.stdout.readline() == "loading\n"
+        process.send_signal(signal.SIGINT)
+        assert process.communicate(timeout=30) == ("", "")
     assert process.returncode == -signal.SIGINT
