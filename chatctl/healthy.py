@@ -12,6 +12,7 @@ import sys
 
 import click
 
+from chatctl.given import without_frame
 from chatctl.greeting import reachable
 from chatctl.units import address_or_off
 
@@ -22,7 +23,7 @@ ANSWER_WITHIN = 4.0
 def main() -> int:
     """Return the exit code, with a line about what is wrong."""
     try:
-        at = address_or_off(os.environ.get("CHATCTL_HTTP") or "off")
+        at = address_or_off(without_frame(os.environ.get("CHATCTL_HTTP", "")) or "off")
         if at is None or at.port == 0:
             return 0
         # Not by urllib, which would ask the proxy that an HTTP_PROXY names.

@@ -59,6 +59,7 @@ def code(monkeypatch, http):
         ("127.0.0.2", "127.0.0.2:{}"),
         ("::1", "[::]:{}"),
         ("::1", "[::1]:{}"),
+        ("127.0.0.1", "\ufeff127.0.0.1:{}\r\n"),
     ],
 )
 def test_it_asks_where_the_gateway_was_told_to_listen(serve, monkeypatch, host, setting):
@@ -67,7 +68,7 @@ def test_it_asks_where_the_gateway_was_told_to_listen(serve, monkeypatch, host, 
     assert asked == ["/healthz"]
 
 
-@pytest.mark.parametrize("setting", ["off", "OFF", "", "0.0.0.0:0"])
+@pytest.mark.parametrize("setting", ["off", "OFF", "", "off\n", "\n", "0.0.0.0:0"])
 def test_where_nothing_can_be_asked_nothing_is_ill(monkeypatch, setting):
     assert code(monkeypatch, setting) == 0
 
