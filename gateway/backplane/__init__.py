@@ -25,7 +25,8 @@ class Claimed(NamedTuple):
             is dead ("inherited"); taken from whoever held it, by its password ("taken_over"); or
             it is somebody else's ("taken"), or needs a password that was not shown ("locked").
         origin: with "resumed" and "returned" that of the older session.
-        last: id of the last message in the user's log.
+        last: id in the user's log behind which the user begins: that of the last message, or with
+            ``waiting`` that of the last one before those.
         former: with "inherited": the dead holder, of whom the rooms have not been told yet; with
             "taken": the holder, for one who was let in before.
         began: where the origin began (`Registration.began`); None if the name was not got.

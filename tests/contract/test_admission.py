@@ -195,6 +195,31 @@ class TestAccounts:
         assert [json.loads(line)["text"] for _, line in said] == ["waits", "waits too"]
         assert (claimed.began or {})["@"] == claimed.last.decode()
 
+    async def test_so_is_who_comes_back_before_a_dead_gateway_is_swept(
+        self, g1: Gateway, g2: Gateway, register: Any, kill: Any
+    ) -> None:
+        register("Dana")
+        mom, dana = await g1.online("Mom"), await g2.online("Dana")
+        kill(g2)
+        await g1.whisper(mom, ["dana"], "waits")
+        entry = Entry("open", LOCKED.hash)
+        claimed = await g1.backplane.claim(g1.person("Dana"), 0.0, None, entry)
+        assert (claimed.outcome, claimed.former, claimed.waiting) == ("inherited", dana, True)
+        said = (await g1.backplane.said(Log(PRIVATE, "dana"), claimed.last, 10)).messages
+        assert [json.loads(line)["text"] for _, line in said] == ["waits"]
+
+    async def test_so_is_who_shows_a_token_and_does_not_say_what_was_seen(
+        self, g1: Gateway, g2: Gateway
+    ) -> None:
+        mom, dana = await g1.online("Mom"), await g1.online("Dana")
+        await g1.whisper(mom, ["dana"], "had")
+        await g1.release(dana, for_good=False)
+        await g1.whisper(mom, ["dana"], "waits")
+        claimed = await g2.backplane.claim(g2.person("Dana"), 0.0, dana.resume, OPEN)
+        assert (claimed.outcome, claimed.waiting) == ("returned", True)
+        said = (await g2.backplane.said(Log(PRIVATE, "dana"), claimed.last, 10)).messages
+        assert [json.loads(line)["text"] for _, line in said] == ["waits"]
+
     @pytest.mark.parametrize("why", ["not registered", "registered since", "nothing waits"])
     async def test_nobody_else_is(
         self, g1: Gateway, g2: Gateway, register: Any, at: tuple[str, str], why: str, kill: Any

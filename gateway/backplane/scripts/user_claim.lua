@@ -36,8 +36,8 @@
 --          The origin, and where it began, are the older session's with resumed and returned.
 --          Anybody else begins behind the end of the log, and nobody is ever told what is before
 --          the beginning of their origin: what another of the same name was told stays unread.
---          But whoever shows the password of a name, and had left it, begins before what waits: the
---          account is the same, since one that is put forgets who left.
+--          But whoever had left the name, and shows a token of it or its password, begins before what
+--          waits: the account is the same, since one that is put forgets who left.
 --
 -- The token that a session was got with stays good beside its own, since the welcome with that one
 -- may never have arrived. But only for a newer hello: one that was late on its way must not replace
@@ -46,11 +46,15 @@
 -- Atomic, so that of two who want a name one gets it.
 local name, prefix, proof = ARGV[1], ARGV[6], ARGV[7]
 local outcome, former, older, left = 'granted', '', nil, nil
+local mine = cjson.decode('{' .. ARGV[3])
+local account = redis.call('HGET', KEYS[5], name)
+-- An account that cannot be read is nobody's, and still no free name.
+local readable, kept = pcall(cjson.decode, account or '{}')
+if not readable or type(kept) ~= 'table' then kept = {} end
 
 local function proves(user)
   if proof == '' then return false end
-  return proof == user.resume
-    or proof == user.shown and (cjson.decode('{' .. ARGV[3]).hello or 0) > (user.hello or 0)
+  return proof == user.resume or proof == user.shown and (mine.hello or 0) > user.hello
 end
 
 local record = redis.call('HGET', KEYS[1], name)
@@ -63,7 +67,7 @@ if holder then
   elseif redis.call('EXISTS', prefix .. ':lease:' .. holder.gateway) == 1 then
     outcome = 'taken'
   else
-    outcome, former = 'inherited', record
+    outcome, former, left = 'inherited', record, holder
   end
 else
   left = read_user(redis.pcall('GET', prefix .. ':resume:' .. name))
@@ -72,29 +76,23 @@ else
   end
 end
 
-local function registered_meanwhile()
-  local readable, account = pcall(cjson.decode, redis.call('HGET', KEYS[5], name) or '')
-  local changed = readable and type(account) == 'table' and account.changed
-  return type(changed) == 'number' and changed > (cjson.decode('{' .. ARGV[3]).since or 0)
+-- Its gateway was away when the name got its password, and did not hear that this session was to end.
+if ARGV[9] == 'known' and type(kept.changed) == 'number' and kept.changed > mine.since then
+  return {'taken', '', '', '', '', '', ''}
 end
 
--- Its gateway was away when the name got its password, and did not hear that this session was to end.
-if ARGV[9] == 'known' and registered_meanwhile() then return {'taken', '', '', '', '', '', ''} end
-
-if not older and ARGV[9] ~= 'known' then
-  local account = redis.call('HGET', KEYS[5], name)
-  local readable, found = pcall(cjson.decode, account or '{}')
-  local hash = readable and type(found) == 'table' and found.hash
-  if type(hash) ~= 'string' then hash = '' end
-  -- An account that cannot be read is nobody's, and still no free name.
+if ARGV[9] == 'known' then
+  left = nil
+elseif older then
+  left = older
+else
+  local hash = type(kept.hash) == 'string' and kept.hash or ''
   if (account or ARGV[9] == 'required') and (hash == '' or ARGV[10] ~= hash) then
     return {'locked', '', '', '', hash, '', ''}
   end
   if account and outcome == 'taken' then outcome = 'taken_over' end
   -- Of another's account it is "0", and of a free name it is anybody's.
   if not account or left and left.resume == '0' then left = nil end
-else
-  left = nil
 end
 -- Only now: that a registered name is in use is nobody's business but its owner's.
 if outcome == 'taken' then
@@ -120,9 +118,7 @@ began['@'] = began['@'] or last
 began = cjson.encode(began)
 local origin = cjson.encode(older and older.origin or ARGV[11])
 record = string.format('{"origin":%s,"began":%s,', origin, began)
-local clock = redis.call('TIME')
-local active = clock[1] * 1000 + math.floor(clock[2] / 1000) - ARGV[4]
-local value = ARGV[2] .. ' ' .. string.format('%.0f', active)
+local value = ARGV[2] .. ' ' .. whole(now_ms() - ARGV[4])
 redis.call('HSET', KEYS[1], name, record .. ARGV[3])
 redis.call('SADD', KEYS[3], name)
 if ARGV[5] == '0' then
