@@ -68,13 +68,12 @@ def of_this_machine(run_dir: Path | None) -> str:
 @contextmanager
 def reached() -> Iterator[None]:
     """Make a failure of what goes wrong with Redis in the context."""
-    from msgspec import MsgspecError
-
+    from gateway.backplane.readable import UNREADABLE
     from gateway.errors import RedisUnreachable
 
     try:
         yield
-    except MsgspecError as error:
+    except UNREADABLE as error:
         raise Failure(
             f"what Redis has cannot be read: {error}. Has another version written it, or another "
             "program? `chatctl doctor` says which versions the gateways are"

@@ -12,6 +12,7 @@ import redis
 from gateway.backplane.keys import Keys
 from gateway.backplane.leftovers import AT_ONCE, MOST
 from gateway.backplane.operators import GatewayRecord
+from gateway.backplane.readable import UNREADABLE
 from gateway.backplane.records import Account, Ban, Registration
 
 TYPES = {
@@ -119,11 +120,11 @@ def records(there: redis.Redis, keys: Keys, found: Sequence[GatewayRecord]) -> R
         for field, record in there.hscan_iter(key, count=AT_ONCE):
             try:
                 read = msgspec.json.decode(record, type=kind)
-            except msgspec.MsgspecError:
+            except UNREADABLE:
                 unreadable.append((key, field.decode(errors="replace")))
             else:
                 if isinstance(read, Registration):
-                    users[field.decode()] = read
+                    users[field.decode(errors="replace")] = read
     alive = {gateway.id for gateway in found if gateway.lease is not None}
     return Records(unreadable, _homeless(there, keys, users, alive))
 
@@ -152,7 +153,7 @@ def _living(there: redis.Redis, keys: Keys) -> int:
     if there.type(keys.gateways) != b"hash":
         return 0
     known: Any = there.hkeys(keys.gateways)
-    return sum(bool(there.exists(keys.lease(id.decode()))) for id in known)
+    return sum(bool(there.exists(keys.lease(id.decode(errors="replace")))) for id in known)
 
 
 def _homeless(
@@ -163,7 +164,7 @@ def _homeless(
     for name in _not_held(there, keys, {name: users[name].gateway for name in suspects}):
         # Somebody may have come back elsewhere since: what counts is still so.
         record: Any = there.hget(keys.users, name)
-        with suppress(msgspec.MsgspecError, TypeError):
+        with suppress(*UNREADABLE, TypeError):
             now = msgspec.json.decode(record, type=Registration)
             if now.session == users[name].session and _not_held(there, keys, {name: now.gateway}):
                 found.append(name)

@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-import msgspec
 import redis
 
 from gateway.backplane import checks, contents, gateway_checks
@@ -18,6 +17,7 @@ from gateway.backplane.gateway_checks import Probed
 from gateway.backplane.keys import Keys
 from gateway.backplane.leftovers import Leftovers, look
 from gateway.backplane.operators import GatewayRecord, gateways, tell, until
+from gateway.backplane.readable import UNREADABLE
 from gateway.backplane.scripts import all_scripts
 from gateway.errors import RedisUnreachable
 
@@ -43,7 +43,7 @@ def examine(url: str, prefix: str) -> list[Finding]:
             _examine(there, Keys(prefix), findings)
     except RedisUnreachable as error:
         findings.append(Finding("failure", "Redis", error.sentence))
-    except (msgspec.MsgspecError, redis.ResponseError) as error:
+    except (*UNREADABLE, redis.ResponseError) as error:
         why = f"there is something that cannot be read: {error}. Another program wrote it, perhaps"
         findings.append(Finding("failure", "contents", why))
     return findings

@@ -13,6 +13,7 @@ import redis
 
 from gateway.backplane.keys import Keys
 from gateway.backplane.operators import GatewayRecord
+from gateway.backplane.readable import UNREADABLE
 from gateway.backplane.records import Registration
 
 AT_ONCE = 500
@@ -93,7 +94,7 @@ def _scan(there: redis.Redis, keys: Keys) -> tuple[dict[str, set[str]], bool]:
         reply: Any = there.scan(cursor, match=pattern, count=AT_ONCE)
         cursor, page = reply
         for key in page:
-            kind, _, of = key.decode()[len(keys.users) + 1 :].partition(":")
+            kind, _, of = key.decode(errors="replace")[len(keys.users) + 1 :].partition(":")
             kinds[kind].add(of)
         if not cursor:
             return kinds, True
@@ -110,7 +111,7 @@ def _holders(there: redis.Redis, keys: Keys, name: str | None = None) -> dict[st
         records = [(name.encode(), record)] if record else []
     holders = {}
     for folded, record in records:
-        with suppress(msgspec.MsgspecError):  # that is another line of the doctor's
+        with suppress(*UNREADABLE):  # that is another line of the doctor's
             holders[folded.decode()] = _registration.decode(record).gateway
     return holders
 

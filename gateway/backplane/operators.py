@@ -18,6 +18,7 @@ from gateway.backplane.address import reaching
 from gateway.backplane.calls import room_publish
 from gateway.backplane.ids import NOTHING
 from gateway.backplane.keys import Keys
+from gateway.backplane.readable import UNREADABLE
 from gateway.backplane.records import GatewayInfo
 from gateway.backplane.replies import registration
 from gateway.backplane.scripts import Script
@@ -99,7 +100,7 @@ def gateways(there: redis.Redis, keys: Keys) -> tuple[int, list[GatewayRecord]]:
     now, *found = run(there, "gateway_list", [keys.gateways], keys.users)
     records = [
         GatewayRecord(
-            id=found[i].decode(),
+            id=found[i].decode(errors="replace"),
             info=_told(found[i + 1]),
             lease=int(found[i + 2]) / 1000 if int(found[i + 2]) >= 0 else None,
             names=int(found[i + 3]),
@@ -239,5 +240,5 @@ def until(condition: Callable[[], bool], seconds: float) -> bool:
 def _told(info: bytes) -> GatewayInfo | None:
     try:
         return _info.decode(info)
-    except msgspec.MsgspecError:
+    except UNREADABLE:
         return None

@@ -12,6 +12,9 @@ log = logging.getLogger(__name__)
 
 Record = TypeVar("Record")
 
+UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError)
+"""What decoding raises of bytes that are no such record."""
+
 
 def readable(
     decoder: msgspec.json.Decoder[Record], found: Iterable[bytes], what: str
@@ -27,6 +30,6 @@ def readable(
     for each in found:
         try:
             records.append(decoder.decode(each))
-        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        except UNREADABLE as error:
             log.error("%s cannot be read, and is left out: %s", what, error)
     return records

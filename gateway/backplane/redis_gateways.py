@@ -11,6 +11,7 @@ from gateway.backplane import LEASE
 from gateway.backplane.connection import RedisError
 from gateway.backplane.keys import Keys
 from gateway.backplane.pair import Pair
+from gateway.backplane.readable import UNREADABLE
 from gateway.backplane.records import GatewayInfo, Registration
 from gateway.backplane.replies import registrations
 from gateway.errors import BackplaneDown
@@ -58,8 +59,8 @@ class RedisGateways:
         _, *found = await self._pair.run("gateway_list", [keys.gateways], keys.users)
         others = {}
         for id, info, lease in zip(found[::4], found[1::4], found[2::4], strict=True):
-            if id.decode() != self._gateway and int(lease) >= 0:
-                with contextlib.suppress(msgspec.MsgspecError):  # of another version
+            if id.decode(errors="replace") != self._gateway and int(lease) >= 0:
+                with contextlib.suppress(*UNREADABLE):  # of another version
                     others[id.decode()] = msgspec.json.decode(info, type=GatewayInfo)
         return others
 
@@ -71,23 +72,25 @@ class RedisGateways:
         return cursor_.decode(), registrations(records)
 
     async def sweep(self) -> list[Registration]:
-        keys, gone = self._keys, []
-        try:
-            for gateway in await self._pair.call("HKEYS", keys.gateways):
-                id = gateway.decode()
-                left = 0 if id == self._gateway else 1
-                while left:
-                    left, *records = await self._pair.run(
-                        "gateway_sweep",
-                        [keys.lease(id), keys.users, keys.held(id), keys.gateways],
-                        id,
-                        SWEPT_AT_ONCE,
-                        keys.users,
-                        self._resume_ms,
-                    )
-                    gone += registrations(records)
-        except (BackplaneDown, RedisError):
-            # What was taken is in Redis no more: if it is not told now, it never is.
-            if not gone:
-                raise
+        gone: list[Registration] = []
+        failure: BackplaneDown | RedisError | None = None
+        for gateway in await self._pair.call("HKEYS", self._keys.gateways):
+            id = gateway.decode(errors="replace")
+            try:
+                if id != self._gateway:
+                    await self._sweep_after(id, gone)
+            except (BackplaneDown, RedisError) as error:
+                failure = error  # one that cannot be swept after does not keep the others
+        # What was taken is in Redis no more: if it is not told now, it never is.
+        if failure is not None and not gone:
+            raise failure
         return gone
+
+    async def _sweep_after(self, gateway: str, gone: list[Registration]) -> None:
+        keys, left = self._keys, 1
+        touched = [keys.lease(gateway), keys.users, keys.held(gateway), keys.gateways]
+        while left:
+            left, *records = await self._pair.run(
+                "gateway_sweep", touched, gateway, SWEPT_AT_ONCE, keys.users, self._resume_ms
+            )
+            gone += registrations(records)

@@ -10,6 +10,7 @@ import msgspec
 from gateway.backplane import Log, Said
 from gateway.backplane.keys import Keys
 from gateway.backplane.pair import Pair
+from gateway.backplane.readable import UNREADABLE
 from gateway.backplane.replies import whole
 from wire.frames import PRIVATE
 
@@ -88,6 +89,6 @@ def _readable(line: bytes) -> bytes:
     """A line of a log; empty if no reader could make anything of it: somebody else wrote it."""
     try:
         _object.decode(line)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except UNREADABLE:
         return b""
     return line if line.find(b"\n") == len(line) - 1 else b""

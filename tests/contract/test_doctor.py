@@ -191,6 +191,17 @@ async def test_what_a_chat_makes_itself_is_of_the_right_types(
     assert of(found, "records").level == "ok"
 
 
+def test_records_and_names_that_are_no_text(
+    at: tuple[str, str], told: Any, look: redis.Redis, keys: Keys
+) -> None:
+    told("g-1")
+    look.hset(keys.gateways, b"\xff", b"\xff")
+    look.hset(keys.users, b"\xff", b'{"name":"\xff"}')
+    look.set(f"{keys.users}:alive:".encode() + b"\xff", "x 1", px=10_000)
+    found = of(examine(*at), "records")
+    assert found.text.startswith("1 cannot be read")
+
+
 async def test_one_whom_the_gateway_does_not_count_among_its_own(
     at: tuple[str, str], g1: Gateway, look: redis.Redis, keys: Keys
 ) -> None:

@@ -14,6 +14,7 @@ import redis
 from gateway.backplane import Entry, Log, accounts, banning, operators
 from gateway.backplane.keys import Keys
 from gateway.backplane.records import Ban, GatewayInfo
+from gateway.backplane.replies import registration
 from gateway.errors import RedisUnreachable
 from tests.contract.household import Gateway, StartBackplane, in_room, message
 from tests.support.servers import Server
@@ -85,6 +86,13 @@ class TestGateways:
     ) -> None:
         ((_, [found])) = await list_gateways(*at)
         assert (found.id, found.info, found.draining) == (g1.id, None, False)
+
+    async def test_nor_is_what_is_no_text(
+        self, g1: Gateway, at: tuple[str, str], look: redis.Redis, keys: Keys
+    ) -> None:
+        look.set(keys.lease(g1.id), b'{"listen":"\xff"}', px=10_000)
+        look.hset(keys.gateways, b"\xff", b"\xff")
+        assert [each.info for each in (await list_gateways(*at))[1]] == [None, None]
 
     async def test_a_dead_one_is_there_until_it_is_swept(
         self, g1: Gateway, g2: Gateway, at: tuple[str, str], kill: Any
@@ -331,6 +339,15 @@ class TestAccounts:
         assert abs(added.since / 1000 - datetime.now(UTC).timestamp()) < 60
         assert await put("change", "sis", "h2", "") == (True, None)
         assert await list_accounts(*at) == [msgspec.structs.replace(added, name="sis", hash="h2")]
+
+    async def test_who_holds_the_name_can_be_read_as_before(
+        self, put: Any, look: redis.Redis, keys: Keys, g1: Gateway
+    ) -> None:
+        dana = msgspec.structs.replace(g1.person("Dana"), hello=2**53)
+        await g1.backplane.claim(dana, 0.0, None)
+        await put("add", "Dana", "h1", "")
+        holder = registration(look.hget(keys.users, "dana"))
+        assert holder is not None and holder.session == dana.session
 
     @pytest.mark.parametrize("written", ["no JSON", "[]", "{}", '{"since":"x","name":1}'])
     async def test_one_that_cannot_be_read_is_left_out_and_can_be_put_right(

@@ -144,6 +144,32 @@ class TestLeftBehind:
         assert await g2.backplane.sweep() == [mom]
         assert look.hkeys(keys.gateways) == [g2.id]
 
+    async def test_a_gateway_that_cannot_be_swept_after_does_not_keep_the_others(
+        self, g1: Gateway, g2: Gateway, look: redis.Redis, keys: Keys, kill: Any, server: Server
+    ) -> None:
+        if server.drop:
+            pytest.skip("the imitation ends a connection after each error")
+        mom = await g1.online("Mom")
+        look.set(keys.held("g-bad"), "no set")
+        look.delete(keys.gateways)
+        look.hset(keys.gateways, mapping={"g-bad": "{}", b"\xff": "{}", g1.id: "{}"})
+        kill(g1)
+        assert await g2.backplane.sweep() == [mom]
+        with pytest.raises(RedisError, match="WRONGTYPE"):
+            await g2.backplane.sweep()
+
+    async def test_what_is_no_text_is_passed_over(
+        self, g1: Gateway, look: redis.Redis, keys: Keys
+    ) -> None:
+        mom = await g1.online("Mom")
+        for bad in (b"\xff", b'{"listen":"\xff"}'):
+            look.hset(keys.users, b"\xff", bad)
+            look.set(keys.lease("g-bad"), bad)
+            look.hset(keys.gateways, mapping={b"\xff": bad, "g-bad": bad})
+            assert await g1.backplane.neighbours() == {}
+            assert await own_users(g1) == [mom]
+            assert list(await g1.everybody()) == ["Mom"]
+
 
 class TestFull:
     """A Redis that takes nothing more (maxmemory, noeviction)."""

@@ -25,8 +25,8 @@ redis.call('DEL', ARGV[5] .. ':resume:' .. ARGV[1])
 local record = redis.call('HGET', KEYS[2], ARGV[1])
 local user = record and read_user(record)
 if not user then return {''} end
--- "0" is no token's hash.
-user.resume, user.shown = '0', '0'
+-- "0" is no token's hash. The count is of no use without them, and might not be written as a whole number.
+user.resume, user.shown, user.hello = '0', '0', 0
 redis.call('HSET', KEYS[2], ARGV[1], cjson.encode(user))
 if redis.call('EXISTS', ARGV[5] .. ':lease:' .. user.gateway) == 0 then return {''} end
 local heard = redis.call('SPUBLISH', ARGV[5] .. ':control:' .. user.gateway,
