@@ -33,7 +33,7 @@ class Keys:
         self.accounts = f"{self.users}:accounts"
         """Hash: folded name -> the account, as JSON (`Account`)."""
         self.users_epoch = f"{self.users}:epoch"
-        """String: the epochs of people's logs (`scripts/shared/logs.lua`)."""
+        """String: the epochs of people's logs (`scripts/shared.lua`)."""
         self.users_channel = f"{channels}:{{users}}"
         """What begins the channels of users."""
         self._rooms = f"{prefix}:{{room:"
@@ -92,7 +92,7 @@ class Keys:
         return f"{self._rooms}{room}}}:log"
 
     def room_epoch(self, room: str) -> str:
-        """String: the epochs of a room's log (`scripts/shared/logs.lua`)."""
+        """String: the epochs of a room's log (`scripts/shared.lua`)."""
         return f"{self._rooms}{room}}}:epoch"
 
     def room_posted(self, room: str) -> str:

@@ -94,7 +94,7 @@ class Pair:
             await connect(self._url, subscriptions, f"{self._name}-sub")
             await subscriptions.subscribe(sorted(self._channels))
             await commands.call("PING")  # it may have been lost meanwhile
-            if not subscriptions.alive:
+            if not (commands.alive and subscriptions.alive):
                 raise BackplaneDown("the connection to Redis was lost")
         except (RedisError, BackplaneDown) as error:
             commands.abort()

@@ -185,9 +185,10 @@ class Probe:
     async def _release(self, session: str) -> Any:
         keys, pair = self._keys, self._pair
         call = user_release(keys, self._gateway, [self._user(session)], kept_ms=0)
-        released, _ = await asyncio.gather(
+        released, *_ = await asyncio.gather(
             pair.run(*call),
-            pair.call("DEL", keys.room_log(LOBBY), keys.room_epoch(LOBBY), keys.users_epoch),
+            pair.call("DEL", keys.room_log(LOBBY), keys.room_epoch(LOBBY)),
+            pair.call("DEL", keys.users_epoch),  # of another slot
         )
         return released
 

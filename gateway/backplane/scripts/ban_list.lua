@@ -6,9 +6,8 @@
 --
 -- Atomic, so that the time is that by which the bans were found to hold, and so that what is
 -- forgotten is what was over, and not a ban that was given since.
-local clock = redis.call('TIME')
-local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
-local found = {string.format('%.0f', now)}
+local now = now_ms()
+local found = {whole(now)}
 local bans = redis.call('HGETALL', KEYS[1])
 for i = 1, #bans, 2 do
   -- One that cannot be read is told as it is: it must not keep the others from being known.

@@ -11,10 +11,9 @@
 --
 -- Atomic, so that a gateway that hears of it finds it; and a script, since its times are by Redis'
 -- clock.
-local clock = redis.call('TIME')
-local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
-local ends = ARGV[2] == '0' and 'null' or string.format('%.0f', now + ARGV[2])
-local ban = string.format('{"since":%.0f,"until":', now) .. ends .. ',' .. ARGV[3]
+local now = now_ms()
+local ends = ARGV[2] == '0' and 'null' or whole(now + ARGV[2])
+local ban = '{"since":' .. whole(now) .. ',"until":' .. ends .. ',' .. ARGV[3]
 redis.call('HSET', KEYS[1], ARGV[1], ban)
 local reply = {ban}
 for _, gateway in ipairs(redis.call('HKEYS', KEYS[2])) do

@@ -8,8 +8,7 @@
 --          many names it holds
 --
 -- A script, since it reads two keys for each gateway, and what is said of them must be of one moment.
-local clock = redis.call('TIME')
-local found = {string.format('%.0f', clock[1] * 1000 + math.floor(clock[2] / 1000))}
+local found = {whole(now_ms())}
 local known = redis.call('HGETALL', KEYS[1])
 for i = 1, #known, 2 do
   local lease = ARGV[1] .. ':lease:' .. known[i]

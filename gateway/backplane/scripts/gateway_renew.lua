@@ -16,6 +16,4 @@ redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
 if redis.call('HEXISTS', KEYS[2], ARGV[1]) == 0 then
   redis.call('HSET', KEYS[2], ARGV[1], ARGV[2])
 end
-local clock = redis.call('TIME')
-local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
-return {string.format('%.0f', now + ARGV[3]), kept}
+return {whole(now_ms() + ARGV[3]), kept}

@@ -10,8 +10,7 @@
 --
 -- A script, since it reads three keys for each user; the cursor keeps each call short.
 local page = redis.call('HSCAN', KEYS[1], ARGV[1], 'COUNT', ARGV[2])
-local now = redis.call('TIME')
-local now_ms = now[1] * 1000 + math.floor(now[2] / 1000)
+local now = now_ms()
 local leases, found = {}, {page[1]}
 for i = 1, #page[2], 2 do
   local name, record = page[2][i], page[2][i + 1]
@@ -26,7 +25,7 @@ for i = 1, #page[2], 2 do
   if type(alive) == 'table' and not alive.err:find('^WRONGTYPE') then return alive end
   if type(alive) == 'string' and alive:find(' %d+$') then
     found[#found + 1] = record
-    found[#found + 1] = string.format('%.0f', math.max(0, now_ms - alive:match(' (%d+)$')))
+    found[#found + 1] = whole(math.max(0, now - alive:match(' (%d+)$')))
     found[#found + 1] = tostring(redis.call('PTTL', key))
   end
 end

@@ -10,8 +10,7 @@
 --
 -- Atomic, so that a session that lost its name cannot keep its successor's alive.
 local lost = {}
-local now = redis.call('TIME')
-local now_ms = now[1] * 1000 + math.floor(now[2] / 1000)
+local now = now_ms()
 for i = 3, #ARGV, 3 do
   local name, session, ago = ARGV[i], ARGV[i + 1], ARGV[i + 2]
   local record = redis.call('HGET', KEYS[1], name)
@@ -22,7 +21,7 @@ for i = 3, #ARGV, 3 do
     -- full Redis.
     redis.call('DEL', key)
     redis.call('SADD', KEYS[2], name)
-    local value = session .. ' ' .. string.format('%.0f', now_ms - ago)
+    local value = session .. ' ' .. whole(now - ago)
     if ARGV[1] == '0' then
       redis.call('SET', key, value)
     else

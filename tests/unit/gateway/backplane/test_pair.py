@@ -95,6 +95,21 @@ async def test_where_no_redis_is_it_does_not_start():
     await scene.pair.close()
 
 
+async def test_so_is_one_that_goes_in_the_moment_of_its_last_answer(redis, monkeypatch):
+    class Gone(module.Connection):
+        def call(self, *command):
+            reply = super().call(*command)
+            if command == ("PING",):
+                reply.add_done_callback(lambda _: setattr(self, "alive", False))
+            return reply
+
+    monkeypatch.setattr(module, "Connection", Gone)
+    pair = Scene(redis).pair
+    with pytest.raises(RedisUnreachable):
+        await pair.start()
+    assert not pair.up
+
+
 @pytest.mark.parametrize("at", ["SCRIPT", "EVALSHA", "SSUBSCRIBE", "PING"])
 async def test_a_redis_that_goes_while_it_starts_is_unreachable(redis, at):
     def answer(client, command):
