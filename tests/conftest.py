@@ -40,6 +40,8 @@ def pytest_configure() -> None:
     for number, handler in usual.items():
         if signal.getsignal(number) is signal.SIG_IGN:
             signal.signal(number, handler)
+    # Of where each callback comes from, debug mode keeps the last line: ten took half of the time.
+    asyncio.constants.DEBUG_STACK_DEPTH = 1
     # What a hash really costs is for one test to say, and not for all to pay.
     passwords._hasher = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 

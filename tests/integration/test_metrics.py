@@ -11,6 +11,7 @@ import msgspec
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from gateway import presence
 from gateway.backplane.records import GatewayInfo
 from gateway.config import AddressLimits, Certificate
 from gateway.meters import CLAIMS, DOORSTEP, RESUMES
@@ -234,6 +235,13 @@ async def test_an_eviction_is_counted(start_gateway: StartGateway, join: Join) -
     assert found.value("chat_ends_total", reason="idle") == 1
 
 
+@pytest.fixture
+def swept_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(presence, "LEASE_EVERY", 0.05)
+    monkeypatch.setattr(presence, "SWEEP_AFTER", 0.0)
+
+
+@pytest.mark.usefixtures("swept_at_once")
 async def test_users_of_a_dead_gateway_are_counted_where_they_are_swept(
     one: Running,
     two: Running,
@@ -243,17 +251,20 @@ async def test_users_of_a_dead_gateway_are_counted_where_they_are_swept(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     await join(one, "sis"), await join(one, "mom")
+    alive = asyncio.Event()
+    renew_lease = one.gateway.backplane.renew_lease
+
+    async def renewed_when_alive() -> bool:
+        await alive.wait()
+        return await renew_lease()
+
     with valkey.client() as client:
+        await one.gateway.presence.make_certain()  # no renewal is on its way
         one.gateway.presence.doubt()
-        monkeypatch.setattr(one.gateway.backplane, "renew_lease", _never)
+        monkeypatch.setattr(one.gateway.backplane, "renew_lease", renewed_when_alive)
         client.delete(f"{prefix}:{{users}}:lease:{one.gateway.id}")
         await until(two, "chat_swept_users_total", 2)
-    monkeypatch.undo()
-
-
-async def _never() -> bool:
-    await asyncio.Event().wait()
-    raise AssertionError
+    alive.set()
 
 
 async def test_a_hole_that_was_repaired_is_counted_twice(

@@ -25,6 +25,13 @@ def soon(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
+def back_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All gateways have written down their people again in two seconds, and not in five."""
+    monkeypatch.setattr(presence, "LEASE_EVERY", 0.1)
+    monkeypatch.setattr(presence, "ALL_BACK", 2.0)
+
+
+@pytest.fixture
 def look(valkey: Server) -> Iterator[redis.Redis]:
     with valkey.client() as client:
         yield client
@@ -87,6 +94,7 @@ async def test_who_is_here_stays_and_who_is_not_goes(
     assert mom.told(op="bye") == []
 
 
+@pytest.mark.usefixtures("back_soon")
 async def test_what_is_for_one_who_is_not_written_down_again_yet_does_not_become_public(
     one: Running, two: Running, join: Join, valkey: Server, prefix: str
 ) -> None:
@@ -102,7 +110,7 @@ async def test_what_is_for_one_who_is_not_written_down_again_yet_does_not_become
     assert eve.told(op="left") == dad.told(op="left") == []
 
 
-@pytest.mark.usefixtures("soon")
+@pytest.mark.usefixtures("soon", "back_soon")
 async def test_who_redis_forgets_while_it_is_there_stays_too(
     one: Running, two: Running, join: Join, valkey: Server, prefix: str, look: Any, keys: Keys
 ) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from gateway import presence
+from gateway import presence, server
 from gateway.backplane import Claimed
 from gateway.backplane.records import Registration
 from tests.support import servers
@@ -125,8 +125,9 @@ class TestRestart:
 
     @pytest.fixture(autouse=True)
     def soon(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """All gateways are back at once here."""
+        """All gateways are back at once here, and who stops does not wait long for Redis."""
         monkeypatch.setattr(presence, "ALL_BACK", 0.5)
+        monkeypatch.setattr(server, "PATIENCE", 0.5)
 
     @pytest.fixture
     def port(self) -> int:
