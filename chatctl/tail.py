@@ -56,9 +56,10 @@ def _lines(url: str, prefix: str, room: str, *, comes_back: bool) -> Iterator[by
         RedisUnreachable: at the start; later only if it does not come back.
     """
     from gateway.backplane import archive
+    from gateway.backplane.ids import NOTHING
     from gateway.errors import RedisUnreachable
 
-    seen = archive.START
+    seen = NOTHING
     for said in archive.newest(url, prefix, room, count=BEFORE):
         seen = said.id
         yield said.line

@@ -6,7 +6,7 @@ import asyncio
 from concurrent.futures import ThreadPoolExecutor
 
 from gateway.addresses import Address, neighbourhood, site
-from gateway.backplane.entry import Admission
+from gateway.backplane import Admission
 from gateway.chat.effects import Claim
 from gateway.passwords import verify
 from gateway.turns import Full, Turns

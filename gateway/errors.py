@@ -40,7 +40,7 @@ class NameLost(Exception):
 
 
 class TooMuchWaits(Exception):
-    """Somebody is away, and for them waits already as much as may.
+    """Somebody is away, and as much waits for them already as may.
 
     Attributes:
         names: as they are shown.

@@ -19,7 +19,7 @@ MOST_EARLY = 1000
 
 
 class Orders:
-    """Carries out what comes over the control channel: `gateway.backplane.events.Events.control`.
+    """Carries out what comes over the control channel: `gateway.backplane.Events.control`.
 
     Args:
         gateway: whose.

@@ -23,7 +23,9 @@ ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
 MEANINGLESS = (
     signal.SIGUSR1,
     signal.SIGUSR2,
-    *(signal.SIGALRM, signal.SIGVTALRM, signal.SIGPROF),
+    signal.SIGALRM,
+    signal.SIGVTALRM,
+    signal.SIGPROF,
     signal.SIGIO,
 )
 """Meant for programs that reopen their log at such a signal, say; by default they would kill us."""

@@ -10,8 +10,8 @@ from typing import Any
 
 import msgspec
 
-from wire.frames import Event, Msg, Ping, Request
-from wire.reasons import ErrorCode, WireError
+from wire.frames import Bye, Event, Msg, Ping, Request
+from wire.reasons import ErrorCode, Reason, WireError
 
 _encoder = msgspec.json.Encoder()
 _request: msgspec.json.Decoder[Request] = msgspec.json.Decoder(Request)
@@ -39,6 +39,16 @@ def encode_body(message: Msg) -> bytes:
         message: one whose ``id`` is empty still.
     """
     return _encoder.encode(message)[1:] + b"\n"
+
+
+def encode_bye(reason: Reason, after: float | None = None) -> bytes:
+    """The last line of a connection, as `encode` makes it.
+
+    Args:
+        reason: why it ends.
+        after: seconds to wait before coming back; None where that is not said.
+    """
+    return encode(Bye(reason.code, reason.text, reason.reconnect, after))
 
 
 def decode_request(line: bytes) -> Request:

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple, Protocol
 
-from gateway.backplane.entry import Admission
-from gateway.backplane.records import GatewayInfo, Registration
+from gateway.backplane.records import Ban, GatewayInfo, Registration
 
 LEASE = 10.0
 """Seconds that a gateway's lease lasts. With a sweep each 3 s, a dead gateway's users are gone
@@ -138,6 +137,62 @@ class Entry(NamedTuple):
 
 
 KNOWN = Entry("known")
+
+
+class Events(Protocol):
+    """What a backplane tells its gateway."""
+
+    def deliver(self, channel: bytes, payload: bytes) -> None:
+        """Lines were published on a channel: behind a first one, ``<previous id> <last id>``.
+
+        The ids are the same if no message is among the lines.
+
+        The hot path.
+        """
+
+    def control(self, verb: str, rest: str) -> None:
+        """This gateway was told something.
+
+        Args:
+            verb: ``replaced SESSION``: its user has come back over another connection; or what an
+                operator wants: ``kick SESSION TEXT``, ``bans`` (they have changed), ``drain``,
+                ``probe NONCE``.
+            rest: what follows it.
+        """
+
+    def known(self, channel: bytes) -> bytes:
+        """The last id that was heard on a channel; `gateway.backplane.ids.NOTHING` if none was."""
+
+    def away(self) -> None:
+        """Redis is away. Every call raises `BackplaneDown` until `back`."""
+
+    def back(self) -> None:
+        """Redis is back, and the subscriptions are. What was published meanwhile was not heard.
+
+        Its memory may be older than what was acknowledged, or empty.
+        """
+
+
+class Admission(Protocol):
+    """The part of the backplane that decides who gets in. It raises what the others do."""
+
+    async def bans(self) -> tuple[int, list[Ban]]:
+        """Redis' time, milliseconds since 1970, and the bans that hold."""
+
+    async def try_password(self, folded: str, neighbourhood: str, site: str = "") -> float:
+        """Count that a password is tried, before it is looked at; `forgive` one that was right.
+
+        Args:
+            folded: the name.
+            neighbourhood: from where, as `gateway.addresses.neighbourhood` says it.
+            site: the same, as `gateway.addresses.site` says it.
+
+        Returns:
+            0.0, or the seconds to wait: then it was not counted, and must not be looked at.
+        """
+
+    async def forgive(self, folded: str, neighbourhood: str, site: str = "") -> None:
+        """Take back that a password was tried: it was right, and remember from where."""
 
 
 class Backplane(Protocol):

@@ -41,7 +41,7 @@ _NOT_PERMITTED = ("NOPERM", "o permissions to", "ACL failure", "The user executi
 """How Redis 7.0 to 8 and Valkey say so, in scripts too; redis-py leaves the first of them out."""
 
 
-class Found(NamedTuple):
+class Target(NamedTuple):
     """What to connect to, and as whom.
 
     Attributes:
@@ -55,7 +55,7 @@ class Found(NamedTuple):
     url: RedisUrl
 
 
-async def locate(url: str) -> Found:
+async def locate(url: str) -> Target:
     """Find what to connect to; Sentinels are asked each time.
 
     Raises:
@@ -69,7 +69,7 @@ async def locate(url: str) -> Found:
             place = await sentinels.master(parsed, context)
     except (OSError, LookupError, ValueError) as error:
         raise RedisUnreachable(f"{without_secrets(url)}: {describe(error, url)}") from error
-    return Found(place, context, parsed)
+    return Target(place, context, parsed)
 
 
 def client(url: str) -> redis.Redis:

@@ -14,9 +14,6 @@ from gateway.backplane.address import reaching
 from gateway.backplane.keys import Keys
 from gateway.backplane.replies import whole
 
-START = b"0-0"
-"""The id that is before every message."""
-
 PAGE = 200
 """Messages that are read at once."""
 

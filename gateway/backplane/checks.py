@@ -170,10 +170,8 @@ def scripts(missing: Sequence[str] | None) -> Iterator[Finding]:
     if missing is None:
         yield Finding("warning", "scripts", "SCRIPT EXISTS is not allowed here")
     elif missing:
-        text = (
-            f"{_some(missing)} not loaded: gateways load them when they start or miss one; if it "
-        )
-        text += "stays so, the gateways are of another version than this chatctl"
+        text = f"{_some(missing)} not loaded: gateways load them when they start or miss one; "
+        text += "if it stays so, the gateways are of another version than this chatctl"
         yield Finding("warning", "scripts", text)
     else:
         yield Finding("ok", "scripts", "all are loaded")

@@ -14,6 +14,7 @@ from gateway.backplane import (
     KNOWN,
     Claimed,
     Entry,
+    Events,
     Found,
     Listed,
     Log,
@@ -23,7 +24,6 @@ from gateway.backplane import (
 from gateway.backplane.admission import RedisAdmission
 from gateway.backplane.calls import room_publish, user_claim, user_release
 from gateway.backplane.connection import RedisError
-from gateway.backplane.events import Events
 from gateway.backplane.keys import Keys
 from gateway.backplane.pair import Pair
 from gateway.backplane.probe import Probe, probe_channel

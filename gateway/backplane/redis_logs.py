@@ -33,7 +33,7 @@ class RedisLogs:
         pair: the connections.
         keys: the names of the keys.
         age_ms: how long a message is kept, milliseconds.
-        known: `gateway.backplane.events.Events.known`.
+        known: `gateway.backplane.Events.known`.
     """
 
     def __init__(

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from wire.frames import Error, Request
-from wire.reasons import ErrorCode
-
 # So that who waits exactly as long as told is not refused for what floats lose.
 _ROUNDING = 1e-6
 
@@ -47,12 +44,3 @@ class Budget:
         if self._rate is not None:
             left = min(self._burst, self._left + (now - self._then) * self._rate)
             self._left, self._then = max(-self._burst, left - count), now
-
-
-def slow_down(request: Request, wait: float) -> Error:
-    """The refusal of a request that is over the budget for so many seconds more."""
-    text = f"too many requests; this one was not accepted, try again in {wait:.1f} s"
-    # Rounded up, so that who waits as long as told is not refused again.
-    retry_after = round(wait + 0.05, 1)
-    seq = getattr(request, "seq", None)
-    return Error(code=ErrorCode.SLOW_DOWN, text=text, seq=seq, retry_after=retry_after)

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from enum import Enum
 
-from gateway.chat.budget import Budget, slow_down
+from gateway.chat.budget import Budget
 from gateway.chat.effects import (
     CheckIdle,
     Claim,
@@ -117,7 +117,7 @@ class Session:
                 self.life.typed(now)
             # Whoever wants to go may go.
             if type(request) is not Quit and (wait := self.budget.take(now)):
-                return self._fault(slow_down(request, wait), now)
+                return self._fault(_slow_down(request, wait), now)
             if type(request) is Send:
                 return [plan(request, self.name, self._rules, ts)]
             return self._receive_other(request)
@@ -149,7 +149,7 @@ class Session:
             return [Claim(name, request.client, request.resume, seen, seq, request.password)]
         if isinstance(request, Ping):
             if wait := self.budget.take(now):
-                return self._fault(slow_down(request, wait), now)
+                return self._fault(_slow_down(request, wait), now)
             return [Tell(Pong())]
         if isinstance(request, Quit):
             return self._close(QUIT)
@@ -291,3 +291,12 @@ class Session:
         self.state = State.CLOSED
         self.deadline = None
         return [Close(reason)]
+
+
+def _slow_down(request: Request, wait: float) -> Error:
+    """The refusal of a request that is over the budget for so many seconds more."""
+    text = f"too many requests; this one was not accepted, try again in {wait:.1f} s"
+    # Rounded up, so that who waits as long as told is not refused again.
+    retry_after = round(wait + 0.05, 1)
+    seq = getattr(request, "seq", None)
+    return Error(code=ErrorCode.SLOW_DOWN, text=text, seq=seq, retry_after=retry_after)

@@ -27,13 +27,13 @@ from gateway.listeners.first_bytes import exactly, peek
 from gateway.listeners.ports import place
 from gateway.listeners.proxy import NotProxied
 from gateway.listeners.sockets import prepare
-from wire.codec import encode
-from wire.frames import Bye
+from wire.codec import encode_bye
 from wire.reasons import Reason
 
 log = logging.getLogger(__name__)
 
 REFUSED = "refused at the door"
+"""How that is told in the log."""
 
 AT_ONCE = 64
 """Connections that are accepted before anything else gets its turn."""
@@ -215,7 +215,7 @@ class Listener:
                 if spoken is not None:
                     visit.over()
                     self._refused(spoken.kind, where, spoken.why)
-                    last = spoken.before_the_bye() + foreign.farewell(spoken.reason)
+                    last = spoken.before_the_bye() + encode_bye(spoken.reason)
                     self._farewells.say(connection, last)
                     return
             left = max(0.001, since + self._patience - self._loop.time())
@@ -247,7 +247,5 @@ class Listener:
         if self.tls or self._closed:
             connection.close()  # a word to it would cost what it may not have
             return
-        reason = refusal.reason
         after = None if refusal.after is None else round(refusal.after, 1)
-        bye = Bye(code=reason.code, text=reason.text, reconnect=reason.reconnect, after=after)
-        self._farewells.say(connection, encode(bye))
+        self._farewells.say(connection, encode_bye(refusal.reason, after))

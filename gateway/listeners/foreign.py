@@ -11,8 +11,7 @@ import re
 from typing import NamedTuple
 
 from gateway.listeners import proxy
-from wire.codec import encode
-from wire.frames import Bye
+from wire.codec import encode_bye
 from wire.reasons import FOREIGN, Reason
 
 
@@ -48,13 +47,8 @@ class Foreign(NamedTuple):
 
     def before_the_bye(self) -> bytes:
         """What is written before the bye."""
-        size = len(farewell(self.reason))
+        size = len(encode_bye(self.reason))
         return self.answer.format(text=self.text, size=size).replace("\n", "\r\n").encode()
-
-
-def farewell(reason: Reason) -> bytes:
-    """The bye of somebody who need not come back."""
-    return encode(Bye(code=reason.code, text=reason.text, reconnect=reason.reconnect))
 
 
 def _of(kind: str, name: str, answer: str = "") -> Foreign:

@@ -10,17 +10,15 @@ from typing import Protocol, cast
 from gateway.addresses import Address
 from gateway.alarm import STALL
 from gateway.journal import event
+from gateway.listeners.accepting import REFUSED
 from gateway.listeners.foreign import Foreign, recognized
 from gateway.meters import Meters
-from wire.codec import encode
-from wire.frames import Bye
+from wire.codec import encode_bye
 from wire.limits import Limits
 from wire.lines import LineBuffer, LineTooLong
 from wire.reasons import CONNECTION_LOST, SLOW, Reason
 
 log = logging.getLogger(__name__)
-
-REFUSED = "refused at the door"
 
 LINGER = 3.0
 """Seconds that a closed connection is given to take in what was written to it, bye included."""
@@ -189,8 +187,7 @@ class TcpLink(asyncio.Protocol):
             return
         self._closing = True
         self._write_no_more()
-        bye = Bye(code=reason.code, text=reason.text, reconnect=reason.reconnect, after=after)
-        line = encode(bye)
+        line = encode_bye(reason, after)
         self._transport.write(line)
         self._meters.sent(len(line), 1)
         if self._heard_all or self._transport.is_closing():

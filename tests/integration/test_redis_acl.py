@@ -15,6 +15,7 @@ from chatctl.cli import main
 from gateway.backplane import archive
 from gateway.backplane.address import reaching
 from gateway.backplane.directory import list_users
+from gateway.backplane.ids import NOTHING
 from gateway.backplane.keys import Keys
 from gateway.errors import RedisRefused, StartError
 from tests.support import servers
@@ -79,7 +80,7 @@ async def test_the_reader_can_follow_a_room(server, start_gateway, join, prefix)
     sis = await join(await start_gateway(redis=server.url), "sis")
     await sis.say(op="send", text="hi", seq=1)
     await sis.expect(op="ack")
-    following = archive.follow(url_for(server, "chat-reader"), prefix, "lobby", archive.START)
+    following = archive.follow(url_for(server, "chat-reader"), prefix, "lobby", NOTHING)
     assert len(await asyncio.to_thread(next, following)) == 1
     await asyncio.to_thread(following.close)
 

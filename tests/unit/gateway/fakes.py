@@ -18,6 +18,7 @@ from gateway.backplane import (
     LEASE,
     Claimed,
     Entry,
+    Events,
     Found,
     Listed,
     Log,
@@ -25,7 +26,6 @@ from gateway.backplane import (
     Touch,
     Whispered,
 )
-from gateway.backplane.events import Events
 from gateway.backplane.ids import NOTHING, before, epoch_of, is_beginning, parse
 from gateway.backplane.records import Ban, GatewayInfo, Registration
 from gateway.backplane.redis_logs import PAGE_BYTES

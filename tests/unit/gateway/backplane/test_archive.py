@@ -7,7 +7,8 @@ import pytest
 import redis
 
 from gateway.backplane import address, archive, embedded
-from gateway.backplane.archive import PAGE, START, Said, follow, newest
+from gateway.backplane.archive import PAGE, Said, follow, newest
+from gateway.backplane.ids import NOTHING
 from gateway.backplane.keys import Keys
 from gateway.errors import RedisUnreachable
 
@@ -99,7 +100,7 @@ def test_a_follower_gets_what_is_there_and_then_what_is_said(url, stored):
 
 def test_a_follower_goes_on_where_the_log_was_deleted_and_began_anew(url, stored, there):
     stored(1, 2, 3, epoch=1795428000123)
-    following = follow(url, *ROOM, START)
+    following = follow(url, *ROOM, NOTHING)
     next(following)
     there.delete(Keys("chat").room_log("lobby"))
     news = stored(4, epoch=1795428000999)
@@ -115,21 +116,21 @@ def test_what_somebody_else_wrote_into_the_log_is_passed_over(url, stored, there
     last = Said(b"7-2", b'{"id":"7-2","t":5}\n')
     assert newest(url, *ROOM) == [*said, last]
     assert newest(url, *ROOM, since=datetime.fromtimestamp(0.001).astimezone()) == [*said, last]
-    following = follow(url, *ROOM, START)
+    following = follow(url, *ROOM, NOTHING)
     assert next(following) == [*said, last]
     following.close()
 
 
 def test_a_key_of_another_type_is_an_error_in_one_sentence(url, there):
     there.set(Keys("chat").room_log("lobby"), "x")
-    for read in (newest, lambda *room: next(follow(*room, START))):
+    for read in (newest, lambda *room: next(follow(*room, NOTHING))):
         with pytest.raises(RedisUnreachable):
             read(url, *ROOM)
 
 
 def test_a_follower_far_behind_gets_it_page_by_page(url, stored):
     said = stored(*range(PAGE + 1))
-    following = follow(url, *ROOM, START)
+    following = follow(url, *ROOM, NOTHING)
     assert next(following) == said[:PAGE]
     assert next(following) == said[PAGE:]
     following.close()
@@ -137,7 +138,7 @@ def test_a_follower_far_behind_gets_it_page_by_page(url, stored):
 
 def test_without_news_a_follower_is_told_that_redis_is_there(url, stored, monkeypatch):
     monkeypatch.setattr(archive, "BLOCK", 0.01)
-    following = follow(url, *ROOM, START)
+    following = follow(url, *ROOM, NOTHING)
     assert next(following) == []
     news = stored(1)
     assert next(following) == news
@@ -148,7 +149,7 @@ def test_redis_keeps_a_follower_waiting_for_less_than_it_is_given():
     assert archive.BLOCK < address.PATIENCE / 2
 
 
-@pytest.mark.parametrize("read", [newest, lambda *room: next(follow(*room, START))])
+@pytest.mark.parametrize("read", [newest, lambda *room: next(follow(*room, NOTHING))])
 def test_a_redis_that_is_not_there_or_hangs_is_an_error_without_the_password(read, monkeypatch):
     monkeypatch.setattr(address, "PATIENCE", 0.05)
     with socket.create_server(("127.0.0.1", 0)) as mute:
@@ -166,7 +167,7 @@ def test_a_server_that_ends_is_an_error_to_its_follower():
     with tempfile.TemporaryDirectory() as directory, embedded.start(Path(directory)) as server:
         with redis.Redis.from_url(server.url, protocol=2) as there:
             there.xadd(Keys("chat").room_log("lobby"), {"d": "}", "t": 1})
-        following = follow(server.url, *ROOM, START)
+        following = follow(server.url, *ROOM, NOTHING)
         assert len(next(following)) == 1
         server.stop()
         with pytest.raises(RedisUnreachable):
