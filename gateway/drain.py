@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 async def drain(gateway: Gateway, over: float, hurry: asyncio.Event) -> None:
     """End the connections one by one, so that each comes back elsewhere at once.
 
-    Returns when all have been told to go. Who is still here is served as ever.
+    Returns when all have been told to go. Those who are still here are served as ever.
 
     Args:
         gateway: one that takes nobody any more.

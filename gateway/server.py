@@ -62,7 +62,7 @@ async def _serving(
     tls = tls_context(config.certificate) if config.certificate else None
     sockets = await _open(config)
     try:
-        # Before the first lease, which tells it. Who connects already waits.
+        # Before the first lease, which tells it. Those who connect already have to wait.
         gateway.listen = shown(*of_socket(place(sockets[0])))
         await gateway.start()
     except BaseException as error:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-# So that who waits exactly as long as told is not refused for what floats lose.
+# So that whoever waits exactly as long as told is not refused for what floats lose.
 _ROUNDING = 1e-6
 
 

@@ -15,7 +15,7 @@ from wire.names import fold, may_be_held
 from wire.reasons import ErrorCode, NoticeCode, WireError
 
 SHOWN = 64
-"""Characters of a name that are repeated to who wrote it: a name can be as long as a line."""
+"""Characters of a name that are repeated to whoever wrote it: a name can be as long as a line."""
 
 
 def plan(send: Send, sender: str, rules: Rules, ts: int) -> Publish | FindMentioned | Whisper:

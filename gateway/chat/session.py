@@ -296,7 +296,7 @@ class Session:
 def _slow_down(request: Request, wait: float) -> Error:
     """The refusal of a request that is over the budget for so many seconds more."""
     text = f"too many requests; this one was not accepted, try again in {wait:.1f} s"
-    # Rounded up, so that who waits as long as told is not refused again.
+    # Rounded up, so that whoever waits as long as told is not refused again.
     retry_after = round(wait + 0.05, 1)
     seq = getattr(request, "seq", None)
     return Error(code=ErrorCode.SLOW_DOWN, text=text, seq=seq, retry_after=retry_after)

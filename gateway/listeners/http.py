@@ -1,7 +1,7 @@
 """A small HTTP port for those who look after the gateway: one request a connection, and one answer.
 
 The grammar is h11's. Nothing here trusts who connects: heads, times and the number of connections
-are bounded, and whoever sends half a head makes room for who comes next.
+are bounded, and whoever sends half a head makes room for whoever comes next.
 """
 
 from __future__ import annotations

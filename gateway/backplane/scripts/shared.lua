@@ -95,7 +95,7 @@ local function begin_epoch(log, key, run, last, known)
   local newest, first = epochs(key, run, last)
   local epoch = newest < first and first or math.max(now_ms(), newest + 1)
   epoch = math.max(epoch, epoch_of(last or NOTHING) + 1)
-  -- Who stands before an epoch knows nothing of it.
+  -- A position before an epoch is no knowledge of it.
   if is_after(known, before(epoch)) then epoch = epoch_of(known) + 1 end
   -- A log keeps its last id by itself, with no message in it.
   local start = before(epoch)

@@ -30,7 +30,7 @@
 --          inherited  its holder's gateway is dead: nobody has said yet that the record's user left
 --          taken_over the password was shown of a name that is in use: its holder's connection is
 --                     ended, and its origin with it
---          taken      and then nothing was done; the record is the holder's for who is 'known'
+--          taken      and then nothing was done; the record is the holder's, for one who is 'known'
 --          locked     the password was not shown, and nothing was done; the hash is the name's, ''
 --                     if it is not registered
 --          The origin, and where it began, are the older session's with resumed and returned.

@@ -18,7 +18,7 @@
 --
 -- Returns  {} if none of them is here or may come back, and then nothing was posted; else the id of the sender's
 --          copy ('' if the seq is not new, and what became of it is not known any more), and two for each
---          recipient: the name as it is shown, or '', and 'here', 'later' for who may come back, 'absent'.
+--          recipient: the name as it is shown, or '', and 'here', 'later' (somebody who may come back) or 'absent'.
 --          {'FULL', ...} likewise, and nothing was posted: with 'full' for whom too much waits already.
 --          'LATE' if the lease may have run out, 'GONE' if the sender's session has no name any more: the
 --          name may be somebody else's, and nothing was posted
