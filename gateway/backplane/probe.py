@@ -34,7 +34,7 @@ FRESH = 1.0
 """Seconds for which an answer is good, so that a flood of checks costs Redis nothing."""
 
 KEPT_MS = 60_000
-"""Milliseconds for which a probe's keys live at the most, and the answer to somebody who asked for one."""
+"""Milliseconds for which a probe's keys live at the most, and its answer to whoever wanted it."""
 
 FULL = "Redis' memory is full, so nothing can be said"
 
