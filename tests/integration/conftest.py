@@ -1,8 +1,13 @@
 """Two gateways of one chat, in this process; a test that wants others has its own."""
 
-import pytest
+from collections.abc import Iterator
 
+import pytest
+import redis
+
+from gateway.backplane.keys import Keys
 from tests.support.fixtures import Running, StartGateway
+from tests.support.servers import Server
 
 
 @pytest.fixture
@@ -13,3 +18,15 @@ async def one(start_gateway: StartGateway) -> Running:
 @pytest.fixture
 async def two(start_gateway: StartGateway) -> Running:
     return await start_gateway()
+
+
+@pytest.fixture
+def look(valkey: Server) -> Iterator[redis.Redis]:
+    """What the gateways' server has in it."""
+    with valkey.client() as client:
+        yield client
+
+
+@pytest.fixture
+def keys(prefix: str) -> Keys:
+    return Keys(prefix)

@@ -2,7 +2,6 @@
 
 import contextlib
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import msgspec
@@ -14,16 +13,9 @@ from gateway.backplane.keys import Keys
 from gateway.backplane.records import Account
 from gateway.passwords import hash_password, verify
 from tests.support.fixtures import Connect, Join, Peer, Running, StartGateway, Told
-from tests.support.servers import Server
 
 PASSWORD = "correct horse"
 HASH = hash_password(PASSWORD)
-
-
-@pytest.fixture
-def look(valkey: Server) -> Iterator[redis.Redis]:
-    with valkey.client() as client:
-        yield client
 
 
 @pytest.fixture(autouse=True)

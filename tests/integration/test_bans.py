@@ -1,7 +1,7 @@
 """Bans hold on all gateways at once, for those who are in and for those who come."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -11,15 +11,8 @@ import redis
 from gateway.backplane.keys import Keys
 from gateway.backplane.records import Ban
 from tests.support.fixtures import Connect, Join, StartGateway
-from tests.support.servers import Server
 
 Give = Callable[..., None]
-
-
-@pytest.fixture
-def look(valkey: Server) -> Iterator[redis.Redis]:
-    with valkey.client() as client:
-        yield client
 
 
 @pytest.fixture

@@ -31,11 +31,6 @@ async def dana(one: Running, join: Join, sis: Peer) -> Peer:
     return dana
 
 
-@pytest.fixture
-def keys(prefix: str) -> Keys:
-    return Keys(prefix)
-
-
 def texts(peer: Peer, **fields: Any) -> list[str]:
     """What was said to a peer, in the order in which it came."""
     return [msg["text"] for msg in peer.told(op="msg", **fields)]

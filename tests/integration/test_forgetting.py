@@ -28,11 +28,6 @@ async def sis(two: Running, join: Join, dana: Peer) -> Peer:
     return sis
 
 
-@pytest.fixture
-def keys(prefix: str) -> Keys:
-    return Keys(prefix)
-
-
 def told(peer: Peer, gaps: str = "lobby") -> list[str]:
     """What a peer was told, in order; a gap of a room shows as an ellipsis."""
     events = [e for e in peer.seen if e["op"] == "msg" or (e["op"] == "gap" and e["room"] == gaps)]

@@ -1,7 +1,6 @@
 """Gateways of one chat that were started with different settings."""
 
 import logging
-from collections.abc import Iterator
 
 import pytest
 import redis
@@ -9,13 +8,6 @@ import redis
 from gateway.backplane.keys import Keys
 from tests.contract.household import message
 from tests.support.fixtures import StartGateway
-from tests.support.servers import Server
-
-
-@pytest.fixture
-def look(valkey: Server) -> Iterator[redis.Redis]:
-    with valkey.client() as client:
-        yield client
 
 
 async def test_nobodys_smaller_history_cuts_what_another_keeps(

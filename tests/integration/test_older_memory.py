@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -29,17 +28,6 @@ def back_soon(monkeypatch: pytest.MonkeyPatch) -> None:
     """All gateways have written down their people again in two seconds, and not in five."""
     monkeypatch.setattr(presence, "LEASE_EVERY", 0.1)
     monkeypatch.setattr(presence, "ALL_BACK", 2.0)
-
-
-@pytest.fixture
-def look(valkey: Server) -> Iterator[redis.Redis]:
-    with valkey.client() as client:
-        yield client
-
-
-@pytest.fixture
-def keys(prefix: str) -> Keys:
-    return Keys(prefix)
 
 
 @pytest.fixture

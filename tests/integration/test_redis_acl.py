@@ -16,7 +16,6 @@ from gateway.backplane import archive
 from gateway.backplane.address import reaching
 from gateway.backplane.directory import list_users
 from gateway.backplane.ids import NOTHING
-from gateway.backplane.keys import Keys
 from gateway.errors import RedisRefused, StartError
 from tests.support import servers
 from tests.support.acl import USERS, url_for
@@ -90,11 +89,6 @@ def test_the_reader_reads_neither_private_messages_nor_accounts(server, keys):
         for command in (("XREVRANGE", keys.user_log("dana"), "+", "-"), ("HGETALL", keys.accounts)):
             with pytest.raises(redis.exceptions.NoPermissionError):
                 client.execute_command(*command)
-
-
-@pytest.fixture
-def keys(prefix):
-    return Keys(prefix)
 
 
 BEYOND = [
