@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 import redis
 
-from gateway.backplane import Entry, Touch
+from gateway.backplane import Entry, Touch, sealed
 from gateway.backplane.connection import RedisError
 from gateway.backplane.keys import Keys
 from gateway.backplane.records import Registration
 from gateway.errors import ProbeFailed
-from tests.contract.household import Gateway, StartBackplane
+from tests.contract.household import Gateway, StartBackplane, message
 from tests.support.servers import Server
 
 
@@ -169,6 +169,57 @@ class TestLeftBehind:
             assert await g1.backplane.neighbours() == {}
             assert await own_users(g1) == [mom]
             assert list(await g1.everybody()) == ["Mom"]
+
+
+class TestKeysOfAnotherType:
+    @pytest.fixture(autouse=True)
+    def real(self, server: Server) -> None:
+        if server.drop:
+            pytest.skip("the imitation ends a connection after each error")
+
+    async def test_nothing_is_half_done_where_the_names_of_a_gateway_are_kept(
+        self, g1: Gateway, look: redis.Redis, keys: Keys
+    ) -> None:
+        sis = await g1.online("Sis")
+        await g1.release(await g1.online("Mom"), for_good=False)
+        look.set(keys.held(g1.id), "no set")
+        everything = {key: look.dump(key) for key in look.scan_iter(f"{keys.users}*")}
+        for call in (
+            g1.backplane.touch([Touch("sis", sis.session, 0.0)]),
+            g1.backplane.release([sis], for_good=False),
+            g1.backplane.claim(g1.person("Mom"), 0.0, None),
+            g1.backplane.claim(g1.person("Dana"), 0.0, None),
+        ):
+            with pytest.raises(RedisError, match="WRONGTYPE"):
+                await call
+        assert {key: look.dump(key) for key in look.scan_iter(f"{keys.users}*")} == everything
+
+    async def test_leases_go_on_where_gateways_are_kept(
+        self, g1: Gateway, look: redis.Redis, keys: Keys
+    ) -> None:
+        look.set(keys.gateways, "no hash")
+        assert await g1.backplane.renew_lease()
+
+    async def test_who_left_comes_back_where_it_is_kept_what_waits(
+        self, g1: Gateway, look: redis.Redis, keys: Keys
+    ) -> None:
+        sis = await g1.online("Sis")
+        await g1.release(sis, for_good=False)
+        look.set(keys.waiting("sis"), "no hash")
+        claimed = await g1.backplane.claim(g1.person("Sis"), 0.0, sis.resume, Entry("open"))
+        assert (claimed.outcome, claimed.waiting) == ("returned", False)
+
+    async def test_one_of_what_somebody_posted_keeps_nobody_from_speaking(
+        self, g1: Gateway, look: redis.Redis, keys: Keys
+    ) -> None:
+        sis, mom = await g1.online("Sis"), await g1.online("Mom")
+        look.lpush(keys.room_posted("lobby") + sis.origin, "x")
+        look.lpush(f"{keys.users}:posted:{sis.origin}", "x")
+        lines = [sealed(who.origin, 1, message("hi")) for who in (mom, sis)]
+        ids = await g1.backplane.publish("lobby", lines)
+        assert await g1.backplane.publish("lobby", lines) == ids
+        assert "" not in ids
+        assert (await g1.whisper(sis, ["mom"], seq=1)).id
 
 
 class TestFull:

@@ -16,13 +16,13 @@
 -- not whoever could have come back to it with a token.
 local old = redis.call('HGET', KEYS[1], ARGV[1])
 if (ARGV[2] == 'add') == (old ~= false) then return {} end
+local record = redis.call('HGET', KEYS[2], ARGV[1])
 local now = now_ms()
 local readable, before = pcall(cjson.decode, old or '')
 local since = readable and type(before) == 'table' and tonumber(before.since)
 if not since then since = now end
 redis.call('HSET', KEYS[1], ARGV[1], string.format('{"since":%.0f,"changed":%.0f,', since, now) .. ARGV[3])
 redis.call('DEL', ARGV[5] .. ':resume:' .. ARGV[1])
-local record = redis.call('HGET', KEYS[2], ARGV[1])
 local user = record and read_user(record)
 if not user then return {''} end
 -- "0" is no token's hash. The count is of no use without them, and might not be written as a whole number.

@@ -12,8 +12,8 @@
 -- a script writes is not refused behind a first write that needs no memory.
 local kept = redis.call('PEXPIRE', KEYS[1], ARGV[3])
 redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
--- Redis may have forgotten it: then nobody would sweep after it.
-if redis.call('HEXISTS', KEYS[2], ARGV[1]) == 0 then
+-- Redis may have forgotten it: then nobody would sweep after it. Of another type it is no reason not to live.
+if redis.pcall('HEXISTS', KEYS[2], ARGV[1]) == 0 then
   redis.call('HSET', KEYS[2], ARGV[1], ARGV[2])
 end
 return {whole(now_ms() + ARGV[3]), kept}

@@ -138,12 +138,23 @@ local function add_first(log, key, run, known, epoch, limit, ...)
   return redis.call('XADD', log, 'MAXLEN', '~', limit, start, ...), start, before(first)
 end
 
+-- To be called before anything is written: a key of another type refuses the whole, and not a half of it.
+local function need_set(key)
+  redis.call('SCARD', key)
+end
+
 -- What an origin posted last: a string of lines "<seq> <id>", the newest last, each behind a line end. It is added
 -- to, and not written anew, since that is done for each message of a quiet chat.
 local POSTED_BYTES, LONGEST_LINE = 1664, 52 -- so the 32 last are known, however long they are
 
 local function newest_seq(key)
-  return tonumber(redis.call('GETRANGE', key, -LONGEST_LINE, -1):match('\n(%d+) [^\n]*$') or -1)
+  local lately = redis.pcall('GETRANGE', key, -LONGEST_LINE, -1)
+  -- One of another type is not ours, and keeps nobody from speaking.
+  if type(lately) ~= 'string' then
+    redis.call('DEL', key)
+    lately = ''
+  end
+  return tonumber(lately:match('\n(%d+) [^\n]*$') or -1)
 end
 
 -- The id under which a seq was posted; '' if that is not known any more.

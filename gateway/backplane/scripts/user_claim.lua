@@ -44,6 +44,7 @@
 -- the connection that the peer has made since.
 --
 -- Atomic, so that of two who want a name one gets it.
+need_set(KEYS[3])
 local name, prefix, proof = ARGV[1], ARGV[6], ARGV[7]
 local outcome, former, older, left = 'granted', '', nil, nil
 local mine = cjson.decode('{' .. ARGV[3])
@@ -108,8 +109,9 @@ end
 redis.call('DEL', prefix .. ':resume:' .. name)
 
 local last = tail(KEYS[4], KEYS[6], ARGV[8], NOTHING)
-local waits = left and redis.call('HGET', prefix .. ':waiting:' .. name, 'after') or ''
-if waits ~= '' then last = waits end
+local waits = left and redis.pcall('HGET', prefix .. ':waiting:' .. name, 'after')
+waits = type(waits) == 'string' and waits:find('^%d+%-%d+$') ~= nil and waits
+if waits then last = waits end
 redis.call('PERSIST', KEYS[4])
 redis.call('DEL', prefix .. ':waiting:' .. name)
 
@@ -126,4 +128,4 @@ if ARGV[5] == '0' then
 else
   redis.call('SET', KEYS[2], value, 'PX', math.max(1, ARGV[5] - ARGV[4]))
 end
-return {outcome, older and older.origin or '', last, former, '', began, waits ~= '' and '1' or ''}
+return {outcome, older and older.origin or '', last, former, '', began, waits and '1' or ''}

@@ -9,6 +9,7 @@
 -- Returns  the session ids that held their names until now
 --
 -- Atomic, so that a session that lost its name cannot give its successor's away.
+need_set(KEYS[2])
 local released = {}
 for i = 3, #ARGV, 2 do
   local name, session = ARGV[i], ARGV[i + 1]

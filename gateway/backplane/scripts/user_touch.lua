@@ -9,6 +9,7 @@
 -- Returns  the session ids that do not hold their names any more
 --
 -- Atomic, so that a session that lost its name cannot keep its successor's alive.
+need_set(KEYS[2])
 local lost = {}
 local now = now_ms()
 for i = 3, #ARGV, 3 do
