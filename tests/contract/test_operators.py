@@ -94,6 +94,16 @@ class TestGateways:
         look.hset(keys.gateways, b"\xff", b"\xff")
         assert [each.info for each in (await list_gateways(*at))[1]] == [None, None]
 
+    async def test_one_of_whom_a_key_is_of_another_type_does_not_hide_the_others(
+        self, g1: Gateway, at: tuple[str, str], look: redis.Redis, keys: Keys
+    ) -> None:
+        look.hset(keys.gateways, "g-bad", "{}")
+        look.rpush(keys.lease("g-bad"), "x")
+        look.set(keys.held("g-bad"), "x")
+        found = {each.id: each for each in (await list_gateways(*at))[1]}
+        assert (found["g-bad"].info, found["g-bad"].names) == (None, 0)
+        assert found[g1.id].lease
+
     async def test_a_dead_one_is_there_until_it_is_swept(
         self, g1: Gateway, g2: Gateway, at: tuple[str, str], kill: Any
     ) -> None:

@@ -10,11 +10,14 @@
 -- A script, since it reads two keys for each gateway, and what is said of them must be of one moment.
 local found = {whole(now_ms())}
 local known = redis.call('HGETALL', KEYS[1])
+-- A key of another type costs itself only.
 for i = 1, #known, 2 do
   local lease = ARGV[1] .. ':lease:' .. known[i]
+  local told = redis.pcall('GET', lease)
+  local names = redis.pcall('SCARD', ARGV[1] .. ':held:' .. known[i])
   found[#found + 1] = known[i]
-  found[#found + 1] = redis.call('GET', lease) or known[i + 1]
+  found[#found + 1] = type(told) == 'string' and told or known[i + 1]
   found[#found + 1] = tostring(redis.call('PTTL', lease))
-  found[#found + 1] = tostring(redis.call('SCARD', ARGV[1] .. ':held:' .. known[i]))
+  found[#found + 1] = tostring(type(names) == 'number' and names or 0)
 end
 return found
