@@ -15,7 +15,7 @@ from gateway.errors import BackplaneDown
 from gateway.journal import event
 from gateway.meters import Meters
 from gateway.releases import Releases
-from gateway.repeat import repeat
+from gateway.repeat import attempt, repeat
 from wire.reasons import (
     GATEWAY_LOST,
     NAME_LOST,
@@ -178,7 +178,8 @@ class Presence:
                 await self._look_after_all()
             self._renewed_at, self._looked = asked_at, True
         self._certain.set()
-        await self._releases.give_back()
+        # What is refused must not keep us from sweeping.
+        await attempt(self._releases.give_back)
 
     async def look_after(self, who: Present) -> None:
         """See whether a name is still held; if Redis has forgotten it, claim it again.

@@ -115,6 +115,18 @@ class TestLeftBehind:
         assert keys.alive("sis") not in left
         assert all(0 < look.pttl(key) <= 60_000 for key in left)
 
+    async def test_what_waits_is_kept_for_as_long_as_one_may_come_back(
+        self, g1: Gateway, g2: Gateway, look: redis.Redis, keys: Keys, kill: Any
+    ) -> None:
+        mom, _ = await g1.online("Mom"), await g2.online("Sis")
+        kill(g2)
+        await g1.whisper(mom, ["sis"])
+        for key in (keys.waiting("sis"), keys.user_log("sis")):
+            look.pexpire(key, 9000)
+        await g1.backplane.sweep()
+        for key in (keys.resume("sis"), keys.waiting("sis"), keys.user_log("sis")):
+            assert look.pttl(key) > 9000
+
     async def test_the_token_it_was_got_with_stays_good_after_a_sweep(
         self, g1: Gateway, g2: Gateway, kill: Any
     ) -> None:

@@ -23,6 +23,7 @@ for _, name in ipairs(redis.call('SPOP', KEYS[3], ARGV[2])) do
     redis.call('DEL', ARGV[3] .. ':alive:' .. name)
     redis.call('SET', ARGV[3] .. ':resume:' .. name, record, 'PX', ARGV[4])
     redis.call('PEXPIRE', ARGV[3] .. ':log:' .. name, ARGV[4])
+    redis.call('PEXPIRE', ARGV[3] .. ':waiting:' .. name, ARGV[4])
     gone[#gone + 1] = record
   end
 end

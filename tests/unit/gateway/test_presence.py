@@ -238,6 +238,14 @@ async def test_it_goes_on_when_redis_is_away_or_refuses(busy, caplog):
     assert any("OOM" in str(vars(record).get("fields")) for record in caplog.records)
 
 
+async def test_it_sweeps_though_redis_does_not_take_names_back(busy):
+    dana = busy.online("dana")
+    busy.redis.fail(OOM, "release")
+    await busy.presence.release(dana.registration, QUIT)
+    async with busy.running():
+        await until(lambda: busy.redis.count("sweep"))
+
+
 async def test_the_users_of_a_dead_gateway_are_announced(busy):
     lost = [registration("sis", gateway="g-2"), registration("mom", gateway="g-2")]
     busy.redis.found_dead = list(lost)
