@@ -13,8 +13,12 @@ from typing import NoReturn
 import click
 from wcwidth import clip, wcswidth
 
-UP, CLEAR, HIDE, SHOW = "\x1b[{}F", "\x1b[J", "\x1b[?25l", "\x1b[?25h"
-"""To the line so many above; erase the rest of the screen; hide and show the cursor."""
+UP, HIDE, SHOW = "\x1b[{}F", "\x1b[?25l", "\x1b[?25h"
+"""To the line so many above; hide and show the cursor."""
+
+CLEAR = "\x1b[K\x1b[C\x1b[J\r"
+"""Erase the rest of the screen, from the first column of a line. Not in one step: from the first
+column of the first line tmux would not erase, but scroll away."""
 
 STDOUT = 1
 

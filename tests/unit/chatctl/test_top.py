@@ -156,6 +156,19 @@ def test_it_never_scrolls_what_it_has_to_go_back_to(looks, monkeypatch, capsys):
     assert "gateways" in screen.display[0]
 
 
+def test_nothing_is_erased_from_the_first_column_of_the_screen(looks, monkeypatch, capsys):
+    # From there tmux does not erase, but scrolls what it shows into its history.
+    from chatctl.cli import main
+
+    looks([record()], [record()], [], KeyboardInterrupt())
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
+    monkeypatch.setenv("TERM", "xterm")
+    main(["top", *REDIS], prog_name="chatctl", standalone_mode=False)
+    parts = capsys.readouterr().out.split("\x1b[J")
+    assert len(parts) == 4
+    assert all(part.endswith("\x1b[K\x1b[C") for part in parts[:-1])
+
+
 def test_a_redis_that_goes_away_is_waited_for(chatctl, looks):
     away = RedisUnreachable("redis://h: no answer")
     looks([record()], away, [record()])
