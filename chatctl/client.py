@@ -22,6 +22,8 @@ Example:
 
 _FILE = ExistingFile()
 
+_NOBODY = "it names nobody: write NAME, or NAME,NAME."
+
 
 def addresses(text: str) -> tuple[Address, ...]:
     """One or more of `address`, with commas between them."""
@@ -32,7 +34,7 @@ def names(text: str) -> tuple[str, ...]:
     """Names of people, with commas between them."""
     found = tuple(name.strip().removeprefix("@") for name in text.split(","))
     if not all(found):
-        raise click.BadParameter("it names nobody: write NAME, or NAME,NAME.")
+        raise click.BadParameter(_NOBODY)
     return found
 
 
@@ -101,6 +103,9 @@ def client(
     """
     if any(one.port == 0 for one in server):
         raise click.BadParameter("0 is no port to connect to.", param_hint="'--server'")
+    # Elsewhere an empty variable is as good as none; here that would tell everyone.
+    if to is None and os.environ.get(variable("to")) == "":
+        raise click.BadParameter(_NOBODY, param_hint=f"'{variable('to')}'")
 
     standard.need_no_output()
 

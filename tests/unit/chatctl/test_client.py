@@ -96,9 +96,16 @@ def test_all_may_be_for_some_people_only(client, given, to):
 
 @pytest.mark.parametrize("given", ["", " ", ",", "sis,", "@"])
 def test_who_names_nobody_to_send_to_does_not_tell_everyone(client, given):
-    result, settings = client("cron", "--to", given)
-    assert (result.exit_code, settings) == (2, None)
-    assert "names nobody" in result.stderr
+    for result, settings in (
+        client("cron", "--to", given),
+        client("cron", env={"CHATCTL_TO": given}),
+    ):
+        assert (result.exit_code, settings) == (2, None)
+        assert "names nobody" in result.stderr
+
+
+def test_an_empty_variable_takes_no_recipients_away(client):
+    assert client("cron", "--to", "sis", env={"CHATCTL_TO": ""})[1].to == ("sis",)
 
 
 def test_tls_is_wanted_or_whom_to_trust(client, tmp_path):
