@@ -116,7 +116,9 @@ def probed(found: Probed) -> Finding:
     if not found.heard:
         return Finding("failure", what, "it does not listen: its people hear nothing. Restart it")
     if found.answer is None:
-        return Finding("failure", what, "no answer: it hangs or is overloaded. See its log")
+        return Finding(
+            "failure", what, "no answer: it hangs, is overloaded, or Redis is full. See its log"
+        )
     if not found.answer.get("ok"):
         return Finding("failure", what, f"{found.answer.get('text', 'failed')}. See its log")
     return Finding("ok", what, f"took {found.answer.get('seconds', 0) * 1000:.0f} ms")
