@@ -55,9 +55,10 @@ class Terminal:
     async def __aexit__(self, *_):
         asyncio.get_running_loop().remove_reader(self.fd)
         os.set_blocking(self.fd, True)
-        # Its own `close` kills gently, and sleeps between.
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self.pid, signal.SIGKILL)
+        # Its own `close` kills gently, and sleeps between. Jobs of a shell are groups of their own.
+        for pid in (*children(self.pid), self.pid):
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(os.getpgid(pid), signal.SIGKILL)
         self._process.wait()
         self._process.ptyproc.delayafterclose = 0
         self._process.close()
