@@ -52,15 +52,18 @@ def guarded(main: Callable[[], int]) -> int:
     alive, held_by_guard = os.pipe()
     sys.stdout.flush()
     sys.stderr.flush()
-    # Until each of the two is ready for them; the watcher has them blocked for good, since a
-    # signal must reach the thread that can obey it, and none may stop a watcher that writes.
+    # Until each of the two is ready for them.
     signal.pthread_sigmask(signal.SIG_BLOCK, IGNORED)
     child = os.fork()
     if child == 0:
         os.close(held_by_guard)
         watcher = threading.Thread(target=_watch_guard, args=(alive, attributes), daemon=True)
+        # It has all of them blocked for good: none may stop it while it writes, and each must reach
+        # the thread that can obey it. Of a SIGTERM and a SIGCONT that come together, the SIGTERM
+        # could else be heard of when we had gone on and were stopped again.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
         watcher.start()
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, IGNORED)
+        signal.pthread_sigmask(signal.SIG_SETMASK, before - set(IGNORED))
         return main()
     os.close(alive)
     return _wait(child, attributes)
