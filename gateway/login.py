@@ -54,6 +54,18 @@ class Login(NamedTuple):
         """Whether the peer proved to be who had the name before."""
         return self.claimed.outcome in ("resumed", "returned")
 
+    def began(self, log: Log) -> bytes:
+        """The id behind which the peer's origin began in a log."""
+        return self.registration.began.get(log.room, "0-0").encode()
+
+    def begins_anew(self, log: Log, seen: bytes | None) -> bool:
+        """Whether the origin began behind what the peer saw last, and the peer cannot know.
+
+        Nobody knew the peer any more when it said hello, and the welcome that told so may never
+        have arrived. Now it comes again, and takes over the session that began then.
+        """
+        return self.claimed.unheard and seen is not None and parse(seen) < parse(self.began(log))
+
 
 async def arrive(peer: Peer, claim: Claim) -> None:
     """Log a peer in, tell it what it missed, and tell the others that it is here.
@@ -84,7 +96,9 @@ async def arrive(peer: Peer, claim: Claim) -> None:
         return  # gone while Redis was asked, or ended
     gateway.online[login.registration.session] = peer
     seen = begins_at(gateway, login, claim.seen)
-    peer.perform_all(session.granted(claim.name, login.token, login.resumed, seen, now))
+    anew = [login.begins_anew(log, seen_id(claim.seen.get(log.room))) for _, log in _logs(login)]
+    resumed = login.resumed and not any(anew)
+    peer.perform_all(session.granted(claim.name, login.token, resumed, seen, now))
     peer.trace.began(login.registration, login.claimed.outcome)
     if login.claimed.former is not None:
         gateway.announce_left(login.claimed.former, GATEWAY_LOST)
@@ -182,11 +196,14 @@ async def _claim(gateway: Gateway, claim: Claim, link: Link, auth: Entry) -> Log
 
 def begins_at(gateway: Gateway, login: Login, seen: dict[str, str]) -> dict[str, str]:
     """The id in each room behind which a session begins, where the peer told none that is good."""
-    return {
-        log.room: _start(gateway, login, channel, log, seen_id(seen.get(log.room))).decode()
-        for channel, log in _logs(login)
-        if not login.resumed or seen_id(seen.get(log.room)) is None
-    }
+    begins = {}
+    for channel, log in _logs(login):
+        after = seen_id(seen.get(log.room))
+        if login.begins_anew(log, after):
+            begins[log.room] = login.began(log).decode()
+        elif not login.resumed or after is None:
+            begins[log.room] = _start(gateway, login, channel, log, after).decode()
+    return begins
 
 
 async def catch_up(gateway: Gateway, login: Login, link: Link, seen: dict[str, str]) -> None:
@@ -207,8 +224,9 @@ async def catch_up(gateway: Gateway, login: Login, link: Link, seen: dict[str, s
         after = seen_id(seen.get(log.room))
         if login.resumed and after is not None:
             # What was said before the origin began was said to another, or to nobody of this name.
-            began = login.registration.began.get(log.room, "0-0").encode()
-            behind.append((channel, log, max(after, began, key=parse)))
+            if login.begins_anew(log, after):
+                gateway.hub.tell(link, gap(log.room, after))
+            behind.append((channel, log, max(after, login.began(log), key=parse)))
             continue
         if log.room == PRIVATE and login.claimed.waiting:
             behind.append((channel, log, login.claimed.last))

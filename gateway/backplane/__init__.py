@@ -31,6 +31,8 @@ class Claimed(NamedTuple):
         began: where the origin began (`Registration.began`); None if the name was not got.
         hash: with "locked": that of the password; "" if the name is not registered.
         waiting: behind ``last`` there are messages that waited for the user.
+        unheard: with "resumed" and "returned": the peer showed the token that the older session was
+            got with, so the welcome of that one, and what came with it, may never have arrived.
     """
 
     outcome: Literal["granted", "resumed", "returned", "inherited", "taken_over", "taken", "locked"]
@@ -40,6 +42,7 @@ class Claimed(NamedTuple):
     began: dict[str, str] | None = None
     hash: str = ""
     waiting: bool = False
+    unheard: bool = False
 
 
 class Found(NamedTuple):

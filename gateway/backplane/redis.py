@@ -153,7 +153,7 @@ class RedisBackplane(RedisLogs, RedisGateways):
             resume=resume or "",
             auth=auth,
         )
-        outcome, origin, last, former, hash, began, waits = await self._pair.run(*call)
+        outcome, origin, last, former, hash, began, waits, unheard = await self._pair.run(*call)
         return Claimed(
             outcome.decode(),
             origin.decode(),
@@ -162,6 +162,7 @@ class RedisBackplane(RedisLogs, RedisGateways):
             msgspec.json.decode(began, type=dict[str, str]) if began else None,
             hash.decode(),
             bool(waits),
+            bool(unheard),
         )
 
     async def release(self, users: list[Registration], *, for_good: bool) -> list[str]:

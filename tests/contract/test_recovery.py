@@ -392,6 +392,20 @@ class TestWhereAnOriginBegan:
         assert resumed.began == returned.began == sis.began == began
         assert (await g1.everybody())["Sis"].registration == sis
 
+    async def test_a_welcome_that_may_never_have_arrived_is_known(
+        self, g1: Gateway, g2: Gateway
+    ) -> None:
+        mom = g1.person("mom")
+        lost, claimed = await g1.again(mom, hello=1)
+        assert (claimed.outcome, claimed.unheard) == ("granted", False)
+        heard, claimed = await g2.again(mom, hello=2)
+        assert (claimed.outcome, claimed.unheard) == ("resumed", True)
+        assert claimed.began == lost.began
+        await g2.release(heard, for_good=False)
+        heard, claimed = await g1.again(mom, hello=3)
+        assert (claimed.outcome, claimed.unheard) == ("returned", True)
+        assert not (await g2.again(heard, hello=4))[1].unheard
+
     async def test_a_sweep_keeps_it(self, g1: Gateway, g2: Gateway, kill: Any) -> None:
         sis = await g1.online("Sis", began={"lobby": "7-3"})
         kill(g1)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import redis
 
 from gateway import core
 from gateway.backplane import connection
@@ -48,6 +49,36 @@ async def say_all(peer: Peer, *said: str, first: int = 0) -> None:
 
 
 class TestResume:
+    @pytest.mark.parametrize("left", [True, False])
+    async def test_whoever_was_not_known_any_more_hears_it_though_the_first_welcome_was_lost(
+        self,
+        one: Running,
+        two: Running,
+        join: Join,
+        dana: Peer,
+        sis: Peer,
+        look: redis.Redis,
+        keys: Keys,
+        left: bool,
+    ) -> None:
+        await say_all(sis, "had", "had too @dana")
+        await dana.collect(2, op="msg")
+        dana.vanish()
+        await sis.expect(op="left", name="dana")
+        look.delete(keys.resume("dana"))
+        await say_all(sis, "missed", first=2)
+        unheard = await join(one, "dana", **dana.way_back, seq=1)
+        await say_all(sis, "since", "since @dana", first=3)
+        if left:
+            unheard.vanish()
+            await sis.expect(op="left", name="dana")
+        again = await join(two, "dana", **dana.way_back, seq=2)
+        await again.collect(2, op="msg")
+        await again.caught_up()
+        assert not again.told(op="welcome")[0].get("resumed")
+        assert [gap["room"] for gap in again.told(op="gap")] == ["lobby"]
+        assert sorted(texts(again)) == ["since", "since @dana"]
+
     @pytest.mark.parametrize("on_the_same_gateway", [True, False])
     async def test_one_who_hung_is_told_what_was_missed_in_order_and_once(
         self, one: Running, two: Running, join: Join, dana: Peer, sis: Peer, on_the_same_gateway

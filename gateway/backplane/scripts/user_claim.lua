@@ -21,7 +21,8 @@
 -- ARGV[12] where that began: JSON, room -> id of the last message before
 --
 -- Returns  {outcome, origin, last id of the user's log, record or '', hash or '',
---          where the origin began, JSON or '', '1' if messages wait behind that id or ''};
+--          where the origin began, JSON or '', '1' if messages wait behind that id or '',
+--          '1' if the welcome of the older session may never have arrived or ''};
 --          outcomes:
 --          granted    the name was free, or this session's already
 --          resumed    it was taken back from the peer's own older session, who was here still
@@ -79,7 +80,7 @@ end
 
 -- Its gateway was away when the name got its password, and did not hear that this session was to end.
 if ARGV[9] == 'known' and type(kept.changed) == 'number' and kept.changed > mine.since then
-  return {'taken', '', '', '', '', '', ''}
+  return {'taken', '', '', '', '', '', '', ''}
 end
 
 if ARGV[9] == 'known' then
@@ -89,7 +90,7 @@ elseif older then
 else
   local hash = type(kept.hash) == 'string' and kept.hash or ''
   if (account or ARGV[9] == 'required') and (hash == '' or ARGV[10] ~= hash) then
-    return {'locked', '', '', '', hash, '', ''}
+    return {'locked', '', '', '', hash, '', '', ''}
   end
   if account and outcome == 'taken' then outcome = 'taken_over' end
   -- Of another's account it is "0", and of a free name it is anybody's.
@@ -97,7 +98,7 @@ else
 end
 -- Only now: that a registered name is in use is nobody's business but its owner's.
 if outcome == 'taken' then
-  return {'taken', '', '', ARGV[9] == 'known' and record or '', '', '', ''}
+  return {'taken', '', '', ARGV[9] == 'known' and record or '', '', '', '', ''}
 end
 
 if holder and holder.session ~= ARGV[2] then
@@ -128,4 +129,6 @@ if ARGV[5] == '0' then
 else
   redis.call('SET', KEYS[2], value, 'PX', math.max(1, ARGV[5] - ARGV[4]))
 end
-return {outcome, older and older.origin or '', last, former, '', began, waits and '1' or ''}
+local unheard = older and older.session ~= ARGV[2] and proof ~= older.resume
+return {outcome, older and older.origin or '', last, former, '', began, waits and '1' or '',
+  unheard and '1' or ''}

@@ -577,7 +577,8 @@ class FakeBackplane:
         last = memory.tail(Log(PRIVATE, folded))
         began = {PRIVATE: last.decode(), **(older.began if older else user.began)}
         memory.came(msgspec.structs.replace(user, began=began), ago)
-        return claimed._replace(last=last, began=began)
+        unheard = older is not None and user.session != older.session and resume != older.resume
+        return claimed._replace(last=last, began=began, unheard=unheard)
 
     async def release(self, users: list[Registration], *, for_good: bool) -> list[str]:
         await self._asked("release", list(users))
