@@ -29,6 +29,9 @@ NOT_TEXT = "chatctl: that is not text in UTF-8: please type it again\n"
 ENDING = (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 """Signals that end us, once the terminal is as it was."""
 
+WOKEN_WITHIN = 0.1
+"""Seconds after which we go on without a SIGCONT: where no shell stopped us, none wakes us."""
+
 _LOCAL_FLAGS = 3
 """Their place in a terminal's attributes."""
 
@@ -106,6 +109,7 @@ class _Question:
         self._loop = asyncio.get_running_loop()
         self._woken = asyncio.Event()
         self._ended_by: signal.Signals | None = None
+        self._going_on: asyncio.Handle | None = None
 
     async def answer(self) -> bytes:
         """What was typed; nothing if that has ended.
@@ -131,6 +135,8 @@ class _Question:
                     stop_in_background()  # what was typed is for somebody else
             finally:
                 self._loop.remove_reader(self._fd)
+                if self._going_on is not None:
+                    self._going_on.cancel()
         if self._ended_by in ENDING:
             raise SystemExit(128 + self._ended_by)
         return b""
@@ -147,8 +153,11 @@ class _Question:
         sys.stderr.flush()
 
     def _go_on(self) -> None:
+        # Once: each time drops what was typed before.
+        if self._going_on is not None:
+            self._going_on.cancel()
         # What ends us may come together with it, and goes first.
-        self._loop.call_soon(self._put_again)
+        self._going_on = self._loop.call_soon(self._put_again)
 
     def _put_again(self) -> None:
         # In the place of itself, where it was put just before we heard that we go on.
@@ -161,7 +170,7 @@ class _Question:
         os.kill(os.getpid(), signal.SIGTSTP)
         # Here we go on, perhaps days later; or at once, where there is no shell to wake us.
         self._loop.add_signal_handler(signal.SIGTSTP, self._stop)
-        self._go_on()
+        self._going_on = self._loop.call_later(WOKEN_WITHIN, self._put_again)
 
     def _end(self, number: signal.Signals) -> None:
         self._ended_by = number
