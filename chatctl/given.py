@@ -94,7 +94,7 @@ def without_frame(text: str) -> str:
 
 
 def home() -> str | None:
-    """The home directory of whoever runs us; None if there is none."""
+    """The home directory of our user; None if there is none."""
     named = os.environ.get("HOME", "")
     if os.path.isabs(named):
         return named

@@ -79,7 +79,7 @@ class _Place:
         click.echo(HIDE + back + CLEAR + "\n".join(self._shown))
 
     def stop(self, number: int, _: FrameType | None) -> None:
-        """Stop, as whoever pressed Ctrl-Z wants, with the cursor shown to whom it is left to."""
+        """Stop, as Ctrl-Z asks, with the cursor shown for the shell."""
         os.write(STDOUT, SHOW.encode())
         signal.signal(number, signal.SIG_DFL)
         os.kill(os.getpid(), number)

@@ -69,7 +69,7 @@ def new_name(text: str) -> str:
     """As `name`, for one that is to be given.
 
     Raises:
-        Misuse: it is none that is given.
+        Misuse: nobody can have such a name.
     """
     from gateway.chat.reserved import check_new_name
     from wire.limits import Limits

@@ -1,4 +1,4 @@
-"""The three standard streams, made fit to use however whoever started us left them.
+"""The three standard streams, made fit to use in whatever state we were given them.
 
 A script may close them, the disk behind them may be full, and a pipe may be one that does not wait
 for its reader. What is printed is written whole, or a command fails and says why. Standard error is
