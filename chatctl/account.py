@@ -82,7 +82,7 @@ def remove(name: str, chat: Chat, json: bool) -> None:
     """
     name = people.name(name)
 
-    from gateway.backplane.accounts import remove_account
+    from gateway.backplane.operators.accounts import remove_account
 
     with shared_redis.reached():
         removed = remove_account(*chat.at, name)
@@ -95,7 +95,7 @@ def remove(name: str, chat: Chat, json: bool) -> None:
 @of_a_chat
 def list_(chat: Chat, json: bool) -> None:
     """List the registered names."""
-    from gateway.backplane.accounts import list_accounts
+    from gateway.backplane.operators.accounts import list_accounts
 
     with shared_redis.reached():
         found = list_accounts(*chat.at)
@@ -108,8 +108,8 @@ def list_(chat: Chat, json: bool) -> None:
 def _put(
     how: Literal["add", "change"], name: str, password_file: Path | None, chat: Chat, json: bool
 ) -> None:
-    from gateway.backplane.accounts import put_account
-    from gateway.passwords import hash_password
+    from gateway.backplane.operators.accounts import put_account
+    from gateway.door.passwords import hash_password
 
     with shared_redis.reached():
         url, prefix = chat.at

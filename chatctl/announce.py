@@ -27,7 +27,7 @@ def announce(text: str, chat: Chat, json: bool) -> None:
     """
     text = people.said(text)
 
-    from gateway.backplane import operators
+    from gateway.backplane.operators import gateways as operators
 
     with shared_redis.reached():
         id = operators.announce(*chat.at, text)

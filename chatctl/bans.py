@@ -62,12 +62,12 @@ def ban(subject: str, by_name: bool, reason: str, chat: Chat, json: bool, **give
     """
     who, why = people.subject(subject, by_name=by_name), people.reason(reason)
 
-    from gateway.backplane import banning
+    from gateway.backplane.operators import bans as kept
     from gateway.backplane.records import Ban
 
     wanted = Ban(subject=who.text, kind=who.kind, since=0, reason=why)
     with shared_redis.reached():
-        spread = banning.ban(*chat.at, wanted, given["for"])
+        spread = kept.ban(*chat.at, wanted, given["for"])
     _warn_of_deaf(spread.deaf)
     if who.kind == "network":
         _warn_of_neighbours(ip_network(who.text))
@@ -83,12 +83,12 @@ def unban(subject: str, by_name: bool, chat: Chat, json: bool) -> None:
     """Lift a ban, on all gateways at once. It is named as it was given."""
     who = people.subject(subject, by_name=by_name)
 
-    from gateway.backplane import banning
+    from gateway.backplane.operators import bans as kept
     from gateway.backplane.records import Ban
 
     key = Ban(subject=who.text, kind=who.kind, since=0).key
     with shared_redis.reached():
-        spread = banning.unban(*chat.at, key)
+        spread = kept.unban(*chat.at, key)
     if spread is None:
         raise Failure(f"{who.text} ({who.kind}) is not banned: `chatctl bans` says who is")
     _warn_of_deaf(spread.deaf)
@@ -99,7 +99,7 @@ def unban(subject: str, by_name: bool, chat: Chat, json: bool) -> None:
 @of_a_chat
 def bans(chat: Chat, json: bool) -> None:
     """List the bans that hold, oldest first."""
-    from gateway.backplane.banning import list_bans
+    from gateway.backplane.operators.bans import list_bans
 
     with shared_redis.reached():
         now, found = list_bans(*chat.at)

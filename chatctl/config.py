@@ -18,7 +18,7 @@ from chatctl.answers import answer, warn
 from chatctl.failure import Misuse
 from chatctl.options import argument, is_secret, is_setting, key, option
 from chatctl.tables import table
-from gateway.redis_url import has_password, without_secrets
+from gateway.backplane.url import has_password, without_secrets
 
 EXAMPLE = """\b
 Example:

@@ -27,7 +27,7 @@ def doctor(context: click.Context, chat: Chat, json: bool) -> None:
     Each line is ok, ! for what should be seen to, or FAIL for what does not work. It ends with 1 if
     anything fails. Nothing is changed.
     """
-    from gateway.backplane.doctor import examine
+    from gateway.backplane.operators.doctor import examine
 
     findings = examine(*chat.at)
     lines = [f"{MARKS[each.level]:<4}  {each.what}: {printable(each.text)}" for each in findings]

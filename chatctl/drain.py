@@ -14,7 +14,7 @@ from chatctl.options import argument, of_a_chat
 from chatctl.shared_redis import Chat
 
 if TYPE_CHECKING:
-    from gateway.backplane.operators import GatewayRecord
+    from gateway.backplane.operators.gateways import GatewayRecord
 
 EXAMPLE = """\b
 Examples:
@@ -32,7 +32,7 @@ def drain(gateway: str, chat: Chat, json: bool) -> None:
     GATEWAY is its id, or as much of it as no other begins with. Returns once it drains; how long
     that takes is up to its --drain.
     """
-    from gateway.backplane import operators
+    from gateway.backplane.operators import gateways as operators
 
     with shared_redis.reached():
         url, prefix = chat.at

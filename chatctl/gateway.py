@@ -39,7 +39,8 @@ def gateway(context: click.Context, /, **given: Any) -> None:
 
 
 def _serve(context: click.Context, given: dict[str, Any]) -> None:
-    from gateway.backplane import embedded, runfile
+    from gateway.backplane.embedded import runfile
+    from gateway.backplane.embedded import server as embedded
     from gateway.errors import StartError
     from gateway.journal import keep
     from gateway.server import run
@@ -69,7 +70,7 @@ def _serve(context: click.Context, given: dict[str, Any]) -> None:
 
 def _usual_directory() -> Path:
     """Where to leave word; where that is not the runtime directory of the session, with a line."""
-    from gateway.backplane.runfile import default_directory
+    from gateway.backplane.embedded.runfile import default_directory
 
     directory, runtime = default_directory(), os.environ.get("XDG_RUNTIME_DIR")
     if runtime and directory.parent != Path(runtime):

@@ -15,7 +15,7 @@ from chatctl.shared_redis import Chat
 from chatctl.tables import since, span, table
 
 if TYPE_CHECKING:
-    from gateway.backplane.operators import GatewayRecord
+    from gateway.backplane.operators.gateways import GatewayRecord
 
 EXAMPLE = """\b
 Examples:
@@ -43,7 +43,7 @@ def gateways(chat: Chat, json: bool) -> None:
 
     One that is dead is shown until the others have taken its people out: a few seconds.
     """
-    from gateway.backplane.operators import list_gateways
+    from gateway.backplane.operators.gateways import list_gateways
 
     with shared_redis.reached():
         _, found = list_gateways(*chat.at)

@@ -12,7 +12,7 @@ from click.core import ParameterSource
 
 from chatctl import __version__
 from chatctl.units import DEFAULT_PORT, Address
-from gateway.redis_url import without_password
+from gateway.backplane.url import without_password
 
 _EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 """Addresses that mean every interface, and what reaches them from the same machine."""
@@ -34,7 +34,7 @@ def greeting(
         embedded: what the Redis is, where it is the gateway's own.
         http: where health is told.
     """
-    from gateway.alike import OPTIONS
+    from gateway.fleet.alike import OPTIONS
 
     chatctl = called_as(context)
     here = reachable(listening)

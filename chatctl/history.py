@@ -55,7 +55,7 @@ def history(
     ROOM is lobby where none is named. Private messages are not in it.
     """
     from chatctl.messages import for_people, for_programs, public
-    from gateway.backplane.archive import newest
+    from gateway.backplane.operators.history import newest
 
     with shared_redis.reached():
         said = newest(

@@ -13,7 +13,7 @@ from chatctl.options import argument, of_a_chat, option
 from chatctl.shared_redis import Chat
 
 if TYPE_CHECKING:
-    from gateway.backplane.operators import Asked
+    from gateway.backplane.operators.gateways import Asked
 
 EXAMPLE = """\b
 Example:
@@ -32,7 +32,7 @@ def kick(name: str, reason: str, chat: Chat, json: bool) -> None:
     """
     name, why = people.name(name), people.reason(reason)
 
-    from gateway.backplane import operators
+    from gateway.backplane.operators import gateways as operators
     from wire.names import fold
     from wire.reasons import KICKED
 

@@ -7,9 +7,9 @@ import sys
 from datetime import datetime
 from typing import Any
 
-from client import render
-from client.style import Style
 from client.terminal import columns
+from display import render
+from display.style import Style
 from wire.codec import decode_event
 from wire.frames import Msg
 from wire.reasons import WireError

@@ -36,7 +36,7 @@ def new_password(name: str, file: Path | None) -> tuple[str, str]:
         Misuse: it will not do.
         Failure: the file cannot be read, or there is nobody to ask.
     """
-    from gateway.passwords import flaw
+    from gateway.door.passwords import flaw
 
     password, where = _given(name, file)
     if wrong := flaw(password):

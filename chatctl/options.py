@@ -18,7 +18,7 @@ from chatctl.given import ExistingFile, GivenArgument, GivenOption
 from chatctl.secret_file import first_line
 from chatctl.shared_redis import Chat
 from chatctl.units import prefix_word, redis_url, room_name
-from gateway.redis_url import has_password, with_password
+from gateway.backplane.url import has_password, with_password
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 

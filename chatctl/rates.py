@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from gateway.backplane.operators import GatewayRecord
+    from gateway.backplane.operators.gateways import GatewayRecord
     from gateway.backplane.records import GatewayInfo
 
 

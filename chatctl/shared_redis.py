@@ -42,7 +42,7 @@ def of_this_machine(run_dir: Path | None) -> str:
     Raises:
         Failure: there is none.
     """
-    from gateway.backplane import runfile
+    from gateway.backplane.embedded import runfile
     from gateway.errors import StartError
 
     try:

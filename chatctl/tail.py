@@ -55,8 +55,8 @@ def _lines(url: str, prefix: str, room: str, *, comes_back: bool) -> Iterator[by
     Raises:
         RedisUnreachable: at the start; later only if it does not come back.
     """
-    from gateway.backplane import archive
     from gateway.backplane.ids import NOTHING
+    from gateway.backplane.operators import history as archive
     from gateway.errors import RedisUnreachable
 
     seen = NOTHING

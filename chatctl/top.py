@@ -24,7 +24,7 @@ from chatctl.tables import printable, span, table
 from chatctl.units import COUNT, duration
 
 if TYPE_CHECKING:
-    from gateway.backplane.operators import GatewayRecord
+    from gateway.backplane.operators.gateways import GatewayRecord
 
 EXAMPLE = """\b
 Examples:
@@ -73,7 +73,7 @@ def _looks(chat: Chat, json: bool) -> Iterator[str]:
     Raises:
         RedisUnreachable: at the start; later only if it does not come back.
     """
-    from gateway.backplane.operators import list_gateways
+    from gateway.backplane.operators.gateways import list_gateways
     from gateway.errors import RedisUnreachable
 
     url, prefix = chat.at

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import click
 
-from gateway.redis_url import parse
+from gateway.backplane.url import parse
 
 DEFAULT_PORT = 2428
 """CHAT on a telephone's keys."""

@@ -15,7 +15,7 @@ from chatctl.options import option
 from chatctl.tables import since, span, table
 
 if TYPE_CHECKING:
-    from gateway.backplane.directory import UserRecord
+    from gateway.backplane.operators.users import UserRecord
 
 EXAMPLE = """\b
 Examples:
@@ -34,7 +34,7 @@ FIELDS = ("name", "gateway", "address", "since", "idle", "left", "client")
 @options.run_dir
 def users(redis: str | None, prefix: str, json: bool, run_dir: Path | None) -> None:
     """List everybody who is here, on all gateways."""
-    from gateway.backplane.directory import list_users
+    from gateway.backplane.operators.users import list_users
 
     with shared_redis.reached():
         found = list_users(redis or shared_redis.of_this_machine(run_dir), prefix)

@@ -19,7 +19,6 @@ from prompt_toolkit.input import Input
 from prompt_toolkit.layout.processors import TabsProcessor
 from prompt_toolkit.output import ColorDepth
 
-from client import commands, render
 from client.completion import ChatCompleter
 from client.direction import arrow, direction
 from client.drawing import PromptRenderer
@@ -27,11 +26,12 @@ from client.errors import ChatError, Ended, Refused, Unconfirmed
 from client.keyboard import PATIENCE, Keyboard
 from client.lasting import LastingChat, State
 from client.names import KnownNames
-from client.news import Back, News
-from client.safe_text import TAB, clean_name
+from client.news import Back, News, shown
 from client.screen import Prompt, PromptOutput, Screen
-from client.style import Style
 from client.terminal import breaks_again, stop_in_background
+from display import commands, render
+from display.safe_text import TAB, clean_name
+from display.style import Style
 from wire.frames import Event, Joined, Left, Msg, Notice, Quit, Send, Who
 from wire.reasons import QUIT
 
@@ -134,7 +134,7 @@ class ChatApp:
             case Back():
                 self._names.doubt()
         if isinstance(event, News):
-            self._screen.show(render.news(event, self._view))
+            self._screen.show(shown(event, self._view))
         else:
             self._screen.show(render.event(event, self._view))
         if isinstance(event, News | Notice):

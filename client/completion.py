@@ -8,9 +8,9 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from prompt_toolkit.completion import CompleteEvent, Completer, Completion
 from prompt_toolkit.document import Document
 
-from client.commands import COMMANDS
 from client.names import KnownNames
-from client.safe_text import clean_name
+from display.commands import COMMANDS
+from display.safe_text import clean_name
 from wire.mentions import AT
 
 _COMMAND = re.compile(r"/(\w*)$")

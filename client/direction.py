@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import lru_cache
 
-from client import commands
-from client.safe_text import clean_name
+from display import commands
+from display.safe_text import clean_name
 from wire.frames import Send
 from wire.mentions import read_mentions
 

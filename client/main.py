@@ -12,11 +12,11 @@ from client.errors import ChatError, Ended, Refused
 from client.guard import guarded
 from client.lasting import join
 from client.plain import PlainClient
-from client.safe_text import clean_name
 from client.settings import ClientSettings
-from client.style import Style
 from client.terminal import can_draw
 from client.tls import in_the_clear, trusting
+from display.safe_text import clean_name
+from display.style import Style
 from wire.reasons import ErrorCode
 
 USAGE_ERROR = 2

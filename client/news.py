@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from client.errors import Refused
-from wire.reasons import Reason
+from display import render
+from display.render import View
+from display.safe_text import clean_name
+from wire.reasons import ErrorCode, Reason
 
 
 @dataclass(frozen=True)
@@ -68,3 +71,21 @@ class SentAgain:
 
 
 News = Lost | StillAway | Back | Held | SentAgain
+
+
+def shown(news: News, view: View) -> list[str]:
+    """What becomes of the connection, and of what waits to be sent, as lines for the person."""
+    match news:
+        case Lost(reason):
+            text = f"{reason.text} Coming back by itself..."
+        case StillAway(why, after):
+            text = why if after is None else f"{why} Trying again in {after:.0f} s."
+        case Back(gateway):
+            text = f"back again, on {gateway}"
+        case Held(refused, delay) if refused.code == ErrorCode.SLOW_DOWN:
+            text = f"the gateway asks for a pause: sending on in {delay:.1f} s, in order"
+        case Held():
+            text = "the gateway cannot take it now: trying again by itself, in order"
+        case SentAgain(said):
+            return render.sent_again(said, view)
+    return render.info(clean_name(text), view)

@@ -9,14 +9,14 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import TextIO
 
-from client import commands, render
 from client.errors import ChatError, Ended, Refused, Unconfirmed
 from client.lasting import LastingChat
 from client.line_source import LineSource, Pasted
-from client.news import News
-from client.safe_text import clean_name
-from client.style import Style
+from client.news import News, shown
 from client.terminal import columns
+from display import commands, render
+from display.safe_text import clean_name
+from display.style import Style
 from wire.frames import Error, Notice, Quit, Send, Who
 from wire.lines import LineTooLong
 
@@ -78,7 +78,7 @@ class PlainClient:
     async def _follow(self) -> None:
         async for event in self._chat.events():
             if isinstance(event, News):
-                self._print(self._err, render.news(event, self._view(self._err)))
+                self._print(self._err, shown(event, self._view(self._err)))
             else:
                 stream = self._err if isinstance(event, Notice | Error) else self._out
                 self._print(stream, render.event(event, self._view(stream)))

@@ -11,37 +11,37 @@ import time
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
-from gateway.accounts import Accounts
-from gateway.alike import settings_of
-from gateway.backplane import LEASE, Log
-from gateway.backplane.connection import RedisError
+from gateway.backplane.contract import LEASE, Log
 from gateway.backplane.records import Registration
-from gateway.backplane.redis import RedisBackplane
-from gateway.bans import Bans
+from gateway.backplane.redis.backplane import RedisBackplane
+from gateway.backplane.redis.connection import RedisError
+from gateway.channels.hub import Hub
+from gateway.channels.outbox import Outbox
+from gateway.channels.positions import Positions
+from gateway.channels.replay import Replay
+from gateway.channels.subscriptions import Subscriptions
 from gateway.chat.rules import Rules
 from gateway.config import GatewayConfig
-from gateway.door import Door
+from gateway.door.accounts import Accounts
+from gateway.door.bans import Bans
+from gateway.door.visits import Door
 from gateway.errors import BackplaneDown
-from gateway.everybody import Everybody
-from gateway.hub import Hub
+from gateway.fleet.alike import settings_of
+from gateway.fleet.everybody import Everybody
+from gateway.fleet.neighbours import Neighbours
+from gateway.fleet.orders import Orders
+from gateway.fleet.presence import Presence
+from gateway.fleet.status import status
 from gateway.journal import event
 from gateway.lag import watch_lag
 from gateway.meters import Meters
-from gateway.neighbours import Neighbours
-from gateway.orders import Orders
-from gateway.outbox import Outbox
-from gateway.positions import Positions
-from gateway.presence import Presence
 from gateway.repeat import attempt, repeat
-from gateway.replay import Replay
-from gateway.status import status
-from gateway.subscriptions import Subscriptions
 from wire.codec import encode
 from wire.frames import LOBBY, Joined, Left, Notice
 from wire.reasons import NoticeCode, Reason
 
 if TYPE_CHECKING:
-    from gateway.peer import Peer
+    from gateway.peer.peer import Peer
 
 log = logging.getLogger(__name__)
 

@@ -6,10 +6,10 @@ import asyncio
 
 from gateway.addresses import Address
 from gateway.core import Gateway
-from gateway.door import Crowded, Visit
+from gateway.door.visits import Crowded, Visit
 from gateway.listeners.accepting import NotAdmitted
 from gateway.listeners.tcp import TcpLink
-from gateway.peer import Peer
+from gateway.peer.peer import Peer
 from wire.limits import Limits
 from wire.reasons import CROWDED
 

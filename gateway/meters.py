@@ -1,7 +1,7 @@
 """What a gateway counts of itself: plain numbers, since they are kept on the hot path.
 
 Nobody locks, formats or looks anything up here; who wants to show the numbers reads them when asked
-(`gateway.metrics`).
+(`gateway.http.metrics`).
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 
-from gateway.backplane.connection import RedisError
+from gateway.backplane.redis.connection import RedisError
 from gateway.errors import BackplaneDown
 from gateway.journal import event
 

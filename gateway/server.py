@@ -12,13 +12,13 @@ from functools import partial
 
 from gateway import open_files
 from gateway.addresses import of_socket, shown
-from gateway.backplane.connection import RedisError
+from gateway.backplane.redis.connection import RedisError
 from gateway.config import Certificate, GatewayConfig
 from gateway.core import Gateway
 from gateway.doorkeeper import Doorkeeper
-from gateway.drain import drain
 from gateway.errors import BackplaneDown, RedisRefused, RedisUnreachable, StartError
 from gateway.first import first
+from gateway.fleet.drain import drain
 from gateway.journal import event
 from gateway.listeners.accepting import Listener
 from gateway.listeners.certificates import tls_context
@@ -49,7 +49,9 @@ async def serving(
     gateway = Gateway(config)
     async with contextlib.AsyncExitStack() as stack:
         if config.http is not None:
-            from gateway.health import told  # with what it imports it takes a tenth of a second
+            from gateway.http.health import (
+                told,  # with what it imports it takes a tenth of a second
+            )
 
             gateway.http = await stack.enter_async_context(told(gateway, *config.http))
         yield await stack.enter_async_context(_serving(gateway, config, hurry))

@@ -19,7 +19,7 @@ from argon2 import PasswordHasher
 from hypothesis import HealthCheck, settings
 from pytest_asyncio import is_async_test
 
-from gateway import passwords
+from gateway.door import passwords
 from tests.support.deadlines import within
 
 pytest_plugins = ["tests.support.fixtures"]

@@ -7,7 +7,7 @@ resolved, stored and published by one script: to whom it went must be one answer
 
 from __future__ import annotations
 
-from gateway.backplane import Log
+from gateway.backplane.contract import Log
 from wire.frames import PRIVATE
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import redis
 
-from gateway.backplane import embedded
+from gateway.backplane.embedded import server as embedded
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 

@@ -16,9 +16,9 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
-from gateway.backplane.directory import UserRecord, list_users
 from gateway.backplane.ids import parse
 from gateway.backplane.keys import Keys
+from gateway.backplane.operators.users import UserRecord, list_users
 from tests.chaos.lapses import Lapse
 from tests.chaos.processes import STARTED_WITHIN, GatewayProcess, Process, Server, scratch
 from tests.chaos.proxy import Link, Proxy

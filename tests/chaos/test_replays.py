@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 
-from gateway.backplane.operators import kick
+from gateway.backplane.operators.gateways import kick
 from tests.chaos.bots import Bot
 from tests.chaos.lab import OPTIONS, PREFIX, lab
 from tests.chaos.wire import opened

@@ -11,7 +11,7 @@ import pytest
 import redis
 
 from gateway.backplane.keys import Keys
-from gateway.backplane.redis import RedisBackplane
+from gateway.backplane.redis.backplane import RedisBackplane
 from gateway.meters import Meters
 from tests.contract.heard import Heard
 from tests.contract.household import Gateway, StartBackplane

@@ -9,7 +9,7 @@ from tests.support.deadlines import within
 
 
 class Heard:
-    """Keeps `gateway.backplane.Events`."""
+    """Keeps `gateway.backplane.contract.Events`."""
 
     def __init__(self) -> None:
         self.delivered: list[tuple[str, str]] = []

@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from gateway.backplane import Claimed, Listed, Log, Whispered
+from gateway.backplane.contract import Claimed, Listed, Log, Whispered
 from gateway.backplane.records import Registration
-from gateway.backplane.redis import RedisBackplane
+from gateway.backplane.redis.backplane import RedisBackplane
 from tests.contract.heard import Heard
 from wire.codec import decode_event, encode_body
 from wire.frames import LOBBY, PRIVATE, Msg

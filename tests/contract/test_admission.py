@@ -8,10 +8,11 @@ import msgspec
 import pytest
 import redis
 
-from gateway.backplane import KNOWN, Claimed, Entry, Log, accounts
-from gateway.backplane.admission import Tries
+from gateway.backplane.contract import KNOWN, Claimed, Entry, Log
 from gateway.backplane.keys import Keys
+from gateway.backplane.operators import accounts
 from gateway.backplane.records import Account, Ban
+from gateway.backplane.redis.admission import Tries
 from gateway.errors import BackplaneDown
 from tests.contract.household import Gateway
 from tests.support.servers import Server

@@ -1,4 +1,4 @@
-"""What every backplane keeps, whatever server it is kept with: `gateway.backplane.Backplane`."""
+"""What every backplane does, whichever server is behind it: `gateway.backplane.contract`."""
 
 import asyncio
 import json
@@ -9,19 +9,10 @@ import msgspec
 import pytest
 import redis
 
-from gateway.backplane import (
-    ABSENT,
-    Claimed,
-    Entry,
-    Found,
-    Listed,
-    Log,
-    Touch,
-    Whispered,
-    connection,
-)
+from gateway.backplane.contract import ABSENT, Claimed, Entry, Found, Listed, Log, Touch, Whispered
 from gateway.backplane.ids import NOTHING
 from gateway.backplane.keys import Keys
+from gateway.backplane.redis import connection
 from gateway.errors import BackplaneDown, NameLost, RedisUnreachable, TooMuchWaits
 from tests.contract.heard import Heard
 from tests.contract.household import (

@@ -13,7 +13,7 @@ import redis
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gateway.backplane import Entry, Log, Touch, sealed
+from gateway.backplane.contract import Entry, Log, Touch, sealed
 from gateway.backplane.ids import NOTHING
 from gateway.backplane.keys import Keys
 from tests.contract.household import Gateway, StartBackplane, message

@@ -12,15 +12,16 @@ import msgspec
 import pytest
 import redis
 
-from gateway.backplane import doctor, sealed
-from gateway.backplane.address import reaching
-from gateway.backplane.checks import Finding
-from gateway.backplane.doctor import examine
+from gateway.backplane.contract import sealed
 from gateway.backplane.keys import Keys
-from gateway.backplane.leftovers import Leftovers
-from gateway.backplane.leftovers import look as look_for
-from gateway.backplane.operators import gateways
+from gateway.backplane.operators import doctor
+from gateway.backplane.operators.checks import Finding
+from gateway.backplane.operators.doctor import examine
+from gateway.backplane.operators.gateways import gateways
+from gateway.backplane.operators.leftovers import Leftovers
+from gateway.backplane.operators.leftovers import look as look_for
 from gateway.backplane.records import GatewayInfo, Registration
+from gateway.backplane.redis.address import reaching
 from tests.contract.household import Gateway, message
 from tests.support.deadlines import within
 from tests.support.servers import Server
@@ -321,5 +322,5 @@ class TestLeftovers:
             pipeline.execute()
         found = await look_around(keys)
         assert (found.alive, found.whole) == ([keys.alive("ghost")], True)
-        monkeypatch.setattr("gateway.backplane.leftovers.MOST", 1)
+        monkeypatch.setattr("gateway.backplane.operators.leftovers.MOST", 1)
         assert not (await look_around(keys)).whole

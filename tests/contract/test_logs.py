@@ -1,4 +1,4 @@
-"""Logs that go back, or lose what they gave ids to: `gateway.backplane.Backplane`."""
+"""Logs that go back, or lose what they gave ids to: `gateway.backplane.contract.Backplane`."""
 
 from collections.abc import Callable
 from typing import Any
@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 import redis
 
-from gateway.backplane import Log, sealed
-from gateway.backplane.connection import RedisError
+from gateway.backplane.contract import Log, sealed
 from gateway.backplane.ids import NOTHING, before, epoch_of, follows, is_beginning, parse
 from gateway.backplane.keys import Keys
+from gateway.backplane.redis.connection import RedisError
 from tests.contract.household import Gateway, in_room, message, nowhere, parsed
 from tests.support.servers import Server
 from wire.frames import PRIVATE

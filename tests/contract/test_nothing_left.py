@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import redis
 
-from gateway.backplane import Entry, Touch, sealed
+from gateway.backplane.contract import Entry, Touch, sealed
 from gateway.backplane.keys import Keys
 from gateway.errors import NameLost
 from tests.contract.household import Gateway, StartBackplane, message

@@ -11,10 +11,13 @@ import msgspec
 import pytest
 import redis
 
-from gateway.backplane import Entry, Log, accounts, banning, operators
+from gateway.backplane.contract import Entry, Log
 from gateway.backplane.keys import Keys
+from gateway.backplane.operators import accounts
+from gateway.backplane.operators import bans as banning
+from gateway.backplane.operators import gateways as operators
 from gateway.backplane.records import Ban, GatewayInfo
-from gateway.backplane.replies import registration
+from gateway.backplane.redis.replies import registration
 from gateway.errors import RedisUnreachable
 from tests.contract.household import Gateway, StartBackplane, in_room, message
 from tests.support.servers import Server

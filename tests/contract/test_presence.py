@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 import redis
 
-from gateway.backplane import Entry, Touch, sealed
-from gateway.backplane.connection import RedisError
+from gateway.backplane.contract import Entry, Touch, sealed
 from gateway.backplane.keys import Keys
 from gateway.backplane.records import Registration
+from gateway.backplane.redis.connection import RedisError
 from gateway.errors import ProbeFailed
 from tests.contract.household import Gateway, StartBackplane, message
 from tests.support.servers import Server

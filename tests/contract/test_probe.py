@@ -69,7 +69,7 @@ async def test_an_answer_for_somebody_else_is_left_in_redis_for_a_minute(
 async def test_it_fails_if_what_is_published_does_not_come_back(
     g1: Gateway, look: redis.Redis, keys: Keys, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gateway.backplane.probe.DEADLINE", 0.2)
+    monkeypatch.setattr("gateway.backplane.redis.probe.DEADLINE", 0.2)
     g1.backplane.unsubscribe(keys.probe(g1.id).room_channel("lobby"))
     with pytest.raises(ProbeFailed, match="waiting to hear"):
         await g1.backplane.probe()

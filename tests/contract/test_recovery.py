@@ -1,4 +1,4 @@
-"""What lets nothing be lost and nothing come twice: `gateway.backplane.Backplane`."""
+"""What lets nothing be lost and nothing come twice: `gateway.backplane.contract.Backplane`."""
 
 import asyncio
 import json
@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import redis
 
-from gateway.backplane import ABSENT, Found, Log, Touch, Whispered, sealed
+from gateway.backplane.contract import ABSENT, Found, Log, Touch, Whispered, sealed
 from gateway.backplane.ids import NOTHING, epoch_of, is_beginning, parse
 from gateway.backplane.keys import Keys
 from gateway.backplane.records import Registration

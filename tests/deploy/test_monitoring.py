@@ -11,7 +11,7 @@ import pytest
 from prometheus_client import Metric
 
 from gateway.core import Gateway
-from gateway.metrics import Metrics
+from gateway.http.metrics import Metrics
 from tests.deploy.files import ALERTS, DASHBOARD, PROMETHEUS, expressions, load, tool
 from tests.support.settings import settings
 

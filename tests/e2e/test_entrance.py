@@ -11,7 +11,7 @@ import redis
 
 from gateway.backplane.keys import Keys
 from gateway.backplane.records import Account
-from gateway.passwords import hash_password
+from gateway.door.passwords import hash_password
 from tests.e2e.processes import CHATCTL, Chat, GatewayProcess, StartGateway
 from tests.support.certificates import Authority, authority
 from tests.support.servers import Server

@@ -8,10 +8,10 @@ import msgspec
 import pytest
 import redis
 
-from gateway.backplane.admission import Tries
 from gateway.backplane.keys import Keys
 from gateway.backplane.records import Account
-from gateway.passwords import hash_password, verify
+from gateway.backplane.redis.admission import Tries
+from gateway.door.passwords import hash_password, verify
 from tests.support.fixtures import Connect, Join, Peer, Running, StartGateway, Told
 
 PASSWORD = "correct horse"
@@ -217,7 +217,7 @@ class TestManyAtOnce:
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
         # From five addresses; looking at all of theirs takes longer than a hello may.
-        monkeypatch.setattr("gateway.accounts.verify", as_slowly_as_a_machine_may)
+        monkeypatch.setattr("gateway.door.accounts.verify", as_slowly_as_a_machine_may)
         for name in ("mom", "dad"):
             account = Account(name=name, hash=HASH, since=1)
             look.hset(Keys(prefix).accounts, name, msgspec.json.encode(account))

@@ -9,8 +9,8 @@ import pytest
 import redis
 
 from gateway import core
-from gateway.backplane import connection
 from gateway.backplane.keys import Keys
+from gateway.backplane.redis import connection
 from tests.support import servers
 from tests.support.deadlines import within
 from tests.support.fixtures import Connect, Join, Peer, Running, StartGateway

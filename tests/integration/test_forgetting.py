@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from gateway import core
-from gateway.backplane import Log
+from gateway.backplane.contract import Log
 from gateway.backplane.keys import Keys
 from tests.support.deadlines import eventually
 from tests.support.fixtures import Join, Peer, Running, StartGateway

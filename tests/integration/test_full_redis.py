@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import pytest
 import redis
 
-from gateway import presence
 from gateway.backplane.keys import Keys
+from gateway.fleet import presence
 from tests.support import servers
 from tests.support.deadlines import eventually
 from tests.support.fixtures import Join, Peer, StartGateway

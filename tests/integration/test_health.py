@@ -11,7 +11,7 @@ import pytest
 from gateway.backplane.keys import Keys
 from gateway.core import Gateway
 from gateway.errors import StartError
-from gateway.health import Health
+from gateway.http.health import Health
 from gateway.server import serving
 from tests.support import servers
 from tests.support.deadlines import eventually, within

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from gateway.backplane import Touch
+from gateway.backplane.contract import Touch
 from tests.support.deadlines import within
 from tests.support.fixtures import Join, Peer, Running, StartGateway
 

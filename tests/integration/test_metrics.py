@@ -11,9 +11,9 @@ import msgspec
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from gateway import presence
 from gateway.backplane.records import GatewayInfo
 from gateway.config import AddressLimits, Certificate
+from gateway.fleet import presence
 from gateway.meters import CLAIMS, DOORSTEP, RESUMES
 from tests.support.certificates import authority
 from tests.support.deadlines import within

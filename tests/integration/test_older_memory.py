@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 import redis
 
-from gateway import presence
-from gateway.backplane import operators
 from gateway.backplane.ids import parse
 from gateway.backplane.keys import Keys
+from gateway.backplane.operators import gateways as operators
+from gateway.fleet import presence
 from tests.integration.test_trouble import cut, forget_everything
 from tests.support.deadlines import eventually
 from tests.support.fixtures import Join, Peer, Running

@@ -12,10 +12,10 @@ import redis
 from click.testing import CliRunner
 
 from chatctl.cli import main
-from gateway.backplane import archive
-from gateway.backplane.address import reaching
-from gateway.backplane.directory import list_users
 from gateway.backplane.ids import NOTHING
+from gateway.backplane.operators import history as archive
+from gateway.backplane.operators.users import list_users
+from gateway.backplane.redis.address import reaching
 from gateway.errors import RedisRefused, StartError
 from tests.support import servers
 from tests.support.acl import USERS, url_for

@@ -6,10 +6,10 @@ import subprocess
 
 import pytest
 
-from gateway.backplane import address, connection
-from gateway.backplane.address import reaching
-from gateway.backplane.connection import Connection, connect
-from gateway.backplane.directory import list_users
+from gateway.backplane.operators.users import list_users
+from gateway.backplane.redis import address, connection
+from gateway.backplane.redis.address import reaching
+from gateway.backplane.redis.connection import Connection, connect
 from gateway.errors import RedisUnreachable
 from tests.support import certificates, servers
 from tests.support.network import names

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from gateway import presence, server
-from gateway.backplane import Claimed
+from gateway import server
+from gateway.backplane.contract import Claimed
 from gateway.backplane.records import Registration
+from gateway.fleet import presence
 from tests.support import servers
 from tests.support.deadlines import within
 from tests.support.fixtures import Connect, Join, Peer, Running, StartGateway

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PACKAGES = ("wire", "network", "gateway", "client", "chatctl")
+PACKAGES = ("wire", "network", "display", "gateway", "client", "chatctl")
 MODULES = [path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))]
 SCRIPTS = sorted((ROOT / "gateway/backplane/scripts").glob("*_*.lua"))
 

@@ -13,7 +13,7 @@ import redis
 from click.testing import CliRunner
 
 from chatctl.cli import main
-from gateway.backplane import embedded
+from gateway.backplane.embedded import server as embedded
 from gateway.backplane.keys import Keys
 from wire.codec import encode_body
 from wire.frames import Msg

@@ -8,7 +8,7 @@ from ipaddress import ip_network
 
 import pytest
 
-from gateway.backplane import embedded
+from gateway.backplane.embedded import server as embedded
 from gateway.config import AddressLimits
 from gateway.errors import StartError
 from wire.limits import Limits
@@ -126,7 +126,7 @@ def test_without_redis_it_starts_its_own_and_stops_it(chatctl, server, own_redis
 def test_where_the_runtime_directory_is_none_of_ours_another_is_used_and_named(
     chatctl, server, own_redis, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr("gateway.backplane.runfile.TMP", tmp_path)
+    monkeypatch.setattr("gateway.backplane.embedded.runfile.TMP", tmp_path)
     result = chatctl("gateway", env={"XDG_RUNTIME_DIR": "not/absolute"})
     assert result.exit_code == 0
     directory = tmp_path / f"chatctl-{os.getuid()}"

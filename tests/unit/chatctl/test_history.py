@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import redis
 
-from gateway.backplane import runfile
+from gateway.backplane.embedded import runfile
 
 ROOT = Path(__file__).parents[3]
 

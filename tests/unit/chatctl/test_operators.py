@@ -8,12 +8,12 @@ from ipaddress import ip_network
 import msgspec
 import pytest
 
-from gateway.alike import settings_of
-from gateway.backplane.banning import Spread
-from gateway.backplane.checks import Finding
-from gateway.backplane.operators import Asked, GatewayRecord
+from gateway.backplane.operators.bans import Spread
+from gateway.backplane.operators.checks import Finding
+from gateway.backplane.operators.gateways import Asked, GatewayRecord
 from gateway.backplane.records import Account, Ban, GatewayInfo
 from gateway.errors import RedisUnreachable
+from gateway.fleet.alike import settings_of
 from tests.support.settings import settings
 from wire.names import fold
 
@@ -393,7 +393,7 @@ class TestAccount:
         assert "horse" not in result.output
 
     def test_from_a_file_or_the_environment_which_is_said(self, chatctl, put, tmp_path):
-        from gateway.passwords import verify
+        from gateway.door.passwords import verify
 
         file = tmp_path / "secret"
         file.write_text("from the file\nand more\n")

@@ -7,8 +7,9 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
-from gateway.backplane import archive, runfile
+from gateway.backplane.embedded import runfile
 from gateway.backplane.ids import NOTHING
+from gateway.backplane.operators import history as archive
 from gateway.errors import RedisUnreachable
 
 ROOT = Path(__file__).parents[3]

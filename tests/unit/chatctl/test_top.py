@@ -7,7 +7,7 @@ import pyte
 import pytest
 
 from chatctl.rates import Rate, Rates
-from gateway.backplane.operators import GatewayRecord
+from gateway.backplane.operators.gateways import GatewayRecord
 from gateway.backplane.records import GatewayInfo
 from gateway.errors import RedisUnreachable
 
@@ -61,7 +61,7 @@ def looks(monkeypatch):
                 raise each
             return 7000, each() if callable(each) else each
 
-        monkeypatch.setattr("gateway.backplane.operators.list_gateways", list_gateways)
+        monkeypatch.setattr("gateway.backplane.operators.gateways.list_gateways", list_gateways)
         return waits
 
     return looks

@@ -7,7 +7,7 @@ import pytest
 from wcwidth import wcswidth
 
 from chatctl.tables import table
-from gateway.backplane import runfile
+from gateway.backplane.embedded import runfile
 from gateway.errors import RedisRefused, RedisUnreachable
 
 
@@ -24,7 +24,7 @@ def users(chatctl, module):
                 raise error
             return list(found)
 
-        module("gateway.backplane.directory", list_users=list_users)
+        module("gateway.backplane.operators.users", list_users=list_users)
         result = chatctl("users", *arguments, env=env)
         return result, asked
 

@@ -6,7 +6,7 @@ from prompt_toolkit.data_structures import Size
 
 from client.app import ChatApp
 from client.screen import PromptOutput
-from client.style import Style
+from display.style import Style
 from tests.unit.client.rejoin import Rejoin, lasting_chat
 from tests.unit.client.written import Written
 from wire.frames import User, Users, Who

@@ -8,19 +8,7 @@ from prompt_toolkit.input import create_pipe_input
 from client.errors import CannotConnect, Refused
 from tests.unit.client.rejoin import close
 from tests.unit.client.running_app import RunningApp
-from wire.frames import (
-    Active,
-    Bye,
-    Error,
-    Gap,
-    Joined,
-    Left,
-    Notice,
-    Send,
-    User,
-    Users,
-    Who,
-)
+from wire.frames import Active, Bye, Error, Gap, Joined, Left, Notice, Send, User, Users, Who
 from wire.limits import Limits
 from wire.reasons import BANNED, FLOOD, IDLE, KICKED, SHUTDOWN
 

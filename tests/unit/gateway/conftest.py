@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from gateway.core import Gateway
-from gateway.peer import Peer
+from gateway.peer.peer import Peer
 from tests.unit.gateway.fakes import FakeLink, Memory, gateway_with, until
 from wire.codec import encode
 from wire.frames import Event, Request, Welcome

@@ -12,7 +12,7 @@ from unittest.mock import patch
 
 import msgspec
 
-from gateway.backplane import (
+from gateway.backplane.contract import (
     ABSENT,
     KNOWN,
     LEASE,
@@ -28,7 +28,7 @@ from gateway.backplane import (
 )
 from gateway.backplane.ids import NOTHING, before, epoch_of, is_beginning, parse
 from gateway.backplane.records import Ban, GatewayInfo, Registration
-from gateway.backplane.redis_logs import PAGE_BYTES
+from gateway.backplane.redis.logs import PAGE_BYTES
 from gateway.config import GatewayConfig
 from gateway.core import Gateway
 from gateway.errors import BackplaneDown, NameLost, TooMuchWaits
@@ -450,7 +450,7 @@ class FakeAdmission:
 
 
 class FakeBackplane:
-    """Keeps `gateway.backplane.Backplane` in memory, and does as it is told.
+    """Keeps `gateway.backplane.contract.Backplane` in memory, and does as it is told.
 
     Attributes:
         calls: what was asked, as (method, first argument), in order.

@@ -2,8 +2,8 @@ import asyncio
 
 import pytest
 
-from gateway.backplane import LEASE, Log
-from gateway.peer import Peer
+from gateway.backplane.contract import LEASE, Log
+from gateway.peer.peer import Peer
 from tests.unit.gateway.fakes import (
     AWAY,
     Clock,

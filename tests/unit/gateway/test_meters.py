@@ -1,6 +1,6 @@
 import pytest
 
-from gateway.hub import Hub
+from gateway.channels.hub import Hub
 from gateway.meters import CLAIMS, Histogram, Meters
 from tests.unit.gateway.fakes import FakeLink
 from wire.reasons import REASONS, SHUTDOWN, ErrorCode

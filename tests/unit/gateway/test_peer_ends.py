@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.backplane.connection import RedisError
-from gateway.replay import Replay
+from gateway.backplane.redis.connection import RedisError
+from gateway.channels.replay import Replay
 from tests.unit.gateway.conftest import House
 from tests.unit.gateway.fakes import AWAY, Clock, backplane_of, quiet, until
 from wire.frames import Ack, Active, Error, Hello, Left, Msg, Ping, Send, Welcome, Who

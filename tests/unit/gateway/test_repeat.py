@@ -2,7 +2,7 @@ import asyncio
 
 import pytest
 
-from gateway.backplane.connection import RedisError
+from gateway.backplane.redis.connection import RedisError
 from gateway.repeat import repeat
 from tests.unit.gateway.fakes import AWAY, quiet, until
 

@@ -9,8 +9,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from gateway import everybody, presence
-from gateway.backplane.connection import RedisError
+from gateway.backplane.redis.connection import RedisError
+from gateway.fleet import everybody, presence
 from tests.unit.gateway.conftest import encode_any
 from tests.unit.gateway.fakes import AWAY, FakeBackplane, backplane_of, quiet, until
 from wire.frames import Msg, Pong, Welcome

@@ -2,7 +2,7 @@ import re
 
 import pytest
 
-from gateway.backplane import Log
+from gateway.backplane.contract import Log
 from gateway.backplane.keys import Keys
 from wire.frames import PRIVATE
 

@@ -12,20 +12,7 @@ from gateway.chat.rules import Rules
 from gateway.chat.sending import Delivery
 from gateway.chat.session import FAULT_BURST, FAULT_RATE, Session, State
 from tests.unit.wire import strategies
-from wire.frames import (
-    Ack,
-    Active,
-    Error,
-    Hello,
-    Msg,
-    Notice,
-    Ping,
-    Pong,
-    Quit,
-    Send,
-    Welcome,
-    Who,
-)
+from wire.frames import Ack, Active, Error, Hello, Msg, Notice, Ping, Pong, Quit, Send, Welcome, Who
 from wire.limits import Limits
 from wire.reasons import (
     CONNECTION_LOST,

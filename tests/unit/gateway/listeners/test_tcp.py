@@ -8,8 +8,8 @@ import struct
 
 import pytest
 
-from gateway.door import Visit
-from gateway.hub import Hub
+from gateway.channels.hub import Hub
+from gateway.door.visits import Visit
 from gateway.listeners import ports, tcp
 from gateway.listeners.accepting import Listener
 from gateway.listeners.proxy import SIGNATURE

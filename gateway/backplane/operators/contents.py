@@ -1,0 +1,181 @@
+"""What is in Redis that cannot be right, and which chats there are: for `chatctl doctor`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any, NamedTuple
+
+import msgspec
+import redis
+
+from gateway.backplane.keys import Keys
+from gateway.backplane.operators.gateways import GatewayRecord
+from gateway.backplane.operators.leftovers import AT_ONCE, MOST
+from gateway.backplane.readable import UNREADABLE
+from gateway.backplane.records import Account, Ban, Registration
+
+TYPES = {
+    "users": "hash",
+    "users:gateways": "hash",
+    "users:bans": "hash",
+    "users:accounts": "hash",
+    "users:epoch": "string",
+    "users:alive": "string",
+    "users:resume": "string",
+    "users:lease": "string",
+    "users:held": "set",
+    "users:log": "stream",
+    "users:waiting": "hash",
+    "users:attempts": "string",
+    "users:got": "string",
+    "users:probed": "string",
+    "users:posted": "string",
+    "room:log": "stream",
+    "room:epoch": "string",
+    "room:posted": "string",
+}
+"""The types of the keys of a chat, by what stands between the braces, and behind them."""
+
+
+class Misplaced(NamedTuple):
+    """A key of another type than the chat's is.
+
+    Attributes:
+        key: its name.
+        type: that it has.
+        right: that it should have.
+    """
+
+    key: str
+    type: str
+    right: str
+
+
+class Seen(NamedTuple):
+    """What the names of the keys tell.
+
+    Attributes:
+        chats: prefix -> living gateways, of the other chats in this database.
+        misplaced: keys of the chat of a type that they cannot have.
+    """
+
+    chats: dict[str, int]
+    misplaced: list[Misplaced]
+
+
+class Records(NamedTuple):
+    """What the records tell.
+
+    Attributes:
+        unreadable: users, accounts and bans of which the records cannot be read: key and field.
+        homeless: names that a living gateway has by their records, and not among its own.
+    """
+
+    unreadable: list[tuple[str, str]]
+    homeless: list[str]
+
+
+def look(there: redis.Redis, keys: Keys) -> Seen:
+    """Look at all keys, or at a million of them.
+
+    Args:
+        there: Redis.
+        keys: of the chat.
+
+    Raises:
+        ResponseError: this user may not.
+    """
+    chats: dict[str, int] = {}
+    misplaced: list[Misplaced] = []
+    own = keys.users.removesuffix("{users}")
+    cursor = 0
+    for _ in range(MOST):
+        reply: Any = there.scan(cursor, match="*:{*", count=AT_ONCE)
+        cursor, page = reply[0], [key.decode(errors="replace") for key in reply[1]]
+        for key in page:
+            prefix = key.removesuffix(":{users}:gateways")
+            if prefix != key and key != keys.gateways and ":probe:" not in key:
+                chats[prefix] = _living(there, Keys(prefix))
+        misplaced += _misplaced(there, own, [key for key in page if key.startswith(own + "{")])
+        if not cursor:
+            break
+    return Seen(chats, misplaced)
+
+
+def records(there: redis.Redis, keys: Keys, found: Sequence[GatewayRecord]) -> Records:
+    """Read all records.
+
+    Args:
+        there: Redis.
+        keys: of the chat.
+        found: the gateways that are known.
+
+    Raises:
+        ResponseError: this user may not, or something is of another type.
+    """
+    unreadable: list[tuple[str, str]] = []
+    users: dict[str, Registration] = {}
+    for key, kind in ((keys.users, Registration), (keys.accounts, Account), (keys.bans, Ban)):
+        for field, record in there.hscan_iter(key, count=AT_ONCE):
+            try:
+                read = msgspec.json.decode(record, type=kind)
+            except UNREADABLE:
+                unreadable.append((key, field.decode(errors="replace")))
+            else:
+                if isinstance(read, Registration):
+                    users[field.decode(errors="replace")] = read
+    alive = {gateway.id for gateway in found if gateway.lease is not None}
+    return Records(unreadable, _homeless(there, keys, users, alive))
+
+
+def _misplaced(there: redis.Redis, own: str, page: list[str]) -> list[Misplaced]:
+    with there.pipeline(transaction=False) as pipeline:
+        for key in page:
+            pipeline.type(key)
+        types = pipeline.execute()
+    found = []
+    for key, type in zip(page, types, strict=True):
+        right = TYPES.get(_kind(key.removeprefix(own)), type.decode())
+        if type.decode() not in (right, "none"):  # gone meanwhile
+            found.append(Misplaced(key, type.decode(), right))
+    return found
+
+
+def _kind(rest: str) -> str:
+    """Of "{room:lobby}:posted:ORIGIN" it is "room:posted"."""
+    of, _, behind = rest[1:].partition("}")
+    kind = behind[1:].partition(":")[0]
+    return f"{of.partition(':')[0]}:{kind}" if kind else of
+
+
+def _living(there: redis.Redis, keys: Keys) -> int:
+    if there.type(keys.gateways) != b"hash":
+        return 0
+    known: Any = there.hkeys(keys.gateways)
+    return sum(bool(there.exists(keys.lease(id.decode(errors="replace")))) for id in known)
+
+
+def _homeless(
+    there: redis.Redis, keys: Keys, users: dict[str, Registration], alive: set[str]
+) -> list[str]:
+    suspects = [name for name, user in users.items() if user.gateway in alive]
+    found = []
+    for name in _not_held(there, keys, {name: users[name].gateway for name in suspects}):
+        # Somebody may have come back elsewhere since: what counts is still so.
+        record: Any = there.hget(keys.users, name)
+        with suppress(*UNREADABLE, TypeError):
+            now = msgspec.json.decode(record, type=Registration)
+            if now.session == users[name].session and _not_held(there, keys, {name: now.gateway}):
+                found.append(name)
+    return found
+
+
+def _not_held(there: redis.Redis, keys: Keys, gateways: dict[str, str]) -> list[str]:
+    with suppress(redis.ResponseError):  # of another type
+        with there.pipeline(transaction=False) as pipeline:
+            for name, gateway in gateways.items():
+                pipeline.sismember(keys.held(gateway), name)
+            held = pipeline.execute()
+        return [name for name, is_held in zip(gateways, held, strict=True) if not is_held]
+    return []

@@ -1,0 +1,174 @@
+"""Where the Redis of a URL is now: of one that Sentinels watch over, whichever is master then."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from gateway.backplane.redis import sentinels, tls
+from gateway.backplane.url import RedisUrl, parse, speaks_tls, without_secrets
+from gateway.errors import BackplaneDown, RedisRefused, RedisUnreachable
+from network.connecting import certified, connected
+
+PATIENCE = 3.0
+"""Seconds that a command of `chatctl` waits for Redis."""
+
+_HUNG_UP = (ConnectionResetError, BrokenPipeError, BackplaneDown, redis.InvalidResponse)
+"""What may come of talking plainly to a port that speaks TLS."""
+
+_MAY_BE_PLAIN = " (if TLS is not spoken there, write redis:// instead of rediss://)"
+_MAY_BE_TLS = " (if TLS is spoken there, write rediss:// instead of redis://)"
+_MAY_WANT_OURS = (
+    " (if it wants a certificate of ours, name it in the URL: "
+    "?ssl_certfile=/PATH/cert.pem&ssl_keyfile=/PATH/key.pem)"
+)
+_MORE_RIGHTS = (
+    " (the user of Redis lacks a right: give it those that deploy/redis/users.conf has for it; "
+    "its keys and channels begin with --prefix)"
+)
+_WRONG_PASSWORD = " (look at the user in --redis and at the password: --redis-password-file)"
+_NO_ENTRY = ("invalid username-password", "WRONGPASS", "NOAUTH", "uthentication required")
+"""How Redis and Valkey turn somebody away at the door; redis-py leaves the codes out."""
+_NOT_PERMITTED = ("NOPERM", "o permissions to", "ACL failure", "The user executing the script")
+"""How Redis 7.0 to 8 and Valkey say so, in scripts too; redis-py leaves the first of them out."""
+
+
+class Target(NamedTuple):
+    """What to connect to, and as whom.
+
+    Attributes:
+        place: host and port, or the path of a socket.
+        context: what TLS is spoken with; None for no TLS.
+        url: who one is, and which database.
+    """
+
+    place: tuple[str, int] | str
+    context: ssl.SSLContext | None
+    url: RedisUrl
+
+
+async def locate(url: str) -> Target:
+    """Find what to connect to; Sentinels are asked each time.
+
+    Raises:
+        RedisUnreachable: the URL is none that can be used, or no Sentinel knows a master.
+    """
+    try:
+        parsed = parse(url)
+        context = tls.context(parsed)
+        place: tuple[str, int] | str = parsed.path or parsed.hosts[0]
+        if parsed.master:
+            place = await sentinels.master(parsed, context)
+    except (OSError, LookupError, ValueError) as error:
+        raise RedisUnreachable(f"{without_secrets(url)}: {describe(error, url)}") from error
+    return Target(place, context, parsed)
+
+
+def client(url: str) -> redis.Redis:
+    """A plain client, for the commands of `chatctl`. It does not retry: that makes answers late.
+
+    Raises:
+        RedisUnreachable: the URL is none that can be used, or no Sentinel knows a master.
+    """
+    place, context, who = asyncio.run(locate(url))
+    known: dict[str, Any] = {
+        "db": who.db,
+        "username": who.username,
+        "password": who.password,
+        "retry": Retry(NoBackoff(), 0),
+        "protocol": 2,
+        "socket_timeout": PATIENCE,
+        "socket_connect_timeout": PATIENCE,
+    }
+    if isinstance(place, str):
+        return redis.Redis(unix_socket_path=place, **known)
+    host, port = place
+    pool = redis.ConnectionPool(_Connection, host=host, port=port, tls=context, **known)
+    return redis.Redis.from_pool(pool)
+
+
+class _Connection(redis.Connection):
+    """As redis-py's own, but by whichever address of its host answers first.
+
+    Args:
+        tls: what TLS is spoken with; None for none.
+        known: as redis-py takes it.
+    """
+
+    def __init__(self, *, tls: ssl.SSLContext | None, **known: Any) -> None:
+        super().__init__(**known)  # type: ignore[no-untyped-call]
+        self._tls = tls
+
+    def _connect(self) -> socket.socket:
+        link = asyncio.run(self._connected())
+        link.settimeout(self.socket_timeout)
+        if self._tls is None:
+            return link
+        return self._tls.wrap_socket(link, server_hostname=certified(self.host))
+
+    async def _connected(self) -> socket.socket:
+        async with asyncio.timeout(self.socket_connect_timeout):
+            return await connected(self.host, self.port)
+
+
+@contextmanager
+def reaching(url: str) -> Iterator[redis.Redis]:
+    """A `client` for as long as the context lasts; whatever goes wrong with it has one type.
+
+    Raises:
+        RedisUnreachable: the text says why, without the URL's password.
+    """
+    shown = without_secrets(url)
+    try:
+        with client(url) as there:
+            yield there
+    except redis.RedisError as error:
+        raise _kind(error)(f"{shown}: {_what_happened(error, url)}") from error
+
+
+def describe(error: BaseException, url: str) -> str:
+    """What is wrong with the Redis of a URL, in a few words, and what to do if that is known."""
+    encrypted = speaks_tls(url)
+    text = str(error).rstrip(".")
+    if isinstance(error, TimeoutError):
+        return "no answer" + (_MAY_BE_PLAIN if encrypted else "")
+    if isinstance(error, ConnectionRefusedError):
+        return "nothing listens there"
+    if meant := tls.meaning(text):
+        return f"{meant} ({text})"
+    if isinstance(error, OSError) and error.strerror:
+        text = error.strerror
+    if not_permitted(text):
+        text += _MORE_RIGHTS
+    if any(sign in text for sign in _NO_ENTRY):
+        text += _WRONG_PASSWORD
+    if isinstance(error, _HUNG_UP) or text.startswith("Connection closed by"):
+        of_a_socket = url.lower().startswith("unix")
+        text += _MAY_WANT_OURS if encrypted else "" if of_a_socket else _MAY_BE_TLS
+    return text or type(error).__name__
+
+
+def not_permitted(text: str) -> bool:
+    """Whether Redis refuses since its user has not been given the right."""
+    return any(sign in text for sign in _NOT_PERMITTED)
+
+
+def _kind(error: redis.RedisError) -> type[RedisUnreachable]:
+    answered = isinstance(error, redis.ResponseError | redis.AuthenticationError)
+    return RedisRefused if answered else RedisUnreachable
+
+
+def _what_happened(error: BaseException, url: str) -> str:
+    if isinstance(error, redis.TimeoutError):
+        return describe(TimeoutError(), url)
+    # What the system said is clearer than what redis-py made of it.
+    cause = error.__context__ if isinstance(error.__context__, OSError) else error
+    return describe(cause, url)

@@ -1,0 +1,96 @@
+"""What gateways say of themselves, and of each other: leases, settings, who is held, sweeps."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+
+import msgspec
+
+from gateway.backplane.contract import LEASE
+from gateway.backplane.keys import Keys
+from gateway.backplane.readable import UNREADABLE
+from gateway.backplane.records import GatewayInfo, Registration
+from gateway.backplane.redis.connection import RedisError
+from gateway.backplane.redis.pair import Pair
+from gateway.backplane.redis.replies import registrations
+from gateway.errors import BackplaneDown
+
+SWEPT_AT_ONCE = 100
+HELD_AT_ONCE = 200
+
+
+class RedisGateways:
+    """Keeps what `gateway.backplane.contract.Backplane` says of gateways.
+
+    Args:
+        pair: the connections.
+        keys: the names of the keys.
+        gateway: this gateway's id.
+        info: returns what `chatctl` shall know of this gateway now, JSON of a `GatewayInfo`.
+        resume_ms: for which users can resume, milliseconds.
+    """
+
+    def __init__(
+        self, pair: Pair, keys: Keys, gateway: str, info: Callable[[], bytes], resume_ms: int
+    ) -> None:
+        self._pair = pair
+        self._keys = keys
+        self._gateway = gateway
+        self._info = info
+        self._resume_ms = resume_ms
+        # Until when the lease holds, by Redis' clock: nothing is posted in our users' names later.
+        self._until_ms = 0
+
+    async def renew_lease(self, seconds: float = LEASE) -> bool:
+        keys, span = self._keys, round(seconds * 1000)
+        until_ms, kept = await self._pair.run(
+            "gateway_renew",
+            [keys.lease(self._gateway), keys.gateways],
+            self._gateway,
+            self._info(),
+            span,
+        )
+        self._until_ms = int(until_ms)
+        return bool(kept)
+
+    async def neighbours(self) -> dict[str, GatewayInfo]:
+        keys = self._keys
+        _, *found = await self._pair.run("gateway_list", [keys.gateways], keys.users)
+        others = {}
+        for id, info, lease in zip(found[::4], found[1::4], found[2::4], strict=True):
+            if id.decode(errors="replace") != self._gateway and int(lease) >= 0:
+                with contextlib.suppress(*UNREADABLE):  # of another version
+                    others[id.decode()] = msgspec.json.decode(info, type=GatewayInfo)
+        return others
+
+    async def own_users(self, cursor: str) -> tuple[str, list[Registration]]:
+        keys, own = self._keys, self._gateway
+        cursor_, *records = await self._pair.run(
+            "gateway_held", [keys.held(own), keys.users], own, cursor, HELD_AT_ONCE
+        )
+        return cursor_.decode(), registrations(records)
+
+    async def sweep(self) -> list[Registration]:
+        gone: list[Registration] = []
+        failure: BackplaneDown | RedisError | None = None
+        for gateway in await self._pair.call("HKEYS", self._keys.gateways):
+            id = gateway.decode(errors="replace")
+            try:
+                if id != self._gateway:
+                    await self._sweep_after(id, gone)
+            except (BackplaneDown, RedisError) as error:
+                failure = error  # one that cannot be swept after does not keep the others
+        # What was taken is in Redis no more: if it is not told now, it never is.
+        if failure is not None and not gone:
+            raise failure
+        return gone
+
+    async def _sweep_after(self, gateway: str, gone: list[Registration]) -> None:
+        keys, left = self._keys, 1
+        touched = [keys.lease(gateway), keys.users, keys.held(gateway), keys.gateways]
+        while left:
+            left, *records = await self._pair.run(
+                "gateway_sweep", touched, gateway, SWEPT_AT_ONCE, keys.users, self._resume_ms
+            )
+            gone += registrations(records)

@@ -1,0 +1,94 @@
+"""Reading the logs: the part of the backplane that repairs and replays."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import msgspec
+
+from gateway.backplane.contract import Log, Said
+from gateway.backplane.keys import Keys
+from gateway.backplane.readable import UNREADABLE
+from gateway.backplane.redis.pair import Pair
+from gateway.backplane.redis.replies import whole
+from wire.frames import PRIVATE
+
+PAGE_BYTES = 65536
+"""Bytes after which no more is read at once; the last message may go beyond."""
+
+TAILS_AT_ONCE = 100
+"""People's logs that one call looks at."""
+
+TRIMMED_AT_ONCE = 1000
+"""Messages that one call forgets: Redis does nothing else meanwhile, some milliseconds."""
+
+_object = msgspec.json.Decoder(dict)
+
+
+class RedisLogs:
+    """Keeps what `gateway.backplane.contract.Backplane` says of logs.
+
+    Args:
+        pair: the connections.
+        keys: the names of the keys.
+        age_ms: how long a message is kept, milliseconds.
+        known: `gateway.backplane.contract.Events.known`.
+    """
+
+    def __init__(
+        self, pair: Pair, keys: Keys, age_ms: int, known: Callable[[bytes], bytes]
+    ) -> None:
+        self._pair = pair
+        self._keys = keys
+        self._age_ms = age_ms
+        self._known_on = known
+
+    @property
+    def run_id(self) -> str:
+        return self._pair.run_id
+
+    async def tails(self, logs: list[Log]) -> list[bytes]:
+        private = [log for log in logs if log.room == PRIVATE]
+        # People's logs are in one slot, and each room's in one of its own.
+        some = [private[i : i + TAILS_AT_ONCE] for i in range(0, len(private), TAILS_AT_ONCE)]
+        some += [[log] for log in logs if log.room != PRIVATE]
+        found = await asyncio.gather(*(self._tails_of(each) for each in some))
+        tails = {log: tail for each in found for log, tail in each.items()}
+        return [tails[log] for log in logs]
+
+    async def said(self, log: Log, after: bytes, count: int) -> Said:
+        keys = [self._keys.log(log), self._keys.epoch(log)]
+        tail, start, more, *found = await self._pair.run(
+            "log_read", keys, after, count, PAGE_BYTES, self.run_id
+        )
+        pairs = zip(found[::2], found[1::2], strict=True)
+        return Said(
+            tail, start, bool(more), [(id, _readable(whole(id, line))) for id, line in pairs]
+        )
+
+    async def trim(self, logs: list[Log]) -> None:
+        for log in logs:
+            forgotten = TRIMMED_AT_ONCE
+            while forgotten == TRIMMED_AT_ONCE:
+                forgotten = await self._pair.run(
+                    "log_trim", [self._keys.log(log)], self._age_ms, TRIMMED_AT_ONCE
+                )
+
+    def _known(self, log: Log) -> bytes:
+        return self._known_on(self._keys.channel(log).encode())
+
+    async def _tails_of(self, logs: list[Log]) -> dict[Log, bytes]:
+        keys = [self._keys.epoch(logs[0]), *(self._keys.log(log) for log in logs)]
+        known = [self._known(log) for log in logs]
+        found = await self._pair.run("log_tails", keys, self.run_id, *known)
+        return dict(zip(logs, found, strict=True))
+
+
+def _readable(line: bytes) -> bytes:
+    """A line of a log; empty if no reader could make anything of it: somebody else wrote it."""
+    try:
+        _object.decode(line)
+    except UNREADABLE:
+        return b""
+    return line if line.find(b"\n") == len(line) - 1 else b""

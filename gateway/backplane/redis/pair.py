@@ -1,0 +1,212 @@
+"""Two connections to Redis that come and go together, and the scripts they run."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import time
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from gateway.backplane.redis.address import describe, not_permitted
+from gateway.backplane.redis.connection import Connection, RedisError, connect
+from gateway.backplane.scripts import all_scripts
+from gateway.errors import BackplaneDown, RedisRefused, RedisUnreachable
+from gateway.meters import Meters
+
+log = logging.getLogger(__name__)
+
+COME_BACK = (0.05, 1.0)
+"""Seconds between two attempts to come back: at first, and at most."""
+
+
+NOT_THE_MASTER = ("READONLY", "LOADING", "MASTERDOWN")
+"""How refusals begin that mean: not this Redis, or not yet."""
+
+
+class Watcher(Protocol):
+    """Who is told how the connections are."""
+
+    def away(self) -> None:
+        """They are lost."""
+
+    def back(self) -> None:
+        """They are back, and so are the subscriptions."""
+
+
+class Pair:
+    """One connection for commands, one for subscriptions: RESP2 wants two.
+
+    When either is lost both are given up, and both come back: half a Redis is none.
+
+    Args:
+        url: of Redis.
+        name: how the connections show up in Redis' list of clients.
+        epoch_key: where it is kept with which start of Redis epochs began.
+        channels: what to subscribe to from the start.
+        on_message: called with (channel, payload) for each published message.
+        watcher: who is told how the connections are.
+        meters: where to count.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        name: str,
+        epoch_key: str,
+        channels: set[str],
+        on_message: Callable[[bytes, bytes], None],
+        watcher: Watcher,
+        meters: Meters,
+    ) -> None:
+        self.run_id = ""
+        self._url = url
+        self._name = name
+        self._epoch_key = epoch_key
+        self._channels = channels
+        self._on_message = on_message
+        self._watcher = watcher
+        self._meters = meters
+        self._shas = {script.name: script.sha for script in all_scripts()}
+        self._commands: Connection | None = None
+        self._subscriptions: Connection | None = None
+        self._coming_back: asyncio.Task[None] | None = None
+
+    @property
+    def up(self) -> bool:
+        """Whether there are connections, as far as is known."""
+        return self._commands is not None
+
+    async def start(self) -> None:
+        """Connect.
+
+        Raises:
+            RedisUnreachable: the text says why.
+        """
+        commands = Connection(on_lost=self._lost)
+        subscriptions = Connection(on_message=self._on_message, on_lost=self._lost)
+        try:
+            await connect(self._url, commands, self._name)
+            for script in all_scripts():
+                await commands.call("SCRIPT", "LOAD", script.source)
+            run_id = await commands.call("EVALSHA", self._shas["run_find"], 1, self._epoch_key)
+            await connect(self._url, subscriptions, f"{self._name}-sub")
+            await subscriptions.subscribe(sorted(self._channels))
+            await commands.call("PING")  # it may have been lost meanwhile
+            if not (commands.alive and subscriptions.alive):
+                raise BackplaneDown("the connection to Redis was lost")
+        except (RedisError, BackplaneDown) as error:
+            commands.abort()
+            subscriptions.abort()
+            what = describe(error, self._url)
+            if not not_permitted(what):
+                what = f"this one cannot be used, Redis 7.0 or newer or Valkey is needed: {what}"
+            kind = RedisRefused if isinstance(error, RedisError) else RedisUnreachable
+            raise kind(what) from error
+        except BaseException:
+            commands.abort()
+            subscriptions.abort()
+            raise
+        self.run_id = run_id.decode()
+        self._commands, self._subscriptions = commands, subscriptions
+
+    async def close(self) -> None:
+        """Disconnect."""
+        if self._coming_back is not None:
+            self._coming_back.cancel()
+            await asyncio.gather(self._coming_back, return_exceptions=True)
+        connections = (self._commands, self._subscriptions)
+        self._commands = self._subscriptions = None
+        for connection in connections:
+            if connection is not None:
+                await connection.close()
+
+    async def call(self, *command: str | bytes | int) -> Any:
+        """Run a command and return Redis' reply.
+
+        Raises:
+            BackplaneDown: Redis is away.
+            RedisError: Redis refused.
+        """
+        if self._commands is None:
+            raise BackplaneDown("Redis is away")
+        began = time.monotonic()
+        try:
+            reply = await self._commands.call(*command)
+        except RedisError as error:
+            if str(error).startswith(NOT_THE_MASTER):
+                # It took orders until now: somebody else does. Look for whom.
+                self.give_up()
+                raise BackplaneDown("this Redis is a replica now") from error
+            self._meters.redis_full += error.is_full
+            raise
+        self._meters.roundtrip.note(time.monotonic() - began)
+        return reply
+
+    async def run(self, script: str, keys: list[str], *args: str | bytes | int) -> Any:
+        """Run one of the scripts and return what it returns.
+
+        Raises:
+            BackplaneDown: Redis is away.
+            RedisError: Redis refused.
+        """
+        command = ("EVALSHA", self._shas[script], len(keys), *keys, *args)
+        try:
+            return await self.call(*command)
+        except RedisError as error:
+            if not str(error).startswith("NOSCRIPT"):
+                raise
+        # Somebody has flushed the scripts. The call did nothing, so it can be made again.
+        for each in all_scripts():
+            await self.call("SCRIPT", "LOAD", each.source)
+        return await self.call(*command)
+
+    async def subscribe(self, channel: str) -> None:
+        """Have what is published on a channel told, from the return of this call on.
+
+        Raises:
+            BackplaneDown: Redis is away.
+        """
+        self._channels.add(channel)
+        if self._subscriptions is None:
+            raise BackplaneDown("Redis is away")
+        await self._subscriptions.subscribe([channel])
+
+    def unsubscribe(self, channel: str) -> None:
+        """Have it told no more."""
+        self._channels.discard(channel)
+        if self._subscriptions is not None:
+            self._subscriptions.unsubscribe([channel])
+
+    def give_up(self) -> None:
+        """End the connections, as if they were lost."""
+        if self._commands is not None:
+            self._commands.abort()
+
+    def _lost(self) -> None:
+        connections = (self._commands, self._subscriptions)
+        if None in connections:
+            return  # closing, not up yet, or noticed already
+        self._commands = self._subscriptions = None
+        for connection in connections:
+            assert connection is not None
+            connection.abort()
+        # First of all: whatever becomes of the rest, Redis is looked for.
+        self._coming_back = asyncio.get_running_loop().create_task(self._come_back())
+        self._watcher.away()
+
+    async def _come_back(self) -> None:
+        delay, most = COME_BACK
+        while True:
+            try:
+                await self.start()
+                break
+            except RedisUnreachable:
+                pass  # said once, by the gateway
+            except Exception:
+                log.exception("an unexpected error")
+            await asyncio.sleep(delay * (0.5 + random.random()))
+            delay = min(delay * 2, most)
+        self._coming_back = None
+        self._watcher.back()

@@ -1,0 +1,199 @@
+"""Whether a frame really travels: a name is claimed, something said and heard, all through Redis.
+
+It happens in a small chat of the gateway's own, where nobody else is, by the scripts and over the
+connections that everybody's messages take. What it leaves behind if it ends in the middle is gone
+after a minute.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import secrets
+import time
+from collections.abc import Coroutine
+from typing import Any
+
+import msgspec
+
+from gateway.backplane.contract import KNOWN
+from gateway.backplane.ids import NOTHING
+from gateway.backplane.keys import Keys
+from gateway.backplane.records import Registration
+from gateway.backplane.redis.calls import room_publish, user_claim, user_release
+from gateway.backplane.redis.connection import RedisError
+from gateway.backplane.redis.pair import Pair
+from gateway.errors import BackplaneDown, ProbeFailed
+from wire.codec import encode_body
+from wire.frames import LOBBY, Msg
+
+DEADLINE = 2.0
+"""Seconds after which a probe has failed: who checks readiness has a deadline of a few."""
+
+FRESH = 1.0
+"""Seconds for which an answer is good, so that a flood of checks costs Redis nothing."""
+
+KEPT_MS = 60_000
+"""Milliseconds for which a probe's keys live at the most, and its answer to whoever wanted it."""
+
+FULL = "Redis' memory is full, so nothing can be said"
+
+NAME = "probe"
+WELCOME = (b"granted", b"inherited")
+"""Outcomes of a claim that are right; inherited after a probe that ended in the middle."""
+
+
+def probe_channel(keys: Keys, gateway: str) -> str:
+    """The channel on which a gateway's probe is heard: to be subscribed to from the start.
+
+    Args:
+        keys: those of the chat.
+        gateway: its id.
+    """
+    return keys.probe(gateway).room_channel(LOBBY)
+
+
+class Probe:
+    """Sends a frame on its way, and waits for it.
+
+    Args:
+        keys: those of the chat.
+        gateway: this gateway's id.
+        pair: the connections.
+    """
+
+    def __init__(self, keys: Keys, gateway: str, pair: Pair) -> None:
+        self._probed = keys.probed
+        self._keys = keys.probe(gateway)
+        self._gateway = gateway
+        self._pair = pair
+        self._step = ""
+        self._nonce = b""
+        self._heard: asyncio.Future[None] | None = None
+        self._trying: asyncio.Task[float] | None = None
+        self._began = 0.0
+
+    def heard(self, payload: bytes) -> None:
+        """Something was published on the probe's channel."""
+        if self._heard is not None and not self._heard.done() and self._nonce in payload:
+            self._heard.set_result(None)
+
+    async def fresh(self) -> float:
+        """Seconds that it took, now or a moment ago; who asks meanwhile shares the answer.
+
+        Raises:
+            ProbeFailed: the text says where it ended.
+        """
+        now = time.monotonic()
+        if self._trying is None or (self._trying.done() and now - self._began >= FRESH):
+            self._began = now
+            self._trying = asyncio.get_running_loop().create_task(self._try())
+            # Whoever asked may be gone by then, and nobody need look.
+            self._trying.add_done_callback(lambda tried: tried.cancelled() or tried.exception())
+        return await asyncio.shield(self._trying)
+
+    async def answer(self, nonce: str) -> None:
+        """Run it for somebody who looks for the answer in Redis, under this nonce."""
+        try:
+            found: dict[str, Any] = {"ok": True, "seconds": await self.fresh(), "text": ""}
+        except ProbeFailed as error:
+            found = {"ok": False, "seconds": time.monotonic() - self._began, "text": str(error)}
+        with contextlib.suppress(BackplaneDown, RedisError):
+            found_json = msgspec.json.encode(found)
+            await self._pair.call("SET", self._probed(nonce), found_json, "PX", KEPT_MS)
+
+    async def close(self) -> None:
+        """End one that is under way."""
+        if self._trying is not None:
+            self._trying.cancel()
+            await asyncio.gather(self._trying, return_exceptions=True)
+
+    async def _try(self) -> float:
+        began = time.monotonic()
+        try:
+            async with asyncio.timeout(DEADLINE):
+                await self._travel()
+        except TimeoutError:
+            took = f"Redis was too slow: given up after {DEADLINE:.0f} s"
+            raise ProbeFailed(f"{took}, while {self._step}") from None
+        except (BackplaneDown, RedisError) as error:
+            if isinstance(error, RedisError) and error.is_full:
+                raise ProbeFailed(f"{FULL}: {error}") from None
+            raise ProbeFailed(f"Redis failed while {self._step}: {error}") from None
+        return time.monotonic() - began
+
+    async def _travel(self) -> None:
+        session = secrets.token_hex(8)
+        self._nonce = session.encode()
+        self._heard = asyncio.get_running_loop().create_future()
+        self._step = "claiming a name"
+        if (outcome := await self._claim(session)) not in WELCOME:
+            raise ProbeFailed(f"the name of the probe was not free: {outcome.decode()}")
+        self._step = "publishing"
+        await self._publish(session)
+        self._step = "waiting to hear what was published"
+        await self._heard
+        self._step = "giving the name back"
+        if await self._release(session) != [self._nonce]:
+            raise ProbeFailed("the name of the probe was somebody else's when it was given back")
+
+    async def _claim(self, session: str) -> bytes:
+        keys, pair = self._keys, self._pair
+        user = self._user(session)
+        call = user_claim(
+            keys,
+            user,
+            self._gateway,
+            pair.run_id,
+            ago_ms=0,
+            idle_ms=KEPT_MS,
+            resume="",
+            auth=KNOWN,
+        )
+        made = (keys.users, keys.held(self._gateway), keys.users_epoch)
+        outcome, *_ = await self._at_once(pair.run(*call), *made)
+        return bytes(outcome)
+
+    def _user(self, session: str) -> Registration:
+        return Registration(
+            name=NAME,
+            folded=NAME,
+            session=session,
+            gateway=self._gateway,
+            address="",
+            since=0,
+            origin=session,
+            resume="",
+            rooms=[LOBBY],
+        )
+
+    async def _publish(self, session: str) -> None:
+        keys, pair = self._keys, self._pair
+        line = encode_body(Msg(from_=NAME, room=LOBBY, text=session, ts=0))
+        call = room_publish(
+            keys,
+            LOBBY,
+            [line],
+            pair.run_id,
+            known=NOTHING,
+            history=1,
+            kept_ms=KEPT_MS,
+            until_ms=None,
+        )
+        await self._at_once(pair.run(*call), keys.room_log(LOBBY), keys.room_epoch(LOBBY))
+
+    async def _release(self, session: str) -> Any:
+        keys, pair = self._keys, self._pair
+        call = user_release(keys, self._gateway, [self._user(session)], kept_ms=0)
+        released, *_ = await asyncio.gather(
+            pair.run(*call),
+            pair.call("DEL", keys.room_log(LOBBY), keys.room_epoch(LOBBY)),
+            pair.call("DEL", keys.users_epoch),  # of another slot
+        )
+        return released
+
+    async def _at_once(self, what: Coroutine[Any, Any, Any], *keys: str) -> Any:
+        """Run a script, and in the same write give what it makes its end, should it be the last."""
+        ends = (self._pair.call("PEXPIRE", key, KEPT_MS) for key in keys)
+        result, *_ = await asyncio.gather(what, *ends)
+        return result

@@ -1,0 +1,59 @@
+"""Reading on in a log from where one was: for a hole, and for somebody who comes back."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from gateway.backplane.contract import Backplane, Log
+from gateway.backplane.ids import follows, is_beginning, parse
+from wire.codec import encode
+from wire.frames import Gap
+
+PAGE = 500
+"""Messages that are read at once, if they are short."""
+
+
+class Page(NamedTuple):
+    """What came after an id.
+
+    Attributes:
+        upto: up to which id the log was read.
+        lines: messages, and a gap wherever some are missing.
+        more: there may be more after ``upto``.
+    """
+
+    upto: bytes
+    lines: list[bytes]
+    more: bool
+
+
+async def read_on(backplane: Backplane, log: Log, after: bytes) -> Page:
+    """Read what comes after an id.
+
+    Raises:
+        BackplaneDown: Redis is away.
+    """
+    said = await backplane.said(log, after, PAGE)
+    at, lines = after, []
+    for id, line in said.messages:
+        if not (follows(id, at) or (at == said.start and parse(id)[1] == 0)):
+            lines.append(gap(log.room, at))
+        if line:
+            lines.append(line)
+        at = id
+    if said.more:
+        return Page(at, lines, True)
+    tail = said.tail
+    if parse(tail) < parse(at):
+        # The log has gone back. From now on it goes on in a new epoch.
+        [tail] = await backplane.tails([log])
+    if tail != at and not (at == said.start and is_beginning(tail)):
+        # More was said than there is left, or may have been.
+        lines.append(gap(log.room, at))
+    return Page(tail, lines, False)
+
+
+def gap(room: str, after: bytes | None) -> bytes:
+    """The line that owns up to a hole."""
+    text = "Some messages are missing here, and cannot be had any more."
+    return encode(Gap(room=room, after=after.decode() if after else None, text=text))

@@ -1,0 +1,99 @@
+"""What somebody missed who comes back: in order, once, and then live without a seam."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+
+from gateway.addresses import neighbourhood
+from gateway.backplane.contract import Backplane, Log
+from gateway.backplane.ids import is_beginning, parse
+from gateway.channels.hub import Hub, Link
+from gateway.channels.pace import Pace
+from gateway.channels.positions import Positions
+from gateway.channels.reading import gap, read_on
+from wire.frames import PRIVATE
+
+_ID = re.compile("(0|[1-9][0-9]{0,14})-(0|[1-9][0-9]{0,19})")
+
+
+def seen_id(text: str | None) -> bytes | None:
+    """An id as a client tells it; None if it is none."""
+    if text is None or not _ID.fullmatch(text):
+        return None
+    id = text.encode()
+    return id if parse(id)[1] < 2**64 else None
+
+
+class Replay:
+    """Lets links join channels, telling them first what they missed.
+
+    Args:
+        backplane: what to read from.
+        positions: how far each channel has been delivered.
+        hub: the registry.
+    """
+
+    def __init__(self, backplane: Backplane, positions: Positions, hub: Hub) -> None:
+        self._backplane = backplane
+        self._positions = positions
+        self._hub = hub
+        self._pace = Pace()
+
+    def join(self, channel: bytes, link: Link) -> None:
+        """Join at what is delivered after this moment."""
+        # What this turn of the loop has brought already was for those who were here.
+        self._hub.flush()
+        self._hub.join(channel, link)
+
+    async def resume(self, channel: bytes, log: Log, link: Link, after: bytes) -> None:
+        """Tell what came after an id, and join exactly behind it.
+
+        Raises:
+            BackplaneDown: Redis is away.
+        """
+        at = after
+        [tail] = await self._backplane.tails([log])
+        if parse(at) > parse(tail):
+            # Never given in what this Redis remembers.
+            self._hub.tell(link, gap(log.room, at))
+            at = tail
+        more, place = at != tail, neighbourhood(link.ip)
+        while True:
+            while more:
+                page = await read_on(self._backplane, log, at)
+                at, more = page.upto, page.more
+                if page.lines:
+                    lines = b"".join(page.lines)
+                    self._hub.tell(link, lines)
+                    self._hub.flush()
+                    await link.drained()
+                    now = asyncio.get_running_loop().time()
+                    await asyncio.sleep(self._pace.told(place, len(lines), now))
+            if log.room == PRIVATE:
+                # Nobody else reads this channel: it can be moved to where we are.
+                self._positions.skip(channel, at)
+            if await self._join_at(channel, link, at):
+                return
+            more = True
+
+    async def _join_at(self, channel: bytes, link: Link, at: bytes) -> bool:
+        """Join when the channel has been delivered up to an id; False if it is further already."""
+        joined = asyncio.get_running_loop().create_future()
+
+        def passed(upto: bytes) -> bool:
+            if joined.done():
+                return True
+            if parse(upto) < parse(at):
+                return False
+            if exact := upto == at:
+                self.join(channel, link)
+            joined.set_result(exact)
+            return True
+
+        if not passed(self._positions.at(channel)):
+            self._positions.watch(channel, passed)
+            if is_beginning(at):
+                # No message will bring the channel there.
+                self._positions.compare(channel)
+        return bool(await joined)

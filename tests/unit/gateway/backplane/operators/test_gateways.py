@@ -1,0 +1,42 @@
+import contextlib
+
+import pytest
+import redis
+
+from gateway.backplane.operators import gateways as operators
+
+
+class EndsWithItsGateway:
+    """A Redis that hears an order, and is gone."""
+
+    def spublish(self, channel, what):
+        return 1
+
+    def get(self, key):
+        raise redis.ConnectionError("No such file or directory")
+
+
+class Gone(EndsWithItsGateway):
+    """A Redis that is not there in the first place."""
+
+    def spublish(self, channel, what):
+        raise redis.ConnectionError("Connection refused")
+
+
+@pytest.fixture
+def redis_is(monkeypatch):
+    def redis_is(there):
+        monkeypatch.setattr(operators, "reaching", lambda _: contextlib.nullcontext(there))
+
+    return redis_is
+
+
+def test_a_gateway_whose_own_redis_ends_with_it_has_drained(redis_is):
+    redis_is(EndsWithItsGateway())
+    assert operators.drain("unix:///gone", "chat", "g-aa") is True
+
+
+def test_an_order_that_nobody_can_have_heard_has_failed(redis_is):
+    redis_is(Gone())
+    with pytest.raises(redis.ConnectionError):
+        operators.drain("unix:///gone", "chat", "g-aa")

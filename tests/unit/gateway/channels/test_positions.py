@@ -1,0 +1,814 @@
+"""Nothing is lost unnoticed, and nothing comes twice: whatever becomes of it on its way."""
+
+import asyncio
+
+import pytest
+
+from gateway.backplane.contract import Log
+from gateway.backplane.ids import before
+from gateway.backplane.redis.connection import RedisError
+from gateway.channels.positions import Positions
+from gateway.errors import BackplaneDown
+from gateway.meters import Meters
+from tests.unit.gateway.fakes import AWAY, FakeBackplane, Memory, quiet, until
+from wire.codec import decode_event
+from wire.frames import PRIVATE, Gap
+
+ROOM, OWN = b"room:lobby", b"to:dana"
+LOBBY, DANA = Log("lobby"), Log(PRIVATE, "dana")
+BEGIN = before(7)
+LOST = RedisError("LOADING")
+
+
+class Scene:
+    """What is published arrives when a test says so.
+
+    Attributes:
+        arriving: what is on its way.
+        delivered: what the hub would get, as (channel, lines).
+    """
+
+    def __init__(self):
+        self.memory = Memory()
+        self.redis = FakeBackplane(self.memory, "g-1", self)
+        self.redis.channels = [ROOM.decode(), OWN.decode()]
+        self.arriving = []
+        self.delivered = []
+        self.tasks = []
+        self.meters = Meters()
+        self.positions = Positions(
+            self.redis, lambda *lines: self.delivered.append(lines), self.spawn, self.meters
+        )
+
+    def spawn(self, work):
+        self.tasks.append(asyncio.get_running_loop().create_task(work))
+
+    def deliver(self, channel, payload):
+        self.arriving.append((channel, payload))
+
+    def arrive(self, *which):
+        """These arrive, in this order; all, if none is named."""
+        for number in which or range(len(self.arriving)):
+            self.positions.deliver(*self.arriving[number])
+
+    def known(self, channel):
+        return self.positions.known(channel)
+
+    def follow(self, channel=ROOM, at=None):
+        log = LOBBY if channel == ROOM else DANA
+        self.positions.expect(channel, log)
+        self.positions.follow(channel, at or self.memory.tail(log))
+
+    def events(self, channel=ROOM):
+        lines = b"".join(lines for to, lines in self.delivered if to == channel).splitlines()
+        return [decode_event(line) for line in lines]
+
+    def texts(self, channel=ROOM):
+        """What was said, in order; a gap shows as an ellipsis."""
+        return ["..." if isinstance(e, Gap) else e.text for e in self.events(channel)]
+
+    async def settled(self):
+        await until(lambda: all(task.done() for task in self.tasks), "all repairs")
+        await asyncio.gather(*self.tasks)
+
+
+@pytest.fixture
+async def scene():
+    scene = Scene()
+    yield scene
+    for held in scene.redis.held.values():
+        held.set()
+    await scene.settled()
+
+
+@pytest.fixture
+async def live(scene):
+    scene.follow()
+    return scene
+
+
+# In order.
+
+
+async def test_what_comes_in_order_is_delivered_at_once(live):
+    for text in "abc":
+        live.memory.say(text)
+    live.arrive()
+    assert live.texts() == ["a", "b", "c"]
+    assert not live.tasks
+    assert not live.redis.calls
+
+
+async def test_several_in_one_piece_stay_in_one_piece(live):
+    live.memory.post(
+        "lobby", [b'"op":"msg","from":"d","text":"%d","ts":1}\n' % n for n in range(3)]
+    )
+    live.arrive()
+    assert len(live.delivered) == 1
+    assert live.texts() == ["0", "1", "2"]
+    live.memory.say("next")
+    live.arrive(1)
+    assert not live.tasks
+
+
+async def test_what_has_no_id_passes_and_moves_nothing(live):
+    at = live.positions.at(ROOM)
+    live.memory.post("lobby", [b'{"op":"joined","room":"lobby","name":"sis"}\n'])
+    live.arrive()
+    assert live.delivered == [(ROOM, b'{"op":"joined","room":"lobby","name":"sis"}\n')]
+    assert live.positions.at(ROOM) == at
+
+
+async def test_a_channel_is_as_far_as_its_last_message(live):
+    live.memory.say("a")
+    last = live.memory.say("b")
+    live.arrive()
+    assert live.positions.at(ROOM) == last
+
+
+async def test_of_a_channel_that_nobody_follows_nothing_is_delivered(scene):
+    scene.memory.say("a")
+    scene.arrive()
+    assert scene.delivered == []
+
+
+async def test_a_channel_that_is_forgotten_is_followed_no_more(live):
+    live.positions.forget(ROOM)
+    live.positions.forget(ROOM)
+    live.memory.say("a")
+    live.arrive()
+    await live.positions.check()
+    assert live.delivered == []
+
+
+# Twice.
+
+
+async def test_what_comes_twice_is_delivered_once(live):
+    live.memory.say("a")
+    live.memory.say("b")
+    live.arrive(0, 0, 1, 0, 1)
+    await live.settled()
+    assert live.texts() == ["a", "b"]
+
+
+async def test_what_was_published_before_it_was_followed_is_not_delivered(scene):
+    scene.memory.say("a")
+    scene.follow()
+    scene.arrive()
+    assert scene.delivered == []
+
+
+# Holes.
+
+
+async def test_a_hole_is_filled_from_the_log(live):
+    for text in "abcd":
+        live.memory.say(text)
+    live.arrive(0, 3)
+    await live.settled()
+    assert live.texts() == ["a", "b", "c", "d"]
+
+
+async def test_nothing_behind_a_hole_is_delivered_before_it_is_filled(live):
+    held = live.redis.hold("said")
+    for text in "abcd":
+        live.memory.say(text)
+    live.arrive(0, 2)
+    await quiet()
+    live.arrive(3)
+    await quiet()
+    assert live.texts() == ["a"]
+    held.set()
+    await live.settled()
+    assert live.texts() == ["a", "b", "c", "d"]
+
+
+async def test_a_hole_is_looked_at_once_however_much_comes_behind_it(live):
+    held = live.redis.hold("said")
+    for number in range(10):
+        live.memory.say(f"{number}")
+    live.arrive(*range(1, 10))
+    assert len(live.tasks) == 1
+    held.set()
+    await live.settled()
+    assert len(live.texts()) == 10
+
+
+async def test_what_comes_behind_the_log_was_read_is_delivered_too(live):
+    said, held = live.redis.said, asyncio.Event()
+
+    async def answer_late(*args):
+        found = await said(*args)
+        await held.wait()
+        return found
+
+    live.redis.said = answer_late
+    for text in "ab":
+        live.memory.say(text)
+    live.arrive(1)
+    await until(lambda: live.redis.count("said"))
+    await quiet()
+    live.memory.say("c")
+    live.arrive(2)
+    held.set()
+    await live.settled()
+    assert live.texts() == ["a", "b", "c"]
+
+
+async def test_a_second_hole_behind_the_first_is_filled_too(live):
+    held = live.redis.hold("said")
+    for text in "abcdef":
+        live.memory.say(text)
+    live.arrive(1, 5)
+    held.set()
+    await live.settled()
+    assert live.texts() == list("abcdef")
+
+
+async def test_a_long_hole_is_filled_page_by_page(live, monkeypatch):
+    monkeypatch.setattr("gateway.channels.reading.PAGE", 3)
+    for number in range(11):
+        live.memory.say(f"{number}")
+    live.arrive(10)
+    await live.settled()
+    assert live.texts() == [f"{number}" for number in range(11)]
+    assert live.redis.count("said") == 4
+
+
+async def test_what_the_log_does_not_have_any_more_is_owned_up_to(live):
+    for text in "abcd":
+        live.memory.say(text)
+    live.memory.forget(LOBBY, 2)
+    live.arrive(3)
+    await live.settled()
+    assert live.texts() == ["...", "c", "d"]
+
+
+LEFT = b'{"op":"left","room":"lobby","name":"sis","code":"quit"}\n'
+
+
+def kinds(scene):
+    return [type(event).__name__.lower() for event in scene.events()]
+
+
+async def test_who_left_does_not_overtake_their_last_words(live):
+    held = live.redis.hold("said")
+    for text in "ab":
+        live.memory.say(text)
+    live.memory.post("lobby", [LEFT])
+    live.arrive(1, 2)
+    await quiet()
+    assert live.delivered == []
+    held.set()
+    await live.settled()
+    assert kinds(live) == ["msg", "msg", "left"]
+
+
+async def test_nor_where_only_that_they_left_shows_that_the_words_were_lost(live):
+    live.memory.say("a")
+    live.memory.post("lobby", [LEFT])
+    live.arrive(1)
+    await live.settled()
+    assert kinds(live) == ["msg", "left"]
+
+
+async def test_who_left_is_told_of_though_the_words_before_it_were_had_another_way(live):
+    live.memory.say("a")
+    body = b'"op":"msg","from":"d","text":"b","ts":1}\n'
+    live.memory.post("lobby", [body, LEFT])
+    await live.positions.check()
+    await live.settled()
+    live.arrive()
+    await live.settled()
+    assert kinds(live) == ["msg", "msg", "left"]
+
+
+async def test_what_waits_behind_a_hole_is_bounded_and_nothing_of_it_lost(live, monkeypatch):
+    monkeypatch.setattr("gateway.channels.positions.MOST_LATE", 3)
+    held = live.redis.hold("said")
+    for number in range(9):
+        live.memory.say(f"{number}")
+    live.arrive(*range(1, 9))
+    held.set()
+    await live.settled()
+    await live.positions.check()
+    await live.settled()
+    assert live.texts() == [f"{number}" for number in range(9)]
+
+
+async def test_an_unexpected_error_does_not_silence_a_channel(live, caplog):
+    live.redis.fail(ValueError("a fault of ours"), "said")
+    for text in "ab":
+        live.memory.say(text)
+    live.arrive(1)
+    await live.settled()
+    assert "could not repair" in caplog.text
+    live.redis.failing.clear()
+    live.memory.say("c")
+    live.arrive(2)
+    await live.settled()
+    assert live.texts() == ["a", "b", "c"]
+
+
+async def test_a_hole_in_a_log_that_is_deleted_meanwhile_is_one_gap(live):
+    live.memory.say("a")
+    live.arrive(0)
+    live.memory.say("b")
+    live.memory.say("c")
+    live.memory.delete(LOBBY)
+    live.arrive(2)
+    await live.settled()
+    live.memory.say("d")
+    live.arrive(3)
+    await live.settled()
+    assert live.texts() == ["a", "...", "d"]
+    assert live.redis.count("said") == 1
+
+
+async def test_a_stranger_on_the_channel_cannot_make_it_read_again_and_again(live):
+    live.memory.say("a")
+    live.arrive(0)
+    line = b'{"id":"9-7","op":"msg","from":"x","room":"lobby","text":"x","ts":1}\n'
+    live.positions.deliver(ROOM, b"9-6 9-7\n" + line)
+    await live.settled()
+    assert live.redis.count("said") == 1
+    assert live.texts() == ["a", "...", "x"]
+
+
+# A log that goes back.
+
+
+@pytest.mark.parametrize("channel", [ROOM, OWN])
+@pytest.mark.parametrize("seen", ["at once", "by a check"])
+async def test_a_log_that_was_deleted_is_one_gap_and_it_goes_on(scene, channel, seen):
+    scene.follow(channel, BEGIN)
+    say = scene.memory.say if channel == ROOM else lambda text: scene.memory.whisper(text, "dana")
+    log = LOBBY if channel == ROOM else DANA
+    ids = [say(text) for text in "abc"]
+    scene.arrive()
+    scene.memory.delete(log)
+    if seen == "by a check":
+        await scene.positions.check()
+        await scene.settled()
+        await scene.positions.check()
+        await scene.settled()
+        assert scene.texts(channel) == ["a", "b", "c", "..."]
+    ids += [say(text) for text in "def"]
+    scene.arrive(3, 4, 5)
+    await scene.settled()
+    assert scene.texts(channel) == ["a", "b", "c", "...", "d", "e", "f"]
+    assert len(set(ids)) == 6
+
+
+async def test_a_log_that_gives_ids_again_is_seen_by_who_knows_them(live):
+    ids = [live.memory.say(text) for text in "abc"]
+    live.arrive()
+    # An older one was put back, and somebody who does not know better posts.
+    del live.memory.logs[LOBBY][1:]
+    live.memory.last[LOBBY] = ids[0]
+    again = live.memory.say("d")
+    assert again == ids[1]
+    live.arrive(3)
+    await live.settled()
+    live.memory.say("e")
+    live.arrive(4)
+    await live.settled()
+    assert live.texts() == ["a", "b", "c", "...", "e"]
+
+
+async def test_what_was_had_already_is_compared_once_and_no_gap(live):
+    live.memory.say("a")
+    live.arrive(0, 0)
+    await live.settled()
+    assert live.texts() == ["a"]
+    assert live.redis.count("tails") == 1
+    assert live.meters.gaps_found == 0
+
+
+async def test_a_log_that_was_only_trimmed_is_no_gap(live):
+    live.memory.say("a")
+    live.arrive()
+    live.memory.forget(LOBBY, 1)
+    await live.positions.check()
+    live.memory.say("b")
+    live.arrive(1)
+    await live.settled()
+    assert live.texts() == ["a", "b"]
+    assert live.meters.gaps_found == 0
+
+
+async def test_in_a_new_run_of_redis_a_quiet_channel_is_a_gap_once(live):
+    live.memory.say("a")
+    live.arrive()
+    live.memory.restart(empty=False)
+    for _ in range(2):
+        await live.positions.check()
+        await live.settled()
+    live.memory.say("b")
+    live.arrive(1)
+    await live.settled()
+    assert live.texts() == ["a", "...", "b"]
+    assert live.meters.gaps_found == 1
+
+
+@pytest.mark.parametrize("error", [AWAY, LOST])
+async def test_a_hole_that_could_not_be_filled_is_found_again_by_the_next_message(live, error):
+    live.redis.fail(error, "said")
+    for text in "ab":
+        live.memory.say(text)
+    live.arrive(1)
+    await live.settled()
+    assert live.delivered == []
+    live.redis.failing.clear()
+    live.memory.say("c")
+    live.arrive(2)
+    await live.settled()
+    assert live.texts() == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize("error", [AWAY, LOST])
+async def test_a_hole_that_could_not_be_filled_is_found_again_by_the_next_check(live, error):
+    live.redis.fail(error, "said")
+    for text in "ab":
+        live.memory.say(text)
+    live.arrive(1)
+    await live.settled()
+    assert (live.meters.gaps_found, live.meters.gaps_repaired) == (1, 0)
+    live.redis.failing.clear()
+    await live.positions.check()
+    await live.settled()
+    assert live.texts() == ["a", "b"]
+    # It was one hole, however often it was found.
+    assert (live.meters.gaps_found, live.meters.gaps_repaired) == (1, 1)
+
+
+async def test_who_waits_for_an_id_is_told_once_it_has_been_delivered(live):
+    told = []
+    ids = [live.memory.say(text) for text in "abc"]
+    for id in ids:
+        live.positions.reached(ROOM, id, lambda id=id: told.append(id))
+    assert told == []
+    live.arrive(0)
+    assert told == ids[:1]
+    live.arrive(1, 2)
+    assert told == ids
+    live.positions.reached(ROOM, ids[0], lambda: told.append("again"))
+    assert told == [*ids, "again"]
+
+
+async def test_who_waits_for_an_id_of_a_channel_that_nobody_hears_is_never_told(live):
+    told = []
+    id = live.memory.say("a")
+    live.positions.reached(b"elsewhere", id, lambda: told.append(1))
+    live.positions.reached(ROOM, id, lambda: told.append(2))
+    live.positions.forget(ROOM)
+    live.follow(at=id)
+    assert told == []
+
+
+async def test_a_repair_that_fails_half_way_goes_on_where_it_was(live, monkeypatch):
+    monkeypatch.setattr("gateway.channels.reading.PAGE", 2)
+    for number in range(5):
+        live.memory.say(f"{number}")
+    said, calls = live.redis.said, 0
+
+    async def fail_once(*args):
+        nonlocal calls
+        calls += 1
+        if calls == 2:
+            raise AWAY
+        return await said(*args)
+
+    live.redis.said = fail_once
+    live.arrive(4)
+    await live.settled()
+    assert live.texts() == ["0", "1"]
+    await live.positions.check()
+    await live.settled()
+    assert live.texts() == ["0", "1", "2", "3", "4"]
+
+
+async def test_a_channel_that_is_forgotten_while_it_is_repaired_gets_nothing(live):
+    held = live.redis.hold("said")
+    for text in "ab":
+        live.memory.say(text)
+    live.arrive(1)
+    await until(lambda: live.redis.count("said"))
+    live.positions.forget(ROOM)
+    held.set()
+    await live.settled()
+    assert live.delivered == []
+
+
+async def test_a_channel_that_is_followed_anew_while_it_is_repaired_gets_what_is_new(live):
+    held = live.redis.hold("said")
+    for text in "ab":
+        live.memory.say(text)
+    live.arrive(1)
+    await until(lambda: live.redis.count("said"))
+    live.positions.forget(ROOM)
+    live.follow()
+    live.memory.say("c")
+    live.arrive(2)
+    held.set()
+    await live.settled()
+    assert live.texts() == ["c"]
+
+
+async def test_channels_do_not_wait_for_each_other(live):
+    live.redis.hold("said")
+    live.follow(OWN, BEGIN)
+    live.memory.say("a")
+    live.memory.say("b")
+    live.memory.whisper("psst", "dana")
+    live.arrive(1, 2)
+    await quiet()
+    assert (live.texts(ROOM), live.texts(OWN)) == ([], ["psst"])
+
+
+# Private channels: each reader has a log.
+
+
+async def test_what_others_write_to_each_other_is_no_hole(scene):
+    scene.follow(OWN, BEGIN)
+    scene.memory.whisper("1", "dana")
+    scene.memory.whisper("not for dana", "sis")
+    scene.memory.whisper("2", "dana", "sis")
+    scene.arrive()
+    assert scene.texts(OWN) == ["1", "2"]
+    assert not scene.tasks
+
+
+async def test_a_hole_between_private_messages_is_filled_with_ones_own(scene):
+    scene.follow(OWN, BEGIN)
+    scene.memory.whisper("1", "dana")
+    scene.memory.whisper("2", "dana")
+    scene.memory.whisper("not for dana", "sis")
+    scene.memory.whisper("3", "dana")
+    scene.arrive(0, 2)
+    await scene.settled()
+    assert scene.texts(OWN) == ["1", "2", "3"]
+
+
+# Quiet channels.
+
+
+@pytest.mark.parametrize("channel", [ROOM, OWN])
+async def test_what_was_lost_last_is_found_by_a_check(scene, channel):
+    scene.follow(channel, BEGIN)
+    scene.memory.say("a") if channel == ROOM else scene.memory.whisper("a", "dana")
+    await scene.positions.check()
+    await scene.settled()
+    assert scene.texts(channel) == ["a"]
+
+
+async def test_a_check_of_channels_that_have_all_delivers_nothing(live):
+    live.follow(OWN, BEGIN)
+    live.memory.say("a")
+    live.memory.whisper("b", "dana")
+    live.arrive()
+    await live.positions.check()
+    assert not live.tasks
+    assert live.redis.asked("tails") == [[LOBBY, DANA]]
+
+
+async def test_what_arrives_while_it_is_checked_is_not_delivered_twice(live):
+    live.memory.say("a")
+    held = live.redis.hold("tails")
+    check = asyncio.create_task(live.positions.check())
+    await until(lambda: live.redis.count("tails"))
+    live.arrive()
+    held.set()
+    await check
+    await live.settled()
+    assert live.texts() == ["a"]
+    assert not live.redis.count("said")
+
+
+async def test_what_arrives_while_a_check_repairs_is_not_delivered_twice(live):
+    for text in "abc":
+        live.memory.say(text)
+    held = live.redis.hold("said")
+    await live.positions.check()
+    live.arrive(0, 1, 2)
+    held.set()
+    await live.settled()
+    assert live.texts() == ["a", "b", "c"]
+
+
+async def test_a_channel_under_repair_is_not_repaired_twice(live):
+    held = live.redis.hold("said")
+    for text in "ab":
+        live.memory.say(text)
+    live.arrive(1)
+    await live.positions.check()
+    assert len(live.tasks) == 1
+    held.set()
+    await live.settled()
+
+
+async def test_a_channel_that_is_forgotten_while_it_is_checked_is_no_fault(live):
+    live.memory.say("a")
+    held = live.redis.hold("tails")
+    check = asyncio.create_task(live.positions.check())
+    await until(lambda: live.redis.count("tails"))
+    live.positions.forget(ROOM)
+    held.set()
+    await check
+    await live.settled()
+    assert live.delivered == []
+
+
+async def test_without_redis_a_check_says_so(live):
+    live.redis.fail(AWAY, "tails")
+    with pytest.raises(BackplaneDown):
+        await live.positions.check()
+
+
+async def test_in_a_new_epoch_what_may_be_lost_is_owned_up_to_once(live):
+    live.memory.say("a")
+    live.arrive()
+    live.memory.restart()
+    await live.positions.check()
+    await live.settled()
+    live.memory.say("b")
+    live.memory.say("c")
+    live.arrive(1, 2)
+    await live.positions.check()
+    await live.settled()
+    assert live.texts() == ["a", "...", "b", "c"]
+
+
+async def test_in_a_new_epoch_the_first_message_shows_the_hole_before_it(live):
+    live.memory.say("a")
+    live.arrive()
+    live.memory.restart()
+    live.memory.say("b")
+    live.arrive(1)
+    await live.settled()
+    assert live.texts() == ["a", "...", "b"]
+
+
+# Expected, and then followed.
+
+
+async def test_what_is_published_before_it_is_known_from_where_on_is_kept(scene):
+    scene.positions.expect(OWN, DANA)
+    scene.memory.whisper("early", "dana")
+    scene.arrive()
+    assert scene.delivered == []
+    scene.positions.follow(OWN, BEGIN)
+    assert scene.texts(OWN) == ["early"]
+
+
+async def test_what_was_before_the_claim_is_not_for_who_claimed(scene):
+    scene.positions.expect(OWN, DANA)
+    for_another = scene.memory.whisper("to another dana", "dana")
+    scene.memory.whisper("to this one", "dana")
+    scene.arrive()
+    scene.positions.follow(OWN, for_another)
+    assert scene.texts(OWN) == ["to this one"]
+
+
+async def test_what_is_missing_among_what_was_kept_is_filled_from_the_log(scene):
+    scene.positions.expect(ROOM, LOBBY)
+    for text in "abc":
+        scene.memory.say(text)
+    scene.arrive(2)
+    scene.positions.follow(ROOM, BEGIN)
+    await scene.settled()
+    assert scene.texts() == ["a", "b", "c"]
+
+
+async def test_an_expected_channel_is_not_checked(scene):
+    scene.positions.expect(ROOM, LOBBY)
+    scene.memory.say("a")
+    await scene.positions.check()
+    assert not scene.tasks
+
+
+async def test_expecting_what_is_followed_changes_nothing(live):
+    live.positions.expect(ROOM, LOBBY)
+    live.memory.say("a")
+    live.arrive()
+    assert live.texts() == ["a"]
+
+
+# Skipped: had another way.
+
+
+async def test_what_was_had_another_way_is_not_delivered(live):
+    live.memory.say("a")
+    had = live.memory.say("b")
+    live.memory.say("c")
+    live.positions.skip(ROOM, had)
+    live.arrive()
+    await live.settled()
+    assert live.texts() == ["c"]
+
+
+async def test_nothing_is_skipped_backwards(live):
+    had = live.memory.say("a")
+    live.memory.say("b")
+    live.arrive()
+    live.positions.skip(ROOM, had)
+    live.memory.say("c")
+    live.arrive(2)
+    await live.settled()
+    assert live.texts() == ["a", "b", "c"]
+    assert not live.tasks
+
+
+async def test_ids_are_compared_as_numbers(live):
+    for _ in range(9):
+        live.memory.say("early")
+    ninth = live.positions.at(ROOM)
+    live.arrive()
+    tenth = [live.memory.say("x"), live.memory.say("y")][-1]
+    assert tenth == b"7-10"
+    live.positions.skip(ROOM, tenth)
+    live.positions.skip(ROOM, ninth)
+    assert live.positions.at(ROOM) == tenth
+
+
+@pytest.mark.parametrize("channel", [ROOM, OWN])
+async def test_what_is_skipped_while_a_hole_is_filled_is_not_delivered(scene, channel):
+    scene.follow(channel, BEGIN)
+    say = scene.memory.say if channel == ROOM else lambda text: scene.memory.whisper(text, "dana")
+    held = scene.redis.hold("said")
+    ids = [say(text) for text in "abcd"]
+    scene.arrive(2)
+    await until(lambda: scene.redis.count("said"))
+    scene.positions.skip(channel, ids[1])
+    held.set()
+    await scene.settled()
+    scene.arrive(3)
+    await scene.settled()
+    assert scene.texts(channel) == ["c", "d"]
+
+
+async def test_who_comes_back_while_a_hole_is_filled_is_told_nothing_twice(scene):
+    # The channel is followed already, by the connection that is replaced.
+    scene.follow(OWN, BEGIN)
+    held = scene.redis.hold("said")
+    ids = [scene.memory.whisper(text, "dana") for text in "abc"]
+    scene.arrive(1)
+    await until(lambda: scene.redis.count("said"))
+    scene.positions.expect(OWN, DANA)
+    scene.positions.follow(OWN, ids[1])
+    scene.arrive(2)
+    held.set()
+    await scene.settled()
+    assert scene.texts(OWN) == ["c"]
+
+
+# Watched.
+
+
+@pytest.fixture
+def watched(live):
+    seen = []
+
+    def watch(until_id):
+        def passed(upto):
+            seen.append((upto, live.texts()))
+            return upto == until_id
+
+        live.positions.watch(ROOM, passed)
+
+    live.watch, live.seen = watch, seen
+    return live
+
+
+async def test_who_watches_is_called_at_each_id_before_anything_behind_it(watched):
+    ids = [watched.memory.say(text) for text in "abc"]
+    watched.watch(ids[1])
+    watched.arrive()
+    assert watched.seen == [(ids[0], ["a"]), (ids[1], ["a", "b"])]
+
+
+async def test_who_watches_is_called_while_a_hole_is_filled(watched, monkeypatch):
+    monkeypatch.setattr("gateway.channels.reading.PAGE", 2)
+    ids = [watched.memory.say(text) for text in "abcd"]
+    watched.watch(ids[3])
+    watched.arrive(3)
+    await watched.settled()
+    assert [upto for upto, _ in watched.seen] == [ids[1], ids[3]]
+
+
+async def test_several_may_watch_and_each_as_long_as_it_likes(watched):
+    ids = [watched.memory.say(text) for text in "abc"]
+    watched.watch(ids[0])
+    watched.watch(ids[2])
+    watched.arrive()
+    assert [upto for upto, _ in watched.seen] == [ids[0], ids[0], ids[1], ids[2]]
+
+
+async def test_who_watches_may_be_forgotten_with_the_channel(watched):
+    watched.watch(watched.memory.say("a"))
+    watched.positions.forget(ROOM)
+    watched.follow()
+    watched.memory.say("b")
+    watched.arrive(1)
+    assert watched.seen == []

@@ -1,0 +1,573 @@
+"""Who comes back is told what was missed, in order and once, and goes on live without a seam."""
+
+import asyncio
+
+import pytest
+import uvloop
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gateway.backplane.contract import Log
+from gateway.backplane.ids import before
+from gateway.channels.hub import Hub
+from gateway.channels.positions import Positions
+from gateway.channels.replay import Replay, seen_id
+from gateway.errors import BackplaneDown
+from gateway.meters import Meters
+from tests.unit.gateway.fakes import AWAY, FakeBackplane, FakeLink, Memory, quiet, until
+from wire.frames import PRIVATE, Gap
+
+ROOM, OWN = b"room:lobby", b"to:dana"
+LOBBY_LOG, OWN_LOG = Log("lobby"), Log(PRIVATE, "dana")
+BEGIN = before(7)
+
+
+def texts(link):
+    """What a link was told, in order; a gap shows as an ellipsis."""
+    return ["..." if isinstance(event, Gap) else event.text for event in link.events]
+
+
+class Scene:
+    """A hub that hears a room and one person's channel, as far as a test lets it."""
+
+    def __init__(self, redis=FakeBackplane):
+        self.memory = Memory()
+        self.redis = redis(self.memory, "g-1", self)
+        self.redis.channels = [ROOM.decode(), OWN.decode()]
+        self.arriving = []
+        self.patient = False
+        self.tasks = []
+        self.hub = Hub(asyncio.get_running_loop().call_soon, Meters())
+        self.positions = Positions(self.redis, self.hub.deliver, self.spawn, Meters())
+        self.replay = Replay(self.redis, self.positions, self.hub)
+        for channel, log in ((ROOM, LOBBY_LOG), (OWN, OWN_LOG)):
+            self.positions.expect(channel, log)
+            self.positions.follow(channel, BEGIN)
+
+    def spawn(self, work):
+        self.tasks.append(asyncio.get_running_loop().create_task(work))
+        return self.tasks[-1]
+
+    def known(self, channel):
+        return self.positions.known(channel)
+
+    def deliver(self, channel, payload):
+        if self.patient:
+            self.arriving.append((channel, payload))
+        else:
+            self.positions.deliver(channel, payload)
+
+    def arrive(self):
+        arriving, self.arriving = self.arriving, []
+        for channel, payload in arriving:
+            self.positions.deliver(channel, payload)
+
+    def say(self, *said):
+        return [self.memory.say(text) for text in said]
+
+    def whisper(self, *said, to="dana"):
+        return [self.memory.whisper(text, to) for text in said]
+
+    def resume(self, link, after, channel=ROOM):
+        log = LOBBY_LOG if channel == ROOM else OWN_LOG
+        return self.spawn(self.replay.resume(channel, log, link, after))
+
+    async def resumed(self, link, after, channel=ROOM):
+        await self.resume(link, after, channel)
+        await quiet()
+
+    async def settled(self):
+        await until(lambda: all(task.done() for task in self.tasks), "all that is under way")
+        await asyncio.gather(*self.tasks, return_exceptions=True)
+
+
+@pytest.fixture
+async def scene():
+    scene = Scene()
+    yield scene
+    for held in scene.redis.held.values():
+        held.set()
+    scene.redis.failing.clear()
+    await scene.settled()
+
+
+@pytest.fixture
+def link():
+    return FakeLink()
+
+
+# What was missed.
+
+
+async def test_what_was_said_behind_the_last_id_that_was_seen_is_told(scene, link):
+    _, seen, *_ = scene.say("a", "b", "c", "d")
+    await scene.resumed(link, seen)
+    assert texts(link) == ["c", "d"]
+
+
+async def test_who_has_missed_nothing_is_told_nothing(scene, link):
+    *_, seen = scene.say("a", "b")
+    await scene.resumed(link, seen)
+    assert link.writes == []
+
+
+async def test_and_then_it_goes_on_live(scene, link):
+    (seen,) = scene.say("a")
+    scene.say("b")
+    await scene.resumed(link, seen)
+    scene.say("c")
+    await quiet()
+    assert texts(link) == ["b", "c"]
+
+
+async def test_nobody_else_is_told_again(scene, link):
+    other = FakeLink()
+    scene.replay.join(ROOM, other)
+    (seen,) = scene.say("a")
+    scene.say("b")
+    await scene.resumed(link, seen)
+    assert texts(other) == ["a", "b"]
+
+
+async def test_who_missed_much_is_told_page_by_page(scene, link, monkeypatch):
+    monkeypatch.setattr("gateway.channels.reading.PAGE", 4)
+    scene.say(*(f"{number}" for number in range(10)))
+    await scene.resumed(link, BEGIN)
+    assert texts(link) == [f"{number}" for number in range(10)]
+    assert [write.count(b"\n") for write in link.writes] == [4, 4, 2]
+
+
+async def test_a_slow_link_is_waited_for_page_by_page(scene, link, monkeypatch):
+    monkeypatch.setattr("gateway.channels.reading.PAGE", 2)
+    link.slow = asyncio.Event()
+    scene.say("a", "b", "c")
+    resume = scene.resume(link, BEGIN)
+    await quiet()
+    assert texts(link) == ["a", "b"]
+    assert scene.redis.count("said") == 1
+    scene.say("d")
+    link.slow.set()
+    await resume
+    await quiet()
+    assert texts(link) == ["a", "b", "c", "d"]
+
+
+async def test_others_do_not_wait_for_a_slow_link(scene, link):
+    other, link.slow = FakeLink(), asyncio.Event()
+    scene.say("a")
+    resume = scene.resume(link, BEGIN)
+    await quiet()
+    await scene.resumed(other, BEGIN)
+    scene.say("b")
+    await quiet()
+    assert texts(other) == ["a", "b"]
+    link.slow.set()
+    await resume
+    await quiet()
+    assert texts(link) == ["a", "b"]
+
+
+async def test_who_has_it_told_again_and_again_waits_and_others_do_not(scene, link, monkeypatch):
+    monkeypatch.setattr("gateway.channels.pace.AT_ONCE", 1)
+    monkeypatch.setattr("gateway.channels.pace.A_SECOND", 1e-6)
+    scene.say("a")
+    first, elsewhere = scene.resume(link, BEGIN), FakeLink("192.0.2.8:1")
+    await quiet()
+    assert texts(link) == ["a"]
+    assert not first.done()
+    first.cancel()
+    monkeypatch.setattr("gateway.channels.pace.AT_ONCE", 1000)
+    await scene.resumed(elsewhere, BEGIN)
+    assert texts(elsewhere) == ["a"]
+
+
+# What cannot be told.
+
+
+async def test_what_is_forgotten_is_owned_up_to(scene, link):
+    (seen, *_) = scene.say("a", "b", "c")
+    scene.memory.forget(LOBBY_LOG, 2)
+    await scene.resumed(link, seen)
+    assert texts(link) == ["...", "c"]
+    assert link.told(Gap)[0].after == seen.decode()
+
+
+async def test_an_id_that_was_never_given_is_a_gap_and_it_goes_on_at_the_end(scene, link):
+    scene.say("a", "b")
+    await scene.resumed(link, b"7-99")
+    assert texts(link) == ["..."]
+    scene.say("c")
+    await quiet()
+    assert texts(link) == ["...", "c"]
+
+
+@pytest.mark.parametrize("channel", [ROOM, OWN])
+async def test_an_id_of_a_later_epoch_was_given_by_a_redis_that_lost_its_memory(
+    scene, link, channel
+):
+    scene.say("a")
+    scene.whisper("a")
+    await scene.resumed(link, b"8-0", channel)
+    assert texts(link) == ["..."]
+
+
+@pytest.mark.parametrize("channel", [ROOM, OWN])
+async def test_who_saw_the_last_epoch_is_told_of_the_gap_and_then_all_of_this(scene, link, channel):
+    scene.say("a")
+    (seen,) = scene.say("b") if channel == ROOM else scene.whisper("b")
+    scene.memory.restart()
+    scene.say("c") if channel == ROOM else scene.whisper("c")
+    await scene.settled()
+    await scene.resumed(link, seen, channel)
+    assert texts(link) == ["...", "c"]
+
+
+async def test_a_quiet_room_in_a_new_epoch_is_a_gap_once(scene, link):
+    (seen,) = scene.say("a")
+    scene.memory.restart()
+    await scene.positions.check()
+    await scene.settled()
+    await scene.resumed(link, seen)
+    assert texts(link) == ["..."]
+    scene.say("b")
+    await scene.settled()
+    await quiet()
+    assert texts(link) == ["...", "b"]
+
+
+@pytest.mark.parametrize("channel", [ROOM, OWN])
+async def test_who_comes_back_to_a_log_that_was_deleted_does_not_wait_for_a_check(
+    scene, link, channel
+):
+    (seen,) = scene.say("a") if channel == ROOM else scene.whisper("a")
+    scene.memory.delete(LOBBY_LOG if channel == ROOM else OWN_LOG)
+    await scene.resumed(link, seen, channel)
+    await scene.settled()
+    assert texts(link) == ["..."]
+    scene.say("b") if channel == ROOM else scene.whisper("b")
+    await scene.settled()
+    await quiet()
+    assert texts(link) == ["...", "b"]
+
+
+@pytest.mark.parametrize("call", ["tails", "said"])
+async def test_when_redis_goes_meanwhile_the_replay_ends(scene, link, call):
+    scene.redis.fail(AWAY, call)
+    scene.say("a")
+    with pytest.raises(BackplaneDown):
+        await scene.resume(link, BEGIN)
+    assert link not in scene.hub._members.get(ROOM, ())
+
+
+# The seam.
+
+
+async def test_who_joins_does_not_get_what_this_turn_brought_already(scene, link):
+    scene.say("a")
+    scene.replay.join(ROOM, link)
+    scene.say("b")
+    await quiet()
+    assert texts(link) == ["b"]
+
+
+async def test_what_is_said_while_the_log_is_read_is_told_once(scene, link):
+    held = scene.redis.hold("said")
+    (seen, _) = scene.say("a", "b")
+    resume = scene.resume(link, seen)
+    await quiet()
+    scene.say("c")
+    held.set()
+    await resume
+    scene.say("d")
+    await quiet()
+    assert texts(link) == ["b", "c", "d"]
+
+
+async def test_a_log_that_is_ahead_of_what_was_heard_is_waited_for(scene, link):
+    # What is published takes its time too; until it is here, it would come a second time.
+    scene.patient = True
+    (seen, *_) = scene.say("a", "b", "c")
+    resume = scene.resume(link, seen)
+    await quiet()
+    assert texts(link) == ["b", "c"]
+    assert not resume.done()
+    scene.arrive()
+    await resume
+    scene.say("d")
+    scene.arrive()
+    await quiet()
+    assert texts(link) == ["b", "c", "d"]
+
+
+async def test_what_was_heard_that_is_ahead_of_the_log_is_read_on(scene, link):
+    scene.say("a")
+    said, early = scene.redis.said, []
+
+    async def read_and_then_something_is_said(*args):
+        found = await said(*args)
+        if not early:
+            early.extend(scene.say("b"))
+        return found
+
+    scene.redis.said = read_and_then_something_is_said
+    await scene.resumed(link, BEGIN)
+    assert texts(link) == ["a", "b"]
+
+
+async def test_a_seam_in_the_middle_of_what_arrives_at_once_is_exact(scene, link):
+    scene.patient = True
+    (seen, *_) = scene.say("a", "b")
+    resume = scene.resume(link, seen)
+    await quiet()
+    scene.say("c", "d")
+    scene.arrive()
+    await resume
+    await quiet()
+    assert texts(link) == ["b", "c", "d"]
+
+
+async def test_a_seam_in_a_hole_that_is_being_filled_is_exact(scene, link):
+    scene.patient = True
+    ids = scene.say("a", "b", "c", "d")
+    scene.arriving = scene.arriving[3:]
+    resume = scene.resume(link, ids[0])
+    await quiet()
+    scene.say("e")
+    scene.arrive()
+    await resume
+    await quiet()
+    assert texts(link) == ["b", "c", "d", "e"]
+
+
+async def test_what_never_arrives_is_found_by_a_check(scene, link):
+    scene.patient = True
+    (seen, *_) = scene.say("a", "b")
+    scene.arriving.clear()
+    resume = scene.resume(link, seen)
+    await quiet()
+    assert not resume.done()
+    await scene.positions.check()
+    await resume
+    await quiet()
+    assert texts(link) == ["b"]
+
+
+async def test_several_who_come_back_at_once_each_have_a_seam_of_their_own(scene):
+    scene.patient = True
+    ids = [BEGIN, *scene.say(*(f"{number}" for number in range(10)))]
+    links = [FakeLink() for _ in ids]
+    for link, after in zip(links, ids, strict=True):
+        scene.resume(link, after)
+    await quiet()
+    scene.arrive()
+    await scene.settled()
+    scene.say("live")
+    scene.arrive()
+    await quiet()
+    for number, link in enumerate(links):
+        assert texts(link) == [*(f"{n}" for n in range(number, 10)), "live"]
+
+
+# Private messages.
+
+
+async def test_ones_own_private_messages_are_told_and_nobody_elses(scene, link):
+    scene.whisper("1", "2")
+    scene.whisper("not for dana", to="sis")
+    scene.whisper("3")
+    await scene.resumed(link, BEGIN, OWN)
+    assert texts(link) == ["1", "2", "3"]
+    scene.whisper("not for dana", to="sis")
+    scene.whisper("4")
+    await quiet()
+    assert texts(link) == ["1", "2", "3", "4"]
+
+
+async def test_a_private_channel_does_not_wait_for_what_was_had(scene, link):
+    # Nobody else hears it: what is still on its way was read.
+    scene.patient = True
+    scene.whisper("1")
+    await scene.resumed(link, BEGIN, OWN)
+    assert texts(link) == ["1"]
+    scene.arrive()
+    scene.whisper("2")
+    scene.arrive()
+    await scene.settled()
+    await quiet()
+    assert texts(link) == ["1", "2"]
+
+
+# Ids as clients tell them.
+
+
+@pytest.mark.parametrize("text", ["7-0", "1795428000-349", "0-0", f"6-{2**64 - 1}"])
+def test_an_id_is_taken_as_it_is(text):
+    assert seen_id(text) == text.encode()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        None, "", "7", "7-", "-7", "7-1-2", "7-x", "7 -1", "+7-1", "7-1\n", "$", "(7-1",
+        "\u0667-1", "9" * 16 + "-1", "7-" + "9" * 21, f"7-{2**64}", "07-1", "7-01", "00-0",
+    ],
+)  # fmt: skip
+def test_what_is_no_id_is_none(text):
+    assert seen_id(text) is None
+
+
+# Whatever the interleaving.
+
+
+class Steered(FakeBackplane):
+    """Reads from the logs have their effect, and are answered, one by one, when told."""
+
+    def __init__(self, *args):
+        super().__init__(*args)
+        self.waiting = []
+
+    async def _asked(self, method, argument=None):
+        await self._turn()
+
+    async def _turn(self):
+        self.waiting.append(asyncio.get_running_loop().create_future())
+        await self.waiting[-1]
+
+    async def tails(self, logs):
+        found = await super().tails(logs)
+        await self._turn()
+        return found
+
+    async def said(self, log, after, count):
+        found = await super().said(log, after, count)
+        await self._turn()
+        return found
+
+    def step(self, which=0):
+        if self.waiting:
+            self.waiting.pop(which % len(self.waiting)).set_result(None)
+
+
+class Interleaved(Scene):
+    def __init__(self, private):
+        super().__init__(Steered)
+        self.patient = True
+        self.private = private
+        self.channel = OWN if private else ROOM
+        self.ids = [BEGIN]
+        self.said = []
+        self.links = []
+
+    def do(self, action, number):
+        getattr(self, f"do_{action}")(number)
+
+    def do_say(self, number):
+        for _ in range(1 + number % 3):
+            text = f"{len(self.said)}"
+            self.ids += self.whisper(text) if self.private else self.say(text)
+            self.said.append(text)
+            if self.private and number % 2:
+                self.whisper("not for dana", to="sis")
+
+    def do_batch(self, number):
+        if self.private:
+            return self.do_say(number)
+        bodies = []
+        for _ in range(1 + number % 5):
+            bodies.append(b'"op":"msg","from":"d","text":"%d","ts":1}\n' % len(self.said))
+            self.said.append(f"{len(self.said)}")
+        self.ids += [id.encode() for id in self.memory.post("lobby", bodies)]
+
+    def do_arrive(self, number):
+        for channel, payload in self.arriving[: number % 3 + 1]:
+            self.positions.deliver(channel, payload)
+        del self.arriving[: number % 3 + 1]
+
+    def do_lose(self, number):
+        if self.arriving:
+            self.arriving.pop(number % len(self.arriving))
+
+    def do_repeat(self, number):
+        if self.arriving:
+            self.arriving.append(self.arriving[number % len(self.arriving)])
+
+    def do_redis(self, number):
+        self.redis.step(number)
+
+    def do_resume(self, number):
+        seen = number % len(self.ids)
+        self.links.append((FakeLink(), seen))
+        self.resume(self.links[-1][0], self.ids[seen], self.channel)
+
+    def do_check(self, _):
+        self.spawn(self.positions.check())
+
+    def do_heard(self, number):
+        self.do_say(number)
+        self.arrive()
+
+    async def end(self):
+        for _ in range(3):
+            while self.arriving or self.redis.waiting:
+                self.arrive()
+                self.redis.step()
+                await quiet()
+            self.do_check(0)
+            await quiet()
+        while self.redis.waiting:
+            self.redis.step()
+            await quiet()
+        await self.settled()
+        await quiet()
+
+
+ACTIONS = st.tuples(
+    st.sampled_from(
+        ["say", "batch", "heard", "arrive", "lose", "repeat", "redis", "redis", "redis",
+         "resume", "check"]
+    ),
+    st.integers(0, 1000),
+    st.sampled_from([0, 1, 2, 8]),
+)  # fmt: skip
+
+
+async def interleave(private, actions, page):
+    scene = Interleaved(private)
+    early = FakeLink()
+    scene.replay.join(scene.channel, early)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("gateway.channels.reading.PAGE", page)
+        for action, number, turns in actions:
+            scene.do(action, number)
+            for _ in range(turns):
+                await asyncio.sleep(0)
+        await scene.end()
+    if not private:
+        assert texts(early) == scene.said
+    for link, seen in scene.links if not private else scene.links[-1:]:
+        assert texts(link) == scene.said[seen:]
+
+
+@pytest.mark.parametrize("loop", [asyncio.SelectorEventLoop, uvloop.new_event_loop])
+@settings(max_examples=60)
+@given(actions=st.lists(ACTIONS, min_size=30, max_size=80), page=st.sampled_from([1, 2, 3, 500]))
+def test_in_a_room_everybody_is_told_everything_once_and_in_order(loop, actions, page):
+    with asyncio.Runner(loop_factory=loop) as runner:
+        runner.run(interleave(False, actions, page))
+
+
+@pytest.mark.parametrize("loop", [asyncio.SelectorEventLoop, uvloop.new_event_loop])
+@settings(max_examples=60)
+@given(
+    before_=st.lists(ACTIONS.filter(lambda action: action[0] != "resume"), min_size=8, max_size=30),
+    seen=st.integers(0, 1000),
+    after=st.lists(ACTIONS.filter(lambda action: action[0] != "resume"), min_size=8, max_size=30),
+    page=st.sampled_from([1, 2, 3, 500]),
+)
+def test_of_private_messages_who_comes_back_is_told_everything_once_and_in_order(
+    loop, before_, seen, after, page
+):
+    # One at a time: of two, the older one is replaced.
+    actions = [*before_, ("resume", seen, 8), *after]
+    with asyncio.Runner(loop_factory=loop) as runner:
+        runner.run(interleave(True, actions, page))

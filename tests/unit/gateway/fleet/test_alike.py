@@ -1,0 +1,46 @@
+import pytest
+
+from chatctl.gateway import gateway
+from gateway.config import Certificate
+from gateway.fleet.alike import OPTIONS, differences, settings_of
+from tests.support.settings import settings
+
+
+def told(**fields):
+    return settings_of(settings("redis://nowhere.invalid", "test", **fields))
+
+
+def test_gateways_that_were_started_alike_do_not_differ():
+    # Where they listen, and what is theirs alone, is nobody's business.
+    assert differences({"g-1": told(), "g-2": told(port=9, outbox=1, drain=3.0)}) == []
+    assert differences({"g-1": told()}) == differences({}) == []
+
+
+@pytest.mark.parametrize(
+    ("fields", "text"),
+    [
+        ({"auth": "required"}, "--auth: open at g-1; required at g-2"),
+        ({"certificate": Certificate("c", "k")}, "--tls-cert: off at g-1; on at g-2"),
+        ({"fallback": "refuse"}, "--fallback: public at g-1; refuse at g-2"),
+        ({"history": 10}, "--history: 1000 at g-1; 10 at g-2"),
+        ({"history_age": 86400.0}, "--history-age: 3600s at g-1; 86400s at g-2"),
+        ({"idle": 1.5}, "--idle: off at g-1; 1.5s at g-2"),
+        ({"resume_within": 600.0}, "--resume-within: 60s at g-1; 600s at g-2"),
+        ({"limits": {"text": 100}}, "--max-text: 4000 at g-1; 100 at g-2"),
+        ({"limits": {"rate": 5.0}}, "--rate: off at g-1; 5/s at g-2"),
+        ({"limits": {"burst": 9}}, "--burst: 20 at g-1; 9 at g-2"),
+    ],
+)
+def test_each_difference_says_who_has_what(fields, text):
+    assert differences({"g-1": told(), "g-2": told(**fields)}) == [text]
+
+
+def test_those_who_agree_are_named_together():
+    auth = told(auth="required")
+    found = differences({"g-1": told(), "g-2": auth, "g-3": told()})
+    assert found == ["--auth: open at g-1, g-3; required at g-2"]
+
+
+def test_the_settings_are_options_of_the_gateway():
+    known = {parameter.name for parameter in gateway.params}
+    assert {name.replace("-", "_") for name in OPTIONS.values()} <= known

@@ -1,0 +1,62 @@
+from dataclasses import replace
+
+import pytest
+
+from gateway.backplane.contract import Log
+from gateway.backplane.records import GatewayInfo
+from gateway.fleet.alike import settings_of
+from gateway.fleet.neighbours import Neighbours
+from tests.support.settings import settings
+from tests.unit.gateway.fakes import FakeBackplane, Memory
+
+CONFIG = settings("redis://nowhere.invalid", "test", history=100, history_age=60.0)
+OWN = settings_of(CONFIG)
+LOGS = [Log("lobby"), Log("@", "dana")]
+
+
+@pytest.fixture
+def redis():
+    return FakeBackplane(Memory(), "g-1", None)
+
+
+@pytest.fixture
+def neighbours(redis):
+    return Neighbours(redis, OWN, lambda: LOGS)
+
+
+def other(**fields):
+    told = settings_of(replace(CONFIG, **fields)) if fields else None
+    return GatewayInfo(listen="h:1", host="h", version="1", since=0, at=0, settings=told)
+
+
+async def test_a_gateway_that_is_like_the_others_says_nothing(redis, neighbours, caplog):
+    redis.others = {"g-2": other(port=9), "g-old": other()}
+    await neighbours.meet()
+    assert caplog.records == []
+
+
+async def test_one_that_is_not_says_so_in_one_line(redis, neighbours, caplog):
+    redis.others = {"g-2": other(auth="required", history=10), "g-3": other(auth="required")}
+    await neighbours.meet()
+    (record,) = caplog.records
+    assert record.levelname == "WARNING"
+    assert record.fields == {
+        "settings": "--auth: open at this one; required at g-2, g-3 | "
+        "--history: 100 at this one, g-3; 10 at g-2"
+    }
+
+
+@pytest.mark.parametrize("look", ["meet", "trim"])
+async def test_the_logs_keep_what_the_gateway_wants_that_keeps_most(redis, neighbours, look):
+    redis.others = {"g-2": other(history=10, history_age=86400.0), "g-3": other(history=7000)}
+    await getattr(neighbours, look)()
+    assert redis.asked("keep") == [(7000, 86400.0)]
+    redis.others = {}
+    await getattr(neighbours, look)()
+    assert redis.asked("keep")[-1] == (100, 60.0)
+
+
+async def test_they_are_trimmed_by_that(redis, neighbours):
+    await neighbours.trim()
+    assert [method for method, _ in redis.calls] == ["neighbours", "keep", "trim"]
+    assert redis.asked("trim") == [LOGS]
