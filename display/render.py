@@ -1,8 +1,8 @@
 """Events to lines of text: pure, so what a person sees can be tested without a terminal.
 
-Every function returns rows without line ends: whole lines, or as `display.rows` breaks them to fit
-a window. What came from other people has gone through `display.safe_text`; the only escape sequences
-are those of the `Style`.
+Every function returns rows without line ends: whole lines, or as `display.rows` breaks them to
+fit a window. What came from other people has gone through `display.safe_text`; the only escape
+sequences are those of the `Style`.
 """
 
 from __future__ import annotations

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 from gateway.backplane.contract import LEASE, Log
 from gateway.backplane.records import Registration
 from gateway.backplane.redis.backplane import RedisBackplane
-from gateway.backplane.redis.connection import RedisError
 from gateway.channels.hub import Hub
 from gateway.channels.outbox import Outbox
 from gateway.channels.positions import Positions
@@ -25,7 +24,7 @@ from gateway.config import GatewayConfig
 from gateway.door.accounts import Accounts
 from gateway.door.bans import Bans
 from gateway.door.visits import Door
-from gateway.errors import BackplaneDown
+from gateway.errors import BackplaneDown, BackplaneRefused
 from gateway.fleet.alike import settings_of
 from gateway.fleet.everybody import Everybody
 from gateway.fleet.neighbours import Neighbours
@@ -238,7 +237,7 @@ class Gateway:
     async def _back(self) -> None:
         try:
             await self.presence.make_certain()
-        except (BackplaneDown, RedisError) as error:
+        except (BackplaneDown, BackplaneRefused) as error:
             # Gone again, or not itself yet. The next renewal of the lease tries again.
             event(log, logging.WARNING, "Redis is not back for good", why=error)
             await self.presence.ready()

@@ -31,6 +31,30 @@ class BackplaneDown(Exception):
     """Redis is away for the moment: the call was not answered, and may or may not have run."""
 
 
+class BackplaneRefused(Exception):
+    """Redis refused a command; the text is its own, without our arguments."""
+
+    @property
+    def is_full(self) -> bool:
+        """Whether Redis has no memory left for what it was to store."""
+        return "OOM" in str(self)
+
+    @property
+    def not_sent(self) -> str:
+        """What it means to somebody who wanted to say something."""
+        if self.is_full:
+            return "The chat's memory is full: not sent. Try again later."
+        return "The chat's memory refuses this: not sent. Tell whoever runs the chat."
+
+
+class RoomChanged(Exception):
+    """A room's rules are no longer those that the caller knows: read them, decide again."""
+
+
+class NoSuchRoom(Exception):
+    """There is no room of this name, and the call was not to make one."""
+
+
 class ProbeFailed(Exception):
     """A frame does not travel: the gateway is not ready."""
 

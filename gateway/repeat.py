@@ -6,8 +6,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 
-from gateway.backplane.redis.connection import RedisError
-from gateway.errors import BackplaneDown
+from gateway.errors import BackplaneDown, BackplaneRefused
 from gateway.journal import event
 
 log = logging.getLogger(__name__)
@@ -29,7 +28,7 @@ async def attempt(what: Callable[[], Awaitable[None]]) -> None:
         await what()
     except BackplaneDown:
         pass  # said once, by the gateway; the next turn tries again
-    except RedisError as error:
+    except BackplaneRefused as error:
         event(log, logging.ERROR, "Redis refused", why=error)
     except Exception:
         log.exception("an unexpected error")

@@ -12,11 +12,16 @@ from functools import partial
 
 from gateway import open_files
 from gateway.addresses import of_socket, shown
-from gateway.backplane.redis.connection import RedisError
 from gateway.config import Certificate, GatewayConfig
 from gateway.core import Gateway
 from gateway.doorkeeper import Doorkeeper
-from gateway.errors import BackplaneDown, RedisRefused, RedisUnreachable, StartError
+from gateway.errors import (
+    BackplaneDown,
+    BackplaneRefused,
+    RedisRefused,
+    RedisUnreachable,
+    StartError,
+)
 from gateway.first import first
 from gateway.fleet.drain import drain
 from gateway.journal import event
@@ -71,7 +76,7 @@ async def _serving(
         for each in sockets:
             each.close()
         await gateway.backplane.close()
-        if not isinstance(error, RedisUnreachable | BackplaneDown | RedisError):
+        if not isinstance(error, RedisUnreachable | BackplaneDown | BackplaneRefused):
             raise
         if isinstance(error, RedisRefused):
             raise StartError(f"{error.sentence}.") from error

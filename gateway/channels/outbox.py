@@ -14,9 +14,8 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
-from gateway.backplane.redis.connection import RedisError
 from gateway.chat.effects import Publish
-from gateway.errors import BackplaneDown
+from gateway.errors import BackplaneDown, BackplaneRefused
 from gateway.journal import event
 
 log = logging.getLogger(__name__)
@@ -172,7 +171,7 @@ class Outbox:
                 batch, doubtful = _split(batch)
                 room.entries = batch + room.entries
                 self._tell(doubtful, [None] * len(doubtful))
-            except RedisError as error:
+            except BackplaneRefused as error:
                 event(log, logging.ERROR, "Redis refused to publish", lines=len(batch), why=error)
                 said = [entry for entry in batch if entry[1] is not None]
                 if said:

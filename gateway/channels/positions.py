@@ -13,9 +13,8 @@ from typing import Any
 
 from gateway.backplane.contract import Backplane, Log
 from gateway.backplane.ids import NOTHING, parse
-from gateway.backplane.redis.connection import RedisError
 from gateway.channels.reading import gap, read_on
-from gateway.errors import BackplaneDown
+from gateway.errors import BackplaneDown, BackplaneRefused
 from gateway.journal import event
 from gateway.meters import Meters
 
@@ -178,7 +177,7 @@ class Positions:
         """See whether a log has gone back: then it is in a new epoch now."""
         try:
             [tail] = await self._backplane.tails([followed.log])
-        except (BackplaneDown, RedisError):
+        except (BackplaneDown, BackplaneRefused):
             tail = NOTHING  # the next comparison finds it
         except Exception:
             logger.exception("could not compare a channel with its log")
@@ -195,7 +194,7 @@ class Positions:
         event(logger, logging.WARNING, "gap found", **of)
         try:
             repaired = await self._read_on(channel, followed)
-        except (BackplaneDown, RedisError) as error:
+        except (BackplaneDown, BackplaneRefused) as error:
             # The position stays where it is: the hole is found again.
             event(logger, logging.WARNING, "gap not repaired yet", why=error, **of)
             followed.late = None

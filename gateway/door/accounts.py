@@ -50,7 +50,7 @@ class Accounts:
         Raises:
             WireError: it may not.
             BackplaneDown: Redis is away.
-            RedisError: Redis refused.
+            BackplaneRefused: Redis refused.
         """
         if claim.password is None:
             raise WireError(

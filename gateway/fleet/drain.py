@@ -7,9 +7,8 @@ import contextlib
 import logging
 import random
 
-from gateway.backplane.redis.connection import RedisError
 from gateway.core import Gateway
-from gateway.errors import BackplaneDown
+from gateway.errors import BackplaneDown, BackplaneRefused
 from gateway.first import first
 from gateway.journal import event
 from wire.reasons import SHUTDOWN
@@ -34,7 +33,7 @@ async def drain(gateway: Gateway, over: float, hurry: asyncio.Event) -> None:
 
 
 async def _send_away(gateway: Gateway, over: float) -> None:
-    with contextlib.suppress(BackplaneDown, RedisError):
+    with contextlib.suppress(BackplaneDown, BackplaneRefused):
         await gateway.backplane.renew_lease()  # with the news
     peers, begun = list(gateway.peers), gateway.monotonic()
     random.shuffle(peers)  # those who came together would come back together

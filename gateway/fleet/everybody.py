@@ -29,7 +29,7 @@ class Everybody:
 
         Raises:
             BackplaneDown: Redis is away.
-            RedisError: Redis refused.
+            BackplaneRefused: Redis refused.
         """
         async with self._asking:
             now = asyncio.get_running_loop().time()

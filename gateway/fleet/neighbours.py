@@ -34,7 +34,7 @@ class Neighbours:
 
         Raises:
             BackplaneDown: Redis is away.
-            RedisError: Redis refused.
+            BackplaneRefused: Redis refused.
         """
         others = await self._learn()
         if different := differences({"this one": self._settings, **others}):
@@ -50,7 +50,7 @@ class Neighbours:
 
         Raises:
             BackplaneDown: Redis is away.
-            RedisError: Redis refused.
+            BackplaneRefused: Redis refused.
         """
         await self._learn()
         await self._backplane.trim(self._logs())

@@ -6,8 +6,7 @@ import asyncio
 import contextlib
 from typing import TYPE_CHECKING
 
-from gateway.backplane.redis.connection import RedisError
-from gateway.errors import BackplaneDown
+from gateway.errors import BackplaneDown, BackplaneRefused
 from wire.reasons import KICKED, REPLACED, Reason
 
 if TYPE_CHECKING:
@@ -64,7 +63,7 @@ class Orders:
 
         Raises:
             BackplaneDown: Redis is away.
-            RedisError: Redis refused.
+            BackplaneRefused: Redis refused.
         """
         gateway = self._gateway
         clock, bans = await gateway.backplane.admission.bans()
@@ -93,11 +92,11 @@ class Orders:
 
     async def _settle_once(self) -> None:
         try:
-            with contextlib.suppress(BackplaneDown, RedisError):  # it is done every ten seconds
+            with contextlib.suppress(BackplaneDown, BackplaneRefused):  # done every 10 s
                 await self._gateway.presence.settle()
         finally:
             self._settling = False
 
     async def _bans_changed(self) -> None:
-        with contextlib.suppress(BackplaneDown, RedisError):  # they are read when it is back
+        with contextlib.suppress(BackplaneDown, BackplaneRefused):  # they are read when it is back
             await self.read_bans()

@@ -10,8 +10,7 @@ from typing import Protocol
 
 from gateway.backplane.contract import LEASE, Backplane, Touch
 from gateway.backplane.records import Registration
-from gateway.backplane.redis.connection import RedisError
-from gateway.errors import BackplaneDown
+from gateway.errors import BackplaneDown, BackplaneRefused
 from gateway.fleet.releases import Releases
 from gateway.journal import event
 from gateway.meters import Meters
@@ -261,7 +260,7 @@ class Presence:
         active, self._active = self._active, set()
         try:
             await self._look_after(active)
-        except (BackplaneDown, RedisError):
+        except (BackplaneDown, BackplaneRefused):
             self._active |= active
             raise
 

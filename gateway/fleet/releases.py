@@ -9,8 +9,7 @@ from itertools import islice
 
 from gateway.backplane.contract import Backplane
 from gateway.backplane.records import Registration
-from gateway.backplane.redis.connection import RedisError
-from gateway.errors import BackplaneDown
+from gateway.errors import BackplaneDown, BackplaneRefused
 from wire.reasons import Reason
 
 AT_ONCE = 100
@@ -42,7 +41,7 @@ class Releases:
         self._waiting[registration.session] = (registration, reason)
         if not self._backplane.up:
             return  # thousands may leave then, and none of them need try for all
-        with contextlib.suppress(BackplaneDown, RedisError):
+        with contextlib.suppress(BackplaneDown, BackplaneRefused):
             await self.give_back()
 
     async def give_back(self) -> None:
@@ -50,7 +49,7 @@ class Releases:
 
         Raises:
             BackplaneDown: Redis is away.
-            RedisError: Redis refused.
+            BackplaneRefused: Redis refused.
         """
         async with self._at_work:
             while some := list(islice(self._waiting.values(), AT_ONCE)):

@@ -11,14 +11,13 @@ import msgspec
 from gateway.backplane.contract import Claimed, Entry, Log
 from gateway.backplane.ids import NOTHING, before, epoch_of, parse
 from gateway.backplane.records import Registration
-from gateway.backplane.redis.connection import RedisError
 from gateway.channels.hub import Link
 from gateway.channels.reading import gap
 from gateway.channels.replay import seen_id
 from gateway.chat.effects import Claim
 from gateway.chat.session import State
 from gateway.core import Gateway
-from gateway.errors import BackplaneDown
+from gateway.errors import BackplaneDown, BackplaneRefused
 from wire.frames import LOBBY, PRIVATE
 from wire.names import fold
 from wire.reasons import CONNECTION_LOST, GATEWAY_LOST, INTERRUPTED, ErrorCode, Reason, WireError
@@ -65,7 +64,7 @@ async def arrive(peer: Peer, claim: Claim) -> None:
 
     Raises:
         BackplaneDown: Redis is away.
-        RedisError: Redis refused.
+        BackplaneRefused: Redis refused.
     """
     gateway, session = peer.gateway, peer.session
     folded = fold(claim.name)
@@ -97,7 +96,7 @@ async def arrive(peer: Peer, claim: Claim) -> None:
         gateway.announce_left(login.claimed.former, GATEWAY_LOST)
     try:
         await catch_up(gateway, login, peer.link, claim.seen)
-    except (BackplaneDown, RedisError):
+    except (BackplaneDown, BackplaneRefused):
         peer.end(INTERRUPTED)
         return
     except Exception:
@@ -125,7 +124,7 @@ async def log_in(gateway: Gateway, claim: Claim, link: Link) -> Login:
     Raises:
         WireError: it cannot have the name.
         BackplaneDown: Redis is away.
-        RedisError: Redis refused.
+        BackplaneRefused: Redis refused.
     """
     login = await _claim(gateway, claim, link, Entry(gateway.auth))
     if login.claimed.outcome == "locked":

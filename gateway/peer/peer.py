@@ -11,7 +11,6 @@ from gateway.addresses import neighbourhood
 from gateway.alarm import Alarm
 from gateway.backplane.contract import sealed
 from gateway.backplane.records import Registration
-from gateway.backplane.redis.connection import RedisError
 from gateway.channels.hub import Link
 from gateway.chat.effects import (
     CheckIdle,
@@ -27,7 +26,7 @@ from gateway.chat.effects import (
 from gateway.chat.sending import acknowledged, stale
 from gateway.chat.session import Session, State
 from gateway.core import Gateway
-from gateway.errors import BackplaneDown
+from gateway.errors import BackplaneDown, BackplaneRefused
 from gateway.journal import event
 from gateway.peer import questions
 from gateway.peer.held import Held, Line
@@ -221,7 +220,7 @@ class Peer:
         asked_at = self.gateway.monotonic()
         try:
             await question
-        except (BackplaneDown, RedisError) as error:
+        except (BackplaneDown, BackplaneRefused) as error:
             event(log, logging.WARNING, "not carried out", connection=self.trace.id, why=error)
             self.unavailable(seq)
         except Exception:

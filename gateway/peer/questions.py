@@ -8,11 +8,10 @@ import logging
 from typing import TYPE_CHECKING
 
 from gateway.backplane.contract import ABSENT, Whispered
-from gateway.backplane.redis.connection import RedisError
 from gateway.chat.effects import FindMentioned, ListUsers, Whisper
 from gateway.chat.sending import Delivery
 from gateway.chat.session import State
-from gateway.errors import BackplaneDown, NameLost, TooMuchWaits
+from gateway.errors import BackplaneDown, BackplaneRefused, NameLost, TooMuchWaits
 from wire.codec import encode_body
 from wire.frames import Error, Users
 from wire.names import fold, may_be_held
@@ -98,7 +97,7 @@ async def _whisper(peer: Peer, names: list[str], body: bytes, seq: int | None) -
             if seq is None:
                 peer.unavailable(None)
                 return None
-        except RedisError as error:
+        except BackplaneRefused as error:
             peer.tell(Error(code=ErrorCode.UNAVAILABLE, text=error.not_sent, seq=seq))
             return None
         except NameLost:
@@ -126,7 +125,7 @@ async def find_mentioned(peer: Peer, effect: FindMentioned) -> None:
             found = await gateway.backplane.present(names)
         except BackplaneDown:
             continue  # nothing was changed: ask again when Redis is back
-        except RedisError:
+        except BackplaneRefused:
             peer.unavailable(effect.publish.seq)
             return
         else:
@@ -139,7 +138,7 @@ async def list_users(peer: Peer, effect: ListUsers) -> None:
     """Tell a peer who is here: it costs one request for each line of them."""
     try:
         users = await peer.gateway.everybody.users()
-    except (BackplaneDown, RedisError):
+    except (BackplaneDown, BackplaneRefused):
         peer.unavailable(effect.seq)
         return
     peer.session.budget.charge(len(users) // USERS_IN_LINE, peer.gateway.monotonic())
@@ -154,7 +153,7 @@ async def idle_left(peer: Peer) -> float:
     registration = peer.registration
     try:
         return await peer.gateway.backplane.idle_left(registration.folded, registration.session)
-    except (BackplaneDown, RedisError):
+    except (BackplaneDown, BackplaneRefused):
         return 0.0  # nobody knows better than this gateway
     except Exception:
         log.exception("an unexpected error")

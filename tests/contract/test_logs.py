@@ -9,7 +9,7 @@ import redis
 from gateway.backplane.contract import Log, sealed
 from gateway.backplane.ids import NOTHING, before, epoch_of, follows, is_beginning, parse
 from gateway.backplane.keys import Keys
-from gateway.backplane.redis.connection import RedisError
+from gateway.errors import BackplaneRefused
 from tests.contract.household import Gateway, in_room, message, nowhere, parsed
 from tests.support.servers import Server
 from wire.frames import PRIVATE
@@ -238,7 +238,7 @@ class TestBeginning:
             return (await g1.whisper(sis, ["sis"], "once", seq=1)).id
 
         look.set(keys.log(log), "x")
-        with pytest.raises(RedisError, match=r"WRONGTYPE|wrong kind of value"):
+        with pytest.raises(BackplaneRefused, match=r"WRONGTYPE|wrong kind of value"):
             await send()
         assert await g1.backplane.tails([log]) == [NOTHING]
         look.delete(keys.log(log))
@@ -251,7 +251,7 @@ class TestBeginning:
     ) -> None:
         sis, _ = await g1.online("sis"), await g1.online("mom")
         look.set(keys.log(MOM), "x")
-        with pytest.raises(RedisError, match=r"WRONGTYPE|wrong kind of value"):
+        with pytest.raises(BackplaneRefused, match=r"WRONGTYPE|wrong kind of value"):
             await g1.whisper(sis, ["mom"], seq=1)
         assert not look.exists(keys.log(SIS))
 

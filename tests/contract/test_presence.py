@@ -10,8 +10,7 @@ import redis
 from gateway.backplane.contract import Entry, Touch, sealed
 from gateway.backplane.keys import Keys
 from gateway.backplane.records import Registration
-from gateway.backplane.redis.connection import RedisError
-from gateway.errors import ProbeFailed
+from gateway.errors import BackplaneRefused, ProbeFailed
 from tests.contract.household import Gateway, StartBackplane, message
 from tests.support.servers import Server
 
@@ -167,7 +166,7 @@ class TestLeftBehind:
         look.hset(keys.gateways, mapping={"g-bad": "{}", b"\xff": "{}", g1.id: "{}"})
         kill(g1)
         assert await g2.backplane.sweep() == [mom]
-        with pytest.raises(RedisError, match="WRONGTYPE"):
+        with pytest.raises(BackplaneRefused, match="WRONGTYPE"):
             await g2.backplane.sweep()
 
     async def test_what_is_no_text_is_passed_over(
@@ -202,7 +201,7 @@ class TestKeysOfAnotherType:
             g1.backplane.claim(g1.person("Mom"), 0.0, None),
             g1.backplane.claim(g1.person("Dana"), 0.0, None),
         ):
-            with pytest.raises(RedisError, match="WRONGTYPE"):
+            with pytest.raises(BackplaneRefused, match="WRONGTYPE"):
                 await call
         assert {key: look.dump(key) for key in look.scan_iter(f"{keys.users}*")} == everything
 
@@ -289,5 +288,5 @@ class TestFull:
     async def test_what_is_said_is_refused(self, g1: Gateway, full: Any) -> None:
         sis = await g1.online("Sis")
         full()
-        with pytest.raises(RedisError, match="OOM"):
+        with pytest.raises(BackplaneRefused, match="OOM"):
             await g1.whisper(sis, ["sis"], seq=1)

@@ -25,7 +25,6 @@ from gateway.backplane.keys import Keys
 from gateway.backplane.records import Registration
 from gateway.backplane.redis.admission import RedisAdmission
 from gateway.backplane.redis.calls import room_publish, user_claim, user_release
-from gateway.backplane.redis.connection import RedisError
 from gateway.backplane.redis.gateways import RedisGateways
 from gateway.backplane.redis.logs import RedisLogs
 from gateway.backplane.redis.pair import Pair
@@ -33,7 +32,7 @@ from gateway.backplane.redis.probe import Probe, probe_channel
 from gateway.backplane.redis.replies import parse_user_list, registration
 from gateway.backplane.url import database
 from gateway.config import GatewayConfig
-from gateway.errors import BackplaneDown, NameLost, TooMuchWaits
+from gateway.errors import BackplaneDown, BackplaneRefused, NameLost, TooMuchWaits
 from gateway.meters import Meters
 from wire.frames import PRIVATE
 
@@ -98,7 +97,7 @@ class RedisBackplane(RedisLogs, RedisGateways):
             lease: seconds for which the gateway still counts as alive: in them its users can
                 resume elsewhere, and nobody takes their names. 0 to be forgotten at once.
         """
-        with contextlib.suppress(BackplaneDown, RedisError, TimeoutError):
+        with contextlib.suppress(BackplaneDown, BackplaneRefused, TimeoutError):
             async with asyncio.timeout(GOODBYE):
                 if lease:
                     await self.renew_lease(lease)

@@ -20,7 +20,7 @@ import hiredis
 from gateway.backplane.redis import tls
 from gateway.backplane.redis.address import describe, locate
 from gateway.backplane.url import without_secrets
-from gateway.errors import BackplaneDown, RedisRefused, RedisUnreachable
+from gateway.errors import BackplaneDown, BackplaneRefused, RedisRefused, RedisUnreachable
 from network.connecting import certified, connected
 
 log = logging.getLogger(__name__)
@@ -35,22 +35,6 @@ LOOK_EVERY = 0.5
 """Seconds between two looks at how long it has been silent."""
 
 _MISSING = object()
-
-
-class RedisError(Exception):
-    """Redis refused a command; the text is its own, without our arguments."""
-
-    @property
-    def is_full(self) -> bool:
-        """Whether Redis has no memory left for what it was to store."""
-        return "OOM" in str(self)
-
-    @property
-    def not_sent(self) -> str:
-        """What it means to somebody who wanted to say something."""
-        if self.is_full:
-            return "The chat's memory is full: not sent. Try again later."
-        return "The chat's memory refuses this: not sent. Tell whoever runs the chat."
 
 
 class Connection(asyncio.Protocol):
@@ -134,7 +118,7 @@ class Connection(asyncio.Protocol):
 
         Raises:
             BackplaneDown: the connection is lost (also raised by the future).
-            RedisError: Redis refused (raised by the future).
+            BackplaneRefused: Redis refused (raised by the future).
         """
         future: asyncio.Future[Any] = self._loop.create_future()
         self._send(command)
@@ -188,7 +172,7 @@ class Connection(asyncio.Protocol):
             return
         if isinstance(reply, hiredis.ReplyError):
             # Of a command that it does not know Redis repeats the arguments, and they are ours.
-            future.set_exception(RedisError(str(reply).partition(", with args")[0]))
+            future.set_exception(BackplaneRefused(str(reply).partition(", with args")[0]))
         else:
             future.set_result(reply)
 
@@ -243,11 +227,11 @@ async def connect(url: str, connection: Connection, name: str) -> None:
             if who.db:
                 await connection.call("SELECT", who.db)
             await connection.call("CLIENT", "SETNAME", name)
-    except (OSError, TimeoutError, ValueError, BackplaneDown, RedisError) as error:
+    except (OSError, TimeoutError, ValueError, BackplaneDown, BackplaneRefused) as error:
         connection.abort()
         cause = describe(error, url)
         if password:
             # A server that does not know AUTH repeats how it was called.
             cause = cause.replace(password, "***")
-        kind = RedisRefused if isinstance(error, RedisError) else RedisUnreachable
+        kind = RedisRefused if isinstance(error, BackplaneRefused) else RedisUnreachable
         raise kind(f"{without_secrets(url)}: {cause}") from None

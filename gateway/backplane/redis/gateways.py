@@ -11,10 +11,9 @@ from gateway.backplane.contract import LEASE
 from gateway.backplane.keys import Keys
 from gateway.backplane.readable import UNREADABLE
 from gateway.backplane.records import GatewayInfo, Registration
-from gateway.backplane.redis.connection import RedisError
 from gateway.backplane.redis.pair import Pair
 from gateway.backplane.redis.replies import registrations
-from gateway.errors import BackplaneDown
+from gateway.errors import BackplaneDown, BackplaneRefused
 
 SWEPT_AT_ONCE = 100
 HELD_AT_ONCE = 200
@@ -73,13 +72,13 @@ class RedisGateways:
 
     async def sweep(self) -> list[Registration]:
         gone: list[Registration] = []
-        failure: BackplaneDown | RedisError | None = None
+        failure: BackplaneDown | BackplaneRefused | None = None
         for gateway in await self._pair.call("HKEYS", self._keys.gateways):
             id = gateway.decode(errors="replace")
             try:
                 if id != self._gateway:
                     await self._sweep_after(id, gone)
-            except (BackplaneDown, RedisError) as error:
+            except (BackplaneDown, BackplaneRefused) as error:
                 failure = error  # one that cannot be swept after does not keep the others
         # What was taken is in Redis no more: if it is not told now, it never is.
         if failure is not None and not gone:

@@ -10,9 +10,9 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from gateway.backplane.redis.address import describe, not_permitted
-from gateway.backplane.redis.connection import Connection, RedisError, connect
+from gateway.backplane.redis.connection import Connection, connect
 from gateway.backplane.scripts import all_scripts
-from gateway.errors import BackplaneDown, RedisRefused, RedisUnreachable
+from gateway.errors import BackplaneDown, BackplaneRefused, RedisRefused, RedisUnreachable
 from gateway.meters import Meters
 
 log = logging.getLogger(__name__)
@@ -96,13 +96,13 @@ class Pair:
             await commands.call("PING")  # it may have been lost meanwhile
             if not (commands.alive and subscriptions.alive):
                 raise BackplaneDown("the connection to Redis was lost")
-        except (RedisError, BackplaneDown) as error:
+        except (BackplaneRefused, BackplaneDown) as error:
             commands.abort()
             subscriptions.abort()
             what = describe(error, self._url)
             if not not_permitted(what):
                 what = f"this one cannot be used, Redis 7.0 or newer or Valkey is needed: {what}"
-            kind = RedisRefused if isinstance(error, RedisError) else RedisUnreachable
+            kind = RedisRefused if isinstance(error, BackplaneRefused) else RedisUnreachable
             raise kind(what) from error
         except BaseException:
             commands.abort()
@@ -127,14 +127,14 @@ class Pair:
 
         Raises:
             BackplaneDown: Redis is away.
-            RedisError: Redis refused.
+            BackplaneRefused: Redis refused.
         """
         if self._commands is None:
             raise BackplaneDown("Redis is away")
         began = time.monotonic()
         try:
             reply = await self._commands.call(*command)
-        except RedisError as error:
+        except BackplaneRefused as error:
             if str(error).startswith(NOT_THE_MASTER):
                 # It took orders until now: somebody else does. Look for whom.
                 self.give_up()
@@ -149,12 +149,12 @@ class Pair:
 
         Raises:
             BackplaneDown: Redis is away.
-            RedisError: Redis refused.
+            BackplaneRefused: Redis refused.
         """
         command = ("EVALSHA", self._shas[script], len(keys), *keys, *args)
         try:
             return await self.call(*command)
-        except RedisError as error:
+        except BackplaneRefused as error:
             if not str(error).startswith("NOSCRIPT"):
                 raise
         # Somebody has flushed the scripts. The call did nothing, so it can be made again.

@@ -21,9 +21,8 @@ from gateway.backplane.ids import NOTHING
 from gateway.backplane.keys import Keys
 from gateway.backplane.records import Registration
 from gateway.backplane.redis.calls import room_publish, user_claim, user_release
-from gateway.backplane.redis.connection import RedisError
 from gateway.backplane.redis.pair import Pair
-from gateway.errors import BackplaneDown, ProbeFailed
+from gateway.errors import BackplaneDown, BackplaneRefused, ProbeFailed
 from wire.codec import encode_body
 from wire.frames import LOBBY, Msg
 
@@ -98,7 +97,7 @@ class Probe:
             found: dict[str, Any] = {"ok": True, "seconds": await self.fresh(), "text": ""}
         except ProbeFailed as error:
             found = {"ok": False, "seconds": time.monotonic() - self._began, "text": str(error)}
-        with contextlib.suppress(BackplaneDown, RedisError):
+        with contextlib.suppress(BackplaneDown, BackplaneRefused):
             found_json = msgspec.json.encode(found)
             await self._pair.call("SET", self._probed(nonce), found_json, "PX", KEPT_MS)
 
@@ -116,8 +115,8 @@ class Probe:
         except TimeoutError:
             took = f"Redis was too slow: given up after {DEADLINE:.0f} s"
             raise ProbeFailed(f"{took}, while {self._step}") from None
-        except (BackplaneDown, RedisError) as error:
-            if isinstance(error, RedisError) and error.is_full:
+        except (BackplaneDown, BackplaneRefused) as error:
+            if isinstance(error, BackplaneRefused) and error.is_full:
                 raise ProbeFailed(f"{FULL}: {error}") from None
             raise ProbeFailed(f"Redis failed while {self._step}: {error}") from None
         return time.monotonic() - began

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.backplane.redis.connection import RedisError
 from gateway.channels.replay import Replay
+from gateway.errors import BackplaneRefused
 from tests.unit.gateway.conftest import House
 from tests.unit.gateway.fakes import AWAY, Clock, backplane_of, quiet, until
 from wire.frames import Ack, Active, Error, Hello, Left, Msg, Ping, Send, Welcome, Who
@@ -60,7 +60,7 @@ HELD = st.sampled_from(["claim", "subscribe", "said", "whisper", "release", "pub
 
 FAILING = st.dictionaries(
     st.sampled_from(["claim", "subscribe", "said", "whisper", "release", "publish", "users"]),
-    st.sampled_from([AWAY, RedisError("OOM"), ZeroDivisionError()]),
+    st.sampled_from([AWAY, BackplaneRefused("OOM"), ZeroDivisionError()]),
     max_size=2,
 )
 

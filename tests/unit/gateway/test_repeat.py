@@ -2,7 +2,7 @@ import asyncio
 
 import pytest
 
-from gateway.backplane.redis.connection import RedisError
+from gateway.errors import BackplaneRefused
 from gateway.repeat import repeat
 from tests.unit.gateway.fakes import AWAY, quiet, until
 
@@ -51,7 +51,7 @@ async def test_a_redis_that_is_away_is_tried_again_without_a_word(caplog):
 
 
 async def test_a_redis_that_refuses_is_logged_and_tried_again(caplog):
-    work = Work(RedisError("OOM command not allowed"))
+    work = Work(BackplaneRefused("OOM command not allowed"))
     task = asyncio.create_task(repeat(0.0, work))
     await until(lambda: work.times >= 2)
     await ended(task)

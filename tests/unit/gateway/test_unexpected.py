@@ -9,13 +9,13 @@ from types import SimpleNamespace
 
 import pytest
 
-from gateway.backplane.redis.connection import RedisError
+from gateway.errors import BackplaneRefused
 from gateway.fleet import everybody, presence
 from tests.unit.gateway.conftest import encode_any
 from tests.unit.gateway.fakes import AWAY, FakeBackplane, backplane_of, quiet, until
 from wire.frames import Msg, Pong, Welcome
 
-FAILURES = [RuntimeError("unexpected"), RedisError("OOM command not allowed"), AWAY]
+FAILURES = [RuntimeError("unexpected"), BackplaneRefused("OOM command not allowed"), AWAY]
 
 
 class Trap:

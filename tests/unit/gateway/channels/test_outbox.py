@@ -2,11 +2,10 @@ import asyncio
 
 import pytest
 
-from gateway.backplane.redis.connection import RedisError
 from gateway.channels import outbox as module
 from gateway.channels.outbox import BATCH, Outbox
 from gateway.chat.effects import Publish
-from gateway.errors import BackplaneDown
+from gateway.errors import BackplaneDown, BackplaneRefused
 from tests.unit.gateway.fakes import Clock, quiet, until
 from wire.frames import Msg
 
@@ -171,7 +170,7 @@ async def test_a_call_has_no_more_lines_than_redis_can_take_at_once(outbox, redi
 async def test_all_of_a_call_that_redis_refused_are_in_doubt_and_none_is_sent_again(
     outbox, redis, sender
 ):
-    redis.patient, redis.error = True, RedisError("OOM")
+    redis.patient, redis.error = True, BackplaneRefused("OOM")
     send(outbox, sender, 0)
     send(outbox, sender, 1)
     await quiet()
@@ -190,7 +189,7 @@ async def test_all_of_a_call_that_redis_refused_are_in_doubt_and_none_is_sent_ag
     ("error", "told"), [("OOM command not allowed", "full"), ("WRONGTYPE", "refuses")]
 )
 async def test_who_is_refused_is_told_why(outbox, redis, sender, error, told):
-    redis.error = RedisError(error)
+    redis.error = BackplaneRefused(error)
     send(outbox, sender, 0)
     await until(lambda: sender.heard)
     assert told in sender.reasons[0]
@@ -203,7 +202,7 @@ async def test_who_comes_and_goes_is_told_though_what_is_said_is_refused(outbox,
     send(outbox, sender, 0)
     await until(lambda: redis.answers)
     redis.patient = False
-    redis.answers[0].set_exception(RedisError("OOM"))
+    redis.answers[0].set_exception(BackplaneRefused("OOM"))
     await outbox.settle()
     assert [lines for _, lines in redis.batches] == [[b"{joined\n", line(0)], [b"{joined\n"]]
     assert sender.heard == [(0, None)]
@@ -569,7 +568,9 @@ async def test_rooms_share_the_bound(redis, sender):
     await outbox.settle()
 
 
-@pytest.mark.parametrize("error", [BackplaneDown("away"), RedisError("OOM"), ValueError("a fault")])
+@pytest.mark.parametrize(
+    "error", [BackplaneDown("away"), BackplaneRefused("OOM"), ValueError("a fault")]
+)
 async def test_whatever_becomes_of_it_nothing_counts_as_waiting_in_the_end(redis, sender, error):
     outbox = outbox_on(redis, 1000)
     redis.patient, redis.error = True, error

@@ -6,9 +6,8 @@ import pytest
 
 from gateway.backplane.contract import Log
 from gateway.backplane.ids import before
-from gateway.backplane.redis.connection import RedisError
 from gateway.channels.positions import Positions
-from gateway.errors import BackplaneDown
+from gateway.errors import BackplaneDown, BackplaneRefused
 from gateway.meters import Meters
 from tests.unit.gateway.fakes import AWAY, FakeBackplane, Memory, quiet, until
 from wire.codec import decode_event
@@ -17,7 +16,7 @@ from wire.frames import PRIVATE, Gap
 ROOM, OWN = b"room:lobby", b"to:dana"
 LOBBY, DANA = Log("lobby"), Log(PRIVATE, "dana")
 BEGIN = before(7)
-LOST = RedisError("LOADING")
+LOST = BackplaneRefused("LOADING")
 
 
 class Scene:

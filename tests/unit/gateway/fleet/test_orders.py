@@ -4,7 +4,7 @@ from ipaddress import ip_address
 import pytest
 
 from gateway.backplane.records import Ban
-from gateway.backplane.redis.connection import RedisError
+from gateway.errors import BackplaneRefused
 from gateway.fleet.orders import MOST_EARLY
 from gateway.peer.peer import Peer
 from tests.unit.gateway.fakes import AWAY, FakeLink, backplane_of, quiet, registration, until
@@ -201,7 +201,7 @@ class TestBans:
         await quiet()
         assert dana.link.closed is None
 
-    @pytest.mark.parametrize("error", [AWAY, RedisError("OOM")])
+    @pytest.mark.parametrize("error", [AWAY, BackplaneRefused("OOM")])
     async def test_what_was_known_holds_when_redis_does_not_answer(
         self, house, gateway, monkeypatch, error
     ):

@@ -4,8 +4,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from gateway.backplane.contract import LEASE, Touch
-from gateway.backplane.redis.connection import RedisError
-from gateway.errors import BackplaneDown
+from gateway.errors import BackplaneDown, BackplaneRefused
 from gateway.fleet import presence as module
 from gateway.fleet.presence import AT_ONCE, Presence
 from gateway.meters import Meters
@@ -21,7 +20,7 @@ from wire.reasons import (
     SLOW,
 )
 
-OOM = RedisError("OOM command not allowed")
+OOM = BackplaneRefused("OOM command not allowed")
 
 
 class User:

@@ -3,10 +3,9 @@ import hashlib
 
 import pytest
 
-from gateway.backplane.redis.connection import RedisError
 from gateway.chat.effects import Claim
 from gateway.door.passwords import hash_password
-from gateway.errors import BackplaneDown
+from gateway.errors import BackplaneDown, BackplaneRefused
 from gateway.peer.login import Login, log_in
 from tests.unit.gateway.fakes import AWAY, FakeLink, backplane_of, quiet, registration
 from wire.reasons import WireError
@@ -106,7 +105,7 @@ async def test_without_redis_nothing_is_claimed_and_nothing_listened_to(gateway,
     assert redis.channels == []
 
 
-@pytest.mark.parametrize("error", [AWAY, RedisError("OOM")])
+@pytest.mark.parametrize("error", [AWAY, BackplaneRefused("OOM")])
 async def test_a_claim_in_doubt_is_taken_back(gateway, redis, error):
     redis.fail(error, "claim")
     with pytest.raises(type(error)):

@@ -6,7 +6,7 @@ import json
 import msgspec
 import pytest
 
-from gateway.backplane.redis.connection import RedisError
+from gateway.errors import BackplaneRefused
 from gateway.peer.peer import MOST_HELD
 from gateway.peer.questions import USERS_IN_LINE
 from tests.unit.gateway.fakes import AWAY, Clock, backplane_of, quiet, registration, until
@@ -46,7 +46,7 @@ from wire.reasons import (
 )
 
 HELLO = Hello(v=1, name="dana")
-OOM = RedisError("OOM command not allowed")
+OOM = BackplaneRefused("OOM command not allowed")
 
 
 def codes(guest, kind=Error):
@@ -383,7 +383,7 @@ async def test_a_message_in_doubt_that_has_no_seq_is_reported(house, gateway, ca
 
 async def test_redis_secrets_are_no_part_of_a_refusal(house, gateway):
     dana = await house.guest(gateway, "dana")
-    backplane_of(gateway).fail(RedisError("NOPERM user chat has no permission"), "publish")
+    backplane_of(gateway).fail(BackplaneRefused("NOPERM user chat has no permission"), "publish")
     dana.say(Send("hi", seq=5))
     assert "NOPERM" not in (await dana.hears(Error)).text
 

@@ -5,14 +5,14 @@ from unittest.mock import patch
 import pytest
 
 from gateway.backplane.contract import LEASE
-from gateway.backplane.redis.connection import RedisError
+from gateway.errors import BackplaneRefused
 from gateway.peer.questions import FEW, USERS_IN_LINE, idle_left
 from tests.unit.gateway.fakes import AWAY, Clock, backplane_of, quiet, registration, until
 from wire.frames import Ack, Active, Error, Msg, Notice, Send, Users, Who
 from wire.limits import Limits
 from wire.reasons import HUNG_UP, NAME_LOST
 
-OOM = RedisError("OOM command not allowed")
+OOM = BackplaneRefused("OOM command not allowed")
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ import pytest
 
 from gateway.backplane.redis import connection as module
 from gateway.backplane.redis import sentinels
-from gateway.backplane.redis.connection import Connection, RedisError, connect
-from gateway.errors import BackplaneDown, RedisRefused, RedisUnreachable
+from gateway.backplane.redis.connection import Connection, connect
+from gateway.errors import BackplaneDown, BackplaneRefused, RedisRefused, RedisUnreachable
 from tests.unit.gateway.backplane.scripted import OK, ScriptedRedis, array, bulk, error, usual
 from tests.unit.gateway.backplane.secret_urls import SECRETS
 from tests.unit.gateway.fakes import quiet, until
@@ -87,7 +87,7 @@ async def test_a_refusal_is_for_who_asked_and_the_connection_goes_on(redis):
     outcomes = await asyncio.gather(
         *(connection.call("SET", word) for word in ("a", "bad", "b")), return_exceptions=True
     )
-    assert [type(outcome) for outcome in outcomes] == [bytes, RedisError, bytes]
+    assert [type(outcome) for outcome in outcomes] == [bytes, BackplaneRefused, bytes]
     assert str(outcomes[1]) == "OOM no"
     assert heard.lost == 0
     await ended(heard)
@@ -204,7 +204,7 @@ async def test_messages_and_confirmations_may_be_mixed(redis):
 async def test_an_old_redis_that_knows_no_sharded_channels_says_so(redis):
     heard, connection = await opened(redis, listens=True)
     redis.answer = lambda client, command: error("ERR unknown command 'SSUBSCRIBE'")
-    with pytest.raises(RedisError, match="unknown command"):
+    with pytest.raises(BackplaneRefused, match="unknown command"):
         await connection.subscribe(["a"])
     await ended(heard)
 
@@ -431,7 +431,7 @@ async def test_an_unknown_command_is_not_quoted_with_what_it_was_given(redis):
     redis.answer = lambda client, command: error(
         "ERR unknown command 'XADD', with args beginning with: 'log' 'my pin is 1234'"
     )
-    with pytest.raises(RedisError) as caught:
+    with pytest.raises(BackplaneRefused) as caught:
         await connection.call("XADD", "log", "my pin is 1234")
     assert str(caught.value) == "ERR unknown command 'XADD'"
     await ended(heard)

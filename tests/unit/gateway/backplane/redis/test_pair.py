@@ -6,10 +6,9 @@ from types import SimpleNamespace
 import pytest
 
 from gateway.backplane.redis import pair as module
-from gateway.backplane.redis.connection import RedisError
 from gateway.backplane.redis.pair import Pair
 from gateway.backplane.scripts import all_scripts
-from gateway.errors import BackplaneDown, RedisUnreachable
+from gateway.errors import BackplaneDown, BackplaneRefused, RedisUnreachable
 from gateway.meters import Meters
 from tests.unit.gateway.backplane import scripted
 from tests.unit.gateway.backplane.scripted import RUN, RUN_ID, array, bulk, error, evalsha, usual
@@ -441,14 +440,14 @@ async def test_a_redis_that_forgets_at_once_is_asked_twice_and_no_more(scene, re
     redis.answer = lambda client, command: (
         error("NOSCRIPT No matching script.") if command[0] == "EVALSHA" else usual(client, command)
     )
-    with pytest.raises(RedisError):
+    with pytest.raises(BackplaneRefused):
         await scene.pair.run("user_list", ["users"])
     assert len(evalsha(redis)) == 2
 
 
 async def test_a_refusal_is_told_and_not_tried_again(scene, redis):
     redis.answer = lambda client, command: error("OOM command not allowed")
-    with pytest.raises(RedisError, match="OOM"):
+    with pytest.raises(BackplaneRefused, match="OOM"):
         await scene.pair.run("room_publish", ["log"])
     assert len(evalsha(redis)) == 1
     assert "away" not in scene.told
@@ -464,7 +463,7 @@ async def test_it_tells_how_long_each_answered_call_took(scene, redis):
     await scene.pair.call("PING")
     assert sum(scene.meters.roundtrip.counts) == 1
     redis.answer = lambda client, command: error("ERR no")
-    with pytest.raises(RedisError):
+    with pytest.raises(BackplaneRefused):
         await scene.pair.call("PING")
     assert sum(scene.meters.roundtrip.counts) == 1
     redis.answer = usual
@@ -473,7 +472,7 @@ async def test_it_tells_how_long_each_answered_call_took(scene, redis):
 async def test_it_counts_what_a_full_redis_refuses(scene, redis):
     for text, count in (("ERR no", 0), ("OOM command not allowed when used memory > ...", 1)):
         redis.answer = lambda client, command, text=text: error(text)
-        with pytest.raises(RedisError):
+        with pytest.raises(BackplaneRefused):
             await scene.pair.run("log_tails", [])
         assert scene.meters.redis_full == count
     redis.answer = usual
