@@ -67,6 +67,27 @@ CHAT: tuple[Decorator, ...] = (
         "at its end, is refused too.",
     ),
     option(
+        "rooms",
+        type=click.Choice(["open", "closed"]),
+        default="open",
+        help="open: joining a room that there is not makes it. closed: only you make rooms, with "
+        "`chatctl room NAME create`.",
+    ),
+    option(
+        "lobby",
+        type=click.Choice(["on", "off"]),
+        default="on",
+        help="on: everybody is in the lobby at the start. off: nobody is in a room until they join "
+        "one.",
+    ),
+    option(
+        "quiet-room",
+        type=COUNT,
+        default=200,
+        metavar="PEOPLE",
+        help="In a room of more people than this, nobody is told who comes and goes.",
+    ),
+    option(
         "history",
         type=COUNT,
         default=10_000,
@@ -176,6 +197,13 @@ LIMITS: tuple[Decorator, ...] = (
         help="Longest text of a message.",
     ),
     option(
+        "rooms-per-person",
+        type=COUNT,
+        default=50,
+        metavar="ROOMS",
+        help="Rooms that a user may be in at once.",
+    ),
+    option(
         "hello-timeout",
         type=duration,
         default="10s",
@@ -257,9 +285,13 @@ def config(given: dict[str, Any], redis: str, drain: float) -> GatewayConfig:
         idle=given["idle"],
         fallback=given["fallback"],
         auth=given["auth"],
+        rooms=given["rooms"],
+        lobby=given["lobby"] == "on",
         limits=Limits(
             line=given["max_line"],
             text=given["max_text"],
+            rooms=given["rooms_per_person"],
+            quiet_room=given["quiet_room"],
             burst=given["burst"],
             rate=given["rate"],
             hello=given["hello_timeout"],

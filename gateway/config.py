@@ -9,6 +9,7 @@ from typing import Literal, NamedTuple
 from wire.limits import Limits
 
 Auth = Literal["open", "required"]
+RoomsBy = Literal["open", "closed"]
 Fallback = Literal["public", "refuse"]
 Networks = tuple[IPv4Network | IPv6Network, ...]
 
@@ -48,6 +49,8 @@ class GatewayConfig:
         fallback: what becomes of a message to ``@names`` of whom none is here: it goes to the
             whole room ("public"), or it is refused ("refuse").
         auth: whether names that are not registered are let in ("open") or not ("required").
+        rooms: whether a room is made by joining it ("open"), or by operators only ("closed").
+        lobby: whether everybody is in the lobby at the start.
         limits: what peers may do.
         address_limits: what their addresses may do, before anybody knows who they are.
         history: messages that a room's log keeps, roughly.
@@ -70,6 +73,8 @@ class GatewayConfig:
     idle: float | None
     fallback: Fallback
     auth: Auth
+    rooms: RoomsBy
+    lobby: bool
     limits: Limits
     address_limits: AddressLimits
     history: int

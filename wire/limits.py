@@ -11,7 +11,10 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         line: longest line in bytes, without its newline.
         text: longest message text, in characters.
-        name: longest user or room name, in characters.
+        name: longest name of a person, in characters.
+        room: longest name of a room, in characters.
+        rooms: rooms that a person may be in at once.
+        quiet_room: people above which it is not told any more who comes into a room and leaves it.
         to: most recipients of one message.
         burst: requests that a session may send at once before ``rate`` applies.
         rate: requests a second that a session may send in the long run; None for no limit.
@@ -22,6 +25,9 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     line: int = 16 * 1024
     text: int = 4_000
     name: int = 32
+    room: int = 50
+    rooms: int = 50
+    quiet_room: int = 200
     to: int = 32
     burst: int = 20
     rate: float | None = 5.0

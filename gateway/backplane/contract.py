@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple, Protocol
 
-from gateway.backplane.records import Ban, GatewayInfo, Registration
+from gateway.backplane.records import Ban, GatewayInfo, Member, Registration
+from gateway.chat.rooms import Edit, RoomState
 
 LEASE = 10.0
 """Seconds that a gateway's lease lasts. With a sweep each 3 s, a dead gateway's users are gone
@@ -142,15 +143,88 @@ class Entry(NamedTuple):
 KNOWN = Entry("known")
 
 
+class Arrival(NamedTuple):
+    """Somebody comes into a room.
+
+    Attributes:
+        folded: the name.
+        member: the record.
+        told: the others are told; else only gateways are, since nobody knew that they were gone.
+    """
+
+    folded: str
+    member: Member
+    told: bool
+
+
+class Departure(NamedTuple):
+    """Somebody leaves a room, unless a newer session of the same name is in it by now.
+
+    Attributes:
+        folded: the name.
+        name: as it is shown.
+        session: which.
+        code: why (`wire.frames.Left`).
+    """
+
+    folded: str
+    name: str
+    session: str
+    code: str
+
+
+class Attended(NamedTuple):
+    """What became of some arrivals and departures.
+
+    Attributes:
+        tail: the id behind which the next message of the room comes.
+        people: how many are in the room now.
+        founder: the folded name that became the room's operator, since it made the room; or "".
+    """
+
+    tail: bytes
+    people: int
+    founder: str
+
+
+class Attendance(NamedTuple):
+    """Some of a room's members.
+
+    Attributes:
+        cursor: for the next ones; "0": that was all.
+        moves: how many arrivals and departures there had been before this was read.
+        members: by their folded names.
+    """
+
+    cursor: str
+    moves: int
+    members: dict[str, Member]
+
+
+class Mark(NamedTuple):
+    """By what a gateway sees that its picture of a room is out of date.
+
+    Attributes:
+        version: of its `RoomState`.
+        moves: how many arrivals and departures there have been.
+    """
+
+    version: str
+    moves: int
+
+
 class Events(Protocol):
     """What a backplane tells its gateway."""
 
     def deliver(self, channel: bytes, payload: bytes) -> None:
-        """Lines were published on a channel: behind a first one, ``<previous id> <last id>``.
+        """Lines were published on a channel, behind a first one that says which kind they are.
 
-        The ids are the same if no message is among the lines.
-
-        The hot path.
+        - ``<previous id> <last id>``: messages. The hot path.
+        - ``+<moves> <last id>``: `Joined` and `Left` events. ``moves`` counts all arrivals and
+          departures, these among them. The id is that of the last message before them.
+        - ``~<moves> <last id>``: the same, but for gateways only.
+        - ``=<version> <last id>``: the room's state has changed; no lines follow. What is published
+          behind this must not reach anybody who is not in the room any more.
         """
 
     def control(self, verb: str, rest: str) -> None:
@@ -196,6 +270,73 @@ class Admission(Protocol):
 
     async def forgive(self, folded: str, neighbourhood: str, site: str = "") -> None:
         """Take back that a password was tried: it was right, and remember from where."""
+
+
+class Rooms(Protocol):
+    """The part of the backplane that is about rooms: who is in them, and what holds there.
+
+    It raises what the others do.
+    """
+
+    async def state(self, room: str) -> tuple[int, RoomState]:
+        """Redis' time, milliseconds since 1970, and what holds in a room."""
+
+    async def attend(
+        self, room: str, version: str, items: list[Arrival | Departure], *, create: bool
+    ) -> Attended:
+        """Write down who comes into a room and who leaves it, in order, and tell of it.
+
+        A room without members and operators ends some time later, with its history.
+
+        Args:
+            room: which.
+            version: of the state by which the arrivals were allowed. Departures need none.
+            items: who.
+            create: make the room if there is none; the first arrival with an account becomes its
+                operator.
+
+        Raises:
+            RoomChanged: it is of another version; nothing was done.
+            NoSuchRoom: there is none, and ``create`` is False.
+        """
+
+    async def change(
+        self,
+        room: str,
+        version: str,
+        edits: list[Edit],
+        event: bytes,
+        *,
+        removed: Departure | None = None,
+        invite_members: bool = False,
+    ) -> str:
+        """Change what holds in a room, and say so in its log; returns the id of that.
+
+        Args:
+            room: which.
+            version: of the state by which this was decided.
+            edits: what changes.
+            event: a `wire.frames.Changed` as `wire.codec.encode` makes it; the ``id`` and ``ts``
+                are missing still.
+            removed: who is put out of the room by it, whichever session has the name.
+            invite_members: everybody who is in the room counts as invited.
+
+        Raises:
+            RoomChanged: it is of another version; nothing was done.
+            NoSuchRoom: there is none.
+        """
+
+    async def members(self, room: str, cursor: str) -> Attendance:
+        """Some of those who are in a room. Begin with "0"."""
+
+    async def marks(self, rooms: list[str]) -> list[Mark]:
+        """How far the pictures of these rooms have come."""
+
+    async def all(self) -> list[tuple[RoomState, int]]:
+        """All rooms there are, with how many are in each; of the states no lists of people."""
+
+    async def keep(self, user: Registration) -> None:
+        """Write ``rooms`` and ``began`` of a session into its record, if it has its name still."""
 
 
 class Backplane(Protocol):

@@ -28,6 +28,8 @@ class Registration(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
             since the peer may never hear of that one.
         hello: the peer's count of the hello that it was got with: ``shown`` is good for later ones.
         client: program and version, if told.
+        account: the name is registered, and whoever has it has shown its password, or the token of
+            a session that had.
     """
 
     name: str
@@ -43,6 +45,25 @@ class Registration(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     shown: str = ""
     hello: int = 0
     client: str | None = None
+    account: bool = False
+
+
+class Member(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Who is in a room: the record in the room's own slot.
+
+    Attributes:
+        name: as it is shown.
+        session: as in `Registration`.
+        gateway: likewise.
+        origin: likewise.
+        account: likewise.
+    """
+
+    name: str
+    session: str
+    gateway: str
+    origin: str
+    account: bool = False
 
 
 class Account(msgspec.Struct, frozen=True, kw_only=True):

@@ -10,7 +10,7 @@ from tests.support.fixtures import Join, Peer, Running, StartGateway
 PRIVATE = """
     ＠sis！ ﹫sis。 (@sis) "@sis" **@sis** _@sis_ <@sis> @sis's @sis❤️ @sis1️⃣
     @sis\u200b \u2068@sis\u2069 @si\u00ads
-    @sis. @sis- @sis_ sis :@sis @sis:) @sis:D @sis— 秘密@sis
+    @sis. @sis- @sis_ @@sis :@sis @sis:) @sis:D @sis— 秘密@sis
 """.split()  # noqa: SIM905
 
 MENTIONED = [

@@ -18,6 +18,8 @@ def settings(
             "prefix": prefix,
             "idle": None,
             "fallback": "public",
+            "rooms": "open",
+            "lobby": True,
             "history": 1000,
             "history_age": 3600.0,
             "resume_within": 60.0,

@@ -41,7 +41,7 @@ def stand_in(monkeypatch):
                 raise answer
             return answer
 
-        monkeypatch.setattr(f"gateway.backplane.{name}", function)
+        monkeypatch.setattr(f"gateway.backplane.operators.{name}", function)
         return asked
 
     return stand_in
@@ -57,7 +57,7 @@ def failed(result, code, *says):
 
 class TestGateways:
     def test_a_table_for_people(self, chatctl, stand_in):
-        asked = stand_in("operators.list_gateways", (NOW, [UP, DRAINING, DEAD]))
+        asked = stand_in("gateways.list_gateways", (NOW, [UP, DRAINING, DEAD]))
         result = chatctl("gateways", *REDIS)
         assert asked == [AT]
         head, *rows = [line.split() for line in result.stdout.splitlines()]
@@ -68,7 +68,7 @@ class TestGateways:
         assert rows[2] == [r"g-b\x1b", *"??????", "gone", "dead"]
 
     def test_json_has_everything(self, chatctl, stand_in):
-        stand_in("operators.list_gateways", (NOW, [UP, DEAD]))
+        stand_in("gateways.list_gateways", (NOW, [UP, DEAD]))
         up, dead = json.loads(chatctl("gateways", *REDIS, "--json").stdout)
         assert (up["id"], up["state"], up["lease"], up["names"]) == ("g-aa", "up", 8.2, 2)
         assert up["connections"] == 3
@@ -78,22 +78,22 @@ class TestGateways:
     def test_json_of_one_that_tells_its_settings(self, chatctl, stand_in, command):
         told = settings_of(settings("redis://h", "family"))
         info = msgspec.structs.replace(INFO, settings=told)
-        stand_in("operators.list_gateways", (NOW, [GatewayRecord("g-aa", info, 8.2, 2)]))
+        stand_in("gateways.list_gateways", (NOW, [GatewayRecord("g-aa", info, 8.2, 2)]))
         found = json.loads(chatctl(*command, *REDIS, "--json").stdout)
         [up] = found if command == ["gateways"] else found["gateways"]
         assert up["settings"] == msgspec.to_builtins(told)
 
     def test_none(self, chatctl, stand_in):
-        stand_in("operators.list_gateways", (NOW, []))
+        stand_in("gateways.list_gateways", (NOW, []))
         assert chatctl("gateways", *REDIS).stdout == "no gateway is here\n"
 
     def test_no_redis(self, chatctl, stand_in):
-        stand_in("operators.list_gateways", RedisUnreachable("redis://h: no answer"))
+        stand_in("gateways.list_gateways", RedisUnreachable("redis://h: no answer"))
         failed(chatctl("gateways", *REDIS), 1, "Redis cannot be reached")
 
 
 def test_a_failure_is_one_line_whatever_redis_says(chatctl, stand_in):
-    stand_in("operators.kick", RedisUnreachable("redis://h: no\x1b[2J\nanswer"))
+    stand_in("gateways.kick", RedisUnreachable("redis://h: no\x1b[2J\nanswer"))
     failed(chatctl("kick", "sis", *REDIS), 1, r"no\x1b[2J\nanswer")
 
 
@@ -101,7 +101,7 @@ class TestKick:
     GONE = Asked("Sis", "s1", "g-aa", heard=True, gone=True)
 
     def test_who_it_was_is_said(self, chatctl, stand_in):
-        asked = stand_in("operators.kick", self.GONE)
+        asked = stand_in("gateways.kick", self.GONE)
         result = chatctl("kick", "SIS", "--reason", " too loud ", *REDIS)
         assert (result.exit_code, result.stdout) == (0, "Sis was sent away from g-aa\n")
         assert asked == [(*AT, "sis", "You were sent away. too loud")]
@@ -118,7 +118,7 @@ class TestKick:
         ],
     )
     def test_what_was_not_done_is_a_failure(self, chatctl, stand_in, answer, says):
-        stand_in("operators.kick", answer)
+        stand_in("gateways.kick", answer)
         failed(chatctl("kick", "sis", *REDIS), 1, says)
 
     @pytest.mark.parametrize(
@@ -131,7 +131,7 @@ class TestKick:
         ],
     )
     def test_what_cannot_be_is_asked_of_nobody(self, chatctl, stand_in, arguments, says):
-        asked = stand_in("operators.kick", None)
+        asked = stand_in("gateways.kick", None)
         failed(chatctl("kick", *arguments, *REDIS), 2, says)
         assert asked == []
 
@@ -145,7 +145,7 @@ class TestKick:
         "name", ["sis.", "all", "-1", "\u05e9\u05bc\u05c1" * 32, "\u0915\u093c" * 32]
     )
     def test_who_has_a_name_that_is_no_longer_given_can_be_sent_away(self, chatctl, stand_in, name):
-        asked = stand_in("operators.kick", self.GONE)
+        asked = stand_in("gateways.kick", self.GONE)
         assert chatctl("kick", *REDIS, "--", name).exit_code == 0
         assert fold(asked[0][-2]) == fold(name)
 
@@ -170,8 +170,8 @@ class TestBans:
     def test_what_is_written_like_a_network_is_one(
         self, chatctl, stand_in, arguments, kind, subject
     ):
-        asked = stand_in("banning.ban", Spread(self.BAN, 0))
-        lifted = stand_in("banning.unban", Spread(self.BAN, 0))
+        asked = stand_in("bans.ban", Spread(self.BAN, 0))
+        lifted = stand_in("bans.unban", Spread(self.BAN, 0))
         result = chatctl("ban", *arguments, "--reason", "too loud", *REDIS)
         assert (result.exit_code, result.stderr) == (0, "")
         [(*at, wanted, seconds)] = asked
@@ -183,7 +183,7 @@ class TestBans:
         assert lifted == [(*AT, wanted.key)]
 
     def test_one_address_of_ipv6_is_said_to_be_one_of_many(self, chatctl, stand_in):
-        stand_in("banning.ban", Spread(self.BAN, 0))
+        stand_in("bans.ban", Spread(self.BAN, 0))
         warned = chatctl("ban", "2001:db8:0:1::7", *REDIS)
         assert warned.exit_code == 0
         assert "`chatctl ban 2001:db8:0:1::/64`" in warned.stderr
@@ -193,7 +193,7 @@ class TestBans:
 
     @pytest.mark.parametrize(("given", "seconds"), [("2h", 7200), ("7d", 604_800), ("90", 90)])
     def test_it_may_end(self, chatctl, stand_in, given, seconds):
-        asked = stand_in("banning.ban", Spread(self.BAN, 0))
+        asked = stand_in("bans.ban", Spread(self.BAN, 0))
         assert "is banned for " in chatctl("ban", "sis", "--for", given, *REDIS).stdout
         assert asked[0][-1] == seconds
 
@@ -215,18 +215,18 @@ class TestBans:
 
     @pytest.mark.parametrize("command", ["ban", "unban"])
     def test_gateways_that_do_not_hear_of_it_are_warned_of(self, chatctl, stand_in, command):
-        stand_in(f"banning.{command}", Spread(self.BAN, 2))
+        stand_in(f"bans.{command}", Spread(self.BAN, 2))
         result = chatctl(command, "sis", *REDIS)
         assert result.exit_code == 0
         assert "2 gateways do not listen" in result.stderr
 
     def test_there_was_none_to_lift(self, chatctl, stand_in):
-        stand_in("banning.unban", None)
+        stand_in("bans.unban", None)
         failed(chatctl("unban", "sis", *REDIS), 1, "sis (name) is not banned")
 
     def test_a_table_of_them(self, chatctl, stand_in):
         ever = Ban(subject="192.0.2.0/24", kind="network", since=NOW)
-        stand_in("banning.list_bans", (NOW, [self.BAN, ever]))
+        stand_in("bans.list_bans", (NOW, [self.BAN, ever]))
         head, *rows = [line.split() for line in chatctl("bans", *REDIS).stdout.splitlines()]
         assert head == ["SUBJECT", "KIND", "SINCE", "LEFT", "REASON"]
         assert rows[0][:2] == ["Sis", "name"]
@@ -242,7 +242,7 @@ class TestBans:
         }
 
     def test_none(self, chatctl, stand_in):
-        stand_in("banning.list_bans", (NOW, []))
+        stand_in("bans.list_bans", (NOW, []))
         assert chatctl("bans", *REDIS).stdout == "nobody is banned\n"
         assert json.loads(chatctl("bans", *REDIS, "--json").stdout) == []
 
@@ -256,14 +256,14 @@ def test_what_redis_has_and_cannot_be_read_is_a_failure_in_one_line(chatctl, mon
         raise msgspec.ValidationError("Object missing required field `name`")
         yield
 
-    for module in ("banning", "accounts", "directory", "operators"):
-        monkeypatch.setattr(f"gateway.backplane.{module}.reaching", reaching)
+    for module in ("bans", "accounts", "directory", "operators"):
+        monkeypatch.setattr(f"gateway.backplane.operators.{module}.reaching", reaching)
     failed(chatctl(*command, *REDIS), 1, "cannot be read", "field `name`")
 
 
 class TestAnnounce:
     def test_its_id_is_said(self, chatctl, stand_in):
-        asked = stand_in("operators.announce", "7-3")
+        asked = stand_in("gateways.announce", "7-3")
         assert "7-3" in chatctl("announce", "größe\nDinge", *REDIS).stdout
         assert asked == [(*AT, "größe\nDinge")]
         found = json.loads(chatctl("announce", "hi", "--json", *REDIS).stdout)
@@ -276,19 +276,19 @@ class TestAnnounce:
         failed(chatctl("announce", text, *REDIS), 2, says)
 
     def test_nobody_was_ever_there(self, chatctl, stand_in):
-        stand_in("operators.announce", None)
+        stand_in("gateways.announce", None)
         failed(chatctl("announce", "hi", *REDIS), 1, "are --redis and --prefix right?")
 
 
 class TestDrain:
     @pytest.fixture
     def gateways(self, stand_in):
-        stand_in("operators.list_gateways", (NOW, [UP, DRAINING, DEAD]))
+        stand_in("gateways.list_gateways", (NOW, [UP, DRAINING, DEAD]))
 
     @pytest.mark.usefixtures("gateways")
     @pytest.mark.parametrize("given", ["g-aa", "g-ab"])
     def test_by_its_id(self, chatctl, stand_in, given):
-        asked = stand_in("operators.drain", True)
+        asked = stand_in("gateways.drain", True)
         result = chatctl("drain", given, *REDIS)
         assert (result.exit_code, result.stderr) == (0, "")
         assert result.stdout.startswith(f"{given} drains")
@@ -307,8 +307,8 @@ class TestDrain:
         failed(chatctl("drain", given, *REDIS), code, says)
 
     def test_the_beginning_of_the_id_will_do_and_the_only_one_is_warned_of(self, chatctl, stand_in):
-        stand_in("operators.list_gateways", (NOW, [UP, DEAD]))
-        stand_in("operators.drain", True)
+        stand_in("gateways.list_gateways", (NOW, [UP, DEAD]))
+        stand_in("gateways.drain", True)
         result = chatctl("drain", "g-a", "--json", *REDIS)
         assert json.loads(result.stdout) == {"id": "g-aa", "state": "draining"}
         assert "the only gateway" in result.stderr
@@ -318,7 +318,7 @@ class TestDrain:
         ("answer", "says"), [(None, "does not listen"), (False, "does not say that it does")]
     )
     def test_one_that_does_not(self, chatctl, stand_in, answer, says):
-        stand_in("operators.drain", answer)
+        stand_in("gateways.drain", answer)
         failed(chatctl("drain", "g-aa", *REDIS), 1, says)
 
 

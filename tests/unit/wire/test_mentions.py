@@ -54,7 +54,7 @@ SIS = """
     @(sis) @"sis" @<sis> @“sis”
     *@sis* **@sis** _@sis_ ~~@sis~~ __@sis__ ||@sis||
     @sis- @sis_ @sis* @sis~ @sis/ @sis| @sis\\ @sis— @sis– @sis= @sis+ @sis& @sis# @sis% @sis^ @sis$
-    sis @sis@ ＠sis ﹫sis @＠sis :@sis ,@sis /@sis .@sis -@sis …@sis ¿@sis
+    @@sis @sis@ ＠sis ﹫sis @＠sis :@sis ,@sis /@sis .@sis -@sis …@sis ¿@sis
     @sis's @sis’s @sisʼs @sis`s @sis´s
     @sis:) @sis;) @sis:-( @sis:D @sis;P @sis<3 @sis^^ @sis❤️ @sis❤ @sis💋 @sis👍🏽 @sis1️⃣ @sis🇩🇪
     @sis\u200b @sis\u200c @sis\u200d @sis\u2060 @sis\ufeff @sis\u00ad @sis\u200f @sis\u202c

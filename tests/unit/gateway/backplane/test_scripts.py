@@ -8,7 +8,7 @@ from gateway.backplane import scripts
 from gateway.backplane.scripts import Script, all_scripts
 
 ALL = all_scripts()
-USERS = sorted(Path(scripts.__file__).parents[1].glob("*.py"))
+USERS = sorted(Path(scripts.__file__).parents[1].rglob("*.py"))
 
 
 def header(script):
