@@ -256,7 +256,7 @@ def test_what_redis_has_and_cannot_be_read_is_a_failure_in_one_line(chatctl, mon
         raise msgspec.ValidationError("Object missing required field `name`")
         yield
 
-    for module in ("bans", "accounts", "directory", "operators"):
+    for module in ("bans", "accounts", "users", "gateways"):
         monkeypatch.setattr(f"gateway.backplane.operators.{module}.reaching", reaching)
     failed(chatctl(*command, *REDIS), 1, "cannot be read", "field `name`")
 
