@@ -1,10 +1,10 @@
-"""What a session wants done. Plain records: whoever carries them out needs no rules."""
+"""What a session wants done. Plain records: the code that carries them out needs no rules."""
 
 from __future__ import annotations
 
 import msgspec
 
-from wire.frames import Event, Msg
+from wire.frames import Event, Moderate, Msg, SetModes, SetTopic
 from wire.reasons import Reason
 
 
@@ -97,11 +97,87 @@ class ListUsers(Effect, frozen=True):
     seq: int | None
 
 
+class EnterRoom(Effect, frozen=True):
+    """Enter a room. Answer with `Session.entered` or `Session.refuse`.
+
+    Attributes:
+        room: its name, folded.
+        key: the key that the peer showed, if any.
+        history: how many of the last messages to tell behind the answer.
+        seq: of the join.
+        already: the session is in the room: only the answer is wanted, and no history.
+    """
+
+    room: str
+    key: str | None
+    history: int
+    seq: int | None
+    already: bool = False
+
+
+class LeaveRoom(Effect, frozen=True):
+    """Leave a room that the session is in. Answer with `Session.out`.
+
+    Attributes:
+        room: its name, folded.
+        seq: of the leave.
+    """
+
+    room: str
+    seq: int | None
+
+
+class ShowRooms(Effect, frozen=True):
+    """Tell this peer which rooms there are."""
+
+    seq: int | None
+
+
+class ShowMembers(Effect, frozen=True):
+    """Tell this peer who is in a room. The session may not be in it.
+
+    Attributes:
+        room: its name, folded.
+        seq: of the request.
+    """
+
+    room: str
+    seq: int | None
+
+
+class ShowRoom(Effect, frozen=True):
+    """Tell this peer the topic, the modes and the like of a room. The session may not be in it.
+
+    Attributes:
+        room: its name, folded.
+        seq: of the request.
+    """
+
+    room: str
+    seq: int | None
+
+
+class ChangeRoom(Effect, frozen=True):
+    """Change a room, if the rules allow that. Answer with `Session.changed` or `Session.refuse`.
+
+    Attributes:
+        request: what the peer asked for; its ``room`` is folded.
+    """
+
+    request: SetTopic | SetModes | Moderate
+
+
 class CheckIdle(Effect, frozen=True):
     """Ask what all gateways share whether the user is idle. Answer with `Session.idle_checked`."""
 
 
 class Close(Effect, frozen=True):
-    """End the connection. Nothing comes after it."""
+    """End the connection. Nothing comes after it.
+
+    Attributes:
+        reason: why.
+        keep_name: nobody else may have the name yet: its owner is expected back in a moment.
+    """
 
     reason: Reason
+    keep_name: bool = False

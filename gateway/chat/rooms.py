@@ -20,6 +20,24 @@ NEVER = "0"
 """The version of a room about which nothing was ever decided."""
 
 
+class Person(NamedTuple):
+    """A session, as the rules of rooms know it.
+
+    Attributes:
+        folded: the name, as it is compared.
+        name: as it is shown.
+        origin: as in `gateway.backplane.records.Registration`.
+        account: the name is registered, and its password or token was shown.
+        ip: the address that the connection comes from.
+    """
+
+    folded: str
+    name: str
+    origin: str
+    account: bool
+    ip: str
+
+
 class Sanction(NamedTuple):
     """A ban or a mute.
 
