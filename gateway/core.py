@@ -34,7 +34,7 @@ from gateway.fleet.status import status
 from gateway.journal import event
 from gateway.lag import watch_lag
 from gateway.meters import Meters
-from gateway.repeat import attempt, repeat
+from gateway.tasks import Tasks, attempt, repeat
 from wire.codec import encode
 from wire.frames import LOBBY, Joined, Left, Notice
 from wire.reasons import NoticeCode, Reason
@@ -80,13 +80,14 @@ class Gateway:
         self.since = round(wall() * 1000)
         self.settings = settings_of(config)
         self.meters = meters = Meters()
+        self.tasks = Tasks()
         self.backplane = RedisBackplane(config, self.id, lambda: status(self), self, meters)
         self.auth = config.auth
         self.accounts = Accounts(self.backplane.admission, config.limits.hello / 2)
         self.bans = Bans()
         self.door = Door(config.address_limits, monotonic())
         self.hub = Hub(asyncio.get_running_loop().call_soon, meters)
-        self.positions = Positions(self.backplane, self.hub.deliver, self.spawn, meters)
+        self.positions = Positions(self.backplane, self.hub.deliver, self.tasks.spawn, meters)
         self.deliver = self.positions.deliver
         self.replay = Replay(self.backplane, self.positions, self.hub)
         self.subscriptions = Subscriptions(self._open, self._close)
@@ -116,7 +117,6 @@ class Gateway:
         self.orders = Orders(self)
         self._drain = config.drain
         self._spread = 0.0
-        self._tasks: set[asyncio.Task[Any]] = set()
         self._empty = asyncio.Event()
 
     async def start(self) -> None:
@@ -130,11 +130,11 @@ class Gateway:
         await self.presence.make_certain()
         await self.orders.read_bans()
         await neighbours.meet()
-        self.spawn(self.presence.run())
-        self.spawn(watch_lag(self.meters))
-        self.spawn(repeat(CHECK_EVERY, self.positions.check))
-        self.spawn(repeat(CHECK_EVERY, self.orders.read_bans))
-        self.spawn(repeat(TRIM_EVERY, neighbours.trim))
+        self.tasks.spawn(self.presence.run())
+        self.tasks.spawn(watch_lag(self.meters))
+        self.tasks.spawn(repeat(CHECK_EVERY, self.positions.check))
+        self.tasks.spawn(repeat(CHECK_EVERY, self.orders.read_bans))
+        self.tasks.spawn(repeat(TRIM_EVERY, neighbours.trim))
 
     async def stop(self, reason: Reason, patience: float) -> None:
         """Take nothing more, finish what is under way, end every connection, let go of Redis.
@@ -154,10 +154,7 @@ class Gateway:
         await self._within(patience / 2, self.outbox.settle())
         await self._within(patience / 2, self._say_goodbye(reason))
         self.outbox.stop()
-        while self._tasks:  # one that is cancelled may let somebody go, by another
-            for task in self._tasks:
-                task.cancel()
-            await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.tasks.end()
         for peer in list(self.peers):
             self.forget(peer)  # it could not be let go in time
             self.hub.close(peer.link, reason, self.come_back_after(reason))
@@ -190,13 +187,6 @@ class Gateway:
         self.peers.discard(peer)
         if not self.peers:
             self._empty.set()
-
-    def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        """Have something done; if it fails, that is a fault of ours, and logged as one."""
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._done)
-        return task
 
     def announce_joined(self, registration: Registration) -> None:
         """Tell the rooms that somebody came."""
@@ -232,7 +222,7 @@ class Gateway:
     def back(self) -> None:
         """Redis is back."""
         event(log, logging.WARNING, "Redis is back")
-        self.spawn(self._back())
+        self.tasks.spawn(self._back())
 
     async def _back(self) -> None:
         try:
@@ -276,8 +266,3 @@ class Gateway:
         line = encode(notice)
         for peer in self.online.values():
             self.hub.tell(peer.link, line)
-
-    def _done(self, task: asyncio.Task[Any]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            log.error("an unexpected error", exc_info=error)

@@ -22,13 +22,13 @@ from gateway.errors import (
     RedisUnreachable,
     StartError,
 )
-from gateway.first import first
 from gateway.fleet.drain import drain
 from gateway.journal import event
 from gateway.listeners.accepting import Listener
 from gateway.listeners.certificates import tls_context
 from gateway.listeners.ports import open_port, place, written
 from gateway.signals import Signals
+from gateway.tasks import first
 from wire.reasons import SHUTDOWN
 
 log = logging.getLogger(__name__)

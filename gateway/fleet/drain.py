@@ -9,8 +9,8 @@ import random
 
 from gateway.core import Gateway
 from gateway.errors import BackplaneDown, BackplaneRefused
-from gateway.first import first
 from gateway.journal import event
+from gateway.tasks import first
 from wire.reasons import SHUTDOWN
 
 log = logging.getLogger(__name__)

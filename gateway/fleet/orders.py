@@ -52,9 +52,9 @@ class Orders:
                 if session not in self._gateway.online:
                     self._settle()
             case "bans":
-                self._gateway.spawn(self._bans_changed())
+                self._gateway.tasks.spawn(self._bans_changed())
             case "probe":
-                self._gateway.spawn(self._gateway.backplane.answer_probe(rest))
+                self._gateway.tasks.spawn(self._gateway.backplane.answer_probe(rest))
             case "drain":
                 self.drain.set()
 
@@ -88,7 +88,7 @@ class Orders:
         """Take out who is written down for this gateway and not here: that was meant, perhaps."""
         if not self._settling:
             self._settling = True
-            self._gateway.spawn(self._settle_once())
+            self._gateway.tasks.spawn(self._settle_once())
 
     async def _settle_once(self) -> None:
         try:

@@ -14,7 +14,7 @@ from gateway.errors import BackplaneDown, BackplaneRefused
 from gateway.fleet.releases import Releases
 from gateway.journal import event
 from gateway.meters import Meters
-from gateway.repeat import attempt, repeat
+from gateway.tasks import attempt, repeat
 from wire.reasons import GATEWAY_LOST, NAME_LOST, REPLACED, Reason
 
 log = logging.getLogger(__name__)

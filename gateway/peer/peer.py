@@ -198,7 +198,7 @@ class Peer:
             case ListUsers():
                 self._ask(questions.list_users(self, effect), effect.seq)
             case CheckIdle():
-                self.gateway.spawn(self._check_idle())
+                self.gateway.tasks.spawn(self._check_idle())
             case Close():
                 self._close(effect.reason)
 
@@ -214,7 +214,7 @@ class Peer:
 
     def _ask(self, question: Coroutine[Any, Any, None], seq: int | None) -> asyncio.Task[None]:
         self._asking = True
-        return self.gateway.spawn(self._answer(question, seq))
+        return self.gateway.tasks.spawn(self._answer(question, seq))
 
     async def _answer(self, question: Coroutine[Any, Any, None], seq: int | None) -> None:
         asked_at = self.gateway.monotonic()
@@ -284,7 +284,7 @@ class Peer:
         if self._in_flight and reason in (QUIT, HUNG_UP):
             return  # the peer waits for these answers
         self._leaving = None
-        self.gateway.spawn(leave(self, reason))
+        self.gateway.tasks.spawn(leave(self, reason))
 
     def _tick(self) -> None:
         if self._asking:

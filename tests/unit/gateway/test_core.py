@@ -179,16 +179,6 @@ async def test_a_fault_in_one_look_when_redis_is_back_does_not_keep_from_the_oth
     await until(lambda: link.told(Msg))
 
 
-async def test_a_fault_of_ours_is_logged_as_one(gateway, caplog):
-    async def fails():
-        raise ZeroDivisionError("a fault")
-
-    gateway.spawn(fails())
-    await quiet()
-    assert "unexpected" in caplog.text
-    assert "a fault" in caplog.text
-
-
 async def test_gateways_have_ids_of_their_own():
     ids = {gateway_with(Memory()).id for _ in range(50)}
     assert len(ids) == 50

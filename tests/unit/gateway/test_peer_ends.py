@@ -72,7 +72,7 @@ def test_whatever_comes_in_whatever_order_nothing_is_left(steps, held, failing):
         house = House()
         clock = Clock()
         gateway = await house.open(clock, idle=60.0)
-        backplane, at_work = backplane_of(gateway), set(gateway._tasks)
+        backplane, at_work = backplane_of(gateway), set(gateway.tasks._running)
         earlier = await house.guest(gateway, "dana")
         house.memory.say("missed")
         await quiet()
@@ -110,7 +110,7 @@ def test_whatever_comes_in_whatever_order_nothing_is_left(steps, held, failing):
         backplane.failing.clear()
         await gateway.presence.make_certain()  # the clock has gone on
         await dana.gone()
-        await until(lambda: gateway._tasks <= at_work)
+        await until(lambda: gateway.tasks._running <= at_work)
         nothing_is_left(house, gateway)
         assert dana.peer._alarm.at is None
         await gateway.stop(SHUTDOWN, 5.0)

@@ -50,7 +50,8 @@ class Turns:
 
     def __init__(self, monkeypatch):
         self._next = asyncio.Event()
-        monkeypatch.setattr("gateway.repeat.asyncio", SimpleNamespace(sleep=self._sleep))
+        turned = SimpleNamespace(**vars(asyncio) | {"sleep": self._sleep})
+        monkeypatch.setattr("gateway.tasks.asyncio", turned)
 
     async def _sleep(self, seconds):
         await self._next.wait()
