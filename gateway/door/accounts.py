@@ -1,4 +1,4 @@
-"""Registered names: whether a peer that wants one knows its password."""
+"""Registered names: does a peer that wants one know its password?"""
 
 from __future__ import annotations
 
@@ -14,41 +14,42 @@ from wire.names import fold
 from wire.reasons import ErrorCode, WireError
 
 AT_ONCE = 2
-"""Passwords that are looked at at the same time: each costs 64 MiB, and some 200 ms of CPU
+"""Passwords that are checked at the same time: each check costs 64 MiB and about 200 ms of CPU
 in four threads."""
 
-TAKES = 0.3
-"""Seconds that looking at one takes, before any was looked at."""
+FIRST_ESTIMATE = 0.3
+"""Seconds that a check is assumed to take before any has been measured."""
 
 
 class Accounts:
-    """Looks at passwords, away from the event loop.
+    """Checks passwords, away from the event loop.
 
     Args:
-        admission: counts how often that is done, on all gateways.
-        patience: seconds that one may have to wait until it is looked at.
+        admission: counts the attempts on all gateways.
+        patience: the most seconds that a password may wait for its check.
     """
 
     def __init__(self, admission: Admission, patience: float) -> None:
         self._admission = admission
         self._threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="passwords")
-        self._turns = Turns(AT_ONCE, patience, TAKES)
+        self._turns = Turns(AT_ONCE, patience, FIRST_ESTIMATE)
 
     def close(self) -> None:
-        """Look at nothing more."""
+        """Check no more passwords."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     async def check(self, claim: Claim, hash: str, ip: Address) -> None:
-        """Return if a peer may have a name.
+        """Return if a peer may have the name it asks for.
 
         Args:
-            claim: what it wants.
-            hash: of the name's password; "" if the name is not registered, where only registered
-                ones are let in. The answer to that is that of a wrong password, and takes as long.
-            ip: where the peer is.
+            claim: what it asks for.
+            hash: the hash of the name's password. "" means that the name is not registered and
+                only registered names are let in: the answer is the same as to a wrong password,
+                and takes as long.
+            ip: the peer's address.
 
         Raises:
-            WireError: it may not.
+            WireError: it may not have the name.
             BackplaneDown: Redis is away.
             BackplaneRefused: Redis refused.
         """
@@ -63,16 +64,16 @@ class Accounts:
             raise _too_many("passwords are being checked", full.after) from None
 
     async def _check(self, name: str, password: str, hash: str, ip: Address) -> None:
-        who, where = fold(name), (neighbourhood(ip), site(ip))
-        if wait := await self._admission.try_password(who, *where):
+        folded, networks = fold(name), (neighbourhood(ip), site(ip))
+        if wait := await self._admission.try_password(folded, *networks):
             raise _too_many("wrong passwords", wait)
         loop = asyncio.get_running_loop()
         began = loop.time()
-        right = await loop.run_in_executor(self._threads, verify, hash, password)
+        correct = await loop.run_in_executor(self._threads, verify, hash, password)
         self._turns.took(loop.time() - began)
-        if not right:
-            raise WireError(ErrorCode.BAD_PASSWORD, f"this is not the password of {name}")
-        await self._admission.forgive(who, *where)
+        if not correct:
+            raise WireError(ErrorCode.BAD_PASSWORD, f"this is not the password for {name}")
+        await self._admission.forgive(folded, *networks)
 
 
 def _too_many(what: str, wait: float) -> WireError:

@@ -1,4 +1,4 @@
-"""Passwords of registered names: which will do, their hashes, and whether one is right."""
+"""Passwords of registered names: which are acceptable, their hashes, and checking them."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from argon2.exceptions import InvalidHashError, VerificationError
 from argon2.low_level import ARGON2_VERSION
 
 SHORTEST = 8
-"""Least characters of a new password."""
+"""The fewest characters of a new password."""
 
 LONGEST = 256
-"""Most characters of a password: as many as a hello takes."""
+"""The most characters of a password: as many as fit in a hello."""
 
 _JOINERS = (0x200C, 0x200D)
-"""Are not seen either, but are on the keyboards of Persia and of India."""
+"""Invisible too, but Persian and Indian keyboards have keys for them."""
 
 _hasher = PasswordHasher()
 
 
 def flaw(password: str) -> str | None:
-    """Why a new password will not do; None if it will."""
+    """What is wrong with a new password; None if nothing is."""
     if len(password) < SHORTEST:
         return f"the password is too short: at least {SHORTEST} characters"
     if len(password) > LONGEST:
@@ -33,25 +33,26 @@ def flaw(password: str) -> str | None:
     if any(unicodedata.category(character) in ("Cc", "Cs") for character in password):
         return "the password has control characters, which nobody can type"
     if any(unicodedata.category(character) in ("Cf", "Zl", "Zp") for character in typed):
-        return "the password has characters that are not seen, and that nobody can type"
+        return "the password has invisible characters, which nobody can type"
     return None
 
 
 def hash_password(password: str) -> str:
-    """The argon2id hash of a password, with its parameters and a salt of its own.
+    """The argon2id hash of a password, with its parameters and its own salt.
 
-    Takes some 200 ms of CPU, in four threads, and 64 MiB, on purpose.
+    Deliberately takes about 200 ms of CPU, in four threads, and 64 MiB.
     """
-    return _hasher.hash(_same(password))
+    return _hasher.hash(_normalized(password))
 
 
 def verify(hash: str, password: str) -> bool:
-    """Whether a password is the one that was hashed.
+    """Whether a password matches a hash.
 
-    Takes as long if it is not, or if there is no hash (""). One that cannot be read fits nothing.
+    Takes just as long if it does not, or if there is no hash (""). An unreadable hash matches no
+    password.
     """
     try:
-        _hasher.verify(hash or _decoy(), _same(password))
+        _hasher.verify(hash or _decoy(), _normalized(password))
     except (VerificationError, InvalidHashError):
         return False
     return hash != ""
@@ -59,7 +60,8 @@ def verify(hash: str, password: str) -> bool:
 
 @cache
 def _decoy() -> str:
-    # Not hashed: the first to ask for it would wait for that, and could tell by it.
+    # Made up, not computed: the first caller would have to wait for a real one, and the delay would
+    # give away that the name is not registered.
     salt, hash = (
         b64encode(secrets.token_bytes(size)).rstrip(b"=").decode()
         for size in (_hasher.salt_len, _hasher.hash_len)
@@ -70,6 +72,6 @@ def _decoy() -> str:
     )
 
 
-def _same(password: str) -> str:
-    """The form in which passwords are compared: keyboards differ in how they write an é."""
+def _normalized(password: str) -> str:
+    """The form in which passwords are compared: keyboards differ in how they encode an é."""
     return unicodedata.normalize("NFC", password)

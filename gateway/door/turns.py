@@ -1,4 +1,4 @@
-"""A few at a time have their turn, and the others wait: fairly, and not for long."""
+"""Turns for work that only a few may do at a time: shared fairly, with a bounded wait."""
 
 from __future__ import annotations
 
@@ -7,111 +7,111 @@ import contextlib
 from collections import deque
 from collections.abc import AsyncIterator
 
-MOST_WAITING = 100
-"""How many may wait at most, however quick the turns are."""
+MAX_WAITING = 100
+"""The most that may wait, however quick the turns are."""
 
 
 class Full(Exception):
-    """Too many wait already.
+    """Too many are waiting already.
 
     Attributes:
-        after: seconds after which it is worth another try.
+        after: seconds after which it is worth trying again.
     """
 
     def __init__(self, after: float) -> None:
-        super().__init__(f"too many wait, {after:.1f} s")
+        super().__init__(f"too many are waiting; try again in {after:.1f} s")
         self.after = after
 
 
 class Turns:
-    """Whose turn it is. Turns go round from place to place, however many wait at each.
+    """Hands out turns, round-robin over networks, however many callers wait in each network.
 
-    No more may wait than can have their turn within the patience. Beyond that, whoever comes from
-    the place with the longest line is sent away; whoever comes from elsewhere gets the place of the
-    last in that line.
+    Only as many callers may wait as can have their turn within the patience. When all these places
+    are taken, a new caller from the network with the longest queue is refused; a new caller from
+    another network takes the place of the last one in that queue.
 
     Args:
-        at_once: how many may have their turn at the same time.
-        patience: seconds that one may have to wait.
-        takes: seconds that a turn takes, until `took` knows better.
+        at_once: how many may have a turn at the same time.
+        patience: the most seconds that a caller may have to wait.
+        estimate: seconds that a turn takes, until `took` has been told of real ones.
     """
 
-    def __init__(self, at_once: int, patience: float, takes: float) -> None:
+    def __init__(self, at_once: int, patience: float, estimate: float) -> None:
         self._at_once = at_once
         self._patience = patience
-        self._takes = takes
+        self._average = estimate
         self._free = at_once
-        # By place, and the places in the order in which they are next.
-        self._lines: dict[str, deque[asyncio.Future[None]]] = {}
+        # One queue per network; the first network is the next to get a turn.
+        self._queues: dict[str, deque[asyncio.Future[None]]] = {}
 
     def took(self, seconds: float) -> None:
-        """A turn that counts has taken so long."""
-        self._takes += (seconds - self._takes) / 4
+        """Take into account how long a turn has taken."""
+        self._average += (seconds - self._average) / 4
 
     @contextlib.asynccontextmanager
-    async def turn(self, place: str) -> AsyncIterator[None]:
-        """Wait for a turn, and have it while the context lasts.
+    async def turn(self, network: str) -> AsyncIterator[None]:
+        """Wait for a turn, and hold it while the context lasts.
 
         Raises:
-            Full: too many wait already, or had to make room for somebody from elsewhere.
+            Full: too many were waiting already, or a caller from another network got the place.
         """
-        await self._wait(place)
+        await self._wait(network)
         try:
             yield
         finally:
             self._free += 1
             self._next()
 
-    async def _wait(self, place: str) -> None:
+    async def _wait(self, network: str) -> None:
         if self._free:
             self._free -= 1
             return
-        if self._waiting >= self._most:
-            self._make_room(place)
-        mine = asyncio.get_running_loop().create_future()
-        self._lines.setdefault(place, deque()).append(mine)
+        if self._waiting >= self._max_waiting:
+            self._make_space(network)
+        waiter = asyncio.get_running_loop().create_future()
+        self._queues.setdefault(network, deque()).append(waiter)
         try:
-            await mine
+            await waiter
         except asyncio.CancelledError:
-            if mine.cancelled():
-                self._leave(place, mine)
-            elif mine.exception() is None:
-                self._free += 1  # it was given just now
+            if waiter.cancelled():
+                self._leave(network, waiter)
+            elif waiter.exception() is None:
+                self._free += 1  # the turn was granted a moment before the cancellation
                 self._next()
             raise
 
     @property
     def _waiting(self) -> int:
-        return sum(map(len, self._lines.values()))
+        return sum(map(len, self._queues.values()))
 
     @property
-    def _most(self) -> int:
-        return min(MOST_WAITING, round(self._at_once * self._patience / self._takes))
+    def _max_waiting(self) -> int:
+        return min(MAX_WAITING, round(self._at_once * self._patience / self._average))
 
-    def _make_room(self, place: str) -> None:
-        after = self._waiting * self._takes / self._at_once
-        longest = max(self._lines, key=lambda each: len(self._lines[each]), default=place)
-        if len(self._lines.get(longest, ())) <= len(self._lines.get(place, ())) + 1:
+    def _make_space(self, network: str) -> None:
+        after = self._waiting * self._average / self._at_once
+        longest = max(self._queues, key=lambda each: len(self._queues[each]), default=network)
+        if len(self._queues.get(longest, ())) <= len(self._queues.get(network, ())) + 1:
             raise Full(after)
-        last = self._lines[longest][-1]
+        last = self._queues[longest][-1]
         self._leave(longest, last)
         if not last.done():
             last.set_exception(Full(after))
 
-    def _leave(self, place: str, one: asyncio.Future[None]) -> None:
-        line = self._lines.get(place, deque())
-        if one in line:
-            line.remove(one)
-            if not line:
-                del self._lines[place]
+    def _leave(self, network: str, waiter: asyncio.Future[None]) -> None:
+        queue = self._queues.get(network, deque())
+        if waiter in queue:
+            queue.remove(waiter)
+            if not queue:
+                del self._queues[network]
 
     def _next(self) -> None:
-        while self._free and self._lines:
-            place = next(iter(self._lines))
-            line = self._lines.pop(place)
-            one = line.popleft()
-            if line:
-                self._lines[place] = line  # behind all the others
-            if not one.done():  # it may have given up in this very turn of the loop
+        while self._free and self._queues:
+            network = next(iter(self._queues))
+            queue = self._queues.pop(network)
+            waiter = queue.popleft()
+            if queue:
+                self._queues[network] = queue  # after all the others
+            if not waiter.done():  # it may have given up in this very turn of the loop
                 self._free -= 1
-                one.set_result(None)
+                waiter.set_result(None)

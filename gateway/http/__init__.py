@@ -1,1 +1,1 @@
-"""The HTTP port, for those who look after the gateway."""
+"""The HTTP port for operators."""

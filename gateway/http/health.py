@@ -1,4 +1,4 @@
-"""What machines ask a gateway over HTTP: whether it lives, whether it is ready, what it counts."""
+"""What machines ask a gateway over HTTP: is it alive, is it ready, and what has it counted?"""
 
 from __future__ import annotations
 
@@ -17,26 +17,26 @@ if TYPE_CHECKING:
 
 
 @contextlib.asynccontextmanager
-async def told(gateway: Gateway, host: str, port: int) -> AsyncIterator[tuple[str, int]]:
-    """Tell it while the context lasts: also before the gateway serves, and while it drains.
+async def serve_health(gateway: Gateway, host: str, port: int) -> AsyncIterator[tuple[str, int]]:
+    """Serve the pages while the context is open: before the gateway serves, and while it drains.
 
     Args:
-        gateway: of whom.
-        host: where to listen.
-        port: where to listen; 0 for any free port.
+        gateway: the gateway that the pages are about.
+        host: the address to listen on.
+        port: the port to listen on; 0 for any free port.
 
     Yields:
-        Where it listens.
+        The host and port that it listens on.
 
     Raises:
         StartError: the port cannot be opened; the text says why.
     """
     pages = Health(gateway)
     listener = HttpPort(
-        {"/healthz": pages.lives, "/readyz": pages.ready, "/metrics": pages.metrics}
+        {"/healthz": pages.alive, "/readyz": pages.ready, "/metrics": pages.metrics}
     )
     try:
-        at = await listener.open(host, port)
+        address = await listener.open(host, port)
     except OSError as error:
         why = "it is in use" if error.errno == errno.EADDRINUSE else error.strerror or error
         raise StartError(
@@ -44,7 +44,7 @@ async def told(gateway: Gateway, host: str, port: int) -> AsyncIterator[tuple[st
             "Choose another port with --http, or leave it out"
         ) from error
     try:
-        yield at
+        yield address
     finally:
         await listener.close()
 
@@ -53,34 +53,34 @@ class Health:
     """The pages.
 
     Args:
-        gateway: of whom they tell.
+        gateway: the gateway that they are about.
     """
 
     def __init__(self, gateway: Gateway) -> None:
         self._gateway = gateway
         self._metrics = Metrics(gateway)
 
-    async def lives(self) -> Answer:
-        """The loop turns, or nobody would answer."""
+    async def alive(self) -> Answer:
+        """Always yes: only a running event loop can answer at all."""
         return Answer(200, b"ok\n")
 
     async def ready(self) -> Answer:
-        """Whether people shall be sent here, and if not, why: one line."""
-        why = await self._why_not()
-        return Answer(503, f"{why}\n".encode()) if why else Answer(200, b"ready\n")
+        """Whether to send people here; if not, one line that says why."""
+        problem = await self._problem()
+        return Answer(503, f"{problem}\n".encode()) if problem else Answer(200, b"ready\n")
 
     async def metrics(self) -> Answer:
-        """What it counts."""
-        return Answer(200, self._metrics.text(ready=not await self._why_not()), TYPE)
+        """What the gateway has counted."""
+        return Answer(200, self._metrics.text(ready=not await self._problem()), TYPE)
 
-    async def _why_not(self) -> str:
+    async def _problem(self) -> str:
         gateway = self._gateway
         if gateway.draining:
             return "draining"
         if not gateway.backplane.up:
             return "Redis is away"
         if not gateway.presence.certain():
-            return "the lease was not renewed in time: not sure whom the others have left here"
+            return "the lease was not renewed in time: other gateways may have taken these users"
         try:
             await gateway.backplane.probe()
         except ProbeFailed as error:

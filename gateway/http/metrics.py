@@ -1,4 +1,4 @@
-"""A gateway's numbers for Prometheus, read when it asks. Imported only where there is --http."""
+"""A gateway's numbers for Prometheus, read when it asks. Imported only if --http is given."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
 class Metrics(Collector):
-    """All that is told of one gateway, and of its process.
+    """The numbers of one gateway and of its process.
 
-    Labels hold what is decided here, and never a name, a room or an address: however many people
-    there are, there are no more series.
+    The values of labels come from fixed lists, and are never a name, a room or an address: more
+    people do not make more series.
 
     Args:
-        gateway: of whom.
+        gateway: the gateway whose numbers these are.
     """
 
     def __init__(self, gateway: Gateway) -> None:
@@ -49,10 +49,10 @@ class Metrics(Collector):
             collector(registry=self._registry)
 
     def text(self, *, ready: bool) -> bytes:
-        """The exposition: the text format, which every version of Prometheus reads.
+        """The numbers in Prometheus' text format, which all its versions can read.
 
         Args:
-            ready: whether people shall be sent to the gateway.
+            ready: whether the gateway is ready for people.
         """
         self._ready = ready
         return generate_latest(self._registry)
@@ -69,39 +69,47 @@ class Metrics(Collector):
         for name, help, value in (
             ("connections", "Connections to the chat port.", len(gateway.peers)),
             ("sessions", "Connections that have a name.", len(gateway.online)),
-            ("outbox_bytes", "Bytes of lines on their way to rooms.", gateway.outbox.waiting),
-            ("backplane_up", "Whether there are connections to Redis.", gateway.backplane.up),
-            ("ready", "Whether a frame really travels, as /readyz tells.", self._ready),
-            ("draining", "Whether it ends, and takes nobody any more.", gateway.draining),
+            (
+                "outbox_bytes",
+                "Bytes of lines that wait to be published in rooms.",
+                gateway.outbox.waiting,
+            ),
+            ("backplane_up", "Whether the gateway is connected to Redis.", gateway.backplane.up),
+            ("ready", "Whether a frame really gets through, as in /readyz.", self._ready),
+            (
+                "draining",
+                "Whether it is shutting down and takes no new people.",
+                gateway.draining,
+            ),
         ):
             yield GaugeMetricFamily(f"chat_{name}", help, value)
-        info = GaugeMetricFamily("chat_info", "Which gateway.", labels=("gateway", "version"))
+        info = GaugeMetricFamily("chat_info", "The gateway.", labels=("gateway", "version"))
         info.add_metric((gateway.id, gateway.version), 1)
         yield info
 
     def _counters(self) -> Iterator[Metric]:
         meters = self._gateway.meters
         for name, help, value in (
-            ("frames_received", "Lines that came from peers.", meters.frames_received),
-            ("frames_sent", "Lines that were written to peers.", meters.frames_sent),
+            ("frames_received", "Lines received from peers.", meters.frames_received),
+            ("frames_sent", "Lines written to peers.", meters.frames_sent),
             (
                 "deliveries",
-                "Lines of rooms and people, times those to whom they were written.",
+                "Lines from rooms and private messages, times the peers they were written to.",
                 meters.deliveries,
             ),
-            ("bytes_received", "Bytes that came from peers.", meters.bytes_received),
-            ("bytes_sent", "Bytes that were written to peers.", meters.bytes_sent),
-            ("gaps_found", "Holes in what was heard from Redis.", meters.gaps_found),
-            ("gaps_repaired", "Those that were filled from the log.", meters.gaps_repaired),
-            ("evictions", "Connections that ended for silence.", meters.ends["idle"]),
+            ("bytes_received", "Bytes received from peers.", meters.bytes_received),
+            ("bytes_sent", "Bytes written to peers.", meters.bytes_sent),
+            ("gaps_found", "Holes found in what Redis published.", meters.gaps_found),
+            ("gaps_repaired", "Holes that were filled from the log.", meters.gaps_repaired),
+            ("evictions", "Connections that were ended for inactivity.", meters.ends["idle"]),
             (
                 "redis_full",
-                "Calls that Redis refused, since its memory is full.",
+                "Calls that Redis refused because its memory was full.",
                 meters.redis_full,
             ),
             (
                 "swept_users",
-                "Users of dead gateways whom this one took out.",
+                "Users of dead gateways that this one removed.",
                 meters.swept,
             ),
         ):
@@ -116,7 +124,7 @@ class Metrics(Collector):
             ("refusals", "Requests that were refused.", "code", meters.refusals),
             (
                 "doorstep_refusals",
-                "Connections that were refused before anything was made of them.",
+                "Connections that were refused at the door.",
                 "reason",
                 meters.doorstep,
             ),
@@ -129,10 +137,10 @@ class Metrics(Collector):
     def _histograms(self) -> Iterator[Metric]:
         meters = self._gateway.meters
         for name, help, histogram in (
-            ("frames_per_flush", "Lines that one write joined.", meters.frames_per_flush),
+            ("frames_per_flush", "Lines that were joined in one write.", meters.frames_per_flush),
             (
                 "publish_to_deliver_seconds",
-                "From a message's arrival here until it is delivered here; the oldest of a batch.",
+                "From a message's arrival here to its delivery here; the oldest of a batch.",
                 meters.publish_to_deliver,
             ),
             ("backplane_roundtrip_seconds", "Calls to Redis.", meters.roundtrip),

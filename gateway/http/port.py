@@ -1,7 +1,8 @@
-"""A small HTTP port for those who look after the gateway: one request a connection, and one answer.
+"""A small HTTP port for operators: one request and one answer per connection.
 
-The grammar is h11's. Nothing here trusts who connects: heads, times and the number of connections
-are bounded, and whoever sends half a head makes room for whoever comes next.
+h11 does the parsing. No client is trusted: the size of a request's head, the time, and the number
+of connections are limited, and a client that has sent half a head is cut off to make space for a
+new one.
 """
 
 from __future__ import annotations
@@ -19,26 +20,26 @@ from gateway.listeners.ports import open_port, place
 
 log = logging.getLogger(__name__)
 
-MOST_HEAD = 8 * 1024
-"""Bytes of a request's head."""
+MAX_HEAD = 8 * 1024
+"""The most bytes of a request's head."""
 
-MOST_CONNECTIONS = 64
+MAX_CONNECTIONS = 64
 
-HEAD_WITHIN = 5.0
-"""Seconds that a peer is given to send its request."""
+HEAD_TIMEOUT = 5.0
+"""Seconds that a client has to send the head of its request."""
 
-GONE_WITHIN = 10.0
-"""Seconds from then on in which it has to be answered, and has to have read it."""
+ANSWER_TIMEOUT = 10.0
+"""Seconds after that until the answer must be made, sent and read."""
 
 TEXT = "text/plain; charset=utf-8"
 
 
 class Answer(NamedTuple):
-    """What a page says.
+    """The answer to a request.
 
     Attributes:
-        status: of HTTP.
-        body: what is sent.
+        status: HTTP's status code.
+        body: the content.
         type: the body's media type.
     """
 
@@ -54,20 +55,20 @@ class HttpPort:
     """The open port.
 
     Args:
-        pages: path -> what makes its answer.
+        pages: for each path, the function that makes its answer.
     """
 
     def __init__(self, pages: Mapping[str, Page]) -> None:
         self._pages = pages
         self._servers: list[asyncio.Server] = []
-        # In the order in which they came.
+        # Oldest first.
         self._exchanges: dict[_Exchange, None] = {}
 
     async def open(self, host: str, port: int) -> tuple[str, int]:
-        """Open it; returns the host and port it got.
+        """Open it, and return its host and port.
 
         Raises:
-            OSError: it cannot be opened, on no address of the host.
+            OSError: it cannot be opened on any address of the host.
         """
         loop = asyncio.get_running_loop()
         sockets = await open_port(host, port, reuse=False)
@@ -77,7 +78,7 @@ class HttpPort:
         return at
 
     async def close(self) -> None:
-        """Close it, and what is connected."""
+        """Close it, and all connections."""
         for server in self._servers:
             server.close()
         exchanges = list(self._exchanges)
@@ -87,81 +88,81 @@ class HttpPort:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     def connected(self, exchange: _Exchange) -> None:
-        """Somebody has connected: if there are too many, one has to go."""
+        """Count a new connection; if there are too many, cut one off."""
         self._exchanges[exchange] = None
-        if len(self._exchanges) > MOST_CONNECTIONS:
-            asking = (each for each in self._exchanges if each.answering is None)
-            next(asking, exchange).abort()
+        if len(self._exchanges) > MAX_CONNECTIONS:
+            incomplete = (each for each in self._exchanges if each.answering is None)
+            next(incomplete, exchange).abort()
 
-    def gone(self, exchange: _Exchange) -> None:
+    def disconnected(self, exchange: _Exchange) -> None:
         """A connection has ended."""
         self._exchanges.pop(exchange, None)
 
     async def answer(self, method: str, path: str) -> Answer:
-        """What is answered to a request."""
+        """The answer to a request."""
         page = self._pages.get(path)
         if page is None:
             return Answer(404, f"there is {_listed(self._pages)}\n".encode())
         if method not in ("GET", "HEAD"):
-            return Answer(405, b"GET and HEAD are what is answered\n")
+            return Answer(405, b"only GET and HEAD are answered\n")
         try:
             return await page()
         except Exception:
-            # A fault of ours, and no reason to leave who asks without a word.
+            # Our fault; the client should still get an answer.
             log.exception("page not made")
-            return Answer(500, b"a fault of the gateway's, see its log\n")
+            return Answer(500, b"an error in the gateway: see its log\n")
 
 
 class _Exchange(asyncio.Protocol):
     """One connection.
 
     Attributes:
-        answering: what answers the request; None until its head is there.
+        answering: the task that answers the request; None until its head has come.
     """
 
     def __init__(self, port: HttpPort) -> None:
         self._port = port
-        self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=MOST_HEAD)
-        self._deaf = False
+        self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=MAX_HEAD)
+        self._request_taken = False
         self.answering: asyncio.Task[None] | None = None
 
     # From the transport.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        # A cast, since uvloop's transports are no subclasses of asyncio's.
+        # A cast, because uvloop's transports are not subclasses of asyncio's.
         self._transport = cast(asyncio.Transport, transport)
-        self._ends_in(HEAD_WITHIN)
+        self._start_timer(HEAD_TIMEOUT)
         self._port.connected(self)
 
     def data_received(self, data: bytes) -> None:
-        if self._deaf:
-            return  # a body, or another request: nobody asked for it
+        if self._request_taken:
+            return  # a body or another request: ignored
         try:
             self._http.receive_data(data)
             event = self._http.next_event()
         except h11.RemoteProtocolError as error:
-            self._deaf = True
-            self._write(Answer(error.error_status_hint, b"this is no request\n"), head=False)
+            self._request_taken = True
+            self._write(Answer(error.error_status_hint, b"this is not a request\n"), head=False)
             return
         if isinstance(event, h11.Request):
-            self._deaf = True
+            self._request_taken = True
             self._transport.pause_reading()
             self._timer.cancel()
-            self._ends_in(GONE_WITHIN)
+            self._start_timer(ANSWER_TIMEOUT)
             self.answering = asyncio.get_running_loop().create_task(self._answer(event))
 
     def connection_lost(self, error: Exception | None) -> None:
         self._timer.cancel()
-        self._port.gone(self)
+        self._port.disconnected(self)
         if self.answering is not None:
             self.answering.cancel()
 
     def abort(self) -> None:
-        """End it without a word."""
-        self._port.gone(self)
+        """Cut it off without an answer."""
+        self._port.disconnected(self)
         self._transport.abort()
 
-    def _ends_in(self, seconds: float) -> None:
+    def _start_timer(self, seconds: float) -> None:
         self._timer = asyncio.get_running_loop().call_later(seconds, self._transport.abort)
 
     async def _answer(self, request: h11.Request) -> None:
@@ -187,12 +188,12 @@ class _Exchange(asyncio.Protocol):
         if not head:
             parts.append(self._http.send(h11.Data(data=answer.body)))
         self._transport.write(b"".join(part for part in parts if part))
-        # Whoever closes with something unread resets the connection, and the answer may be lost:
-        # so read on, to no end, until the peer goes.
+        # Closing a socket that has unread data resets the connection, and the answer may be lost.
+        # So read and ignore what comes, until the client closes.
         try:
             self._transport.write_eof()
             self._transport.resume_reading()
-        except OSError:  # the peer has gone, and the transport does not know it yet
+        except OSError:  # the client has gone, and the transport does not know it yet
             self._transport.abort()
 
 

@@ -39,18 +39,18 @@ async def refused(accounts, password, hash=HASH):
     return raised.value
 
 
-async def test_the_right_password_lets_in_and_is_no_try(accounts, admission):
+async def test_the_right_password_is_accepted_and_not_counted_as_an_attempt(accounts, admission):
     await accounts.check(claim("right"), HASH, HOME)
     assert admission.tried == []
 
 
-async def test_a_wrong_one_is_counted_by_folded_name_and_neighbourhood(accounts, admission):
+async def test_a_wrong_password_is_counted_by_folded_name_and_network(accounts, admission):
     error = await refused(accounts, "wrong")
     assert error.code == "bad_password"
     assert admission.tried == [("dana", HERE)]
 
 
-async def test_a_name_that_is_not_registered_is_answered_like_a_wrong_password(accounts, admission):
+async def test_an_unregistered_name_is_answered_like_a_wrong_password(accounts, admission):
     wrong, unknown = await refused(accounts, "x"), await refused(accounts, "x", hash="")
     assert (wrong.code, wrong.text) == (unknown.code, unknown.text)
     assert admission.tried == [("dana", HERE)] * 2
@@ -59,7 +59,7 @@ async def test_a_name_that_is_not_registered_is_answered_like_a_wrong_password(a
     assert (none.code, none.text) == (nobody.code, nobody.text)
 
 
-async def test_without_a_password_nothing_is_counted_and_nothing_looked_at(accounts, admission):
+async def test_without_a_password_nothing_is_checked_or_counted(accounts, admission):
     await refused(accounts, None)
     assert admission.tried == []
 
@@ -69,10 +69,10 @@ async def test_the_empty_password_is_a_password(accounts, admission):
     assert len(admission.tried) == 1
 
 
-async def test_who_tried_too_often_is_not_listened_to_even_with_the_right_one(
+async def test_after_too_many_attempts_even_the_right_password_is_refused(
     accounts, admission, monkeypatch
 ):
-    monkeypatch.setattr(module, "verify", lambda *_: pytest.fail("it was looked at"))
+    monkeypatch.setattr(module, "verify", lambda *_: pytest.fail("it was checked"))
     admission.wait = 12.3
     error = await refused(accounts, "right")
     assert error.code == "too_many_attempts"
@@ -90,7 +90,7 @@ async def test_when_redis_is_away_nobody_gets_in(accounts, admission, monkeypatc
 
 
 class TestAtOnce:
-    """Passwords cost memory and time: few are looked at at once, and few may wait."""
+    """Checks cost memory and time: few run at the same time, and few may wait."""
 
     @pytest.fixture
     def slow(self, monkeypatch):
@@ -99,7 +99,7 @@ class TestAtOnce:
         yield slow
         slow.on.set()
 
-    async def test_few_are_looked_at_at_once_and_the_loop_goes_on(self, admission, slow):
+    async def test_few_are_checked_at_the_same_time_and_the_loop_goes_on(self, admission, slow):
         accounts = Accounts(admission, patience=5.0)
         checks = [asyncio.create_task(accounts.check(claim("x"), HASH, HOME)) for _ in range(5)]
         await until(lambda: slow.under_way == AT_ONCE)
@@ -110,7 +110,7 @@ class TestAtOnce:
         assert slow.most == AT_ONCE
         accounts.close()
 
-    async def test_when_many_wait_the_next_one_is_sent_away_and_not_counted(
+    async def test_when_many_wait_the_next_one_is_refused_and_not_counted(
         self, accounts, admission, slow
     ):
         checks = [asyncio.create_task(accounts.check(claim("x"), HASH, HOME)) for _ in range(3)]
@@ -123,7 +123,7 @@ class TestAtOnce:
         await asyncio.gather(*checks)
         await accounts.check(claim("x"), HASH, HOME)
 
-    async def test_those_who_come_at_once_are_counted_before_redis_is_asked(self, accounts, slow):
+    async def test_those_who_come_together_are_limited_before_redis_is_asked(self, accounts, slow):
         checks = [asyncio.create_task(accounts.check(claim("x"), HASH, HOME)) for _ in range(5)]
         done, waiting = await asyncio.wait(checks, return_when=asyncio.FIRST_EXCEPTION)
         assert len(waiting) == 3
@@ -131,7 +131,7 @@ class TestAtOnce:
         slow.on.set()
         await asyncio.gather(*waiting)
 
-    async def test_who_gives_up_waiting_leaves_room(self, accounts, slow):
+    async def test_giving_up_makes_space(self, accounts, slow):
         checks = [asyncio.create_task(accounts.check(claim("x"), HASH, HOME)) for _ in range(3)]
         await until(lambda: slow.under_way == AT_ONCE)
         for check in checks:
@@ -142,7 +142,7 @@ class TestAtOnce:
 
 
 class Slow:
-    """Looks at passwords until it is told to go on, and finds them right."""
+    """Stands in for the check: waits until it is told to go on, then accepts."""
 
     def __init__(self):
         self.on = threading.Event()

@@ -29,7 +29,7 @@ def bans(*those):
         ("0.0.0.0/0", "255.255.255.255", "::1"),
         ("2001:db8::/32", "2001:db8:ffff::1", "2001:db9::"),
         ("::/0", "2001:db8::1", "192.0.2.7"),
-        # The same number in the other version is somebody else.
+        # The same number is another address in the other version.
         ("0.0.0.1/32", "0.0.0.1", "::1"),
     ],
 )
@@ -49,7 +49,7 @@ networks = st.builds(
 @given(st.lists(networks, max_size=8), st.ip_addresses())
 def test_an_address_is_banned_if_it_is_in_one_of_the_networks(those, address):
     known = bans(*(ban(str(network)) for network in those))
-    # Else it would nearly always be outside.
+    # The networks' own addresses too: a random one would nearly always be outside.
     for one in (address, *(network.network_address for network in those)):
         inside = any(one in network for network in those)
         assert (known.of_address(one, 1000.0) is not None) is inside
@@ -67,7 +67,7 @@ def test_a_name_that_looks_like_an_address_is_a_name():
     assert known.of_address(HOME, 1000.0) is None
 
 
-def test_it_ends_when_it_ends_by_redis_clock():
+def test_a_ban_ends_by_redis_clock():
     known = bans(
         ban("192.0.2.7/32", until=CLOCK + 5000), ban("mallory", "name", until=CLOCK + 5000)
     )
@@ -76,19 +76,19 @@ def test_it_ends_when_it_ends_by_redis_clock():
         assert (known.of_name("mallory", now) is not None) is holds
 
 
-def test_one_that_is_over_does_not_hide_one_that_holds():
+def test_an_expired_ban_does_not_hide_one_that_is_in_force():
     known = bans(ban("192.0.2.7/32", until=CLOCK + 1), ban("192.0.0.0/16", reason="the wide one"))
     assert known.of_address(HOME, 2000.0).text == "You are banned: the wide one"
 
 
-def test_what_is_not_among_the_new_ones_is_forgotten():
+def test_setting_the_bans_replaces_all_of_them():
     known = bans(ban("192.0.2.7/32"), ban("mallory", "name"))
     known.set([], CLOCK, 1000.0)
     assert known.of_address(HOME, 1000.0) is None
     assert known.of_name("mallory", 1000.0) is None
 
 
-def test_the_person_is_told_until_when_and_why_and_not_to_come_back():
+def test_the_person_is_told_why_and_until_when_and_not_to_come_back():
     for fields, text in [
         ({}, "You are banned."),
         ({"reason": "spam"}, "You are banned: spam"),
@@ -103,6 +103,6 @@ def test_the_person_is_told_until_when_and_why_and_not_to_come_back():
 
 
 @pytest.mark.parametrize("until", [10**15, 2**62])
-def test_an_end_beyond_the_calendar_is_none(until):
+def test_an_end_beyond_the_calendar_is_not_shown(until):
     known = bans(ban("192.0.2.7/32", until=until))
     assert known.of_address(HOME, 1000.0).text == "You are banned."

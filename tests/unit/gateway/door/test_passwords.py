@@ -7,7 +7,7 @@ from gateway.door import passwords
 from gateway.door.passwords import flaw, hash_password, verify
 
 
-def test_a_password_is_known_again_and_another_is_not():
+def test_only_the_same_password_matches():
     hash = hash_password("correct horse")
     assert verify(hash, "correct horse")
     for wrong in ("", "correct horse ", "Correct horse", "correct hors"):
@@ -15,12 +15,12 @@ def test_a_password_is_known_again_and_another_is_not():
 
 
 @pytest.mark.parametrize("password", ["", "ü€💬", "a\0b", "x" * 256])
-def test_any_text_will_do(password):
+def test_any_text_can_be_a_password(password):
     assert verify(hash_password(password), password)
     assert not verify(hash_password(password), password + "\0")
 
 
-def test_two_hashes_of_one_password_are_not_alike():
+def test_two_hashes_of_one_password_differ():
     assert hash_password("same") != hash_password("same")
 
 
@@ -28,8 +28,8 @@ def test_it_is_argon2id_with_its_parameters():
     assert hash_password("x").startswith("$argon2id$v=19$m=")
 
 
-def test_it_costs_what_is_recommended():
-    # The tests have a cheaper one put in its place.
+def test_the_cost_is_the_recommended_one():
+    # A fixture replaces it by a cheaper one, so load the module again.
     spec = importlib.util.find_spec(passwords.__name__)
     untouched = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(untouched)
@@ -37,42 +37,42 @@ def test_it_costs_what_is_recommended():
     assert (cost.memory_cost, cost.time_cost, cost.parallelism) == (65536, 3, 4)  # RFC 9106, 4
 
 
-def test_without_a_hash_nothing_is_right():
+def test_without_a_hash_no_password_matches():
     for password in ("", "x", "gateway.door.passwords"):
         assert not verify("", password)
 
 
-def test_not_even_what_the_decoy_is_made_of(monkeypatch):
+def test_the_decoy_matches_no_password(monkeypatch):
     hash = hash_password("decoy")
     monkeypatch.setattr(passwords, "_decoy", lambda: hash)
     assert not verify("", "decoy")
 
 
 @pytest.mark.parametrize("hash", ["x", "$argon2id$", "$argon2id$v=19$m=8,t=1,p=1$YQ$"])
-def test_a_hash_that_is_none_lets_nobody_in(hash):
+def test_a_malformed_hash_lets_nobody_in(hash):
     assert not verify(hash, "x")
 
 
 def test_a_name_without_a_hash_costs_what_a_wrong_password_does(monkeypatch):
-    looked_at = []
+    checked = []
 
     class Hasher(PasswordHasher):
         def verify(self, hash, password):
-            looked_at.append(extract_parameters(hash))
+            checked.append(extract_parameters(hash))
             return super().verify(hash, password)
 
     passwords._decoy.cache_clear()
     monkeypatch.setattr(passwords, "_hasher", Hasher(time_cost=1, memory_cost=8, parallelism=1))
     verify(hash_password("right"), "wrong")
     verify("", "wrong")
-    assert len(looked_at) == 2
-    assert looked_at[0] == looked_at[1]
+    assert len(checked) == 2
+    assert checked[0] == checked[1]
 
 
-def test_the_first_name_without_a_hash_costs_no_more_than_the_next(monkeypatch):
+def test_the_first_name_without_a_hash_takes_no_longer_than_the_next(monkeypatch):
     class Hasher(PasswordHasher):
         def hash(self, password):
-            raise AssertionError("that takes as long as looking at one")
+            raise AssertionError("computing a hash takes as long as checking a password")
 
     passwords._decoy.cache_clear()
     monkeypatch.setattr(passwords, "_hasher", Hasher(time_cost=1, memory_cost=8, parallelism=1))
@@ -82,7 +82,7 @@ def test_the_first_name_without_a_hash_costs_no_more_than_the_next(monkeypatch):
 @pytest.mark.parametrize(
     "unseen", ["\u200b", "\u2028", "\u2029", "\ufeff", "\u202e", "\u00ad", "\0"]
 )
-def test_what_nobody_can_type_is_no_part_of_a_new_one(unseen):
+def test_a_new_password_may_not_have_characters_that_nobody_can_type(unseen):
     assert "nobody can type" in flaw(f"correct{unseen}horse")
 
 
@@ -95,16 +95,16 @@ def test_what_nobody_can_type_is_no_part_of_a_new_one(unseen):
         " \u00a0 with blanks ",
     ],
 )
-def test_what_somebody_can_type_will_do(typed):
+def test_a_new_password_may_have_anything_that_can_be_typed(typed):
     assert flaw(typed) is None
 
 
-def test_it_may_be_typed_on_another_keyboard():
+def test_keyboards_that_encode_an_accent_differently_make_the_same_password():
     assert verify(hash_password("caf\u00e9 ole"), "cafe\u0301 ole")
 
 
 @pytest.mark.parametrize("hash", ["", "nonsense", "$argon2id$v=19$m=8,t=1,p=1$x$y"])
-def test_a_hash_that_cannot_be_read_fits_nothing(hash):
+def test_an_unreadable_hash_matches_no_password(hash):
     assert not verify(hash, "")
 
 
@@ -120,6 +120,6 @@ def test_a_hash_that_cannot_be_read_fits_nothing(hash):
         ("パスワード\u3000です", None),
     ],
 )
-def test_which_will_do(password, says):
+def test_the_length_and_the_control_characters_of_a_new_password_are_checked(password, says):
     assert (flaw(password) or "").find(says or "") >= 0
     assert (flaw(password) is None) is (says is None)

@@ -3,22 +3,22 @@ import contextlib
 
 import pytest
 
-from gateway.door.turns import MOST_WAITING, Full, Turns
+from gateway.door.turns import MAX_WAITING, Full, Turns
 from tests.unit.gateway.fakes import quiet
 
 
 class Queue:
-    """Turns, and those who want one: each has it until it is told to go on."""
+    """Turns and their callers: each keeps its turn until it is told to go on."""
 
-    def __init__(self, at_once=2, patience=10.0, takes=1.0):
-        self.turns = Turns(at_once, patience, takes)
+    def __init__(self, at_once=2, patience=10.0, estimate=1.0):
+        self.turns = Turns(at_once, patience, estimate)
         self.order = []
         self.refused = {}
         self.gone_on = {}
         self.tasks = {}
 
     async def come(self, *names):
-        """Names are a place and a number: ``a1``."""
+        """A name is a network and a number: ``a1``."""
         for name in names:
             self.gone_on[name] = asyncio.Event()
             self.tasks[name] = asyncio.create_task(self._want(name))
@@ -51,21 +51,21 @@ async def queue():
     await asyncio.gather(*queue.tasks.values(), return_exceptions=True)
 
 
-async def test_few_have_their_turn_at_once(queue):
+async def test_only_a_few_have_a_turn_at_the_same_time(queue):
     await queue.come("a1", "a2", "a3")
     assert queue.order == ["a1", "a2"]
     await queue.go_on("a1")
     assert queue.order == ["a1", "a2", "a3"]
 
 
-async def test_turns_go_round_whatever_number_waits_at_a_place(queue):
+async def test_turns_go_round_however_many_wait_in_one_network(queue):
     await queue.come("a1", "a2", "a3", "a4", "a5", "b1", "b2", "c1")
     await queue.all_go_on()
     assert queue.order == ["a1", "a2", "a3", "b1", "c1", "a4", "b2", "a5"]
 
 
-async def test_as_many_wait_as_can_have_their_turn_in_time():
-    queue = Queue(at_once=2, patience=5.0, takes=1.0)
+async def test_only_as_many_wait_as_can_have_a_turn_in_time():
+    queue = Queue(at_once=2, patience=5.0, estimate=1.0)
     names = [chr(ord("a") + number) + "1" for number in range(20)]
     await queue.come(*names)
     assert sorted(queue.refused) == names[12:]
@@ -75,7 +75,7 @@ async def test_as_many_wait_as_can_have_their_turn_in_time():
 
 
 async def test_the_longer_a_turn_takes_the_fewer_may_wait():
-    queue = Queue(at_once=2, patience=5.0, takes=1.0)
+    queue = Queue(at_once=2, patience=5.0, estimate=1.0)
     for _ in range(100):
         queue.turns.took(2.5)
     await queue.come("a1", "b1", "c1", "d1", "e1", "f1", "g1")
@@ -83,9 +83,9 @@ async def test_the_longer_a_turn_takes_the_fewer_may_wait():
     await queue.all_go_on()
 
 
-async def test_however_quick_turns_are_there_is_a_bound():
-    queue = Queue(at_once=2, patience=5.0, takes=1e-9)
-    names = [f"a{number}" for number in range(MOST_WAITING + 10)]
+async def test_the_number_waiting_is_bounded_however_quick_turns_are():
+    queue = Queue(at_once=2, patience=5.0, estimate=1e-9)
+    names = [f"a{number}" for number in range(MAX_WAITING + 10)]
     for name in names:
         queue.gone_on[name] = asyncio.Event()
         queue.tasks[name] = asyncio.create_task(queue._want(name))
@@ -94,7 +94,7 @@ async def test_however_quick_turns_are_there_is_a_bound():
     await queue.all_go_on()
 
 
-async def test_who_comes_from_elsewhere_gets_the_place_of_the_last_of_many():
+async def test_a_caller_from_another_network_takes_the_place_of_the_last_in_the_longest_queue():
     queue = Queue(at_once=1, patience=4.0)
     await queue.come("a1", "a2", "a3", "a4", "a5", "b1")
     assert sorted(queue.refused) == ["a5"]
@@ -104,14 +104,14 @@ async def test_who_comes_from_elsewhere_gets_the_place_of_the_last_of_many():
     assert queue.order == ["a1", "a2", "b1", "a3", "a4"]
 
 
-async def test_where_all_wait_in_equal_numbers_the_next_one_is_sent_away():
+async def test_when_all_queues_are_equally_long_the_next_caller_is_refused():
     queue = Queue(at_once=1, patience=2.0)
     await queue.come("a1", "b1", "c1", "d1")
     assert sorted(queue.refused) == ["d1"]
     await queue.all_go_on()
 
 
-async def test_who_gives_up_leaves_room_and_no_turn_is_lost(queue):
+async def test_giving_up_makes_space_and_loses_no_turn(queue):
     await queue.come("a1", "a2", "b1", "c1")
     queue.tasks["b1"].cancel()
     await quiet()
@@ -126,19 +126,19 @@ async def test_who_gives_up_leaves_room_and_no_turn_is_lost(queue):
     assert queue.order[-1] == "e1"
     await queue.all_go_on()
     assert queue.turns._free == 2
-    assert not queue.turns._lines
+    assert not queue.turns._queues
 
 
-async def test_all_may_give_up_at_once(queue):
+async def test_everyone_may_give_up_at_the_same_time(queue):
     await queue.come("a1", "a2", "a3", "b1")
     for task in queue.tasks.values():
         task.cancel()
     await quiet()
     assert queue.turns._free == 2
-    assert not queue.turns._lines
+    assert not queue.turns._queues
 
 
-async def test_a_fault_in_a_turn_is_its_end(queue):
+async def test_an_error_in_a_turn_ends_it(queue):
     for _ in range(3):
         with contextlib.suppress(ValueError):
             async with queue.turns.turn("a"):

@@ -22,7 +22,7 @@ def crowded(of, address, now):
     return raised.value.after
 
 
-def test_so_many_connections_of_an_address_are_let_in_and_no_more():
+def test_an_address_may_have_a_limited_number_of_connections():
     of = door(connections=2)
     visits = [of.enter(HOME, 0.0) for _ in range(2)]
     assert crowded(of, HOME, 0.0) > 0
@@ -32,7 +32,7 @@ def test_so_many_connections_of_an_address_are_let_in_and_no_more():
     crowded(of, HOME, 0.0)
 
 
-def test_a_visit_that_is_said_to_be_over_twice_is_over_once():
+def test_ending_a_visit_twice_counts_once():
     of = door(connections=2)
     first, _ = of.enter(HOME, 0.0), of.enter(HOME, 0.0)
     first.over()
@@ -41,7 +41,7 @@ def test_a_visit_that_is_said_to_be_over_twice_is_over_once():
     crowded(of, HOME, 0.0)
 
 
-def test_so_many_connections_a_minute_and_whoever_waits_as_told_is_let_in():
+def test_an_address_that_connects_too_often_is_let_in_after_waiting_as_told():
     of = door(connects=6)
     for _ in range(6):
         of.enter(HOME, 0.0).over()
@@ -52,7 +52,7 @@ def test_so_many_connections_a_minute_and_whoever_waits_as_told_is_let_in():
     crowded(of, HOME, 1.0 + after)
 
 
-def test_who_was_turned_away_has_not_used_up_anything():
+def test_being_turned_away_uses_up_nothing():
     of = door(connections=1, connects=2)
     visit = of.enter(HOME, 0.0)
     for _ in range(10):
@@ -61,21 +61,21 @@ def test_who_was_turned_away_has_not_used_up_anything():
     of.enter(HOME, 0.0)
 
 
-def test_those_of_one_64_are_one_address():
+def test_all_addresses_of_one_64_count_as_one():
     of = door(connections=1)
     of.enter(ip_address("2001:db8::1"), 0.0)
     crowded(of, ip_address("2001:db8::ffff:0:0:2"), 0.0)
     of.enter(ip_address("2001:db8:0:1::1"), 0.0)
 
 
-def test_exempt_networks_may_do_as_they_like():
+def test_exempt_networks_have_no_limits():
     of = door(connections=1, connects=1, exempt=["192.0.2.0/25", "2001:db8::/32"])
     for address in ("192.0.2.7", "2001:db8::1"):
         for _ in range(5):
             of.enter(ip_address(address), 0.0)
     of.enter(ip_address("192.0.2.200"), 0.0)
     crowded(of, ip_address("192.0.2.200"), 0.0)
-    assert len(of._visitors) == 1, "of those who are exempt nothing need be known"
+    assert len(of._visitors) == 1, "nothing is remembered of exempt addresses"
 
 
 def test_without_limits_everybody_is_let_in():
@@ -87,7 +87,7 @@ def test_without_limits_everybody_is_let_in():
 class TestMemory:
     """An attacker may have very many addresses."""
 
-    def test_addresses_are_forgotten_once_everything_is_as_for_a_new_one(self):
+    def test_an_address_is_forgotten_once_it_has_all_its_rights_again(self):
         of = door(connections=5, connects=60)
         for number in range(100):
             of.enter(ip_address(number), 0.0).over()
@@ -105,33 +105,33 @@ class TestMemory:
             of.enter(HOME, FORGET_EVERY)
         crowded(of, HOME, FORGET_EVERY)
 
-    def test_who_was_here_a_moment_before_the_look_is_not_forgotten(self):
+    def test_an_address_seen_just_before_the_sweep_is_not_forgotten(self):
         of = door(connects=6)
         of.enter(HOME, 0.0).over()
         for _ in range(6):
             of.enter(HOME, FORGET_EVERY - 30).over()
-        of.enter(AWAY, FORGET_EVERY)  # looks
+        of.enter(AWAY, FORGET_EVERY)  # sweeps
         for _ in range(3):
-            of.enter(HOME, FORGET_EVERY)  # what 30 s have given back
+            of.enter(HOME, FORGET_EVERY)  # the rights that it regained in 30 s
         crowded(of, HOME, FORGET_EVERY)
 
-    def test_it_is_looked_once_a_minute_and_not_for_each_who_comes(self, monkeypatch):
-        looks = []
+    def test_the_sweep_runs_once_a_minute_and_not_for_each_connection(self, monkeypatch):
+        sweeps = []
         forget = Door._forget
-        monkeypatch.setattr(Door, "_forget", lambda *args: (looks.append(args[1]), forget(*args)))
+        monkeypatch.setattr(Door, "_forget", lambda *args: (sweeps.append(args[1]), forget(*args)))
         of = door(connections=5)
         for second in range(0, 3 * int(FORGET_EVERY)):
             of.enter(HOME, float(second)).over()
-        assert looks == [FORGET_EVERY, 2 * FORGET_EVERY]
+        assert sweeps == [FORGET_EVERY, 2 * FORGET_EVERY]
 
-    def test_there_is_a_bound_to_those_who_have_come_and_gone(self, monkeypatch):
-        monkeypatch.setattr(module, "MOST_KEPT", 50)
+    def test_the_number_of_remembered_addresses_is_bounded(self, monkeypatch):
+        monkeypatch.setattr(module, "MAX_REMEMBERED", 50)
         of = door(connections=1, connects=5)
         visits = [of.enter(ip_address(number), 0.0) for number in range(30)]
         for number in range(100, 1000):
             of.enter(ip_address(number), 1.0).over()
             assert len(of._visitors) <= 2 * 50
-        # Those who are here still count.
+        # Those with connections are still counted.
         for number in range(30):
             crowded(of, ip_address(number), 1.0)
         for visit in visits:

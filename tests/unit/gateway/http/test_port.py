@@ -1,4 +1,4 @@
-"""The HTTP port, asked by people of good and of bad will."""
+"""The HTTP port, with well-behaved and hostile clients."""
 
 import asyncio
 import contextlib
@@ -44,7 +44,7 @@ async def port(pages):
     await port.close()
 
 
-async def test_a_page_is_answered_and_the_connection_ends(port):
+async def test_a_page_is_served_and_the_connection_ends(port):
     got = await ask(port.at, "/page")
     assert (got.status, got.body) == (200, "fine\n")
     assert got.headers["content-length"] == "5"
@@ -52,7 +52,7 @@ async def test_a_page_is_answered_and_the_connection_ends(port):
     assert got.headers["content-type"] == "text/plain; charset=utf-8"
 
 
-async def test_head_is_the_same_without_the_body(port):
+async def test_head_gets_the_same_without_the_body(port):
     got = await ask(port.at, "/page", "HEAD")
     assert (got.status, got.headers["content-length"], got.body) == (200, "5", "")
 
@@ -62,14 +62,14 @@ async def test_a_query_does_not_matter(port):
 
 
 @pytest.mark.parametrize("path", ["/", "/pages", "/page/", "//page", "*", "http://x/page"])
-async def test_elsewhere_there_is_nothing_and_it_says_what_there_is(port, pages, path):
+async def test_an_unknown_path_is_answered_with_a_list_of_the_pages(port, pages, path):
     got = await ask(port.at, path)
     assert (got.status, got.body) == (404, "there is /page and /other\n")
     assert pages.asked == 0
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS", "get"])
-async def test_nothing_else_can_be_done_to_a_page(port, pages, method):
+async def test_only_get_and_head_are_allowed(port, pages, method):
     got = await ask(port.at, "/page", method)
     assert (got.status, got.headers["allow"]) == (405, "GET, HEAD")
     assert pages.asked == 0
@@ -80,11 +80,11 @@ async def test_nothing_else_can_be_done_to_a_page(port, pages, method):
     [b"GET /page HTTP/1.0\r\n\r\n", b"GET /page HTTP/1.1\nHost: x\n\n"],
     ids=["1.0", "bare newlines"],
 )
-async def test_old_and_sloppy_requests_are_answered_too(port, request_):
+async def test_old_and_sloppy_requests_are_answered(port, request_):
     assert (await throw(port.at, request_)).status == 200
 
 
-async def test_who_sends_no_more_after_the_request_is_answered(port):
+async def test_a_client_that_closes_its_side_after_the_request_is_answered(port):
     async with connected(port.at) as (reader, writer):
         writer.write(b"GET /page HTTP/1.0\r\n\r\n")
         writer.write_eof()
@@ -100,13 +100,13 @@ async def test_a_head_may_come_in_pieces(port):
         assert (await answer(reader)).status == 200
 
 
-async def test_a_body_that_nobody_asked_for_does_not_cost_the_answer(port):
+async def test_an_unwanted_body_does_not_prevent_the_answer(port):
     head = b"POST /page HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n"
     got = await throw(port.at, head + b"x" * 100_000)
     assert got.status == 405
 
 
-async def test_of_two_requests_the_first_is_answered(port, pages):
+async def test_only_the_first_of_two_requests_is_answered(port, pages):
     got = await throw(port.at, b"GET /page HTTP/1.1\r\nHost: x\r\n\r\n" * 2)
     assert (got.status, got.body, pages.asked) == (200, "fine\n", 1)
 
@@ -128,7 +128,7 @@ async def test_of_two_requests_the_first_is_answered(port, pages):
         b'{"op":"hello","v":1,"name":"dana"}\n\n',
     ],
 )
-async def test_garbage_is_refused_and_hurts_nobody(port, pages, garbage):
+async def test_garbage_is_refused_and_harms_nobody_else(port, pages, garbage):
     async with connected(port.at) as (reader, writer):
         writer.write(garbage)
         writer.write_eof()
@@ -140,15 +140,15 @@ async def test_garbage_is_refused_and_hurts_nobody(port, pages, garbage):
 
 
 @pytest.mark.parametrize("line", [b"X" * 100, b"X: " + b"y" * 97 + b"\r\n"])
-async def test_a_head_without_end_is_cut_off(port, line):
+async def test_an_endless_head_is_cut_off(port, line):
     async with connected(port.at) as (reader, writer):
-        writer.write(b"GET /page HTTP/1.1\r\n" + line * (module.MOST_HEAD // 100 + 1))
+        writer.write(b"GET /page HTTP/1.1\r\n" + line * (module.MAX_HEAD // 100 + 1))
         got = await answer(reader)
     assert got.status == 431
 
 
-async def test_who_does_not_get_to_the_end_of_a_head_is_cut_off(port, monkeypatch):
-    monkeypatch.setattr(module, "HEAD_WITHIN", 0.05)
+async def test_a_client_that_never_completes_its_head_is_cut_off(port, monkeypatch):
+    monkeypatch.setattr(module, "HEAD_TIMEOUT", 0.05)
     async with connected(port.at) as (reader, writer):
         writer.write(b"GET /page HT")
         async with asyncio.timeout(within()):
@@ -156,8 +156,8 @@ async def test_who_does_not_get_to_the_end_of_a_head_is_cut_off(port, monkeypatc
                 assert await reader.read() == b""
 
 
-async def test_who_does_not_read_the_answer_is_cut_off(port, pages, monkeypatch):
-    monkeypatch.setattr(module, "GONE_WITHIN", 0.05)
+async def test_a_client_that_does_not_read_the_answer_is_cut_off(port, pages, monkeypatch):
+    monkeypatch.setattr(module, "ANSWER_TIMEOUT", 0.05)
     pages.body = b"x" * 10_000_000
     async with connected(port.at) as (_, writer):
         writer.write(b"GET /page HTTP/1.1\r\nHost: x\r\n\r\n")
@@ -165,7 +165,7 @@ async def test_who_does_not_read_the_answer_is_cut_off(port, pages, monkeypatch)
         await until(lambda: not port._exchanges)
 
 
-async def test_who_hangs_up_while_being_answered_is_forgotten(port, pages):
+async def test_a_client_that_hangs_up_while_it_is_answered_is_forgotten(port, pages):
     pages.hold = asyncio.Event()
     async with connected(port.at) as (_, writer):
         writer.write(b"GET /page HTTP/1.1\r\nHost: x\r\n\r\n")
@@ -180,19 +180,19 @@ async def test_who_hangs_up_while_being_answered_is_forgotten(port, pages):
 async def test_a_flood_of_half_open_connections_does_not_keep_others_out(port):
     async with contextlib.AsyncExitStack() as stack:
         flood = []
-        for _ in range(3 * module.MOST_CONNECTIONS):
+        for _ in range(3 * module.MAX_CONNECTIONS):
             reader, writer = await stack.enter_async_context(connected(port.at))
             writer.write(b"GET")
             flood.append(reader)
         assert (await ask(port.at, "/page")).status == 200
-        assert len(port._exchanges) <= module.MOST_CONNECTIONS
+        assert len(port._exchanges) <= module.MAX_CONNECTIONS
 
 
-async def test_those_who_are_being_answered_are_not_cut_for_others(port, pages):
+async def test_clients_that_are_being_answered_are_not_cut_off_for_new_ones(port, pages):
     pages.hold = asyncio.Event()
     async with contextlib.AsyncExitStack() as stack:
         readers = []
-        for count in range(1, module.MOST_CONNECTIONS + 1):
+        for count in range(1, module.MAX_CONNECTIONS + 1):
             reader, writer = await stack.enter_async_context(connected(port.at))
             writer.write(b"GET /page HTTP/1.1\r\nHost: x\r\n\r\n")
             readers.append(reader)
@@ -206,13 +206,13 @@ async def test_those_who_are_being_answered_are_not_cut_for_others(port, pages):
             assert (await answer(reader)).status == 200
 
 
-async def test_a_fault_of_ours_is_logged_and_answered(port, pages, caplog):
+async def test_an_error_of_ours_is_logged_and_answered(port, pages, caplog):
     pages.error = RuntimeError("a fault")
     assert (await ask(port.at, "/page")).status == 500
     assert "a fault" in caplog.text
 
 
-async def test_closing_ends_what_is_connected(port, pages):
+async def test_closing_the_port_ends_its_connections(port, pages):
     pages.hold = asyncio.Event()
     async with connected(port.at) as (reader, writer), connected(port.at) as (idle, _):
         writer.write(b"GET /page HTTP/1.1\r\nHost: x\r\n\r\n")
@@ -224,7 +224,7 @@ async def test_closing_ends_what_is_connected(port, pages):
                     assert await each.read() == b""
 
 
-async def test_it_is_opened_on_every_address_that_can_be_had(pages, monkeypatch):
+async def test_it_listens_on_every_address_that_it_can(pages, monkeypatch):
     async def found(host, port):
         return [(socket.AF_INET, (each, port)) for each in ("192.0.2.1", "127.0.0.1", "127.0.0.2")]
 
@@ -239,9 +239,9 @@ async def test_it_is_opened_on_every_address_that_can_be_had(pages, monkeypatch)
         await ask(("127.0.0.2", number), "/page")
 
 
-async def test_a_peer_that_has_gone_and_is_not_known_to_does_no_harm(port):
+async def test_a_client_that_has_gone_unnoticed_does_no_harm(port):
     class Gone:
-        """Its socket says so only when it is asked to send no more."""
+        """Its socket reports it only when it is told to send no more."""
 
         aborted = False
 
