@@ -8,14 +8,15 @@ from __future__ import annotations
 
 from bisect import bisect_left
 
+from gateway.backplane.contract import Outcome
 from wire.reasons import REASONS, ErrorCode
 
 LINES = (1, 2, 5, 10, 20, 50, 100, 200, 500)
 SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 LATE = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
 
-CLAIMS = ("granted", "resumed", "returned", "inherited", "taken_over", "taken", "locked")
-"""What became of a claim: as `gateway.backplane.Claimed` has it, or it was not let through."""
+CLAIMS: tuple[str, ...] = tuple(Outcome)
+"""What became of a claim."""
 
 RESUMES = ("resumed", "returned", "stranger")
 """What became of a hello that showed a token; stranger: the token was of no use."""

@@ -6,6 +6,7 @@ business of this package alone.
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Literal, NamedTuple, Protocol
 
 from gateway.backplane.records import Ban, GatewayInfo, Member, Registration
@@ -16,14 +17,30 @@ LEASE = 10.0
 after 13 s at the latest; a renewal may fail twice before the lease runs out."""
 
 
+class Outcome(StrEnum):
+    """What became of a claim; the scripts say the same words."""
+
+    GRANTED = "granted"
+    """The name was free, or this session has it already."""
+    RESUMED = "resumed"
+    """The peer has taken it back from its own older session, which was still here."""
+    RETURNED = "returned"
+    """The peer has taken it back from its own older session, which had left."""
+    INHERITED = "inherited"
+    """It was free, since its holder's gateway is dead."""
+    TAKEN_OVER = "taken_over"
+    """The peer has shown its password; the session that held it is ended."""
+    TAKEN = "taken"
+    """Somebody else has it."""
+    LOCKED = "locked"
+    """It needs a password that was not shown."""
+
+
 class Claimed(NamedTuple):
     """What became of a claim.
 
     Attributes:
-        outcome: the name was free ("granted"); taken back from the peer's own older session, who
-            was here still ("resumed") or had left ("returned"); free, since its holder's gateway
-            is dead ("inherited"); taken from whoever held it, by its password ("taken_over"); or
-            it is somebody else's ("taken"), or needs a password that was not shown ("locked").
+        outcome: in one word.
         origin: with "resumed" and "returned" that of the older session.
         last: id in the user's log behind which the user begins: that of the last message, or with
             ``waiting`` that of the last one before those.
@@ -36,7 +53,7 @@ class Claimed(NamedTuple):
             got with, so the welcome of that one, and what came with it, may never have arrived.
     """
 
-    outcome: Literal["granted", "resumed", "returned", "inherited", "taken_over", "taken", "locked"]
+    outcome: Outcome
     origin: str = ""
     last: bytes = b""
     former: Registration | None = None
@@ -46,20 +63,25 @@ class Claimed(NamedTuple):
     unheard: bool = False
 
 
-class Found(NamedTuple):
-    """What was found of a recipient.
+class How(StrEnum):
+    """How a private message finds its recipient; the scripts say the same words."""
 
-    Attributes:
-        name: as it is shown; "" if absent.
-        how: connected ("here"), or gone for the moment and able to come back ("later"): then the
-            message waits; or nobody has the name ("absent").
-    """
+    HERE = "here"
+    """Connected."""
+    LATER = "later"
+    """Gone for the moment and able to come back: the message waits."""
+    ABSENT = "absent"
+    """Nobody has the name."""
+
+
+class Found(NamedTuple):
+    """What was found of a recipient: the name as it is shown ("" if absent), and how."""
 
     name: str
-    how: Literal["here", "later", "absent"]
+    how: How
 
 
-ABSENT = Found("", "absent")
+ABSENT = Found("", How.ABSENT)
 
 
 class Whispered(NamedTuple):
@@ -85,6 +107,20 @@ class Log(NamedTuple):
 
     room: str
     reader: str = ""
+
+
+class Channel(NamedTuple):
+    """Where what is stored in a log is published.
+
+    Attributes:
+        name: what to subscribe to.
+        key: the same as bytes, as deliveries name it.
+        log: what it is the channel of.
+    """
+
+    name: str
+    key: bytes
+    log: Log
 
 
 class Said(NamedTuple):
@@ -349,6 +385,12 @@ class Backplane(Protocol):
     @property
     def admission(self) -> Admission:
         """Who gets in."""
+
+    def room(self, room: str) -> Channel:
+        """The channel of what is for everyone in a room."""
+
+    def user(self, folded: str) -> Channel:
+        """The channel of what is for one user."""
 
     def user_channel(self, folded: str) -> str:
         """The channel of what is for one user."""

@@ -12,12 +12,15 @@ import msgspec
 from gateway.backplane.contract import (
     ABSENT,
     KNOWN,
+    Channel,
     Claimed,
     Entry,
     Events,
     Found,
+    How,
     Listed,
     Log,
+    Outcome,
     Touch,
     Whispered,
 )
@@ -131,6 +134,16 @@ class RedisBackplane(RedisLogs, RedisGateways):
     def unsubscribe(self, channel: str) -> None:
         self._pair.unsubscribe(channel)
 
+    def room(self, room: str) -> Channel:
+        return self._channel(Log(room))
+
+    def user(self, folded: str) -> Channel:
+        return self._channel(Log(PRIVATE, folded))
+
+    def _channel(self, log: Log) -> Channel:
+        name = self._keys.channel(log)
+        return Channel(name, name.encode(), log)
+
     def user_channel(self, folded: str) -> str:
         return self._keys.user_channel(folded)
 
@@ -154,7 +167,7 @@ class RedisBackplane(RedisLogs, RedisGateways):
         )
         outcome, origin, last, former, hash, began, waits, unheard = await self._pair.run(*call)
         return Claimed(
-            outcome.decode(),
+            Outcome(outcome.decode()),
             origin.decode(),
             last,
             registration(former),
@@ -240,7 +253,9 @@ class RedisBackplane(RedisLogs, RedisGateways):
         pairs = list(zip(found[::2], found[1::2], strict=True))
         if id == "FULL":
             raise TooMuchWaits(dict.fromkeys(name for name, how in pairs if how == "full"))
-        return Whispered(id, [Found(*pair) for pair in pairs] or [ABSENT] * len(names))
+        return Whispered(
+            id, [Found(name, How(how)) for name, how in pairs] or [ABSENT] * len(names)
+        )
 
     async def present(self, names: list[str]) -> list[str]:
         keys = self._keys

@@ -16,7 +16,7 @@ from typing import Any
 
 import msgspec
 
-from gateway.backplane.contract import KNOWN
+from gateway.backplane.contract import KNOWN, Outcome
 from gateway.backplane.ids import NOTHING
 from gateway.backplane.keys import Keys
 from gateway.backplane.records import Registration
@@ -38,7 +38,7 @@ KEPT_MS = 60_000
 FULL = "Redis' memory is full, so nothing can be said"
 
 NAME = "probe"
-WELCOME = (b"granted", b"inherited")
+WELCOME = (Outcome.GRANTED, Outcome.INHERITED)
 """Outcomes of a claim that are right; inherited after a probe that ended in the middle."""
 
 
@@ -127,7 +127,7 @@ class Probe:
         self._heard = asyncio.get_running_loop().create_future()
         self._step = "claiming a name"
         if (outcome := await self._claim(session)) not in WELCOME:
-            raise ProbeFailed(f"the name of the probe was not free: {outcome.decode()}")
+            raise ProbeFailed(f"the name of the probe was not free: {outcome}")
         self._step = "publishing"
         await self._publish(session)
         self._step = "waiting to hear what was published"
@@ -136,7 +136,7 @@ class Probe:
         if await self._release(session) != [self._nonce]:
             raise ProbeFailed("the name of the probe was somebody else's when it was given back")
 
-    async def _claim(self, session: str) -> bytes:
+    async def _claim(self, session: str) -> Outcome:
         keys, pair = self._keys, self._pair
         user = self._user(session)
         call = user_claim(
@@ -151,7 +151,7 @@ class Probe:
         )
         made = (keys.users, keys.held(self._gateway), keys.users_epoch)
         outcome, *_ = await self._at_once(pair.run(*call), *made)
-        return bytes(outcome)
+        return Outcome(outcome.decode())
 
     def _user(self, session: str) -> Registration:
         return Registration(

@@ -16,12 +16,15 @@ from gateway.backplane.contract import (
     ABSENT,
     KNOWN,
     LEASE,
+    Channel,
     Claimed,
     Entry,
     Events,
     Found,
+    How,
     Listed,
     Log,
+    Outcome,
     Said,
     Touch,
     Whispered,
@@ -296,10 +299,10 @@ class Memory:
         if full := [
             each.name
             for name, each in zip(names, found, strict=True)
-            if each.how == "later" and self._is_full(name, sender.folded)
+            if each.how == How.LATER and self._is_full(name, sender.folded)
         ]:
             raise TooMuchWaits(full)
-        readers = [n for n, each in zip(names, found, strict=True) if each.how != "absent"]
+        readers = [n for n, each in zip(names, found, strict=True) if each.how != How.ABSENT]
         if not readers:
             if seq is not None:
                 _remember(posted, seq, "-")
@@ -309,7 +312,7 @@ class Memory:
         for name in dict.fromkeys(readers):
             if name != sender.folded:
                 self._whisper(name, shown, body, known(Log(PRIVATE, name)))
-            if self._find(name).how == "later":
+            if self._find(name).how == How.LATER:
                 self._waiting.setdefault(name, []).append((sender.folded, len(body)))
         if seq is not None:
             _remember(posted, seq, id.decode())
@@ -371,9 +374,9 @@ class Memory:
 
     def _find(self, name: str) -> Found:
         if (user := self.users.get(name)) is not None:
-            return Found(user.name, "later" if user.gateway in self.dead else "here")
+            return Found(user.name, How.LATER if user.gateway in self.dead else How.HERE)
         left = self.resumable.get(name)
-        return ABSENT if left is None else Found(left.name, "later")
+        return ABSENT if left is None else Found(left.name, How.LATER)
 
     def _store(
         self, log: Log, line: bytes, known: bytes, found: tuple[Found, ...] = ()
@@ -530,6 +533,14 @@ class FakeBackplane:
     def run_id(self) -> str:
         return str(self.memory.run)
 
+    def room(self, room: str) -> Channel:
+        name = self.room_channel(room)
+        return Channel(name, name.encode(), Log(room))
+
+    def user(self, folded: str) -> Channel:
+        name = self.user_channel(folded)
+        return Channel(name, name.encode(), Log(PRIVATE, folded))
+
     def user_channel(self, folded: str) -> str:
         return f"to:{folded}"
 
@@ -551,27 +562,27 @@ class FakeBackplane:
         await self._asked("claim", (user, ago, resume))
         memory, folded = self.memory, user.folded
         holder, left = memory.users.get(folded), memory.resumable.get(folded)
-        claimed, older = Claimed("granted"), None
+        claimed, older = Claimed(Outcome.GRANTED), None
         if holder is not None and holder.session == user.session:
-            claimed, older = Claimed("granted", holder.origin), holder
+            claimed, older = Claimed(Outcome.GRANTED, holder.origin), holder
         elif holder is not None and _proves(user, resume, holder):
-            claimed, older = Claimed("resumed", holder.origin), holder
+            claimed, older = Claimed(Outcome.RESUMED, holder.origin), holder
             memory.control("replaced", holder)
         elif _is_locked(memory.accounts.get(folded, ""), auth) and not _proves(
             user, resume, left or user
         ):
-            return Claimed("locked", hash=memory.accounts.get(folded, ""))
+            return Claimed(Outcome.LOCKED, hash=memory.accounts.get(folded, ""))
         elif holder and holder.gateway not in memory.dead and memory.accounts.get(folded):
-            claimed = Claimed("taken_over")
+            claimed = Claimed(Outcome.TAKEN_OVER)
             memory.control("replaced", holder)
         elif holder is not None and holder.gateway not in memory.dead:
-            return Claimed("taken", former=holder if auth == KNOWN else None)
+            return Claimed(Outcome.TAKEN, former=holder if auth == KNOWN else None)
         elif holder is not None:
-            claimed = Claimed("inherited", former=holder)
+            claimed = Claimed(Outcome.INHERITED, former=holder)
         elif left is not None and (
             (left.session == user.session and auth == KNOWN) or _proves(user, resume, left)
         ):
-            claimed, older = Claimed("returned", left.origin), left
+            claimed, older = Claimed(Outcome.RETURNED, left.origin), left
         if claimed.origin:
             user = msgspec.structs.replace(user, origin=claimed.origin)
         last = memory.tail(Log(PRIVATE, folded))
