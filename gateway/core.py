@@ -263,6 +263,5 @@ class Gateway:
         self.positions.forget(channel.encode())
 
     def _tell_everybody(self, notice: Notice) -> None:
-        line = encode(notice)
         for peer in self.online.values():
-            self.hub.tell(peer.link, line)
+            self.hub.tell(peer.link, notice)

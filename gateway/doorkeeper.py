@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 
 from gateway.addresses import Address
+from gateway.channels.links import bye
 from gateway.core import Gateway
 from gateway.door.visits import Crowded, Visit
 from gateway.listeners.accepting import NotAdmitted
+from gateway.listeners.json_lines import JSON_LINES
 from gateway.listeners.tcp import TcpLink
 from gateway.peer.peer import Peer
 from wire.limits import Limits
-from wire.reasons import CROWDED
+from wire.reasons import CROWDED, Reason
 
 
 class Doorkeeper:
@@ -50,5 +52,16 @@ class Doorkeeper:
         """What a connection becomes."""
         gateway, limits = self._gateway, self._limits
         return TcpLink(
-            lambda link: Peer(gateway, link), limits, address, where, visit.over, gateway.meters
+            lambda link: Peer(gateway, link),
+            JSON_LINES,
+            limits,
+            address,
+            where,
+            visit.over,
+            gateway.meters,
+            screened=True,
         )
+
+    def farewell(self, reason: Reason, after: float | None = None) -> bytes:
+        """The last words to a connection that does not come in."""
+        return JSON_LINES.event(bye(reason, after))

@@ -5,7 +5,8 @@ socket:
 
     Redis -> backplane   (channel, lines): never decoded
           -> hub.deliver append to what the channel got in this turn of the loop
-          -> hub.flush   once a turn: join each channel's lines once
+          -> hub.flush   once a turn: join each channel's lines once, render them once for each
+                         speech (the lines themselves, where that is JSON)
           -> link.write  one write per socket
 
 The write is what costs, so joining what came within one turn is the lever: idle it costs
@@ -16,41 +17,23 @@ two channels within one turn.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import NamedTuple
 
-from gateway.addresses import Address
+from gateway.channels.links import Link, Speech
 from gateway.meters import Meters
+from wire.frames import Event
 from wire.reasons import Reason
 
 
-class Link(Protocol):
-    """The write end of one peer. Nothing here raises or waits."""
+class _Part(NamedTuple):
+    """A piece of what is written to a link, and how many frames are in it."""
 
-    address: str
-    """Where the peer is, ``host:port``."""
+    data: bytes
+    frames: int
 
-    ip: Address
-    """The same without the port."""
 
-    def write(self, lines: bytes) -> None:
-        """Send; a peer for whom too much is waiting already is reported to have been too slow.
-
-        Nothing happens once the link is closed or its connection is lost.
-        """
-
-    def close(self, reason: Reason, after: float | None = None) -> None:
-        """Say bye, and end the connection once that is sent, or soon if it cannot be.
-
-        Args:
-            reason: why.
-            after: seconds that the peer shall wait before it comes back.
-        """
-
-    def read(self, on: bool) -> None:
-        """Take more from the peer, or let it wait."""
-
-    async def drained(self) -> None:
-        """Return once the peer keeps up with what it is written, or is written no more."""
+_NOTHING = _Part(b"", 0)
+_NOBODY: dict[Speech, set[Link]] = {}
 
 
 class Hub:
@@ -64,22 +47,25 @@ class Hub:
     def __init__(self, call_soon: Callable[[Callable[[], None]], object], meters: Meters) -> None:
         self._call_soon = call_soon
         self._meters = meters
-        self._members: dict[bytes, set[Link]] = {}
+        self._members: dict[bytes, dict[Speech, set[Link]]] = {}
         self._published: dict[bytes, list[bytes]] = {}
-        self._told: dict[Link, list[bytes]] = {}
+        self._told: dict[Link, list[_Part]] = {}
         self._scheduled = False
 
     def join(self, channel: bytes, link: Link) -> None:
         """Have what is published on a channel written to a link."""
-        self._members.setdefault(channel, set()).add(link)
+        self._members.setdefault(channel, {}).setdefault(link.speech, set()).add(link)
 
     def leave(self, channel: bytes, link: Link) -> None:
-        """Have it written there no more."""
-        members = self._members.get(channel)
-        if members is not None:
-            members.discard(link)
-            if not members:
-                del self._members[channel]
+        """Have it written there no longer."""
+        by_speech = self._members.get(channel, _NOBODY)
+        links = by_speech.get(link.speech)
+        if links is not None:
+            links.discard(link)
+            if not links:
+                del by_speech[link.speech]
+                if not by_speech:
+                    del self._members[channel]
 
     def deliver(self, channel: bytes, lines: bytes) -> None:
         """Lines were published on a channel."""
@@ -91,23 +77,21 @@ class Hub:
         if not self._scheduled:
             self._schedule()
 
-    def tell(self, link: Link, line: bytes) -> None:
-        """Write to one link, in the same write as what its channels bring in this turn."""
-        told = self._told.get(link)
-        if told is None:
-            self._told[link] = [line]
-        else:
-            told.append(line)
-        if not self._scheduled:
-            self._schedule()
+    def tell(self, link: Link, event: Event) -> None:
+        """Tell one link an event, in the same write as what its channels bring in this turn."""
+        self._tell(link, _Part(link.speech.event(event), 1))
+
+    def forward(self, link: Link, lines: list[bytes]) -> None:
+        """Tell one link what stands in a log, likewise."""
+        self._tell(link, _Part(link.speech.render(b"".join(lines)), len(lines)))
 
     def close(self, link: Link, reason: Reason, after: float | None = None) -> None:
         """Close a link after what it has been told."""
         told = self._told.pop(link, None)
         if told is not None:
-            lines = b"".join(told)
-            link.write(lines)
-            self._meters.sent(len(lines), lines.count(b"\n"))
+            part = _joined(told)
+            link.write(part.data)
+            self._meters.sent(len(part.data), part.frames)
         link.close(reason, after)
 
     def flush(self) -> None:
@@ -116,44 +100,53 @@ class Hub:
         published, self._published = self._published, {}
         told, self._told = self._told, {}
         meters = self._meters
-        if len(published) == 1 and not told:
-            # Nearly always: one room, and nobody to be told anything besides.
-            for channel, blobs in published.items():
-                lines, members = b"".join(blobs), self._members.get(channel, ())
-                for link in members:
-                    link.write(lines)
-                count = lines.count(b"\n")
-                meters.sent(len(lines), count, len(members))
-                meters.deliveries += count * len(members)
-            return
-        counts: dict[bytes, int] = {}
+        # Nearly always: one room, and nobody to be told anything else.
+        alone = len(published) == 1 and not told
         for channel, blobs in published.items():
-            lines, members = b"".join(blobs), self._members.get(channel, ())
-            for link in members:
-                told.setdefault(link, []).append(lines)
-            counts[lines] = lines.count(b"\n")
-            meters.deliveries += counts[lines] * len(members)
-        self._write(told, counts)
+            lines = b"".join(blobs)
+            count = lines.count(b"\n")
+            for speech, links in self._members.get(channel, _NOBODY).items():
+                data = speech.render(lines)
+                meters.deliveries += count * len(links)
+                if alone:
+                    for link in links:
+                        link.write(data)
+                    meters.sent(len(data), count, len(links))
+                else:
+                    part = _Part(data, count)
+                    for link in links:
+                        told.setdefault(link, []).append(part)
+        if not alone:
+            self._write(told)
 
-    def _write(self, told: dict[Link, list[bytes]], counts: dict[bytes, int]) -> None:
-        """Write what several are told besides.
+    def _write(self, told: dict[Link, list[_Part]]) -> None:
+        """Write to each link its parts. Neighbours that get the very same part are counted as one.
 
-        Args:
-            told: what each link is to get.
-            counts: how many lines are in those parts that many get: not to be counted for each.
+        To count each link by itself would cost as much as a tenth of the write.
         """
-        before, count, links = b"", 0, 0
+        before, links = _NOTHING, 0
         for link, parts in told.items():
-            lines = b"".join(parts)
-            link.write(lines)
-            # Those who are told nothing else get the very same object: they are counted as one.
-            if lines is not before:
-                self._meters.sent(len(before), count, links)
-                before, links = lines, 0
-                count = sum(counts.get(part) or part.count(b"\n") for part in parts)
+            part = parts[0] if len(parts) == 1 else _joined(parts)
+            link.write(part.data)
+            if part is not before:
+                self._meters.sent(len(before.data), before.frames, links)
+                before, links = part, 0
             links += 1
-        self._meters.sent(len(before), count, links)
+        self._meters.sent(len(before.data), before.frames, links)
+
+    def _tell(self, link: Link, part: _Part) -> None:
+        told = self._told.get(link)
+        if told is None:
+            self._told[link] = [part]
+        else:
+            told.append(part)
+        if not self._scheduled:
+            self._schedule()
 
     def _schedule(self) -> None:
         self._scheduled = True
         self._call_soon(self.flush)
+
+
+def _joined(parts: list[_Part]) -> _Part:
+    return _Part(b"".join(part.data for part in parts), sum(part.frames for part in parts))

@@ -17,6 +17,7 @@ from gateway.channels.reading import gap, read_on
 from gateway.errors import BackplaneDown, BackplaneRefused
 from gateway.journal import event
 from gateway.meters import Meters
+from wire.codec import encode
 
 logger = logging.getLogger(__name__)
 
@@ -252,7 +253,7 @@ class Positions:
             elif number < before and previous != followed.at:
                 # The log has lost what was between: reading once more would find no more.
                 if followed.told != followed.at:
-                    lines = gap(followed.log.room, followed.at) + lines
+                    lines = encode(gap(followed.log.room, followed.at)) + lines
                 self._advance(channel, followed, lines, last)
             else:
                 self.deliver(channel, previous + b" " + last + b"\n" + lines)

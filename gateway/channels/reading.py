@@ -18,7 +18,7 @@ class Page(NamedTuple):
 
     Attributes:
         upto: up to which id the log was read.
-        lines: messages, and a gap wherever some are missing.
+        lines: messages, and a gap wherever some are missing: each as `wire.codec.encode` does it.
         more: there may be more after ``upto``.
     """
 
@@ -37,7 +37,7 @@ async def read_on(backplane: Backplane, log: Log, after: bytes) -> Page:
     at, lines = after, []
     for id, line in said.messages:
         if not (follows(id, at) or (at == said.start and parse(id)[1] == 0)):
-            lines.append(gap(log.room, at))
+            lines.append(encode(gap(log.room, at)))
         if line:
             lines.append(line)
         at = id
@@ -49,11 +49,11 @@ async def read_on(backplane: Backplane, log: Log, after: bytes) -> Page:
         [tail] = await backplane.tails([log])
     if tail != at and not (at == said.start and is_beginning(tail)):
         # More was said than there is left, or may have been.
-        lines.append(gap(log.room, at))
+        lines.append(encode(gap(log.room, at)))
     return Page(tail, lines, False)
 
 
-def gap(room: str, after: bytes | None) -> bytes:
-    """The line that owns up to a hole."""
+def gap(room: str, after: bytes | None) -> Gap:
+    """The event that says that messages are missing."""
     text = "Some messages are missing here, and cannot be had any more."
-    return encode(Gap(room=room, after=after.decode() if after else None, text=text))
+    return Gap(room=room, after=after.decode() if after else None, text=text)

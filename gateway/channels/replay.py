@@ -8,7 +8,8 @@ import re
 from gateway.addresses import neighbourhood
 from gateway.backplane.contract import Backplane, Log
 from gateway.backplane.ids import is_beginning, parse
-from gateway.channels.hub import Hub, Link
+from gateway.channels.hub import Hub
+from gateway.channels.links import Link
 from gateway.channels.pace import Pace
 from gateway.channels.positions import Positions
 from gateway.channels.reading import gap, read_on
@@ -64,12 +65,12 @@ class Replay:
                 page = await read_on(self._backplane, log, at)
                 at, more = page.upto, page.more
                 if page.lines:
-                    lines = b"".join(page.lines)
-                    self._hub.tell(link, lines)
+                    self._hub.forward(link, page.lines)
                     self._hub.flush()
                     await link.drained()
                     now = asyncio.get_running_loop().time()
-                    await asyncio.sleep(self._pace.told(place, len(lines), now))
+                    size = sum(map(len, page.lines))
+                    await asyncio.sleep(self._pace.told(place, size, now))
             if log.room == PRIVATE:
                 # Nobody else reads this channel: it can be moved to where we are.
                 self._positions.skip(channel, at)

@@ -27,7 +27,6 @@ from gateway.listeners.first_bytes import exactly, peek
 from gateway.listeners.ports import place
 from gateway.listeners.proxy import NotProxied
 from gateway.listeners.sockets import prepare
-from wire.codec import encode_bye
 from wire.reasons import Reason
 
 log = logging.getLogger(__name__)
@@ -56,17 +55,17 @@ class NotAdmitted(Exception):
         self.after = after
 
 
-class Visit(Protocol):
-    """A connection that was let in."""
+class Ends(Protocol):
+    """Something that ends with the connection for which it was made."""
 
     def over(self) -> None:
-        """It has ended; may be said more than once."""
+        """The connection has ended; may be called more than once."""
 
 
-class Doorkeeper(Protocol):
-    """Who decides whether a connection may come in, and makes its protocol."""
+class Admits(Protocol):
+    """Decides whether a connection may come in, and what it becomes."""
 
-    def admit(self, address: Address) -> Visit:
+    def admit(self, address: Address) -> Ends:
         """Let a connection in.
 
         Raises:
@@ -78,6 +77,14 @@ class Doorkeeper(Protocol):
 
     def protocol(self, address: Address, where: str, visit: Any) -> asyncio.Protocol:
         """What the connection becomes; it says when the visit is over."""
+
+    def farewell(self, reason: Reason, after: float | None = None) -> bytes:
+        """The last words to a connection that does not come in.
+
+        Args:
+            reason: why.
+            after: seconds to wait before another one may.
+        """
 
 
 class Listener:
@@ -94,7 +101,7 @@ class Listener:
     def __init__(
         self,
         sockets: list[socket.socket],
-        doorkeeper: Doorkeeper,
+        doorkeeper: Admits,
         proxies: Networks,
         patience: float,
         tls: ssl.SSLContext | None,
@@ -204,7 +211,7 @@ class Listener:
             self._spawn(connection, self._begin(connection, address, where, visit))
 
     async def _begin(
-        self, connection: socket.socket, address: Address, where: str, visit: Visit
+        self, connection: socket.socket, address: Address, where: str, visit: Ends
     ) -> None:
         tls, since = self.tls, self._loop.time()
         try:
@@ -215,7 +222,7 @@ class Listener:
                 if spoken is not None:
                     visit.over()
                     self._refused(spoken.kind, where, spoken.why)
-                    last = spoken.before_the_bye() + encode_bye(spoken.reason)
+                    last = spoken.before_the_bye() + self._doorkeeper.farewell(spoken.reason)
                     self._farewells.say(connection, last)
                     return
             left = max(0.001, since + self._patience - self._loop.time())
@@ -248,4 +255,4 @@ class Listener:
             connection.close()  # a word to it would cost what it may not have
             return
         after = None if refusal.after is None else round(refusal.after, 1)
-        self._farewells.say(connection, encode_bye(refusal.reason, after))
+        self._farewells.say(connection, self._doorkeeper.farewell(refusal.reason, after))

@@ -1,4 +1,4 @@
-"""The chat's own wire over TCP: one line, one frame."""
+"""Lines over TCP: a connection, whatever its peer speaks."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import Protocol, cast
 
 from gateway.addresses import Address
 from gateway.alarm import STALL
+from gateway.channels.links import Speech, bye
 from gateway.journal import event
 from gateway.listeners.accepting import REFUSED
 from gateway.listeners.foreign import Foreign, recognized
 from gateway.meters import Meters
-from wire.codec import encode_bye
 from wire.limits import Limits
 from wire.lines import LineBuffer, LineTooLong
 from wire.reasons import CONNECTION_LOST, SLOW, Reason
@@ -30,8 +30,8 @@ STUCK = 30.0
 """Seconds in which a peer for whom something waits has to take in at least some of it."""
 
 
-class Peer(Protocol):
-    """What a listener tells of a peer."""
+class TakesLines(Protocol):
+    """What a connection is told about: a peer."""
 
     def receive(self, lines: Iterable[bytes | LineTooLong]) -> None:
         """The peer has sent these lines."""
@@ -48,6 +48,9 @@ class TcpLink(asyncio.Protocol):
 
     Args:
         make_peer: called with this link once it is connected.
+        speech: what the peer speaks.
+        screened: whoever connects may speak another protocol, and is told so: the JSON of the chat
+            is known by its first character.
         limits: what the peer may do.
         ip: the peer's address.
         address: the same for people, with its port.
@@ -74,17 +77,22 @@ class TcpLink(asyncio.Protocol):
         "_written",
         "address",
         "ip",
+        "speech",
     )
 
     def __init__(
         self,
-        make_peer: Callable[[TcpLink], Peer],
+        make_peer: Callable[[TcpLink], TakesLines],
+        speech: Speech,
         limits: Limits,
         ip: Address,
         address: str,
         gone: Callable[[], None],
         meters: Meters,
+        *,
+        screened: bool = False,
     ) -> None:
+        self.speech = speech
         self.ip = ip
         self.address = address
         self._gone = gone
@@ -105,8 +113,8 @@ class TcpLink(asyncio.Protocol):
         self._deaf = False
         self._closing = False
         self._heard_all = False
-        # Nothing has come yet that looks like our own wire.
-        self._strange = True
+        # Nothing has come yet that looks like the chat's own language.
+        self._strange = screened
 
     # From the transport.
 
@@ -175,11 +183,11 @@ class TcpLink(asyncio.Protocol):
 
     # The link.
 
-    def write(self, lines: bytes) -> None:
+    def write(self, data: bytes) -> None:
         """Send; what comes after the end is dropped."""
-        if self._behind and not self._fits(len(lines)):
+        if self._behind and not self._fits(len(data)):
             return
-        self._transport.write(lines)
+        self._transport.write(data)
 
     def close(self, reason: Reason, after: float | None = None) -> None:
         """Say bye, and end the connection."""
@@ -187,9 +195,9 @@ class TcpLink(asyncio.Protocol):
             return
         self._closing = True
         self._write_no_more()
-        line = encode_bye(reason, after)
-        self._transport.write(line)
-        self._meters.sent(len(line), 1)
+        last = self.speech.event(bye(reason, after))
+        self._transport.write(last)
+        self._meters.sent(len(last), 1)
         if self._heard_all or self._transport.is_closing():
             self._transport.close()
         else:

@@ -11,7 +11,7 @@ import msgspec
 from gateway.backplane.contract import Claimed, Entry, Log
 from gateway.backplane.ids import NOTHING, before, epoch_of, parse
 from gateway.backplane.records import Registration
-from gateway.channels.hub import Link
+from gateway.channels.links import Link
 from gateway.channels.reading import gap
 from gateway.channels.replay import seen_id
 from gateway.chat.effects import Claim

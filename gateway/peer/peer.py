@@ -11,7 +11,7 @@ from gateway.addresses import neighbourhood
 from gateway.alarm import Alarm
 from gateway.backplane.contract import sealed
 from gateway.backplane.records import Registration
-from gateway.channels.hub import Link
+from gateway.channels.links import Link
 from gateway.chat.effects import (
     CheckIdle,
     Claim,
@@ -34,7 +34,7 @@ from gateway.peer.in_flight import InFlight
 from gateway.peer.login import arrive
 from gateway.peer.logout import leave
 from gateway.peer.trace import Trace
-from wire.codec import decode_request, encode, encode_body, is_ping
+from wire.codec import encode_body
 from wire.frames import Error, Event, Ping
 from wire.lines import LineTooLong
 from wire.reasons import HUNG_UP, NAME_LOST, QUIT, ErrorCode, Reason, WireError
@@ -126,6 +126,7 @@ class Peer:
     def _hold(self, lines: Iterable[Line]) -> None:
         """Keep lines for later, but for pings: while Redis is away the connection is not."""
         session, now, typed = self.session, self.gateway.monotonic(), False
+        is_ping = self.link.speech.is_ping
         online = session.state is State.ONLINE
         for line in lines:
             if online and isinstance(line, bytes) and is_ping(line):
@@ -142,7 +143,7 @@ class Peer:
     def _take(self, line: Line, now: float, ts: int) -> list[Effect]:
         self.trace.requests += 1
         if isinstance(line, bytes):
-            return self.session.receive(decode_request(line), now, ts)
+            return self.session.receive(self.link.speech.request(line), now, ts)
         if isinstance(line, LineTooLong):
             limit = self.gateway.rules.limits.line
             raise WireError(ErrorCode.LINE_TOO_LONG, f"the line has more than {limit} bytes")
@@ -258,12 +259,12 @@ class Peer:
         text = f"{why}: this was not confirmed. Try again in a moment."
         self.tell(Error(code=ErrorCode.UNAVAILABLE, text=text, seq=seq))
 
-    def tell(self, told: Event) -> None:
+    def tell(self, event: Event) -> None:
         """Tell the peer an event."""
-        if type(told) is Error:
+        if type(event) is Error:
             self.trace.refusals += 1
-            self.gateway.meters.refusals[told.code] += 1
-        self.gateway.hub.tell(self.link, encode(told))
+            self.gateway.meters.refusals[event.code] += 1
+        self.gateway.hub.tell(self.link, event)
 
     # The end.
 

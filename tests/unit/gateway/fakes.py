@@ -35,6 +35,7 @@ from gateway.backplane.redis.logs import PAGE_BYTES
 from gateway.config import GatewayConfig
 from gateway.core import Gateway
 from gateway.errors import BackplaneDown, NameLost, TooMuchWaits
+from gateway.listeners.json_lines import JSON_LINES
 from gateway.meters import Meters
 from tests.support.deadlines import within
 from tests.support.settings import settings
@@ -85,6 +86,7 @@ class FakeLink:
     """
 
     def __init__(self, address: str = "192.0.2.7:50000") -> None:
+        self.speech = JSON_LINES
         self.address = address
         self.ip = ip_address(address.rpartition(":")[0])
         self.writes: list[bytes] = []

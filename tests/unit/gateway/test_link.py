@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.listeners import tcp
+from gateway.listeners.json_lines import JSON_LINES
 from gateway.listeners.tcp import TcpLink
 from gateway.meters import Meters
 from tests.unit.gateway.fakes import FakeLink, quiet, until
@@ -64,7 +65,15 @@ class OfTcp:
     def __init__(self):
         self.ended = []
         limits, ip = Limits(backlog=BACKLOG), ip_address("192.0.2.7")
-        self.link = TcpLink(lambda link: self, limits, ip, "192.0.2.7:5", lambda: None, Meters())
+        self.link = TcpLink(
+            lambda link: self,
+            JSON_LINES,
+            limits,
+            ip,
+            "192.0.2.7:5",
+            lambda: None,
+            Meters(),
+        )
         self.transport = Transport()
         self.transport.link = self.link
         self.link.connection_made(self.transport)

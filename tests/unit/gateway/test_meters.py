@@ -63,13 +63,13 @@ def test_nobody_there_is_nothing_delivered(hub, meters):
 def test_what_was_written_is_what_was_counted_whoever_is_told_what(hub, meters):
     room, other = crowd(hub, b"room", 4), crowd(hub, b"other", 2)
     hub.join(b"other", room[1])
-    hub.tell(room[2], b"ack\n")
-    hub.tell(room[2], b"ack\n")
-    hub.tell(other[0], b"pong\n")
+    hub.forward(room[2], [b"ack\n"])
+    hub.forward(room[2], [b"ack\n"])
+    hub.forward(other[0], [b"pong\n"])
     hub.deliver(b"room", b"one\ntwo\n")
     hub.deliver(b"other", b"three\n")
     hub.flush()
-    hub.tell(room[0], b"left over\n")
+    hub.forward(room[0], [b"left over\n"])
     hub.close(room[0], SHUTDOWN)
     writes = [write for link in room + other for write in link.writes]
     assert meters.frames_sent == sum(write.count(b"\n") for write in writes) == 15
@@ -81,7 +81,7 @@ def test_what_was_written_is_what_was_counted_whoever_is_told_what(hub, meters):
 
 def test_those_who_are_told_nothing_else_are_all_counted(hub, meters):
     links = crowd(hub, b"room", 5)
-    hub.tell(links[0], b"ack\n")
+    hub.forward(links[0], [b"ack\n"])
     hub.deliver(b"room", b"one\n")
     hub.flush()
     assert (meters.frames_sent, meters.deliveries) == (6, 5)

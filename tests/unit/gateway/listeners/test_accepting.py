@@ -21,7 +21,7 @@ from gateway.listeners.ports import open_port
 from gateway.listeners.proxy import SIGNATURE
 from tests.support.deadlines import within
 from tests.unit.gateway.fakes import quiet
-from wire.codec import decode_event
+from wire.codec import decode_event, encode_bye
 from wire.frames import Bye
 from wire.reasons import BANNED, CROWDED
 
@@ -74,6 +74,9 @@ class Doorkeeper:
 
     def refused(self, why):
         self.counted.append(why)
+
+    def farewell(self, reason, after=None):
+        return encode_bye(reason, after)
 
     def protocol(self, address, where, visit):
         self.inside.append(where)

@@ -12,12 +12,13 @@ from gateway.channels.hub import Hub
 from gateway.door.visits import Visit
 from gateway.listeners import ports, tcp
 from gateway.listeners.accepting import Listener
+from gateway.listeners.json_lines import JSON_LINES
 from gateway.listeners.proxy import SIGNATURE
 from gateway.listeners.tcp import TcpLink
 from gateway.meters import Meters
 from tests.support.deadlines import within
 from tests.unit.gateway.fakes import quiet, until
-from wire.codec import decode_event
+from wire.codec import decode_event, encode_bye
 from wire.frames import Bye
 from wire.limits import Limits
 from wire.lines import TOO_LONG
@@ -96,8 +97,20 @@ class Port:
     def admit(self, address):
         return Visit(None)
 
+    def farewell(self, reason, after=None):
+        return encode_bye(reason, after)
+
     def protocol(self, address, where, visit):
-        return TcpLink(self.connected, LIMITS, address, where, visit.over, self.meters)
+        return TcpLink(
+            self.connected,
+            JSON_LINES,
+            LIMITS,
+            address,
+            where,
+            visit.over,
+            self.meters,
+            screened=True,
+        )
 
     def connected(self, link):
         self.peers.append(Peer(link))
