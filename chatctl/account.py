@@ -12,7 +12,7 @@ from chatctl import people, shared_redis
 from chatctl.answers import answer, warn
 from chatctl.failure import Failure
 from chatctl.new_password import new_password, password_file
-from chatctl.options import argument, of_a_chat
+from chatctl.options import argument, chat_and_json
 from chatctl.shared_redis import Chat
 from chatctl.tables import since, table
 
@@ -57,7 +57,7 @@ def account() -> None:
 @account.command(epilog=ADD_EXAMPLE)
 @argument("name")
 @password_file
-@of_a_chat
+@chat_and_json
 def add(name: str, password_file: Path | None, chat: Chat, json: bool) -> None:
     """Register a name. Whoever has it now without its password is sent away."""
     _put("add", people.new_name(name), password_file, chat, json)
@@ -66,7 +66,7 @@ def add(name: str, password_file: Path | None, chat: Chat, json: bool) -> None:
 @account.command(epilog=PASSWD_EXAMPLE)
 @argument("name")
 @password_file
-@of_a_chat
+@chat_and_json
 def passwd(name: str, password_file: Path | None, chat: Chat, json: bool) -> None:
     """Give a registered name another password. Whoever came with the old one is sent away."""
     _put("change", people.name(name), password_file, chat, json)
@@ -74,7 +74,7 @@ def passwd(name: str, password_file: Path | None, chat: Chat, json: bool) -> Non
 
 @account.command(epilog=REMOVE_EXAMPLE)
 @argument("name")
-@of_a_chat
+@chat_and_json
 def remove(name: str, chat: Chat, json: bool) -> None:
     """Forget a name's password: from now on it is as free as any other.
 
@@ -92,7 +92,7 @@ def remove(name: str, chat: Chat, json: bool) -> None:
 
 
 @account.command("list", epilog=LIST_EXAMPLE)
-@of_a_chat
+@chat_and_json
 def list_(chat: Chat, json: bool) -> None:
     """List the registered names."""
     from gateway.backplane.operators.accounts import list_accounts
@@ -126,14 +126,14 @@ def _put(
         )
     if not done:
         raise Failure(f"{name} is not registered: `chatctl account add` does that")
-    if holder is not None and not holder.gone:
+    if holder is not None and not holder.ended:
         warn(
             f"{holder.name} is still in, on {holder.gateway}, which did not answer: "
             "`chatctl kick` sends them away, `chatctl doctor` says how that gateway is"
         )
     did = "is registered" if how == "add" else "has another password"
-    sent = f"; who had it was sent away from {holder.gateway}" if holder and holder.gone else ""
+    sent = f"; who had it was sent away from {holder.gateway}" if holder and holder.ended else ""
     # Whoever has a variable for a client's password need not have meant it here.
     which = f"; password from {where}" if where else ""
-    data = {"name": name, "sent_away": bool(holder and holder.gone)}
+    data = {"name": name, "sent_away": bool(holder and holder.ended)}
     answer(json, data, f"{name} {did}{which}{sent}")

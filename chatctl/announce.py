@@ -7,7 +7,7 @@ import click
 from chatctl import people, shared_redis
 from chatctl.answers import answer
 from chatctl.failure import Failure
-from chatctl.options import argument, of_a_chat
+from chatctl.options import argument, chat_and_json
 from chatctl.shared_redis import Chat
 
 EXAMPLE = """\b
@@ -18,7 +18,7 @@ Example:
 
 @click.command(epilog=EXAMPLE)
 @argument("text")
-@of_a_chat
+@chat_and_json
 def announce(text: str, chat: Chat, json: bool) -> None:
     """Say something to everyone, on all gateways.
 
@@ -27,10 +27,10 @@ def announce(text: str, chat: Chat, json: bool) -> None:
     """
     text = people.said(text)
 
-    from gateway.backplane.operators import gateways as operators
+    from gateway.backplane.operators.announce import publish_announcement
 
     with shared_redis.reached():
-        id = operators.announce(*chat.at, text)
+        id = publish_announcement(*chat.at, text)
     if id is None:
         raise Failure("no gateway lives, so nobody would hear it: are --redis and --prefix right?")
     answer(json, {"id": id, "text": text}, f"announced, as message {id}")

@@ -11,7 +11,7 @@ import click
 from chatctl import people, shared_redis
 from chatctl.answers import answer, warn
 from chatctl.failure import Failure
-from chatctl.options import argument, of_a_chat, option
+from chatctl.options import argument, chat_and_json, option
 from chatctl.shared_redis import Chat
 from chatctl.tables import since, span, table
 from chatctl.units import duration
@@ -53,7 +53,7 @@ _by_name = option(
     help="How long: 30m, 2h or 7d.",
 )
 @option("reason", default="", metavar="TEXT", help="Why, for those who are banned.")
-@of_a_chat
+@chat_and_json
 def ban(subject: str, by_name: bool, reason: str, chat: Chat, json: bool, **given: Any) -> None:
     """Keep somebody out, on all gateways at once, and end the sessions of who is in.
 
@@ -62,41 +62,41 @@ def ban(subject: str, by_name: bool, reason: str, chat: Chat, json: bool, **give
     """
     who, why = people.subject(subject, by_name=by_name), people.reason(reason)
 
-    from gateway.backplane.operators import bans as kept
+    from gateway.backplane.operators.bans import put_ban
     from gateway.backplane.records import Ban
 
     wanted = Ban(subject=who.text, kind=who.kind, since=0, reason=why)
     with shared_redis.reached():
-        spread = kept.ban(*chat.at, wanted, given["for"])
-    _warn_of_deaf(spread.deaf)
+        change = put_ban(*chat.at, wanted, given["for"])
+    _warn_of_unreached(change.unreached)
     if who.kind == "network":
         _warn_of_neighbours(ip_network(who.text))
     ends = "for ever" if given["for"] is None else f"for {span(given['for'])}"
-    answer(json, _for_programs(spread.ban), f"{who.text} ({who.kind}) is banned {ends}")
+    answer(json, _for_programs(change.ban), f"{who.text} ({who.kind}) is banned {ends}")
 
 
 @click.command(epilog=UNBAN_EXAMPLE)
 @argument("subject")
 @_by_name
-@of_a_chat
+@chat_and_json
 def unban(subject: str, by_name: bool, chat: Chat, json: bool) -> None:
     """Lift a ban, on all gateways at once. It is named as it was given."""
     who = people.subject(subject, by_name=by_name)
 
-    from gateway.backplane.operators import bans as kept
+    from gateway.backplane.operators.bans import lift_ban
     from gateway.backplane.records import Ban
 
     key = Ban(subject=who.text, kind=who.kind, since=0).key
     with shared_redis.reached():
-        spread = kept.unban(*chat.at, key)
-    if spread is None:
+        change = lift_ban(*chat.at, key)
+    if change is None:
         raise Failure(f"{who.text} ({who.kind}) is not banned: `chatctl bans` says who is")
-    _warn_of_deaf(spread.deaf)
-    answer(json, _for_programs(spread.ban), f"{who.text} ({who.kind}) is no longer banned")
+    _warn_of_unreached(change.unreached)
+    answer(json, _for_programs(change.ban), f"{who.text} ({who.kind}) is no longer banned")
 
 
 @click.command(epilog=BANS_EXAMPLE)
-@of_a_chat
+@chat_and_json
 def bans(chat: Chat, json: bool) -> None:
     """List the bans that hold, oldest first."""
     from gateway.backplane.operators.bans import list_bans
@@ -130,7 +130,7 @@ def _warn_of_neighbours(banned: IPv4Network | IPv6Network) -> None:
         )
 
 
-def _warn_of_deaf(deaf: int) -> None:
-    if deaf:
-        gateways = "1 gateway does" if deaf == 1 else f"{deaf} gateways do"
+def _warn_of_unreached(count: int) -> None:
+    if count:
+        gateways = "1 gateway does" if count == 1 else f"{count} gateways do"
         warn(f"{gateways} not listen, and may not know it yet: `chatctl doctor` says which")

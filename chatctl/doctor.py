@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from chatctl.answers import answer
-from chatctl.options import of_a_chat
+from chatctl.options import chat_and_json
 from chatctl.shared_redis import Chat
 from chatctl.tables import printable
 
@@ -19,7 +19,7 @@ MARKS = {"ok": "ok", "warning": "!", "failure": "FAIL"}
 
 
 @click.command(epilog=EXAMPLE, short_help="Say what is wrong, and what to do about it.")
-@of_a_chat
+@chat_and_json
 @click.pass_context
 def doctor(context: click.Context, chat: Chat, json: bool) -> None:
     """Look whether the chat is well: its Redis, its gateways, what is in Redis, and the clocks.

@@ -10,7 +10,7 @@ import click
 from chatctl import shared_redis
 from chatctl.answers import answer, warn
 from chatctl.failure import Failure, Misuse
-from chatctl.options import argument, of_a_chat
+from chatctl.options import argument, chat_and_json
 from chatctl.shared_redis import Chat
 
 if TYPE_CHECKING:
@@ -25,20 +25,21 @@ Examples:
 
 @click.command(epilog=EXAMPLE, short_help="End a gateway; its people move to the others.")
 @argument("gateway")
-@of_a_chat
+@chat_and_json
 def drain(gateway: str, chat: Chat, json: bool) -> None:
     """Have a gateway send its people to the others, and end, as at SIGTERM.
 
     GATEWAY is its id, or as much of it as no other begins with. Returns once it drains; how long
     that takes is up to its --drain.
     """
-    from gateway.backplane.operators import gateways as operators
+    from gateway.backplane.operators.drain import drain_gateway
+    from gateway.backplane.operators.gateways import list_gateways
 
     with shared_redis.reached():
         url, prefix = chat.at
-        _, found = operators.list_gateways(url, prefix)
+        _, found = list_gateways(url, prefix)
         chosen = _chosen(gateway, found)
-        begun = operators.drain(url, prefix, chosen.id)
+        begun = drain_gateway(url, prefix, chosen.id)
     if begun is None:
         raise Failure(f"{chosen.id} does not listen: `chatctl doctor` says how it is")
     if not begun:

@@ -70,22 +70,21 @@ CHAT: tuple[Decorator, ...] = (
         "rooms",
         type=click.Choice(["open", "closed"]),
         default="open",
-        help="open: joining a room that there is not makes it. closed: only you make rooms, with "
-        "`chatctl room NAME create`.",
+        help="open: joining a room that does not exist makes it. closed: only you make rooms, "
+        "with `chatctl room NAME create`.",
     ),
     option(
         "lobby",
         type=click.Choice(["on", "off"]),
         default="on",
-        help="on: everybody is in the lobby at the start. off: nobody is in a room until they join "
-        "one.",
+        help="on: everybody starts in the lobby. off: nobody is in a room until they join one.",
     ),
     option(
         "quiet-room",
         type=COUNT,
         default=200,
         metavar="PEOPLE",
-        help="In a room of more people than this, nobody is told who comes and goes.",
+        help="In a room with more people than this, nobody is told who comes and who leaves.",
     ),
     option(
         "history",
@@ -201,7 +200,7 @@ LIMITS: tuple[Decorator, ...] = (
         type=COUNT,
         default=50,
         metavar="ROOMS",
-        help="Rooms that a user may be in at once.",
+        help="Rooms that one person may be in at once.",
     ),
     option(
         "hello-timeout",

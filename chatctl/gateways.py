@@ -10,7 +10,7 @@ import click
 
 from chatctl import shared_redis
 from chatctl.answers import answer
-from chatctl.options import of_a_chat
+from chatctl.options import chat_and_json
 from chatctl.shared_redis import Chat
 from chatctl.tables import since, span, table
 
@@ -37,7 +37,7 @@ HEAD = (
 
 
 @click.command(epilog=EXAMPLE)
-@of_a_chat
+@chat_and_json
 def gateways(chat: Chat, json: bool) -> None:
     """List the gateways, and what they told of themselves last.
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from datetime import datetime
 from json import dumps
-from pathlib import Path
 
 import click
 
 from chatctl import options, shared_redis
-from chatctl.options import option
+from chatctl.options import chat_options, option
+from chatctl.shared_redis import Chat
 from chatctl.units import COUNT, moment
 
 EXAMPLE = """\b
@@ -38,18 +38,8 @@ LAST = 50
     help="Those since 10m or 2h ago, 14:30 today, 2026-11-23, or an RFC 3339 time.",
 )
 @option("json", is_flag=True, help="One JSON array of the messages as they went over the wire.")
-@options.redis("Without it, the embedded Redis of a gateway that you run on this machine.")
-@options.prefix
-@options.run_dir
-def history(
-    room: str,
-    last: int | None,
-    since: datetime | None,
-    json: bool,
-    redis: str | None,
-    prefix: str,
-    run_dir: Path | None,
-) -> None:
+@chat_options
+def history(room: str, last: int | None, since: datetime | None, json: bool, chat: Chat) -> None:
     """Show what was said in a room, oldest first.
 
     ROOM is lobby where none is named. Private messages are not in it.
@@ -58,14 +48,9 @@ def history(
     from gateway.backplane.operators.history import newest
 
     with shared_redis.reached():
-        said = newest(
-            redis or shared_redis.of_this_machine(run_dir),
-            prefix,
-            room,
-            count=LAST if last is None and since is None else last,
-            since=since,
-        )
-    found = [(message, line) for _, line in said if (message := public(line))]
+        count = LAST if last is None and since is None else last
+        entries = newest(*chat.at, room, count=count, since=since)
+    found = [(message, line) for _, line in entries if (message := public(line))]
     if json:
         click.echo(dumps([for_programs(line) for _, line in found], indent=2))
     elif found:

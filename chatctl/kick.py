@@ -9,11 +9,11 @@ import click
 from chatctl import people, shared_redis
 from chatctl.answers import answer
 from chatctl.failure import Failure
-from chatctl.options import argument, of_a_chat, option
+from chatctl.options import argument, chat_and_json, option
 from chatctl.shared_redis import Chat
 
 if TYPE_CHECKING:
-    from gateway.backplane.operators.gateways import Asked
+    from gateway.backplane.operators.kick import KickResult
 
 EXAMPLE = """\b
 Example:
@@ -24,7 +24,7 @@ Example:
 @click.command(epilog=EXAMPLE, short_help="Send somebody away, who can come back.")
 @argument("name")
 @option("reason", default="", metavar="TEXT", help="Why, for the one who is sent away.")
-@of_a_chat
+@chat_and_json
 def kick(name: str, reason: str, chat: Chat, json: bool) -> None:
     """Send somebody away, who can come back at once: to keep them out there is ban.
 
@@ -32,32 +32,32 @@ def kick(name: str, reason: str, chat: Chat, json: bool) -> None:
     """
     name, why = people.name(name), people.reason(reason)
 
-    from gateway.backplane.operators import gateways as operators
+    from gateway.backplane.operators.kick import kick_user
     from wire.names import fold
     from wire.reasons import KICKED
 
     with shared_redis.reached():
         text = f"{KICKED.text} {why}".rstrip()
-        asked = operators.kick(*chat.at, fold(name), text)
-    if asked is None:
+        result = kick_user(*chat.at, fold(name), text)
+    if result is None:
         raise Failure(f"nobody named {name} is here")
-    ensure_gone(asked)
+    _need_end(result)
     answer(
         json,
-        {"name": asked.name, "session": asked.session, "gateway": asked.gateway},
-        f"{asked.name} was sent away from {asked.gateway}",
+        {"name": result.name, "session": result.session, "gateway": result.gateway},
+        f"{result.name} was sent away from {result.gateway}",
     )
 
 
-def ensure_gone(asked: Asked) -> None:
-    """Raise a failure for a session that has not ended."""
-    if not asked.heard:
+def _need_end(result: KickResult) -> None:
+    """Raise a failure if the session has not ended."""
+    if not result.heard:
         raise Failure(
-            f"{asked.name} is on {asked.gateway}, which does not listen: if it is dead, its people "
-            "are gone within 13 s; `chatctl doctor` says more"
+            f"{result.name} is on {result.gateway}, which does not listen. If that gateway is dead "
+            "its people are gone within 13 s; `chatctl doctor` says more"
         )
-    if not asked.gone:
+    if not result.ended:
         raise Failure(
-            f"{asked.gateway} was asked to send {asked.name} away, and has not done it yet: "
+            f"{result.gateway} was asked to send {result.name} away, and has not done so yet: "
             "`chatctl doctor` says how that gateway is"
         )

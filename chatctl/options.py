@@ -138,11 +138,8 @@ run_dir = option(
 json = option("json", is_flag=True, help="For programs: JSON, times in ms since 1970, spans in s.")
 
 
-def of_a_chat(command: _Command) -> Any:
-    """Options of a command that reads or changes a chat in Redis: which, and whether it says JSON.
-
-    The command is called with a `Chat`, ``chat``, and with ``json``.
-    """
+def chat_options(command: _Command) -> Any:
+    """Options that say which chat in Redis a command is about; it gets a `Chat`, ``chat``."""
 
     @wraps(command)
     def with_chat(
@@ -151,11 +148,12 @@ def of_a_chat(command: _Command) -> Any:
         return command(*args, chat=Chat(redis, prefix, run_dir), **given)
 
     found: Any = with_chat
-    for each in (
-        run_dir,
-        prefix,
-        redis("Without it, the embedded Redis of a gateway that you run on this machine."),
-        json,
-    ):
+    usual = "Without it, the embedded Redis of a gateway that you run on this machine."
+    for each in (run_dir, prefix, redis(usual)):
         found = each(found)
     return found
+
+
+def chat_and_json(command: _Command) -> Any:
+    """`chat_options`, and whether the command prints JSON, ``json``."""
+    return json(chat_options(command))

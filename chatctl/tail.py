@@ -5,13 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from json import dumps
-from pathlib import Path
 
 import click
 
 from chatctl import options, shared_redis, standard
 from chatctl.answers import warn
-from chatctl.options import option
+from chatctl.options import chat_options, option
+from chatctl.shared_redis import Chat
 
 EXAMPLE = """\b
 Examples:
@@ -29,10 +29,8 @@ RETRY = 0.5
 @click.command(epilog=EXAMPLE, short_help="Show what is said in a room, live.")
 @options.room
 @option("json", is_flag=True, help="One message a line, as it went over the wire.")
-@options.redis("Without it, the embedded Redis of a gateway that you run on this machine.")
-@options.prefix
-@options.run_dir
-def tail(room: str, json: bool, redis: str | None, prefix: str, run_dir: Path | None) -> None:
+@chat_options
+def tail(room: str, json: bool, chat: Chat) -> None:
     """Show the last messages of a room, and what is said from now on, until Ctrl-C.
 
     ROOM is lobby where none is named. Private messages are not in it.
@@ -42,9 +40,8 @@ def tail(room: str, json: bool, redis: str | None, prefix: str, run_dir: Path | 
         from chatctl.messages import for_people, for_programs, public
 
         with shared_redis.reached():
-            url = redis or shared_redis.of_this_machine(run_dir)
-            # One that a gateway brought along ends with it, and does not come back.
-            for line in _lines(url, prefix, room, comes_back=redis is not None):
+            # The embedded Redis of a gateway ends with it and does not come back.
+            for line in _lines(*chat.at, room, comes_back=chat.redis is not None):
                 if message := public(line):
                     click.echo(dumps(for_programs(line)) if json else for_people(message))
 
@@ -56,23 +53,23 @@ def _lines(url: str, prefix: str, room: str, *, comes_back: bool) -> Iterator[by
         RedisUnreachable: at the start; later only if it does not come back.
     """
     from gateway.backplane.ids import NOTHING
-    from gateway.backplane.operators import history as archive
+    from gateway.backplane.operators.history import follow, newest
     from gateway.errors import RedisUnreachable
 
     seen = NOTHING
-    for said in archive.newest(url, prefix, room, count=BEFORE):
-        seen = said.id
-        yield said.line
+    for entry in newest(url, prefix, room, count=BEFORE):
+        seen = entry.id
+        yield entry.line
     away = False
     while True:
         try:
-            for news in archive.follow(url, prefix, room, after=seen):
+            for news in follow(url, prefix, room, after=seen):
                 if away:
                     warn("Redis is back")
                     away = False
-                for said in news:
-                    seen = said.id
-                    yield said.line
+                for entry in news:
+                    seen = entry.id
+                    yield entry.line
         except RedisUnreachable as error:
             if not comes_back:
                 raise

@@ -17,7 +17,7 @@ import click
 from chatctl import shared_redis
 from chatctl.gateways import for_programs, state
 from chatctl.live import in_place
-from chatctl.options import of_a_chat, option
+from chatctl.options import chat_and_json, option
 from chatctl.rates import Rate, Rates
 from chatctl.shared_redis import Chat
 from chatctl.tables import printable, span, table
@@ -44,7 +44,7 @@ HEAD = ("GATEWAY", "CONNECTIONS", "SESSIONS", "IN/S", "OUT/S", "LAG", "LEASE", "
     show_default="until Ctrl-C",
     help="How many looks.",
 )
-@of_a_chat
+@chat_and_json
 def top(every: float, count: int | None, chat: Chat, json: bool) -> None:
     """Show a live view of the gateways, until Ctrl-C.
 

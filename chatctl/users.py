@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from json import dumps
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from chatctl import options, shared_redis
-from chatctl.options import option
+from chatctl import shared_redis
+from chatctl.answers import answer
+from chatctl.options import chat_and_json
+from chatctl.shared_redis import Chat
 from chatctl.tables import since, span, table
 
 if TYPE_CHECKING:
-    from gateway.backplane.operators.users import UserRecord
+    from gateway.backplane.contract import Listed
 
 EXAMPLE = """\b
 Examples:
@@ -23,37 +23,41 @@ Examples:
   chatctl users --redis redis://10.0.0.5:6379/0 --json | jq -r '.[].name'
 """
 
-FIELDS = ("name", "gateway", "address", "since", "idle", "left", "client")
-"""What ``--json`` tells of each user."""
-
 
 @click.command(epilog=EXAMPLE)
-@options.redis("Without it, the embedded Redis of a gateway that you run on this machine.")
-@options.prefix
-@option("json", is_flag=True, help="One JSON array: since in ms, idle and left in s.")
-@options.run_dir
-def users(redis: str | None, prefix: str, json: bool, run_dir: Path | None) -> None:
+@chat_and_json
+def users(chat: Chat, json: bool) -> None:
     """List everybody who is here, on all gateways."""
     from gateway.backplane.operators.users import list_users
 
     with shared_redis.reached():
-        found = list_users(redis or shared_redis.of_this_machine(run_dir), prefix)
-    found = sorted(found, key=lambda user: user.name.casefold())
-    if json:
-        rows = [{field: getattr(user, field) for field in FIELDS} for user in found]
-        click.echo(dumps(rows, indent=2))
-    else:
-        click.echo(_table(found, datetime.now().astimezone()) if found else "nobody is here")
+        found = list_users(*chat.at)
+    found = sorted(found, key=lambda user: user.registration.name.casefold())
+    text = _table(found, datetime.now().astimezone()) if found else "nobody is here"
+    answer(json, [_for_programs(user) for user in found], text)
 
 
-def _table(found: Sequence[UserRecord], now: datetime) -> str:
+def _for_programs(user: Listed) -> dict[str, Any]:
+    record = user.registration
+    return {
+        "name": record.name,
+        "gateway": record.gateway,
+        "address": record.address,
+        "since": record.since,
+        "idle": user.idle,
+        "left": user.left,
+        "client": record.client,
+    }
+
+
+def _table(found: Sequence[Listed], now: datetime) -> str:
     rows = [("NAME", "GATEWAY", "ADDRESS", "SINCE", "IDLE", "LEFT")]
     rows += (
         (
-            user.name,
-            user.gateway,
-            user.address,
-            since(user.since, now),
+            user.registration.name,
+            user.registration.gateway,
+            user.registration.address,
+            since(user.registration.since, now),
             span(user.idle),
             "never" if user.left is None else span(user.left),
         )

@@ -18,7 +18,8 @@ from pathlib import Path
 
 from gateway.backplane.ids import parse
 from gateway.backplane.keys import Keys
-from gateway.backplane.operators.users import UserRecord, list_users
+from gateway.backplane.operators.users import list_users
+from gateway.backplane.records import Registration
 from tests.chaos.lapses import Lapse
 from tests.chaos.processes import STARTED_WITHIN, GatewayProcess, Process, Server, scratch
 from tests.chaos.proxy import Link, Proxy
@@ -147,9 +148,10 @@ class Lab:
         """How many of clients there are."""
         return sum(len(station.front.links) for station in self.stations)
 
-    async def users(self) -> list[UserRecord]:
+    async def users(self) -> list[Registration]:
         """Everybody, as ``chatctl users`` would say."""
-        return await asyncio.to_thread(list_users, self.server.url, PREFIX)
+        listed = await asyncio.to_thread(list_users, self.server.url, PREFIX)
+        return [each.registration for each in listed]
 
     def errors(self) -> list[str]:
         """What the gateways logged as faults of their own, each with its traceback."""

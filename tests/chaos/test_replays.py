@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 
-from gateway.backplane.operators.gateways import kick
+from gateway.backplane.operators.kick import kick_user
 from tests.chaos.bots import Bot
 from tests.chaos.lab import OPTIONS, PREFIX, lab
 from tests.chaos.wire import opened
@@ -42,7 +42,7 @@ def said(reader):
 
 async def test_who_does_not_read_on_can_be_kicked():
     async with lab(2, LARGE) as two, in_the_middle_of_a_replay(two) as (reader, sis):
-        await asyncio.to_thread(kick, two.server.url, PREFIX, READER, "out")
+        await asyncio.to_thread(kick_user, two.server.url, PREFIX, READER, "out")
         await sis.until(lambda: (READER, "kicked") in sis.record.left)
         assert {user.name for user in await two.users()} == {"sis"}
         reader.resume()

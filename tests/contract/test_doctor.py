@@ -17,7 +17,7 @@ from gateway.backplane.keys import Keys
 from gateway.backplane.operators import doctor
 from gateway.backplane.operators.checks import Finding
 from gateway.backplane.operators.doctor import examine
-from gateway.backplane.operators.gateways import gateways
+from gateway.backplane.operators.gateways import read_gateways
 from gateway.backplane.operators.leftovers import Leftovers
 from gateway.backplane.operators.leftovers import look as look_for
 from gateway.backplane.records import GatewayInfo, Registration
@@ -261,7 +261,7 @@ class TestLeftovers:
     def look_around(self, server: Server) -> Any:
         def look_around(keys: Keys) -> Leftovers:
             with reaching(server.url) as there:
-                return look_for(there, keys, gateways(there, keys)[1])
+                return look_for(there, keys, read_gateways(there, keys)[1])
 
         # It has no loop of its own, but may need one.
         return partial(asyncio.to_thread, look_around)

@@ -13,9 +13,7 @@ import redis
 
 from gateway.backplane.contract import Entry, Log
 from gateway.backplane.keys import Keys
-from gateway.backplane.operators import accounts
-from gateway.backplane.operators import bans as banning
-from gateway.backplane.operators import gateways as operators
+from gateway.backplane.operators import accounts, announce, bans, drain, gateways, kick
 from gateway.backplane.records import Ban, GatewayInfo
 from gateway.backplane.redis.replies import registration
 from gateway.errors import RedisUnreachable
@@ -48,8 +46,8 @@ def tell_of(look: redis.Redis, keys: Keys) -> Callable[..., None]:
 @pytest.fixture
 def quickly(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody is waited for who does not answer."""
-    monkeypatch.setattr(operators, "CONFIRM_WITHIN", 0.0)
-    monkeypatch.setattr(operators, "DRAIN_WITHIN", 0.0)
+    monkeypatch.setattr(kick, "CONFIRM_WITHIN", 0.0)
+    monkeypatch.setattr(drain, "DRAIN_WITHIN", 0.0)
 
 
 def aside(function: Callable[..., Any]) -> Callable[..., Awaitable[Any]]:
@@ -57,13 +55,13 @@ def aside(function: Callable[..., Any]) -> Callable[..., Awaitable[Any]]:
     return partial(asyncio.to_thread, function)
 
 
-list_gateways = aside(operators.list_gateways)
-kick = aside(operators.kick)
-announce = aside(operators.announce)
-drain = aside(operators.drain)
-ban = aside(banning.ban)
-unban = aside(banning.unban)
-list_bans = aside(banning.list_bans)
+list_gateways = aside(gateways.list_gateways)
+kick_user = aside(kick.kick_user)
+publish_announcement = aside(announce.publish_announcement)
+drain_gateway = aside(drain.drain_gateway)
+put_ban = aside(bans.put_ban)
+lift_ban = aside(bans.lift_ban)
+list_bans = aside(bans.list_bans)
 put_account = aside(accounts.put_account)
 remove_account = aside(accounts.remove_account)
 list_accounts = aside(accounts.list_accounts)
@@ -122,7 +120,7 @@ class TestGateways:
 
     def test_no_redis(self) -> None:
         with pytest.raises(RedisUnreachable):
-            operators.list_gateways("redis://127.0.0.1:1", "chat")
+            gateways.list_gateways("redis://127.0.0.1:1", "chat")
 
 
 class TestKick:
@@ -130,7 +128,7 @@ class TestKick:
         self, g1: Gateway, g2: Gateway, at: tuple[str, str]
     ) -> None:
         sis = await g1.online("Sis")
-        kicking = asyncio.create_task(kick(*at, "sis", "Go. Now."))
+        kicking = asyncio.create_task(kick_user(*at, "sis", "Go. Now."))
         await g1.heard.until(lambda heard: heard.told == [f"kick {sis.session} Go. Now."])
         await g1.release(sis)
         assert await kicking == ("Sis", sis.session, g1.id, True, True)
@@ -140,35 +138,35 @@ class TestKick:
         self, g1: Gateway, g2: Gateway, at: tuple[str, str]
     ) -> None:
         sis = await g1.online("sis")
-        kicking = asyncio.create_task(kick(*at, "sis", "Go."))
+        kicking = asyncio.create_task(kick_user(*at, "sis", "Go."))
         await g1.heard.until(lambda heard: heard.told)
         await g2.again(sis)
         asked = await kicking
         assert asked is not None
-        assert asked.gone
+        assert asked.ended
 
     @pytest.mark.usefixtures("quickly")
     async def test_one_who_stays_is_told_of(self, g1: Gateway, at: tuple[str, str]) -> None:
         await g1.online("sis")
-        asked = await kick(*at, "sis", "Go.")
+        asked = await kick_user(*at, "sis", "Go.")
         assert asked is not None
-        assert (asked.heard, asked.gone) == (True, False)
+        assert (asked.heard, asked.ended) == (True, False)
 
     async def test_a_gateway_that_does_not_listen_is_told_of(
         self, g1: Gateway, at: tuple[str, str], look: redis.Redis, keys: Keys
     ) -> None:
         await g1.backplane.claim(g1.person("sis", gateway="g-deaf"), 0.0, None)
         look.set(keys.lease("g-deaf"), "{}", px=10_000)
-        asked = await kick(*at, "sis", "Go.")
+        asked = await kick_user(*at, "sis", "Go.")
         assert asked is not None
-        assert (asked.heard, asked.gone) == (False, False)
+        assert (asked.heard, asked.ended) == (False, False)
 
     async def test_one_whom_redis_forgot_among_a_gateways_people_is_found_there_again(
         self, g1: Gateway, at: tuple[str, str], look: redis.Redis, keys: Keys
     ) -> None:
         sis = await g1.online("Sis")
         look.delete(keys.held(g1.id))
-        kicking = asyncio.create_task(kick(*at, "sis", "Go."))
+        kicking = asyncio.create_task(kick_user(*at, "sis", "Go."))
         await g1.heard.until(lambda heard: heard.told)
         assert look.smembers(keys.held(g1.id)) == {"sis"}
         await g1.release(sis)
@@ -178,28 +176,28 @@ class TestKick:
         self, g1: Gateway, at: tuple[str, str], look: redis.Redis, keys: Keys
     ) -> None:
         await g1.online("Sis")
-        kicking = asyncio.create_task(kick(*at, "sis", "Go."))
+        kicking = asyncio.create_task(kick_user(*at, "sis", "Go."))
         await g1.heard.until(lambda heard: heard.told)
         look.hset(keys.users, "sis", "{}")
         asked = await kicking
         assert asked is not None
-        assert asked.gone
+        assert asked.ended
 
     async def test_with_a_deaf_gateway_nobody_waits(
         self, g1: Gateway, at: tuple[str, str], look: redis.Redis, keys: Keys, monkeypatch: Any
     ) -> None:
         await g1.backplane.claim(g1.person("sis", gateway="g-deaf"), 0.0, None)
         look.set(keys.lease("g-deaf"), "{}", px=10_000)
-        monkeypatch.setattr(operators, "until", lambda *_: pytest.fail("somebody waits"))
-        asked = await kick(*at, "sis", "Go.")
+        monkeypatch.setattr(kick, "wait_until", lambda *_: pytest.fail("somebody waits"))
+        asked = await kick_user(*at, "sis", "Go.")
         assert asked is not None
-        assert (asked.heard, asked.gone) == (False, False)
+        assert (asked.heard, asked.ended) == (False, False)
 
     async def test_nobody(self, g1: Gateway, g2: Gateway, at: tuple[str, str], kill: Any) -> None:
         await g1.online("sis")
         kill(g1)
-        assert await kick(*at, "dad", "Go.") is None
-        assert await kick(*at, "sis", "Go.") is None
+        assert await kick_user(*at, "dad", "Go.") is None
+        assert await kick_user(*at, "sis", "Go.") is None
 
 
 class TestBans:
@@ -209,7 +207,7 @@ class TestBans:
     async def test_all_gateways_are_told_and_find_it(
         self, g1: Gateway, g2: Gateway, at: tuple[str, str]
     ) -> None:
-        given, deaf = await ban(*at, self.NAME, 60.0)
+        given, deaf = await put_ban(*at, self.NAME, 60.0)
         assert deaf == 0
         assert (given.subject, given.kind, given.reason) == ("Größe", "name", 'a "b" \\ c')
         assert (given.until or 0) - given.since == 60_000
@@ -223,12 +221,14 @@ class TestBans:
         self, g1: Gateway, at: tuple[str, str], look: redis.Redis, keys: Keys
     ) -> None:
         first, second = (
-            (await ban(*at, self.NAME, None)).ban,
-            (await ban(*at, self.NETWORK, None)).ban,
+            (await put_ban(*at, self.NAME, None)).ban,
+            (await put_ban(*at, self.NETWORK, None)).ban,
         )
         assert first.until is None
         assert set((await list_bans(*at))[1]) == {first, second}
-        again = (await ban(*at, msgspec.structs.replace(self.NAME, subject="GRÖSSE"), 3600.0)).ban
+        again = (
+            await put_ban(*at, msgspec.structs.replace(self.NAME, subject="GRÖSSE"), 3600.0)
+        ).ban
         assert again.until is not None
         assert look.hlen(keys.bans) == 2
         assert set((await list_bans(*at))[1]) == {again, second}
@@ -236,7 +236,7 @@ class TestBans:
     async def test_one_that_is_over_is_forgotten(
         self, g1: Gateway, at: tuple[str, str], look: redis.Redis, keys: Keys
     ) -> None:
-        given = (await ban(*at, self.NETWORK, 60.0)).ban
+        given = (await put_ban(*at, self.NETWORK, 60.0)).ban
         over = msgspec.structs.replace(given, until=given.since)
         look.hset(keys.bans, over.key, msgspec.json.encode(over))
         assert (await list_bans(*at))[1] == []
@@ -245,11 +245,11 @@ class TestBans:
     async def test_a_lifted_one_is_gone_and_all_are_told(
         self, g1: Gateway, at: tuple[str, str]
     ) -> None:
-        given = (await ban(*at, self.NAME, None)).ban
-        assert await unban(*at, self.NAME.key) == (given, 0)
+        given = (await put_ban(*at, self.NAME, None)).ban
+        assert await lift_ban(*at, self.NAME.key) == (given, 0)
         await g1.heard.until(lambda heard: heard.told == ["bans", "bans"])
         assert (await list_bans(*at))[1] == []
-        assert await unban(*at, self.NAME.key) is None
+        assert await lift_ban(*at, self.NAME.key) is None
 
     async def test_gateways_that_do_not_hear_of_it_are_counted(
         self, g1: Gateway, g2: Gateway, at: tuple[str, str], look: redis.Redis, keys: Keys
@@ -257,12 +257,12 @@ class TestBans:
         for id in ("g-deaf", "g-dead"):
             look.hset(keys.gateways, id, "{}")
         look.set(keys.lease("g-deaf"), "{}", px=10_000)
-        assert (await ban(*at, self.NETWORK, None)).deaf == 1
-        assert (await unban(*at, self.NETWORK.key) or (None, 0))[1] == 1
+        assert (await put_ban(*at, self.NETWORK, None)).unreached == 1
+        assert (await lift_ban(*at, self.NETWORK.key) or (None, 0))[1] == 1
         # One that has drained left its lease behind, and listens no more.
         info = GatewayInfo(listen="", host="", version="", since=0, at=0, draining=True)
         look.set(keys.lease("g-deaf"), msgspec.json.encode(info), px=10_000)
-        assert (await ban(*at, self.NETWORK, None)).deaf == 0
+        assert (await put_ban(*at, self.NETWORK, None)).unreached == 0
 
 
 class TestAnnounce:
@@ -271,7 +271,7 @@ class TestAnnounce:
     ) -> None:
         channels = [await in_room(gateway) for gateway in (g1, g2)]
         [before] = await g1.backplane.publish("lobby", [message("hi")])
-        id = await announce(*at, "größe\nDinge")
+        id = await publish_announcement(*at, "größe\nDinge")
         [after] = await g1.backplane.publish("lobby", [message("ho")])
         epoch = before.partition("-")[0]
         assert [before, id, after] == [f"{epoch}-{n}" for n in range(3)]
@@ -286,7 +286,7 @@ class TestAnnounce:
     async def test_it_makes_no_log_forget(self, start: StartBackplane, at: tuple[str, str]) -> None:
         gateway = await start(history=10_000)
         await gateway.backplane.publish("lobby", [message("hi")] * 500)
-        await announce(*at, "hear, hear")
+        await publish_announcement(*at, "hear, hear")
         said = await gateway.backplane.said(Log("lobby"), b"0-0", 1000)
         assert len(said.messages) == 501
 
@@ -295,17 +295,17 @@ class TestAnnounce:
     ) -> None:
         await g1.backplane.publish("lobby", [message("hi")])
         epoch = look.get(keys.room_epoch("lobby"))
-        await announce(*at, "hear, hear")
+        await publish_announcement(*at, "hear, hear")
         assert look.get(keys.room_epoch("lobby")) == epoch
 
     async def test_no_gateway_lives(self, g1: Gateway, at: tuple[str, str], kill: Any) -> None:
         kill(g1)
-        assert await announce(*at, "hello?") is None
+        assert await publish_announcement(*at, "hello?") is None
 
     async def test_nobody_was_ever_there(
         self, at: tuple[str, str], look: redis.Redis, prefix: str
     ) -> None:
-        assert await announce(*at, "hello?") is None
+        assert await publish_announcement(*at, "hello?") is None
         assert look.keys(f"{prefix}:*") == []
 
 
@@ -314,7 +314,7 @@ class TestDrain:
         self, g1: Gateway, g2: Gateway, at: tuple[str, str], tell_of: Any
     ) -> None:
         tell_of(g1)
-        draining = asyncio.create_task(drain(*at, g1.id))
+        draining = asyncio.create_task(drain_gateway(*at, g1.id))
         await g1.heard.until(lambda heard: heard.told == ["drain"])
         tell_of(g1, draining=True)
         assert await draining is True
@@ -323,17 +323,17 @@ class TestDrain:
     async def test_one_that_has_ended_has_drained(
         self, g1: Gateway, at: tuple[str, str], kill: Any
     ) -> None:
-        draining = asyncio.create_task(drain(*at, g1.id))
+        draining = asyncio.create_task(drain_gateway(*at, g1.id))
         await g1.heard.until(lambda heard: heard.told)
         kill(g1)
         assert await draining is True
 
     @pytest.mark.usefixtures("quickly")
     async def test_one_that_goes_on_is_told_of(self, g1: Gateway, at: tuple[str, str]) -> None:
-        assert await drain(*at, g1.id) is False
+        assert await drain_gateway(*at, g1.id) is False
 
     async def test_one_that_does_not_listen(self, at: tuple[str, str]) -> None:
-        assert await drain(*at, "g-none") is None
+        assert await drain_gateway(*at, "g-none") is None
 
 
 class TestAccounts:

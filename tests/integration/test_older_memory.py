@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 import redis
+from gateway.backplane.kick_user import kick_user
 
 from gateway.backplane.ids import parse
 from gateway.backplane.keys import Keys
-from gateway.backplane.operators import gateways as operators
 from gateway.fleet import presence
 from tests.integration.test_trouble import cut, forget_everything
 from tests.support.deadlines import eventually
@@ -159,6 +159,6 @@ async def test_one_who_is_written_down_and_not_here_can_be_kicked(
 ) -> None:
     await join(one, "Mom")
     remember(one, "Eve")
-    asked = await asyncio.to_thread(operators.kick, valkey.url, prefix, "eve", "Go.")
+    asked = await asyncio.to_thread(kick_user, valkey.url, prefix, "eve", "Go.")
     assert asked is not None
-    assert (asked.heard, asked.gone) == (True, True)
+    assert (asked.heard, asked.ended) == (True, True)

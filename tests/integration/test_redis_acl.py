@@ -13,7 +13,7 @@ from click.testing import CliRunner
 
 from chatctl.cli import main
 from gateway.backplane.ids import NOTHING
-from gateway.backplane.operators import history as archive
+from gateway.backplane.operators import history
 from gateway.backplane.operators.users import list_users
 from gateway.backplane.redis.address import reaching
 from gateway.errors import RedisRefused, StartError
@@ -79,7 +79,7 @@ async def test_the_reader_can_follow_a_room(server, start_gateway, join, prefix)
     sis = await join(await start_gateway(redis=server.url), "sis")
     await sis.say(op="send", text="hi", seq=1)
     await sis.expect(op="ack")
-    following = archive.follow(url_for(server, "chat-reader"), prefix, "lobby", NOTHING)
+    following = history.follow(url_for(server, "chat-reader"), prefix, "lobby", NOTHING)
     assert len(await asyncio.to_thread(next, following)) == 1
     await asyncio.to_thread(following.close)
 

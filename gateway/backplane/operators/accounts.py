@@ -1,4 +1,4 @@
-"""Registered names as operators keep them, for `chatctl`: straight through Redis."""
+"""Registered names, read and changed straight in Redis, for `chatctl account`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import Any, Literal
 import msgspec
 
 from gateway.backplane.keys import Keys
-from gateway.backplane.operators.gateways import Asked, ended, run
+from gateway.backplane.operators.asking import run
+from gateway.backplane.operators.kick import KickResult, wait_for_end
 from gateway.backplane.readable import readable
 from gateway.backplane.records import Account
 from gateway.backplane.redis.address import reaching
@@ -17,50 +18,49 @@ _account = msgspec.json.Decoder(Account)
 
 
 def put_account(
-    url: str, prefix: str, how: Literal["add", "change"], name: str, hash: str, text: str
-) -> tuple[bool, Asked | None]:
-    """Register a name, or change its password; ends the session of whoever holds the name.
+    url: str, prefix: str, action: Literal["add", "change"], name: str, hash: str, text: str
+) -> tuple[bool, KickResult | None]:
+    """Register a name, or change its password; ends the session that has the name now.
 
     Args:
         url: of Redis.
         prefix: what every key begins with.
-        how: "add" a name that is not registered, or "change" one that is.
-        name: as it shall be shown.
+        action: "add" a name that is not registered, or "change" one that is.
+        name: as it is to be shown.
         hash: of its password.
-        text: for whoever holds the name.
+        text: for the person who has the name now.
 
     Returns:
         Whether it was done; it was not if the name is registered ("add"), or is not ("change").
-        Who held the name; None if nobody did.
+        And what became of the session that had the name; None if there was none.
 
     Raises:
         RedisUnreachable: the text says why, without the URL's password.
     """
     keys, folded = Keys(prefix), fold(name)
-    rest = msgspec.json.encode({"name": name, "hash": hash})[1:]
-    with reaching(url) as there:
-        reply = run(
-            there, "account_put", [keys.accounts, keys.users], folded, how, rest, text, keys.users
-        )
+    record = msgspec.json.encode({"name": name, "hash": hash})[1:]
+    touched = [keys.accounts, keys.users]
+    with reaching(url) as client:
+        reply = run(client, "account_put", touched, folded, action, record, text, keys.users)
         if not reply:
             return False, None
-        return True, ended(there, keys, folded, reply) if reply[0] else None
+        return True, wait_for_end(client, keys, folded, reply) if reply[0] else None
 
 
 def remove_account(url: str, prefix: str, name: str) -> bool:
-    """Forget a name's password: from now on it is free. Returns whether it was registered.
+    """Free a name: forget its password. Returns whether it was registered.
 
-    Whoever had it and has left cannot come back to it with a token: where only registered names are
-    let in, that would go on without end.
+    A person who had the name and has left cannot come back to it with a token. Where only
+    registered names are let in, that token would otherwise be good for ever.
 
     Raises:
         RedisUnreachable: the text says why, without the URL's password.
     """
     keys, folded = Keys(prefix), fold(name)
-    with reaching(url) as there:
-        registered = bool(there.hdel(keys.accounts, folded))
+    with reaching(url) as client:
+        registered = bool(client.hdel(keys.accounts, folded))
         if registered:
-            there.delete(keys.resume(folded))
+            client.delete(keys.resume(folded))
         return registered
 
 
@@ -70,6 +70,6 @@ def list_accounts(url: str, prefix: str) -> list[Account]:
     Raises:
         RedisUnreachable: the text says why, without the URL's password.
     """
-    with reaching(url) as there:
-        found: Any = there.hgetall(Keys(prefix).accounts)
+    with reaching(url) as client:
+        found: Any = client.hgetall(Keys(prefix).accounts)
     return readable(_account, [found[folded] for folded in sorted(found)], "an account")

@@ -1,4 +1,4 @@
-"""Bans as operators give them, list them and lift them, for `chatctl`: straight through Redis."""
+"""Bans from the whole chat, read and changed straight in Redis, for `chatctl`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import msgspec
 import redis
 
 from gateway.backplane.keys import Keys
-from gateway.backplane.operators.gateways import gateways, run
+from gateway.backplane.operators.asking import run
+from gateway.backplane.operators.gateways import read_gateways
 from gateway.backplane.readable import readable
 from gateway.backplane.records import Ban
 from gateway.backplane.redis.address import reaching
@@ -16,47 +17,47 @@ from gateway.backplane.redis.address import reaching
 _ban = msgspec.json.Decoder(Ban)
 
 
-class Spread(NamedTuple):
+class BanChange(NamedTuple):
     """A ban that was given or lifted.
 
     Attributes:
-        ban: it.
-        deaf: how many gateways live and did not hear of it.
+        ban: the ban.
+        unreached: how many living gateways did not hear of it.
     """
 
     ban: Ban
-    deaf: int
+    unreached: int
 
 
-def ban(url: str, prefix: str, wanted: Ban, seconds: float | None) -> Spread:
-    """Give a ban: it holds on all gateways at once, for those who are in already too.
+def put_ban(url: str, prefix: str, wanted: Ban, seconds: float | None) -> BanChange:
+    """Ban a name or a network. It holds on all gateways at once, also for people who are here.
 
     Args:
         url: of Redis.
         prefix: what every key begins with.
         wanted: the ban; its times are set here, by Redis' clock.
-        seconds: for which it holds; None for ever.
+        seconds: how long it holds; None for ever.
 
     Raises:
         RedisUnreachable: the text says why, without the URL's password.
     """
     keys = Keys(prefix)
-    rest = {"subject": wanted.subject, "kind": wanted.kind, "reason": wanted.reason}
-    with reaching(url) as there:
+    record = {"subject": wanted.subject, "kind": wanted.kind, "reason": wanted.reason}
+    with reaching(url) as client:
         reply = run(
-            there,
+            client,
             "ban_put",
             [keys.bans, keys.gateways],
             wanted.key,
             0 if seconds is None else max(1, round(seconds * 1000)),
-            msgspec.json.encode(rest)[1:],
+            msgspec.json.encode(record)[1:],
             keys.control_channel(""),
         )
-        return _spread(there, keys, reply)
+        return _ban_change(client, keys, reply)
 
 
-def unban(url: str, prefix: str, key: str) -> Spread | None:
-    """Lift a ban; None if there is none.
+def lift_ban(url: str, prefix: str, key: str) -> BanChange | None:
+    """Lift a ban; None if there is no such ban.
 
     Args:
         url: of Redis.
@@ -67,24 +68,10 @@ def unban(url: str, prefix: str, key: str) -> Spread | None:
         RedisUnreachable: the text says why, without the URL's password.
     """
     keys = Keys(prefix)
-    with reaching(url) as there:
+    with reaching(url) as client:
         channels = keys.control_channel("")
-        reply = run(there, "ban_lift", [keys.bans, keys.gateways], key, channels)
-        return _spread(there, keys, reply) if reply else None
-
-
-def _spread(there: redis.Redis, keys: Keys, reply: list[bytes]) -> Spread:
-    """What became of a ban, as its script replied.
-
-    A gateway that drains may be gone, and its lease, which it leaves behind, not yet.
-    """
-    ban, *silent = reply
-    serving = {
-        each.id
-        for each in gateways(there, keys)[1]
-        if each.lease is not None and not (each.info and each.info.draining)
-    }
-    return Spread(_ban.decode(ban), len(serving & {each.decode() for each in silent}))
+        reply = run(client, "ban_lift", [keys.bans, keys.gateways], key, channels)
+        return _ban_change(client, keys, reply) if reply else None
 
 
 def list_bans(url: str, prefix: str) -> tuple[int, list[Ban]]:
@@ -97,7 +84,21 @@ def list_bans(url: str, prefix: str) -> tuple[int, list[Ban]]:
     Raises:
         RedisUnreachable: the text says why, without the URL's password.
     """
-    with reaching(url) as there:
-        now, *found = run(there, "ban_list", [Keys(prefix).bans])
+    with reaching(url) as client:
+        now, *found = run(client, "ban_list", [Keys(prefix).bans])
     bans = readable(_ban, found, "a ban")
     return int(now), sorted(bans, key=lambda ban: (ban.since, ban.key))
+
+
+def _ban_change(client: redis.Redis, keys: Keys, reply: list[bytes]) -> BanChange:
+    """What the script replied: the ban, and the ids of the gateways that did not hear of it.
+
+    A gateway that drains may have ended, though the lease that it left behind has not.
+    """
+    ban, *deaf = reply
+    serving = {
+        each.id
+        for each in read_gateways(client, keys)[1]
+        if each.lease is not None and not each.draining
+    }
+    return BanChange(_ban.decode(ban), len(serving & {each.decode() for each in deaf}))

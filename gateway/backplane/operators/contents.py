@@ -76,11 +76,11 @@ class Records(NamedTuple):
     homeless: list[str]
 
 
-def look(there: redis.Redis, keys: Keys) -> Seen:
+def look(client: redis.Redis, keys: Keys) -> Seen:
     """Look at all keys, or at a million of them.
 
     Args:
-        there: Redis.
+        client: of Redis.
         keys: of the chat.
 
     Raises:
@@ -91,23 +91,23 @@ def look(there: redis.Redis, keys: Keys) -> Seen:
     own = keys.users.removesuffix("{users}")
     cursor = 0
     for _ in range(MOST):
-        reply: Any = there.scan(cursor, match="*:{*", count=AT_ONCE)
+        reply: Any = client.scan(cursor, match="*:{*", count=AT_ONCE)
         cursor, page = reply[0], [key.decode(errors="replace") for key in reply[1]]
         for key in page:
             prefix = key.removesuffix(":{users}:gateways")
             if prefix != key and key != keys.gateways and ":probe:" not in key:
-                chats[prefix] = _living(there, Keys(prefix))
-        misplaced += _misplaced(there, own, [key for key in page if key.startswith(own + "{")])
+                chats[prefix] = _living(client, Keys(prefix))
+        misplaced += _misplaced(client, own, [key for key in page if key.startswith(own + "{")])
         if not cursor:
             break
     return Seen(chats, misplaced)
 
 
-def records(there: redis.Redis, keys: Keys, found: Sequence[GatewayRecord]) -> Records:
+def records(client: redis.Redis, keys: Keys, found: Sequence[GatewayRecord]) -> Records:
     """Read all records.
 
     Args:
-        there: Redis.
+        client: of Redis.
         keys: of the chat.
         found: the gateways that are known.
 
@@ -117,7 +117,7 @@ def records(there: redis.Redis, keys: Keys, found: Sequence[GatewayRecord]) -> R
     unreadable: list[tuple[str, str]] = []
     users: dict[str, Registration] = {}
     for key, kind in ((keys.users, Registration), (keys.accounts, Account), (keys.bans, Ban)):
-        for field, record in there.hscan_iter(key, count=AT_ONCE):
+        for field, record in client.hscan_iter(key, count=AT_ONCE):
             try:
                 read = msgspec.json.decode(record, type=kind)
             except UNREADABLE:
@@ -126,11 +126,11 @@ def records(there: redis.Redis, keys: Keys, found: Sequence[GatewayRecord]) -> R
                 if isinstance(read, Registration):
                     users[field.decode(errors="replace")] = read
     alive = {gateway.id for gateway in found if gateway.lease is not None}
-    return Records(unreadable, _homeless(there, keys, users, alive))
+    return Records(unreadable, _homeless(client, keys, users, alive))
 
 
-def _misplaced(there: redis.Redis, own: str, page: list[str]) -> list[Misplaced]:
-    with there.pipeline(transaction=False) as pipeline:
+def _misplaced(client: redis.Redis, own: str, page: list[str]) -> list[Misplaced]:
+    with client.pipeline(transaction=False) as pipeline:
         for key in page:
             pipeline.type(key)
         types = pipeline.execute()
@@ -149,31 +149,31 @@ def _kind(rest: str) -> str:
     return f"{of.partition(':')[0]}:{kind}" if kind else of
 
 
-def _living(there: redis.Redis, keys: Keys) -> int:
-    if there.type(keys.gateways) != b"hash":
+def _living(client: redis.Redis, keys: Keys) -> int:
+    if client.type(keys.gateways) != b"hash":
         return 0
-    known: Any = there.hkeys(keys.gateways)
-    return sum(bool(there.exists(keys.lease(id.decode(errors="replace")))) for id in known)
+    known: Any = client.hkeys(keys.gateways)
+    return sum(bool(client.exists(keys.lease(id.decode(errors="replace")))) for id in known)
 
 
 def _homeless(
-    there: redis.Redis, keys: Keys, users: dict[str, Registration], alive: set[str]
+    client: redis.Redis, keys: Keys, users: dict[str, Registration], alive: set[str]
 ) -> list[str]:
     suspects = [name for name, user in users.items() if user.gateway in alive]
     found = []
-    for name in _not_held(there, keys, {name: users[name].gateway for name in suspects}):
+    for name in _not_held(client, keys, {name: users[name].gateway for name in suspects}):
         # Somebody may have come back elsewhere since: what counts is still so.
-        record: Any = there.hget(keys.users, name)
+        record: Any = client.hget(keys.users, name)
         with suppress(*UNREADABLE, TypeError):
             now = msgspec.json.decode(record, type=Registration)
-            if now.session == users[name].session and _not_held(there, keys, {name: now.gateway}):
+            if now.session == users[name].session and _not_held(client, keys, {name: now.gateway}):
                 found.append(name)
     return found
 
 
-def _not_held(there: redis.Redis, keys: Keys, gateways: dict[str, str]) -> list[str]:
+def _not_held(client: redis.Redis, keys: Keys, gateways: dict[str, str]) -> list[str]:
     with suppress(redis.ResponseError):  # of another type
-        with there.pipeline(transaction=False) as pipeline:
+        with client.pipeline(transaction=False) as pipeline:
             for name, gateway in gateways.items():
                 pipeline.sismember(keys.held(gateway), name)
             held = pipeline.execute()

@@ -12,9 +12,10 @@ import redis
 
 from gateway.backplane.keys import Keys
 from gateway.backplane.operators import checks, contents, gateway_checks
+from gateway.backplane.operators.asking import tell, wait_until
 from gateway.backplane.operators.checks import Finding, Server
 from gateway.backplane.operators.gateway_checks import Probed
-from gateway.backplane.operators.gateways import GatewayRecord, gateways, tell, until
+from gateway.backplane.operators.gateways import GatewayRecord, read_gateways
 from gateway.backplane.operators.leftovers import Leftovers, look
 from gateway.backplane.readable import UNREADABLE
 from gateway.backplane.redis.address import reaching
@@ -39,8 +40,8 @@ def examine(url: str, prefix: str) -> list[Finding]:
     """
     findings: list[Finding] = []
     try:
-        with reaching(url) as there:
-            _examine(there, Keys(prefix), findings)
+        with reaching(url) as client:
+            _examine(client, Keys(prefix), findings)
     except RedisUnreachable as error:
         findings.append(Finding("failure", "Redis", error.sentence))
     except (*UNREADABLE, redis.ResponseError) as error:
@@ -49,82 +50,84 @@ def examine(url: str, prefix: str) -> list[Finding]:
     return findings
 
 
-def _examine(there: redis.Redis, keys: Keys, findings: list[Finding]) -> None:
-    server = _server(there)
+def _examine(client: redis.Redis, keys: Keys, findings: list[Finding]) -> None:
+    server = _server(client)
     findings += checks.server(server)
     findings += checks.settings(server)
-    findings += checks.scripts(_missing_scripts(there))
-    findings += gateway_checks.clock(_ahead(there))
-    seen = _permitted(there, lambda: contents.look(there, keys))
+    findings += checks.scripts(_missing_scripts(client))
+    findings += gateway_checks.clock(_ahead(client))
+    seen = _permitted(client, lambda: contents.look(client, keys))
     findings += checks.chats(seen, server)
     # First of all: what comes then may fail for it.
     findings += checks.types(seen)
-    now, found = gateways(there, keys)
+    now, found = read_gateways(client, keys)
     findings += gateway_checks.gateways(found, now)
     findings += gateway_checks.alike(found)
-    findings += checks.records(_permitted(there, lambda: contents.records(there, keys, found)))
-    findings += checks.leftovers(_leftovers(there, keys, found))
-    findings += [gateway_checks.probed(each) for each in _probe(there, keys, found)]
+    findings += checks.records(_permitted(client, lambda: contents.records(client, keys, found)))
+    findings += checks.leftovers(_leftovers(client, keys, found))
+    findings += [gateway_checks.probed(each) for each in _probe(client, keys, found)]
 
 
-def _server(there: redis.Redis) -> Server:
+def _server(client: redis.Redis) -> Server:
     trips = []
     for _ in range(PINGS):
         began = time.perf_counter()
-        there.ping()
+        client.ping()
         trips.append(time.perf_counter() - began)
-    info: Any = _permitted(there, lambda: there.info())
-    config: Any = _permitted(there, lambda: there.config_get(*checks.SETTINGS))
+    info: Any = _permitted(client, lambda: client.info())
+    config: Any = _permitted(client, lambda: client.config_get(*checks.SETTINGS))
     return Server(min(trips), info, config)
 
 
-def _permitted(there: redis.Redis, ask: Callable[[], _Answer]) -> _Answer | None:
+def _permitted(client: redis.Redis, ask: Callable[[], _Answer]) -> _Answer | None:
     """The answer; None where this user may not ask that, or this Redis does not know it."""
     try:
         return ask()
     except redis.ResponseError:
-        there.connection_pool.disconnect()  # fakeredis ends a connection that asked so
+        client.connection_pool.disconnect()  # fakeredis ends a connection that asked so
         return None
 
 
-def _missing_scripts(there: redis.Redis) -> list[str] | None:
+def _missing_scripts(client: redis.Redis) -> list[str] | None:
     scripts = all_scripts()
-    known: Any = _permitted(there, lambda: there.script_exists(*(script.sha for script in scripts)))
+    known: Any = _permitted(
+        client, lambda: client.script_exists(*(script.sha for script in scripts))
+    )
     if known is None:
         return None
-    return [script.name for script, there in zip(scripts, known, strict=True) if not there]
+    return [script.name for script, loaded in zip(scripts, known, strict=True) if not loaded]
 
 
-def _ahead(there: redis.Redis) -> float:
+def _ahead(client: redis.Redis) -> float:
     """Seconds that this machine's clock is ahead of Redis'."""
     before = time.time()
-    clock: Any = there.time()
+    clock: Any = client.time()
     here = (before + time.time()) / 2
     return here - float(clock[0] + clock[1] / 1_000_000)
 
 
-def _leftovers(there: redis.Redis, keys: Keys, found: Sequence[GatewayRecord]) -> Leftovers | None:
-    return _permitted(there, lambda: look(there, keys, found))
+def _leftovers(client: redis.Redis, keys: Keys, found: Sequence[GatewayRecord]) -> Leftovers | None:
+    return _permitted(client, lambda: look(client, keys, found))
 
 
-def _probe(there: redis.Redis, keys: Keys, found: Sequence[GatewayRecord]) -> list[Probed]:
+def _probe(client: redis.Redis, keys: Keys, found: Sequence[GatewayRecord]) -> list[Probed]:
     """Have every gateway that takes people send a frame through itself, all at the same time."""
     alive = [each.id for each in found if each.lease is not None and not each.draining]
     nonces = {id: secrets.token_hex(8) for id in alive}
-    deaf = {id for id, nonce in nonces.items() if not tell(there, keys, id, f"probe {nonce}")}
+    deaf = {id for id, nonce in nonces.items() if not tell(client, keys, id, f"probe {nonce}")}
     answers: dict[str, bytes] = {}
 
     def all_answered() -> bool:
         for id in alive:
             if id not in deaf and id not in answers:
-                answer: Any = there.get(keys.probed(nonces[id]))
+                answer: Any = client.get(keys.probed(nonces[id]))
                 if answer is not None:
                     answers[id] = answer
         return len(answers) + len(deaf) == len(alive)
 
-    until(all_answered, PROBE_WITHIN)
+    wait_until(all_answered, PROBE_WITHIN)
     if answers:
-        there.delete(*(keys.probed(nonces[id]) for id in answers))
+        client.delete(*(keys.probed(nonces[id]) for id in answers))
     return [
         Probed(id, heard=id not in deaf, answer=json.loads(answers[id]) if id in answers else None)
         for id in alive

@@ -45,17 +45,17 @@ class Leftovers(NamedTuple):
     whole: bool
 
 
-def look(there: redis.Redis, keys: Keys, found: Sequence[GatewayRecord]) -> Leftovers:
+def look(client: redis.Redis, keys: Keys, found: Sequence[GatewayRecord]) -> Leftovers:
     """Look for what belongs to nobody.
 
     Args:
-        there: Redis.
+        client: of Redis.
         keys: of the chat.
         found: the gateways that are known.
     """
     known = {gateway.id for gateway in found}
-    kinds, whole = _scan(there, keys)
-    users = _holders(there, keys)
+    kinds, whole = _scan(client, keys)
+    users = _holders(client, keys)
     suspects = {
         kind: [name for name in kinds[kind] if name not in users] for kind in ("alive", "log")
     }
@@ -63,35 +63,35 @@ def look(there: redis.Redis, keys: Keys, found: Sequence[GatewayRecord]) -> Left
     held = [gateway for gateway in kinds["held"] if gateway not in known]
     # Somebody may have come or gone since: what counts is still so.
     return Leftovers(
-        alive=_still(there, keys, suspects["alive"], keys.alive),
+        alive=_still(client, keys, suspects["alive"], keys.alive),
         unswept=[
             name
             for name in unswept
-            if _holders(there, keys, name).get(name) == users[name]
-            and not there.exists(keys.lease(users[name]))
+            if _holders(client, keys, name).get(name) == users[name]
+            and not client.exists(keys.lease(users[name]))
         ],
         held=[
             keys.held(gateway)
             for gateway in held
-            if not there.hexists(keys.gateways, gateway) and there.exists(keys.held(gateway))
+            if not client.hexists(keys.gateways, gateway) and client.exists(keys.held(gateway))
         ],
         logs=[
             key
-            for key in _still(there, keys, suspects["log"], keys.user_log)
-            if there.pttl(key) == -1
+            for key in _still(client, keys, suspects["log"], keys.user_log)
+            if client.pttl(key) == -1
         ],
         users=keys.users,
         whole=whole,
     )
 
 
-def _scan(there: redis.Redis, keys: Keys) -> tuple[dict[str, set[str]], bool]:
+def _scan(client: redis.Redis, keys: Keys) -> tuple[dict[str, set[str]], bool]:
     """What the keys of users are about, by kind; and whether that were all."""
     kinds: dict[str, set[str]] = defaultdict(set)
     pattern = re.sub(r"([\[\]*?\\])", r"\\\1", keys.users) + ":*"
     cursor = 0
     for _ in range(MOST):
-        reply: Any = there.scan(cursor, match=pattern, count=AT_ONCE)
+        reply: Any = client.scan(cursor, match=pattern, count=AT_ONCE)
         cursor, page = reply
         for key in page:
             kind, _, of = key.decode(errors="replace")[len(keys.users) + 1 :].partition(":")
@@ -101,13 +101,13 @@ def _scan(there: redis.Redis, keys: Keys) -> tuple[dict[str, set[str]], bool]:
     return kinds, False
 
 
-def _holders(there: redis.Redis, keys: Keys, name: str | None = None) -> dict[str, str]:
+def _holders(client: redis.Redis, keys: Keys, name: str | None = None) -> dict[str, str]:
     """The names that are held, and the ids of the gateways that they are held on."""
     records: Iterable[tuple[Any, Any]]
     if name is None:
-        records = there.hscan_iter(keys.users, count=AT_ONCE)
+        records = client.hscan_iter(keys.users, count=AT_ONCE)
     else:
-        record: Any = there.hget(keys.users, name)
+        record: Any = client.hget(keys.users, name)
         records = [(name.encode(), record)] if record else []
     holders = {}
     for folded, record in records:
@@ -116,9 +116,9 @@ def _holders(there: redis.Redis, keys: Keys, name: str | None = None) -> dict[st
     return holders
 
 
-def _still(there: redis.Redis, keys: Keys, names: list[str], key: Any) -> list[str]:
+def _still(client: redis.Redis, keys: Keys, names: list[str], key: Any) -> list[str]:
     return [
         key(name)
         for name in names
-        if not there.hexists(keys.users, name) and there.exists(key(name))
+        if not client.hexists(keys.users, name) and client.exists(key(name))
     ]

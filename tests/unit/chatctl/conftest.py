@@ -6,15 +6,18 @@ import tempfile
 import time
 from datetime import datetime
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import ModuleType
 
+import msgspec
 import pytest
 import redis
 from click.testing import CliRunner
 
 from chatctl.cli import main
+from gateway.backplane.contract import Listed
 from gateway.backplane.embedded import server as embedded
 from gateway.backplane.keys import Keys
+from gateway.backplane.records import Registration
 from wire.codec import encode_body
 from wire.frames import Msg
 
@@ -66,19 +69,21 @@ def module(monkeypatch):
 
 @pytest.fixture
 def user():
-    """A user as the directory tells of one."""
+    """A user as the list in Redis shows one."""
 
-    def user(name="dana", **fields):
-        defaults = {
-            "name": name,
-            "gateway": "g1",
-            "address": "127.0.0.1:50000",
-            "since": 1_795_428_000_123,
-            "idle": 12.7,
-            "left": 47.3,
-            "client": None,
-        }
-        return SimpleNamespace(**(defaults | fields))
+    def user(name="dana", *, idle=12.7, left=47.3, **fields):
+        record = Registration(
+            name=name,
+            folded=name.casefold(),
+            session="s1",
+            gateway="g1",
+            address="127.0.0.1:50000",
+            since=1_795_428_000_123,
+            origin="o1",
+            resume="",
+            rooms=[],
+        )
+        return Listed(msgspec.structs.replace(record, **fields), idle, left)
 
     return user
 

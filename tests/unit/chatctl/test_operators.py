@@ -8,9 +8,10 @@ from ipaddress import ip_network
 import msgspec
 import pytest
 
-from gateway.backplane.operators.bans import Spread
+from gateway.backplane.operators.bans import BanChange
 from gateway.backplane.operators.checks import Finding
-from gateway.backplane.operators.gateways import Asked, GatewayRecord
+from gateway.backplane.operators.gateways import GatewayRecord
+from gateway.backplane.operators.kick import KickResult
 from gateway.backplane.records import Account, Ban, GatewayInfo
 from gateway.errors import RedisUnreachable
 from gateway.fleet.alike import settings_of
@@ -93,15 +94,15 @@ class TestGateways:
 
 
 def test_a_failure_is_one_line_whatever_redis_says(chatctl, stand_in):
-    stand_in("gateways.kick", RedisUnreachable("redis://h: no\x1b[2J\nanswer"))
+    stand_in("kick.kick_user", RedisUnreachable("redis://h: no\x1b[2J\nanswer"))
     failed(chatctl("kick", "sis", *REDIS), 1, r"no\x1b[2J\nanswer")
 
 
 class TestKick:
-    GONE = Asked("Sis", "s1", "g-aa", heard=True, gone=True)
+    GONE = KickResult("Sis", "s1", "g-aa", heard=True, ended=True)
 
     def test_who_it_was_is_said(self, chatctl, stand_in):
-        asked = stand_in("gateways.kick", self.GONE)
+        asked = stand_in("kick.kick_user", self.GONE)
         result = chatctl("kick", "SIS", "--reason", " too loud ", *REDIS)
         assert (result.exit_code, result.stdout) == (0, "Sis was sent away from g-aa\n")
         assert asked == [(*AT, "sis", "You were sent away. too loud")]
@@ -113,12 +114,12 @@ class TestKick:
         ("answer", "says"),
         [
             (None, "nobody named sis is here"),
-            (GONE._replace(heard=False, gone=False), "does not listen"),
-            (GONE._replace(gone=False), "has not done it yet"),
+            (GONE._replace(heard=False, ended=False), "does not listen"),
+            (GONE._replace(ended=False), "has not done so yet"),
         ],
     )
     def test_what_was_not_done_is_a_failure(self, chatctl, stand_in, answer, says):
-        stand_in("gateways.kick", answer)
+        stand_in("kick.kick_user", answer)
         failed(chatctl("kick", "sis", *REDIS), 1, says)
 
     @pytest.mark.parametrize(
@@ -131,7 +132,7 @@ class TestKick:
         ],
     )
     def test_what_cannot_be_is_asked_of_nobody(self, chatctl, stand_in, arguments, says):
-        asked = stand_in("gateways.kick", None)
+        asked = stand_in("kick.kick_user", None)
         failed(chatctl("kick", *arguments, *REDIS), 2, says)
         assert asked == []
 
@@ -145,7 +146,7 @@ class TestKick:
         "name", ["sis.", "all", "-1", "\u05e9\u05bc\u05c1" * 32, "\u0915\u093c" * 32]
     )
     def test_who_has_a_name_that_is_no_longer_given_can_be_sent_away(self, chatctl, stand_in, name):
-        asked = stand_in("gateways.kick", self.GONE)
+        asked = stand_in("kick.kick_user", self.GONE)
         assert chatctl("kick", *REDIS, "--", name).exit_code == 0
         assert fold(asked[0][-2]) == fold(name)
 
@@ -170,8 +171,8 @@ class TestBans:
     def test_what_is_written_like_a_network_is_one(
         self, chatctl, stand_in, arguments, kind, subject
     ):
-        asked = stand_in("bans.ban", Spread(self.BAN, 0))
-        lifted = stand_in("bans.unban", Spread(self.BAN, 0))
+        asked = stand_in("bans.put_ban", BanChange(self.BAN, 0))
+        lifted = stand_in("bans.lift_ban", BanChange(self.BAN, 0))
         result = chatctl("ban", *arguments, "--reason", "too loud", *REDIS)
         assert (result.exit_code, result.stderr) == (0, "")
         [(*at, wanted, seconds)] = asked
@@ -183,7 +184,7 @@ class TestBans:
         assert lifted == [(*AT, wanted.key)]
 
     def test_one_address_of_ipv6_is_said_to_be_one_of_many(self, chatctl, stand_in):
-        stand_in("bans.ban", Spread(self.BAN, 0))
+        stand_in("bans.put_ban", BanChange(self.BAN, 0))
         warned = chatctl("ban", "2001:db8:0:1::7", *REDIS)
         assert warned.exit_code == 0
         assert "`chatctl ban 2001:db8:0:1::/64`" in warned.stderr
@@ -193,7 +194,7 @@ class TestBans:
 
     @pytest.mark.parametrize(("given", "seconds"), [("2h", 7200), ("7d", 604_800), ("90", 90)])
     def test_it_may_end(self, chatctl, stand_in, given, seconds):
-        asked = stand_in("bans.ban", Spread(self.BAN, 0))
+        asked = stand_in("bans.put_ban", BanChange(self.BAN, 0))
         assert "is banned for " in chatctl("ban", "sis", "--for", given, *REDIS).stdout
         assert asked[0][-1] == seconds
 
@@ -213,15 +214,15 @@ class TestBans:
     def test_what_can_be_neither_is_misuse(self, chatctl, command, arguments, says):
         failed(chatctl(command, *arguments, *REDIS), 2, says)
 
-    @pytest.mark.parametrize("command", ["ban", "unban"])
-    def test_gateways_that_do_not_hear_of_it_are_warned_of(self, chatctl, stand_in, command):
-        stand_in(f"bans.{command}", Spread(self.BAN, 2))
+    @pytest.mark.parametrize(("command", "run"), [("ban", "put_ban"), ("unban", "lift_ban")])
+    def test_gateways_that_do_not_hear_of_it_are_warned_of(self, chatctl, stand_in, command, run):
+        stand_in(f"bans.{run}", BanChange(self.BAN, 2))
         result = chatctl(command, "sis", *REDIS)
         assert result.exit_code == 0
         assert "2 gateways do not listen" in result.stderr
 
     def test_there_was_none_to_lift(self, chatctl, stand_in):
-        stand_in("bans.unban", None)
+        stand_in("bans.lift_ban", None)
         failed(chatctl("unban", "sis", *REDIS), 1, "sis (name) is not banned")
 
     def test_a_table_of_them(self, chatctl, stand_in):
@@ -256,14 +257,14 @@ def test_what_redis_has_and_cannot_be_read_is_a_failure_in_one_line(chatctl, mon
         raise msgspec.ValidationError("Object missing required field `name`")
         yield
 
-    for module in ("bans", "accounts", "users", "gateways"):
+    for module in ("bans", "accounts", "users", "kick"):
         monkeypatch.setattr(f"gateway.backplane.operators.{module}.reaching", reaching)
     failed(chatctl(*command, *REDIS), 1, "cannot be read", "field `name`")
 
 
 class TestAnnounce:
     def test_its_id_is_said(self, chatctl, stand_in):
-        asked = stand_in("gateways.announce", "7-3")
+        asked = stand_in("announce.publish_announcement", "7-3")
         assert "7-3" in chatctl("announce", "größe\nDinge", *REDIS).stdout
         assert asked == [(*AT, "größe\nDinge")]
         found = json.loads(chatctl("announce", "hi", "--json", *REDIS).stdout)
@@ -276,7 +277,7 @@ class TestAnnounce:
         failed(chatctl("announce", text, *REDIS), 2, says)
 
     def test_nobody_was_ever_there(self, chatctl, stand_in):
-        stand_in("gateways.announce", None)
+        stand_in("announce.publish_announcement", None)
         failed(chatctl("announce", "hi", *REDIS), 1, "are --redis and --prefix right?")
 
 
@@ -288,7 +289,7 @@ class TestDrain:
     @pytest.mark.usefixtures("gateways")
     @pytest.mark.parametrize("given", ["g-aa", "g-ab"])
     def test_by_its_id(self, chatctl, stand_in, given):
-        asked = stand_in("gateways.drain", True)
+        asked = stand_in("drain.drain_gateway", True)
         result = chatctl("drain", given, *REDIS)
         assert (result.exit_code, result.stderr) == (0, "")
         assert result.stdout.startswith(f"{given} drains")
@@ -308,7 +309,7 @@ class TestDrain:
 
     def test_the_beginning_of_the_id_will_do_and_the_only_one_is_warned_of(self, chatctl, stand_in):
         stand_in("gateways.list_gateways", (NOW, [UP, DEAD]))
-        stand_in("gateways.drain", True)
+        stand_in("drain.drain_gateway", True)
         result = chatctl("drain", "g-a", "--json", *REDIS)
         assert json.loads(result.stdout) == {"id": "g-aa", "state": "draining"}
         assert "the only gateway" in result.stderr
@@ -318,7 +319,7 @@ class TestDrain:
         ("answer", "says"), [(None, "does not listen"), (False, "does not say that it does")]
     )
     def test_one_that_does_not(self, chatctl, stand_in, answer, says):
-        stand_in("gateways.drain", answer)
+        stand_in("drain.drain_gateway", answer)
         failed(chatctl("drain", "g-aa", *REDIS), 1, says)
 
 
@@ -440,7 +441,7 @@ class TestAccount:
         env = {"CHATCTL_PASSWORD": "correct horse"}
         stand_in("accounts.put_account", (True, TestKick.GONE))
         assert "sent away from g-aa" in chatctl("account", "add", "sis", *REDIS, env=env).stdout
-        stand_in("accounts.put_account", (True, TestKick.GONE._replace(gone=False)))
+        stand_in("accounts.put_account", (True, TestKick.GONE._replace(ended=False)))
         result = chatctl("account", "add", "sis", *REDIS, "--json", env=env)
         assert result.exit_code == 0
         assert "is still in, on g-aa" in result.stderr

@@ -9,7 +9,7 @@ import pytest
 
 from gateway.backplane.embedded import runfile
 from gateway.backplane.ids import NOTHING
-from gateway.backplane.operators import history as archive
+from gateway.backplane.operators import history
 from gateway.errors import RedisUnreachable
 
 ROOT = Path(__file__).parents[3]
@@ -127,8 +127,8 @@ def test_that_redis_is_away_is_told_once_however_long_it_takes(chatctl, monkeypa
         raise KeyboardInterrupt
 
     attempts = []
-    monkeypatch.setattr(archive, "newest", lambda *_, count: [])
-    monkeypatch.setattr(archive, "follow", follow)
+    monkeypatch.setattr(history, "newest", lambda *_, count: [])
+    monkeypatch.setattr(history, "follow", follow)
     monkeypatch.setattr("chatctl.tail.RETRY", 0)
     result = chatctl("tail", "--redis", "redis://h")
     assert (result.exit_code, result.stdout) == (0, "")

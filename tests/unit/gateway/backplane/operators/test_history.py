@@ -9,8 +9,8 @@ import redis
 from gateway.backplane.embedded import server as embedded
 from gateway.backplane.ids import NOTHING
 from gateway.backplane.keys import Keys
-from gateway.backplane.operators import history as archive
-from gateway.backplane.operators.history import PAGE, Said, follow, newest
+from gateway.backplane.operators import history
+from gateway.backplane.operators.history import PAGE, LogEntry, follow, newest
 from gateway.backplane.redis import address
 from gateway.errors import RedisUnreachable
 
@@ -47,7 +47,8 @@ def stored(there):
                 pipeline.xadd(log, {"d": f'"t":{t}}}\n', "t": t, "o": "f"}, id=f"{epoch}-*")
             ids = pipeline.execute()
         return [
-            Said(id, b'{"id":"%s","t":%d}\n' % (id, t)) for id, t in zip(ids, times, strict=True)
+            LogEntry(id, b'{"id":"%s","t":%d}\n' % (id, t))
+            for id, t in zip(ids, times, strict=True)
         ]
 
     return stored
@@ -115,7 +116,7 @@ def test_what_somebody_else_wrote_into_the_log_is_passed_over(url, stored, there
     said = stored(1)
     for number, fields in enumerate([{"x": "y"}, {"d": '"t":5}\n', "t": "soon"}, {"t": "7"}]):
         there.xadd(log, fields, id=f"7-{number + 1}")
-    last = Said(b"7-2", b'{"id":"7-2","t":5}\n')
+    last = LogEntry(b"7-2", b'{"id":"7-2","t":5}\n')
     assert newest(url, *ROOM) == [*said, last]
     assert newest(url, *ROOM, since=datetime.fromtimestamp(0.001).astimezone()) == [*said, last]
     following = follow(url, *ROOM, NOTHING)
@@ -139,7 +140,7 @@ def test_a_follower_far_behind_gets_it_page_by_page(url, stored):
 
 
 def test_without_news_a_follower_is_told_that_redis_is_there(url, stored, monkeypatch):
-    monkeypatch.setattr(archive, "BLOCK", 0.01)
+    monkeypatch.setattr(history, "BLOCK", 0.01)
     following = follow(url, *ROOM, NOTHING)
     assert next(following) == []
     news = stored(1)
@@ -148,7 +149,7 @@ def test_without_news_a_follower_is_told_that_redis_is_there(url, stored, monkey
 
 
 def test_redis_keeps_a_follower_waiting_for_less_than_it_is_given():
-    assert archive.BLOCK < address.PATIENCE / 2
+    assert history.BLOCK < address.PATIENCE / 2
 
 
 @pytest.mark.parametrize("read", [newest, lambda *room: next(follow(*room, NOTHING))])

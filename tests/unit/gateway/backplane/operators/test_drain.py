@@ -3,7 +3,7 @@ import contextlib
 import pytest
 import redis
 
-from gateway.backplane.operators import gateways as operators
+from gateway.backplane.operators import drain
 
 
 class EndsWithItsGateway:
@@ -26,17 +26,17 @@ class Gone(EndsWithItsGateway):
 @pytest.fixture
 def redis_is(monkeypatch):
     def redis_is(there):
-        monkeypatch.setattr(operators, "reaching", lambda _: contextlib.nullcontext(there))
+        monkeypatch.setattr(drain, "reaching", lambda _: contextlib.nullcontext(there))
 
     return redis_is
 
 
 def test_a_gateway_whose_own_redis_ends_with_it_has_drained(redis_is):
     redis_is(EndsWithItsGateway())
-    assert operators.drain("unix:///gone", "chat", "g-aa") is True
+    assert drain.drain_gateway("unix:///gone", "chat", "g-aa") is True
 
 
 def test_an_order_that_nobody_can_have_heard_has_failed(redis_is):
     redis_is(Gone())
     with pytest.raises(redis.ConnectionError):
-        operators.drain("unix:///gone", "chat", "g-aa")
+        drain.drain_gateway("unix:///gone", "chat", "g-aa")
