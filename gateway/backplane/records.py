@@ -118,6 +118,10 @@ class ChatSettings(msgspec.Struct, frozen=True, kw_only=True):
         text: characters of the longest text.
         rate: requests a second in the long run; None for no limit.
         burst: requests at once.
+        rooms: whether joining a room makes it: "open" or "closed".
+        lobby: everybody starts in the lobby.
+        quiet_room: people above which nobody is told who comes into a room and who leaves it.
+        rooms_per_person: rooms that one person may be in at once.
     """
 
     auth: str
@@ -130,6 +134,11 @@ class ChatSettings(msgspec.Struct, frozen=True, kw_only=True):
     text: int
     rate: float | None
     burst: int
+    # A gateway that does not report these knows no room but the lobby.
+    rooms: str = "open"
+    lobby: bool = True
+    quiet_room: int = 200
+    rooms_per_person: int = 50
 
 
 class GatewayInfo(msgspec.Struct, frozen=True, kw_only=True):

@@ -21,6 +21,10 @@ OPTIONS = {
     "text": "max-text",
     "rate": "rate",
     "burst": "burst",
+    "rooms": "rooms",
+    "lobby": "lobby",
+    "quiet_room": "quiet-room",
+    "rooms_per_person": "rooms-per-person",
 }
 """What each setting is called on the command line."""
 
@@ -40,6 +44,10 @@ def settings_of(config: GatewayConfig) -> ChatSettings:
         text=config.limits.text,
         rate=config.limits.rate,
         burst=config.limits.burst,
+        rooms=config.rooms,
+        lobby=config.lobby,
+        quiet_room=config.limits.quiet_room,
+        rooms_per_person=config.limits.rooms,
     )
 
 

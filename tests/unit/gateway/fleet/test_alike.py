@@ -29,6 +29,10 @@ def test_gateways_that_were_started_alike_do_not_differ():
         ({"limits": {"text": 100}}, "--max-text: 4000 at g-1; 100 at g-2"),
         ({"limits": {"rate": 5.0}}, "--rate: off at g-1; 5/s at g-2"),
         ({"limits": {"burst": 9}}, "--burst: 20 at g-1; 9 at g-2"),
+        ({"rooms": "closed"}, "--rooms: open at g-1; closed at g-2"),
+        ({"lobby": False}, "--lobby: on at g-1; off at g-2"),
+        ({"limits": {"quiet_room": 9}}, "--quiet-room: 200 at g-1; 9 at g-2"),
+        ({"limits": {"rooms": 9}}, "--rooms-per-person: 50 at g-1; 9 at g-2"),
     ],
 )
 def test_each_difference_says_who_has_what(fields, text):
