@@ -11,14 +11,14 @@ import time
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
-from gateway.backplane.contract import LEASE, Log
+from gateway.backplane.contract import LEASE
 from gateway.backplane.records import Registration
 from gateway.backplane.redis.backplane import RedisBackplane
+from gateway.channels.channels import Channels
 from gateway.channels.hub import Hub
 from gateway.channels.outbox import Outbox
 from gateway.channels.positions import Positions
 from gateway.channels.replay import Replay
-from gateway.channels.subscriptions import Subscriptions
 from gateway.chat.rules import Rules
 from gateway.config import GatewayConfig
 from gateway.door.accounts import Accounts
@@ -36,7 +36,7 @@ from gateway.lag import watch_lag
 from gateway.meters import Meters
 from gateway.tasks import Tasks, attempt, repeat
 from wire.codec import encode
-from wire.frames import LOBBY, Joined, Left, Notice
+from wire.frames import Joined, Left, Notice
 from wire.reasons import NoticeCode, Reason
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ class Gateway:
         self.positions = Positions(self.backplane, self.hub.deliver, self.tasks.spawn, meters)
         self.deliver = self.positions.deliver
         self.replay = Replay(self.backplane, self.positions, self.hub)
-        self.subscriptions = Subscriptions(self._open, self._close)
+        self.channels = Channels(self.backplane, self.positions, self.hub, self.replay)
         self.everybody = Everybody(self.backplane)
         self.online: dict[str, Peer] = {}
         self.peers: set[Peer] = set()
@@ -243,24 +243,8 @@ class Gateway:
 
     def _stored(self, room: str, id: str, since: float) -> None:
         """Messages are stored: see when they are delivered here, if anybody here listens."""
-        channel, note = self.backplane.room_channel(room), self.meters.publish_to_deliver.note
-        self.positions.reached(
-            channel.encode(), id.encode(), lambda: note(self.monotonic() - since)
-        )
-
-    async def _open(self, channel: str) -> None:
-        if channel != self.backplane.room_channel(LOBBY):
-            await self.backplane.subscribe(channel)
-            return
-        lobby = Log(LOBBY)
-        self.positions.expect(channel.encode(), lobby)
-        await self.backplane.subscribe(channel)
-        [tail] = await self.backplane.tails([lobby])
-        self.positions.follow(channel.encode(), tail)
-
-    def _close(self, channel: str) -> None:
-        self.backplane.unsubscribe(channel)
-        self.positions.forget(channel.encode())
+        channel, note = self.backplane.room(room), self.meters.publish_to_deliver.note
+        self.positions.reached(channel.key, id.encode(), lambda: note(self.monotonic() - since))
 
     def _tell_everybody(self, notice: Notice) -> None:
         for peer in self.online.values():

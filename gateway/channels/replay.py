@@ -6,7 +6,7 @@ import asyncio
 import re
 
 from gateway.addresses import neighbourhood
-from gateway.backplane.contract import Backplane, Log
+from gateway.backplane.contract import Backplane, Channel
 from gateway.backplane.ids import is_beginning, parse
 from gateway.channels.hub import Hub
 from gateway.channels.links import Link
@@ -47,13 +47,13 @@ class Replay:
         self._hub.flush()
         self._hub.join(channel, link)
 
-    async def resume(self, channel: bytes, log: Log, link: Link, after: bytes) -> None:
+    async def resume(self, channel: Channel, link: Link, after: bytes) -> None:
         """Tell what came after an id, and join exactly behind it.
 
         Raises:
             BackplaneDown: Redis is away.
         """
-        at = after
+        key, log, at = channel.key, channel.log, after
         [tail] = await self._backplane.tails([log])
         if parse(at) > parse(tail):
             # Never given in what this Redis remembers.
@@ -73,8 +73,8 @@ class Replay:
                     await asyncio.sleep(self._pace.told(place, size, now))
             if log.room == PRIVATE:
                 # Nobody else reads this channel: it can be moved to where we are.
-                self._positions.skip(channel, at)
-            if await self._join_at(channel, link, at):
+                self._positions.skip(key, at)
+            if await self._join_at(key, link, at):
                 return
             more = True
 

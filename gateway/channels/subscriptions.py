@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
+
+from gateway.backplane.contract import Channel
 
 
 class Subscriptions:
@@ -16,15 +18,15 @@ class Subscriptions:
 
     def __init__(
         self,
-        open_channel: Callable[[str], Awaitable[None]],
-        close_channel: Callable[[str], None],
+        open_channel: Callable[[Channel], Awaitable[None]],
+        close_channel: Callable[[Channel], None],
     ) -> None:
         self._open = open_channel
         self._close = close_channel
-        self._needed: dict[str, int] = {}
-        self._under_way: dict[str, asyncio.Future[None]] = {}
+        self._needed: dict[Channel, int] = {}
+        self._under_way: dict[Channel, asyncio.Future[None]] = {}
 
-    async def need(self, channel: str) -> None:
+    async def need(self, channel: Channel) -> None:
         """Return once the channel is listened to. Raises what opening it raises."""
         if channel not in self._needed:
             opened = asyncio.ensure_future(self._open(channel))
@@ -39,21 +41,16 @@ class Subscriptions:
             self.drop(channel)
             raise
 
-    def drop(self, channel: str) -> None:
-        """One who needed the channel needs it no more."""
+    def drop(self, channel: Channel) -> None:
+        """One who needed the channel needs it no longer."""
         self._needed[channel] -= 1
         if not self._needed[channel]:
             del self._needed[channel]
             self._under_way.pop(channel, None)
             self._close(channel)
 
-    def drop_all(self, channels: Iterable[str]) -> None:
-        """One who needed these channels needs them no more."""
-        for channel in channels:
-            self.drop(channel)
-
-    def _opened(self, channel: str, opened: asyncio.Future[None]) -> None:
+    def _opened(self, channel: Channel, opened: asyncio.Future[None]) -> None:
         if self._under_way.get(channel) is opened:
             del self._under_way[channel]
         if not opened.cancelled():
-            opened.exception()  # who needed the channel has been told
+            opened.exception()  # those who needed the channel have been told

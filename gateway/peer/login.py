@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
-from gateway.backplane.contract import Claimed, Entry, Log
+from gateway.backplane.contract import Channel, Claimed, Entry, Log
 from gateway.backplane.ids import NOTHING, before, epoch_of, parse
 from gateway.backplane.records import Registration
 from gateway.channels.links import Link
@@ -38,7 +39,7 @@ class Login(NamedTuple):
 
     registration: Registration
     token: str
-    channels: tuple[str, ...]
+    channels: tuple[Channel, ...]
     claimed: Claimed
 
     @property
@@ -88,7 +89,9 @@ async def arrive(peer: Peer, claim: Claim) -> None:
         return  # gone while Redis was asked, or ended
     gateway.online[login.registration.session] = peer
     seen = begins_at(gateway, login, claim.seen)
-    anew = [login.begins_anew(log, seen_id(claim.seen.get(log.room))) for _, log in _logs(login)]
+    anew = [
+        login.begins_anew(log, seen_id(claim.seen.get(log.room))) for _, _, log in login.channels
+    ]
     resumed = login.resumed and not any(anew)
     peer.perform_all(session.granted(claim.name, login.token, resumed, seen, now))
     peer.trace.began(login.registration, login.claimed.outcome)
@@ -156,22 +159,21 @@ async def _claim(gateway: Gateway, claim: Claim, link: Link, auth: Entry) -> Log
         hello=claim.seq,
         client=claim.client,
     )
-    backplane, subscriptions = gateway.backplane, gateway.subscriptions
-    channels = (backplane.user_channel(folded), backplane.room_channel(LOBBY))
-    needed: list[str] = []
+    backplane = gateway.backplane
+    _, room = channels = (backplane.user(folded), backplane.room(LOBBY))
+    needed: list[Channel] = []
     try:
         # Listen first: from the moment of the claim on, people write to this name.
         for channel in channels:
-            await subscriptions.need(channel)
+            await gateway.channels.need(channel)
             needed.append(channel)
-        gateway.positions.expect(channels[0].encode(), Log(PRIVATE, folded))
         # A stranger's origin begins here; whose it is that continues, Redis knows.
-        began = {LOBBY: gateway.positions.at(channels[1].encode()).decode()}
+        began = {LOBBY: gateway.channels.at(room).decode()}
         registration = msgspec.structs.replace(registration, began=began)
         gateway.presence.expect(registration.session)
         claimed = await backplane.claim(registration, 0.0, proof or None, auth)
     except BaseException as error:
-        subscriptions.drop_all(needed)
+        _drop(gateway, needed)
         if len(needed) == len(channels) and isinstance(error, Exception):
             # It may have had its effect: then the name is held by a session that never was.
             await gateway.presence.release(registration, CONNECTION_LOST)
@@ -179,7 +181,7 @@ async def _claim(gateway: Gateway, claim: Claim, link: Link, auth: Entry) -> Log
     finally:
         gateway.presence.expect_no_more(registration.session)
     if claimed.outcome in ("taken", "locked"):
-        subscriptions.drop_all(channels)
+        _drop(gateway, channels)
     registration = msgspec.structs.replace(
         registration, origin=claimed.origin or registration.origin, began=claimed.began or began
     )
@@ -189,12 +191,13 @@ async def _claim(gateway: Gateway, claim: Claim, link: Link, auth: Entry) -> Log
 def begins_at(gateway: Gateway, login: Login, seen: dict[str, str]) -> dict[str, str]:
     """The id in each room behind which a session begins, where the peer told none that is good."""
     begins = {}
-    for channel, log in _logs(login):
+    for channel in login.channels:
+        log = channel.log
         after = seen_id(seen.get(log.room))
         if login.begins_anew(log, after):
             begins[log.room] = login.began(log).decode()
         elif not login.resumed or after is None:
-            begins[log.room] = _start(gateway, login, channel, log, after).decode()
+            begins[log.room] = _start(gateway, login, channel, after).decode()
     return begins
 
 
@@ -210,39 +213,40 @@ async def catch_up(gateway: Gateway, login: Login, link: Link, seen: dict[str, s
     Raises:
         BackplaneDown: Redis is away.
     """
-    own = login.channels[0].encode()
+    own, _ = login.channels
     behind = []
-    for channel, log in _logs(login):
+    for channel in login.channels:
+        log = channel.log
         after = seen_id(seen.get(log.room))
         if login.resumed and after is not None:
             # What was said before the origin began was said to another, or to nobody of this name.
             if login.begins_anew(log, after):
                 gateway.hub.tell(link, gap(log.room, after))
-            behind.append((channel, log, max(after, login.began(log), key=parse)))
+            behind.append((channel, max(after, login.began(log), key=parse)))
             continue
         if log.room == PRIVATE and login.claimed.waiting:
-            behind.append((channel, log, login.claimed.last))
+            behind.append((channel, login.claimed.last))
             continue
         if after is not None:
             # Who it was is not known any more, so neither is what was missed.
             gateway.hub.tell(link, gap(log.room, after))
-            start = _start(gateway, login, channel, log, after)
-            if log.room != PRIVATE and start != gateway.positions.at(channel):
-                behind.append((channel, log, start))
+            start = _start(gateway, login, channel, after)
+            if log.room != PRIVATE and start != gateway.channels.at(channel):
+                behind.append((channel, start))
                 continue
-        gateway.replay.join(channel, link)
+        gateway.channels.join(link, channel)
     # What was said to the user between the claim and now waits for this.
-    gateway.positions.follow(own, login.claimed.last)
+    gateway.channels.follow(own, login.claimed.last)
     # These take their time; the others begin where the welcome said.
-    for channel, log, after in behind:
-        await gateway.replay.resume(channel, log, link, after)
+    for channel, after in behind:
+        await gateway.channels.resume(link, channel, after)
 
 
-def _start(gateway: Gateway, login: Login, channel: bytes, log: Log, seen: bytes | None) -> bytes:
+def _start(gateway: Gateway, login: Login, channel: Channel, seen: bytes | None) -> bytes:
     """Where one begins who does not go on behind what was seen."""
-    if log.room == PRIVATE:
+    if channel.log.room == PRIVATE:
         return login.claimed.last
-    at = gateway.positions.at(channel)
+    at = gateway.channels.at(channel)
     if login.resumed or seen in (None, NOTHING) or epoch_of(seen) >= epoch_of(at):
         return at
     # Redis has lost its memory, and with it who this was: what the room said since is for all who
@@ -251,12 +255,9 @@ def _start(gateway: Gateway, login: Login, channel: bytes, log: Log, seen: bytes
     return before(epoch_of(at)) if since < gateway.settings.resume_within else at
 
 
-def _logs(login: Login) -> list[tuple[bytes, Log]]:
-    own, room = login.channels
-    return [
-        (own.encode(), Log(PRIVATE, login.registration.folded)),
-        (room.encode(), Log(LOBBY)),
-    ]
+def _drop(gateway: Gateway, channels: Iterable[Channel]) -> None:
+    for channel in channels:
+        gateway.channels.drop(channel)
 
 
 def _digest(token: str) -> str:

@@ -15,7 +15,7 @@ async def leave(peer: Peer, reason: Reason) -> None:
     gateway = peer.gateway
     gateway.meters.ends[reason.code] += 1
     for channel in peer.channels:
-        gateway.hub.leave(channel.encode(), peer.link)
+        gateway.channels.leave(peer.link, channel)
     try:
         await _release(peer, reason)
     finally:
@@ -31,7 +31,8 @@ async def _release(peer: Peer, reason: Reason) -> None:
     gateway, registration = peer.gateway, peer.registration
     gateway.online.pop(registration.session, None)
     gateway.presence.forget(peer)
-    gateway.subscriptions.drop_all(peer.channels)
+    for channel in peer.channels:
+        gateway.channels.drop(channel)
     peer.channels = ()
     if gateway.draining and reason.reconnect:
         gateway.presence.expect(registration.session)  # kept for it by the lease

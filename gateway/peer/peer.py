@@ -9,7 +9,7 @@ from typing import Any
 
 from gateway.addresses import neighbourhood
 from gateway.alarm import Alarm
-from gateway.backplane.contract import sealed
+from gateway.backplane.contract import Channel, sealed
 from gateway.backplane.records import Registration
 from gateway.channels.links import Link
 from gateway.chat.effects import (
@@ -93,7 +93,7 @@ class Peer:
         self._asking = False
         self._in_flight = InFlight()
         self._leaving: Reason | None = None
-        self.channels: tuple[str, ...] = ()
+        self.channels: tuple[Channel, ...] = ()
         gateway.peers.add(self)
         self._alarm = Alarm(gateway.monotonic, self._tick)
         self._alarm.set(self.session.deadline)

@@ -76,8 +76,8 @@ async def _send(peer: Peer, whisper: Whisper, known: list[str]) -> str | None:
 async def _heard(peer: Peer, id: str) -> None:
     """Wait until a message has come here, and with it all that was published before it."""
     heard = asyncio.Event()
-    channel = peer.gateway.backplane.user_channel(peer.registration.folded)
-    peer.gateway.positions.reached(channel.encode(), id.encode(), heard.set)
+    channel = peer.gateway.backplane.user(peer.registration.folded)
+    peer.gateway.positions.reached(channel.key, id.encode(), heard.set)
     with contextlib.suppress(TimeoutError):
         await asyncio.wait_for(heard.wait(), HEARD)
 

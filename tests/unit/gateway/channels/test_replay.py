@@ -7,7 +7,7 @@ import uvloop
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.backplane.contract import Log
+from gateway.backplane.contract import Channel, Log
 from gateway.backplane.ids import before
 from gateway.channels.hub import Hub
 from gateway.channels.positions import Positions
@@ -70,7 +70,8 @@ class Scene:
 
     def resume(self, link, after, channel=ROOM):
         log = LOBBY_LOG if channel == ROOM else OWN_LOG
-        return self.spawn(self.replay.resume(channel, log, link, after))
+        of = Channel(channel.decode(), channel, log)
+        return self.spawn(self.replay.resume(of, link, after))
 
     async def resumed(self, link, after, channel=ROOM):
         await self.resume(link, after, channel)

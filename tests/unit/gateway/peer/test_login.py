@@ -21,7 +21,8 @@ def redis(gateway):
 
 
 async def let_go(gateway, login):
-    gateway.subscriptions.drop_all(login.channels)
+    for channel in login.channels:
+        gateway.channels.drop(channel)
 
 
 async def test_the_record_says_who_and_where(gateway, redis):
@@ -38,7 +39,11 @@ async def test_the_channels_are_listened_to_before_the_name_is_claimed(gateway, 
     login = await log_in(gateway, DANA, LINK)
     methods = [method for method, _ in redis.calls if method in ("subscribe", "claim")]
     assert methods == ["subscribe", "subscribe", "claim"]
-    assert sorted(redis.channels) == ["room:lobby", "to:dana"] == sorted(login.channels)
+    assert (
+        sorted(redis.channels)
+        == ["room:lobby", "to:dana"]
+        == sorted(c.name for c in login.channels)
+    )
     await let_go(gateway, login)
 
 
