@@ -1,8 +1,8 @@
 """The frames: requests (a peer asks) and events (a peer is told).
 
-One struct a verb; the field ``op`` says which. Unknown fields are ignored by both sides, so that
-either can be newer than the other. ``docs/protocol.md`` describes each for people who write a
-client in another language.
+There is one struct for each verb; the field ``op`` says which one it is. Both sides ignore fields
+that they do not know, so either side can be newer than the other. ``docs/protocol.md`` describes
+every frame for people who write a client in another language.
 """
 
 from __future__ import annotations
@@ -15,50 +15,53 @@ import msgspec
 from wire.limits import Limits
 
 VERSION = 1
-"""The wire's version, said in the hello."""
+"""The version of the wire, which a hello has to name."""
 
 LOBBY = "lobby"
-"""The room that everybody is in at the start, unless the gateway says otherwise."""
+"""The room that everybody enters when they log in, unless the gateway is set up otherwise."""
 
 PRIVATE = "@"
-"""Stands where a room's name stands when private messages are meant: no room can have it."""
+"""Used in place of a room's name for private messages: no room can be called that."""
 
 OPERATOR = "*"
-"""Stands where a sender's name stands when the operators announce something: nobody can have it."""
+"""Used in place of a name for the operators of the chat: nobody can be called that."""
 
 Seq = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
-"""A client's own count of its sends. 2**53: the largest that every JSON reader keeps exact."""
+"""A client's own count of its requests. JSON readers keep integers exact up to 2**53."""
 
 Time = Annotated[datetime, msgspec.Meta(tz=True)]
-"""A sender's machine time, RFC 3339 with its UTC offset."""
+"""The time on the sender's machine, RFC 3339 with its UTC offset."""
 
 
 class Frame(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
-    """What every frame has in common: none is ever changed, none holds a cycle."""
+    """The base of every frame. Frames never change, and hold no reference cycles."""
 
 
 HISTORY = 100
-"""The most messages from before one's joining that a ``join`` may ask for."""
+"""The most earlier messages that a ``join`` may ask for."""
+
+TOPIC = 390
+"""The most characters of a topic."""
 
 Role = Literal["", "voice", "operator"]
-"""What somebody may do in a room, beyond what everybody in it may."""
+"""What somebody may do in a room, beyond what every member may do."""
 
 Action = Literal[
     "kick", "ban", "unban", "mute", "unmute", "invite", "uninvite", "op", "deop", "voice", "devoice"
 ]
-"""What an operator of a room does about somebody."""
+"""What an operator of a room can do to somebody."""
 
 
 class Modes(Frame, frozen=True):
-    """What holds in a room.
+    """The settings of a room.
 
     Attributes:
-        invite_only: only who is invited can join.
-        secret: only who is in it sees it in the list of rooms.
-        read_only: only operators and those with a voice may say something.
-        key: one needs the key to join.
-        slow: seconds between two messages of one person; 0 for none.
-        history: whether one may read what was said before one joined.
+        invite_only: only people who are invited can join.
+        secret: only members see the room in the list of rooms.
+        read_only: only operators and people with a voice may send to it.
+        key: people need its key to join.
+        slow: seconds that one person has to wait between two messages; 0 for no wait.
+        history: which messages a member may read: all, or only those since joining.
     """
 
     invite_only: bool = False
@@ -70,17 +73,17 @@ class Modes(Frame, frozen=True):
 
 
 class Hello(Frame, frozen=True, tag_field="op", tag="hello"):
-    """The first request: who I am.
+    """The first request: log in.
 
     Attributes:
         v: version of the wire, 1.
         name: the wanted name.
         client: program and version, for operators.
-        resume: token of an earlier welcome; takes the name back from its own older connection.
-        seen: with ``resume``: the last id seen in each room (`PRIVATE` for private messages). What
-            it says of rooms that the session is not in is ignored.
-        seq: the client's own count: of two hellos it tells which is the later one.
-        password: that of a registered name.
+        resume: token of an earlier welcome; takes the name back from that older connection.
+        seen: with ``resume``: the last id seen in each room (`PRIVATE` for private messages).
+            Rooms that the session is not in are ignored.
+        seq: the client's own count: it tells which of two hellos is the later one.
+        password: the password of a registered name.
     """
 
     v: int
@@ -97,10 +100,10 @@ class Send(Frame, frozen=True, tag_field="op", tag="send"):
 
     Attributes:
         text: the message; a run of ``@name`` words at its end names its recipients.
-        seq: the client's own count; present = acknowledged.
-        at: the sender's machine time.
-        room: where a public message goes.
-        to: recipients, in place of ``@name`` words; never falls back to the room.
+        seq: the client's own count; a send that has one is acknowledged.
+        at: the time on the sender's machine.
+        room: the room that a public message goes to. The session has to be in it.
+        to: recipients, in place of ``@name`` words; such a message never becomes public.
     """
 
     text: str
@@ -111,24 +114,25 @@ class Send(Frame, frozen=True, tag_field="op", tag="send"):
 
 
 class Active(Frame, frozen=True, tag_field="op", tag="active"):
-    """The person is there (is typing, say), though nothing is sent."""
+    """The person is there, for example typing, though nothing is sent."""
 
 
 class Who(Frame, frozen=True, tag_field="op", tag="who"):
-    """Who is here? Answered by ``users`` events."""
+    """Ask who is in the chat. Answered by ``users`` events."""
 
     seq: Seq | None = None
 
 
 class Join(Frame, frozen=True, tag_field="op", tag="join"):
-    """Enter a room; it is made if there is none and the gateway allows that.
+    """Enter a room. If it does not exist it is made, unless the gateway forbids that.
 
-    Answered by `Entered`, also for a room that one is in already.
+    Answered by `Entered`, also if the session is in the room already.
 
     Attributes:
         room: its name.
-        key: what the room asks for, if it does.
-        history: how many of the last messages to be told first; as many as may be read.
+        key: the key of the room, if it has one.
+        history: how many earlier messages to tell first, as far as the room lets new members
+            read them. Ignored if the session is in the room already.
         seq: the client's own count: the answer carries it.
     """
 
@@ -146,38 +150,47 @@ class Leave(Frame, frozen=True, tag_field="op", tag="leave"):
 
 
 class ListRooms(Frame, frozen=True, tag_field="op", tag="rooms"):
-    """Which rooms are there? Answered by `RoomList` events."""
+    """Ask which rooms there are. Answered by `RoomList` events."""
 
     seq: Seq | None = None
 
 
 class ListMembers(Frame, frozen=True, tag_field="op", tag="members"):
-    """Who is in a room? Answered by `MemberList` events."""
+    """Ask who is in a room that the session is in. Answered by `MemberList` events."""
 
     room: str
     seq: Seq | None = None
 
 
 class AboutRoom(Frame, frozen=True, tag_field="op", tag="about"):
-    """What holds in a room? Answered by `RoomInfo`."""
+    """Ask for a room's topic, modes and operators. Answered by `RoomInfo`."""
 
     room: str
     seq: Seq | None = None
 
 
 class SetTopic(Frame, frozen=True, tag_field="op", tag="topic"):
-    """Say what a room is about; an empty ``topic`` for nothing. Acknowledged by its ``seq``."""
+    """Set the topic of a room; an empty one removes it. Acknowledged if it has a ``seq``."""
 
     room: str
-    topic: str
+    topic: Annotated[str, msgspec.Meta(max_length=TOPIC)]
     seq: Seq | None = None
 
 
 class SetModes(Frame, frozen=True, tag_field="op", tag="set"):
-    """Change what holds in a room: see `Modes`. What is left out stays. Acknowledged by ``seq``.
+    """Change the modes of a room. A field that is left out stays as it is.
+
+    Acknowledged if it has a ``seq``.
 
     Attributes:
-        key: what one needs to join from now on; "" for nothing.
+        room: which.
+        invite_only: as in `Modes`.
+        secret: likewise.
+        read_only: likewise.
+        key: the key that people need to join from now on; an empty one removes the key.
+        slow: as in `Modes`.
+        history: likewise.
+        seq: the client's own count.
     """
 
     room: str
@@ -191,14 +204,17 @@ class SetModes(Frame, frozen=True, tag_field="op", tag="set"):
 
 
 class Moderate(Frame, frozen=True, tag_field="op", tag="moderate"):
-    """Do something about somebody in a room. Acknowledged by its ``seq``.
+    """Kick, ban, mute or invite somebody, give them rights, or undo one of these.
+
+    Acknowledged if it has a ``seq``.
 
     Attributes:
         room: where.
-        action: what.
-        name: about whom.
-        reason: why, for the person it is about.
+        action: what to do.
+        name: to whom.
+        reason: why, for that person to read.
         seconds: how long a ban or a mute lasts; None for ever.
+        seq: the client's own count.
     """
 
     room: str
@@ -210,11 +226,11 @@ class Moderate(Frame, frozen=True, tag_field="op", tag="moderate"):
 
 
 class Ping(Frame, frozen=True, tag_field="op", tag="ping"):
-    """Is the gateway there? Answered by a pong; the one request that is no sign of a person."""
+    """Ask whether the gateway is there. Answered by a pong. A ping does not count as activity."""
 
 
 class Quit(Frame, frozen=True, tag_field="op", tag="quit"):
-    """I leave. Answered by a bye, after everything before it has been answered."""
+    """Log out. Answered by a bye, after everything before it has been answered."""
 
 
 Request = (
@@ -242,13 +258,13 @@ class Welcome(Frame, frozen=True, tag_field="op", tag="welcome"):
         v: version of the wire.
         name: the name as it is shown.
         gateway: id of the gateway.
-        resume: secret that takes this name back over a new connection. Until this one is
-            used the one before it is good too, for a hello with a higher ``seq``.
+        resume: secret that takes this name back over a new connection. Until it is used, the
+            token before it is good too, for a hello with a higher ``seq``.
         idle: seconds of silence after which the session is ended; None for never.
         rooms: the rooms that the session is in.
         limits: what this gateway allows.
         resumed: the hello's resume token was good: what was missed follows.
-        seen: the id in each room behind which the session begins, where the hello told none.
+        seen: for each room in which the hello named no id: the id that the session begins after.
     """
 
     v: int
@@ -263,17 +279,18 @@ class Welcome(Frame, frozen=True, tag_field="op", tag="welcome"):
 
 
 class Ack(Frame, frozen=True, tag_field="op", tag="ack"):
-    """A send with a ``seq`` is stored and on its way; or a topic, a set or a moderate is done.
+    """A send is stored and on its way; or a topic, a set or a moderate is done.
 
     Attributes:
-        seq: that of the request.
-        id: the message's id.
+        seq: the seq of the request.
+        id: the id of the message, or of the ``changed`` event; empty if a change was not needed,
+            since all was so already.
         room: the room, if it went to everyone there.
         to: the recipients who are here, if it was private.
-        absent: the names that were asked for and are not here.
+        absent: the recipients who are not here.
         later: recipients whose connection broke: they get it when they are back.
-        mentioned: people who are here, and whom the text names before its end: it went to
-            everyone all the same.
+        mentioned: people who are here and whom the text names before its end; the message went to
+            everyone in the room.
     """
 
     seq: int
@@ -289,15 +306,15 @@ class Msg(Frame, frozen=True, tag_field="op", tag="msg", kw_only=True):
     """Somebody said something.
 
     Attributes:
-        id: ``<epoch>-<n>``; n counts up by one within a room. Given by Redis, which writes it and
+        id: ``<epoch>-<n>``; n counts up by one within a room. Redis gives it, and writes it and
             ``ts`` in front of the encoded frame: empty until then.
+        ts: when it was stored, by Redis' clock, milliseconds since 1970. It never falls from one
+            message of a room to the next.
         from_: the sender's name; `OPERATOR` for an announcement.
-        room: where it was said, if public.
-        to: whom it was said to, if private.
+        room: where it was said, if it was public.
+        to: the recipients, if it was private.
         text: what was said.
-        at: the sender's machine time, if the sender's client told it.
-        ts: when it was stored, by Redis' clock, milliseconds since 1970: never less than that of
-            the message before it.
+        at: the time on the sender's machine, if the sender's client told it.
     """
 
     id: str = ""
@@ -313,14 +330,14 @@ class Changed(Frame, frozen=True, tag_field="op", tag="changed", kw_only=True):
     """Something about a room has changed. It has its place in the order of the room's messages.
 
     Attributes:
-        id: as that of a `Msg`: both count in one order.
-        ts: likewise.
+        id: as in `Msg`: messages and changes of a room are counted together.
+        ts: as in `Msg`.
         room: which.
-        by: the name of who did it; `OPERATOR` for the operators of the chat.
+        by: the name of the person who did it; `OPERATOR` for the operators of the chat.
         change: what was done: ``topic``, ``modes``, or one of `Action`.
         topic: with ``topic``: the new one.
-        modes: with ``modes``: what holds from now on.
-        name: whom it is about.
+        modes: with ``modes``: all modes, as they are now.
+        name: with an `Action`: the person it was done to; None if it was a network.
         reason: why.
         until: when a ban or a mute ends, milliseconds since 1970; None for never.
     """
@@ -338,11 +355,11 @@ class Changed(Frame, frozen=True, tag_field="op", tag="changed", kw_only=True):
 
 
 class Gap(Frame, frozen=True, tag_field="op", tag="gap"):
-    """Messages may be missing here, and cannot be had any more.
+    """Messages may be missing here, and cannot be recovered.
 
     Attributes:
         room: where; `PRIVATE` for private messages.
-        after: id of the last message before the gap; None if that is not known.
+        after: id of the last message before the gap; None if it is not known.
         text: why, for a person.
     """
 
@@ -356,13 +373,13 @@ class Entered(Frame, frozen=True, tag_field="op", tag="entered"):
 
     Attributes:
         room: its name.
-        seen: the id behind which what follows begins.
-        topic: what it is about; empty for nothing.
-        topic_by: who said so.
-        modes: what holds in it.
-        people: how many are in it, you among them.
+        seen: what follows begins after this id.
+        topic: its topic; empty for none.
+        topic_by: the name of the person who set the topic.
+        modes: its settings.
+        people: how many members it has, you included.
         role: what you may do in it.
-        seq: that of the ``join``, if it had one; None after a hello.
+        seq: the seq of the ``join``, if it had one; None after a hello.
     """
 
     room: str
@@ -376,13 +393,14 @@ class Entered(Frame, frozen=True, tag_field="op", tag="entered"):
 
 
 class Out(Frame, frozen=True, tag_field="op", tag="out"):
-    """You are in a room no more.
+    """You are no longer in a room.
 
     Attributes:
         room: its name.
-        code: ``left``, ``kicked``, ``banned`` or ``refused``: the room does not let you in again.
-        text: for a person.
-        seq: that of the ``leave``, if there was one.
+        code: ``left``, ``kicked``, ``banned``, or ``refused`` if you were in the room before your
+            connection broke, and it does not let you in again.
+        text: why, for a person.
+        seq: the seq of the ``leave``, if that is why and it had one.
     """
 
     room: str
@@ -402,7 +420,7 @@ class Room(Frame, frozen=True):
 
 
 class RoomList(Frame, frozen=True, tag_field="op", tag="room_list"):
-    """The rooms: a part of the answer to ``rooms``; ``more`` says that another follows."""
+    """The rooms: a part of the answer to ``rooms``; with ``more`` another part follows."""
 
     rooms: list[Room]
     more: bool = False
@@ -410,7 +428,7 @@ class RoomList(Frame, frozen=True, tag_field="op", tag="room_list"):
 
 
 class RoomMember(Frame, frozen=True):
-    """One line of a `MemberList`; ``account``: the name is registered."""
+    """One line of a `MemberList`; ``account`` says that the name is registered."""
 
     name: str
     role: Role = ""
@@ -418,7 +436,7 @@ class RoomMember(Frame, frozen=True):
 
 
 class MemberList(Frame, frozen=True, tag_field="op", tag="member_list"):
-    """Who is in a room: a part of the answer to ``members``."""
+    """Who is in a room: a part of the answer to ``members``; with ``more`` another part follows."""
 
     room: str
     members: list[RoomMember]
@@ -427,7 +445,7 @@ class MemberList(Frame, frozen=True, tag_field="op", tag="member_list"):
 
 
 class Sanctioned(Frame, frozen=True):
-    """Somebody who is banned or muted in a room; ``until`` as in `Changed`."""
+    """Somebody who is banned or muted in a room; ``until`` is as in `Changed`."""
 
     name: str
     by: str = ""
@@ -436,22 +454,22 @@ class Sanctioned(Frame, frozen=True):
 
 
 class RoomInfo(Frame, frozen=True, tag_field="op", tag="room_info"):
-    """What holds in a room: the answer to ``about``.
+    """A room as it is: the answer to ``about``.
 
     Attributes:
         room: its name.
-        people: how many are in it.
-        topic: what it is about.
-        topic_by: who said so.
-        topic_at: when, milliseconds since 1970; 0 for never.
-        modes: what holds.
-        operators: their names.
-        voices: who has a voice.
-        key: what one needs to join. This and what follows is told to operators only.
+        people: how many members it has.
+        topic: its topic; empty for none.
+        topic_by: the name of the person who set the topic.
+        topic_at: when the topic was set, milliseconds since 1970; 0 for never.
+        modes: its settings.
+        operators: the names of its operators.
+        voices: the names of the people who have a voice.
+        key: the key that people need to join. Only operators are told this and what follows.
         bans: who is banned.
         muted: who is muted.
-        invited: who is invited.
-        seq: that of the ``about``.
+        invited: the names of the people who are invited.
+        seq: the seq of the ``about``.
     """
 
     room: str
@@ -470,7 +488,7 @@ class RoomInfo(Frame, frozen=True, tag_field="op", tag="room_info"):
 
 
 class Joined(Frame, frozen=True, tag_field="op", tag="joined"):
-    """Somebody came into a room; ``account``: the name is registered."""
+    """Somebody entered a room; ``account`` says that the name is registered."""
 
     room: str
     name: str
@@ -482,8 +500,8 @@ class Left(Frame, frozen=True, tag_field="op", tag="left"):
 
     Attributes:
         room: which.
-        name: who.
-        code: that of the reason for which the connection ended, or of `Out`.
+        name: the person's name.
+        code: why: the code of a bye, or the code of an `Out`.
     """
 
     room: str
@@ -508,7 +526,7 @@ class User(Frame, frozen=True):
 
 
 class Users(Frame, frozen=True, tag_field="op", tag="users"):
-    """Who is here: a part of the answer to ``who``; ``more`` says that another follows."""
+    """Who is here: a part of the answer to ``who``; with ``more`` another part follows."""
 
     users: list[User]
     more: bool = False
@@ -516,15 +534,16 @@ class Users(Frame, frozen=True, tag_field="op", tag="users"):
 
 
 class Notice(Frame, frozen=True, tag_field="op", tag="notice"):
-    """Something that a session should know, and did not ask for.
+    """Something that a session should know and did not ask for.
 
     Attributes:
-        code: which one.
-        text: for a person.
+        code: which notice.
+        text: the same for a person.
         left: with ``idle_soon``: seconds until the session is ended.
-        absent: with ``absent``: names that were asked for and are not here.
+        absent: with ``absent``: recipients who are not here.
         later: with ``later``: recipients who get the message when they are back.
         mentioned: with ``mentioned``: people whom a message to everyone names before its end.
+        room: with ``invited``: the room that the session may enter now.
     """
 
     code: str
@@ -533,6 +552,7 @@ class Notice(Frame, frozen=True, tag_field="op", tag="notice"):
     absent: list[str] | None = None
     later: list[str] | None = None
     mentioned: list[str] | None = None
+    room: str | None = None
 
 
 class Error(Frame, frozen=True, tag_field="op", tag="error"):
@@ -541,9 +561,9 @@ class Error(Frame, frozen=True, tag_field="op", tag="error"):
     Attributes:
         code: which refusal.
         text: what was wrong, for a person.
-        seq: that of the request, where it had one.
-        retry_after: with ``slow_down`` and ``too_many_attempts``: seconds until it would be
-            accepted.
+        seq: the seq of the request, if it had one.
+        retry_after: with ``slow_down`` and ``too_many_attempts``: seconds until the request would
+            be accepted.
     """
 
     code: str
@@ -556,10 +576,10 @@ class Bye(Frame, frozen=True, tag_field="op", tag="bye"):
     """The connection ends now.
 
     Attributes:
-        code: that of the reason.
-        text: for a person.
-        reconnect: whether to come back.
-        after: seconds to wait before that; whoever is not told waits as it likes.
+        code: why.
+        text: the same for a person.
+        reconnect: whether the client should come back by itself.
+        after: seconds to wait before that; None leaves it to the client.
     """
 
     code: str

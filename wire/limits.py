@@ -1,4 +1,4 @@
-"""What a gateway allows its peers. Every number is told in the welcome."""
+"""What a gateway allows its peers. A welcome tells all of it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
         name: longest name of a person, in characters.
         room: longest name of a room, in characters.
         rooms: rooms that a person may be in at once.
-        quiet_room: people above which it is not told any more who comes into a room and leaves it.
+        quiet_room: in a room with more members than this, nobody is told who joins and leaves.
         to: most recipients of one message.
         burst: requests that a session may send at once before ``rate`` applies.
         rate: requests a second that a session may send in the long run; None for no limit.

@@ -1,19 +1,19 @@
 r"""Whom a text is for: the run of ``@name`` words at its end (``\@`` is a plain at sign).
 
 The rule, once, for the gateway that sends and for the client that shows where a line will go. In
-doubt a text is private: what reaches too few can be said again, what reached everyone cannot be
-taken back.
+doubt a text is private: what reached too few can be said again, but what reached everyone cannot
+be taken back.
 
-- Names have a known alphabet (`wire.names.in_names`), so what cannot be in a name is no part of
-  one: ``@sis!``, ``(@sis)`` and ``@sis❤️`` are for sis. A name does not end in what ends a
-  sentence or closes an emphasis: so are ``@sis.`` and ``_psst @sis_``.
-- Behind the run and in it may stand whatever says nothing: blanks, punctuation and symbols of any
-  script, what is not seen, smileys; between two names also "and".
-- Who is joined to a name by no more than a comma or the like needs no at sign: ``@sis,mom``.
-- An at sign behind a Latin letter or a digit makes an address, and one in a link belongs to the
+- Names have a known alphabet (`wire.names.in_names`), and any other character ends a name:
+  ``@sis!``, ``(@sis)`` and ``@sis❤️`` are for sis. A name cannot end in a character that ends a
+  sentence or closes an emphasis, so ``@sis.`` and ``_psst @sis_`` are for sis, too.
+- Characters that say nothing may stand in the run and after it: blanks, punctuation and symbols of
+  any script, characters that are not seen, and smileys; between two names also the word "and".
+- A name needs no at sign if only a comma or the like joins it to the name before: ``@sis,mom``.
+- An at sign after a Latin letter or a digit makes an address, and one in a link belongs to the
   link. Neither names a recipient.
 
-Whoever else is named is told apart, so that a sender can be warned that everyone reads it.
+Other names in a text are found too, so that a sender can be warned that everyone reads it.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ AT = "@\uff20\ufe6b"
 """At signs: the common one, and the full-width and the small one of Asian keyboards."""
 
 SEPARATORS = ",;/&+\uff0c\u3001\uff1b\u060c"
-"""What joins two names of which only the first needs an at sign."""
+"""What can join a name without an at sign to the name before it."""
 
 EVERYONE = frozenset({"all", "everyone", "everybody", "here", "channel", "room"})
-"""What people write behind an at sign who mean everyone. Nobody is called that."""
+"""Words that mean everyone when they follow an at sign. Nobody can be called one of them."""
 
 _ESCAPED = re.compile(rf"\\(?=[{AT}])")
 _KEYCAP = re.compile("[0-9#*]\ufe0f?\u20e3|\u2139\ufe0f")
@@ -75,19 +75,19 @@ _SMILEY = re.compile(
 )
 
 _MOST_OTHERS = 100
-"""Names besides the recipients that are told: nobody names more by a slip."""
+"""The most names besides the recipients that are found: nobody names more by mistake."""
 
 _HEADS = 8
-"""How many beginnings of a name are looked at: one may have been meant."""
+"""How many beginnings of a name are tried: one of them may have been meant."""
 
 
 class Mentions(NamedTuple):
     """The names in a text, as they were written.
 
     Attributes:
-        recipients: those of the run at its end, in order: whom the text is for.
-        others: whom it names besides, in addresses and links too. Of "@sis.thx" and "@sisへ" also
-            "sis": it may be meant.
+        recipients: the names in the run at its end, in order: the text is for these people.
+        others: the other names in it, also those in addresses and links. For "@sis.thx" and
+            "@sisへ" that includes "sis", who may be meant.
     """
 
     recipients: list[str]
@@ -95,7 +95,7 @@ class Mentions(NamedTuple):
 
 
 def read_mentions(text: str) -> Mentions:
-    """Find out whom a text names.
+    """Find the names in a text.
 
     Args:
         text: as it was typed.
@@ -125,12 +125,12 @@ def read_mentions(text: str) -> Mentions:
 
 
 def recipients(text: str) -> list[str]:
-    """Whom a text is for, in order; empty if it is for everyone."""
+    """The people a text is for, in order; empty if it is for everyone."""
     return read_mentions(text).recipients
 
 
-def plain(text: str) -> str:
-    r"""A text as it is shown: every ``\@`` is an at sign."""
+def unescaped(text: str) -> str:
+    r"""A text as it is shown: every ``\@`` becomes a plain at sign."""
     return _ESCAPED.sub("", text) if "\\" in text else text
 
 
@@ -140,7 +140,7 @@ class _Mention(NamedTuple):
 
 
 def _mentions(text: str, kinds: str) -> tuple[list[_Mention], list[re.Match[str]]]:
-    """The mentions of a text, and the names in it that only look like mentions."""
+    """The mentions in a text, and the names in it that only look like mentions."""
     mentions: list[_Mention] = []
     others = list(_APART.finditer(kinds))
     links = deque(link.span() for link in _LINK.finditer(text))
@@ -168,7 +168,7 @@ def _joined(text: str, kinds: str, end: int) -> list[re.Match[str]]:
 
 
 def _bare(text: str, found: re.Match[str]) -> str:
-    """The name that was found, without what is not seen in it and what no name ends in."""
+    """The name that was found, without unseen characters and without an end that no name has."""
     name = _seen(text[slice(*found.span("name"))], "")
     return _POSSESSIVE.sub("", name.lstrip("-")).rstrip(_NEVER_LAST)
 
@@ -181,7 +181,7 @@ def _end(text: str, kinds: str, end: int) -> int:
 
 
 def _says_nothing(gap: str, last: bool) -> bool:
-    """Whether what stands behind a mention, up to the next one or the end, is no text."""
+    """Whether there is no real text between a mention and the next one, or the end."""
     words = _seen(gap, " ").split() if gap else ()
     return all(_is_aside(word) or (not last and _is_and(word)) for word in words)
 
@@ -201,17 +201,17 @@ def _is_and(word: str) -> bool:
 
 
 def _seen(text: str, instead: str) -> str:
-    """A text with something instead of what is not seen in it."""
+    """A text in which ``instead`` replaces each unseen character."""
     if text.isascii():
         return text
     return "".join([instead if is_unseen(char) else char for char in text])
 
 
 def _heads(name: str) -> list[str]:
-    """Who else may be meant by a name: it without signs before it, and what it begins with.
+    """Other names that may be meant by one: without signs before it, and its beginnings.
 
-    That ends before a sign, before another script, or before a letter that has no case: most of
-    the scripts without capitals are written without blanks, too.
+    A beginning ends before a sign, before another script, or before a letter that has no case:
+    most scripts without capitals are written without blanks, too.
     """
     if name.isascii() and name.isalnum():
         return []

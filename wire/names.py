@@ -1,4 +1,4 @@
-"""Names of people: what one may be, and when two are the same."""
+"""Names of people and of rooms: which are allowed, and when two are the same."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ end a registered name would be another that looks the same."""
 
 
 def check_name(name: str, limit: int) -> str:
-    """Return a name in the form in which it is shown.
+    """Return a person's name in the form in which it is shown.
 
     Args:
         name: as the peer sent it.
@@ -41,23 +41,56 @@ def check_name(name: str, limit: int) -> str:
     Raises:
         WireError: ``bad_name``; the text says what is wrong with it.
     """
+    try:
+        return _checked(name, limit, "name")
+    except _Unfit as problem:
+        raise WireError(ErrorCode.BAD_NAME, str(problem)) from None
+
+
+def check_room(name: str, limit: int) -> str:
+    """Return the one name that a room has: the folded form of what somebody wrote.
+
+    Args:
+        name: as the peer sent it.
+        limit: most characters.
+
+    Raises:
+        WireError: ``bad_room``; the text says what is wrong with it.
+    """
+    if name.startswith("#"):
+        raise WireError(ErrorCode.BAD_ROOM, "write a room's name without '#'")
+    try:
+        folded = fold(_checked(name, limit, "room's name"))
+    except _Unfit as problem:
+        raise WireError(ErrorCode.BAD_ROOM, str(problem)) from None
+    if len(folded) > limit:  # folding makes some characters longer
+        text = f"the room's name has {len(folded)} characters; {limit} are allowed"
+        raise WireError(ErrorCode.BAD_ROOM, text)
+    return folded
+
+
+class _Unfit(Exception):
+    """A name is not allowed; the text says why."""
+
+
+def _checked(name: str, limit: int, what: str) -> str:
     if not name:
-        raise _bad("the name is empty")
-    # Before anything that takes time in proportion: a name can be as long as a line.
+        raise _Unfit(f"the {what} is empty")
+    # Checked before anything that takes time in proportion: a name can be as long as a line.
     if len(name) <= limit:
         name = unicodedata.normalize("NFC", name)
     # And again: composing makes some characters longer.
     if len(name) > limit:
-        raise _bad(f"the name has {len(name)} characters; {limit} are allowed")
+        raise _Unfit(f"the {what} has {len(name)} characters; {limit} are allowed")
     # The folded form too: some single "letters" stand for a phrase with spaces, or end in a dot.
     for form in (name, fold(name)):
-        _check_characters(form)
+        _check_characters(form, what)
         if not any(char.isalnum() for char in form):
-            raise _bad("a name has a letter or a digit in it")
+            raise _Unfit(f"a {what} must have a letter or a digit in it")
         if form[-1] in NEVER_LAST:
-            raise _bad(f"a name does not end in {form[-1]!r}")
+            raise _Unfit(f"a {what} cannot end in {form[-1]!r}")
         if form[0] == "-":
-            raise _bad("a name does not begin with '-'")
+            raise _Unfit(f"a {what} cannot begin with '-'")
     return name
 
 
@@ -88,18 +121,18 @@ def in_names(char: str) -> bool:
     return char.isalnum() or char in PUNCTUATION or unicodedata.category(char) in ("Mn", "Mc")
 
 
-def _check_characters(name: str) -> None:
+def _check_characters(name: str, what: str) -> None:
     for position, char in enumerate(name):
         if not in_names(char) or (position == 0 and _is_mark(char)):
-            raise _bad(
-                "a name is made of letters, digits, '_', '-' and '.'; "
-                f"U+{ord(char):04X} is none of them"
+            raise _Unfit(
+                f"a {what} is made of letters, digits, '_', '-' and '.'; "
+                f"U+{ord(char):04X} is not one of them"
             )
         if char in _JOINING and not _joins(char, name[position + 1 : position + 2]):
-            raise _bad(f"U+{ord(char):04X} joins letters of its script, and joins none here")
+            raise _Unfit(f"U+{ord(char):04X} joins letters of its script, but joins none here")
     for marks, run in groupby(unicodedata.normalize("NFD", name), _is_mark):
         if marks and len(list(run)) > MOST_MARKS:
-            raise _bad(f"at most {MOST_MARKS} marks may follow one letter")
+            raise _Unfit(f"at most {MOST_MARKS} marks may follow one letter")
 
 
 def _is_mark(char: str) -> bool:
@@ -112,7 +145,3 @@ def _joins(mark: str, following: str) -> bool:
         return False
     script = unicodedata.name(mark, "?").split()[0]
     return unicodedata.name(following, "").startswith(f"{script} ")
-
-
-def _bad(text: str) -> WireError:
-    return WireError(ErrorCode.BAD_NAME, text)

@@ -1,7 +1,7 @@
 """Why a connection ends, and why a request is refused: the wire's vocabulary as data.
 
-A client needs no other knowledge than a reason's ``reconnect`` to decide whether to come back.
-``docs/protocol.md`` lists both tables; a test compares them.
+``reconnect`` is all that a client has to know to decide whether to come back.
+``docs/protocol.md`` has both tables; a test compares them.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ class Reason(NamedTuple):
     Attributes:
         code: stable word for programs.
         text: sentence for people.
-        reconnect: whether the client shall come back by itself.
+        reconnect: whether the client should come back by itself.
     """
 
     code: str
@@ -42,8 +42,8 @@ KICKED = Reason("kicked", "You were sent away.", reconnect=False)
 BANNED = Reason("banned", "You are banned.", reconnect=False)
 FOREIGN = Reason("foreign", "This is the port of a chat, and not what you take it for.", False)
 CROWDED = Reason("crowded", "Too many connections come from your address.", reconnect=True)
-# These two are what the others in the room are told. A bye seldom says the first, since hardly
-# anybody is left to hear it, and never the second.
+# The others in a room are told these two. A bye seldom has the first, since hardly anybody is left
+# to read it, and never the second.
 CONNECTION_LOST = Reason("connection_lost", "The connection was lost.", reconnect=True)
 GATEWAY_LOST = Reason("gateway_lost", "The gateway was lost.", reconnect=True)
 
@@ -108,13 +108,23 @@ class ErrorCode(StrEnum):
     UNAVAILABLE = "unavailable"
 
 
+class OutCode(StrEnum):
+    """Why a session is no longer in a room."""
+
+    LEFT = "left"
+    KICKED = "kicked"
+    BANNED = "banned"
+    REFUSED = "refused"
+
+
 class NoticeCode(StrEnum):
-    """What a session is told unasked."""
+    """What a session is told without asking."""
 
     IDLE_SOON = "idle_soon"
     ABSENT = "absent"
     LATER = "later"
     MENTIONED = "mentioned"
+    INVITED = "invited"
     REDIS_AWAY = "redis_away"
     REDIS_BACK = "redis_back"
 
@@ -125,8 +135,8 @@ class WireError(Exception):
     Attributes:
         code: which refusal.
         text: what was wrong, for a person.
-        seq: the request's own id, where it could be read.
-        retry_after: seconds until it would be accepted, where that is known.
+        seq: the request's seq, if it could be read.
+        retry_after: seconds until the request would be accepted, if that is known.
     """
 
     def __init__(

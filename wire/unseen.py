@@ -1,4 +1,4 @@
-"""Characters of which nothing is seen, and texts that hold nothing else."""
+"""Characters that are not seen, and texts in which nothing is seen."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from functools import lru_cache
 _SEEN_FORMAT = frozenset(
     "\u0600\u0601\u0602\u0603\u0604\u0605\u06dd\u070f\u0890\u0891\u08e2\U000110bd\U000110cd"
 )
-"""Signs of Arabic, Syriac and Kaithi that Unicode counts as format characters and that are seen."""
+"""Visible signs of Arabic, Syriac and Kaithi that Unicode counts as format characters."""
 
 _FILLERS = frozenset(
     "\u034f\u115f\u1160\u17b4\u17b5\u2065\u2800\u3164\uffa0\ufffc"
     "\U00013441\U00013442\U00016fe4\U0001d159"
 )
-"""Letters, marks and symbols to Unicode, and blank: they hold a place open."""
+"""Unicode calls these letters, marks or symbols, but they are blank: they only fill a place."""
 
 _BLANK = frozenset({"Cc", "Zs", "Zl", "Zp", "Mn", "Mc", "Me"})
 
@@ -23,26 +23,26 @@ _BLANK = frozenset({"Cc", "Zs", "Zl", "Zp", "Mn", "Mc", "Me"})
 def is_unseen(char: str) -> bool:
     """Whether a character has no shape of its own.
 
-    Format characters, fillers, joiners, selectors of variants and tags have none. Blanks and
-    control characters are not meant.
+    Format characters, fillers, joiners, variation selectors and tags have none. Blanks and control
+    characters are not meant here.
     """
     code = ord(char)
     if 0xFE00 <= code <= 0xFE0F or 0x180B <= code <= 0x180F:
         return True
-    # Kept by Unicode for what has no shape, whatever is put there one day: a Python knows only the
-    # characters of its own day.
+    # Unicode keeps these ranges for characters without a shape. Some are not assigned yet, so this
+    # Python's table cannot know them.
     if 0xFFF0 <= code <= 0xFFF8 or 0xE0000 <= code <= 0xE0FFF:
         return True
     return char in _FILLERS or (unicodedata.category(char) == "Cf" and char not in _SEEN_FORMAT)
 
 
 def shows_nothing(text: str) -> bool:
-    """Whether there is nothing to read in a text: blanks, what is not seen, marks on nothing."""
+    """Whether a text has only blanks, unseen characters, and marks that stand on no letter."""
     return all(is_unseen(char) or unicodedata.category(char) in _BLANK for char in text)
 
 
 def without_blank_end(text: str) -> str:
-    """A text without the lines at its end in which nothing is to be read."""
+    """A text without the lines at its end that show nothing."""
     lines = text.split("\n")
     while len(lines) > 1 and shows_nothing(lines[-1]):
         lines.pop()

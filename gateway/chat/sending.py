@@ -1,7 +1,8 @@
-"""Where a message goes: to the room, or to some people only."""
+"""Where a message goes: to a room, or to some people only."""
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import NamedTuple
 
 from msgspec.structs import replace
@@ -9,21 +10,24 @@ from msgspec.structs import replace
 from gateway.chat.effects import Effect, FindMentioned, Publish, Tell, Whisper
 from gateway.chat.rules import Rules
 from gateway.chat.texts import check_text
-from wire.frames import LOBBY, Ack, Msg, Notice, Send
-from wire.mentions import EVERYONE, plain, read_mentions
-from wire.names import fold, may_be_held
+from wire.frames import Ack, Msg, Notice, Send
+from wire.mentions import EVERYONE, read_mentions, unescaped
+from wire.names import check_room, fold, may_be_held
 from wire.reasons import ErrorCode, NoticeCode, WireError
 
 SHOWN = 64
-"""Characters of a name that are repeated to whoever wrote it: a name can be as long as a line."""
+"""The most characters of a name that a refusal repeats: a name can be as long as a line."""
 
 
-def plan(send: Send, sender: str, rules: Rules, ts: int) -> Publish | FindMentioned | Whisper:
+def plan(
+    send: Send, sender: str, rooms: Collection[str], rules: Rules, ts: int
+) -> Publish | FindMentioned | Whisper:
     """Decide where a send goes.
 
     Args:
         send: the request.
         sender: the sender's name, as it is shown.
+        rooms: the rooms that the sender is in.
         rules: the gateway's.
         ts: the gateway's wall clock, milliseconds since 1970.
 
@@ -32,13 +36,14 @@ def plan(send: Send, sender: str, rules: Rules, ts: int) -> Publish | FindMentio
     """
     limits = rules.limits
     text = check_text(send.text, limits.text)
-    if send.room != LOBBY:
-        raise WireError(ErrorCode.NO_SUCH_ROOM, f"there is no room {send.room[:32]!r}")
+    # A name that is folded already needs no check: most sends have one.
+    room = send.room if send.room in rooms else check_room(send.room, limits.room)
+    inside = room in rooms
     if send.to is None:
         names, others = read_mentions(text)
-        text, fallback = plain(text), None if rules.refuse_fallback else send.room
+        text, fallback = unescaped(text), room if inside and not rules.refuse_fallback else None
     else:
-        # Said outright, so nothing is read out of the text, and it never becomes public.
+        # The field names the recipients, so the text is not searched, and never becomes public.
         names, others, fallback = send.to, [], None
         if not names:
             raise WireError(ErrorCode.NOBODY_HERE, 'the field "to" names nobody')
@@ -51,9 +56,16 @@ def plan(send: Send, sender: str, rules: Rules, ts: int) -> Publish | FindMentio
     if names:
         message = Msg(from_=sender, text=text, at=send.at, ts=ts)
         return Whisper(names, message, send.seq, fallback, others)
-    message = Msg(from_=sender, room=send.room, text=text, at=send.at, ts=ts)
-    publish = Publish(send.room, message, send.seq)
+    if not inside:
+        raise not_in_room(room)
+    message = Msg(from_=sender, room=room, text=text, at=send.at, ts=ts)
+    publish = Publish(room, message, send.seq)
     return FindMentioned(others, publish, rules.refuse_fallback) if others else publish
+
+
+def not_in_room(room: str) -> WireError:
+    """A request is for the members of a room only."""
+    return WireError(ErrorCode.NOT_IN_ROOM, f"you are not in the room {room}: join it first")
 
 
 class Delivery(NamedTuple):
@@ -61,10 +73,10 @@ class Delivery(NamedTuple):
 
     Attributes:
         id: the message's id; None if it went to nobody and was not published; "" if its seq is
-            not new, and what became of it is not known any more.
+            not new, and the outcome of the first send with that seq has been forgotten.
         to: the recipients who are here, as their names are shown.
-        later: those whose connection broke, likewise: for them it waits.
-        absent: the names of whom nobody is here, as they were written.
+        later: the recipients whose connection broke, likewise: the message waits for them.
+        absent: the other recipients, as they were written.
     """
 
     id: str | None
@@ -73,12 +85,12 @@ class Delivery(NamedTuple):
     absent: list[str]
 
 
-def whispered(whisper: Whisper, became: Delivery) -> list[Effect]:
-    """Tell the sender to whom a message went, and let it go to the room if it went to nobody.
+def after_whisper(whisper: Whisper, became: Delivery) -> list[Effect]:
+    """Tell the sender who got a private message; if nobody did, let it go to the room.
 
     Args:
-        whisper: what was asked for.
-        became: what became of it.
+        whisper: the effect.
+        became: its outcome.
 
     Raises:
         WireError: it went to nobody, and must not go to the room; or its seq is `stale`.
@@ -91,7 +103,7 @@ def whispered(whisper: Whisper, became: Delivery) -> list[Effect]:
     if id is None and whisper.room is None:
         raise WireError(ErrorCode.NOBODY_HERE, f"{nobody}: not sent{_hint(absent)}", seq)
     effects: list[Effect] = []
-    if absent and seq is None:  # with a seq, the ack says it
+    if absent and seq is None:  # with a seq the ack tells it
         went = ", ".join(to + later) if id else f"everyone{_hint(absent)}"
         text = f"{nobody}: sent to {went}"
         effects.append(Tell(Notice(code=NoticeCode.ABSENT, text=text, absent=absent)))
@@ -111,12 +123,12 @@ def whispered(whisper: Whisper, became: Delivery) -> list[Effect]:
     return effects
 
 
-def mentioned(found: FindMentioned, here: list[str]) -> list[Effect]:
-    """Publish a message that names people, and tell its sender if that may be a slip.
+def after_lookup(found: FindMentioned, here: list[str]) -> list[Effect]:
+    """Publish a message that names people, and tell its sender if that may be a mistake.
 
     Args:
-        found: what was asked for.
-        here: who of them is here, or may come back, as their names are shown.
+        found: the effect.
+        here: the people among them who are here or may come back, as their names are shown.
 
     Raises:
         WireError: it must not be public.
@@ -129,14 +141,15 @@ def mentioned(found: FindMentioned, here: list[str]) -> list[Effect]:
         at = " ".join(f"@{name}" for name in here)
         raise WireError(
             ErrorCode.WOULD_BE_PUBLIC,
-            f"everyone would read this, {', '.join(here)} too: not sent. With {at} at its end "
-            "it is private, and with \\@ in place of @ it is for everyone",
+            f"everyone would read this, not only {', '.join(here)}: not sent. Put {at} at its end "
+            "to make it private, or write \\@ in place of @ to send it to everyone",
             publish.seq,
         )
     publish = replace(publish, mentioned=here)
-    if publish.seq is not None:  # then the ack says it
+    if publish.seq is not None:  # then the ack tells it
         return [publish]
-    text = f"everyone reads this, {', '.join(here)} too: names count at the end of a text only"
+    names = ", ".join(here)
+    text = f"everyone reads this, not only {names}: only names at its end make a message private"
     return [Tell(Notice(code=NoticeCode.MENTIONED, text=text, mentioned=here)), publish]
 
 
@@ -153,13 +166,13 @@ def acknowledged(publish: Publish, id: str) -> Ack:
 
 
 def _hint(absent: list[str]) -> str:
-    """What may help somebody who wrote "@all"."""
+    """Help for somebody who wrote "@all"."""
     if not any(len(name) <= SHOWN and fold(name) in EVERYONE for name in absent):
         return ""
-    return ". What names nobody is for everyone"
+    return ". A message without names is for everyone"
 
 
 def stale(seq: int | None) -> WireError:
-    """A send comes again, or out of turn, and what became of the first one is not known."""
-    text = "the seq is not higher than an earlier one, and what became of it is not known any more"
+    """A send came again, or out of turn, and the outcome of the first one has been forgotten."""
+    text = "the seq is not higher than an earlier one, and it is no longer known what became of it"
     return WireError(ErrorCode.STALE_SEQ, text, seq)

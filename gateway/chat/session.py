@@ -6,46 +6,68 @@ A session goes through these states, and never back:
     NEW     -- Close -->          CLOSED
     ONLINE  -- Close -->          CLOSED
 
-Some effects ask a question (`Claim`, `Whisper`, `FindMentioned`, `CheckIdle`); whoever carries
-them out answers by calling the method that the effect names. Until the answer is there (but for
-`CheckIdle`) the peer's next request must wait: its messages stay in the order in which they were
-sent.
+Some effects ask for an answer: their docstrings name the method that takes it. Until the answer has
+come the peer's next request must wait, so that requests are carried out in the order in which they
+were sent; only `CheckIdle` holds nothing up. The effects that show the peer something (`ShowRooms`
+and the like) need no answer, but the next request waits for them, too.
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from enum import Enum
+
+from msgspec.structs import replace
 
 from gateway.chat.budget import Budget
 from gateway.chat.effects import (
+    ChangeRoom,
     CheckIdle,
     Claim,
     Close,
     Effect,
+    EnterRoom,
     FindMentioned,
+    LeaveRoom,
     ListUsers,
+    ShowMembers,
+    ShowRoom,
+    ShowRooms,
     Tell,
     Whisper,
 )
 from gateway.chat.reserved import check_new_name
 from gateway.chat.rules import Rules
-from gateway.chat.sending import Delivery, mentioned, plan, whispered
+from gateway.chat.sending import Delivery, after_lookup, after_whisper, not_in_room, plan
 from gateway.chat.signs_of_life import SignsOfLife
+from gateway.chat.texts import check_line
 from wire.frames import (
     LOBBY,
     VERSION,
+    AboutRoom,
+    Ack,
     Active,
+    Entered,
     Error,
     Hello,
+    Join,
+    Leave,
+    ListMembers,
+    ListRooms,
+    Moderate,
     Notice,
+    Out,
     Ping,
     Pong,
     Quit,
     Request,
     Send,
+    SetModes,
+    SetTopic,
     Welcome,
     Who,
 )
+from wire.names import check_room
 from wire.reasons import (
     CONNECTION_LOST,
     FLOOD,
@@ -59,7 +81,10 @@ from wire.reasons import (
 )
 
 FAULT_BURST, FAULT_RATE = 100, 10.0
-"""Refused requests that a session may cause before it is a flood: at once, and a second."""
+"""Refused requests that a session may cause before it counts as a flood: at once, and a second."""
+
+HISTORY_PER_REQUEST = 25
+"""Earlier messages that a `Join` may ask for before it costs more than one request."""
 
 
 class State(Enum):
@@ -76,6 +101,11 @@ class Session:
     Args:
         rules: the gateway's.
         now: reading of a monotonic clock, seconds; all later readings are of the same clock.
+
+    Attributes:
+        name: the person's name, as it is shown; empty until it is granted.
+        rooms: the rooms that the session is in.
+        deadline: when `tick` is due next; None for never.
     """
 
     __slots__ = (
@@ -85,6 +115,7 @@ class Session:
         "deadline",
         "life",
         "name",
+        "rooms",
         "state",
     )
 
@@ -95,9 +126,10 @@ class Session:
         self.life = SignsOfLife(rules.idle, now)
         self.state = State.NEW
         self.name = ""
+        self.rooms: set[str] = set()
         self.deadline: float | None = now + rules.limits.hello
 
-    # What a peer sends.
+    # The requests of a peer.
 
     def receive(self, request: Request, now: float, ts: int) -> list[Effect]:
         """Take in one request.
@@ -115,19 +147,19 @@ class Session:
                     self._look_again()
             else:
                 self.life.typed(now)
-            # Whoever wants to go may go.
+            # A peer may always leave.
             if type(request) is not Quit and (wait := self.budget.take(now)):
                 return self._fault(_slow_down(request, wait), now)
             if type(request) is Send:
-                return [plan(request, self.name, self._rules, ts)]
-            return self._receive_other(request)
+                return [plan(request, self.name, self.rooms, self._rules, ts)]
+            return self._receive_other(request, now)
         except WireError as error:
             if error.seq is None:
                 error.seq = getattr(request, "seq", None)
             return self.refuse(error, now)
 
     def refuse(self, error: WireError, now: float) -> list[Effect]:
-        """Answer a line that was no request; a flood of them ends the session."""
+        """Refuse a line or a request; a flood of refusals ends the session."""
         if self.state is State.ONLINE:
             self.life.typed(now)
         refusal = Error(
@@ -142,7 +174,7 @@ class Session:
             if request.v != VERSION:
                 raise WireError(
                     ErrorCode.BAD_VERSION,
-                    f"version {request.v} is not spoken here; {VERSION} is",
+                    f"this gateway speaks version {VERSION}, not {request.v}",
                 )
             name = check_new_name(request.name, self._rules.limits.name)
             seen, seq = request.seen or {}, request.seq or 0
@@ -155,7 +187,7 @@ class Session:
             return self._close(QUIT)
         raise WireError(ErrorCode.HELLO_FIRST, "say hello first: who are you?")
 
-    def _receive_other(self, request: Request) -> list[Effect]:
+    def _receive_other(self, request: Request, now: float) -> list[Effect]:
         match request:
             case Ping():
                 return [Tell(Pong())]
@@ -168,10 +200,59 @@ class Session:
             case Hello():
                 raise WireError(ErrorCode.HELLO_TWICE, f"you are {self.name} already")
             case _:
-                raise AssertionError(f"send is handled before: {request!r}")
+                return [self._receive_of_room(request, now)]
+
+    def _receive_of_room(self, request: Request, now: float) -> Effect:
+        match request:
+            case Join():
+                return self._join(request, now)
+            case Leave():
+                return LeaveRoom(self._inside(request.room), request.seq)
+            case ListRooms():
+                return ShowRooms(request.seq)
+            case ListMembers():
+                return ShowMembers(self._inside(request.room), request.seq)
+            case AboutRoom():
+                return ShowRoom(self._room(request.room), request.seq)
+            case SetTopic() | SetModes() | Moderate():
+                return self._change(request)
+            case _:
+                raise AssertionError(f"a send is handled before: {request!r}")
+
+    def _join(self, join: Join, now: float) -> EnterRoom:
+        room, most = self._room(join.room), self._rules.limits.rooms
+        already = room in self.rooms
+        if not already and len(self.rooms) >= most:
+            text = f"you are in {len(self.rooms)} rooms; {most} are allowed. Leave one first"
+            raise WireError(ErrorCode.TOO_MANY_ROOMS, text)
+        if already:
+            return EnterRoom(room, None, 0, join.seq, already)
+        self.budget.charge(join.history // HISTORY_PER_REQUEST, now)
+        return EnterRoom(room, join.key, join.history, join.seq)
+
+    def _change(self, change: SetTopic | SetModes | Moderate) -> ChangeRoom:
+        match change:
+            case SetTopic():
+                check_line(change.topic, "topic")
+            case SetModes():
+                check_line(change.key or "", "key")
+            case Moderate():
+                check_line(change.reason, "reason")
+        return ChangeRoom(replace(change, room=self._room(change.room)))
+
+    def _room(self, name: str) -> str:
+        """The one name of a room that a peer wrote in its own way."""
+        return check_room(name, self._rules.limits.room)
+
+    def _inside(self, name: str) -> str:
+        """The same, of a room that the session has to be in."""
+        room = self._room(name)
+        if room not in self.rooms:
+            raise not_in_room(room)
+        return room
 
     def waited(self, seconds: float, now: float) -> None:
-        """The peer had to wait so long for an answer of ours: that was no silence of its own."""
+        """The peer had to wait for an answer of ours: that does not count as its own silence."""
         if self.state is State.ONLINE:
             self.life.typed(now)
             self._look_again()
@@ -185,7 +266,13 @@ class Session:
     # Answers to the questions that effects ask.
 
     def granted(
-        self, name: str, resume: str, resumed: bool, seen: dict[str, str], now: float
+        self,
+        name: str,
+        resume: str,
+        resumed: bool,
+        seen: dict[str, str],
+        now: float,
+        rooms: Collection[str] = (LOBBY,),
     ) -> list[Effect]:
         """The name was claimed.
 
@@ -193,11 +280,14 @@ class Session:
             name: as it is shown.
             resume: the token that takes it back later.
             resumed: the peer's own token was good.
-            seen: the id in each room behind which the session begins.
+            seen: for each room in which the hello named no id: the id that the session begins
+                after.
             now: the monotonic clock, seconds.
+            rooms: the rooms that the session is in from now on.
         """
         self.state = State.ONLINE
         self.name = name
+        self.rooms = set(rooms)
         self.life.typed(now)
         self.deadline = self.life.next_look()
         rules = self._rules
@@ -207,7 +297,7 @@ class Session:
             gateway=rules.gateway,
             resume=resume,
             idle=rules.idle,
-            rooms=[LOBBY],
+            rooms=list(rooms),
             limits=rules.limits,
             resumed=resumed,
             seen=seen,
@@ -215,31 +305,55 @@ class Session:
         return [Tell(welcome)]
 
     def whispered(self, whisper: Whisper, became: Delivery, now: float) -> list[Effect]:
-        """It is known what became of a `Whisper`.
+        """A `Whisper` was carried out.
 
         Args:
             whisper: the effect.
-            became: who was here for it.
+            became: its outcome.
             now: the monotonic clock, seconds.
         """
         if self.state is State.CLOSED:
             return []  # never acknowledged: a client that comes back sends it again
         try:
-            return whispered(whisper, became)
+            return after_whisper(whisper, became)
         except WireError as error:
             return self.refuse(error, now)
 
     def mentioned(self, found: FindMentioned, here: list[str], now: float) -> list[Effect]:
-        """It is known who (names as they are shown) is here for a `FindMentioned`."""
+        """A `FindMentioned` found the people in ``here`` (their names as they are shown)."""
         if self.state is State.CLOSED:
             return []
         try:
-            return mentioned(found, here)
+            return after_lookup(found, here)
         except WireError as error:
             return self.refuse(error, now)
 
+    def entered(self, entered: Entered) -> list[Effect]:
+        """The session is in a room: by an `EnterRoom`, or since its hello."""
+        if self.state is not State.ONLINE:
+            return []
+        self.rooms.add(entered.room)
+        return [Tell(entered)]
+
+    def out(self, out: Out) -> list[Effect]:
+        """The session is no longer in a room: by a `LeaveRoom`, or since it was put out."""
+        self.rooms.discard(out.room)
+        return [Tell(out)] if self.state is State.ONLINE else []
+
+    def changed(self, change: ChangeRoom, id: str) -> list[Effect]:
+        """A `ChangeRoom` was carried out.
+
+        Args:
+            change: the effect.
+            id: the id of the ``changed`` event; empty if the room was like that already.
+        """
+        seq = change.request.seq
+        if self.state is not State.ONLINE or seq is None:
+            return []
+        return [Tell(Ack(seq=seq, id=id, room=change.request.room))]
+
     def idle_checked(self, left: float, now: float) -> list[Effect]:
-        """Redis has said how many seconds of idleness the user has left; 0 or less: none."""
+        """Redis has told how many seconds of idleness the user has left."""
         if self.state is not State.ONLINE or self._rules.idle is None:
             return []
         # Activity may have come here while the question was on its way, or elsewhere before it.
@@ -272,9 +386,14 @@ class Session:
         text = f"You will be disconnected in {left:.0f} s unless you type something."
         return [Tell(Notice(code=NoticeCode.IDLE_SOON, text=text, left=round(left, 1)))]
 
-    def close(self, reason: Reason) -> list[Effect]:
-        """End the session for a reason from outside; no effects if it has ended already."""
-        return [] if self.state is State.CLOSED else self._close(reason)
+    def close(self, reason: Reason, *, keep_name: bool = False) -> list[Effect]:
+        """End the session for a reason from outside; no effects if it has ended already.
+
+        Args:
+            reason: why.
+            keep_name: as in `Close`.
+        """
+        return [] if self.state is State.CLOSED else self._close(reason, keep_name)
 
     # Refusals and the end.
 
@@ -287,16 +406,16 @@ class Session:
             return [Tell(error), *self._close(FLOOD)]
         return [Tell(error)]
 
-    def _close(self, reason: Reason) -> list[Effect]:
+    def _close(self, reason: Reason, keep_name: bool = False) -> list[Effect]:
         self.state = State.CLOSED
         self.deadline = None
-        return [Close(reason)]
+        return [Close(reason, keep_name)]
 
 
 def _slow_down(request: Request, wait: float) -> Error:
-    """The refusal of a request that is over the budget for so many seconds more."""
-    text = f"too many requests; this one was not accepted, try again in {wait:.1f} s"
-    # Rounded up, so that whoever waits as long as told is not refused again.
+    """The refusal of a request that is over the budget for another ``wait`` seconds."""
+    text = f"too many requests: this one was not accepted. Try again in {wait:.1f} s"
+    # Rounded up, so that a peer that waits as long as it is told is not refused again.
     retry_after = round(wait + 0.05, 1)
     seq = getattr(request, "seq", None)
     return Error(code=ErrorCode.SLOW_DOWN, text=text, seq=seq, retry_after=retry_after)

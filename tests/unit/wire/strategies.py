@@ -1,7 +1,7 @@
 """Frames of every kind, for property tests."""
 
 from datetime import datetime, timedelta, timezone
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 from hypothesis import strategies as st
@@ -27,6 +27,22 @@ short = st.text(st.characters(exclude_categories=["Cs"]), max_size=64)
 
 seen = st.dictionaries(texts, texts, max_size=4)
 
+reasons = st.text(st.characters(exclude_categories=["Cs"]), max_size=300)
+
+histories = st.sampled_from(["all", "joined"])
+actions = st.sampled_from(get_args(frames.Action))
+roles = st.sampled_from(get_args(frames.Role))
+
+modes = st.builds(
+    frames.Modes,
+    invite_only=st.booleans(),
+    secret=st.booleans(),
+    read_only=st.booleans(),
+    key=st.booleans(),
+    slow=st.integers(0, 86_400),
+    history=histories,
+)
+
 requests: st.SearchStrategy[frames.Request] = st.one_of(
     st.builds(
         frames.Hello,
@@ -41,6 +57,34 @@ requests: st.SearchStrategy[frames.Request] = st.one_of(
     ),
     st.builds(frames.Active),
     st.builds(frames.Who, seq=some(counts)),
+    st.builds(
+        frames.Join, room=texts, key=some(short), history=st.integers(0, 100), seq=some(counts)
+    ),
+    st.builds(frames.Leave, room=texts, seq=some(counts)),
+    st.builds(frames.ListRooms, seq=some(counts)),
+    st.builds(frames.ListMembers, room=texts, seq=some(counts)),
+    st.builds(frames.AboutRoom, room=texts, seq=some(counts)),
+    st.builds(frames.SetTopic, room=texts, topic=reasons, seq=some(counts)),
+    st.builds(
+        frames.SetModes,
+        room=texts,
+        invite_only=some(st.booleans()),
+        secret=some(st.booleans()),
+        read_only=some(st.booleans()),
+        key=some(short),
+        slow=some(st.integers(0, 86_400)),
+        history=some(histories),
+        seq=some(counts),
+    ),
+    st.builds(
+        frames.Moderate,
+        room=texts,
+        action=actions,
+        name=texts,
+        reason=reasons,
+        seconds=some(st.integers(1, 315_360_000)),
+        seq=some(counts),
+    ),
     st.builds(frames.Ping),
     st.builds(frames.Quit),
 )
@@ -50,6 +94,9 @@ limits = st.builds(
     line=counts,
     text=counts,
     name=counts,
+    room=counts,
+    rooms=counts,
+    quiet_room=counts,
     to=counts,
     burst=counts,
     rate=some(seconds),
@@ -66,6 +113,11 @@ messages = st.builds(
     text=texts,
     at=some(times),
     ts=counts,
+)
+
+sanctions = st.lists(
+    st.builds(frames.Sanctioned, name=texts, by=texts, reason=texts, until=some(counts)),
+    max_size=2,
 )
 
 events: st.SearchStrategy[frames.Event] = st.one_of(
@@ -85,8 +137,74 @@ events: st.SearchStrategy[frames.Event] = st.one_of(
         frames.Ack, seq=counts, id=texts, room=some(texts), to=some(names), absent=some(names)
     ),
     messages,
+    st.builds(
+        frames.Changed,
+        id=texts,
+        ts=counts,
+        room=texts,
+        by=texts,
+        change=st.sampled_from(["topic", "modes"]) | actions,
+        topic=some(texts),
+        modes=some(modes),
+        name=some(texts),
+        reason=texts,
+        until=some(counts),
+    ),
+    st.builds(
+        frames.Entered,
+        room=texts,
+        seen=texts,
+        topic=texts,
+        topic_by=texts,
+        modes=modes,
+        people=counts,
+        role=roles,
+        seq=some(counts),
+    ),
+    st.builds(frames.Out, room=texts, code=texts, text=texts, seq=some(counts)),
+    st.builds(
+        frames.RoomList,
+        rooms=st.lists(
+            st.builds(
+                frames.Room,
+                room=texts,
+                people=counts,
+                topic=texts,
+                modes=modes,
+                joined=st.booleans(),
+            ),
+            max_size=2,
+        ),
+        more=st.booleans(),
+        seq=some(counts),
+    ),
+    st.builds(
+        frames.MemberList,
+        room=texts,
+        members=st.lists(
+            st.builds(frames.RoomMember, name=texts, role=roles, account=st.booleans()), max_size=2
+        ),
+        more=st.booleans(),
+        seq=some(counts),
+    ),
+    st.builds(
+        frames.RoomInfo,
+        room=texts,
+        people=counts,
+        topic=texts,
+        topic_by=texts,
+        topic_at=counts,
+        modes=modes,
+        operators=names,
+        voices=names,
+        key=some(texts),
+        bans=sanctions,
+        muted=sanctions,
+        invited=names,
+        seq=some(counts),
+    ),
     st.builds(frames.Gap, room=texts, after=some(texts), text=texts),
-    st.builds(frames.Joined, room=texts, name=texts),
+    st.builds(frames.Joined, room=texts, name=texts, account=st.booleans()),
     st.builds(frames.Left, room=texts, name=texts, code=texts),
     st.builds(
         frames.Users,

@@ -3,20 +3,33 @@ import pytest
 
 from tests.unit.wire import strategies
 from wire.codec import decode_request
-from wire.frames import LOBBY, VERSION, Event, Frame, Msg, Request, Send
+from wire.frames import LOBBY, VERSION, Changed, Event, Frame, Msg, Request, Send
 from wire.limits import Limits
 
 
 def test_the_verbs_are_settled():
-    assert strategies.ops(Request) == {"hello", "send", "active", "who", "ping", "quit"}
+    assert strategies.ops(Request) == {
+        "hello", "send", "active", "who", "ping", "quit",
+        "join", "leave", "rooms", "members", "about", "topic", "set", "moderate",
+    }  # fmt: skip
     assert strategies.ops(Event) == {
         "welcome", "ack", "msg", "gap", "joined", "left", "users", "notice", "error", "bye", "pong",
+        "changed", "entered", "out", "room_list", "member_list", "room_info",
     }  # fmt: skip
 
 
-def test_the_settled_names_of_a_message_are_on_the_wire():
-    fields = [field.encode_name for field in msgspec.inspect.type_info(Msg).fields]
-    assert fields == ["id", "from", "room", "to", "text", "at", "ts"]
+@pytest.mark.parametrize(
+    ("frame", "names"),
+    [
+        (Msg, ["id", "ts", "from", "room", "to", "text", "at"]),
+        (
+            Changed,
+            ["id", "ts", "room", "by", "change", "topic", "modes", "name", "reason", "until"],
+        ),
+    ],
+)
+def test_the_names_of_the_fields_of_a_log_are_settled(frame, names):
+    assert [field.encode_name for field in msgspec.inspect.type_info(frame).fields] == names
 
 
 def test_a_send_goes_to_the_lobby_unless_it_says_otherwise():

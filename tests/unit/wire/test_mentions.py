@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wire.mentions import AT, SEPARATORS, plain, read_mentions, recipients
+from wire.mentions import AT, SEPARATORS, read_mentions, recipients, unescaped
 from wire.names import NEVER_LAST, in_names
 from wire.unseen import is_unseen
 
@@ -185,12 +185,12 @@ def test_the_others_that_a_text_names_are_told_apart(text, others):
 
 
 def test_an_escaped_at_sign_is_shown_plain():
-    assert plain(r"look at \@sis and \＠mom") == "look at @sis and ＠mom"
+    assert unescaped(r"look at \@sis and \＠mom") == "look at @sis and ＠mom"
 
 
 def test_everything_else_is_shown_as_it_was_typed():
     text = "a \\ b \\n  @sis\t@mom "
-    assert plain(text) == text
+    assert unescaped(text) == text
 
 
 @pytest.mark.parametrize(
@@ -257,4 +257,4 @@ def test_every_name_was_written_behind_an_at_sign(text):
 def test_a_text_that_escapes_every_at_sign_names_nobody_and_is_shown_as_meant(meant):
     escaped = meant.replace("@", "\\@")
     assert read_mentions(escaped) == ([], [])
-    assert plain(escaped) == meant
+    assert unescaped(escaped) == meant

@@ -6,7 +6,7 @@ import pytest
 from gateway.chat import sending
 from gateway.chat.effects import FindMentioned, Publish, Tell, Whisper
 from gateway.chat.rules import Rules
-from gateway.chat.sending import Delivery, mentioned, plan
+from gateway.chat.sending import Delivery, after_lookup, plan
 from wire.frames import Ack, Msg, Notice, Send
 from wire.limits import Limits
 from wire.reasons import ErrorCode, WireError
@@ -18,11 +18,11 @@ REFUSE = Rules("g1", idle=60.0, refuse_fallback=True, limits=Limits(text=50, to=
 
 
 def whispered(whisper, id, to, absent, later=()):
-    return sending.whispered(whisper, Delivery(id, to, [*later], absent))
+    return sending.after_whisper(whisper, Delivery(id, to, [*later], absent))
 
 
 def planned(text, rules=PUBLIC, **fields):
-    return plan(Send(text, **fields), "dana", rules, TS)
+    return plan(Send(text, **fields), "dana", {"lobby", "dev"}, rules, TS)
 
 
 def refusal(text, rules=PUBLIC, **fields):
@@ -102,6 +102,21 @@ def test_a_name_that_nobody_can_have_is_not_looked_up():
     assert whisper(f"@{name} hi @sis").others == []
 
 
+def test_a_message_goes_to_the_room_that_it_names_however_that_is_written():
+    publish = planned("hi", room="Dev")
+    assert (publish.room, publish.message.room) == ("dev", "dev")
+
+
+def test_a_private_message_falls_back_to_the_room_that_it_was_typed_in():
+    assert planned("hi @sis", room="DEV").room == "dev"
+
+
+@pytest.mark.parametrize("fields", [{}, {"to": ["sis"]}])
+def test_a_private_message_needs_no_room_and_stays_private_without_one(fields):
+    whisper = planned("hi @sis", room="cellar", **fields)
+    assert (whisper.names, whisper.room) == (["sis"], None)
+
+
 # What is refused.
 
 
@@ -112,8 +127,9 @@ def test_a_name_that_nobody_can_have_is_not_looked_up():
         ("x" * 51, {}, ErrorCode.TEXT_TOO_LONG),
         ("\x1b[2J", {}, ErrorCode.BAD_TEXT),
         ("\x1b[2J", {"to": ["sis"]}, ErrorCode.BAD_TEXT),
-        ("hi", {"room": "cellar"}, ErrorCode.NO_SUCH_ROOM),
-        ("hi @sis", {"room": "cellar"}, ErrorCode.NO_SUCH_ROOM),
+        ("hi", {"room": "cellar"}, ErrorCode.NOT_IN_ROOM),
+        ("hi", {"room": "x" * 51}, ErrorCode.BAD_ROOM),
+        ("hi @sis", {"room": "#dev"}, ErrorCode.BAD_ROOM),
         ("hi", {"to": []}, ErrorCode.NOBODY_HERE),
         ("@a @b @c @d", {}, ErrorCode.TOO_MANY_RECIPIENTS),
         ("hi", {"to": ["a", "b", "c", "d"]}, ErrorCode.TOO_MANY_RECIPIENTS),
@@ -222,13 +238,13 @@ def found(names, rules=PUBLIC, **fields):
 
 def test_the_ack_will_say_that_everyone_reads_it_and_who_is_named():
     plan, here = found(["Sis"], seq=4)
-    [publish] = mentioned(plan, here)
+    [publish] = after_lookup(plan, here)
     assert publish == Publish("lobby", plan.publish.message, 4, mentioned=["Sis"])
 
 
 def test_without_a_seq_a_notice_says_that_everyone_reads_it_before_anybody_does():
-    notice, publish = mentioned(*found(["Sis", "Sis", "Mom"]))
-    text = "everyone reads this, Sis, Mom too: names count at the end of a text only"
+    notice, publish = after_lookup(*found(["Sis", "Sis", "Mom"]))
+    text = "everyone reads this, not only Sis, Mom: only names at its end make a message private"
     assert notice == Tell(Notice("mentioned", text, mentioned=["Sis", "Mom"]))
     assert publish.message.text == "hey @sis and @dana: news"
 
@@ -237,16 +253,16 @@ def test_without_a_seq_a_notice_says_that_everyone_reads_it_before_anybody_does(
 @pytest.mark.parametrize("rules", [PUBLIC, REFUSE])
 def test_to_name_oneself_or_nobody_who_is_here_is_no_slip(here, rules):
     plan, _ = found([], rules, seq=4)
-    assert mentioned(plan, here) == [plan.publish]
+    assert after_lookup(plan, here) == [plan.publish]
 
 
 def test_where_nothing_private_may_become_public_it_is_refused_and_it_is_said_what_helps():
     with pytest.raises(WireError) as caught:
-        mentioned(*found(["Sis", "Mom"], REFUSE, seq=4))
+        after_lookup(*found(["Sis", "Mom"], REFUSE, seq=4))
     assert (caught.value.code, caught.value.seq) == (ErrorCode.WOULD_BE_PUBLIC, 4)
     assert caught.value.text == (
-        "everyone would read this, Sis, Mom too: not sent. With @Sis @Mom at its end it is private,"
-        " and with \\@ in place of @ it is for everyone"
+        "everyone would read this, not only Sis, Mom: not sent. Put @Sis @Mom at its end to make "
+        "it private, or write \\@ in place of @ to send it to everyone"
     )
 
 
@@ -254,9 +270,9 @@ def test_where_nothing_private_may_become_public_it_is_refused_and_it_is_said_wh
 def test_who_wants_to_tell_everyone_and_must_not_by_a_name_is_told_how(name):
     with pytest.raises(WireError) as caught:
         whispered(whisper(f"dinner @{name}", REFUSE), None, [], [name])
-    assert caught.value.text.endswith("not sent. What names nobody is for everyone")
+    assert caught.value.text.endswith("not sent. A message without names is for everyone")
     notice, _ = whispered(whisper(f"dinner @{name}"), None, [], [name])
-    assert notice.event.text.endswith("sent to everyone. What names nobody is for everyone")
+    assert notice.event.text.endswith("sent to everyone. A message without names is for everyone")
 
 
 def test_a_name_as_long_as_a_line_is_not_thrown_back():

@@ -267,7 +267,7 @@ def test_a_private_message_whose_seq_is_not_new_is_refused_unless_it_is_found(on
         (Send("", seq=5), ErrorCode.EMPTY_TEXT),
         (Send("x" * 4001, seq=5), ErrorCode.TEXT_TOO_LONG),
         (Send("\x07", seq=5), ErrorCode.BAD_TEXT),
-        (Send("hi", seq=5, room="cellar"), ErrorCode.NO_SUCH_ROOM),
+        (Send("hi", seq=5, room="cellar"), ErrorCode.NOT_IN_ROOM),
         (Send("hi", seq=5, to=["x"] * 33), ErrorCode.TOO_MANY_RECIPIENTS),
         (Send("hi", seq=5, to=[]), ErrorCode.NOBODY_HERE),
     ],
