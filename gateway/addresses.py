@@ -1,4 +1,4 @@
-"""Addresses of peers: as they are compared, counted and shown. Pure."""
+"""Addresses of peers: how they are compared, counted and shown. Pure."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ Address = IPv4Address | IPv6Address
 
 
 def plain(address: Address) -> Address:
-    """The address itself, where one of IPv4 is dressed as IPv6."""
+    """The IPv4 address, if it is written as an IPv6 address (``::ffff:192.0.2.7``)."""
     return (address.version == 6 and address.ipv4_mapped) or address
 
 
 def of_socket(name: tuple[str, int]) -> tuple[Address, int]:
-    """Address and port of a connection's end, as the socket names it."""
+    """Address and port of one end of a connection, from what its socket says."""
     return plain(ip_address(name[0])), name[1]
 
 
@@ -23,12 +23,12 @@ def shown(address: Address, port: int) -> str:
 
 
 def neighbourhood(address: Address) -> str:
-    """What is counted as one address: of IPv6 the /64 that one customer has at the least."""
+    """What counts as one address: for IPv6 the /64, the smallest block a customer usually gets."""
     return _network(address, 64) or str(address)
 
 
 def site(address: Address) -> str:
-    """The /48 of IPv6 that one customer has at the most; "" for IPv4."""
+    """The /48 of an IPv6 address, the largest block a customer usually gets; "" for IPv4."""
     return _network(address, 48)
 
 

@@ -1,4 +1,4 @@
-"""A time at which somebody wants to be told, and which may be moved."""
+"""A timer that can be moved, and deadlines that are fair after a standstill."""
 
 from __future__ import annotations
 
@@ -7,22 +7,22 @@ import contextlib
 from collections.abc import AsyncIterator, Callable
 
 STALL = 1.0
-"""Seconds by which the alarm may be late. Later than that the gateway stood still, and nobody is
-judged before all has been heard that came meanwhile."""
+"""Seconds that an alarm may be late. If it is later, the whole gateway stood still, and everything
+that arrived meanwhile must be read before anybody is judged to be late."""
 
-HEAR = 0.1
-"""Seconds for hearing it."""
+CATCH_UP = 0.1
+"""Seconds to read it."""
 
 
 class Alarm:
-    """Rings once, when its time has come.
+    """Rings once, at a time that can be changed.
 
     Args:
         monotonic: the clock that it is set by, in seconds.
-        ring: called at the time, in the event loop.
+        ring: called at that time, in the event loop.
 
     Attributes:
-        at: when it rings; None: never.
+        at: when it rings; None for never.
     """
 
     __slots__ = ("_monotonic", "_ring", "_timer", "at")
@@ -34,7 +34,7 @@ class Alarm:
         self.at: float | None = None
 
     def set(self, at: float | None) -> None:
-        """Ring at this time, and at no other; None: never."""
+        """Ring at this time and not at an earlier setting; None for never."""
         self.at = at
         if self._timer is not None:
             self._timer.cancel()
@@ -45,7 +45,7 @@ class Alarm:
     def _due(self) -> None:
         assert self.at is not None
         if self._monotonic() - self.at > STALL:
-            self._call_later(HEAR, self._now)
+            self._call_later(CATCH_UP, self._now)
         else:
             self._now()
 
@@ -53,16 +53,16 @@ class Alarm:
         self._timer = None
         self._ring()
 
-    def _call_later(self, seconds: float, what: Callable[[], None]) -> None:
-        self._timer = asyncio.get_running_loop().call_later(seconds, what)
+    def _call_later(self, seconds: float, callback: Callable[[], None]) -> None:
+        self._timer = asyncio.get_running_loop().call_later(seconds, callback)
 
 
 @contextlib.asynccontextmanager
 async def deadline(seconds: float) -> AsyncIterator[None]:
-    """Have what is done in the context come to its end in time.
+    """Limit the time that the body of the context may take.
 
     Raises:
-        TimeoutError: it has not.
+        TimeoutError: it took longer.
     """
     loop = asyncio.get_running_loop()
     async with asyncio.timeout(None) as timeout:

@@ -1,4 +1,4 @@
-"""Lifecycle: backplane up, listener up, serve, tell everybody, down."""
+"""The life of a gateway: connect to Redis, listen, serve, drain, stop."""
 
 from __future__ import annotations
 
@@ -34,19 +34,19 @@ from wire.reasons import SHUTDOWN
 log = logging.getLogger(__name__)
 
 PATIENCE = 3.0
-"""Seconds that a stopping gateway waits for Redis and for its clients: with what closing takes
-it is gone within five."""
+"""Seconds that a stopping gateway waits for Redis and for its clients: with the time to close
+everything, it stops within five seconds."""
 
 
 @contextlib.asynccontextmanager
 async def serving(
     config: GatewayConfig, hurry: asyncio.Event | None = None
 ) -> AsyncIterator[tuple[Gateway, Listener]]:
-    """A gateway while it serves, and its open port; at the end it drains.
+    """A gateway that serves while the context is open, and its listener; at the end it drains.
 
     Args:
         config: the settings.
-        hurry: to be set by whoever does not want to wait for the drain.
+        hurry: set it to end the drain early.
 
     Raises:
         StartError: it cannot start; the text says why.
@@ -68,7 +68,7 @@ async def _serving(
     tls = tls_context(config.certificate) if config.certificate else None
     sockets = await _open(config)
     try:
-        # Before the first lease, which tells it. Those who connect already have to wait.
+        # Before the first lease, which announces it. Early connections have to wait.
         gateway.listen = shown(*of_socket(place(sockets[0])))
         await gateway.start()
     except BaseException as error:
@@ -80,7 +80,7 @@ async def _serving(
         if isinstance(error, RedisRefused):
             raise StartError(f"{error.sentence}.") from error
         raise StartError(
-            f"Redis cannot be used: {error}. Start one, or leave --redis out for one of my own."
+            f"Redis cannot be used: {error}. Start one, or omit --redis to use an embedded one."
         ) from error
     try:
         doorkeeper = Doorkeeper(gateway, config.limits)
@@ -104,14 +104,14 @@ async def _open(config: GatewayConfig) -> list[socket.socket]:
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
             raise StartError(
-                f"{where} is in use, by another gateway perhaps: "
-                "stop that, or choose another port with --listen"
+                f"{where} is in use, perhaps by another gateway: "
+                "stop it, or choose another port with --listen"
             ) from error
         raise StartError(f"cannot listen on {where}: {error.strerror or error}") from error
 
 
 def _read_certificate(certificate: Certificate, listener: Listener) -> None:
-    """Take a new certificate for new connections; those that are there keep theirs."""
+    """Use a new certificate for new connections; existing ones keep theirs."""
     try:
         listener.tls = tls_context(certificate)
     except StartError as error:
@@ -124,14 +124,15 @@ Announce = Callable[[str, int, tuple[str, int] | None], None]
 
 
 async def run(config: GatewayConfig, announce: Announce) -> int:
-    """Serve until SIGTERM, SIGINT or an operator's word; another signal ends the drain.
+    """Serve until SIGTERM, SIGINT or an operator's order; a second signal ends the drain.
 
-    At SIGHUP the certificate is read again. After the end signals are ignored: they are of no use
-    any more, and would only spoil the exit code.
+    SIGHUP reads the certificate again. At the end signals are ignored: they would only spoil the
+    exit code.
 
     Args:
         config: the settings.
-        announce: called once the ports are open: with host and port, and those of the HTTP port.
+        announce: called once the ports are open, with the host and port of the chat and those of
+            HTTP.
 
     Returns:
         The process's exit code.
@@ -145,7 +146,7 @@ async def run(config: GatewayConfig, announce: Announce) -> int:
     def end() -> None:
         (hurry if stop.is_set() else stop).set()
         if not up and running is not None:
-            running.cancel()  # a Redis that does not answer is not waited for
+            running.cancel()  # do not wait for a Redis that does not answer
 
     signals = Signals(end)
     open_files.allow_all()

@@ -1,1 +1,1 @@
-"""How a host is reached: what the gateway, on its way to Redis, and the client have in common."""
+"""Connecting to a host: shared by the client and the gateway (for Redis)."""

@@ -1,8 +1,7 @@
-"""Connecting to a host that may have several addresses, some of which may be silent.
+"""Connecting to a host that may have several addresses, some of which may never answer.
 
-A host whose first address leads nowhere must not cost what waiting for it takes, so the next one is
-tried meanwhile, and the first that answers is taken: RFC 8305, "Happy Eyeballs". Done here since
-uvloop does not do it.
+Waiting for a dead address would take too long, so the next one is tried in the meantime, and the
+first that answers wins: RFC 8305, "Happy Eyeballs". It is done here because uvloop does not do it.
 """
 
 from __future__ import annotations
@@ -20,21 +19,21 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 NEXT_AFTER = 0.25
-"""Seconds without an answer after which the next one is tried as well."""
+"""Seconds without an answer before the next address is tried as well."""
 
-Address = tuple[socket.AddressFamily, Any]
-"""What a socket of which family connects to."""
+Endpoint = tuple[socket.AddressFamily, Any]
+"""An address family, and what a socket of that family connects to."""
 
 
 async def connected(host: str, port: int) -> socket.socket:
-    """Connect to a host, by whichever of its addresses answers first.
+    """Connect to a host, at the first of its addresses that answers.
 
     Args:
-        host: name or address; an address of IPv6 may have a scope.
+        host: name or address; an IPv6 address may have a scope.
         port: its port.
 
     Returns:
-        A socket that is connected and does not block; it is the caller's.
+        A connected, non-blocking socket; the caller must close it.
 
     Raises:
         OSError: there is no such host, or none of its addresses can be reached.
@@ -44,25 +43,25 @@ async def connected(host: str, port: int) -> socket.socket:
     return await staggered(attempts, discard=socket.socket.close)
 
 
-async def resolve(host: str, port: int) -> list[Address]:
-    """The addresses of a host, at least one, in the order in which the system prefers them.
+async def resolve(host: str, port: int) -> list[Endpoint]:
+    """The addresses of a host, at least one, in the order that the system prefers.
 
     Raises:
         OSError: there is no such host.
     """
     try:
-        if "%" in host:  # which interface: uvloop would forget it, and nobody has to be asked
+        if "%" in host:  # the interface: uvloop would drop it, and no lookup is needed
             found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
         else:
             found = await get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except UnicodeError:  # an empty label, or one that is too long
-        raise socket.gaierror(socket.EAI_NONAME, "this cannot be the name of a host") from None
+        raise socket.gaierror(socket.EAI_NONAME, "this is not a valid host name") from None
     return list(dict.fromkeys((family, address) for family, _, _, _, address in found))
 
 
-def in_turn(addresses: Iterable[Address]) -> list[Address]:
-    """The addresses with their families taking turns: often it is a whole family that is silent."""
-    families: dict[socket.AddressFamily, list[Address]] = {}
+def in_turn(addresses: Iterable[Endpoint]) -> list[Endpoint]:
+    """Alternate between the address families: often a whole family does not answer."""
+    families: dict[socket.AddressFamily, list[Endpoint]] = {}
     for address in addresses:
         families.setdefault(address[0], []).append(address)
     return [each for each in chain(*zip_longest(*families.values())) if each is not None]
@@ -72,17 +71,17 @@ async def staggered(
     attempts: Iterable[Callable[[], Coroutine[Any, Any, T]]],
     discard: Callable[[T], object] = lambda _: None,
 ) -> T:
-    """What the first of some attempts brings that does not fail.
+    """The result of the first attempt that succeeds.
 
-    They begin one after the other: the next one as soon as one has failed, or has taken longer than
+    They start one after the other: the next one as soon as one has failed, or has taken longer than
     `NEXT_AFTER`.
 
     Args:
         attempts: at least one, the best first.
-        discard: given what another attempt brought at the same moment.
+        discard: called with the result of any other attempt that succeeded at the same moment.
 
     Raises:
-        Exception: what the attempt raised that failed last, if all of them did.
+        Exception: the last error, if all attempts failed.
     """
     left, tasks = deque(attempts), list[asyncio.Task[T]]()
     decisive: asyncio.Task[T] | None = None
@@ -95,7 +94,7 @@ async def staggered(
                 timeout=NEXT_AFTER if left else None,
                 return_when=asyncio.FIRST_COMPLETED,
             )
-            # More may have ended since.
+            # Others may have ended since then.
             ended = [task for task in tasks if task.done()]
             decisive = next((task for task in ended if task.exception() is None), None)
             if decisive is None and not left and len(ended) == len(tasks):
@@ -105,16 +104,16 @@ async def staggered(
         others = [task for task in tasks if task is not decisive]
         for task in others:
             task.cancel()
-        for brought in await asyncio.gather(*others, return_exceptions=True):
-            if not isinstance(brought, BaseException):
-                discard(brought)
+        for result in await asyncio.gather(*others, return_exceptions=True):
+            if not isinstance(result, BaseException):
+                discard(result)
 
 
 async def _connect(family: socket.AddressFamily, address: Any) -> socket.socket:
     connection = socket.socket(family, socket.SOCK_STREAM)
     try:
         connection.setblocking(False)
-        # A short line must not wait for the answer to the one before it.
+        # A short line must not wait for the acknowledgement of the line before it.
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         try:
             connection.connect(address)
@@ -139,5 +138,5 @@ async def _writable(connection: socket.socket) -> None:
 
 
 def certified(host: str) -> str:
-    """A host's name as its certificate has it: without the dot that may end a complete one."""
+    """A host's name as certificates have it: without the dot at the end."""
     return host.removesuffix(".")

@@ -1,4 +1,4 @@
-"""Last words to those who may not come in."""
+"""A last line for connections that may not come in."""
 
 from __future__ import annotations
 
@@ -6,42 +6,42 @@ import asyncio
 import socket
 
 FAREWELL = 1.0
-"""Seconds for which a connection that may not come in is kept, so that its last line arrives."""
+"""Seconds that a refused connection is kept open, so that its last line arrives."""
 
-MOST = 256
-"""Connections that are kept so at once; those beyond are closed without a word."""
+MAX_OPEN = 256
+"""The most refused connections to keep open; the rest are closed without a last line."""
 
 
 class Farewells:
-    """Keeps connections for the moment that their last line takes."""
+    """Keeps refused connections open until their last line has arrived."""
 
     def __init__(self) -> None:
-        self._kept: set[socket.socket] = set()
+        self._open: set[socket.socket] = set()
 
     def __len__(self) -> int:
-        return len(self._kept)
+        return len(self._open)
 
-    def say(self, connection: socket.socket, words: bytes) -> None:
-        """Say this, and end the connection soon."""
-        if len(self._kept) >= MOST:
+    def say(self, connection: socket.socket, last: bytes) -> None:
+        """Send this, and end the connection soon."""
+        if len(self._open) >= MAX_OPEN:
             connection.close()
             return
         try:
-            connection.send(words)
+            connection.send(last)
             connection.shutdown(socket.SHUT_WR)
         except OSError:
             connection.close()
             return
-        # Whoever closes a socket with something unread in it resets the connection, and the last
+        # Closing a socket that has unread data resets the connection, and the last
         # line may be lost with it.
-        self._kept.add(connection)
+        self._open.add(connection)
         asyncio.get_running_loop().call_later(FAREWELL, self._end, connection)
 
     def close(self) -> None:
         """End them all at once."""
-        for connection in list(self._kept):
+        for connection in list(self._open):
             self._end(connection)
 
     def _end(self, connection: socket.socket) -> None:
-        self._kept.discard(connection)
+        self._open.discard(connection)
         connection.close()

@@ -1,4 +1,4 @@
-"""What a connection begins with, read before anything is made of it."""
+"""The first bytes of a connection, read before anything else is done with it."""
 
 from __future__ import annotations
 
@@ -6,29 +6,29 @@ import asyncio
 import socket
 
 PEEKED = 64
-"""Bytes by which TLS, and what is none, are told apart."""
+"""Bytes that are enough to tell TLS from anything else."""
 
 
 async def exactly(connection: socket.socket, count: int) -> bytes:
-    """So many bytes; what follows them stays where it is.
+    """Read exactly this many bytes, and leave the rest unread.
 
     Raises:
-        OSError: the connection ended before.
+        OSError: the connection ended first.
     """
-    loop, got = asyncio.get_running_loop(), b""
-    while len(got) < count:
-        more = await loop.sock_recv(connection, count - len(got))
+    loop, data = asyncio.get_running_loop(), b""
+    while len(data) < count:
+        more = await loop.sock_recv(connection, count - len(data))
         if not more:
-            raise ConnectionResetError("the connection ended within its PROXY header")
-        got += more
-    return got
+            raise ConnectionResetError("the connection ended inside its PROXY header")
+        data += more
+    return data
 
 
 async def peek(connection: socket.socket) -> bytes:
-    """Some bytes, as soon as there are any; they stay where they are.
+    """Wait for the first bytes and return them, but leave them unread.
 
     Raises:
-        OSError: the connection ended before.
+        OSError: the connection ended first.
     """
     loop, readable = asyncio.get_running_loop(), asyncio.Event()
     loop.add_reader(connection, readable.set)
@@ -38,5 +38,5 @@ async def peek(connection: socket.socket) -> bytes:
         loop.remove_reader(connection)
     first = connection.recv(PEEKED, socket.MSG_PEEK)
     if not first:
-        raise ConnectionResetError("the connection ended before a word was said")
+        raise ConnectionResetError("the connection ended before anything was sent")
     return first

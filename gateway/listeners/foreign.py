@@ -1,7 +1,7 @@
-"""Other protocols, by how they begin: whoever speaks one is told so in the first answer.
+"""Recognizing other protocols by how they begin, and telling the client in the first answer.
 
-None of it may get as far as the chat: a web page can have a browser send whatever lines it likes
-behind the head of its request. People who type into ``nc`` are no protocol.
+Nothing of them may reach the chat: a web page can make a browser send any lines it likes after the
+head of its request. People who type into ``nc`` are let through.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ class Foreign(NamedTuple):
     """Another protocol.
 
     Attributes:
-        kind: as it is counted, one of `gateway.meters.DOORSTEP`.
-        text: what its speaker is told.
-        answer: what goes before the bye, so that a program of that protocol shows it.
-        operators: what they are told besides.
+        kind: the name under which it is counted, one of `gateway.meters.DOORSTEP`.
+        text: what the client is told.
+        answer: what goes before the bye, so that a program that speaks the protocol shows it.
+        operators: what operators are told instead; "" for the same text.
     """
 
     kind: str
@@ -37,12 +37,12 @@ class Foreign(NamedTuple):
 
     @property
     def level(self) -> int:
-        """How much it matters to operators: that a balancer is not heard is a mistake of theirs."""
+        """A warning if operators have made a mistake: they forgot to name a balancer, say."""
         return logging.WARNING if self.operators else logging.INFO
 
     @property
     def why(self) -> str:
-        """What goes into the log."""
+        """What the log says about it."""
         return self.operators or self.text
 
     def before_the_bye(self) -> bytes:
@@ -52,7 +52,7 @@ class Foreign(NamedTuple):
 
 
 def _of(kind: str, name: str, answer: str = "") -> Foreign:
-    return Foreign(kind, f"This is the port of a chat, and {name} is not spoken here.", answer)
+    return Foreign(kind, f"This is a chat port, and it does not speak {name}.", answer)
 
 
 _METHODS = rb"(GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS|CONNECT|TRACE|PRI)"
@@ -65,11 +65,11 @@ Connection: close
 
 """
 
-TLS = Foreign("tls", "TLS is not spoken on this port: connect without it.")
-PLAIN = Foreign("tls", "This port speaks TLS, so you must too: chatctl client does with --tls.")
+TLS = Foreign("tls", "This port does not speak TLS: connect without it.")
+NO_TLS = Foreign("tls", "This port speaks TLS: connect with it (chatctl client --tls).")
 PROXIED = Foreign(
     "proxy",
-    "A balancer announces you with a PROXY header, and none is expected from its address.",
+    "A balancer sent a PROXY header for you, and the gateway does not expect one from its address.",
     operators="A PROXY header came from an address that is not in --proxy-from.",
 )
 
@@ -84,23 +84,23 @@ _BEGINNINGS: tuple[tuple[re.Pattern[bytes], Foreign], ...] = tuple(
         (rb"(?i:EHLO|HELO|LHLO) |(?i:MAIL FROM:)", _of("smtp", "SMTP", "554 {text}\n")),
         (rb"(NICK|USER|PASS|JOIN) |CAP (LS|REQ|END)", _of("irc", "IRC", "ERROR :{text}\n")),
         (rb"\*[0-9]+\r\n", _of("redis", "Redis' protocol", "-ERR {text}\n")),
-        # No text begins so: TPKT of a remote desktop, SOCKS, PostgreSQL, DNS, SMB, ...
+        # No text begins like this: TPKT (remote desktop), SOCKS, PostgreSQL, DNS, SMB, ...
         (rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]|AMQP\x00", _of("binary", "that protocol")),
     )
 )
 
 
-LOOKED_AT = 512
-"""Bytes by which a protocol is known."""
+INSPECTED = 512
+"""Bytes that are enough to recognize a protocol."""
 
 
 def recognized(data: bytes) -> Foreign | None:
-    """The protocol that begins like this, or a line of which is this; None if it is none we know.
+    """The other protocol that begins like this, or has a line like this; None if none is known.
 
     Args:
-        data: what came first, or a line.
+        data: the first bytes, or a line.
     """
-    beginning = data[:LOOKED_AT]
+    beginning = data[:INSPECTED]
     for begins, foreign in _BEGINNINGS:
         if begins.match(beginning):
             return foreign
@@ -108,8 +108,8 @@ def recognized(data: bytes) -> Foreign | None:
 
 
 def without_tls(data: bytes) -> Foreign | None:
-    """What is spoken where TLS should be, if a connection begins like this; None for TLS."""
+    """What a connection to a TLS port speaks instead, by its first bytes; None if it is TLS."""
     spoken = recognized(data)
     if spoken is TLS:
         return None
-    return PLAIN if spoken is None or spoken.kind == "binary" else spoken
+    return NO_TLS if spoken is None or spoken.kind == "binary" else spoken

@@ -11,34 +11,35 @@ from typing import Any
 
 from gateway.addresses import of_socket, plain, shown
 from gateway.journal import event
-from network.connecting import Address, resolve
+from network.connecting import Endpoint, resolve
 
 log = logging.getLogger(__name__)
 
 BACKLOG = 1024
-"""Connections that the kernel lets wait: after a gateway's death all its clients come at once."""
+"""Connections that the kernel queues: when a gateway dies, all its clients come at once."""
 
 ATTEMPTS = 8
-"""How often to look for a port that is free on all addresses of a host."""
+"""How often to try to find a port that is free on all addresses of a host."""
 
 EVERYWHERE = "::"
-"""Every interface, and as most people expect, by IPv4 too."""
+"""Every interface: IPv6 and, as most people expect, IPv4."""
 
 
 async def open_port(host: str, port: int, *, reuse: bool) -> list[socket.socket]:
-    """Sockets that listen on the addresses of a host, all on one port, at least one.
+    """Listen on the addresses of a host, all on the same port; returns at least one socket.
 
-    An address that this machine does not have is left out, and the log says so: where IPv6 is
-    switched off, `localhost` is 127.0.0.1. A port that is in use is always an error: clients would
-    reach somebody else there.
+    An address that this machine does not have is left out, with a line in the log: where IPv6 is
+    switched off, `localhost` is only 127.0.0.1. A port that is in use on any of the addresses is an
+    error, because clients would reach another program there.
 
     Args:
-        host: name or address; `::` is every interface, of IPv4 too.
-        port: 0 for any free one.
-        reuse: other processes may listen on the same port.
+        host: name or address; `::` is every interface, for IPv6 and IPv4.
+        port: the port; 0 for any free one.
+        reuse: whether other processes may listen on the same port.
 
     Raises:
-        OSError: there is no such host, the port is in use, or no address can be had.
+        OSError: there is no such host, the port is in use, or none of the addresses is on this
+            machine.
     """
     addresses = await _addresses(host, port)
     for attempt in range(ATTEMPTS):
@@ -52,7 +53,7 @@ async def open_port(host: str, port: int, *, reuse: bool) -> list[socket.socket]
 
 
 def place(listening: socket.socket) -> tuple[str, int]:
-    """Where a socket listens: host and port, with the scope where the address needs one."""
+    """The host and port that a socket listens on; with a scope if the address needs one."""
     name = listening.getsockname()
     scope = f"%{socket.if_indextoname(name[3])}" if len(name) == 4 and name[3] else ""
     return f"{name[0]}{scope}", name[1]
@@ -63,33 +64,33 @@ def written(host: str, port: int) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
-async def _addresses(host: str, port: int) -> list[Address]:
-    with contextlib.suppress(ValueError):  # a name is none
-        # Nobody can listen on an IPv4 address that is written as one of IPv6.
+async def _addresses(host: str, port: int) -> list[Endpoint]:
+    with contextlib.suppress(ValueError):  # it is a name
+        # Nobody can listen on an IPv4 address that is written as an IPv6 address.
         host = str(plain(ip_address(host)))
     return await resolve(host, port)
 
 
-def _open_all(addresses: list[Address], port: int, reuse: bool) -> list[socket.socket]:
+def _open_all(addresses: list[Endpoint], port: int, reuse: bool) -> list[socket.socket]:
     opened: list[socket.socket] = []
     missing: list[tuple[str, OSError]] = []
     try:
         for family, (host, _, *scope) in addresses:
-            at = (host, opened[0].getsockname()[1] if opened else port, *scope)
+            address = (host, opened[0].getsockname()[1] if opened else port, *scope)
             try:
-                opened.append(_open(family, at, reuse))
+                opened.append(_open(family, address, reuse))
             except OSError as error:
                 if error.errno == errno.EADDRINUSE:
                     raise
-                missing.append((shown(*of_socket(at[:2])), error))
+                missing.append((shown(*of_socket(address[:2])), error))
         if not opened:
             raise missing[0][1]
     except BaseException:
         for each in opened:
             each.close()
         raise
-    for where, why in missing:
-        event(log, logging.WARNING, "not listening", address=where, why=why.strerror)
+    for where, problem in missing:
+        event(log, logging.WARNING, "not listening", address=where, why=problem.strerror)
     return opened
 
 

@@ -1,8 +1,8 @@
-"""The PROXY protocol, version 2: a balancer says for whom it connects.
+"""The PROXY protocol, version 2: a balancer says on whose behalf it connects.
 
-Binary header before everything else: a signature of 12 bytes, a byte of version and command, one of
-address family, the length of the rest (two bytes, big-endian), and the rest: source and
-destination addresses, then ports, then extensions that nobody needs here.
+A binary header comes before everything else: a signature (12 bytes), version and command (1 byte),
+address family (1 byte), the length of the rest (2 bytes, big-endian), and the rest: source and
+destination addresses, then ports, then extensions, which are ignored here.
 """
 
 from __future__ import annotations
@@ -15,45 +15,45 @@ from gateway.addresses import Address, plain
 SIGNATURE = b"\r\n\r\n\x00\r\nQUIT\n"
 
 FIXED = 16
-"""Bytes that every header begins with."""
+"""Length of the fixed part at the start of every header, in bytes."""
 
-LONGEST = 1024
-"""Bytes of the rest at most: addresses take 36, and extensions are small."""
+MAX_REST = 1024
+"""The most bytes of the rest: addresses take 36, and extensions are small."""
 
 _LOCAL, _PROXY = 0x20, 0x21
 _IPV4, _IPV6 = 1, 2
 
 
 class NotProxied(Exception):
-    """What begins a connection is no such header; the text says what is wrong."""
+    """A connection does not begin with a valid header; the text says what is wrong."""
 
 
 def rest(fixed: bytes) -> int:
-    """How many bytes of the header follow its first 16.
+    """How many bytes of the header follow its fixed part.
 
     Raises:
-        NotProxied: these begin no header.
+        NotProxied: this is not the beginning of a header.
     """
     if not fixed.startswith(SIGNATURE):
-        but = ", but one of version 1" if fixed.startswith(b"PROXY ") else ""
+        but = ", but there is one of version 1" if fixed.startswith(b"PROXY ") else ""
         raise NotProxied(f"there is no PROXY header, version 2{but}")
     if fixed[12] not in (_LOCAL, _PROXY):
-        raise NotProxied(f"version and command of the PROXY header are 0x{fixed[12]:02x}")
+        raise NotProxied(f"the PROXY header has an unknown version or command, 0x{fixed[12]:02x}")
     length = int(struct.unpack("!H", fixed[14:16])[0])
-    if length > LONGEST:
-        raise NotProxied(f"the PROXY header has {length} bytes more; {LONGEST} are allowed")
+    if length > MAX_REST:
+        raise NotProxied(f"the PROXY header is {length} bytes too long; {MAX_REST} are allowed")
     return length
 
 
 def source(fixed: bytes, following: bytes) -> tuple[Address, int] | None:
-    """For whom the balancer connects: address and port; None if it connects for itself.
+    """The client's address and port; None if the balancer connects for itself.
 
     Args:
-        fixed: the header's first 16 bytes, which `rest` liked.
-        following: the bytes behind them.
+        fixed: the fixed part of the header, which `rest` accepted.
+        following: the rest.
 
     Raises:
-        NotProxied: the addresses are not all there.
+        NotProxied: the header is too short for its addresses.
     """
     if fixed[12] == _LOCAL:
         return None
@@ -67,4 +67,4 @@ def source(fixed: bytes, following: bytes) -> tuple[Address, int] | None:
             return plain(ip_address(host)), port
     except struct.error:
         raise NotProxied("the PROXY header is too short for its addresses") from None
-    return None  # of another kind, or unknown: then the connection's own address counts
+    return None  # another kind of address, or unknown: use the connection's own

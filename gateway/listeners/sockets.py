@@ -1,30 +1,30 @@
-"""What a connection's socket is told, once for all."""
+"""Options of a connection's socket."""
 
 from __future__ import annotations
 
 import socket
 
-SILENT, PROBES, APART = 30, 3, 15
-"""Seconds of silence after which the kernel asks whether the other machine is still there, how
-often it asks, and how many seconds apart."""
+IDLE, PROBES, INTERVAL = 30, 3, 15
+"""TCP keepalive: seconds of silence before the kernel sends a probe, the number of probes, and the
+seconds between them."""
 
-GONE = SILENT + PROBES * APART
-"""Seconds after which a machine that has vanished is noticed."""
+GONE_AFTER = IDLE + PROBES * INTERVAL
+"""Seconds until the kernel notices that the other machine has vanished."""
 
 OPTIONS = {
     "TCP_NODELAY": 1,
-    "TCP_KEEPIDLE": SILENT,
-    "TCP_KEEPINTVL": APART,
+    "TCP_KEEPIDLE": IDLE,
+    "TCP_KEEPINTVL": INTERVAL,
     "TCP_KEEPCNT": PROBES,
-    # Probes are for quiet connections: what was sent and not confirmed is else sent again and
-    # again, for a quarter of an hour. Milliseconds.
-    "TCP_USER_TIMEOUT": 1000 * GONE,
+    # Probes are only for quiet connections. Without this, data that is not acknowledged would be
+    # sent again and again for a quarter of an hour. Milliseconds.
+    "TCP_USER_TIMEOUT": 1000 * GONE_AFTER,
 }
 
 
 def prepare(connection: socket.socket) -> None:
-    """Have small writes sent at once, and have it noticed that the other machine has vanished."""
+    """Send small writes at once, and notice when the other machine has vanished."""
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     for name, value in OPTIONS.items():
-        if (option := getattr(socket, name, None)) is not None:  # not every system has all
+        if (option := getattr(socket, name, None)) is not None:  # no system has all of them
             connection.setsockopt(socket.IPPROTO_TCP, option, value)

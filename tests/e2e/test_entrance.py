@@ -194,7 +194,7 @@ class TestRegisteredName:
         server = ("--server", one.address)
         done = chat.run("client", "dana", *server, "--password-file", str(file), input="hi\n")
         assert (done.returncode, done.stdout) == (1, "")
-        assert "password of dana" in done.stderr
+        assert "password for dana" in done.stderr
         assert "wrong" not in done.stderr
 
     async def test_without_a_terminal_it_is_told_how_to_give_one(

@@ -18,7 +18,7 @@ def names(monkeypatch: pytest.MonkeyPatch, **hosts: list[Address | None]) -> Non
     Every name may be asked for with a dot at its end, too.
     """
 
-    async def resolve(host: str, port: int) -> list[connecting.Address]:
+    async def resolve(host: str, port: int) -> list[connecting.Endpoint]:
         known = hosts[host.removesuffix(".").partition(".")[0]]
         return [(socket.AF_INET, address or ("127.0.0.1", port)) for address in known]
 

@@ -17,26 +17,26 @@ from gateway.addresses import neighbourhood, of_socket, plain, shown, site
         ("::1", "::/64"),
     ],
 )
-def test_of_ipv6_a_whole_64_is_counted_as_one_address(address, counted):
+def test_a_whole_64_of_ipv6_counts_as_one_address(address, counted):
     assert neighbourhood(ip_address(address)) == counted
 
 
-def test_a_site_is_the_most_that_one_customer_of_ipv6_has():
+def test_a_site_is_the_48_of_an_ipv6_address():
     assert site(ip_address("2001:db8:1:2:3:4:5:6")) == "2001:db8:1::/48"
     assert site(ip_address("2001:db8:1:ffff::")) == "2001:db8:1::/48"
     assert site(ip_address("192.0.2.7")) == ""
 
 
 @given(st.ip_addresses(v=6), st.integers(0, 2**64 - 1))
-def test_nobody_leaves_their_neighbourhood_by_choosing_another_interface_id(address, other):
+def test_another_interface_id_is_in_the_same_neighbourhood(address, other):
     moved = IPv6Address((int(address) >> 64 << 64) | other)
     assert neighbourhood(moved) == neighbourhood(address)
 
 
-def test_an_ipv4_address_is_the_same_however_it_is_dressed():
+def test_an_ipv4_address_written_as_ipv6_is_the_same_address():
     assert plain(ip_address("::ffff:192.0.2.7")) == ip_address("192.0.2.7")
     assert of_socket(("::ffff:192.0.2.7", 5)) == (ip_address("192.0.2.7"), 5)
-    # What `accept` tells of IPv6 has two parts more.
+    # For IPv6, `accept` returns two more parts.
     assert of_socket(("2001:db8::1", 5, 0, 0)) == (ip_address("2001:db8::1"), 5)
 
 

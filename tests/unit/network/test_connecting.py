@@ -34,7 +34,7 @@ class Attempts:
 
 @pytest.fixture
 def never(monkeypatch):
-    """Nothing is tried for having waited."""
+    """The next attempt starts only after a failure."""
     monkeypatch.setattr(module, "NEXT_AFTER", 3600.0)
 
 
@@ -43,7 +43,7 @@ def soon(monkeypatch):
     monkeypatch.setattr(module, "NEXT_AFTER", 0.001)
 
 
-async def test_a_silent_address_costs_a_quarter_of_a_second(monkeypatch):
+async def test_a_silent_address_does_not_hold_up_the_next(monkeypatch):
     with silent() as nobody, listening() as somebody:
         names(monkeypatch, h=[nobody, somebody])
         async with asyncio.timeout(within(3)):
@@ -61,20 +61,20 @@ async def test_many_silent_addresses_are_tried_side_by_side(monkeypatch):
                 assert link.getpeername() == somebody
 
 
-async def test_one_that_refuses_costs_nothing(monkeypatch, never):
+async def test_an_address_that_refuses_costs_no_time(monkeypatch, never):
     with listening() as somebody:
         names(monkeypatch, h=[("127.0.0.1", 1), ("127.0.0.1", 2), somebody])
         with await connected("h", 1) as link:
             assert link.getpeername() == somebody
 
 
-async def test_where_nobody_answers_it_says_why(monkeypatch, never):
+async def test_if_every_address_fails_the_error_says_why(monkeypatch, never):
     names(monkeypatch, h=[("127.0.0.1", 1), ("127.0.0.1", 2)])
     with pytest.raises(ConnectionRefusedError):
         await connected("h", 1)
 
 
-async def test_who_gives_up_leaves_nothing_behind(monkeypatch, soon):
+async def test_giving_up_leaves_nothing_behind(monkeypatch, soon):
     with silent() as nobody:
         names(monkeypatch, h=[nobody] * 3)
         with pytest.raises(TimeoutError):
@@ -83,24 +83,24 @@ async def test_who_gives_up_leaves_nothing_behind(monkeypatch, soon):
 
 
 @pytest.mark.parametrize("host", ["nowhere.invalid", "a..b", "x" * 64])
-async def test_a_host_that_cannot_be(host):
+async def test_an_impossible_host_name_is_an_error(host):
     with pytest.raises(socket.gaierror):
         await connected(host, 1)
 
 
-async def test_a_host_that_is_an_address():
+async def test_a_host_may_be_an_address():
     with listening() as (host, port), await connected(host, port) as link:
         assert link.getpeername() == (host, port)
 
 
-def test_families_take_turns_and_the_preferred_one_begins():
+def test_address_families_alternate_and_the_preferred_one_is_first():
     found = [(V6, 1), (V6, 2), (V6, 3), (V4, 4)]
     assert in_turn(found) == [(V6, 1), (V4, 4), (V6, 2), (V6, 3)]
     assert in_turn(reversed(found)) == [(V4, 4), (V6, 3), (V6, 2), (V6, 1)]
     assert in_turn([]) == []
 
 
-async def test_the_first_success_counts_and_the_others_are_cancelled(soon):
+async def test_the_first_success_wins_and_the_others_are_cancelled(soon):
     attempts = Attempts(4)
     attempts.ends[1].set_result("one")
     assert await staggered(attempts) == "one"
@@ -108,7 +108,7 @@ async def test_the_first_success_counts_and_the_others_are_cancelled(soon):
     assert attempts.cancelled == [0]
 
 
-async def test_what_came_at_the_same_moment_is_discarded(soon):
+async def test_a_second_success_at_the_same_moment_is_discarded(soon):
     attempts, discarded = Attempts(2), []
     task = asyncio.create_task(staggered(attempts, discarded.append))
     await eventually(lambda: len(attempts.begun) == 2)
@@ -118,7 +118,7 @@ async def test_what_came_at_the_same_moment_is_discarded(soon):
     assert sorted([got, *discarded]) == [0, 1]
 
 
-async def test_the_next_one_is_not_waited_for_where_one_failed(never):
+async def test_after_a_failure_the_next_attempt_starts_at_once(never):
     attempts = Attempts(3)
     attempts.ends[0].set_exception(OSError())
     attempts.ends[1].set_exception(ValueError())
@@ -126,7 +126,7 @@ async def test_the_next_one_is_not_waited_for_where_one_failed(never):
     assert await staggered(attempts) == "two"
 
 
-async def test_a_failure_does_not_end_those_that_are_under_way(soon):
+async def test_a_failure_does_not_end_attempts_under_way(soon):
     attempts = Attempts(2)
     task = asyncio.create_task(staggered(attempts))
     await eventually(lambda: len(attempts.begun) == 2)
@@ -136,18 +136,18 @@ async def test_a_failure_does_not_end_those_that_are_under_way(soon):
     assert await task == "zero"
 
 
-async def test_a_success_in_the_very_moment_of_the_last_failure_counts(soon):
+async def test_a_success_at_the_moment_of_the_last_failure_counts(soon):
     attempts = Attempts(2)
     task = asyncio.create_task(staggered(attempts))
     await eventually(lambda: len(attempts.begun) == 2)
     loop = asyncio.get_running_loop()
     attempts.ends[1].set_exception(OSError())
-    # Before whoever waits for either of them has had a turn.
+    # In time: the waiting task has not run yet.
     loop.call_soon(loop.call_soon, attempts.ends[0].set_result, "zero")
     assert await task == "zero"
 
 
-async def test_if_all_fail_the_last_failure_is_told(soon):
+async def test_if_all_attempts_fail_the_last_error_is_raised(soon):
     attempts = Attempts(2)
     attempts.ends[0].set_exception(OSError("first"))
     attempts.ends[1].set_exception(OSError("last"))
@@ -159,5 +159,5 @@ async def test_if_all_fail_the_last_failure_is_told(soon):
     ("host", "name"),
     [("localhost.", "localhost"), ("a.example", "a.example"), ("127.0.0.1", "127.0.0.1")],
 )
-def test_a_certificate_has_no_dot_at_the_end(host, name):
+def test_a_name_in_a_certificate_has_no_dot_at_the_end(host, name):
     assert certified(host) == name

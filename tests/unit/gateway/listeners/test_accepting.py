@@ -224,7 +224,7 @@ class TestTheDoor:
         await house.until(lambda: not house.listener._farewells)
 
     async def test_few_are_kept_so_at_once(self, house, monkeypatch):
-        monkeypatch.setattr(farewells, "MOST", 2)
+        monkeypatch.setattr(farewells, "MAX_OPEN", 2)
         monkeypatch.setattr(farewells, "FAREWELL", 3600.0)
         await house.open()
         house.doorkeeper.refusal = NotAdmitted(BANNED)
@@ -488,8 +488,8 @@ class TestTls:
     @pytest.mark.parametrize(
         ("data", "kind", "words"),
         [
-            (b"GET / HTTP/1.1\r\n\r\n", "http", "HTTP is not spoken here"),
-            (b"SSH-2.0-x\r\n", "ssh", "SSH is not spoken here"),
+            (b"GET / HTTP/1.1\r\n\r\n", "http", "does not speak HTTP"),
+            (b"SSH-2.0-x\r\n", "ssh", "does not speak SSH"),
             (b'{"op":"hello","v":1,"name":"dana"}\n', "tls", "This port speaks TLS"),
             (b"hello?\n", "tls", "This port speaks TLS"),
             (proxied("192.0.2.7"), "proxy", "a PROXY header"),

@@ -3,7 +3,7 @@ import ssl
 
 import pytest
 
-from gateway.listeners.foreign import PLAIN, recognized, without_tls
+from gateway.listeners.foreign import NO_TLS, recognized, without_tls
 from gateway.listeners.proxy import SIGNATURE
 from gateway.meters import DOORSTEP
 from wire.codec import encode
@@ -76,7 +76,7 @@ TYPED = [
 
 
 @pytest.mark.parametrize(("data", "kind"), BEGINNINGS.items(), ids=lambda each: ascii(each)[:30])
-def test_it_is_known_by_how_it_begins(data, kind):
+def test_a_protocol_is_recognized_by_its_first_bytes(data, kind):
     spoken = recognized(data)
     assert spoken.kind == kind
     assert spoken.kind in DOORSTEP
@@ -86,27 +86,27 @@ def test_it_is_known_by_how_it_begins(data, kind):
 
 
 @pytest.mark.parametrize("data", TYPED, ids=ascii)
-def test_people_who_type_are_no_protocol(data):
+def test_what_people_type_is_not_taken_for_another_protocol(data):
     assert recognized(data) is None
 
 
 @pytest.mark.parametrize("frame", [Hello(v=1, name="dana"), Ping(), Send("PROXY TCP4")])
-def test_neither_is_our_own(frame):
+def test_our_own_frames_are_not_taken_for_another_protocol(frame):
     assert recognized(encode(frame)) is None
 
 
-def test_each_is_answered_in_its_own_words_where_it_has_some():
+def test_a_client_is_answered_in_its_own_protocol_where_that_is_possible():
     answers = {kind: recognized(data).before_the_bye() for data, kind in BEGINNINGS.items()}
-    assert answers["irc"].startswith(b"ERROR :This is the port of a chat")
+    assert answers["irc"].startswith(b"ERROR :This is a chat port")
     assert answers["smtp"].startswith(b"554 This is")
     assert answers["redis"].startswith(b"-ERR This is")
     for kind in ("irc", "smtp", "redis"):
-        assert answers[kind].endswith(b"not spoken here.\r\n")
+        assert answers[kind].endswith(b".\r\n")
         assert answers[kind].count(b"\n") == 1
     assert answers["ssh"] == answers["tls"] == answers["proxy"] == b""
 
 
-def test_to_http_the_bye_is_the_body_of_a_400():
+def test_an_http_client_gets_the_bye_as_the_body_of_a_400():
     spoken = recognized(b"GET / HTTP/1.1\r\n")
     head = spoken.before_the_bye()
     assert head.startswith(b"HTTP/1.1 400 Bad Request\r\n")
@@ -114,12 +114,12 @@ def test_to_http_the_bye_is_the_body_of_a_400():
     assert b"\n" not in head.replace(b"\r\n", b"")
 
 
-def test_where_tls_should_be_its_first_message_is_welcome_and_nothing_else():
+def test_a_tls_port_accepts_a_tls_hello_and_nothing_else():
     incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
     speaking = ssl.create_default_context().wrap_bio(incoming, outgoing, server_hostname="a")
     with pytest.raises(ssl.SSLWantReadError):
         speaking.do_handshake()
     assert without_tls(outgoing.read()) is None
     assert without_tls(b"GET / HTTP/1.1").kind == "http"
-    assert without_tls(json.dumps({"op": "hello"}).encode()) is PLAIN
-    assert without_tls(b"\0" * 100) is PLAIN
+    assert without_tls(json.dumps({"op": "hello"}).encode()) is NO_TLS
+    assert without_tls(b"\0" * 100) is NO_TLS

@@ -17,21 +17,21 @@ needs_v6 = pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="there is 
 
 
 @pytest.fixture
-def means(monkeypatch):
-    """Have a host mean these addresses of IPv4."""
+def resolves_to(monkeypatch):
+    """Make every host resolve to these IPv4 addresses."""
 
-    def means(*addresses):
+    def resolves_to(*addresses):
         async def found(host, port):
             return [(V4, (address, port)) for address in addresses]
 
         monkeypatch.setattr(module, "_addresses", found)
 
-    return means
+    return resolves_to
 
 
 @pytest.fixture
 def opened():
-    """Opens ports, and closes them with the test."""
+    """Opens ports, and closes them after the test."""
     sockets = []
 
     async def opened(host, port=0, *, reuse=False):
@@ -44,7 +44,7 @@ def opened():
         each.close()
 
 
-def comes_in(host, port):
+def can_connect(host, port):
     with socket.create_connection((host, port), timeout=5):
         return True
 
@@ -53,14 +53,14 @@ def fields(caplog):
     return [record.fields for record in caplog.records]
 
 
-async def test_of_two_one_gets_a_port(opened):
+async def test_a_port_that_is_in_use_is_refused(opened):
     [one] = await opened("127.0.0.1")
     with pytest.raises(OSError) as caught:
         await opened("127.0.0.1", one.getsockname()[1])
     assert caught.value.errno == errno.EADDRINUSE
 
 
-async def test_several_may_share_one_if_all_say_so(opened):
+async def test_a_port_is_shared_only_if_all_its_users_ask_for_that(opened):
     [one] = await opened("127.0.0.1", reuse=True)
     port = one.getsockname()[1]
     with pytest.raises(OSError):
@@ -71,48 +71,48 @@ async def test_several_may_share_one_if_all_say_so(opened):
 @pytest.mark.parametrize(
     "addresses", [(NOWHERE, "127.0.0.1"), ("127.0.0.1", NOWHERE), (NOWHERE, "127.0.0.1", NOWHERE)]
 )
-async def test_what_can_be_had_is_listened_on_and_the_rest_is_told(
-    opened, means, caplog, addresses
+async def test_addresses_of_other_machines_are_left_out_and_logged(
+    opened, resolves_to, caplog, addresses
 ):
     caplog.set_level(logging.WARNING)
-    means(*addresses)
+    resolves_to(*addresses)
     [one] = await opened("h", 0)
     assert one.getsockname()[0] == "127.0.0.1"
-    assert comes_in(*one.getsockname())
-    told = fields(caplog)
-    assert len(told) == addresses.count(NOWHERE)
-    assert all(each["address"].startswith(NOWHERE) and each["why"] for each in told)
+    assert can_connect(*one.getsockname())
+    logged = fields(caplog)
+    assert len(logged) == addresses.count(NOWHERE)
+    assert all(each["address"].startswith(NOWHERE) and each["why"] for each in logged)
 
 
-async def test_where_none_can_be_had_it_fails(means):
-    means(NOWHERE, NOWHERE)
+async def test_it_fails_if_no_address_is_on_this_machine(resolves_to):
+    resolves_to(NOWHERE, NOWHERE)
     with pytest.raises(OSError) as caught:
         await open_port("h", 0, reuse=False)
     assert caught.value.errno == errno.EADDRNOTAVAIL
 
 
-async def test_a_port_that_somebody_has_on_one_of_the_addresses_is_taken(opened, means):
+async def test_a_port_that_is_in_use_on_one_of_the_addresses_is_refused(opened, resolves_to):
     [one] = await opened("127.0.0.2")
     port = one.getsockname()[1]
-    means("127.0.0.1", "127.0.0.2")
+    resolves_to("127.0.0.1", "127.0.0.2")
     with pytest.raises(OSError) as caught:
         await opened("h", port)
     assert caught.value.errno == errno.EADDRINUSE
-    means("127.0.0.1")
+    resolves_to("127.0.0.1")
     await opened("h", port)  # nothing was left open
 
 
-async def test_any_free_port_is_the_same_one_on_all_addresses(opened, means):
-    means("127.0.0.1", "127.0.0.2", "127.0.0.3")
+async def test_port_0_opens_the_same_free_port_on_all_addresses(opened, resolves_to):
+    resolves_to("127.0.0.1", "127.0.0.2", "127.0.0.3")
     sockets = await opened("h")
     assert len({each.getsockname()[1] for each in sockets}) == 1
     assert [each.getsockname()[0] for each in sockets] == ["127.0.0.1", "127.0.0.2", "127.0.0.3"]
 
 
-async def test_a_free_port_that_another_address_lacks_is_looked_for_again(
-    opened, means, monkeypatch
+async def test_another_free_port_is_tried_if_one_address_has_it_in_use(
+    opened, resolves_to, monkeypatch
 ):
-    means("127.0.0.1", "127.0.0.2")
+    resolves_to("127.0.0.1", "127.0.0.2")
     taken, real = [2], module._open
 
     def open_(family, address, reuse):
@@ -129,29 +129,29 @@ async def test_a_free_port_that_another_address_lacks_is_looked_for_again(
 
 
 @needs_v6
-async def test_every_interface_is_so_by_both_families(opened):
+async def test_every_interface_means_ipv4_and_ipv6(opened):
     [one] = await opened("::")
     port = one.getsockname()[1]
-    assert comes_in("127.0.0.1", port)
-    assert comes_in("::1", port)
+    assert can_connect("127.0.0.1", port)
+    assert can_connect("::1", port)
 
 
 @needs_v6
-async def test_one_address_of_ipv6_is_of_ipv6_alone(opened):
+async def test_an_ipv6_address_takes_no_ipv4_connections(opened):
     [one] = await opened("::1")
     port = one.getsockname()[1]
     with pytest.raises(OSError):
-        comes_in("127.0.0.1", port)
+        can_connect("127.0.0.1", port)
 
 
 @pytest.mark.parametrize("host", ["::ffff:127.0.0.1", "::ffff:7f00:1"])
-async def test_an_address_of_ipv4_that_is_dressed_as_ipv6_is_what_it_is(opened, host):
+async def test_an_ipv4_address_written_as_ipv6_is_opened_as_ipv4(opened, host):
     [one] = await opened(host)
     assert place(one)[0] == "127.0.0.1"
 
 
 @needs_v6
-async def test_a_scope_is_kept_and_told(opened):
+async def test_a_scope_is_kept_and_returned(opened):
     if (host := link_local()) is None:
         pytest.skip("this machine has no link-local address")
     [one] = await opened(host)
@@ -161,6 +161,6 @@ async def test_a_scope_is_kept_and_told(opened):
 
 
 @pytest.mark.parametrize("host", ["nowhere.invalid", "a..b", ".a", "x" * 64])
-async def test_a_host_that_cannot_be(host):
+async def test_an_impossible_host_name_is_an_error(host):
     with pytest.raises(socket.gaierror):
         await open_port(host, 0, reuse=False)

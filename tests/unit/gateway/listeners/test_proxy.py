@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.addresses import plain
-from gateway.listeners.proxy import FIXED, LONGEST, SIGNATURE, NotProxied, rest, source
+from gateway.listeners.proxy import FIXED, MAX_REST, SIGNATURE, NotProxied, rest, source
 
 PORTS = st.integers(0, 65535)
 EXTENSIONS = st.binary(max_size=200)
@@ -26,13 +26,13 @@ def of(from_):
 
 
 @given(st.ip_addresses(), PORTS, EXTENSIONS)
-def test_it_says_for_whom_the_balancer_connects_whatever_follows(from_, port, extensions):
+def test_the_client_is_found_whatever_extensions_follow(from_, port, extensions):
     fixed, following = header(0x21, of(from_), addresses(from_, port) + extensions)
     assert rest(fixed) == len(following)
     assert source(fixed, following) == (plain(from_), port)
 
 
-def test_ipv4_dressed_as_ipv6_is_ipv4():
+def test_ipv4_written_as_ipv6_is_ipv4():
     fixed, following = header(0x21, 0x21, addresses(ip_address("::ffff:192.0.2.7"), 5))
     assert source(fixed, following) == (ip_address("192.0.2.7"), 5)
 
@@ -45,7 +45,7 @@ def test_local_means_the_balancer_itself(family, following):
 
 
 @pytest.mark.parametrize("family", [0x00, 0x31, 0x32])
-def test_of_families_without_an_address_the_connections_own_counts(family):
+def test_a_family_without_an_address_leaves_the_connections_own(family):
     fixed, following = header(0x21, family, b"x" * 216)
     assert source(fixed, following) is None
 
@@ -62,24 +62,24 @@ def test_addresses_that_are_cut_short_are_refused(family):
 @pytest.mark.parametrize(
     ("fixed", "what"),
     [
-        (b"PROXY TCP4 192.0", "no PROXY header, version 2, but one of version 1"),
+        (b"PROXY TCP4 192.0", "no PROXY header, version 2, but there is one of version 1"),
         (b'{"op":"hello","v', "no PROXY header"),
         (b"\x16\x03\x01" + b"x" * 13, "no PROXY header"),  # TLS
         (b"\0" * 16, "no PROXY header"),
-        (SIGNATURE + b"\x11\x11\0\0", "0x11"),  # version 1 in version 2's clothes
+        (SIGNATURE + b"\x11\x11\0\0", "0x11"),  # version 1 with the signature of version 2
         (SIGNATURE + b"\x22\x11\0\0", "0x22"),  # no such command
-        (SIGNATURE + b"\x21\x11" + struct.pack("!H", LONGEST + 1), "1025 bytes"),
+        (SIGNATURE + b"\x21\x11" + struct.pack("!H", MAX_REST + 1), "1025 bytes"),
         (SIGNATURE + b"\x20\x00\xff\xff", "65535 bytes"),
     ],
 )
-def test_what_is_no_header_is_refused_with_the_reason(fixed, what):
+def test_anything_but_a_header_is_refused_with_the_reason(fixed, what):
     assert len(fixed) == FIXED
     with pytest.raises(NotProxied, match=what):
         rest(fixed)
 
 
-@given(st.binary(min_size=4, max_size=4).map(SIGNATURE.__add__), st.binary(max_size=LONGEST))
-def test_garbage_is_refused_or_read_and_nothing_else_happens(fixed, following):
+@given(st.binary(min_size=4, max_size=4).map(SIGNATURE.__add__), st.binary(max_size=MAX_REST))
+def test_garbage_is_either_refused_or_parsed(fixed, following):
     try:
         following = following[: rest(fixed)]
         found = source(fixed, following)

@@ -269,7 +269,7 @@ async def test_a_program_that_speaks_http_is_given_an_answer_that_it_can_read(po
     status, *fields = head.split(b"\r\n")
     assert status == b"HTTP/1.1 400 Bad Request"
     assert b"Content-Length: %d" % len(body) in fields
-    assert "HTTP is not spoken here" in decode_event(body.strip()).text
+    assert "does not speak HTTP" in decode_event(body.strip()).text
 
 
 async def test_it_is_counted_once_however_much_of_it_comes(port):
