@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from pathlib import Path
 
@@ -21,6 +22,16 @@ REFERENCE = (ROOT / "docs/commands.md").read_text()
 OPERATIONS = (ROOT / "docs/operations.md").read_text()
 PROTOCOL = (ROOT / "docs/protocol.md").read_text()
 
+PAGES = [*ROOT.glob("*.md"), *sorted((ROOT / "docs").rglob("*.md"))]
+
+
+def by_path(page: Path) -> str:
+    return str(page.relative_to(ROOT))
+
+
+def each_page(test):
+    return pytest.mark.parametrize("page", PAGES, ids=by_path)(test)
+
 
 def section(page: str, title: str) -> str:
     """What stands under a heading, up to the next one of its rank."""
@@ -35,8 +46,13 @@ def first_column(table: str) -> list[str]:
     return re.findall(r"^\| `([^`]+)` \|", table, re.M)
 
 
-OF_OTHERS = {"--config", "--help", "--latency", "--no-deps", "--now", "--profile", "--scale"}
+OF_OTHERS = {
+    *("--config", "--help", "--latency", "--no-deps", "--now", "--profile", "--scale", "--strict"),
+    *("--only", "--seed", "--minutes", "--runs", "--logins"),
+}
 """Flags of chatctl itself, and of other programs that the pages name."""
+
+COMING = {"room", "rooms", "--room"}
 
 SHARED = section(REFERENCE, "Options of several commands")
 
@@ -78,12 +94,104 @@ def test_every_option_and_variable_is_described(command, parameter):
         assert re.search(rf"`{name}`|`chatctl {command} {name}`|\b{name}\b", text)
 
 
-@pytest.mark.parametrize(
-    "page", [README, REFERENCE, OPERATIONS], ids=["README", "commands", "operations"]
-)
-def test_no_page_names_an_option_that_there_is_not(page):
+@each_page
+def test_a_page_names_only_options_that_exist(page):
     real = {opt for _, parameter in PARAMETERS for opt in parameter.opts}
-    assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", page)) <= real | OF_OTHERS
+    assert (
+        set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", page.read_text())) <= real | OF_OTHERS | COMING
+    )
+
+
+@each_page
+def test_a_page_names_only_commands_that_exist(page):
+    for code in in_code(page.read_text()):
+        for words in re.findall(r"(?<![\w./-])(?:\S*/bin/)?chatctl((?: [a-z]+)+)", code):
+            first, *more = words.split()
+            command = main.commands.get(first)
+            if first in COMING:
+                continue
+            assert command is not None, words
+            if isinstance(command, click.Group) and more:
+                assert more[0] in command.commands, words
+
+
+@each_page
+def test_a_page_names_only_make_targets_that_exist(page):
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.M))
+    for code in in_code(page.read_text()):
+        assert set(re.findall(r"^make ([a-z-]+)", code, re.M)) <= targets
+
+
+@each_page
+def test_a_page_links_to_files_and_headings_that_exist(page):
+    for target in re.findall(r"\]\(([^)\s]+)\)", page.read_text()):
+        if target.startswith("https://"):
+            continue
+        path, _, anchor = target.partition("#")
+        linked = (page.parent / path).resolve() if path else page
+        assert linked.exists(), target
+        if anchor:
+            assert anchor in anchors(linked.read_text()), target
+
+
+def test_a_page_is_reached_from_the_readme():
+    reached, waiting = set(), [ROOT / "README.md"]
+    while waiting:
+        page = waiting.pop()
+        if page not in reached:
+            reached.add(page)
+            links = re.findall(r"\]\(([^)#\s]+\.md)", page.read_text())
+            waiting += [
+                (page.parent / link).resolve() for link in links if not link.startswith("https:")
+            ]
+    assert set(PAGES) <= reached
+
+
+def test_the_readme_is_short():
+    assert README.count("\n") <= 150
+
+
+FAQ = (ROOT / "docs/faq.md").read_text()
+SYMPTOMS = re.findall(r"^\| `([^`]*[a-z]{4}[^`]* [^`]*)` \|", FAQ, re.M)
+
+
+@pytest.fixture(scope="module")
+def texts_of_the_program():
+    """Every text of the program; where one takes a name or a number, there is a gap."""
+    texts = []
+    for package in ("wire", "network", "display", "gateway", "client", "chatctl"):
+        for path in (ROOT / package).rglob("*.py"):
+            for node in ast.walk(ast.parse(path.read_text())):
+                match node:
+                    case ast.JoinedStr(values=parts):
+                        texts.append(
+                            "\0".join(
+                                getattr(part, "value", "")
+                                for part in parts
+                                if isinstance(part, ast.Constant)
+                            )
+                        )
+                    case ast.Constant(value=str(text)):
+                        texts.append(text)
+    return "\n".join([*texts, (ROOT / "Makefile").read_text()])
+
+
+@pytest.mark.parametrize("symptom", SYMPTOMS)
+def test_the_faq_quotes_what_the_program_says(symptom, texts_of_the_program):
+    for part in symptom.split("..."):
+        assert part.strip() in texts_of_the_program
+
+
+def in_code(page: str) -> list[str]:
+    """What a page shows as code: its fenced blocks, and the code within its lines."""
+    blocks = re.findall(r"^```\w*\n(.*?)^```", page, re.M | re.S)
+    return blocks + re.findall(r"`([^`\n]+)`", re.sub(r"^```.*?^```", "", page, flags=re.M | re.S))
+
+
+def anchors(page: str) -> set[str]:
+    """The anchors of a page's headings, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.+)$", page, re.M)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
 def test_the_table_of_alerts_is_that_of_prometheus_severities_included():

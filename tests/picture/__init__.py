@@ -1,0 +1,1 @@
+"""The picture of the README: two people talk, and an SVG shows it."""
