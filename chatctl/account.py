@@ -45,12 +45,12 @@ Examples:
 """
 
 
-@click.group(epilog=EXAMPLE, short_help="Register names that need a password.")
+@click.group(epilog=EXAMPLE, short_help="Register names, which then need a password.")
 def account() -> None:
-    """Register names, each with a password that whoever wants the name has to know.
+    """Register names. A registered name can be used only with its password.
 
-    A password is asked for, or read from --password-file or CHATCTL_PASSWORD; it is no argument,
-    since those are seen by everybody on the machine.
+    You are asked for the password, unless --password-file or CHATCTL_PASSWORD has it. It is never
+    an argument, since everybody on the machine can see those.
     """
 
 
@@ -59,7 +59,7 @@ def account() -> None:
 @password_file
 @chat_and_json
 def add(name: str, password_file: Path | None, chat: Chat, json: bool) -> None:
-    """Register a name. Whoever has it now without its password is sent away."""
+    """Register a name. A person who has the name now, without its password, is disconnected."""
     _put("add", people.new_name(name), password_file, chat, json)
 
 
@@ -68,7 +68,7 @@ def add(name: str, password_file: Path | None, chat: Chat, json: bool) -> None:
 @password_file
 @chat_and_json
 def passwd(name: str, password_file: Path | None, chat: Chat, json: bool) -> None:
-    """Give a registered name another password. Whoever came with the old one is sent away."""
+    """Change the password of a registered name. A person who uses the name is disconnected."""
     _put("change", people.name(name), password_file, chat, json)
 
 
@@ -76,9 +76,9 @@ def passwd(name: str, password_file: Path | None, chat: Chat, json: bool) -> Non
 @argument("name")
 @chat_and_json
 def remove(name: str, chat: Chat, json: bool) -> None:
-    """Forget a name's password: from now on it is as free as any other.
+    """Forget a name's password, so that anybody can use the name.
 
-    Whoever has the name keeps it; kick sends them away.
+    A person who has the name now keeps it; `chatctl kick` disconnects them.
     """
     name = people.name(name)
 
@@ -87,7 +87,7 @@ def remove(name: str, chat: Chat, json: bool) -> None:
     with shared_redis.reached():
         removed = remove_account(*chat.at, name)
     if not removed:
-        raise Failure(f"{name} is not registered: `chatctl account list` says who is")
+        raise Failure(f"{name} is not registered: `chatctl account list` lists the names that are")
     answer(json, {"name": name}, f"{name} is no longer registered")
 
 
@@ -106,7 +106,7 @@ def list_(chat: Chat, json: bool) -> None:
 
 
 def _put(
-    how: Literal["add", "change"], name: str, password_file: Path | None, chat: Chat, json: bool
+    action: Literal["add", "change"], name: str, password_file: Path | None, chat: Chat, json: bool
 ) -> None:
     from gateway.backplane.operators.accounts import put_account
     from gateway.door.passwords import hash_password
@@ -115,25 +115,26 @@ def _put(
         url, prefix = chat.at
         password, where = new_password(name, password_file)
         text = (
-            "This name is registered now, and needs its password."
-            if how == "add"
+            "This name is registered now and needs its password."
+            if action == "add"
             else "The password of this name was changed."
         )
-        done, holder = put_account(url, prefix, how, name, hash_password(password), text)
-    if not done and how == "add":
+        put, holder = put_account(url, prefix, action, name, hash_password(password), text)
+    if not put and action == "add":
         raise Failure(
-            f"{name} is registered already: `chatctl account passwd` is for another password"
+            f"{name} is registered already: `chatctl account passwd` changes its password"
         )
-    if not done:
-        raise Failure(f"{name} is not registered: `chatctl account add` does that")
+    if not put:
+        raise Failure(f"{name} is not registered: `chatctl account add` registers it")
     if holder is not None and not holder.ended:
         warn(
-            f"{holder.name} is still in, on {holder.gateway}, which did not answer: "
-            "`chatctl kick` sends them away, `chatctl doctor` says how that gateway is"
+            f"{holder.name} is still connected to {holder.gateway}, which did not answer: "
+            "`chatctl kick` disconnects them, `chatctl doctor` says how that gateway is"
         )
-    did = "is registered" if how == "add" else "has another password"
-    sent = f"; who had it was sent away from {holder.gateway}" if holder and holder.ended else ""
-    # Whoever has a variable for a client's password need not have meant it here.
+    done = "is registered" if action == "add" else "has a new password"
+    ended = holder is not None and holder.ended
+    sent = "; the person who had it was disconnected" if ended else ""
+    # The variable may be there for a client, and not meant for this.
     which = f"; password from {where}" if where else ""
-    data = {"name": name, "sent_away": bool(holder and holder.ended)}
-    answer(json, data, f"{name} {did}{which}{sent}")
+    data = {"name": name, "sent_away": ended}
+    answer(json, data, f"{name} {done}{which}{sent}")

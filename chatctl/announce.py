@@ -1,4 +1,4 @@
-"""``chatctl announce``: the operators say something to everyone."""
+"""``chatctl announce``: the operators of the chat say something to everyone."""
 
 from __future__ import annotations
 
@@ -16,14 +16,13 @@ Example:
 """
 
 
-@click.command(epilog=EXAMPLE)
+@click.command(epilog=EXAMPLE, short_help="Say something to everyone, as the operators.")
 @argument("text")
 @chat_and_json
 def announce(text: str, chat: Chat, json: bool) -> None:
-    """Say something to everyone, on all gateways.
+    """Say something to everyone in a room, on all gateways, as the operators of the chat.
 
-    It is a message of the room like any other, but from the operators: it has its place in the
-    history, and who comes back gets it too.
+    It is stored like any other message of the room, so people who come back get it too.
     """
     text = people.said(text)
 
@@ -32,5 +31,5 @@ def announce(text: str, chat: Chat, json: bool) -> None:
     with shared_redis.reached():
         id = publish_announcement(*chat.at, text)
     if id is None:
-        raise Failure("no gateway lives, so nobody would hear it: are --redis and --prefix right?")
+        raise Failure("no gateway is alive, nobody would hear it: are --redis and --prefix right?")
     answer(json, {"id": id, "text": text}, f"announced, as message {id}")

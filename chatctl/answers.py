@@ -1,4 +1,4 @@
-"""What a command says that has done something, or looked something up."""
+"""How a command prints its answer, or a warning."""
 
 from __future__ import annotations
 
@@ -16,5 +16,5 @@ def answer(json: bool, data: Any, text: str) -> None:
 
 
 def warn(text: str) -> None:
-    """Say on stderr, in one line, what is not as it should be though the command did its work."""
+    """Say in one line on stderr what is wrong, though the command did its work."""
     click.echo(f"chatctl: {printable(text)}", err=True)

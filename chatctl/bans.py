@@ -1,4 +1,4 @@
-"""``chatctl ban``, ``unban`` and ``bans``: who may not come in."""
+"""``chatctl ban``, ``unban`` and ``bans``: people and networks that are kept out of the chat."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ Examples:
 """
 
 _by_name = option(
-    "by-name", is_flag=True, help="SUBJECT is a name, though it looks like an address."
+    "by-name", is_flag=True, help="SUBJECT is a name, even if it looks like an address."
 )
 
 
@@ -52,27 +52,28 @@ _by_name = option(
     show_default="for ever",
     help="How long: 30m, 2h or 7d.",
 )
-@option("reason", default="", metavar="TEXT", help="Why, for those who are banned.")
+@option("reason", default="", metavar="TEXT", help="Why: the people it keeps out are told.")
 @chat_and_json
 def ban(subject: str, by_name: bool, reason: str, chat: Chat, json: bool, **given: Any) -> None:
-    """Keep somebody out, on all gateways at once, and end the sessions of who is in.
+    """Keep somebody out of the chat, on all gateways at once; people who are in are disconnected.
 
-    SUBJECT is a name, an IP address or a network: what is written like an address is one, and all
-    else is a name, banned however it is written. A second ban takes the place of the first.
+    SUBJECT is a name, an IP address or a network. Anything that is written like an address counts
+    as one. A name is banned in every spelling, such as Dana and dana. A second ban of the same
+    SUBJECT replaces the first.
     """
-    who, why = people.subject(subject, by_name=by_name), people.reason(reason)
+    target, why = people.subject(subject, by_name=by_name), people.reason(reason)
 
     from gateway.backplane.operators.bans import put_ban
     from gateway.backplane.records import Ban
 
-    wanted = Ban(subject=who.text, kind=who.kind, since=0, reason=why)
+    wanted = Ban(subject=target.text, kind=target.kind, since=0, reason=why)
     with shared_redis.reached():
         change = put_ban(*chat.at, wanted, given["for"])
     _warn_of_unreached(change.unreached)
-    if who.kind == "network":
-        _warn_of_neighbours(ip_network(who.text))
+    if target.kind == "network":
+        _warn_of_neighbours(ip_network(target.text))
     ends = "for ever" if given["for"] is None else f"for {span(given['for'])}"
-    answer(json, _for_programs(change.ban), f"{who.text} ({who.kind}) is banned {ends}")
+    answer(json, _for_programs(change.ban), f"{target.text} ({target.kind}) is banned {ends}")
 
 
 @click.command(epilog=UNBAN_EXAMPLE)
@@ -80,25 +81,25 @@ def ban(subject: str, by_name: bool, reason: str, chat: Chat, json: bool, **give
 @_by_name
 @chat_and_json
 def unban(subject: str, by_name: bool, chat: Chat, json: bool) -> None:
-    """Lift a ban, on all gateways at once. It is named as it was given."""
-    who = people.subject(subject, by_name=by_name)
+    """Lift a ban, on all gateways at once. Write SUBJECT as you did when you gave the ban."""
+    target = people.subject(subject, by_name=by_name)
 
     from gateway.backplane.operators.bans import lift_ban
     from gateway.backplane.records import Ban
 
-    key = Ban(subject=who.text, kind=who.kind, since=0).key
+    key = Ban(subject=target.text, kind=target.kind, since=0).key
     with shared_redis.reached():
         change = lift_ban(*chat.at, key)
     if change is None:
-        raise Failure(f"{who.text} ({who.kind}) is not banned: `chatctl bans` says who is")
+        raise Failure(f"{target.text} ({target.kind}) is not banned: `chatctl bans` lists the bans")
     _warn_of_unreached(change.unreached)
-    answer(json, _for_programs(change.ban), f"{who.text} ({who.kind}) is no longer banned")
+    answer(json, _for_programs(change.ban), f"{target.text} ({target.kind}) is no longer banned")
 
 
 @click.command(epilog=BANS_EXAMPLE)
 @chat_and_json
 def bans(chat: Chat, json: bool) -> None:
-    """List the bans that hold, oldest first."""
+    """List the bans, oldest first."""
     from gateway.backplane.operators.bans import list_bans
 
     with shared_redis.reached():
@@ -125,12 +126,12 @@ def _warn_of_neighbours(banned: IPv4Network | IPv6Network) -> None:
     address = banned.network_address
     if banned.version == 6 and banned.prefixlen > 64 and not address.is_loopback:
         warn(
-            f"whoever has {banned} has other addresses too, of IPv6 a /64 at least: "
-            f"`chatctl ban {neighbourhood(address)}` keeps out all of them"
+            f"a person with the address {banned} usually has a whole /64 of them: "
+            f"`chatctl ban {neighbourhood(address)}` keeps all of these out"
         )
 
 
 def _warn_of_unreached(count: int) -> None:
     if count:
         gateways = "1 gateway does" if count == 1 else f"{count} gateways do"
-        warn(f"{gateways} not listen, and may not know it yet: `chatctl doctor` says which")
+        warn(f"{gateways} not listen, and may not know of it yet: `chatctl doctor` says which")

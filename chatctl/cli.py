@@ -57,18 +57,18 @@ class Program(click.Group):
     type=ExistingFile(),
     metavar="FILE",
     show_default="~/.config/chatctl/config.toml",
-    help="TOML file with options: a table for each command, such as [gateway] with idle = '15m'.",
+    help="TOML file with options, in a table for each command: [gateway], then idle = '15m'.",
 )
 @click.version_option(__version__, message="%(prog)s %(version)s", prog_name="chatctl")
 @click.pass_context
 def main(context: click.Context, config: Path | None) -> None:
     """A terminal chat of your own.
 
-    Every option can also be an environment variable (shown in each command's help) or a key in the
-    config file. A flag goes before the environment, and that before the file.
+    Every option can also be set by an environment variable (shown in each command's help) or in the
+    config file. A flag overrides the environment, and the environment overrides the file.
     """
     path = config or configfile.default_path()
-    # False also for what is out of reach, as another user's home is for a service.
+    # Also False for a path that we may not look at, such as another user's home.
     if path and os.path.exists(path):
         context.default_map = configfile.load(path, main.commands)
         context.obj = path

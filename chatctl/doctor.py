@@ -1,4 +1,4 @@
-"""``chatctl doctor``: what is not as it should be, and what to do about it."""
+"""``chatctl doctor``: what is wrong with the chat, and what to do about it."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ MARKS = {"ok": "ok", "warning": "!", "failure": "FAIL"}
 @chat_and_json
 @click.pass_context
 def doctor(context: click.Context, chat: Chat, json: bool) -> None:
-    """Look whether the chat is well: its Redis, its gateways, what is in Redis, and the clocks.
+    """Check the chat: its Redis, its gateways, what is stored in Redis, and the clocks.
 
-    Each line is ok, ! for what should be seen to, or FAIL for what does not work. It ends with 1 if
-    anything fails. Nothing is changed.
+    A line begins with ok, with ! if something needs attention, or with FAIL if something does not
+    work. If anything fails the exit code is 1. Nothing is changed.
     """
     from gateway.backplane.operators.doctor import examine
 

@@ -1,4 +1,4 @@
-"""``chatctl drain``: have a gateway end without anybody noticing."""
+"""``chatctl drain``: end a gateway while its people move to the others."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ Examples:
 @argument("gateway")
 @chat_and_json
 def drain(gateway: str, chat: Chat, json: bool) -> None:
-    """Have a gateway send its people to the others, and end, as at SIGTERM.
+    """Have a gateway send its people to the others and then end, as it does at SIGTERM.
 
-    GATEWAY is its id, or as much of it as no other begins with. Returns once it drains; how long
-    that takes is up to its --drain.
+    GATEWAY is its id, or the beginning of the id if no other gateway's begins like that. The
+    command returns once the gateway has begun; its option --drain says how long it takes.
     """
     from gateway.backplane.operators.drain import drain_gateway
     from gateway.backplane.operators.gateways import list_gateways
@@ -44,32 +44,31 @@ def drain(gateway: str, chat: Chat, json: bool) -> None:
         raise Failure(f"{chosen.id} does not listen: `chatctl doctor` says how it is")
     if not begun:
         raise Failure(
-            f"{chosen.id} was asked to drain, and does not say that it does: "
-            "`chatctl doctor` says how it is"
+            f"{chosen.id} was asked to drain, and has not begun: `chatctl doctor` says how it is"
         )
     if not any(each.lease is not None and each.id != chosen.id for each in found):
         warn(f"{chosen.id} is the only gateway: its people can come back once there is another")
     answer(
         json,
         {"id": chosen.id, "state": "draining"},
-        f"{chosen.id} drains: it takes nobody any more, sends its people to the others, and ends",
+        f"{chosen.id} drains: it lets nobody in, sends its people to the others, and ends",
     )
 
 
 def _chosen(wanted: str, found: Sequence[GatewayRecord]) -> GatewayRecord:
-    """The gateway that is meant.
+    """The gateway that an id, or its beginning, stands for.
 
     Raises:
-        Failure: there is none, or it is dead.
-        Misuse: it could be several, or none is named.
+        Failure: there is no such gateway, or it is dead.
+        Misuse: it could be one of several, or the text is empty.
     """
     if not wanted:
-        raise Misuse("GATEWAY is empty: write a gateway's id, or how it begins")
+        raise Misuse("GATEWAY is empty: write a gateway's id, or the beginning of it")
     near = [each for each in found if each.id == wanted] or [
         each for each in found if each.id.startswith(wanted)
     ]
     if not near:
-        raise Failure(f"there is no gateway {wanted!r}: `chatctl gateways` says which there are")
+        raise Failure(f"there is no gateway {wanted!r}: `chatctl gateways` lists them")
     if len(near) > 1:
         raise Misuse(f"{wanted!r} could be {', '.join(each.id for each in near)}: write more of it")
     if near[0].lease is None:

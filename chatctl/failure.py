@@ -10,7 +10,7 @@ from chatctl.tables import printable
 
 
 class Failure(click.ClickException):
-    """It was asked for rightly and went wrong: what happened and what to do next, in one line."""
+    """The command was right but failed. The text says in one line what happened and what to do."""
 
     exit_code = 1
 
@@ -20,6 +20,6 @@ class Failure(click.ClickException):
 
 
 class Misuse(Failure):
-    """It was asked for wrongly."""
+    """The command was wrong."""
 
     exit_code = 2

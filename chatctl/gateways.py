@@ -1,4 +1,4 @@
-"""``chatctl gateways``: which there are, and how they are."""
+"""``chatctl gateways``: a list of the gateways and their state."""
 
 from __future__ import annotations
 
@@ -39,15 +39,15 @@ HEAD = (
 @click.command(epilog=EXAMPLE)
 @chat_and_json
 def gateways(chat: Chat, json: bool) -> None:
-    """List the gateways, and what they told of themselves last.
+    """List the gateways, with what each last reported.
 
-    One that is dead is shown until the others have taken its people out: a few seconds.
+    A dead one is listed until the others have removed its people, which takes a few seconds.
     """
     from gateway.backplane.operators.gateways import list_gateways
 
     with shared_redis.reached():
         _, found = list_gateways(*chat.at)
-    text = _table(found, datetime.now().astimezone()) if found else "no gateway is here"
+    text = _table(found, datetime.now().astimezone()) if found else "there is no gateway"
     answer(json, [for_programs(each) for each in found], text)
 
 
@@ -59,7 +59,7 @@ def state(gateway: GatewayRecord) -> str:
 
 
 def for_programs(gateway: GatewayRecord) -> dict[str, Any]:
-    """Everything that is known of a gateway; what it tells of itself may be of another version."""
+    """All that is known of a gateway. What it reports may be of another version."""
     from msgspec import to_builtins
 
     told = gateway.info

@@ -19,7 +19,7 @@ Examples:
 """
 
 LAST = 50
-"""Messages that are shown to those who do not say how many."""
+"""Messages that are shown if you do not say how many."""
 
 
 @click.command(epilog=EXAMPLE)
@@ -28,21 +28,21 @@ LAST = 50
     "last",
     type=COUNT,
     metavar="MESSAGES",
-    show_default=f"{LAST}; with --since, all of them",
-    help="The newest so many.",
+    show_default=f"{LAST}; all with --since",
+    help="How many messages, counted from the newest.",
 )
 @option(
     "since",
     type=moment,
     metavar="TIME",
-    help="Those since 10m or 2h ago, 14:30 today, 2026-11-23, or an RFC 3339 time.",
+    help="Since when: 10m or 2h ago, 14:30 today, 2026-11-23, or an RFC 3339 time.",
 )
-@option("json", is_flag=True, help="One JSON array of the messages as they went over the wire.")
+@option("json", is_flag=True, help="A JSON array of the messages as they went over the wire.")
 @chat_options
 def history(room: str, last: int | None, since: datetime | None, json: bool, chat: Chat) -> None:
     """Show what was said in a room, oldest first.
 
-    ROOM is lobby where none is named. Private messages are not in it.
+    Without ROOM it is the lobby. Private messages are never shown.
     """
     from chatctl.messages import for_people, for_programs, public
     from gateway.backplane.operators.history import newest

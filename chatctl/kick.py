@@ -1,4 +1,4 @@
-"""``chatctl kick``: end somebody's session."""
+"""``chatctl kick``: disconnect somebody."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ Example:
 """
 
 
-@click.command(epilog=EXAMPLE, short_help="Send somebody away, who can come back.")
+@click.command(epilog=EXAMPLE, short_help="Disconnect somebody; they can come back.")
 @argument("name")
-@option("reason", default="", metavar="TEXT", help="Why, for the one who is sent away.")
+@option("reason", default="", metavar="TEXT", help="Why: the person is told.")
 @chat_and_json
 def kick(name: str, reason: str, chat: Chat, json: bool) -> None:
-    """Send somebody away, who can come back at once: to keep them out there is ban.
+    """Disconnect somebody. They can reconnect at once; use `chatctl ban` to keep them out.
 
-    Returns once the session has ended. The client is told not to come back by itself.
+    The command returns once the session has ended. The client does not reconnect by itself.
     """
     name, why = people.name(name), people.reason(reason)
 
@@ -45,7 +45,7 @@ def kick(name: str, reason: str, chat: Chat, json: bool) -> None:
     answer(
         json,
         {"name": result.name, "session": result.session, "gateway": result.gateway},
-        f"{result.name} was sent away from {result.gateway}",
+        f"{result.name} was disconnected from {result.gateway}",
     )
 
 
@@ -58,6 +58,6 @@ def _need_end(result: KickResult) -> None:
         )
     if not result.ended:
         raise Failure(
-            f"{result.gateway} was asked to send {result.name} away, and has not done so yet: "
+            f"{result.gateway} was asked to disconnect {result.name}, and has not done so yet: "
             "`chatctl doctor` says how that gateway is"
         )

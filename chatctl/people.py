@@ -26,7 +26,7 @@ class Subject(NamedTuple):
     text: str
 
 
-def subject(text: str, *, by_name: bool) -> Subject:
+def subject(text: str, *, by_name: bool = False) -> Subject:
     """A network if it is written like one, else a name.
 
     Args:

@@ -1,4 +1,4 @@
-"""Messages a second, from what gateways count."""
+"""Lines per second, from what gateways count."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ if TYPE_CHECKING:
 
 
 class Rate(NamedTuple):
-    """Lines a second, from peers and to peers."""
+    """Lines per second, from peers and to peers."""
 
     received: float
     delivered: float
 
 
 class Rates:
-    """Keeps what each gateway told last, and what it told before that.
+    """The rates of all gateways, from their last two reports.
 
-    A gateway tells every three seconds: who looks more often sees the same twice.
+    A gateway reports every three seconds, so its rates change no more often than that.
     """
 
     def __init__(self) -> None:
@@ -28,7 +28,7 @@ class Rates:
         self._rates: dict[str, Rate] = {}
 
     def look(self, gateways: Sequence[GatewayRecord]) -> dict[str, Rate]:
-        """The rates of those of whom two different accounts are known, by id."""
+        """The rates of the gateways that have reported twice, by id."""
         told = {each.id: each.info for each in gateways if each.lease is not None and each.info}
         for id, info in told.items():
             before = self._told.get(id)

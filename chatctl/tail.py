@@ -20,7 +20,7 @@ Examples:
 """
 
 BEFORE = 10
-"""Messages that are shown of what was said before."""
+"""Messages that are shown from before."""
 
 RETRY = 0.5
 """Seconds between two attempts to reach a Redis that is away."""
@@ -28,12 +28,12 @@ RETRY = 0.5
 
 @click.command(epilog=EXAMPLE, short_help="Show what is said in a room, live.")
 @options.room
-@option("json", is_flag=True, help="One message a line, as it went over the wire.")
+@option("json", is_flag=True, help="One message per line, as it went over the wire.")
 @chat_options
 def tail(room: str, json: bool, chat: Chat) -> None:
-    """Show the last messages of a room, and what is said from now on, until Ctrl-C.
+    """Show the last messages of a room, and then new ones as they come, until Ctrl-C.
 
-    ROOM is lobby where none is named. Private messages are not in it.
+    Without ROOM it is the lobby. Private messages are never shown.
     """
     standard.need_output()
     with standard.until_interrupted():

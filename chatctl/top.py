@@ -1,4 +1,4 @@
-"""``chatctl top``: the gateways, live."""
+"""``chatctl top``: a live view of the gateways."""
 
 from __future__ import annotations
 
@@ -36,21 +36,21 @@ HEAD = ("GATEWAY", "CONNECTIONS", "SESSIONS", "IN/S", "OUT/S", "LAG", "LEASE", "
 
 
 @click.command(epilog=EXAMPLE, short_help="Show the gateways and their load, live.")
-@option("every", type=duration, default="2s", metavar="DURATION", help="Time between two looks.")
+@option("every", type=duration, default="2s", metavar="DURATION", help="How often to refresh.")
 @option(
     "count",
     type=COUNT,
     metavar="TIMES",
     show_default="until Ctrl-C",
-    help="How many looks.",
+    help="How many times to refresh.",
 )
 @chat_and_json
 def top(every: float, count: int | None, chat: Chat, json: bool) -> None:
     """Show a live view of the gateways, until Ctrl-C.
 
-    IN/S and OUT/S are lines per second from and to people. A gateway reports every three seconds;
-    its rates appear after its second report. LAG is the longest delay of its event loop.
-    With --json, or where there is no terminal to draw on, each look comes below the last.
+    IN/S and OUT/S are lines per second from and to people. A gateway reports every three seconds,
+    and its rates appear after its second report. LAG is the longest delay of its event loop.
+    With --json, or where there is no terminal, each refresh is printed below the last.
     """
     from client.terminal import can_draw
 
@@ -68,7 +68,7 @@ def top(every: float, count: int | None, chat: Chat, json: bool) -> None:
 
 
 def _looks(chat: Chat, json: bool) -> Iterator[str]:
-    """What there is to show, for ever.
+    """What there is to show, again and again.
 
     Raises:
         RedisUnreachable: at the start; later only if it does not come back.
@@ -82,7 +82,7 @@ def _looks(chat: Chat, json: bool) -> Iterator[str]:
         try:
             now, found = list_gateways(url, prefix)
         except RedisUnreachable as error:
-            # One that a gateway brought along ends with it, and does not come back.
+            # The embedded Redis of a gateway ends with it and does not come back.
             if not number or chat.redis is None:
                 raise
             yield (
@@ -138,5 +138,5 @@ def _for_programs(
 
 @contextmanager
 def _below() -> Iterator[Callable[[str], None]]:
-    """What shows a text below the one before."""
+    """A function that prints a text below the one before."""
     yield click.echo

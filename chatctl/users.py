@@ -1,4 +1,4 @@
-"""``chatctl users``: who is here, on all gateways."""
+"""``chatctl users``: everybody in the chat, on all gateways."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Examples:
 @click.command(epilog=EXAMPLE)
 @chat_and_json
 def users(chat: Chat, json: bool) -> None:
-    """List everybody who is here, on all gateways."""
+    """List everybody in the chat, on all gateways."""
     from gateway.backplane.operators.users import list_users
 
     with shared_redis.reached():

@@ -51,7 +51,7 @@ async def test_who_is_kicked_is_told_why_and_the_room_that_they_left(
 ) -> None:
     one, other = two
     sis, mom = await one.join("Sis"), await other.join("mom")
-    assert "Sis was sent away" in done(chat, "kick", "sis", "--reason", "too loud")
+    assert "Sis was disconnected" in done(chat, "kick", "sis", "--reason", "too loud")
     bye = await sis.ended(code="kicked", reconnect=False)
     assert bye["text"].endswith("too loud")
     await mom.expect(op="left", name="Sis", code="kicked")
@@ -201,7 +201,7 @@ class TestAccounts:
     ) -> None:
         one, other = two
         before = await one.join("Sis")
-        assert "was sent away" in self.register(chat, "sis")
+        assert "was disconnected" in self.register(chat, "sis")
         bye = await before.ended(code="kicked")
         assert "password" in bye["text"]
         for gateway in two:

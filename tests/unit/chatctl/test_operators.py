@@ -86,7 +86,7 @@ class TestGateways:
 
     def test_none(self, chatctl, stand_in):
         stand_in("gateways.list_gateways", (NOW, []))
-        assert chatctl("gateways", *REDIS).stdout == "no gateway is here\n"
+        assert chatctl("gateways", *REDIS).stdout == "there is no gateway\n"
 
     def test_no_redis(self, chatctl, stand_in):
         stand_in("gateways.list_gateways", RedisUnreachable("redis://h: no answer"))
@@ -104,7 +104,7 @@ class TestKick:
     def test_who_it_was_is_said(self, chatctl, stand_in):
         asked = stand_in("kick.kick_user", self.GONE)
         result = chatctl("kick", "SIS", "--reason", " too loud ", *REDIS)
-        assert (result.exit_code, result.stdout) == (0, "Sis was sent away from g-aa\n")
+        assert (result.exit_code, result.stdout) == (0, "Sis was disconnected from g-aa\n")
         assert asked == [(*AT, "sis", "You were sent away. too loud")]
         found = json.loads(chatctl("kick", "SIS", "--json", *REDIS).stdout)
         assert found == {"name": "Sis", "session": "s1", "gateway": "g-aa"}
@@ -316,7 +316,7 @@ class TestDrain:
 
     @pytest.mark.usefixtures("gateways")
     @pytest.mark.parametrize(
-        ("answer", "says"), [(None, "does not listen"), (False, "does not say that it does")]
+        ("answer", "says"), [(None, "does not listen"), (False, "has not begun")]
     )
     def test_one_that_does_not(self, chatctl, stand_in, answer, says):
         stand_in("drain.drain_gateway", answer)
@@ -440,11 +440,11 @@ class TestAccount:
     def test_who_held_the_name_is_told_of(self, chatctl, stand_in):
         env = {"CHATCTL_PASSWORD": "correct horse"}
         stand_in("accounts.put_account", (True, TestKick.GONE))
-        assert "sent away from g-aa" in chatctl("account", "add", "sis", *REDIS, env=env).stdout
+        assert "was disconnected" in chatctl("account", "add", "sis", *REDIS, env=env).stdout
         stand_in("accounts.put_account", (True, TestKick.GONE._replace(ended=False)))
         result = chatctl("account", "add", "sis", *REDIS, "--json", env=env)
         assert result.exit_code == 0
-        assert "is still in, on g-aa" in result.stderr
+        assert "is still connected to g-aa" in result.stderr
         assert json.loads(result.stdout) == {"name": "sis", "sent_away": False}
 
     def test_remove(self, chatctl, stand_in):
