@@ -32,9 +32,9 @@ Example, two gateways of one chat, for a balancer to choose from:
 @click.pass_context
 def gateway(context: click.Context, /, **given: Any) -> None:
     """Serve the chat until SIGTERM or Ctrl-C."""
-    from gateway.signals import held
+    from gateway.signals import early_signals
 
-    with held():
+    with early_signals():
         _serve(context, given)
 
 
@@ -42,10 +42,10 @@ def _serve(context: click.Context, given: dict[str, Any]) -> None:
     from gateway.backplane.embedded import runfile
     from gateway.backplane.embedded import server as embedded
     from gateway.errors import StartError
-    from gateway.journal import keep
+    from gateway.journal import write_to_stderr
     from gateway.server import run
 
-    keep(given["log_format"], given["log_level"])
+    write_to_stderr(given["log_format"], given["log_level"])
     with ExitStack() as stack:
         try:
             own, url, drain = None, given["redis"], given["drain"] or 0.0

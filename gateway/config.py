@@ -1,4 +1,4 @@
-"""What a gateway needs to know to run. Names, units, defaults and help are `chatctl.options`'."""
+"""The settings of a gateway. Their names, units, defaults and help are in `chatctl.options`."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ class Certificate(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class AddressLimits:
-    """What one address may do: a whole /64 where it is of IPv6.
+    """The limits of one IPv4 address, or of one /64 of IPv6.
 
     Attributes:
-        connections: how many it may have at once; None for no limit.
-        connects: how many it may begin in a minute; None for no limit.
-        exempt: networks that this does not apply to.
+        connections: the most connections at a time; None for no limit.
+        connects: the most new connections per minute; None for no limit.
+        exempt: networks without these limits.
     """
 
     connections: int | None
@@ -44,26 +44,26 @@ class GatewayConfig:
         host: address to listen on.
         port: port to listen on; 0 for any free one.
         redis: URL of the Redis that all gateways share.
-        prefix: what every key and channel in Redis begins with.
+        prefix: the beginning of every key and channel in Redis.
         idle: seconds of silence before a user is told ``Bye!``; None for never.
-        fallback: what becomes of a message to ``@names`` of whom none is here: it goes to the
-            whole room ("public"), or it is refused ("refuse").
+        fallback: what to do with a message when none of its ``@names`` is online: send it to the
+            whole room ("public"), or refuse it ("refuse").
         auth: whether names that are not registered are let in ("open") or not ("required").
-        rooms: whether a room is made by joining it ("open"), or by operators only ("closed").
+        rooms: whether anybody makes a room by joining it ("open"), or only operators ("closed").
         lobby: whether everybody is in the lobby at the start.
-        limits: what peers may do.
-        address_limits: what their addresses may do, before anybody knows who they are.
-        history: messages that a room's log keeps, roughly.
-        history_age: seconds that a room's log keeps a message, roughly.
-        resume_within: seconds in which a client whose connection broke can resume.
-        outbox: bytes that may wait while Redis is away.
-        drain: seconds over which the clients of a stopping gateway are told to come back; 0 for
-            no drain: their names are given back at once.
-        http: where health and metrics are told; None for nowhere.
-        certificate: for TLS on the chat port; None for none.
-        proxies: networks of balancers: what connects from there begins with a PROXY header.
-        reuse_port: other gateways of this machine may listen on the same port.
-        version: of the program, as operators are told it.
+        limits: the limits of a peer.
+        address_limits: the limits of an address.
+        history: roughly how many messages a room's log keeps.
+        history_age: roughly how many seconds a room's log keeps a message.
+        resume_within: seconds in which a client can resume after its connection broke.
+        outbox: the most bytes that may wait while Redis is away.
+        drain: seconds over which the clients of a stopping gateway are told to reconnect; 0 for no
+            drain: their names are released at once.
+        http: host and port for health and metrics; None for none.
+        certificate: for TLS on the chat port; None for no TLS.
+        proxies: networks of balancers: connections from them begin with a PROXY header.
+        reuse_port: whether other gateways on this machine may listen on the same port.
+        version: the program's version, as operators see it.
     """
 
     host: str

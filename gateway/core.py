@@ -216,7 +216,7 @@ class Gateway:
         if self._away:
             return  # they know
         self._away = True
-        text = "The chat's memory is away. What you say is kept, and sent once it is back."
+        text = "The chat's storage is away. What you send is kept, and sent once it is back."
         self._tell_everybody(Notice(code=NoticeCode.REDIS_AWAY, text=text))
 
     def back(self) -> None:
@@ -236,7 +236,7 @@ class Gateway:
             await self.presence.ready()
         if self._away:
             self._away = False
-            text = "The chat's memory is back."
+            text = "The chat's storage is back."
             self._tell_everybody(Notice(code=NoticeCode.REDIS_BACK, text=text))
         await attempt(self.orders.read_bans)
         await attempt(self.positions.check)

@@ -1,4 +1,4 @@
-"""The gateway's own errors: each text is for a person, and says what to do next."""
+"""The gateway's errors. Each text is for people, and says what to do next."""
 
 from __future__ import annotations
 
@@ -10,64 +10,64 @@ class StartError(Exception):
 
 
 class RedisUnreachable(Exception):
-    """Redis cannot be reached, or is not one that can be used."""
+    """Redis cannot be reached, or this one cannot be used."""
 
     @property
     def sentence(self) -> str:
-        """What happened and where, and what to look at, for people."""
+        """What happened, where, and what to check."""
         return f"Redis cannot be reached: {self}. Is it running, and is --redis right?"
 
 
 class RedisRefused(RedisUnreachable):
-    """Redis answers, and does not let us in, or does not do what it was asked."""
+    """Redis answers, but does not let us in or does not do what we ask."""
 
     @property
     def sentence(self) -> str:
-        """As that of any other, but that it runs is known."""
+        """Like the base class, but Redis is known to be running."""
         return f"Redis refuses: {self}"
 
 
 class BackplaneDown(Exception):
-    """Redis is away for the moment: the call was not answered, and may or may not have run."""
+    """Redis is away for now: the call got no answer, and may or may not have run."""
 
 
 class BackplaneRefused(Exception):
-    """Redis refused a command; the text is its own, without our arguments."""
+    """Redis refused a command; the text is from Redis, without our arguments."""
 
     @property
     def is_full(self) -> bool:
-        """Whether Redis has no memory left for what it was to store."""
+        """Whether Redis has no memory left to store anything."""
         return "OOM" in str(self)
 
     @property
     def not_sent(self) -> str:
-        """What it means to somebody who wanted to say something."""
+        """What to tell somebody whose message was not sent."""
         if self.is_full:
-            return "The chat's memory is full: not sent. Try again later."
-        return "The chat's memory refuses this: not sent. Tell whoever runs the chat."
+            return "Not sent: the chat's storage is full. Try again later."
+        return "Not sent: the chat's storage refused it. Please tell the operators of this chat."
 
 
 class RoomChanged(Exception):
-    """A room's rules are no longer those that the caller knows: read them, decide again."""
+    """A room's state has changed since the caller read it: read it and decide again."""
 
 
 class NoSuchRoom(Exception):
-    """There is no room of this name, and the call was not to make one."""
+    """There is no room with this name, and the call does not make one."""
 
 
 class ProbeFailed(Exception):
-    """A frame does not travel: the gateway is not ready."""
+    """A frame does not get through: the gateway is not ready."""
 
 
 class NameLost(Exception):
-    """A session does not have its name any more: nothing is said for it in that name."""
+    """A session has lost its name, so nothing is sent in that name for it."""
 
 
 class TooMuchWaits(Exception):
-    """Somebody is away, and as much waits for them already as may.
+    """Somebody is away, and as many messages as allowed are already waiting for them.
 
     Attributes:
-        names: as they are shown.
+        names: their names, as they are shown.
     """
 
     def __init__(self, names: Iterable[str]) -> None:

@@ -1,8 +1,8 @@
-"""The log: one line for each event, for people or for machines.
+"""The journal: one line for each event, for people or for machines.
 
-An event has a text that is always the same, and fields. Never a message's text, a token or a
-password is one of them; what a peer chose (its name) is written so that it cannot break a line, or
-hide in it. Of a kind that floods, some are left out, and counted.
+An event has a text that is always the same, and fields. No field is ever the text of a message, a
+token or a password. What a peer has chosen (its name) is written so that it cannot break a line or
+hide in it. If one kind of event floods the journal, some of its lines are left out and counted.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 
 from gateway.chat.budget import Budget
-from gateway.scribe import Scribe
+from gateway.log_writer import LogWriter
 
 STDERR = 2
 
-AT_ONCE, A_SECOND = 50, 10.0
-"""Lines of one kind that are written at once, and in the long run."""
+BURST, PER_SECOND = 50, 10.0
+"""Lines of one kind that are written in a burst, and per second in the long run."""
 
 _PLAIN = re.compile(r"[\w.,:;/@+*<>()\[\]{}%&!?#~^$|-]+", re.ASCII)
 
@@ -30,31 +30,31 @@ def event(log: logging.Logger, level: int, text: str, **fields: object) -> None:
     """Log something that happened.
 
     Args:
-        log: the module's.
-        level: of `logging`.
-        text: what happened, always the same for one kind.
-        fields: to whom, and how; None leaves one out.
+        log: the module's logger.
+        level: one of the levels of `logging`.
+        text: what happened; always the same for one kind of event.
+        fields: the details; a field that is None is left out.
     """
     if log.isEnabledFor(level):
         given = {name: value for name, value in fields.items() if value is not None}
         log.log(level, text, extra={"fields": given}, stacklevel=2)
 
 
-def keep(style: Literal["text", "json"], level: str) -> None:
-    """Write the log to stderr from now on.
+def write_to_stderr(style: Literal["text", "json"], level: str) -> None:
+    """Write the journal to stderr from now on.
 
     Args:
-        style: for people or for machines.
-        level: the least that is written: ``debug``, ``info``, ``warning`` or ``error``.
+        style: for people ("text") or for machines ("json").
+        level: the lowest level to write: ``debug``, ``info``, ``warning`` or ``error``.
     """
-    handler = Scribe(STDERR)
+    handler = LogWriter(STDERR)
     handler.setFormatter(JsonLines() if style == "json" else TextLines())
-    handler.addFilter(Restraint())
+    handler.addFilter(FloodFilter())
     logging.basicConfig(level=level.upper(), handlers=[handler])
 
 
-class Restraint(logging.Filter):
-    """Leaves out what is too much of one kind; the next line of the kind says how many.
+class FloodFilter(logging.Filter):
+    """Leaves out lines if there are too many of one kind; the next line says how many.
 
     Args:
         monotonic: a clock in seconds that never goes back.
@@ -63,16 +63,16 @@ class Restraint(logging.Filter):
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
         super().__init__()
         self._monotonic = monotonic
-        # A kind is a place in the code: there are only so many.
+        # A kind is a place in the code, so the number of kinds is bounded.
         self._kinds: dict[tuple[str, int], Budget] = {}
         self._left_out: dict[tuple[str, int], int] = {}
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Whether to write it."""
+        """Whether to write this line."""
         kind, now = (record.pathname, record.lineno), self._monotonic()
         budget = self._kinds.get(kind)
         if budget is None:
-            budget = self._kinds[kind] = Budget(AT_ONCE, A_SECOND, now)
+            budget = self._kinds[kind] = Budget(BURST, PER_SECOND, now)
         if budget.take(now):
             self._left_out[kind] = self._left_out.get(kind, 0) + 1
             return False
@@ -84,11 +84,11 @@ class Restraint(logging.Filter):
 class TextLines(logging.Formatter):
     """``2026-11-23 10:00:00,123 INFO gateway.login: session began connection=c17 name=dana``.
 
-    What an error looked like follows on lines of their own, which begin with blanks.
+    The traceback of an error follows on indented lines.
     """
 
     def format(self, record: logging.LogRecord) -> str:
-        """One line, but for errors."""
+        """One line, and more if there is a traceback."""
         fields = "".join(f" {name}={_shown(value)}" for name, value in _fields(record).items())
         head = f"{self.formatTime(record)} {record.levelname} {record.name}"
         line = f"{head}: {_visible(record.getMessage())}{fields}"
@@ -99,7 +99,7 @@ class TextLines(logging.Formatter):
 
 
 class JsonLines(logging.Formatter):
-    """One object for each event: ``at``, ``level``, ``logger``, ``event``, and the fields."""
+    """One JSON object per event: ``at``, ``level``, ``logger``, ``event``, and the fields."""
 
     def format(self, record: logging.LogRecord) -> str:
         """One line."""
@@ -122,7 +122,7 @@ def _fields(record: logging.LogRecord) -> dict[str, object]:
 
 
 def _shown(value: object) -> str:
-    """A value of a text line: bare if it is one word of plain characters, else in quotes."""
+    """A value in a text line: as it is if it is one word of plain ASCII, else in quotes."""
     text = str(value)
     if _PLAIN.fullmatch(text):
         return text
@@ -130,7 +130,7 @@ def _shown(value: object) -> str:
 
 
 def _visible(text: str) -> str:
-    """Without characters that end a line, move the cursor, turn the direction or cannot be seen."""
+    """Escape characters that end a line, move the cursor, change the direction or are invisible."""
     return "".join(
         each if each.isprintable() else each.encode("unicode_escape").decode() for each in text
     )

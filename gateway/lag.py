@@ -1,4 +1,4 @@
-"""How late the event loop is: who waits for it waits at least as long."""
+"""How late the event loop is: everything that waits for it is at least that late."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ import time
 from gateway.meters import Meters
 
 EVERY = 0.25
-"""Seconds between two looks."""
+"""Seconds between measurements."""
 
 
 async def watch_lag(meters: Meters) -> None:
-    """Ask a timer again and again how late it was, until cancelled."""
+    """Measure how late a timer fires, again and again, until cancelled."""
     while True:
         due = time.monotonic() + EVERY
         await asyncio.sleep(EVERY)
-        # Some loops' timers count in whole milliseconds, and may come a moment too soon.
+        # Timers of some loops count in whole milliseconds, and may fire a moment early.
         meters.late(max(0.0, time.monotonic() - due))

@@ -1,7 +1,7 @@
-"""What a gateway counts of itself: plain numbers, since they are kept on the hot path.
+"""What a gateway counts: plain numbers, because counting is on the hot path.
 
-Nobody locks, formats or looks anything up here; who wants to show the numbers reads them when asked
-(`gateway.http.metrics`).
+There are no locks, formatting or lookups here. The numbers are read only when somebody asks for
+them (`gateway.http.metrics`).
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ DOORSTEP = (
     *("crowded", "banned", "proxy", "tls"),
     *("http", "ssh", "smtp", "irc", "sip", "redis", "binary"),
 )
-"""Why a connection was refused before it was anybody's; or which other protocol it spoke."""
+"""Why a connection was refused at the door, or which other protocol it spoke."""
 
 
 class Histogram:
-    """How many values were how great.
+    """Counts values by size.
 
     Args:
-        bounds: the greatest value that each bucket takes; what is greater has one of its own.
+        bounds: the greatest value that each bucket takes; greater values have one more bucket.
 
     Attributes:
-        counts: of each bucket, and last of what was greater.
-        total: of all values.
+        counts: the values in each bucket; the last is for those above all bounds.
+        total: the sum of all values.
     """
 
     __slots__ = ("bounds", "counts", "total")
@@ -47,7 +47,7 @@ class Histogram:
         self.total = 0.0
 
     def note(self, value: float, times: int = 1) -> None:
-        """Take in a value, or the same one several times."""
+        """Count a value, once or several times."""
         self.counts[bisect_left(self.bounds, value)] += times
         self.total += value * times
 
@@ -56,25 +56,25 @@ class Meters:
     """The numbers of one gateway, since it started.
 
     Attributes:
-        frames_received: lines that came from peers.
-        bytes_received: likewise.
-        frames_sent: lines that were written to peers.
-        bytes_sent: likewise.
-        deliveries: lines of channels, times those to whom they were written.
-        frames_per_flush: lines that one write joined.
-        publish_to_deliver: seconds from when a message was handed in until it was delivered here;
-            of each batch the oldest.
-        redis_full: calls that Redis refused, since its memory is full.
+        frames_received: lines received from peers.
+        bytes_received: the same in bytes.
+        frames_sent: lines written to peers.
+        bytes_sent: the same in bytes.
+        deliveries: lines from channels, times the peers that each was written to.
+        frames_per_flush: lines that were joined in one write.
+        publish_to_deliver: seconds from a message's arrival here to its delivery here; the oldest
+            message of each batch.
+        redis_full: calls that Redis refused because its memory was full.
         roundtrip: seconds that a call to Redis took.
         lag: seconds that the event loop was late.
-        gaps_found: holes in what was heard.
-        gaps_repaired: those of them that were filled from the log.
+        gaps_found: holes found in what Redis published.
+        gaps_repaired: holes that were filled from the log.
         claims: by `CLAIMS`.
         resumes: by `RESUMES`.
-        ends: of connections, by the code of the reason.
-        refusals: of requests, by their code.
-        doorstep: refusals of connections, by `DOORSTEP`.
-        swept: users of dead gateways whom this one took out.
+        ends: connections that ended, by the code of the reason.
+        refusals: requests that were refused, by code.
+        doorstep: connections that were refused at the door, by `DOORSTEP`.
+        swept: users of dead gateways that this one removed.
     """
 
     __slots__ = (
@@ -118,17 +118,17 @@ class Meters:
         self._worst_lag = 0.0
 
     def received(self, data: bytes) -> None:
-        """Bytes came from a peer."""
+        """Count bytes received from a peer."""
         self.bytes_received += len(data)
         self.frames_received += data.count(b"\n")
 
     def sent(self, size: int, lines: int, links: int = 1) -> None:
-        """Something was written.
+        """Count something that was written.
 
         Args:
-            size: how many bytes.
-            lines: how many lines are in it.
-            links: to how many the same was written.
+            size: the number of bytes.
+            lines: the number of lines in it.
+            links: the number of links that it was written to.
         """
         self.bytes_sent += size * links
         self.frames_sent += lines * links
@@ -146,11 +146,11 @@ class Meters:
             self.resumes[outcome if outcome in RESUMES else "stranger"] += 1
 
     def late(self, seconds: float) -> None:
-        """The event loop was late."""
+        """Count how late the event loop was."""
         self.lag.note(seconds)
         self._worst_lag = max(self._worst_lag, seconds)
 
     def worst_lag(self) -> float:
-        """Seconds that the event loop was late at the worst, since this was asked last."""
+        """The most seconds that the event loop was late since the last call of this."""
         worst, self._worst_lag = self._worst_lag, 0.0
         return worst

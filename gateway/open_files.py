@@ -1,4 +1,4 @@
-"""How many files may be open: each connection is one."""
+"""The limit of open files; each connection is one."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from gateway.journal import event
 log = logging.getLogger(__name__)
 
 FEW = 1000
-"""Connections below which an operator should know; most systems allow more unasked."""
+"""If fewer connections than this are possible, operators are warned; most systems allow more."""
 
 RESERVE = 16
-"""Files kept free for health checks, and for connecting to Redis again."""
+"""Files kept free for health checks and for reconnecting to Redis."""
 
 
-def allow_all() -> None:
-    """Raise the soft limit of this process to the hard one; if that is few, say so in the log."""
+def raise_limit() -> None:
+    """Raise the soft limit of this process to the hard one, and log a warning if that is low."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    with contextlib.suppress(OSError, ValueError):  # some systems allow fewer than they say
+    with contextlib.suppress(OSError, ValueError):  # some systems allow fewer than they report
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     allowed = most_connections()
     if allowed is not None and allowed < FEW:
@@ -28,6 +28,6 @@ def allow_all() -> None:
 
 
 def most_connections() -> int | None:
-    """How many may be open for people in this process; None for no limit."""
+    """How many connections of people this process can have; None for no limit."""
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return None if soft == resource.RLIM_INFINITY else max(0, soft - RESERVE)

@@ -131,7 +131,7 @@ async def run(config: GatewayConfig, announce: Announce) -> int:
 
     Args:
         config: the settings.
-        announce: called once the ports are open, with the host and port of the chat and those of
+        announce: called once the ports are open, with host and port of the chat, and of
             HTTP.
 
     Returns:
@@ -149,7 +149,7 @@ async def run(config: GatewayConfig, announce: Announce) -> int:
             running.cancel()  # do not wait for a Redis that does not answer
 
     signals = Signals(end)
-    open_files.allow_all()
+    open_files.raise_limit()
     try:
         async with serving(config, hurry) as (gateway, listener):
             if config.certificate is not None:

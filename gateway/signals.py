@@ -1,6 +1,6 @@
-"""What signals mean to a gateway, from its first moment to its last.
+"""How a gateway handles signals, from its first moment to its last.
 
-The handlers are Python's own and not the loop's: those exist only as long as the loop does, and a
+The handlers are Python's and not the event loop's, because those exist only while the loop runs: a
 signal before or after that would kill the process.
 """
 
@@ -28,14 +28,14 @@ MEANINGLESS = (
     signal.SIGPROF,
     signal.SIGIO,
 )
-"""Meant for programs that reopen their log at such a signal, say; by default they would kill us."""
+"""Signals that other programs use, to reopen a log for example; by default they would kill us."""
 
 
 @contextlib.contextmanager
-def held() -> Iterator[None]:
-    """Handle signals until `Signals` takes over: those that end a gateway end it at once.
+def early_signals() -> Iterator[None]:
+    """Handle signals until `Signals` takes over.
 
-    The others do nothing yet.
+    Signals that end a gateway end the process at once; the others do nothing.
     """
     before = {}
     had_terminal = _has_terminal()
@@ -47,7 +47,9 @@ def held() -> Iterator[None]:
 
     for number in (*ENDING, *MEANINGLESS, signal.SIGHUP):
         before[number] = signal.getsignal(number)
-        if number != signal.SIGHUP or before[number] is not signal.SIG_IGN:  # that is `nohup`
+        if (
+            number != signal.SIGHUP or before[number] is not signal.SIG_IGN
+        ):  # unless it was started by `nohup`
             signal.signal(number, early)
     try:
         yield
@@ -58,39 +60,39 @@ def held() -> Iterator[None]:
 
 
 class Signals:
-    """Has signals obeyed in the turns of the running loop.
+    """Handles signals in the running event loop.
 
     Args:
-        end: called at each signal that ends the gateway, and when its terminal is closed (unless
-            `nohup` started it).
+        end: called for each signal that ends the gateway, and when its terminal is closed (unless
+            it was started by `nohup`).
 
     Attributes:
-        reload: called at SIGHUP otherwise; None where there is nothing to reload.
+        reload: called for any other SIGHUP; None if there is nothing to reload.
     """
 
     def __init__(self, end: Callable[[], None]) -> None:
         self.reload: Callable[[], None] | None = None
         self._end = end
         self._loop = asyncio.get_running_loop()
-        self._stays = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+        self._ignores_hangup = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
         self._had_terminal = _has_terminal()
         for number in (*ENDING, *MEANINGLESS, signal.SIGHUP):
-            signal.signal(number, self._take)
+            signal.signal(number, self._receive)
 
     def ignore(self) -> None:
-        """Do nothing at any signal from now on: the process is about to end anyway."""
+        """Ignore all signals from now on: the process is about to end."""
         for number in (*ENDING, *MEANINGLESS, signal.SIGHUP):
             signal.signal(number, signal.SIG_IGN)
 
-    def _take(self, number: int, _: FrameType | None) -> None:
-        self._loop.call_soon_threadsafe(self._obey, signal.Signals(number))
+    def _receive(self, number: int, _: FrameType | None) -> None:
+        self._loop.call_soon_threadsafe(self._handle, signal.Signals(number))
 
-    def _obey(self, number: signal.Signals) -> None:
+    def _handle(self, number: signal.Signals) -> None:
         if number in ENDING:
             self._end()
         elif number is not signal.SIGHUP:
-            event(log, logging.WARNING, "a signal that means nothing here", signal=number.name)
-        elif self._had_terminal and not self._stays and not _has_terminal():
+            event(log, logging.WARNING, "signal ignored", signal=number.name)
+        elif self._had_terminal and not self._ignores_hangup and not _has_terminal():
             event(log, logging.INFO, "the terminal was closed")
             self._end()
         elif self.reload is not None:

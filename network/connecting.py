@@ -1,4 +1,4 @@
-"""Connecting to a host that may have several addresses, some of which may never answer.
+"""Connecting to a host that has several addresses, where some may never answer.
 
 Waiting for a dead address would take too long, so the next one is tried in the meantime, and the
 first that answers wins: RFC 8305, "Happy Eyeballs". It is done here because uvloop does not do it.

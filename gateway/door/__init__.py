@@ -1,1 +1,1 @@
-"""Who may come in."""
+"""Admission: limits per address, bans, accounts and passwords."""

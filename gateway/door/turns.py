@@ -33,7 +33,7 @@ class Turns:
     Args:
         at_once: how many may have a turn at the same time.
         patience: the most seconds that a caller may have to wait.
-        estimate: seconds that a turn takes, until `took` has been told of real ones.
+        estimate: seconds that a turn takes, until `took` has recorded real ones.
     """
 
     def __init__(self, at_once: int, patience: float, estimate: float) -> None:

@@ -1,4 +1,4 @@
-"""The settings in which all gateways of a chat should be alike, and where they are not. Pure."""
+"""The settings that all gateways of a chat should share, and finding differences. Pure."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ OPTIONS = {
     "quiet_room": "quiet-room",
     "rooms_per_person": "rooms-per-person",
 }
-"""What each setting is called on the command line."""
+"""The command-line option of each setting."""
 
 _UNITS = {"history_age": "s", "idle": "s", "resume_within": "s", "rate": "/s"}
 
 
 def settings_of(config: GatewayConfig) -> ChatSettings:
-    """What a gateway tells the others."""
+    """The settings that a gateway shows to the others."""
     return ChatSettings(
         auth=config.auth,
         tls=config.certificate is not None,
@@ -52,10 +52,10 @@ def settings_of(config: GatewayConfig) -> ChatSettings:
 
 
 def differences(gateways: Mapping[str, ChatSettings]) -> list[str]:
-    """In what gateways differ: one text for each setting, as ``--auth: open at g-1, ...``.
+    """The settings that differ, one text for each: ``--auth: open at g-1; required at g-2``.
 
     Args:
-        gateways: id, or whatever one is to be called, and what it told.
+        gateways: for each gateway, its id or another label, and its settings.
     """
     found = []
     for name, option in OPTIONS.items():

@@ -1,4 +1,4 @@
-"""Who is here, on all gateways, for those who ask."""
+"""The list of everybody who is in the chat, on all gateways."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from gateway.backplane.contract import Backplane
 from wire.frames import User
 
 FRESH = 1.0
-"""Seconds for which an answer is good, so that however many people ask, Redis is asked once."""
+"""Seconds that an answer is reused, so that Redis is asked once however many people ask."""
 
 
 class Everybody:
-    """Asks Redis, for all who want to know at the same time.
+    """Asks Redis once for all who want the list at the same time.
 
     Args:
         backplane: what all gateways share.
@@ -25,7 +25,7 @@ class Everybody:
         self._found: list[User] = []
 
     async def users(self) -> list[User]:
-        """All users, a second ago at the most; the list is everybody's, and not to be changed.
+        """All users, at most a second old; callers share the list and must not change it.
 
         Raises:
             BackplaneDown: Redis is away.
@@ -43,8 +43,10 @@ class Everybody:
         cursor, more = "0", True
         while more:
             cursor, listed = await self._backplane.users(cursor)
-            for r, idle, _ in listed:
-                user = User(name=r.name, gateway=r.gateway, since=r.since, idle=round(idle, 1))
-                users[r.folded] = user
+            for record, idle, _ in listed:
+                user = User(
+                    record.name, gateway=record.gateway, since=record.since, idle=round(idle, 1)
+                )
+                users[record.folded] = user
             more = cursor != "0"
         return list(users.values())

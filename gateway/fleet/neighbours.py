@@ -1,4 +1,4 @@
-"""The other gateways of the chat, and what they have in common with this one."""
+"""The other gateways of the chat, and how their settings compare with this one's."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ log = logging.getLogger(__name__)
 
 
 class Neighbours:
-    """Looks at what the others tell of themselves.
+    """Reads the other gateways' settings from Redis.
 
     Args:
         backplane: what all gateways share.
-        settings: this gateway's own.
-        logs: returns the logs that somebody here reads.
+        settings: this gateway's settings.
+        logs: returns the logs that are in use on this gateway.
     """
 
     def __init__(
@@ -30,13 +30,13 @@ class Neighbours:
         self._settings = settings
 
     async def meet(self) -> None:
-        """Say, once, where they have other settings than this gateway.
+        """Log a warning, once, if their settings differ from this gateway's.
 
         Raises:
             BackplaneDown: Redis is away.
             BackplaneRefused: Redis refused.
         """
-        others = await self._learn()
+        others = await self._read()
         if different := differences({"this one": self._settings, **others}):
             event(
                 log,
@@ -46,21 +46,21 @@ class Neighbours:
             )
 
     async def trim(self) -> None:
-        """Forget what is too old in the logs, by what the gateway wants that keeps most.
+        """Delete old messages from the logs; the gateway that keeps the most decides how old.
 
         Raises:
             BackplaneDown: Redis is away.
             BackplaneRefused: Redis refused.
         """
-        await self._learn()
+        await self._read()
         await self._backplane.trim(self._logs())
 
-    async def _learn(self) -> dict[str, ChatSettings]:
-        told = await self._backplane.neighbours()
-        others = {id: each.settings for id, each in told.items() if each.settings is not None}
-        everybody = [self._settings, *others.values()]
+    async def _read(self) -> dict[str, ChatSettings]:
+        found = await self._backplane.neighbours()
+        others = {id: each.settings for id, each in found.items() if each.settings is not None}
+        everyone = [self._settings, *others.values()]
         self._backplane.keep(
-            max(each.history for each in everybody),
-            max(each.history_age for each in everybody),
+            max(each.history for each in everyone),
+            max(each.history_age for each in everyone),
         )
         return others

@@ -1,4 +1,4 @@
-"""Names on their way back to Redis."""
+"""Releasing names: giving them back to Redis."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from gateway.backplane.records import Registration
 from gateway.errors import BackplaneDown, BackplaneRefused
 from wire.reasons import Reason
 
-AT_ONCE = 100
-"""Names that are given back by one call: Redis does nothing else meanwhile."""
+BATCH = 100
+"""Names that one call releases: Redis does nothing else during it."""
 
 
 class Releases:
-    """Gives names back, and keeps those that Redis could not take for the next time.
+    """Releases names, and keeps trying if Redis is away or refuses.
 
     Args:
         backplane: what all gateways share.
-        departed: told of each user who is gone, and why: once Redis has it too.
+        departed: called with each user who has gone, and why, after Redis has been told.
     """
 
     def __init__(
@@ -30,29 +30,29 @@ class Releases:
         self._backplane = backplane
         self._departed = departed
         self._waiting: dict[str, tuple[Registration, Reason]] = {}
-        self._at_work = asyncio.Lock()
+        self._lock = asyncio.Lock()
 
     def __contains__(self, session: str) -> bool:
-        """Whether the name of a session is on its way."""
+        """Whether the name of a session still has to be released."""
         return session in self._waiting
 
     async def add(self, registration: Registration, reason: Reason) -> None:
-        """Give a name back; if Redis is away or refuses, as soon as it can be done."""
+        """Release a name; if Redis is away or refuses, as soon as possible."""
         self._waiting[registration.session] = (registration, reason)
         if not self._backplane.up:
-            return  # thousands may leave then, and none of them need try for all
+            return  # thousands may leave at such a time: do not try all names for each of them
         with contextlib.suppress(BackplaneDown, BackplaneRefused):
             await self.give_back()
 
     async def give_back(self) -> None:
-        """Give back what waits.
+        """Release the names that wait.
 
         Raises:
             BackplaneDown: Redis is away.
             BackplaneRefused: Redis refused.
         """
-        async with self._at_work:
-            while some := list(islice(self._waiting.values(), AT_ONCE)):
+        async with self._lock:
+            while some := list(islice(self._waiting.values(), BATCH)):
                 for for_good in (True, False):
                     await self._release(
                         [each for each in some if each[1].reconnect is not for_good], for_good

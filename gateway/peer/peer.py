@@ -254,7 +254,7 @@ class Peer:
         for effect in effects:
             self._perform(effect)
 
-    def unavailable(self, seq: int | None, why: str = "The chat's memory is away") -> None:
+    def unavailable(self, seq: int | None, why: str = "The chat's storage is away") -> None:
         """Tell that what became of a request is not known."""
         text = f"{why}: this was not confirmed. Try again in a moment."
         self.tell(Error(code=ErrorCode.UNAVAILABLE, text=text, seq=seq))

@@ -6,13 +6,13 @@ from datetime import datetime
 
 import pytest
 
-from gateway.journal import AT_ONCE, JsonLines, Restraint, TextLines, event
+from gateway.journal import BURST, FloodFilter, JsonLines, TextLines, event
 from tests.unit.gateway.fakes import Clock
 
 NASTY = 'a"b\\c\nd\re\x1b[2Jf\u202eg\u200bh\x85i=j k'
 
 
-class Kept(logging.Handler):
+class Collector(logging.Handler):
     def __init__(self):
         super().__init__()
         self.lines = []
@@ -33,8 +33,8 @@ def log():
     return log
 
 
-def kept(log, formatter, *filters):
-    handler = Kept()
+def collect(log, formatter, *filters):
+    handler = Collector()
     handler.setFormatter(formatter)
     for each in filters:
         handler.addFilter(each)
@@ -49,8 +49,8 @@ def fault(log):
         log.exception("an unexpected error")
 
 
-def test_for_people_an_event_is_one_line(log):
-    lines = kept(log, TextLines())
+def test_in_text_an_event_is_one_line(log):
+    lines = collect(log, TextLines())
     event(log, logging.INFO, "session began", connection="c17", session="ab12", seconds=1.5)
     assert lines[0].partition(" INFO ")[2] == (
         "gateway.test: session began connection=c17 session=ab12 seconds=1.5"
@@ -58,13 +58,13 @@ def test_for_people_an_event_is_one_line(log):
     datetime.strptime(lines[0][:23], "%Y-%m-%d %H:%M:%S,%f")
 
 
-def test_for_machines_it_is_one_object(log):
-    lines = kept(log, JsonLines())
+def test_in_json_an_event_is_one_object(log):
+    lines = collect(log, JsonLines())
     event(log, logging.WARNING, "session ended", connection="c17", seconds=1.5, requests=3)
-    told = json.loads(lines[0])
-    at = datetime.fromisoformat(told.pop("at"))
+    written = json.loads(lines[0])
+    at = datetime.fromisoformat(written.pop("at"))
     assert at.utcoffset() is not None
-    assert told == {
+    assert written == {
         "level": "warning",
         "logger": "gateway.test",
         "event": "session ended",
@@ -74,8 +74,8 @@ def test_for_machines_it_is_one_object(log):
     }
 
 
-def test_what_there_is_nothing_to_say_of_is_left_out(log):
-    lines = kept(log, TextLines())
+def test_a_field_that_is_none_is_left_out(log):
+    lines = collect(log, TextLines())
     event(log, logging.INFO, "disconnected", session=None, requests=0)
     assert lines[0].endswith("disconnected requests=0")
 
@@ -95,13 +95,13 @@ def test_what_there_is_nothing_to_say_of_is_left_out(log):
     ],
 )
 def test_a_value_cannot_break_its_line_or_hide_in_it(log, value, shown):
-    lines = kept(log, TextLines())
+    lines = collect(log, TextLines())
     event(log, logging.INFO, "x", name=value)
     assert lines[0].endswith(f" x name={shown}")
 
 
-def test_nothing_of_a_nasty_value_is_left_as_it_was(log):
-    text, machines = kept(log, TextLines()), kept(log, JsonLines())
+def test_a_nasty_value_is_escaped_everywhere(log):
+    text, machines = collect(log, TextLines()), collect(log, JsonLines())
     event(log, logging.INFO, "x", name=NASTY)
     log.info("plain %s", NASTY)
     for line in text + machines:
@@ -109,8 +109,8 @@ def test_nothing_of_a_nasty_value_is_left_as_it_was(log):
     assert json.loads(machines[0])["name"] == NASTY
 
 
-def test_an_error_is_told_in_lines_that_no_event_begins_with(log):
-    lines = kept(log, TextLines())
+def test_in_text_a_traceback_is_indented(log):
+    lines = collect(log, TextLines())
     fault(log)
     first, *rest = lines[0].splitlines()
     assert first.endswith("gateway.test: an unexpected error")
@@ -118,33 +118,33 @@ def test_an_error_is_told_in_lines_that_no_event_begins_with(log):
     assert "ValueError" in lines[0]
 
 
-def test_for_machines_an_error_is_a_field(log):
-    lines = kept(log, JsonLines())
+def test_in_json_a_traceback_is_a_field(log):
+    lines = collect(log, JsonLines())
     fault(log)
     assert "ValueError" in json.loads(lines[0])["exception"]
     assert "\n" not in lines[0]
 
 
-def test_what_is_below_the_level_is_not_logged(log):
-    lines = kept(log, TextLines())
+def test_an_event_below_the_level_is_not_logged(log):
+    lines = collect(log, TextLines())
     event(log, logging.DEBUG, "connected")
     assert lines == []
 
 
-def test_of_a_flood_some_are_written_and_the_next_says_how_many_were_not(log, clock):
-    lines = kept(log, TextLines(), Restraint(clock))
+def test_part_of_a_flood_is_written_and_a_later_line_says_how_many_were_left_out(log, clock):
+    lines = collect(log, TextLines(), FloodFilter(clock))
 
     def flood(count):
         for number in range(count):
             event(log, logging.INFO, "refused", number=number)
 
-    flood(AT_ONCE + 7)
-    assert len(lines) == AT_ONCE
+    flood(BURST + 7)
+    assert len(lines) == BURST
     event(log, logging.INFO, "another kind")
     assert lines.pop().endswith("another kind")
     clock.advance(0.1)
     flood(2)
-    assert lines[AT_ONCE:][0].endswith("refused number=0 suppressed=7")
+    assert lines[BURST:][0].endswith("refused number=0 suppressed=7")
     clock.advance(60)
     flood(2)
     assert [line.partition("refused")[2] for line in lines[-2:]] == [
@@ -154,11 +154,11 @@ def test_of_a_flood_some_are_written_and_the_next_says_how_many_were_not(log, cl
 
 
 @pytest.mark.parametrize("style", ["text", "json"])
-def test_it_is_kept_on_stderr(style):
-    # In a process of its own, since logging is set up once a process.
+def test_the_journal_is_written_to_stderr(style):
+    # In another process, because logging can be set up only once per process.
     code = (
-        "import logging; from gateway.journal import event, keep\n"
-        f"keep('{style}', 'info'); log = logging.getLogger('gateway.x')\n"
+        "import logging; from gateway.journal import event, write_to_stderr\n"
+        f"write_to_stderr('{style}', 'info'); log = logging.getLogger('gateway.x')\n"
         "event(log, logging.INFO, 'shown', connection='c1'); logging.debug('hidden')"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30)

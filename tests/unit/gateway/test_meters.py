@@ -29,20 +29,20 @@ def counted(histogram):
 
 
 @pytest.mark.parametrize(("value", "bucket"), [(0, 1), (1, 1), (1.1, 2), (2, 2), (3, "more")])
-def test_a_bucket_takes_what_is_up_to_its_bound(value, bucket):
+def test_a_bucket_takes_values_up_to_its_bound(value, bucket):
     histogram = Histogram((1, 2))
     histogram.note(value)
     assert counted(histogram) == {bucket: 1}
     assert histogram.total == value
 
 
-def test_one_value_may_be_taken_in_several_times():
+def test_a_value_may_be_counted_several_times():
     histogram = Histogram((1, 2))
     histogram.note(2, 5)
     assert (counted(histogram), histogram.total) == ({2: 5}, 10)
 
 
-def test_a_room_is_counted_line_by_line_for_each_who_is_there(hub, meters):
+def test_a_rooms_lines_are_counted_once_for_each_person_in_it(hub, meters):
     crowd(hub, b"room", 3)
     hub.deliver(b"room", b"one\ntwo\n")
     hub.deliver(b"room", b"three\n")
@@ -53,14 +53,14 @@ def test_a_room_is_counted_line_by_line_for_each_who_is_there(hub, meters):
     assert meters.frames_per_flush.total == 9
 
 
-def test_nobody_there_is_nothing_delivered(hub, meters):
+def test_nothing_is_delivered_to_an_empty_room(hub, meters):
     hub.deliver(b"room", b"one\n")
     hub.flush()
     assert (meters.deliveries, meters.frames_sent, meters.bytes_sent) == (0, 0, 0)
     assert counted(meters.frames_per_flush) == {}
 
 
-def test_what_was_written_is_what_was_counted_whoever_is_told_what(hub, meters):
+def test_everything_that_is_written_is_counted(hub, meters):
     room, other = crowd(hub, b"room", 4), crowd(hub, b"other", 2)
     hub.join(b"other", room[1])
     hub.forward(room[2], [b"ack\n"])
@@ -79,7 +79,7 @@ def test_what_was_written_is_what_was_counted_whoever_is_told_what(hub, meters):
     assert meters.deliveries == 2 * 4 + 1 * 3
 
 
-def test_those_who_are_told_nothing_else_are_all_counted(hub, meters):
+def test_links_that_get_only_the_rooms_lines_are_all_counted(hub, meters):
     links = crowd(hub, b"room", 5)
     hub.forward(links[0], [b"ack\n"])
     hub.deliver(b"room", b"one\n")
@@ -103,19 +103,19 @@ def test_a_flush_with_nothing_in_it_counts_nothing(hub, meters):
         ("returned", True, {"returned": 1}),
     ],
 )
-def test_a_token_that_was_shown_is_counted_by_its_use(meters, outcome, shown, resumes):
+def test_a_token_is_counted_by_what_it_was_good_for(meters, outcome, shown, resumes):
     meters.claimed(outcome, shown=shown)
     assert {kind: count for kind, count in meters.claims.items() if count} == {outcome: 1}
     assert {kind: count for kind, count in meters.resumes.items() if count} == resumes
 
 
-def test_all_that_can_be_is_there_from_the_start(meters):
+def test_every_kind_is_counted_from_the_start(meters):
     assert set(meters.ends) == {reason.code for reason in REASONS}
     assert set(meters.refusals) == {code.value for code in ErrorCode}
     assert set(meters.claims) == set(CLAIMS)
 
 
-def test_the_worst_lag_is_told_once(meters):
+def test_the_worst_lag_is_reported_once(meters):
     for seconds in (0.1, 0.5, 0.2):
         meters.late(seconds)
     assert (meters.worst_lag(), meters.worst_lag()) == (0.5, 0.0)

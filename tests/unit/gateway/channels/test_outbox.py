@@ -193,7 +193,7 @@ async def test_who_is_refused_is_told_why(outbox, redis, sender, error, told):
     send(outbox, sender, 0)
     await until(lambda: sender.heard)
     assert told in sender.reasons[0]
-    assert "not sent" in sender.reasons[0]
+    assert "Not sent" in sender.reasons[0]
 
 
 async def test_who_comes_and_goes_is_told_though_what_is_said_is_refused(outbox, redis, sender):

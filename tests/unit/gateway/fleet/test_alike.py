@@ -6,14 +6,17 @@ from gateway.fleet.alike import OPTIONS, differences, settings_of
 from tests.support.settings import settings
 
 
-def told(**fields):
+def settings_with(**fields):
     return settings_of(settings("redis://nowhere.invalid", "test", **fields))
 
 
-def test_gateways_that_were_started_alike_do_not_differ():
-    # Where they listen, and what is theirs alone, is nobody's business.
-    assert differences({"g-1": told(), "g-2": told(port=9, outbox=1, drain=3.0)}) == []
-    assert differences({"g-1": told()}) == differences({}) == []
+def test_gateways_with_equal_settings_do_not_differ():
+    # The port, and settings that need not be shared, may differ.
+    assert (
+        differences({"g-1": settings_with(), "g-2": settings_with(port=9, outbox=1, drain=3.0)})
+        == []
+    )
+    assert differences({"g-1": settings_with()}) == differences({}) == []
 
 
 @pytest.mark.parametrize(
@@ -36,12 +39,12 @@ def test_gateways_that_were_started_alike_do_not_differ():
     ],
 )
 def test_each_difference_says_who_has_what(fields, text):
-    assert differences({"g-1": told(), "g-2": told(**fields)}) == [text]
+    assert differences({"g-1": settings_with(), "g-2": settings_with(**fields)}) == [text]
 
 
-def test_those_who_agree_are_named_together():
-    auth = told(auth="required")
-    found = differences({"g-1": told(), "g-2": auth, "g-3": told()})
+def test_gateways_that_agree_are_named_together():
+    auth = settings_with(auth="required")
+    found = differences({"g-1": settings_with(), "g-2": auth, "g-3": settings_with()})
     assert found == ["--auth: open at g-1, g-3; required at g-2"]
 
 

@@ -23,21 +23,21 @@ def names(users):
     return [user.name for user in users]
 
 
-async def test_all_pages_are_one_answer_and_nobody_is_in_it_twice(redis, everybody):
+async def test_all_pages_make_one_answer_with_everybody_in_it_once(redis, everybody):
     for number in range(300):
         redis.memory.users[f"u{number}"] = registration(f"U{number}")
     users = redis.users
 
-    async def again_and_again(cursor):  # as SCAN may tell one while Redis grows
+    async def with_repeats(cursor):  # SCAN may return an entry twice while Redis grows
         after, listed = await users(cursor)
         return after, [*listed, *listed[:1]]
 
-    redis.users = again_and_again
+    redis.users = with_repeats
     found = names(await everybody.users())
     assert sorted(found) == sorted(["Dana", *(f"U{number}" for number in range(300))])
 
 
-async def test_many_who_ask_are_one_question(redis, everybody):
+async def test_many_who_ask_at_the_same_time_cost_one_call(redis, everybody):
     held = redis.hold("users")
     asking = [asyncio.create_task(everybody.users()) for _ in range(100)]
     await until(lambda: redis.count("users"))
@@ -47,9 +47,7 @@ async def test_many_who_ask_are_one_question(redis, everybody):
     assert redis.count("users") == 1
 
 
-async def test_an_answer_is_good_for_a_second_from_when_it_was_asked_for(
-    redis, everybody, monkeypatch
-):
+async def test_an_old_answer_is_not_reused(redis, everybody, monkeypatch):
     await everybody.users()
     redis.memory.users["sis"] = registration("Sis")
     monkeypatch.setattr(module, "FRESH", 0.0)
@@ -57,7 +55,7 @@ async def test_an_answer_is_good_for_a_second_from_when_it_was_asked_for(
     assert redis.count("users") == 2
 
 
-async def test_who_is_gone_while_waiting_leaves_it_to_the_next(redis, everybody):
+async def test_if_the_first_who_asked_gives_up_the_next_one_asks(redis, everybody):
     held = redis.hold("users")
     first = asyncio.create_task(everybody.users())
     await until(lambda: redis.count("users"))
@@ -68,7 +66,7 @@ async def test_who_is_gone_while_waiting_leaves_it_to_the_next(redis, everybody)
     assert names(await second) == ["Dana"]
 
 
-async def test_an_answer_that_failed_is_nobodys(redis, everybody):
+async def test_a_failed_answer_is_not_reused(redis, everybody):
     redis.fail(AWAY, "users")
     for _ in range(2):
         with pytest.raises(type(AWAY)):

@@ -29,13 +29,13 @@ def other(**fields):
     return GatewayInfo(listen="h:1", host="h", version="1", since=0, at=0, settings=told)
 
 
-async def test_a_gateway_that_is_like_the_others_says_nothing(redis, neighbours, caplog):
+async def test_equal_settings_are_not_logged(redis, neighbours, caplog):
     redis.others = {"g-2": other(port=9), "g-old": other()}
     await neighbours.meet()
     assert caplog.records == []
 
 
-async def test_one_that_is_not_says_so_in_one_line(redis, neighbours, caplog):
+async def test_different_settings_are_logged_in_one_line(redis, neighbours, caplog):
     redis.others = {"g-2": other(auth="required", history=10), "g-3": other(auth="required")}
     await neighbours.meet()
     (record,) = caplog.records
@@ -46,17 +46,17 @@ async def test_one_that_is_not_says_so_in_one_line(redis, neighbours, caplog):
     }
 
 
-@pytest.mark.parametrize("look", ["meet", "trim"])
-async def test_the_logs_keep_what_the_gateway_wants_that_keeps_most(redis, neighbours, look):
+@pytest.mark.parametrize("method", ["meet", "trim"])
+async def test_the_gateway_that_keeps_the_most_decides_what_logs_keep(redis, neighbours, method):
     redis.others = {"g-2": other(history=10, history_age=86400.0), "g-3": other(history=7000)}
-    await getattr(neighbours, look)()
+    await getattr(neighbours, method)()
     assert redis.asked("keep") == [(7000, 86400.0)]
     redis.others = {}
-    await getattr(neighbours, look)()
+    await getattr(neighbours, method)()
     assert redis.asked("keep")[-1] == (100, 60.0)
 
 
-async def test_they_are_trimmed_by_that(redis, neighbours):
+async def test_logs_are_trimmed_accordingly(redis, neighbours):
     await neighbours.trim()
     assert [method for method, _ in redis.calls] == ["neighbours", "keep", "trim"]
     assert redis.asked("trim") == [LOGS]

@@ -1,4 +1,4 @@
-"""Writing the log without ever waiting for whoever reads it."""
+"""Writing log lines without ever waiting for their reader."""
 
 from __future__ import annotations
 
@@ -9,30 +9,30 @@ import threading
 import time
 from collections import deque
 
-ROOM = 4 * 1024
-"""Bytes that wait for a reader who has stopped reading, besides those in the pipe between us."""
+MAX_WAITING = 4 * 1024
+"""Bytes to keep for a reader that has stopped reading, not counting those already in the pipe."""
 
 STUCK = 0.1
-"""Seconds that one write may take before we say that the reader has stopped reading."""
+"""Seconds that one write may take before the reader is assumed to have stopped reading."""
 
-FAREWELL = 1.0
-"""Seconds that the end of the program waits for the last lines to be written."""
+FLUSH_TIMEOUT = 1.0
+"""Seconds that the program waits at its end for the last lines to be written."""
 
 
-class Scribe(logging.Handler):
-    """Writes lines, from a thread of its own.
+class LogWriter(logging.Handler):
+    """Writes lines from its own thread.
 
-    A terminal stopped with Ctrl-S, a pipe that nobody reads, a full disk: each costs lines, and
-    not the chat. As soon as lines can be written again, one of them says how many were left out.
+    If the terminal is stopped with Ctrl-S, nobody reads the pipe or the disk is full, lines are
+    lost but the chat goes on. Once lines can be written again, one of them says how many were lost.
 
     Args:
-        descriptor: what is written to.
+        descriptor: the file descriptor to write to.
     """
 
     def __init__(self, descriptor: int) -> None:
         super().__init__()
         self._descriptor = descriptor
-        # Each line, and how many lines are lost with it.
+        # Each line, and the number of log lines that are lost if it cannot be written.
         self._lines: deque[tuple[bytes, int]] = deque()
         self._waiting = self._left_out = 0
         self._writing_since: float | None = None
@@ -40,10 +40,10 @@ class Scribe(logging.Handler):
         self._thread: threading.Thread | None = None
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Have a line written, or left out."""
+        """Queue a line, or leave it out."""
         line = self._line(record)
         with self._changed:
-            if self._is_stuck() and self._waiting + len(line) > ROOM:
+            if self._is_stuck() and self._waiting + len(line) > MAX_WAITING:
                 self._left_out += 1
             else:
                 self._add(line, 1)
@@ -52,15 +52,15 @@ class Scribe(logging.Handler):
                 self._thread.start()
 
     def flush(self) -> None:
-        """Wait until all is written, but not for long."""
+        """Wait until everything is written, but not for long."""
         with self._changed:
-            self._changed.wait_for(lambda: not self._lines, FAREWELL)
+            self._changed.wait_for(lambda: not self._lines, FLUSH_TIMEOUT)
 
     def _line(self, record: logging.LogRecord) -> bytes:
         try:
             line = self.format(record)
-        except Exception:  # a line of the log is not worth a failure of whatever logs it
-            line = f"a line cannot be written: {record.pathname}:{record.lineno}"
+        except Exception:  # a log line must never break the code that logs it
+            line = f"a log line could not be formatted: {record.pathname}:{record.lineno}"
         return f"{line}\n".encode(errors="backslashreplace")
 
     def _add(self, line: bytes, worth: int) -> None:
@@ -94,7 +94,9 @@ class Scribe(logging.Handler):
         while line:
             try:
                 line = line[os.write(self._descriptor, line) :]
-            except BlockingIOError:  # another process that shares it made it non-blocking
+            except (
+                BlockingIOError
+            ):  # another process that shares the descriptor made it non-blocking
                 select.select([], [self._descriptor], [])
             except OSError:
                 return False
@@ -107,7 +109,7 @@ def _left_out(count: int) -> logging.LogRecord:
             "name": __name__,
             "levelno": logging.WARNING,
             "levelname": "WARNING",
-            "msg": "lines were left out, since nobody read the log or it could not be written",
+            "msg": "lines were left out: nobody read the log, or it could not be written",
             "fields": {"lines": count},
         }
     )
