@@ -454,7 +454,7 @@ class Sanctioned(Frame, frozen=True):
 
 
 class RoomInfo(Frame, frozen=True, tag_field="op", tag="room_info"):
-    """A room as it is: the answer to ``about``.
+    """A room as it is: a part of the answer to ``about``.
 
     Attributes:
         room: its name.
@@ -469,6 +469,7 @@ class RoomInfo(Frame, frozen=True, tag_field="op", tag="room_info"):
         bans: who is banned.
         muted: who is muted.
         invited: the names of the people who are invited.
+        more: another part follows, which continues the lists.
         seq: the seq of the ``about``.
     """
 
@@ -484,6 +485,7 @@ class RoomInfo(Frame, frozen=True, tag_field="op", tag="room_info"):
     bans: list[Sanctioned] = []
     muted: list[Sanctioned] = []
     invited: list[str] = []
+    more: bool = False
     seq: int | None = None
 
 

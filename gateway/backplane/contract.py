@@ -10,7 +10,8 @@ from enum import StrEnum
 from typing import Literal, NamedTuple, Protocol
 
 from gateway.backplane.records import Ban, GatewayInfo, Member, Registration
-from gateway.chat.rooms import Edit, RoomState
+from gateway.chat.room_records import Edit
+from gateway.chat.rooms import RoomState
 
 LEASE = 10.0
 """Seconds that a gateway's lease lasts. With a sweep each 3 s, a dead gateway's users are gone

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
-from wire.frames import Event, Moderate, Msg, SetModes, SetTopic
+from gateway.chat.room_changes import Change
+from wire.frames import Event, Msg
 from wire.reasons import Reason
 
 
@@ -161,10 +162,10 @@ class ChangeRoom(Effect, frozen=True):
     """Change a room, if the rules allow that. Answer with `Session.changed` or `Session.refuse`.
 
     Attributes:
-        request: what the peer asked for; its ``room`` is folded.
+        request: what the peer asked for. Its ``room`` is folded, and its ``name`` a possible one.
     """
 
-    request: SetTopic | SetModes | Moderate
+    request: Change
 
 
 class CheckIdle(Effect, frozen=True):

@@ -1,49 +1,75 @@
-"""What holds in a room, and who may do what there. Pure.
+"""The rules of rooms: who may enter, read, speak, and change things. Pure.
 
-A gateway decides from its picture of a room, a `RoomState`, and tells Redis which version that
-picture is of. The script that does what was decided refuses if the room has changed meanwhile:
-then the gateway reads the room again and decides again. So equal gateways cannot disagree, and
-all rules are here and nowhere else.
+A gateway decides by its picture of a room, a `RoomState`, and tells Redis the version of that
+picture. The script that carries the decision out refuses if the room has another version by now:
+then the gateway reads the room again and decides again. So gateways cannot disagree, and all rules
+are in this module and in `gateway.chat.room_changes`.
 """
 
 from __future__ import annotations
 
+import hmac
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple
+from functools import cached_property
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from operator import attrgetter
+from typing import Any, NamedTuple
 
-from wire.frames import Modes
+import msgspec
 
-PLAIN = Modes()
-"""What holds where nothing was ever set."""
+from gateway.addresses import Address
+from wire.frames import (
+    OPERATOR,
+    Entered,
+    Modes,
+    Role,
+    Room,
+    RoomInfo,
+    Sanctioned,
+)
+from wire.reasons import ErrorCode, OutCode, WireError
+
+DEFAULT_MODES = Modes()
+"""The modes of a room where nobody has set any."""
 
 NEVER = "0"
-"""The version of a room about which nothing was ever decided."""
+"""The version of a room that nobody has ever changed."""
+
+NAMES_IN_LINE, SANCTIONS_IN_LINE = 100, 25
+"""The most names, and the most bans and mutes, in one `RoomInfo`: no line has more than 64 KiB."""
+
+ROOMS_IN_LINE = 25
+"""Likewise the most rooms in one `wire.frames.RoomList`."""
 
 
-class Person(NamedTuple):
-    """A session, as the rules of rooms know it.
+class Who(NamedTuple):
+    """A session, as the rules of rooms see it.
 
     Attributes:
         folded: the name, as it is compared.
-        name: as it is shown.
+        name: the name, as it is shown.
         origin: as in `gateway.backplane.records.Registration`.
-        account: the name is registered, and its password or token was shown.
-        ip: the address that the connection comes from.
+        account: the name is registered, and its password was shown.
+        ip: the address of the peer; None if it does not matter.
     """
 
     folded: str
     name: str
     origin: str
     account: bool
-    ip: str
+    ip: Address | None
 
 
-class Sanction(NamedTuple):
+CHAT_OPERATOR = Who(OPERATOR, OPERATOR, "", True, None)
+"""The operators of the chat: they may do everything in every room. Nobody else has that name."""
+
+
+class Sanction(msgspec.Struct, frozen=True):
     """A ban or a mute.
 
     Attributes:
-        name: whom or what it is about, as it was written.
-        by: who gave it.
+        name: the person or the network, as it was written.
+        by: the name of the person who gave it.
         reason: why; may be empty.
         until: when it ends, milliseconds since 1970 by Redis' clock; None for never.
     """
@@ -53,26 +79,44 @@ class Sanction(NamedTuple):
     reason: str
     until: int | None
 
+    def holds(self, now: int) -> bool:
+        """Whether it has not ended yet; ``now`` is Redis' clock, milliseconds since 1970."""
+        return self.until is None or self.until > now
+
+
+class Invitation(msgspec.Struct, frozen=True):
+    """Somebody may enter an invite-only room.
+
+    Attributes:
+        name: the person's name, as it is shown.
+        origin: the invitation is for the session of this origin; for the account of that name,
+            whatever its session, if it is empty.
+    """
+
+    name: str
+    origin: str
+
 
 @dataclass(frozen=True, kw_only=True)
 class RoomState:
-    """What Redis says about a room, but for who is in it.
+    """What Redis knows about a room, except its members.
 
     Attributes:
         room: its name, folded: a room has no other.
-        version: it changes with each change of anything below; `NEVER` if there was none.
+        version: it changes with each change of what is below; `NEVER` if there was none.
         exists: whether there is such a room.
-        topic: what it is about; empty for nothing.
-        topic_by: who said so.
-        topic_at: when, milliseconds since 1970; 0 for never.
-        modes: what holds.
-        key: what one needs to join; empty for nothing.
-        operators: folded name -> name, of accounts.
+        topic: its topic; empty for none.
+        topic_by: the name of the person who set the topic.
+        topic_at: when the topic was set, milliseconds since 1970; 0 for never.
+        modes: its modes.
+        key: the key that people need to join; empty for none.
+        operators: folded name -> name. Operators have accounts.
         voices: likewise.
         bans: ``name:<folded name>`` or ``network:<network>`` -> the ban.
         muted: folded name -> the mute.
-        invited: folded name -> name and to which session's origin the invitation is bound; to the
-            account, whoever holds it, if that is empty.
+        invited: folded name -> the invitation.
+        kicked: folded name -> origin of a member who was kicked a short while ago, and must not
+            come back merely because its connection broke.
     """
 
     room: str
@@ -81,24 +125,244 @@ class RoomState:
     topic: str = ""
     topic_by: str = ""
     topic_at: int = 0
-    modes: Modes = PLAIN
+    modes: Modes = DEFAULT_MODES
     key: str = ""
     operators: dict[str, str] = field(default_factory=dict)
     voices: dict[str, str] = field(default_factory=dict)
     bans: dict[str, Sanction] = field(default_factory=dict)
     muted: dict[str, Sanction] = field(default_factory=dict)
-    invited: dict[str, tuple[str, str]] = field(default_factory=dict)
+    invited: dict[str, Invitation] = field(default_factory=dict)
+    kicked: dict[str, str] = field(default_factory=dict)
+
+    @cached_property
+    def banned_networks(self) -> list[tuple[IPv4Network | IPv6Network, Sanction]]:
+        """The bans of networks."""
+        found = []
+        for key, ban in self.bans.items():
+            kind, _, subject = key.partition(":")
+            if kind == "network":
+                try:
+                    found.append((ip_network(subject), ban))
+                except ValueError:
+                    continue  # a damaged entry costs only itself
+        return found
 
 
-class Edit(NamedTuple):
-    """One change of a `RoomState`, as it is kept in Redis.
+# Who may do what.
 
-    Attributes:
-        where: which part of it: ``meta`` holds topic, modes and key.
-        name: which entry.
-        value: its new value as text; None: it is taken out.
+
+def role(state: RoomState, folded: str, account: bool) -> Role:
+    """What somebody may do in a room, beyond what every member may do.
+
+    Args:
+        state: the room.
+        folded: the person's name.
+        account: the name is registered, and its password was shown.
     """
+    if not account:
+        return ""
+    if folded in state.operators or folded == OPERATOR:
+        return "operator"
+    return "voice" if folded in state.voices else ""
 
-    where: Literal["meta", "operators", "voices", "bans", "muted", "invited"]
-    name: str
-    value: str | None
+
+def tells_all(state: RoomState, who: Who) -> bool:
+    """Whether somebody may see a room's key, bans, mutes and invitations."""
+    return role(state, who.folded, who.account) == "operator"
+
+
+def ban_of(state: RoomState, who: Who, now: int) -> Sanction | None:
+    """The ban that keeps somebody out of a room, if there is one.
+
+    Args:
+        state: the room.
+        who: the person.
+        now: Redis' clock, milliseconds since 1970.
+    """
+    if not state.bans:
+        return None
+    ban = state.bans.get(f"name:{who.folded}")
+    if ban is not None and ban.holds(now):
+        return ban
+    for network, ban in state.banned_networks:
+        if who.ip is not None and who.ip in network and ban.holds(now):
+            return ban
+    return None
+
+
+def may_enter(state: RoomState, who: Who, key: str, now: int, returning: bool) -> WireError | None:
+    """Whether somebody may enter a room: None, or the refusal.
+
+    Args:
+        state: the room.
+        who: the person.
+        key: the key that the person showed; empty for none.
+        now: Redis' clock, milliseconds since 1970.
+        returning: the person was in the room until its connection broke.
+    """
+    room = state.room
+    if (ban := ban_of(state, who, now)) is not None:
+        return WireError(ErrorCode.BANNED_HERE, f"you are banned from the room {room}{_why(ban)}")
+    if returning and who.origin and state.kicked.get(who.folded) == who.origin:
+        return WireError(ErrorCode.NOT_IN_ROOM, f"you were kicked out of the room {room}")
+    if role(state, who.folded, who.account) == "operator" or _is_invited(state, who):
+        return None
+    if state.modes.invite_only:
+        text = f"the room {room} is invite-only: ask {an_operator(state)} to invite you"
+        return WireError(ErrorCode.INVITE_ONLY, text)
+    if state.key and not returning and not hmac.compare_digest(state.key.encode(), key.encode()):
+        text = "that is not its key" if key else "join it with its key"
+        return WireError(ErrorCode.BAD_KEY, f"the room {room} has a key: {text}")
+    return None
+
+
+def may_stay(state: RoomState, who: Who, now: int) -> tuple[OutCode, str] | None:
+    """Whether a member may stay in a room that has changed: None, or why not.
+
+    Args:
+        state: the room, as it is now.
+        who: the member.
+        now: Redis' clock, milliseconds since 1970.
+    """
+    room = state.room
+    if not state.exists and state.version != NEVER:
+        return OutCode.KICKED, "The room was deleted."
+    if (ban := ban_of(state, who, now)) is not None:
+        return OutCode.BANNED, f"You are banned from the room {room}{_why(ban)}."
+    if who.origin and state.kicked.get(who.folded) == who.origin:
+        return OutCode.KICKED, f"You were kicked out of the room {room}."
+    return None
+
+
+def may_say(state: RoomState, who: Who, now: int) -> WireError | None:
+    """Whether a member may send to a room: None, or the refusal.
+
+    Args:
+        state: the room.
+        who: the member.
+        now: Redis' clock, milliseconds since 1970.
+    """
+    if not (state.bans or state.muted or state.modes.read_only):
+        return None
+    room = state.room
+    if (ban := ban_of(state, who, now)) is not None:
+        return WireError(ErrorCode.BANNED_HERE, f"you are banned from the room {room}{_why(ban)}")
+    rights = role(state, who.folded, who.account)
+    if rights == "operator":
+        return None
+    mute = state.muted.get(who.folded)
+    if mute is not None and mute.holds(now):
+        return WireError(ErrorCode.MUTED, f"you are muted in the room {room}{_why(mute)}: not sent")
+    if state.modes.read_only and not rights:
+        text = f"only operators and people with a voice may send to the room {room}: not sent"
+        return WireError(ErrorCode.READ_ONLY, text)
+    return None
+
+
+def slow_for(state: RoomState, who: Who) -> int:
+    """The seconds that somebody has to wait between two messages in a room; 0 for no wait."""
+    slow = state.modes.slow
+    return slow if slow and not role(state, who.folded, who.account) else 0
+
+
+def may_read(state: RoomState, who: Who, inside: bool) -> WireError | None:
+    """Whether somebody may see what a room is about: None, or the refusal.
+
+    Args:
+        state: the room.
+        who: the person.
+        inside: the person is in the room.
+    """
+    hidden = state.modes.secret and not inside and not tells_all(state, who)
+    if not state.exists or (hidden and not _is_invited(state, who)):
+        return no_such_room(state.room)
+    return None
+
+
+def no_such_room(room: str) -> WireError:
+    """There is no such room; secret rooms are refused in the same words."""
+    return WireError(ErrorCode.NO_SUCH_ROOM, f"there is no room {room}")
+
+
+def an_operator(state: RoomState) -> str:
+    """The people to ask for something that only operators of a room can do."""
+    names = list(state.operators.values())[:3]
+    return " or ".join(names) if names else "an operator of the chat"
+
+
+def _is_invited(state: RoomState, who: Who) -> bool:
+    invitation = state.invited.get(who.folded)
+    if invitation is None:
+        return False
+    return invitation.origin == who.origin if invitation.origin else who.account
+
+
+def _why(sanction: Sanction) -> str:
+    return f" ({sanction.reason})" if sanction.reason else ""
+
+
+# What people are told of a room.
+
+
+def entered(state: RoomState, who: Who, seen: str, people: int, seq: int | None = None) -> Entered:
+    """What somebody is told who has entered a room."""
+    return Entered(
+        room=state.room,
+        seen=seen,
+        topic=state.topic,
+        topic_by=state.topic_by,
+        modes=state.modes,
+        people=people,
+        role=role(state, who.folded, who.account),
+        seq=seq,
+    )
+
+
+def listed(state: RoomState, people: int, *, joined: bool) -> Room:
+    """A room as one line of the list of rooms."""
+    return Room(room=state.room, people=people, topic=state.topic, modes=state.modes, joined=joined)
+
+
+def room_info(
+    state: RoomState, people: int, now: int, *, everything: bool, seq: int | None
+) -> list[RoomInfo]:
+    """What somebody is told who asks about a room: the parts of the answer.
+
+    Args:
+        state: the room.
+        people: how many members it has.
+        now: Redis' clock, milliseconds since 1970: bans and mutes that have ended are left out.
+        everything: see `tells_all`.
+        seq: of the request.
+    """
+    first = RoomInfo(
+        room=state.room,
+        people=people,
+        topic=state.topic,
+        topic_by=state.topic_by,
+        topic_at=state.topic_at,
+        modes=state.modes,
+        key=state.key if everything else None,
+        seq=seq,
+    )
+    names = [("operators", name) for name in sorted(state.operators.values())]
+    names += [("voices", name) for name in sorted(state.voices.values())]
+    sanctions: list[tuple[str, Sanctioned]] = []
+    if everything:
+        names += [
+            ("invited", name) for name in sorted(each.name for each in state.invited.values())
+        ]
+        for part, given in (("bans", state.bans), ("muted", state.muted)):
+            sanctions += [
+                (part, Sanctioned(each.name, each.by, each.reason, each.until))
+                for each in sorted(given.values(), key=attrgetter("name"))
+                if each.holds(now)
+            ]
+    parts: list[RoomInfo] = []
+    while names or sanctions or not parts:
+        lists: dict[str, list[Any]] = {}
+        for part, item in names[:NAMES_IN_LINE] + sanctions[:SANCTIONS_IN_LINE]:
+            lists.setdefault(part, []).append(item)
+        names, sanctions = names[NAMES_IN_LINE:], sanctions[SANCTIONS_IN_LINE:]
+        parts.append(msgspec.structs.replace(first, more=bool(names or sanctions), **lists))
+    return parts

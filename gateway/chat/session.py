@@ -37,6 +37,7 @@ from gateway.chat.effects import (
     Whisper,
 )
 from gateway.chat.reserved import check_new_name
+from gateway.chat.room_changes import Change, network_in
 from gateway.chat.rules import Rules
 from gateway.chat.sending import Delivery, after_lookup, after_whisper, not_in_room, plan
 from gateway.chat.signs_of_life import SignsOfLife
@@ -67,7 +68,7 @@ from wire.frames import (
     Welcome,
     Who,
 )
-from wire.names import check_room
+from wire.names import check_name, check_room
 from wire.reasons import (
     CONNECTION_LOST,
     FLOOD,
@@ -230,7 +231,7 @@ class Session:
         self.budget.charge(join.history // HISTORY_PER_REQUEST, now)
         return EnterRoom(room, join.key, join.history, join.seq)
 
-    def _change(self, change: SetTopic | SetModes | Moderate) -> ChangeRoom:
+    def _change(self, change: Change) -> ChangeRoom:
         match change:
             case SetTopic():
                 check_line(change.topic, "topic")
@@ -238,6 +239,9 @@ class Session:
                 check_line(change.key or "", "key")
             case Moderate():
                 check_line(change.reason, "reason")
+                if network_in(change) is None:
+                    name = check_name(change.name, self._rules.limits.name)
+                    change = replace(change, name=name)
         return ChangeRoom(replace(change, room=self._room(change.room)))
 
     def _room(self, name: str) -> str:

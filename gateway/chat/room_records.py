@@ -1,0 +1,106 @@
+"""How a room's state is kept in Redis: as text, entry by entry. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Literal, NamedTuple, TypeVar, get_args
+
+import msgspec
+
+from gateway.chat.rooms import NEVER, Invitation, RoomState, Sanction
+from wire.frames import Modes
+
+Part = Literal["meta", "operators", "voices", "bans", "muted", "invited", "kicked"]
+"""A part of a room's state: a hash in Redis. ``meta`` holds the topic, the modes and the key."""
+
+PARTS: tuple[Part, ...] = get_args(Part)
+
+_T = TypeVar("_T")
+
+_sanction = msgspec.json.Decoder(Sanction)
+_invitation = msgspec.json.Decoder(Invitation)
+
+
+class Edit(NamedTuple):
+    """One change of a room's state.
+
+    Attributes:
+        where: the part of the state.
+        name: the entry.
+        value: its new value; None removes the entry.
+    """
+
+    where: Part
+    name: str
+    value: str | None
+
+
+def edit_modes(modes: Modes) -> list[Edit]:
+    """What has to be written so that a room has these modes; its key is kept apart."""
+    values = {
+        "invite_only": "1" if modes.invite_only else None,
+        "secret": "1" if modes.secret else None,
+        "read_only": "1" if modes.read_only else None,
+        "slow": str(modes.slow) if modes.slow else None,
+        "history": modes.history if modes.history != "all" else None,
+    }
+    return [Edit("meta", name, value) for name, value in values.items()]
+
+
+def sanction_text(sanction: Sanction) -> str:
+    """A ban or a mute as the value of an entry."""
+    return msgspec.json.encode(sanction).decode()
+
+
+def invitation_text(invitation: Invitation) -> str:
+    """An invitation as the value of an entry; a script writes the same."""
+    return msgspec.json.encode(invitation).decode()
+
+
+def state_from(room: str, exists: bool, parts: Mapping[str, Mapping[str, str]]) -> RoomState:
+    """Read a room's state. An entry that cannot be read is left out, and costs nothing else.
+
+    Args:
+        room: its name, folded.
+        exists: whether there is such a room.
+        parts: the parts of the state (see `PARTS`); one that is missing is empty.
+    """
+    meta = parts.get("meta", {})
+    key = meta.get("key", "")
+    return RoomState(
+        room=room,
+        version=meta.get("version", NEVER),
+        exists=exists,
+        topic=meta.get("topic", ""),
+        topic_by=meta.get("topic_by", ""),
+        topic_at=_number(meta.get("topic_at")),
+        modes=Modes(
+            invite_only=meta.get("invite_only") == "1",
+            secret=meta.get("secret") == "1",
+            read_only=meta.get("read_only") == "1",
+            key=bool(key),
+            slow=_number(meta.get("slow")),
+            history="joined" if meta.get("history") == "joined" else "all",
+        ),
+        key=key,
+        operators=dict(parts.get("operators", {})),
+        voices=dict(parts.get("voices", {})),
+        bans=_read(parts.get("bans", {}), _sanction.decode),
+        muted=_read(parts.get("muted", {}), _sanction.decode),
+        invited=_read(parts.get("invited", {}), _invitation.decode),
+        kicked=dict(parts.get("kicked", {})),
+    )
+
+
+def _read(entries: Mapping[str, str], read: Callable[[str], _T]) -> dict[str, _T]:
+    found = {}
+    for key, text in entries.items():
+        try:
+            found[key] = read(text)
+        except (msgspec.MsgspecError, UnicodeError):
+            continue
+    return found
+
+
+def _number(text: str | None) -> int:
+    return int(text) if text and text.isdecimal() and len(text) < 20 else 0
