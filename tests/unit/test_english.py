@@ -22,7 +22,7 @@ PLAINER = {
     r"\bwho(?:so)?ever\b": "anyone who, the person who",
     r"\bwhom(?:ever)?\b": "who, in a sentence of its own",
     r"(?:^|[.:;] )(?-i:Who) (?:says|has|comes|leaves|lacks|asks|shows|may|can|knows|speaks"
-    r"|reads|gets|sends|goes|wants|does)\b(?![^.;:]*\?)": "anyone who, a client that",
+    r"|reads|sends|goes|wants|does)\b(?![^.;:]*\?)": "anyone who, a client that",
     r"\bshall\b": "must, should, will",
     r"\bof which\b": "whose, or two sentences",
     r"\bis (?-i:none)\b": "is not one, does not",
