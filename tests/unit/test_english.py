@@ -58,8 +58,15 @@ WORSE = [
 
 CLEAN = (
     "README.md",
+    "CONTRIBUTING.md",
     "docs/howto/*.md",
-    *(f"docs/{page}.md" for page in ("users", "faq", "operators", "bots", "contributors")),
+    *(
+        f"docs/{page}.md"
+        for page in (
+            *("users", "faq", "operators", "bots", "contributors"),
+            *("operations", "faults", "benchmarks"),
+        )
+    ),
 )
 """Where the list is kept so far."""
 
