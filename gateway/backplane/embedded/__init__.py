@@ -1,1 +1,1 @@
-"""A Redis of the gateway's own."""
+"""An embedded Redis, which a gateway starts for itself."""

@@ -1,4 +1,4 @@
-"""Keeping a gateway's own Redis alive."""
+"""Keeping the embedded Redis alive."""
 
 from __future__ import annotations
 
@@ -11,37 +11,37 @@ from gateway.journal import event
 
 log = logging.getLogger(__name__)
 
-LOOK_EVERY = 1.0
-"""Seconds between two looks at whether the server is still there."""
+CHECK_EVERY = 1.0
+"""Seconds between checks that the server is still running."""
 
 
 class Server(Protocol):
-    """What is kept alive."""
+    """The server to keep alive."""
 
-    def is_there(self) -> bool:
+    def is_reachable(self) -> bool:
         """Whether it can be reached."""
 
     def start(self) -> None:
         """Start it.
 
         Raises:
-            StartError: it does not run.
+            StartError: it cannot be started.
         """
 
     def end(self) -> None:
-        """End it, and leave nothing of it; the second time it does nothing."""
+        """End it and remove its files; calling this twice does no harm."""
 
 
 class Keeper:
-    """Watches a server from a thread of its own, and starts it again if it has ended.
+    """Watches a server from its own thread, and restarts it if it has ended.
 
-    What the server remembered is lost, but a chat with a gap is better than none.
+    The server's data is lost then, but a chat with a gap is better than none.
     """
 
     def __init__(self, server: Server) -> None:
         self._server = server
         self._ending = threading.Event()
-        self._thread = threading.Thread(target=self._keep, name="own Redis", daemon=True)
+        self._thread = threading.Thread(target=self._keep, name="embedded Redis", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
@@ -51,13 +51,15 @@ class Keeper:
         self._server.end()
 
     def _keep(self) -> None:
-        while not self._ending.wait(LOOK_EVERY):
+        while not self._ending.wait(CHECK_EVERY):
             try:
-                if not self._server.is_there():
-                    event(log, logging.WARNING, "our own Redis has ended, and is started again")
+                if not self._server.is_reachable():
+                    event(
+                        log, logging.WARNING, "the embedded Redis has ended and is being restarted"
+                    )
                     self._server.end()
                     self._server.start()
             except StartError as error:
-                event(log, logging.ERROR, "our own Redis does not come back", why=error)
+                event(log, logging.ERROR, "the embedded Redis could not be restarted", why=error)
             except Exception:
                 log.exception("an unexpected error")

@@ -1,7 +1,7 @@
-"""How ``chatctl users`` finds the Redis of a gateway that started its own: a file on the machine.
+"""How commands like ``chatctl users`` find an embedded Redis: by a file on this machine.
 
-One file a gateway, in a directory that nobody else can read or write: whoever could put a file
-there could lead others to a Redis of theirs.
+Each gateway writes one file, in a directory that no other user can read or write: someone who could
+put a file there could send our commands to a Redis of theirs.
 """
 
 from __future__ import annotations
@@ -27,24 +27,24 @@ from gateway.journal import event
 log = logging.getLogger(__name__)
 
 TMP = Path("/tmp")
-"""Where everybody may make files, and nobody can remove somebody else's."""
+"""A directory where all users can make files and nobody can remove another user's."""
 
-LOOK_EVERY = 10.0
-"""Seconds after which a gateway looks whether its file is still there."""
+CHECK_EVERY = 10.0
+"""Seconds between a gateway's checks that its file is still there."""
 
-ANSWER_WITHIN = 1.0
-"""Seconds that a Redis is given to say that it is there."""
+ANSWER_TIMEOUT = 1.0
+"""Seconds to wait for a Redis to answer."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class RunFile:
-    """What a running gateway leaves word of.
+    """What a running gateway writes into its file.
 
     Attributes:
-        pid: its process.
-        redis: URL of the Redis that it started.
+        pid: the id of its process.
+        redis: the URL of its embedded Redis.
         listen: its address, ``HOST:PORT``.
-        started: when, in seconds since 1970.
+        started: when it started, in seconds since 1970.
     """
 
     pid: int
@@ -59,41 +59,41 @@ class RunFile:
 
 
 def default_directory() -> Path:
-    """Where gateways of this user leave word when nobody says where: the first place of theirs."""
-    *most, last = _places()
+    """The directory to use if none is given: the first possible one that can be this user's."""
+    *most, last = _candidates()
     return next(filter(_can_be_ours, most), last)
 
 
-def _places() -> Iterator[Path]:
+def _candidates() -> Iterator[Path]:
     runtime = os.environ.get("XDG_RUNTIME_DIR", "")
-    if os.path.isabs(runtime):  # others are to be ignored, says its specification
+    if os.path.isabs(runtime):  # its specification says to ignore relative paths
         yield Path(runtime, "chatctl")
     usual = TMP / f"chatctl-{os.getuid()}"
     yield usual
-    # Somebody else may have made that one, to get in our way; nobody can guess the next name.
+    # Another user may have made that one to block us; nobody can guess the next name.
     yield from sorted(usual.parent.glob(f"{usual.name}-*"))
     yield usual.with_name(f"{usual.name}-{secrets.token_hex(4)}")
 
 
 def _can_be_ours(directory: Path) -> bool:
-    """Whether it is ours, or can be made in a directory that is ours or open to everybody."""
-    there = next(each for each in (directory, *directory.parents) if os.path.lexists(each))
-    status = there.lstat() if there == directory else there.stat()
+    """Whether it is ours, or can be made in a directory that is ours or open to all users."""
+    existing = next(each for each in (directory, *directory.parents) if os.path.lexists(each))
+    status = existing.lstat() if existing == directory else existing.stat()
     ours = status.st_uid == os.getuid()
-    if there == directory:
+    if existing == directory:
         return ours and stat.S_ISDIR(status.st_mode)
-    return os.access(there, os.W_OK | os.X_OK) and (ours or bool(status.st_mode & stat.S_ISVTX))
+    return os.access(existing, os.W_OK | os.X_OK) and (ours or bool(status.st_mode & stat.S_ISVTX))
 
 
 def secure(directory: Path) -> Path:
-    """Return the directory, made if it is not there, when only its owner, who is us, can use it.
+    """Return the directory, made if necessary, after checking that only we can use it.
 
     Raises:
-        StartError: it belongs to somebody else, or lets others in, or cannot be made.
+        StartError: it belongs to another user, is open to others, or cannot be made.
     """
     try:
         for each in (*reversed(directory.parents), directory):
-            # One by one, since the mode that `parents=True` gives depends on the umask.
+            # One by one, because the mode that `parents=True` gives depends on the umask.
             if not os.path.lexists(each):
                 each.mkdir(mode=0o700, exist_ok=True)
         status = directory.lstat()
@@ -109,7 +109,7 @@ def secure(directory: Path) -> Path:
         )
     if status.st_mode & 0o077:
         raise StartError(
-            f"the run directory {directory} is open to others, who could read the chat: "
+            f"the run directory {directory} is open to other users, who could read the chat: "
             f"close it with chmod 700 {directory}, or choose another with --run-dir"
         )
     return directory
@@ -117,20 +117,20 @@ def secure(directory: Path) -> Path:
 
 @contextlib.contextmanager
 def announced(directory: Path, listen: str, redis: str) -> Iterator[Path]:
-    """Leave word of this process in a file for as long as the context lasts.
+    """Keep a file about this process while the context is open.
 
-    A file that vanishes is written again; one that cannot be written is tried again.
+    If the file vanishes, or cannot be written, it is written again later.
     """
-    word = RunFile(pid=os.getpid(), redis=redis, listen=listen, started=time.time())
-    path = directory / f"{word.port}.json"
+    record = RunFile(pid=os.getpid(), redis=redis, listen=listen, started=time.time())
+    path = directory / f"{record.port}.json"
     ended = threading.Event()
 
     def keep() -> None:
-        while not ended.wait(LOOK_EVERY):
+        while not ended.wait(CHECK_EVERY):
             if not os.path.lexists(path):
-                _try_to_write(path, word)
+                _try_to_write(path, record)
 
-    _try_to_write(path, word)
+    _try_to_write(path, record)
     keeper = threading.Thread(target=keep, name="run file", daemon=True)
     keeper.start()
     try:
@@ -138,18 +138,19 @@ def announced(directory: Path, listen: str, redis: str) -> Iterator[Path]:
     finally:
         ended.set()
         keeper.join()
-        # Somebody on the same port of another address may have taken the file over.
-        if _understood(_read(path)) == word:
+        # Another gateway, on the same port of another address, may have replaced the file.
+        if _validated(_read(path)) == record:
             path.unlink(missing_ok=True)
 
 
 def running(directory: Path) -> list[RunFile]:
-    """The gateways that left word and whose Redis answers, newest first.
+    """The running gateways whose Redis answers, newest first.
 
-    If none answers it is those whose Redis is there and silent. Files of the dead are removed.
+    If none answers, those whose Redis accepts connections but stays silent. Files of gateways that
+    have ended are removed.
 
     Raises:
-        StartError: the directory is not safe to believe, see `secure`, or cannot be looked into.
+        StartError: the directory cannot be trusted, see `secure`, or cannot be read.
     """
     try:
         directory.stat()
@@ -157,39 +158,39 @@ def running(directory: Path) -> list[RunFile]:
         return []
     except OSError as error:
         raise StartError(
-            f"the run directory {directory} cannot be looked into ({error.strerror}): "
+            f"the run directory {directory} cannot be read ({error.strerror}): "
             "choose another with --run-dir"
         ) from error
     answering, silent = [], []
     for path in secure(directory).glob("*.json"):
-        written = _read(path)
-        word = _understood(written)
-        if word is None:
-            if written is None:  # nobody's word
+        content = _read(path)
+        record = _validated(content)
+        if record is None:
+            if content is None:  # no gateway wrote it
                 path.unlink(missing_ok=True)
-        elif (state := _state(word.redis)) == "answers":
-            answering.append(word)
+        elif (state := _state(record.redis)) == "answers":
+            answering.append(record)
         elif state == "silent":
-            silent.append(word)
-        elif not _is_alive(word.pid):  # else its Redis is about to be started again
+            silent.append(record)
+        elif not _is_alive(record.pid):  # otherwise its Redis is about to be restarted
             path.unlink(missing_ok=True)
-    return sorted(answering or silent, key=lambda word: word.started, reverse=True)
+    return sorted(answering or silent, key=lambda record: record.started, reverse=True)
 
 
-def _try_to_write(path: Path, word: RunFile) -> None:
+def _try_to_write(path: Path, record: RunFile) -> None:
     try:
         secure(path.parent)
-        _write(path, word)
+        _write(path, record)
     except (OSError, StartError) as error:
         why = error.strerror if isinstance(error, OSError) else error
         event(log, logging.WARNING, "commands will not find this gateway", file=path, why=why)
 
 
-def _write(path: Path, word: RunFile) -> None:
-    draft = path.with_suffix(f".{word.pid}")
+def _write(path: Path, record: RunFile) -> None:
+    draft = path.with_suffix(f".{record.pid}")
     try:
         draft.touch(mode=0o600)
-        draft.write_text(json.dumps(asdict(word)) + "\n", encoding="utf-8")
+        draft.write_text(json.dumps(asdict(record)) + "\n", encoding="utf-8")
         draft.replace(path)
     except OSError:
         draft.unlink(missing_ok=True)
@@ -197,30 +198,30 @@ def _write(path: Path, word: RunFile) -> None:
 
 
 def _read(path: Path) -> dict[str, Any] | None:
-    """What a file says, if a gateway wrote it at all. Another version may say more."""
+    """The known fields of a file; None if no gateway wrote it. A newer version may write more."""
     names = [field.name for field in fields(RunFile)]
     try:
-        said = json.loads(path.read_text(encoding="utf-8"))
-        return {name: said[name] for name in names}
+        content = json.loads(path.read_text(encoding="utf-8"))
+        return {name: content[name] for name in names}
     except (OSError, ValueError, TypeError, KeyError):  # gone meanwhile, or not written by us
         return None
 
 
-def _understood(said: dict[str, Any] | None) -> RunFile | None:
-    """The same, checked; None if it makes no sense."""
-    if said is None:
+def _validated(content: dict[str, Any] | None) -> RunFile | None:
+    """The content, checked; None if a field is not valid."""
+    if content is None:
         return None
     try:
-        word = RunFile(**said)
-        parse(word.redis)
-        sound = word.port > 0 and type(word.pid) is int and 0 < word.pid < 2**31
-        return word if sound and isinstance(word.started, int | float) else None
+        record = RunFile(**content)
+        parse(record.redis)
+        valid = record.port > 0 and type(record.pid) is int and 0 < record.pid < 2**31
+        return record if valid and isinstance(record.started, int | float) else None
     except (ValueError, AttributeError, TypeError):
         return None
 
 
 def _state(url: str) -> Literal["answers", "silent", "gone"]:
-    """How the Redis of a URL is; one that cannot be reached, or answers oddly, counts as silent."""
+    """The state of a Redis; any failure but a refused connection counts as silent."""
     try:
         with _connected(parse(url)) as link:
             link.sendall(b"PING\r\n")
@@ -234,7 +235,7 @@ def _state(url: str) -> Literal["answers", "silent", "gone"]:
 def _connected(redis: RedisUrl) -> socket.socket:
     link = socket.socket(socket.AF_UNIX if redis.path else socket.AF_INET)
     try:
-        link.settimeout(ANSWER_WITHIN)
+        link.settimeout(ANSWER_TIMEOUT)
         link.connect(redis.path or redis.hosts[0])
     except BaseException:
         link.close()

