@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from wire.frames import Bye, Event, Msg, Ping, Request
+from wire.frames import Bye, Changed, Event, Msg, Ping, Request
 from wire.reasons import ErrorCode, Reason, WireError
 
 _encoder = msgspec.json.Encoder()
@@ -30,15 +30,16 @@ def encode(frame: Request | Event) -> bytes:
     return _encoder.encode(frame) + b"\n"
 
 
-def encode_body(message: Msg) -> bytes:
-    """A message as a line that lacks its beginning, ``{"id":"<id>",``.
+def encode_body(message: Msg | Changed) -> bytes:
+    """A message as one line without its ``id`` and ``ts``.
 
-    The script in Redis that gives a message its id puts it in front, without reading JSON.
+    The script in Redis that stores it writes them in front, without reading JSON:
+    ``{"id":"<id>","ts":<ts>,`` in place of the first brace.
 
     Args:
-        message: one whose ``id`` is empty still.
+        message: one whose ``id`` and ``ts`` are not set.
     """
-    return _encoder.encode(message)[1:] + b"\n"
+    return _encoder.encode(message) + b"\n"
 
 
 def encode_bye(reason: Reason, after: float | None = None) -> bytes:

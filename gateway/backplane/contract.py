@@ -75,6 +75,39 @@ class How(StrEnum):
     """Nobody has the name."""
 
 
+class Outgoing(NamedTuple):
+    """A message for a room.
+
+    Attributes:
+        body: as `wire.codec.encode_body` makes it.
+        origin: the sender's (`Registration.origin`); needed with ``seq``.
+        seq: the sender's count; with it the message is posted once, however often it is published.
+        name: the sender's folded name; needed with ``slow``.
+        slow: seconds that must pass between two messages of that name; 0 for none.
+        event: not a message, but an event as `wire.codec.encode` makes it, which is not stored.
+    """
+
+    body: bytes
+    origin: str = ""
+    seq: int | None = None
+    name: str = ""
+    slow: int = 0
+    event: bool = False
+
+
+class Posted(NamedTuple):
+    """What became of a message for a room.
+
+    Attributes:
+        id: the message's; "" if it was not posted, or its seq is not new and its id is not known
+            any longer.
+        wait: the seconds that its sender must wait; then it was not posted. 0.0 otherwise.
+    """
+
+    id: str
+    wait: float = 0.0
+
+
 class Found(NamedTuple):
     """What was found of a recipient: the name as it is shown ("" if absent), and how."""
 
@@ -353,8 +386,7 @@ class Rooms(Protocol):
             room: which.
             version: of the state by which this was decided.
             edits: what changes.
-            event: a `wire.frames.Changed` as `wire.codec.encode` makes it; the ``id`` and ``ts``
-                are missing still.
+            event: a `wire.frames.Changed` as `wire.codec.encode_body` makes it.
             removed: who is put out of the room by it, whichever session has the name.
             invite_members: everybody who is in the room counts as invited.
 
@@ -431,17 +463,21 @@ class Backplane(Protocol):
     async def idle_left(self, folded: str, session: str) -> float:
         """Seconds of inactivity that a user has left; 0 if none."""
 
-    async def publish(self, room: str, lines: list[bytes]) -> list[str]:
-        """Publish lines to a room, in order.
+    async def publish(
+        self, room: str, version: str | None, messages: list[Outgoing]
+    ) -> list[Posted]:
+        """Publish messages to a room, in order.
 
         Args:
             room: where.
-            lines: messages as `wire.codec.encode_body` makes them, which are stored and given
-                ids, the same `sealed`, and whole events, which are only published.
+            version: of the `RoomState` by which they were allowed; None: it does not matter.
+            messages: which.
 
         Returns:
-            The ids of the messages, in order; "" for one whose seq is not new, and whose id is
-            not known any more.
+            What became of each message, in order; nothing for events.
+
+        Raises:
+            RoomChanged: the room is of another version; nothing was posted.
         """
 
     async def whisper(
@@ -530,14 +566,3 @@ class Backplane(Protocol):
 
     async def sweep(self) -> list[Registration]:
         """Take the names of gateways that died from them; returns who was on them."""
-
-
-def sealed(origin: str, seq: int, body: bytes) -> bytes:
-    """A message that is posted once, however often it is published.
-
-    Args:
-        origin: the sender's (`Registration.origin`).
-        seq: the sender's count.
-        body: as `wire.codec.encode_body` makes it.
-    """
-    return b"%s %d %s" % (origin.encode(), seq, body)

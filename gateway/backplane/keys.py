@@ -34,6 +34,8 @@ class Keys:
         """Hash: folded name -> the account, as JSON (`Account`)."""
         self.users_epoch = f"{self.users}:epoch"
         """String: the epochs of people's logs (`scripts/shared.lua`)."""
+        self.users_clock = f"{self.users}:clock"
+        """String: the time of the last private message, milliseconds since 1970."""
         self.users_channel = f"{channels}:{{users}}"
         """What begins the channels of users."""
         self._rooms = f"{prefix}:{{room:"
@@ -94,6 +96,18 @@ class Keys:
     def room_epoch(self, room: str) -> str:
         """String: the epochs of a room's log (`scripts/shared.lua`)."""
         return f"{self._rooms}{room}}}:epoch"
+
+    def room_clock(self, room: str) -> str:
+        """String: the time of a room's last message, milliseconds since 1970."""
+        return f"{self._rooms}{room}}}:clock"
+
+    def room_meta(self, room: str) -> str:
+        """Hash: version, moves, topic, modes and key of a room (`scripts/room_state.lua`)."""
+        return f"{self._rooms}{room}}}:meta"
+
+    def room_slow(self, room: str) -> str:
+        """What begins the strings with a TTL that say who must not post again yet."""
+        return f"{self._rooms}{room}}}:slow:"
 
     def room_posted(self, room: str) -> str:
         """What begins the strings with a TTL that hold what each origin posted last in a room."""

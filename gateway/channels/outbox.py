@@ -14,6 +14,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
+from gateway.backplane.contract import Outgoing, Posted
 from gateway.chat.effects import Publish
 from gateway.errors import BackplaneDown, BackplaneRefused
 from gateway.journal import event
@@ -49,7 +50,7 @@ class Sender(Protocol):
 
 # Of a message: who is told, what of, and when it was handed in.
 _Said = tuple[Sender, Publish, float]
-_Entry = tuple[bytes, _Said | None]
+_Entry = tuple[Outgoing, _Said | None]
 
 
 class _Room:
@@ -75,7 +76,7 @@ class Outbox:
 
     def __init__(
         self,
-        publish: Callable[[str, list[bytes]], Awaitable[list[str]]],
+        publish: Callable[[str, str | None, list[Outgoing]], Awaitable[list[Posted]]],
         ready: Callable[[], Awaitable[None]],
         limit: int,
         stored: Callable[[str, str, float], None],
@@ -96,29 +97,29 @@ class Outbox:
         """Bytes that wait."""
         return self._bytes
 
-    def send(self, publish: Publish, line: bytes, sender: Sender) -> bool:
+    def send(self, publish: Publish, message: Outgoing, sender: Sender) -> bool:
         """Publish a message, and tell its sender what became of it.
 
         Args:
             publish: the effect.
-            line: the message as the backplane takes it.
+            message: as the backplane takes it.
             sender: who is told.
 
         Returns:
             False if too much is waiting already; then it was not taken.
         """
-        size, from_there = len(line), self._bytes_from.get(sender.place, 0)
+        size, from_there = len(message.body), self._bytes_from.get(sender.place, 0)
         if self._bytes + size > self._limit or from_there + size > self._limit // 2:
             return False
         self._bytes_from[sender.place] = from_there + size
-        room = self._add(publish.room, line, (sender, publish, self._monotonic()))
+        room = self._add(publish.room, message, (sender, publish, self._monotonic()))
         if room.sender is None:
             self._start(publish.room, room)
         return True
 
     def announce(self, name: str, line: bytes) -> None:
         """Publish an event that nobody waits for: soon, and before what is sent after it."""
-        room = self._add(name, line, None)
+        room = self._add(name, Outgoing(line, event=True), None)
         if room.sender is None and room.timer is None:
             room.timer = self._loop.call_later(LINGER, self._start, name, room)
 
@@ -139,12 +140,12 @@ class Outbox:
             if room.sender is not None:
                 room.sender.cancel()
 
-    def _add(self, name: str, line: bytes, entry: _Said | None) -> _Room:
+    def _add(self, name: str, message: Outgoing, entry: _Said | None) -> _Room:
         room = self._rooms.get(name)
         if room is None:
             room = self._rooms[name] = _Room()
-        room.entries.append((line, entry))
-        self._bytes += len(line)
+        room.entries.append((message, entry))
+        self._bytes += len(message.body)
         return room
 
     def _start(self, name: str, room: _Room) -> None:
@@ -162,7 +163,8 @@ class Outbox:
             if not batch:
                 continue
             try:
-                ids = await self._publish(name, [line for line, _ in batch])
+                posted = await self._publish(name, None, [message for message, _ in batch])
+                ids = [each.id for each in posted]
                 count = sum(said is not None for _, said in batch)
                 if len(ids) != count:
                     raise RuntimeError(f"{len(ids)} ids came for {count} messages")
@@ -197,8 +199,8 @@ class Outbox:
     def _tell(self, batch: list[_Entry], ids: list[str] | list[None], why: str = "") -> None:
         of = self._bytes_from
         answers = iter(ids)
-        for line, said in batch:
-            size = len(line)
+        for message, said in batch:
+            size = len(message.body)
             self._bytes -= size
             if said is None:
                 continue

@@ -54,11 +54,11 @@ def plan(
         )
     others = [name for name in others if may_be_held(name, limits.name)][: limits.to]
     if names:
-        message = Msg(from_=sender, text=text, at=send.at, ts=ts)
+        message = Msg(from_=sender, text=text, at=send.at)
         return Whisper(names, message, send.seq, fallback, others)
     if not inside:
         raise not_in_room(room)
-    message = Msg(from_=sender, room=room, text=text, at=send.at, ts=ts)
+    message = Msg(from_=sender, room=room, text=text, at=send.at)
     publish = Publish(room, message, send.seq)
     return FindMentioned(others, publish, rules.refuse_fallback) if others else publish
 
@@ -112,9 +112,7 @@ def after_whisper(whisper: Whisper, became: Delivery) -> list[Effect]:
         effects.append(Tell(Notice(code=NoticeCode.LATER, text=text, later=later)))
     if id is None:
         assert whisper.room is not None
-        public = Msg(
-            from_=message.from_, room=whisper.room, text=message.text, at=message.at, ts=message.ts
-        )
+        public = Msg(from_=message.from_, room=whisper.room, text=message.text, at=message.at)
         publish = Publish(whisper.room, public, seq, absent)
         others = whisper.others
         effects.append(FindMentioned(others, publish, refuse=False) if others else publish)

@@ -9,7 +9,7 @@ from typing import Any
 
 from gateway.addresses import neighbourhood
 from gateway.alarm import Alarm
-from gateway.backplane.contract import Channel, sealed
+from gateway.backplane.contract import Channel, Outgoing
 from gateway.backplane.records import Registration
 from gateway.channels.links import Link
 from gateway.chat.effects import (
@@ -204,10 +204,8 @@ class Peer:
                 self._close(effect.reason)
 
     def _publish(self, publish: Publish) -> None:
-        line = encode_body(publish.message)
-        if publish.seq is not None:
-            line = sealed(self.registration.origin, publish.seq, line)
-        if self.gateway.outbox.send(publish, line, self):
+        body, origin = encode_body(publish.message), self.registration.origin
+        if self.gateway.outbox.send(publish, Outgoing(body, origin, publish.seq), self):
             self._in_flight.add()
             return
         text = "Too much is waiting already to be sent: not sent. Try again in a moment."

@@ -97,7 +97,7 @@ async def test_a_log_that_was_trimmed_has_lost_nothing_for_those_who_were_here(t
 async def test_what_was_stored_and_not_published_is_told_in_order(two):
     async with Bot("dana", two.at(0)).online() as dana, Bot("sis", two.at(1)).online() as sis:
         one = await dana.say("one")
-        body = '"op":"msg","from":"ghost","room":"lobby","text":"lost","ts":1}\n'
+        body = '{"op":"msg","from":"ghost","room":"lobby","text":"lost"}\n'
         with two.server.client() as client:
             log = KEYS.room_log(LOBBY)
             client.xadd(log, {"d": body, "t": 4_000_000_000_000}, id=f"{one.epoch}-*")

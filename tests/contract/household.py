@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from gateway.backplane.contract import Claimed, Listed, Log, Whispered
+from gateway.backplane.contract import Claimed, Listed, Log, Outgoing, Whispered
 from gateway.backplane.records import Registration
 from gateway.backplane.redis.backplane import RedisBackplane
 from tests.contract.heard import Heard
@@ -62,6 +62,11 @@ class Gateway(NamedTuple):
         got = msgspec.structs.replace(new, origin=claimed.origin or new.origin, began=claimed.began)
         return got, claimed
 
+    async def publish(self, room: str, messages: list[bytes | Outgoing]) -> list[str]:
+        """Somebody says something to a room, whatever holds there; returns the ids."""
+        outgoing = [Outgoing(each) if isinstance(each, bytes) else each for each in messages]
+        return [each.id for each in await self.backplane.publish(room, None, outgoing)]
+
     async def whisper(
         self,
         sender: Registration,
@@ -104,7 +109,17 @@ StartBackplane = Callable[..., Awaitable[Gateway]]
 
 def message(text: str, **fields: Any) -> bytes:
     """A message of sis' as a gateway hands it in."""
-    return encode_body(Msg(**{"from_": "sis", "text": text, "ts": 1, **fields}))
+    return encode_body(Msg(**{"from_": "sis", "text": text, **fields}))
+
+
+def sealed(origin: str, seq: int, body: bytes) -> Outgoing:
+    """A message that is posted once, however often it is published."""
+    return Outgoing(body, origin, seq)
+
+
+def event(line: bytes) -> Outgoing:
+    """What is told to everyone in a room, and not stored."""
+    return Outgoing(line, event=True)
 
 
 def parsed(lines: list[str]) -> list[Msg]:

@@ -19,6 +19,7 @@ from tests.contract.household import (
     Gateway,
     StartBackplane,
     begun,
+    event,
     in_room,
     message,
     nowhere,
@@ -293,7 +294,7 @@ class TestPublish:
         channel = await in_room(g1)
         await in_room(g2)
         texts = ["hi", 'a "quoted" \\ line\nbreak', "größe 💬 שלום"]
-        ids = await g1.backplane.publish("lobby", [message(text, room="lobby") for text in texts])
+        ids = await g1.publish("lobby", [message(text, room="lobby") for text in texts])
         for heard in (g1.heard, g2.heard):
             await heard.until(lambda heard: len(heard.lines(channel)) == 3)
             found = parsed(heard.lines(channel))
@@ -303,7 +304,7 @@ class TestPublish:
 
     async def test_one_call_is_one_delivery(self, g1: Gateway) -> None:
         channel = await in_room(g1)
-        await g1.backplane.publish("lobby", [message(str(n)) for n in range(50)])
+        await g1.publish("lobby", [message(str(n)) for n in range(50)])
         await g1.heard.until(lambda heard: heard.delivered)
         ((on, lines),) = g1.heard.delivered
         assert on == channel
@@ -313,13 +314,13 @@ class TestPublish:
         ids = []
         for number in range(30):
             gateway = (g1, g2)[number % 2]
-            ids += await gateway.backplane.publish("lobby", [message("a"), message("b")])
+            ids += await gateway.publish("lobby", [message("a"), message("b")])
         epoch = ids[0].partition("-")[0]
         assert ids == [f"{epoch}-{number}" for number in range(60)]
 
     async def test_they_are_dense_in_each_room(self, g1: Gateway) -> None:
-        (first,) = await g1.backplane.publish("lobby", [message("a")])
-        (other,) = await g1.backplane.publish("attic", [message("b")])
+        (first,) = await g1.publish("lobby", [message("a")])
+        (other,) = await g1.publish("attic", [message("b")])
         assert [id.partition("-")[2] for id in (first, other)] == ["0", "0"]
 
     async def test_there_is_one_order_for_all_and_the_log_has_it(
@@ -328,7 +329,7 @@ class TestPublish:
         channel = await in_room(g1)
         await in_room(g2)
         calls = [
-            gateway.backplane.publish("lobby", [message(f"{gateway.id} {number}")])
+            gateway.publish("lobby", [message(f"{gateway.id} {number}")])
             for number in range(40)
             for gateway in (g1, g2)
         ]
@@ -338,14 +339,14 @@ class TestPublish:
         assert g1.heard.lines(channel) == g2.heard.lines(channel)
         log = look.xrange(keys.room_log("lobby"))
         assert g1.heard.lines(channel) == [
-            f'{{"id":"{id}",{fields["d"]}'.rstrip("\n") for id, fields in log
+            f'{{"id":"{id}","ts":{fields["t"]},{fields["d"][1:]}'.rstrip("\n") for id, fields in log
         ]
         assert {id for (id,) in ids} == {id for id, _ in log}
 
     async def test_a_gateways_messages_stay_in_their_order(self, g1: Gateway) -> None:
         channel = await in_room(g1)
         texts = [str(number) for number in range(100)]
-        await asyncio.gather(*(g1.backplane.publish("lobby", [message(text)]) for text in texts))
+        await asyncio.gather(*(g1.publish("lobby", [message(text)]) for text in texts))
         await g1.heard.until(lambda heard: len(heard.lines(channel)) == 100)
         assert [msg.text for msg in parsed(g1.heard.lines(channel))] == texts
 
@@ -354,7 +355,7 @@ class TestPublish:
     ) -> None:
         channel = await in_room(g1)
         joined = encode(Joined(room="lobby", name="mom"))
-        ids = await g1.backplane.publish("lobby", [message("before"), joined, message("after")])
+        ids = await g1.publish("lobby", [message("before"), event(joined), message("after")])
         await g1.heard.until(lambda heard: heard.delivered)
         lines = g1.heard.lines(channel)
         assert len(ids) == 2
@@ -365,7 +366,7 @@ class TestPublish:
     async def test_events_alone(self, g1: Gateway, look: redis.Redis, keys: Keys) -> None:
         channel = await in_room(g1)
         joined = encode(Joined(room="lobby", name="mom"))
-        assert await g1.backplane.publish("lobby", [joined, joined]) == []
+        assert await g1.publish("lobby", [event(joined)] * 2) == []
         await g1.heard.until(lambda heard: len(heard.lines(channel)) == 2)
         assert not look.exists(keys.room_log("lobby"))
 
@@ -374,14 +375,14 @@ class TestPublish:
     ) -> None:
         short = await start(history=100)
         for _ in range(10):
-            ids = await short.backplane.publish("lobby", [message("x")] * 50)
+            ids = await short.publish("lobby", [message("x")] * 50)
         assert 100 <= look.xlen(keys.room_log("lobby")) <= 250
         assert ids[-1].endswith("-499")
 
     async def test_another_room_hears_nothing(self, g1: Gateway, g2: Gateway) -> None:
         attic = await in_room(g1, "attic")
-        await g2.backplane.publish("lobby", [message("in the lobby")])
-        await g2.backplane.publish("attic", [message("in the attic")])
+        await g2.publish("lobby", [message("in the lobby")])
+        await g2.publish("attic", [message("in the attic")])
         await g1.heard.until(lambda heard: heard.delivered)
         assert [msg.text for msg in parsed(g1.heard.lines(attic))] == ["in the attic"]
         assert len(g1.heard.delivered) == 1
@@ -390,8 +391,8 @@ class TestPublish:
         lobby, attic = await in_room(g1), await in_room(g1, "attic")
         g1.backplane.unsubscribe(lobby)
         await in_room(g1, "cellar")  # by when it has had its effect
-        await g2.backplane.publish("lobby", [message("unheard")])
-        await g2.backplane.publish("attic", [message("heard")])
+        await g2.publish("lobby", [message("unheard")])
+        await g2.publish("attic", [message("heard")])
         await g1.heard.until(lambda heard: heard.lines(attic))
         assert g1.heard.lines(lobby) == []
 
@@ -412,7 +413,7 @@ class TestWhisper:
         id, found = await g1.whisper(sis, ["mom"])
         assert found == here("Mom")
         msg = await hear_whisper(g1.heard, g1.backplane.user_channel("sis"))
-        assert msg == Msg(id=id or "", from_="sis", to=["Mom"], text="psst", ts=1)
+        assert msg == Msg(id=id or "", from_="sis", to=["Mom"], text="psst", ts=msg.ts)
         copy = await hear_whisper(g2.heard, g2.backplane.user_channel("mom"))
         assert msgspec.structs.replace(copy, id=msg.id) == msg
         assert g2.heard.lines(g2.backplane.user_channel("dad")) == []
@@ -464,8 +465,8 @@ class TestWhisper:
         ((own, _),) = look.xrange(keys.user_log("sis"))
         assert own == id
         for name in ("dad", "mom", "sis"):
-            ((logged, fields),) = look.xrange(keys.user_log(name))
-            assert json.loads(f'{{"id":"{logged}",{fields["d"]}')["to"] == ["Mom", "Dad"]
+            ((_, fields),) = look.xrange(keys.user_log(name))
+            assert json.loads(fields["d"])["to"] == ["Mom", "Dad"]
 
     async def test_ids_are_dense_and_the_log_is_capped(
         self, start: StartBackplane, look: redis.Redis, keys: Keys
@@ -731,7 +732,7 @@ class TestTrouble:
         look.script_flush()
         sis = await g1.online("sis")
         look.script_flush()
-        await g1.backplane.publish("lobby", [message("once")])
+        await g1.publish("lobby", [message("once")])
         await g2.heard.until(lambda heard: heard.lines(channel))
         look.script_flush()
         assert (await g1.whisper(sis, ["sis"], "x")).found == here("sis")
@@ -749,7 +750,7 @@ class TestTrouble:
         self, real: Server, g1: Gateway, look: redis.Redis, keys: Keys
     ) -> None:
         look.script_flush()
-        calls = [g1.backplane.publish("lobby", [message(str(n))]) for n in range(50)]
+        calls = [g1.publish("lobby", [message(str(n))]) for n in range(50)]
         ids = await asyncio.gather(*calls)
         assert len({id for (id,) in ids}) == 50
         assert look.xlen(keys.room_log("lobby")) == 50
@@ -761,10 +762,10 @@ class TestTrouble:
         lobby = await in_room(g1)
         server.kill_connections(f"chat-{g1.id}{which}")
         await g1.heard.until(lambda heard: heard.told == ["away", "back"])
-        await g2.backplane.publish("lobby", [message("hi")])
+        await g2.publish("lobby", [message("hi")])
         await g1.heard.until(lambda heard: heard.lines(lobby))
         attic = await in_room(g1, "attic")
-        await g1.backplane.publish("attic", [message("ho")])
+        await g1.publish("attic", [message("ho")])
         await g1.heard.until(lambda heard: heard.lines(attic))
         assert g2.heard.told == []
 
@@ -777,23 +778,23 @@ class TestTrouble:
             await in_room(g1)
         await g1.heard.until(lambda heard: "back" in heard.told)
         lobby = await in_room(g1)
-        await g2.backplane.publish("lobby", [message("hi")])
+        await g2.publish("lobby", [message("hi")])
         await g1.heard.until(lambda heard: heard.lines(lobby))
 
     async def test_while_it_is_away_calls_say_so(self, g1: Gateway, server: Server) -> None:
         kill_both(server, g1)
         await g1.heard.until(lambda heard: "away" in heard.told)
         with pytest.raises(BackplaneDown):
-            await g1.backplane.publish("lobby", [message("x")])
+            await g1.publish("lobby", [message("x")])
         await g1.heard.until(lambda heard: "back" in heard.told)
-        assert await g1.backplane.publish("lobby", [message("x")])
+        assert await g1.publish("lobby", [message("x")])
 
     async def test_a_call_that_is_under_way_is_answered_or_says_so(
         self, g1: Gateway, server: Server, look: redis.Redis, keys: Keys
     ) -> None:
-        calls = [asyncio.ensure_future(g1.backplane.publish("lobby", [message("x")]))]
+        calls = [asyncio.ensure_future(g1.publish("lobby", [message("x")]))]
         for _ in range(20):
-            calls.append(asyncio.ensure_future(g1.backplane.publish("lobby", [message("x")])))
+            calls.append(asyncio.ensure_future(g1.publish("lobby", [message("x")])))
             await asyncio.sleep(0)
         kill_both(server, g1)
         ids = []
@@ -851,13 +852,13 @@ class TestSilence:
     async def test_a_frozen_server_is_noticed(self, server: Server, g1: Gateway) -> None:
         lobby = await in_room(g1)
         server.freeze()
-        waiting = asyncio.ensure_future(g1.backplane.publish("lobby", [message("x")]))
+        waiting = asyncio.ensure_future(g1.publish("lobby", [message("x")]))
         await g1.heard.until(lambda heard: heard.told == ["away"])
         with pytest.raises(BackplaneDown):
             await waiting
         server.thaw()
         await g1.heard.until(lambda heard: heard.told == ["away", "back"])
-        await g1.backplane.publish("lobby", [message("hi")])
+        await g1.publish("lobby", [message("hi")])
         await g1.heard.until(lambda heard: any("hi" in line for line in heard.lines(lobby)))
 
     async def test_a_quiet_one_is_not_taken_for_dead(self, g1: Gateway) -> None:

@@ -13,10 +13,10 @@ import redis
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gateway.backplane.contract import Entry, Log, Touch, sealed
+from gateway.backplane.contract import Entry, Log, Touch
 from gateway.backplane.ids import NOTHING
 from gateway.backplane.keys import Keys
-from tests.contract.household import Gateway, StartBackplane, message
+from tests.contract.household import Gateway, StartBackplane, message, sealed
 from tests.support.servers import Server
 from wire.frames import LOBBY, PRIVATE
 
@@ -98,7 +98,7 @@ async def says_something_privately(gateway: Gateway, text: str) -> None:
 async def says_something(gateway: Gateway, text: str) -> None:
     body = message(text)
     for _ in range(2):
-        await gateway.backplane.publish(LOBBY, [body, sealed("ab", 1, body)])
+        await gateway.publish(LOBBY, [body, sealed("ab", 1, body)])
 
 
 async def shows_a_password(gateway: Gateway, text: str) -> None:
@@ -140,7 +140,7 @@ async def many_lines(gateway: Gateway, count: int) -> None:
     body = message("hello")
     lines = [sealed(f"{n % 7:x}", n, body) for n in range(count)]
     for _ in range(2):
-        await gateway.backplane.publish(LOBBY, lines)
+        await gateway.publish(LOBBY, lines)
 
 
 async def many_leave(gateway: Gateway, count: int) -> None:
@@ -179,13 +179,13 @@ async def test_a_sweep_costs_no_more_than_those_it_finds(
 
 async def says_again(gateway: Gateway) -> None:
     body = message("hello")
-    await gateway.backplane.publish(LOBBY, [sealed("ab", 0, body)])
+    await gateway.publish(LOBBY, [sealed("ab", 0, body)])
     dana = gateway.person("dana", origin="cd", session="dana")
     await gateway.whisper(dana, ["dana"], seq=0)
 
 
 async def says_more(gateway: Gateway) -> None:
-    await gateway.backplane.publish(LOBBY, [message("hello")])
+    await gateway.publish(LOBBY, [message("hello")])
     dana = gateway.person("dana", origin="cd", session="dana")
     await gateway.whisper(dana, ["dana"])
 
@@ -216,7 +216,7 @@ async def test_what_was_said_before_and_who_is_here_costs_nothing(
 
     async def after(count: int) -> float:
         body = message("hello")
-        await gateway.backplane.publish(LOBBY, [body] * count)
+        await gateway.publish(LOBBY, [body] * count)
         for n in range(count):
             await gateway.whisper(dana, ["dana"])
             await gateway.online(f"user{count}-{n}")

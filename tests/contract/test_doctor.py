@@ -12,7 +12,6 @@ import msgspec
 import pytest
 import redis
 
-from gateway.backplane.contract import sealed
 from gateway.backplane.keys import Keys
 from gateway.backplane.operators import doctor
 from gateway.backplane.operators.checks import Finding
@@ -22,7 +21,7 @@ from gateway.backplane.operators.leftovers import Leftovers
 from gateway.backplane.operators.leftovers import look as look_for
 from gateway.backplane.records import GatewayInfo, Registration
 from gateway.backplane.redis.address import reaching
-from tests.contract.household import Gateway, message
+from tests.contract.household import Gateway, message, sealed
 from tests.support.deadlines import within
 from tests.support.servers import Server
 
@@ -179,7 +178,7 @@ async def test_what_a_chat_makes_itself_is_of_the_right_types(
     at: tuple[str, str], g1: Gateway, g2: Gateway
 ) -> None:
     sis, mom = await g1.online("Sis"), await g2.online("Mom")
-    await g1.backplane.publish("lobby", [sealed(sis.origin, 1, message("hi"))])
+    await g1.publish("lobby", [sealed(sis.origin, 1, message("hi"))])
     await g1.whisper(sis, ["mom"], seq=2)
     await g2.release(mom, for_good=False)
     await g1.whisper(sis, ["mom"], seq=3)

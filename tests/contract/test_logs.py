@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 import redis
 
-from gateway.backplane.contract import Log, sealed
+from gateway.backplane.contract import Log
 from gateway.backplane.ids import NOTHING, before, epoch_of, follows, is_beginning, parse
 from gateway.backplane.keys import Keys
 from gateway.errors import BackplaneRefused
-from tests.contract.household import Gateway, in_room, message, nowhere, parsed
+from tests.contract.household import Gateway, event, in_room, message, nowhere, parsed, sealed
 from tests.support.servers import Server
 from wire.frames import PRIVATE
 
@@ -19,7 +19,7 @@ SIS, MOM = Log(PRIVATE, "sis"), Log(PRIVATE, "mom")
 
 
 async def say(gateway: Gateway, *said: str) -> list[bytes]:
-    ids = await gateway.backplane.publish("lobby", [message(text, room="lobby") for text in said])
+    ids = await gateway.publish("lobby", [message(text, room="lobby") for text in said])
     return [id.encode() for id in ids]
 
 
@@ -234,7 +234,7 @@ class TestBeginning:
         async def send() -> Any:
             if log == LOBBY:
                 line = sealed(sis.origin, 1, message("once", room="lobby"))
-                return (await g1.backplane.publish("lobby", [line]))[0]
+                return (await g1.publish("lobby", [line]))[0]
             return (await g1.whisper(sis, ["sis"], "once", seq=1)).id
 
         look.set(keys.log(log), "x")
@@ -260,9 +260,9 @@ class TestBeginning:
     ) -> None:
         joined = b'{"op":"joined"}\n'
         start = (await nowhere(g1, "lobby")).decode()
-        await g1.backplane.publish("lobby", [joined])
+        await g1.publish("lobby", [event(joined)])
         [last] = await say(g1, "a")
-        await g1.backplane.publish("lobby", [joined])
+        await g1.publish("lobby", [event(joined)])
         await g1.heard.until(lambda heard: len(heard.heads) == 3)
         id = last.decode()
         assert g1.heard.follows(listening(LOBBY)) == [(start, start), (start, id), (id, id)]

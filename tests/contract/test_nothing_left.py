@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 import redis
 
-from gateway.backplane.contract import Entry, Touch, sealed
+from gateway.backplane.contract import Entry, Touch
 from gateway.backplane.keys import Keys
 from gateway.errors import NameLost
-from tests.contract.household import Gateway, StartBackplane, message
+from tests.contract.household import Gateway, StartBackplane, message, sealed
 from wire.frames import LOBBY
 
 KEPT_MS = 60_000
@@ -51,9 +51,12 @@ def without_end(look: redis.Redis, prefix: str) -> set[str]:
 
 
 def of_the_chat(prefix: str) -> set[str]:
-    """What is nobody's, and stays: the room's log, and which epochs there were."""
+    """What is nobody's, and stays: the room's log, and which epochs and times were the last."""
     keys = Keys(prefix)
-    return {keys.room_log(LOBBY), keys.room_epoch(LOBBY), keys.users_epoch}
+    return {
+        *(keys.room_log(LOBBY), keys.room_epoch(LOBBY), keys.room_clock(LOBBY)),
+        *(keys.users_epoch, keys.users_clock),
+    }
 
 
 @pytest.mark.parametrize("end", ENDS, ids=lambda end: end.__name__)
@@ -72,7 +75,7 @@ async def test_of_those_who_have_gone_nothing_stays(
     people = [await gateway.online(name) for name in NAMES]
     for person in people:
         said = sealed(person.origin, 1, message("hello"))
-        await gateway.backplane.publish(LOBBY, [said, message("without a seq")])
+        await gateway.publish(LOBBY, [said, message("without a seq")])
         await gateway.whisper(person, [each.folded for each in people], seq=2)
         await gateway.whisper(person, ["nobody"], seq=3)
         await gateway.backplane.touch([Touch(person.folded, person.session, 0.0)])
@@ -89,7 +92,7 @@ async def test_nor_of_what_came_too_late(
     await g1.whisper(mom, [dana.folded])
     await g1.release(mom, for_good=True)
     late = sealed(dana.origin, 1, message("late"))
-    await g2.backplane.publish(LOBBY, [late])
+    await g2.publish(LOBBY, [late])
     with pytest.raises(NameLost):
         await g2.whisper(dana, [mom.folded], seq=1)
     await g2.backplane.touch([Touch(dana.folded, dana.session, 0.0)])

@@ -270,9 +270,9 @@ class TestAnnounce:
         self, g1: Gateway, g2: Gateway, at: tuple[str, str]
     ) -> None:
         channels = [await in_room(gateway) for gateway in (g1, g2)]
-        [before] = await g1.backplane.publish("lobby", [message("hi")])
+        [before] = await g1.publish("lobby", [message("hi")])
         id = await publish_announcement(*at, "größe\nDinge")
-        [after] = await g1.backplane.publish("lobby", [message("ho")])
+        [after] = await g1.publish("lobby", [message("ho")])
         epoch = before.partition("-")[0]
         assert [before, id, after] == [f"{epoch}-{n}" for n in range(3)]
         for gateway, channel in zip((g1, g2), channels, strict=True):
@@ -285,7 +285,7 @@ class TestAnnounce:
 
     async def test_it_makes_no_log_forget(self, start: StartBackplane, at: tuple[str, str]) -> None:
         gateway = await start(history=10_000)
-        await gateway.backplane.publish("lobby", [message("hi")] * 500)
+        await gateway.publish("lobby", [message("hi")] * 500)
         await publish_announcement(*at, "hear, hear")
         said = await gateway.backplane.said(Log("lobby"), b"0-0", 1000)
         assert len(said.messages) == 501
@@ -293,7 +293,7 @@ class TestAnnounce:
     async def test_it_begins_no_epoch(
         self, g1: Gateway, at: tuple[str, str], look: redis.Redis, keys: Keys
     ) -> None:
-        await g1.backplane.publish("lobby", [message("hi")])
+        await g1.publish("lobby", [message("hi")])
         epoch = look.get(keys.room_epoch("lobby"))
         await publish_announcement(*at, "hear, hear")
         assert look.get(keys.room_epoch("lobby")) == epoch

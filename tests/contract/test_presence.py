@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 import redis
 
-from gateway.backplane.contract import Entry, Touch, sealed
+from gateway.backplane.contract import Entry, Touch
 from gateway.backplane.keys import Keys
 from gateway.backplane.records import Registration
 from gateway.errors import BackplaneRefused, ProbeFailed
-from tests.contract.household import Gateway, StartBackplane, message
+from tests.contract.household import Gateway, StartBackplane, message, sealed
 from tests.support.servers import Server
 
 
@@ -227,8 +227,8 @@ class TestKeysOfAnotherType:
         look.lpush(keys.room_posted("lobby") + sis.origin, "x")
         look.lpush(f"{keys.users}:posted:{sis.origin}", "x")
         lines = [sealed(who.origin, 1, message("hi")) for who in (mom, sis)]
-        ids = await g1.backplane.publish("lobby", lines)
-        assert await g1.backplane.publish("lobby", lines) == ids
+        ids = await g1.publish("lobby", lines)
+        assert await g1.publish("lobby", lines) == ids
         assert "" not in ids
         assert (await g1.whisper(sis, ["mom"], seq=1)).id
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import redis
 
-from gateway.backplane.contract import ABSENT, Found, Log, Touch, Whispered, sealed
+from gateway.backplane.contract import ABSENT, Found, Log, Outgoing, Touch, Whispered
 from gateway.backplane.ids import NOTHING, epoch_of, is_beginning, parse
 from gateway.backplane.keys import Keys
 from gateway.backplane.records import Registration
@@ -21,6 +21,7 @@ from tests.contract.household import (
     message,
     nowhere,
     parsed,
+    sealed,
 )
 from tests.support import servers
 from tests.support.deadlines import eventually
@@ -42,23 +43,23 @@ async def said(gateway: Gateway, log: Log = LOBBY) -> list[tuple[bytes, bytes]]:
 
 
 async def say(gateway: Gateway, *said: str, room: str = "lobby") -> list[bytes]:
-    ids = await gateway.backplane.publish(room, [message(text, room=room) for text in said])
+    ids = await gateway.publish(room, [message(text, room=room) for text in said])
     return [id.encode() for id in ids]
 
 
 class TestPostingOnce:
     """A send with a seq is in the log once, however often it comes."""
 
-    def sealed(self, sis: Registration, seq: int, text: str = "hi") -> bytes:
+    def sealed(self, sis: Registration, seq: int, text: str = "hi") -> Outgoing:
         return sealed(sis.origin, seq, message(text, room="lobby"))
 
     async def test_the_same_seq_again_has_the_same_id_and_is_not_heard_again(
         self, g1: Gateway, g2: Gateway
     ) -> None:
         sis, channel = g1.person("sis"), await in_room(g2)
-        (id,) = await g1.backplane.publish("lobby", [self.sealed(sis, 1)])
+        (id,) = await g1.publish("lobby", [self.sealed(sis, 1)])
         for gateway in (g1, g2):
-            assert await gateway.backplane.publish("lobby", [self.sealed(sis, 1)]) == [id]
+            assert await gateway.publish("lobby", [self.sealed(sis, 1)]) == [id]
         await say(g1, "the end")
         await g2.heard.until(lambda heard: "the end" in "".join(heard.lines(channel)))
         assert [msg.text for msg in parsed(g2.heard.lines(channel))] == ["hi", "the end"]
@@ -66,16 +67,16 @@ class TestPostingOnce:
     async def test_also_within_one_batch(self, g1: Gateway) -> None:
         sis, mom = g1.person("sis"), g1.person("mom")
         lines = [self.sealed(who, seq) for seq in (1, 2) for who in (sis, mom)]
-        ids = await g1.backplane.publish("lobby", [*lines, message("between"), *lines])
+        ids = await g1.publish("lobby", [*lines, message("between"), *lines])
         assert ids[5:] == ids[:4]
         assert len(set(ids)) == 5
         assert len(await said(g1)) == 5
 
     async def test_a_batch_of_old_and_new_posts_the_new(self, g1: Gateway) -> None:
         sis, channel = g1.person("sis"), await in_room(g1)
-        first = await g1.backplane.publish("lobby", [self.sealed(sis, n, str(n)) for n in (1, 2)])
+        first = await g1.publish("lobby", [self.sealed(sis, n, str(n)) for n in (1, 2)])
         again = [self.sealed(sis, n, str(n)) for n in (1, 2, 3)]
-        *old, new = await g1.backplane.publish("lobby", again)
+        *old, new = await g1.publish("lobby", again)
         assert old == first
         await g1.heard.until(lambda heard: len(heard.lines(channel)) == 3)
         assert [msg.text for msg in parsed(g1.heard.lines(channel))] == ["1", "2", "3"]
@@ -83,38 +84,38 @@ class TestPostingOnce:
 
     async def test_a_batch_of_old_ones_alone_is_not_published(self, g1: Gateway) -> None:
         sis, channel = g1.person("sis"), await in_room(g1)
-        await g1.backplane.publish("lobby", [self.sealed(sis, 1)])
-        await g1.backplane.publish("lobby", [self.sealed(sis, 1)])
+        await g1.publish("lobby", [self.sealed(sis, 1)])
+        await g1.publish("lobby", [self.sealed(sis, 1)])
         await say(g1, "the end")
         await g1.heard.until(lambda heard: len(heard.lines(channel)) == 2)
         assert len(g1.heard.delivered) == 2
 
     async def test_a_lower_seq_that_never_came_is_refused(self, g1: Gateway) -> None:
         sis = g1.person("sis")
-        await g1.backplane.publish("lobby", [self.sealed(sis, 7)])
-        assert await g1.backplane.publish("lobby", [self.sealed(sis, 5)]) == [""]
+        await g1.publish("lobby", [self.sealed(sis, 7)])
+        assert await g1.publish("lobby", [self.sealed(sis, 5)]) == [""]
         assert len(await said(g1)) == 1
 
     async def test_seqs_are_each_persons_own(self, g1: Gateway) -> None:
         sis, mom = g1.person("sis"), g1.person("mom")
-        (first,) = await g1.backplane.publish("lobby", [self.sealed(sis, 1)])
-        (second,) = await g1.backplane.publish("lobby", [self.sealed(mom, 1)])
+        (first,) = await g1.publish("lobby", [self.sealed(sis, 1)])
+        (second,) = await g1.publish("lobby", [self.sealed(mom, 1)])
         assert first != second
 
     async def test_whatever_others_have_said_since(self, g1: Gateway) -> None:
         sis = g1.person("sis")
-        first = await g1.backplane.publish("lobby", [self.sealed(sis, 1)])
+        first = await g1.publish("lobby", [self.sealed(sis, 1)])
         for _ in range(4):
             await say(g1, *("x" for _ in range(500)))
-        assert await g1.backplane.publish("lobby", [self.sealed(sis, 1)]) == first
+        assert await g1.publish("lobby", [self.sealed(sis, 1)]) == first
 
     async def test_of_some_that_were_posted_last_the_ids_are_known(self, g1: Gateway) -> None:
         sis = g1.person("sis")
         seqs = range(2**53 - 300, 2**53)
         ids = []
         for seq in seqs:
-            ids += await g1.backplane.publish("lobby", [self.sealed(sis, seq)])
-        again = await g1.backplane.publish("lobby", [self.sealed(sis, seq) for seq in seqs])
+            ids += await g1.publish("lobby", [self.sealed(sis, seq)])
+        again = await g1.publish("lobby", [self.sealed(sis, seq) for seq in seqs])
         assert again[-32:] == ids[-32:]
         assert all(known in ("", id) for known, id in zip(again, ids, strict=True))
         assert again[0] == ""
@@ -123,7 +124,7 @@ class TestPostingOnce:
         self, g1: Gateway, look: redis.Redis, prefix: str
     ) -> None:
         sis = await g1.online("sis")
-        await g1.backplane.publish("lobby", [self.sealed(sis, 1)])
+        await g1.publish("lobby", [self.sealed(sis, 1)])
         await g1.whisper(sis, ["sis"], seq=2)
         await g1.whisper(sis, ["nobody"], seq=3)
         kept = look.keys(f"{prefix}:*:posted:*")
@@ -133,19 +134,19 @@ class TestPostingOnce:
     async def test_up_to_the_greatest_there_can_be(self, g1: Gateway) -> None:
         sis = g1.person("sis")
         lines = [self.sealed(sis, 2**53 - 1), self.sealed(sis, 2**53)]
-        ids = await g1.backplane.publish("lobby", lines)
+        ids = await g1.publish("lobby", lines)
         assert len(set(ids)) == 2
-        assert await g1.backplane.publish("lobby", lines) == ids
+        assert await g1.publish("lobby", lines) == ids
 
     async def test_who_comes_back_is_known_by_it(self, g1: Gateway, g2: Gateway) -> None:
         sis = await g1.online("sis")
-        (id,) = await g1.backplane.publish("lobby", [self.sealed(sis, 1)])
+        (id,) = await g1.publish("lobby", [self.sealed(sis, 1)])
         again, _ = await g2.again(sis)
-        assert await g2.backplane.publish("lobby", [self.sealed(again, 1)]) == [id]
+        assert await g2.publish("lobby", [self.sealed(again, 1)]) == [id]
 
     async def test_a_text_that_looks_like_a_seal_is_a_text(self, g1: Gateway) -> None:
         sis = g1.person("sis")
-        (id,) = await g1.backplane.publish("lobby", [self.sealed(sis, 1, f"{sis.origin} 2 x\n")])
+        (id,) = await g1.publish("lobby", [self.sealed(sis, 1, f"{sis.origin} 2 x\n")])
         ((logged, line),) = await said(g1)
         assert logged.decode() == id
         assert texts([(logged, line)]) == [f"{sis.origin} 2 x\n"]
@@ -612,11 +613,11 @@ class TestTrim:
     ) -> None:
         forgetful = await start(history_age=0.01)
         line = sealed(forgetful.person("sis").origin, 1, message("once"))
-        first = await forgetful.backplane.publish("lobby", [line])
+        first = await forgetful.publish("lobby", [line])
         await asyncio.sleep(0.05)
         await forgetful.backplane.trim([LOBBY])
         assert await said(forgetful) == []
-        assert await forgetful.backplane.publish("lobby", [line]) == first
+        assert await forgetful.publish("lobby", [line]) == first
 
 
 class TestReplica:

@@ -51,7 +51,7 @@ def run(
 def there(chat: Chat, valkey: Server, prefix: str) -> dict[str, str]:
     """Variables that name the chat, in which something was said."""
     with redis.Redis.from_url(valkey.url, protocol=2) as server:
-        body = encode_body(Msg(from_="sis", room="lobby", text="hi", ts=1))
+        body = encode_body(Msg(from_="sis", room="lobby", text="hi"))
         server.xadd(Keys(prefix).room_log("lobby"), {"d": body, "t": 1}, id="1-0")
     return {"CHATCTL_REDIS": valkey.url, "CHATCTL_PREFIX": prefix, **PASSWORD}
 

@@ -314,7 +314,7 @@ class TestLostOnTheWay:
     @pytest.fixture
     def lose(self, valkey: Server, keys: Keys):
         def entry(text: str, **where: Any) -> dict[str, str]:
-            message = Msg(from_="ghost", text=text, ts=1, **where)
+            message = Msg(from_="ghost", text=text, **where)
             return {"d": encode_body(message).decode(), "t": str(round(time.time() * 1000))}
 
         def lose(text: str, reader: str | None = None) -> None:

@@ -288,7 +288,7 @@ async def test_a_hole_that_was_repaired_is_counted_twice(
 
 
 def _line(text: str) -> str:
-    return f'"op":"msg","from":"dad","room":"lobby","text":"{text}","ts":1}}\n'
+    return f'{{"op":"msg","from":"dad","room":"lobby","text":"{text}"}}\n'
 
 
 async def test_who_comes_to_a_crowded_door_is_counted(

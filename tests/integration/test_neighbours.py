@@ -5,6 +5,7 @@ import logging
 import pytest
 import redis
 
+from gateway.backplane.contract import Outgoing
 from gateway.backplane.keys import Keys
 from tests.contract.household import message
 from tests.support.fixtures import StartGateway
@@ -16,7 +17,7 @@ async def test_nobodys_smaller_history_cuts_what_another_keeps(
     await start_gateway(history=1000)
     small = (await start_gateway(history=1)).gateway.backplane
     for _ in range(4):
-        await small.publish("lobby", [message("kept")] * 100)
+        await small.publish("lobby", None, [Outgoing(message("kept"))] * 100)
     assert look.xlen(Keys(prefix).room_log("lobby")) == 400
 
 
@@ -25,7 +26,7 @@ async def test_alone_it_keeps_what_it_is_told_to(
 ) -> None:
     small = (await start_gateway(history=1)).gateway.backplane
     for _ in range(4):
-        await small.publish("lobby", [message("not kept")] * 100)
+        await small.publish("lobby", None, [Outgoing(message("not kept"))] * 100)
     assert look.xlen(Keys(prefix).room_log("lobby")) < 250
 
 

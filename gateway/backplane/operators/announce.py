@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
+from gateway.backplane.contract import Outgoing
 from gateway.backplane.ids import NOTHING
 from gateway.backplane.keys import Keys
 from gateway.backplane.operators.asking import run
@@ -38,13 +38,12 @@ def publish_announcement(url: str, prefix: str, text: str) -> str | None:
     with reaching(url) as client:
         if not any(each.lease is not None for each in read_gateways(client, keys)[1]):
             return None
-        clock: Any = client.time()
-        ts = clock[0] * 1000 + clock[1] // 1000
-        body = encode_body(Msg(from_=OPERATOR, room=LOBBY, text=text, at=at, ts=ts))
+        body = encode_body(Msg(from_=OPERATOR, room=LOBBY, text=text, at=at))
         call = room_publish(
             keys,
             LOBBY,
-            [body],
+            None,
+            [Outgoing(body)],
             run(client, "run_find", [keys.users_epoch]).decode(),
             known=NOTHING,
             history=KEEP_ALL,

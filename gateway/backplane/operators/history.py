@@ -96,7 +96,9 @@ def _backwards(client: redis.Redis, log: str, at_once: int) -> Iterator[tuple[by
 
 def _is_ours(entry: tuple[bytes, Any]) -> bool:
     """Whether a gateway wrote it: another program may have written something into the log."""
-    return b"d" in entry[1]
+    fields = entry[1]
+    body, time = fields.get(b"d", b""), fields.get(b"t", b"")
+    return bool(body.startswith(b"{") and time.isdigit())
 
 
 def _time(fields: dict[bytes, bytes]) -> float:
@@ -105,4 +107,4 @@ def _time(fields: dict[bytes, bytes]) -> float:
 
 
 def _entry(id: bytes, fields: dict[bytes, bytes]) -> LogEntry:
-    return LogEntry(id, whole(id, fields[b"d"]))
+    return LogEntry(id, whole(id, fields[b"t"], fields[b"d"]))

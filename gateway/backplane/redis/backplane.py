@@ -21,6 +21,8 @@ from gateway.backplane.contract import (
     Listed,
     Log,
     Outcome,
+    Outgoing,
+    Posted,
     Touch,
     Whispered,
 )
@@ -35,7 +37,7 @@ from gateway.backplane.redis.probe import Probe, probe_channel
 from gateway.backplane.redis.replies import parse_user_list, registration
 from gateway.backplane.url import database
 from gateway.config import GatewayConfig
-from gateway.errors import BackplaneDown, BackplaneRefused, NameLost, TooMuchWaits
+from gateway.errors import BackplaneDown, BackplaneRefused, NameLost, RoomChanged, TooMuchWaits
 from gateway.meters import Meters
 from wire.frames import PRIVATE
 
@@ -206,18 +208,27 @@ class RedisBackplane(RedisLogs, RedisGateways):
     def keep(self, history: int, age: float) -> None:
         self._history, self._age_ms = history, round(age * 1000)
 
-    async def publish(self, room: str, lines: list[bytes]) -> list[str]:
+    async def publish(
+        self, room: str, version: str | None, messages: list[Outgoing]
+    ) -> list[Posted]:
         call = room_publish(
             self._keys,
             room,
-            lines,
+            version,
+            messages,
             self.run_id,
             known=self._known(Log(room)),
             history=self._history,
             kept_ms=self._resume_ms,
             until_ms=self._until_ms,
         )
-        return [id.decode() for id in self._in_time(await self._pair.run(*call))]
+        reply = self._in_time(await self._pair.run(*call))
+        if reply == b"CHANGED":
+            raise RoomChanged(room)
+        return [
+            Posted("", each / 1000) if isinstance(each, int) else Posted(each.decode())
+            for each in reply
+        ]
 
     async def whisper(
         self,
@@ -230,7 +241,7 @@ class RedisBackplane(RedisLogs, RedisGateways):
         keys = self._keys
         reply = await self._pair.run(
             "user_whisper",
-            [keys.users, keys.users_epoch],
+            [keys.users, keys.users_epoch, keys.users_clock],
             min(self._history, PRIVATE_HISTORY),
             self.run_id,
             keys.users,

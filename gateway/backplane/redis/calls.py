@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from gateway.backplane.contract import Entry
+from gateway.backplane.contract import Entry, Outgoing
 from gateway.backplane.keys import Keys
 from gateway.backplane.records import Registration
 
@@ -81,7 +81,8 @@ def user_release(keys: Keys, gateway: str, users: list[Registration], *, kept_ms
 def room_publish(
     keys: Keys,
     room: str,
-    lines: list[bytes],
+    version: str | None,
+    messages: list[Outgoing],
     run_id: str,
     *,
     known: bytes,
@@ -89,30 +90,41 @@ def room_publish(
     kept_ms: int,
     until_ms: int | None,
 ) -> Call:
-    """Publish lines to a room.
+    """Publish messages to a room.
 
     Args:
         keys: those of the chat.
         room: where.
-        lines: as `gateway.backplane.contract.Backplane.publish` takes them.
+        version: as `gateway.backplane.contract.Backplane.publish` takes it.
+        messages: likewise.
         run_id: of Redis.
         known: the last id that the caller knows of the room's log.
         history: messages that the log keeps, roughly.
         kept_ms: for which seqs are kept.
-        until_ms: when the lease of the gateway ends, since 1970; None for whoever has none.
+        until_ms: when the lease of the gateway ends, since 1970; None for a caller without one.
     """
-    until = "" if until_ms is None else until_ms
-    channel, posted = keys.room_channel(room), keys.room_posted(room)
     touched = [keys.room_log(room), keys.room_epoch(room)]
+    touched += [keys.room_meta(room), keys.room_clock(room)]
     return (
         "room_publish",
         touched,
         history,
         run_id,
         known,
-        channel,
-        posted,
+        keys.room_channel(room),
+        keys.room_posted(room),
         kept_ms,
-        until,
-        *lines,
+        "" if until_ms is None else until_ms,
+        version or "",
+        keys.room_slow(room),
+        *(part for message in messages for part in (_head(message), message.body)),
     )
+
+
+def _head(message: Outgoing) -> str:
+    if message.event:
+        return "!"
+    seq = "-" if message.seq is None else message.seq
+    if message.slow:
+        return f"{message.origin} {seq} {message.name} {message.slow * 1000}"
+    return "" if message.seq is None else f"{message.origin} {seq}"

@@ -62,10 +62,8 @@ class RedisLogs:
         tail, start, more, *found = await self._pair.run(
             "log_read", keys, after, count, PAGE_BYTES, self.run_id
         )
-        pairs = zip(found[::2], found[1::2], strict=True)
-        return Said(
-            tail, start, bool(more), [(id, _readable(whole(id, line))) for id, line in pairs]
-        )
+        messages = zip(found[::3], found[1::3], found[2::3], strict=True)
+        return Said(tail, start, bool(more), [(each[0], _readable(*each)) for each in messages])
 
     async def trim(self, logs: list[Log]) -> None:
         for log in logs:
@@ -85,10 +83,11 @@ class RedisLogs:
         return dict(zip(logs, found, strict=True))
 
 
-def _readable(line: bytes) -> bytes:
+def _readable(id: bytes, ts: bytes, body: bytes) -> bytes:
     """A line of a log; empty if no reader could make anything of it: somebody else wrote it."""
+    line = whole(id, ts, body)
     try:
         _object.decode(line)
     except UNREADABLE:
         return b""
-    return line if line.find(b"\n") == len(line) - 1 else b""
+    return line if body[:1] == b"{" and line.find(b"\n") == len(line) - 1 else b""

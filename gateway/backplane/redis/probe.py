@@ -16,7 +16,7 @@ from typing import Any
 
 import msgspec
 
-from gateway.backplane.contract import KNOWN, Outcome
+from gateway.backplane.contract import KNOWN, Outcome, Outgoing
 from gateway.backplane.ids import NOTHING
 from gateway.backplane.keys import Keys
 from gateway.backplane.records import Registration
@@ -168,25 +168,30 @@ class Probe:
 
     async def _publish(self, session: str) -> None:
         keys, pair = self._keys, self._pair
-        line = encode_body(Msg(from_=NAME, room=LOBBY, text=session, ts=0))
+        message = Outgoing(encode_body(Msg(from_=NAME, room=LOBBY, text=session)))
         call = room_publish(
             keys,
             LOBBY,
-            [line],
+            None,
+            [message],
             pair.run_id,
             known=NOTHING,
             history=1,
             kept_ms=KEPT_MS,
             until_ms=None,
         )
-        await self._at_once(pair.run(*call), keys.room_log(LOBBY), keys.room_epoch(LOBBY))
+        await self._at_once(pair.run(*call), *self._made_by_publishing())
+
+    def _made_by_publishing(self) -> list[str]:
+        keys = self._keys
+        return [keys.room_log(LOBBY), keys.room_epoch(LOBBY), keys.room_clock(LOBBY)]
 
     async def _release(self, session: str) -> Any:
         keys, pair = self._keys, self._pair
         call = user_release(keys, self._gateway, [self._user(session)], kept_ms=0)
         released, *_ = await asyncio.gather(
             pair.run(*call),
-            pair.call("DEL", keys.room_log(LOBBY), keys.room_epoch(LOBBY)),
+            pair.call("DEL", *self._made_by_publishing()),
             pair.call("DEL", keys.users_epoch),  # of another slot
         )
         return released

@@ -23,9 +23,9 @@ def registration(record: bytes) -> Registration | None:
     return next(iter(registrations([record])), None)
 
 
-def whole(id: bytes, line: bytes) -> bytes:
-    """A message of a log as it goes over the wire: with its beginning."""
-    return b'{"id":"%s",%s' % (id, line)
+def whole(id: bytes, ts: bytes, body: bytes) -> bytes:
+    """A message of a log as it goes over the wire: its body with id and time in front."""
+    return b'{"id":"%s","ts":%s,%s' % (id, ts, body[1:])
 
 
 def parse_user_list(reply: list[bytes]) -> tuple[str, list[Listed]]:

@@ -8,7 +8,7 @@
 -- ARGV[4]  id of the run of Redis
 --
 -- Returns  the id behind which the next message comes; where whoever came before there was a log stands; 1 if there is
---          more, else 0; then two for each message: its id, and its line without its beginning, {"id":"<id>",
+--          more, else 0; then three for each message: its id, its time, and its body
 --
 -- A script, since messages differ in size by a factor of a thousand: what is too much is seen only when it is read.
 -- Atomic, so that what is missing at the end is missing, and not on its way.
@@ -17,7 +17,7 @@ local most, bytes = tonumber(ARGV[2]), tonumber(ARGV[3])
 local last, start = tail(KEYS[1], KEYS[2], ARGV[4], NOTHING)
 local found, at, more = {last, start, 0}, ARGV[1], true
 while more do
-  local left = math.min(AT_ONCE, most - (#found - 3) / 2)
+  local left = math.min(AT_ONCE, most - (#found - 3) / 3)
   if left <= 0 or bytes <= 0 then
     if is_after(last, at) then found[3] = 1 end
     break
@@ -25,10 +25,11 @@ while more do
   local page = redis.call('XRANGE', KEYS[1], '(' .. at, '+', 'COUNT', left)
   for _, entry in ipairs(page) do
     local fields = entry[2]
-    local line = fields[1] == 'd' and fields[2] or ''
+    local body = fields[1] == 'd' and fields[2] or ''
     found[#found + 1] = entry[1]
-    found[#found + 1] = line
-    at, bytes = entry[1], bytes - #line
+    found[#found + 1] = fields[3] == 't' and fields[4] or ''
+    found[#found + 1] = body
+    at, bytes = entry[1], bytes - #body
   end
   more = #page == left
 end

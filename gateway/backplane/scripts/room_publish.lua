@@ -1,7 +1,9 @@
--- Store messages in a room's log, give them their ids, and publish them to everyone in the room.
+-- Store messages in a room's log, give them their ids and times, and publish them to everyone in the room.
 --
 -- KEYS[1]  the room's log
 -- KEYS[2]  its epochs
+-- KEYS[3]  what holds in the room
+-- KEYS[4]  its clock: the time of its last message
 -- ARGV[1]  how many messages the log keeps, roughly
 -- ARGV[2]  id of the run of Redis
 -- ARGV[3]  the last id that the gateway knows of this log
@@ -9,71 +11,84 @@
 -- ARGV[5]  what the keys begin with that hold what each origin posted last
 -- ARGV[6]  milliseconds for which those are kept
 -- ARGV[7]  until when the lease of the gateway holds, milliseconds since 1970; '' for no lease
--- ARGV[8..]  lines:  {...            an event: published as it is, and not stored
---                    "...            a message that lacks its beginning, {"id":"<id>",
---                    ORIGIN SEQ "..  the same, and not to be posted twice
+-- ARGV[8]  the version of what holds in the room by which the messages were allowed; '' for any
+-- ARGV[9]  what the keys begin with that say for how long somebody must not post again
+-- ARGV[10..]  two for each message: a head and the body, JSON. The head is
+--             ''                     a message that may be posted twice
+--             ORIGIN SEQ             one that must not
+--             ORIGIN SEQ NAME MS     likewise, and NAME must not post again for MS milliseconds; SEQ is
+--                                    '-' if it may be posted twice
+--             !                      an event: published as it is, and not stored
 --
 -- Returns  for each message its id; '' for one whose seq is not new, and whose id is not known any
---          more. 'LATE' if the lease may have run out: its names may be somebody else's, and nothing
---          was posted
+--          longer; or, as a number, the milliseconds that its sender must wait: it was not posted.
+--          'LATE' if the lease may have run out: its names may be somebody else's; 'CHANGED' if the
+--          room is of another version. Then nothing was posted
 --
--- Atomic, so that the order of the log, of the ids and of what everyone receives is one order, and
--- so that of two attempts to post a message one is the first.
+-- Atomic, so that the order of the log, of the ids, of the times and of what everyone receives is one
+-- order, so that of two attempts to post a message one is the first, and so that nothing is posted by
+-- rules that do not hold any longer.
 --
--- What is published begins with a line of its own, "<previous id> <last id>": who receives it sees at
--- once whether something was lost before it. Where no message is in it both are the last of the log.
-local BRACE, QUOTE = 123, 34
+-- What is published begins with a line of its own, "<previous id> <last id>": its receiver sees at once
+-- whether something was lost before it. Where no message is in it both are the last of the log.
 local log, limit, run = KEYS[1], ARGV[1], ARGV[2]
 
 local clock = now_ms()
-local now = whole(clock)
-if ARGV[7] ~= '' and clock > tonumber(ARGV[7]) then
-  return 'LATE'
-end
+if ARGV[7] ~= '' and clock > tonumber(ARGV[7]) then return 'LATE' end
+if ARGV[8] ~= '' and version_of(KEYS[3]) ~= ARGV[8] then return 'CHANGED' end
+
+local ts = whole(not_before(KEYS[4], clock))
 local first, last, next_id, behind
-local function add(line)
+local function add(body)
   if first then
-    last = redis.call('XADD', log, 'MAXLEN', '~', limit, next_id, 'd', line, 't', now)
+    last = redis.call('XADD', log, 'MAXLEN', '~', limit, next_id, 'd', body, 't', ts)
   else
     local record = redis.pcall('GET', KEYS[2])
     local epoch, start
     if type(record) == 'string' then epoch, start = record:match('^(%d+) ' .. run .. ' (%d+)$') end
     if epoch and tonumber(epoch) < tonumber(start) then epoch = nil end
     first, next_id, behind =
-      add_first(log, KEYS[2], run, ARGV[3], epoch, limit, 'd', line, 't', now)
+      add_first(log, KEYS[2], run, ARGV[3], epoch, limit, 'd', body, 't', ts)
     last = first
+    redis.call('SET', KEYS[4], ts)
   end
   return last
 end
 
 local latest, news = {}, {}
-local ids, lines = {}, {''}
-for i = 8, #ARGV do
-  local line = ARGV[i]
-  if line:byte(1) == BRACE then
-    lines[#lines + 1] = line
+local results, lines = {}, {''}
+for i = 10, #ARGV, 2 do
+  local head, body = ARGV[i], ARGV[i + 1]
+  if head == '!' then
+    lines[#lines + 1] = body
+  elseif head == '' then
+    local id = add(body)
+    results[#results + 1] = id
+    lines[#lines + 1] = with_beginning(id, ts, body)
   else
-    local id
-    local stored = true
-    if line:byte(1) ~= QUOTE then
-      local origin, seq
-      origin, seq, line = line:match('^(%x+) (%d+) (.*)$')
-      if not latest[origin] then
-        latest[origin], news[origin] = newest_seq(ARGV[5] .. origin), ''
-      end
-      if tonumber(seq) <= latest[origin] then
-        local posted = redis.call('GET', ARGV[5] .. origin) or ''
-        id, stored = posted_as(posted .. news[origin], seq), false
-      else
-        id = add(line)
-        latest[origin] = tonumber(seq)
-        news[origin] = news[origin] .. '\n' .. seq .. ' ' .. id
-      end
-    else
-      id = add(line)
+    local origin, seq, slow = head:match('^(%x+) (%S+)(.*)$')
+    local name, pause = slow:match('^ (%S+) (%d+)$')
+    if seq ~= '-' and not latest[origin] then
+      latest[origin], news[origin] = newest_seq(ARGV[5] .. origin), ''
     end
-    ids[#ids + 1] = id
-    if stored then lines[#lines + 1] = '{"id":"' .. id .. '",' .. line end
+    if seq ~= '-' and tonumber(seq) <= latest[origin] then
+      local posted = redis.call('GET', ARGV[5] .. origin) or ''
+      results[#results + 1] = posted_as(posted .. news[origin], seq)
+    else
+      local wait = name and redis.call('PTTL', ARGV[9] .. name) or 0
+      if wait > 0 then
+        results[#results + 1] = wait
+      else
+        local id = add(body)
+        if name then redis.call('SET', ARGV[9] .. name, '', 'PX', pause) end
+        if seq ~= '-' then
+          latest[origin] = tonumber(seq)
+          news[origin] = news[origin] .. '\n' .. seq .. ' ' .. id
+        end
+        results[#results + 1] = id
+        lines[#lines + 1] = with_beginning(id, ts, body)
+      end
+    end
   end
 end
 -- Only now that they are stored they count as posted.
@@ -85,4 +100,4 @@ if #lines > 1 then
   lines[1] = (behind or upto) .. ' ' .. upto .. '\n'
   redis.call('SPUBLISH', ARGV[4], table.concat(lines))
 end
-return ids
+return results

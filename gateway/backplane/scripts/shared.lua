@@ -138,6 +138,24 @@ local function add_first(log, key, run, known, epoch, limit, ...)
   return redis.call('XADD', log, 'MAXLEN', '~', limit, start, ...), start, before(first)
 end
 
+-- The version of what holds in a room, by its hash.
+local function version_of(meta)
+  return redis.call('HGET', meta, 'version') or '0'
+end
+
+-- The time of what is stored now, in milliseconds: never before that of what was stored last, by the key that keeps
+-- it, even if Redis' clock was set back.
+local function not_before(key, now)
+  local last = redis.pcall('GET', key)
+  last = type(last) == 'string' and last:find('^%d+$') and #last <= 15 and tonumber(last)
+  return last and last > now and last or now
+end
+
+-- A message as it goes over the wire: its body with id and time in front.
+local function with_beginning(id, ts, body)
+  return '{"id":"' .. id .. '","ts":' .. ts .. ',' .. body:sub(2)
+end
+
 -- To be called before anything is written: a key of another type refuses the whole, and not a half of it.
 local function need_set(key)
   redis.call('SCARD', key)

@@ -2,13 +2,14 @@
 --
 -- KEYS[1]  users
 -- KEYS[2]  the epochs of people's logs
+-- KEYS[3]  their clock: the time of the last message
 -- ARGV[1]  how many messages a person's log keeps, roughly
 -- ARGV[2]  id of the run of Redis
 -- ARGV[3]  what the keys of users begin with
 -- ARGV[4]  what the channels of users begin with
 -- ARGV[5]  the sender's folded name
 -- ARGV[6]  the sender's session
--- ARGV[7]  the message, without its beginning, {"id":"<id>","to":[...],
+-- ARGV[7]  the body of the message, JSON without "to"
 -- ARGV[8]  the sender's origin
 -- ARGV[9]  the send's seq; '' for none: then it can be posted twice
 -- ARGV[10] milliseconds for which seqs are kept, and messages for whoever is away
@@ -35,7 +36,6 @@ local prefix, sender, origin, seq = ARGV[3], ARGV[5], ARGV[8], ARGV[9]
 local run, kept_ms = ARGV[2], ARGV[10]
 
 local clock = now_ms()
-local now = whole(clock)
 if clock > tonumber(ARGV[11]) then return 'LATE' end
 
 local record = redis.call('HGET', KEYS[1], sender)
@@ -89,7 +89,8 @@ if #shown == 0 then
   return {}
 end
 
-local line = '"to":' .. cjson.encode(shown) .. ',' .. ARGV[7]
+local line = '{"to":' .. cjson.encode(shown) .. ',' .. ARGV[7]:sub(2)
+local ts = whole(not_before(KEYS[3], clock))
 local limit = math.min(tonumber(ARGV[1]), math.max(LOG_LEAST, math.floor(LOG_BYTES / #line)))
 
 -- All of them before anything is stored: one of another type refuses the whole.
@@ -111,7 +112,7 @@ local function store(name, known, how, ...)
   local log = prefix .. ':log:' .. name
   -- What waits for somebody is never pushed out.
   local most = how == 'later' and FULL_MESSAGES * 4 or limit
-  local id, _, behind = add_first(log, KEYS[2], run, known, epoch[name], most, 'd', line, 't', now, ...)
+  local id, _, behind = add_first(log, KEYS[2], run, known, epoch[name], most, 'd', line, 't', ts, ...)
   if how == 'later' then
     local waiting, left = prefix .. ':waiting:' .. name, redis.call('PTTL', prefix .. ':resume:' .. name)
     left = left > 0 and left or tonumber(kept_ms)
@@ -123,12 +124,13 @@ local function store(name, known, how, ...)
     redis.call('PEXPIRE', log, left)
   else
     redis.call('SPUBLISH', ARGV[4] .. ':to:' .. name,
-      behind .. ' ' .. id .. '\n{"id":"' .. id .. '",' .. line)
+      behind .. ' ' .. id .. '\n' .. with_beginning(id, ts, line))
   end
   return id
 end
 
 local id = store(sender, ARGV[12], 'here', 'f', cjson.encode(found))
+redis.call('SET', KEYS[3], ts)
 for _, reader in ipairs(readers) do store(reader[1], reader[2], reader[3]) end
 if seq ~= '' then keep_posted(posted_key, '\n' .. seq .. ' ' .. id, kept_ms) end
 return {id, unpack(found)}

@@ -18,6 +18,7 @@ from gateway.backplane.contract import Listed
 from gateway.backplane.embedded import server as embedded
 from gateway.backplane.keys import Keys
 from gateway.backplane.records import Registration
+from gateway.backplane.redis.replies import whole
 from wire.codec import encode_body
 from wire.frames import Msg
 
@@ -111,11 +112,11 @@ def say():
     def say(url, text, *, sender="sis", room="lobby", prefix="chat", epoch=7, ago=0.0, to=None):
         now = round((time.time() - ago) * 1000)
         at = datetime.fromtimestamp(now // 1000).astimezone()
-        message = Msg(from_=sender, room=None if to else room, to=to, text=text, at=at, ts=now)
+        message = Msg(from_=sender, room=None if to else room, to=to, text=text, at=at)
         body = encode_body(message)
         with redis.Redis.from_url(url, protocol=2) as there:
             log = Keys(prefix).room_log(room)
             id = there.xadd(log, {"d": body, "t": now}, id=f"{epoch}-*")
-        return '{"id":"' + id.decode() + '",' + body.decode().rstrip("\n")
+        return whole(id, b"%d" % now, body).decode().rstrip("\n")
 
     return say

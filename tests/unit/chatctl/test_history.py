@@ -90,7 +90,7 @@ def test_what_is_private_or_not_a_message_we_know_is_left_out(history, say, url,
 def test_lines_that_cannot_be_read_hide_no_others(history, say, url):
     say(url, "before")
     with redis.Redis.from_url(url, protocol=2) as there:
-        for body in (b'"op":"later"}\n', b'"op":"msg","from":7}\n', b"gibberish"):
+        for body in (b'{"op":"later"}\n', b'{"op":"msg","from":7}\n', b"gibberish"):
             there.xadd("chat:{room:lobby}:log", {"d": body, "t": time.time_ns()}, id="7-*")
     say(url, "after")
     assert texts(history()) == ["sis: before", "sis: after"]

@@ -25,6 +25,8 @@ from gateway.backplane.contract import (
     Listed,
     Log,
     Outcome,
+    Outgoing,
+    Posted,
     Said,
     Touch,
     Whispered,
@@ -159,6 +161,7 @@ class Memory:
 
     Attributes:
         now: what new epochs are at least.
+        clock: the time of what is stored, milliseconds since 1970.
         run: which start of Redis this is.
         logs: the messages of each log.
         last: the last id that each log gave.
@@ -172,6 +175,7 @@ class Memory:
 
     def __init__(self) -> None:
         self.now = 7
+        self.clock = 1795428000123
         self.run = 1
         self.users: dict[str, Registration] = {}
         self.left: dict[str, float] = {}
@@ -196,13 +200,13 @@ class Memory:
 
     def say(self, text: str, room: str = LOBBY) -> bytes:
         """Somebody elsewhere says something; returns its id."""
-        body = b'"op":"msg","from":"dad","room":"%s","text":"%s","ts":1}\n'
-        [id] = self.post(room, [b"%s" % (body % (room.encode(), text.encode()))])
-        return id.encode()
+        body = b'{"op":"msg","from":"dad","room":"%s","text":"%s"}\n'
+        [posted] = self.post(room, [Outgoing(body % (room.encode(), text.encode()))])
+        return posted.id.encode()
 
     def whisper(self, text: str, *names: str) -> bytes:
         """Somebody elsewhere says something to these people; returns the id of the last copy."""
-        body = b'"op":"msg","from":"dad","text":"%s","ts":1}\n' % text.encode()
+        body = b'{"op":"msg","from":"dad","text":"%s"}\n' % text.encode()
         return [self._whisper(name, list(names), body, NOTHING) for name in names][-1]
 
     def forget(self, log: Log, count: int) -> None:
@@ -249,32 +253,29 @@ class Memory:
             self._slots[slot] = (self.run, max(self.now, self._newest.get(slot, 0) + 1))
         return self._slots[slot][1]
 
-    def post(self, room: str, lines: list[bytes], known: bytes = NOTHING) -> list[str]:
+    def post(self, room: str, messages: list[Outgoing], known: bytes = NOTHING) -> list[Posted]:
         log = Log(room)
-        ids, whole, previous = [], [], None
-        for line in lines:
-            if line.startswith(b"{"):
-                whole.append(line)
+        results: list[Posted] = []
+        whole, previous = [], None
+        for message in messages:
+            if message.event:
+                whole.append(message.body)
                 continue
-            posted: dict[int, str] = {}
-            seq = None
-            if not line.startswith(b'"'):
-                head, number, line = line.split(b" ", 2)
-                posted, seq = self._posted.setdefault((room, head.decode()), {}), int(number)
-                if seq <= max(posted, default=-1):
-                    ids.append(posted.get(seq, ""))
-                    continue
-            before, kept = self._store(log, line, NOTHING if previous else known)
+            posted = self._posted.setdefault((room, message.origin), {})
+            if message.seq is not None and message.seq <= max(posted, default=-1):
+                results.append(Posted(posted.get(message.seq, "")))
+                continue
+            before, kept = self._store(log, message.body, NOTHING if previous else known)
             previous = previous or before
-            ids.append(kept.id.decode())
-            if seq is not None:
-                _remember(posted, seq, kept.id.decode())
+            results.append(Posted(kept.id.decode()))
+            if message.seq is not None:
+                _remember(posted, message.seq, kept.id.decode())
             whole.append(kept.line)
         if whole:
             last = self.tail_of(log)
             head = (previous or last) + b" " + last
             self.publish(f"room:{room}", head + b"\n" + b"".join(whole))
-        return ids
+        return results
 
     def whispered(
         self,
@@ -360,7 +361,7 @@ class Memory:
         self, name: str, shown: list[str], body: bytes, known: bytes, found: tuple[Found, ...] = ()
     ) -> bytes:
         to = ",".join(f'"{each}"' for each in shown)
-        line = f'"to":[{to}],'.encode() + body
+        line = f'{{"to":[{to}],'.encode() + body[1:]
         previous, kept = self._store(Log(PRIVATE, name), line, known, found)
         self.publish(f"to:{name}", previous + b" " + kept.id + b"\n" + kept.line)
         return kept.id
@@ -393,7 +394,8 @@ class Memory:
             self._begin(log, known)
         previous, id = self.last[log], self._next(log)
         self.last[log] = id
-        kept = Kept(id, b'{"id":"%s",%s' % (id, line), found, time.monotonic())
+        line = b'{"id":"%s","ts":%d,%s' % (id, self.clock, line[1:])
+        kept = Kept(id, line, found, time.monotonic())
         self.logs.setdefault(log, []).append(kept)
         return self.start(log) if begun else previous, kept
 
@@ -443,7 +445,7 @@ class FakeAdmission:
         self.tried: list[tuple[str, str]] = []
 
     async def bans(self) -> tuple[int, list[Ban]]:
-        return 1795428000123, list(self.memory.bans)
+        return self.memory.clock, list(self.memory.bans)
 
     async def try_password(self, folded: str, neighbourhood: str, site: str = "") -> float:
         if not self.wait:
@@ -617,9 +619,11 @@ class FakeBackplane:
         await self._asked("idle_left", folded)
         return self.memory.has_left(folded) if self._holds(folded, session) else 0.0
 
-    async def publish(self, room: str, lines: list[bytes]) -> list[str]:
-        await self._asked("publish", list(lines))
-        return self.memory.post(room, lines, self._known(Log(room)))
+    async def publish(
+        self, room: str, version: str | None, messages: list[Outgoing]
+    ) -> list[Posted]:
+        await self._asked("publish", list(messages))
+        return self.memory.post(room, messages, self._known(Log(room)))
 
     async def whisper(
         self,

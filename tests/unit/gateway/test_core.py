@@ -42,8 +42,8 @@ def codes(link):
 
 
 def published(gateway):
-    lines = [line for batch in backplane_of(gateway).asked("publish") for line in batch]
-    return [decode_event(line) for line in lines if line.startswith(b"{")]
+    messages = [each for batch in backplane_of(gateway).asked("publish") for each in batch]
+    return [decode_event(each.body) for each in messages if each.event]
 
 
 async def test_a_gateway_that_starts_has_its_lease_before_it_listens(gateway):

@@ -2,6 +2,7 @@ import asyncio
 
 import pytest
 
+from gateway.backplane.contract import Outgoing, Posted
 from gateway.channels import outbox as module
 from gateway.channels.outbox import BATCH, Outbox
 from gateway.chat.effects import Publish
@@ -24,14 +25,14 @@ class Redis:
         self.error = None
         self._ids = 0
 
-    async def publish(self, room, lines):
-        self.batches.append((room, lines))
+    async def publish(self, room, version, messages):
+        self.batches.append((room, [message.body for message in messages]))
         if self.patient:
             self.answers.append(asyncio.get_running_loop().create_future())
             await self.answers[-1]
         if self.error is not None:
             raise self.error
-        return [self._next() for line in lines if not line.startswith(b"{")]
+        return [self._next() for message in messages if not message.event]
 
     def note(self, *stored):
         self.stored.append(stored)
@@ -41,7 +42,7 @@ class Redis:
 
     def _next(self):
         self._ids += 1
-        return f"7-{self._ids}"
+        return Posted(f"7-{self._ids}")
 
 
 class Sender:
@@ -62,17 +63,17 @@ def outbox_on(redis, limit):
 
 
 def line(seq):
-    return b'd4 %d "m%d"\n' % (seq, seq)
+    return b'{"text":"m%d"}\n' % seq
 
 
 def send(outbox, sender, seq, room="lobby"):
-    message = Msg(from_="dana", room=room, text=f"{seq}", ts=1)
-    return outbox.send(Publish(room, message, seq), line(seq), sender)
+    message = Msg(from_="dana", room=room, text=f"{seq}")
+    return outbox.send(Publish(room, message, seq), Outgoing(line(seq), "d4", seq), sender)
 
 
 def send_unnumbered(outbox, sender, text=b"m"):
-    message = Msg(from_="dana", room="lobby", text=text.decode(), ts=1)
-    return outbox.send(Publish("lobby", message, None), b'"%s"\n' % text, sender)
+    message = Msg(from_="dana", room="lobby", text=text.decode())
+    return outbox.send(Publish("lobby", message, None), Outgoing(b'"%s"\n' % text), sender)
 
 
 @pytest.fixture
@@ -209,9 +210,9 @@ async def test_who_comes_and_goes_is_told_though_what_is_said_is_refused(outbox,
 
 
 async def test_fewer_ids_than_messages_leave_nobody_waiting(redis, sender, caplog):
-    ids = [["7-1"], ["7-2"]]
+    ids = [[Posted("7-1")], [Posted("7-2")]]
 
-    async def publish(room, lines):
+    async def publish(room, version, messages):
         return ids.pop(0)
 
     outbox = Outbox(publish, redis.ready, 1000, redis.note, redis.clock)

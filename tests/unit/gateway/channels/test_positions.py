@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from gateway.backplane.contract import Log
+from gateway.backplane.contract import Log, Outgoing
 from gateway.backplane.ids import before
 from gateway.channels.positions import Positions
 from gateway.errors import BackplaneDown, BackplaneRefused
@@ -100,7 +100,7 @@ async def test_what_comes_in_order_is_delivered_at_once(live):
 
 async def test_several_in_one_piece_stay_in_one_piece(live):
     live.memory.post(
-        "lobby", [b'"op":"msg","from":"d","text":"%d","ts":1}\n' % n for n in range(3)]
+        "lobby", [Outgoing(b'{"op":"msg","from":"d","text":"%d"}\n' % n) for n in range(3)]
     )
     live.arrive()
     assert len(live.delivered) == 1
@@ -112,7 +112,9 @@ async def test_several_in_one_piece_stay_in_one_piece(live):
 
 async def test_what_has_no_id_passes_and_moves_nothing(live):
     at = live.positions.at(ROOM)
-    live.memory.post("lobby", [b'{"op":"joined","room":"lobby","name":"sis"}\n'])
+    live.memory.post(
+        "lobby", [Outgoing(b'{"op":"joined","room":"lobby","name":"sis"}\n', event=True)]
+    )
     live.arrive()
     assert live.delivered == [(ROOM, b'{"op":"joined","room":"lobby","name":"sis"}\n')]
     assert live.positions.at(ROOM) == at
@@ -255,7 +257,7 @@ async def test_who_left_does_not_overtake_their_last_words(live):
     held = live.redis.hold("said")
     for text in "ab":
         live.memory.say(text)
-    live.memory.post("lobby", [LEFT])
+    live.memory.post("lobby", [Outgoing(LEFT, event=True)])
     live.arrive(1, 2)
     await quiet()
     assert live.delivered == []
@@ -266,7 +268,7 @@ async def test_who_left_does_not_overtake_their_last_words(live):
 
 async def test_nor_where_only_that_they_left_shows_that_the_words_were_lost(live):
     live.memory.say("a")
-    live.memory.post("lobby", [LEFT])
+    live.memory.post("lobby", [Outgoing(LEFT, event=True)])
     live.arrive(1)
     await live.settled()
     assert kinds(live) == ["msg", "left"]
@@ -274,8 +276,8 @@ async def test_nor_where_only_that_they_left_shows_that_the_words_were_lost(live
 
 async def test_who_left_is_told_of_though_the_words_before_it_were_had_another_way(live):
     live.memory.say("a")
-    body = b'"op":"msg","from":"d","text":"b","ts":1}\n'
-    live.memory.post("lobby", [body, LEFT])
+    body = b'{"op":"msg","from":"d","text":"b"}\n'
+    live.memory.post("lobby", [Outgoing(body), Outgoing(LEFT, event=True)])
     await live.positions.check()
     await live.settled()
     live.arrive()

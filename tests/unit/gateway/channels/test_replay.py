@@ -7,7 +7,7 @@ import uvloop
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.backplane.contract import Channel, Log
+from gateway.backplane.contract import Channel, Log, Outgoing
 from gateway.backplane.ids import before
 from gateway.channels.hub import Hub
 from gateway.channels.positions import Positions
@@ -475,9 +475,10 @@ class Interleaved(Scene):
             return self.do_say(number)
         bodies = []
         for _ in range(1 + number % 5):
-            bodies.append(b'"op":"msg","from":"d","text":"%d","ts":1}\n' % len(self.said))
+            body = b'{"op":"msg","from":"d","text":"%d"}\n' % len(self.said)
+            bodies.append(Outgoing(body))
             self.said.append(f"{len(self.said)}")
-        self.ids += [id.encode() for id in self.memory.post("lobby", bodies)]
+        self.ids += [each.id.encode() for each in self.memory.post("lobby", bodies)]
 
     def do_arrive(self, number):
         for channel, payload in self.arriving[: number % 3 + 1]:

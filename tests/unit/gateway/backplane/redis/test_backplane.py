@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from gateway.backplane.contract import ABSENT, Claimed, Entry, Found, Log, Said, Touch
+from gateway.backplane.contract import ABSENT, Claimed, Entry, Found, Log, Outgoing, Said, Touch
 from gateway.backplane.records import Registration
 from gateway.backplane.redis import backplane as module
 from gateway.backplane.redis.backplane import RedisBackplane
@@ -59,15 +59,15 @@ async def test_it_has_two_connections_with_names(scene, redis):
 async def test_which_start_of_redis_it_is_is_told_with_what_is_posted(scene, redis):
     assert scene.backplane.run_id == scripted.RUN_ID
     redis.answer = lambda client, command: array("7-1")
-    await scene.backplane.publish("lobby", [b'"op":"msg"}\n'])
+    await scene.backplane.publish("lobby", None, [Outgoing(b'{"op":"msg"}\n')])
     assert scripted.RUN_ID in evalsha(redis)[0]
 
 
 async def test_so_is_the_last_id_that_is_known_here(scene, redis):
     scene.knows = {b"t:{room:lobby}:live": b"7-3", b"t:{users}:to:dana": b"7-4"}
     redis.answer = lambda client, command: array("7-5")
-    await scene.backplane.publish("lobby", [b'"op":"msg"}\n'])
-    await scene.backplane.whisper(registration("sis"), ["dana"], b'"op":"msg"}\n', seq=None)
+    await scene.backplane.publish("lobby", None, [Outgoing(b'{"op":"msg"}\n')])
+    await scene.backplane.whisper(registration("sis"), ["dana"], b'{"op":"msg"}\n', seq=None)
     room, people = evalsha(redis)
     assert "7-3" in room
     assert people[-3:] == ["0-0", "dana", "7-4"]
@@ -159,7 +159,7 @@ async def test_while_redis_is_away_every_call_says_so(scene, redis):
         scene.backplane.release([dana], for_good=True),
         scene.backplane.touch([Touch("dana", "s", 0.0)]),
         scene.backplane.idle_left("dana", "s"),
-        scene.backplane.publish("lobby", [b"{}\n"]),
+        scene.backplane.publish("lobby", None, [Outgoing(b"{}\n")]),
         scene.backplane.whisper(dana, ["sis"], b"{}\n", seq=None),
         scene.backplane.tails([LOBBY, DANA]),
         scene.backplane.said(LOBBY, b"7-1", 5),
@@ -339,11 +339,15 @@ async def test_the_last_ids_of_logs_are_told_in_their_order(scene, redis):
 
 async def test_what_was_said_is_read_as_it_went_over_the_wire(scene, redis):
     redis.answer = lambda client, command: array(
-        "7-2", "6-9", 1, "7-1", '"op":1}\n', "7-2", '"op":2}\n', "7-3", ""
+        "7-2", "6-9", 1, "7-1", "4", '{"op":1}\n', "7-2", "5", '{"op":2}\n', "7-3", "", ""
     )
     assert await scene.backplane.said(LOBBY, b"7-0", 5) == Said(
         b"7-2", b"6-9", True,
-        [(b"7-1", b'{"id":"7-1","op":1}\n'), (b"7-2", b'{"id":"7-2","op":2}\n'), (b"7-3", b"")],
+        [
+            (b"7-1", b'{"id":"7-1","ts":4,"op":1}\n'),
+            (b"7-2", b'{"id":"7-2","ts":5,"op":2}\n'),
+            (b"7-3", b""),
+        ],
     )  # fmt: skip
     (asked,) = evalsha(redis)
     assert asked[2:] == [
@@ -352,11 +356,15 @@ async def test_what_was_said_is_read_as_it_went_over_the_wire(scene, redis):
 
 
 @pytest.mark.parametrize(
-    "line",
-    [b"junk", b"", b"1}\n", b'"a":1}', b'"a":junk}\n', b'"a":"\xff"}\n', b'"a":1}\n{"op":"bye"}\n'],
+    ("ts", "body"),
+    [
+        *((b"1", b) for b in (b"junk", b"", b"{1}\n", b'"a":1}\n', b'{"a":1}', b'{"a":junk}\n')),
+        *((b"1", b) for b in (b'{"a":"\xff"}\n', b'{"a":1}\n{"op":"bye"}\n')),
+        *((ts, b'{"a":1}\n') for ts in (b"", b"soon")),
+    ],
 )
-async def test_what_no_reader_could_make_anything_of_is_no_line(scene, redis, line):
-    redis.answer = lambda client, command: array("7-1", "6-9", 0, "7-1", line)
+async def test_what_no_reader_could_make_anything_of_is_no_line(scene, redis, ts, body):
+    redis.answer = lambda client, command: array("7-1", "6-9", 0, "7-1", ts, body)
     assert (await scene.backplane.said(LOBBY, b"7-0", 5)).messages == [(b"7-1", b"")]
 
 
