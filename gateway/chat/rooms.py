@@ -68,7 +68,7 @@ class Sanction(msgspec.Struct, frozen=True):
     """A ban or a mute.
 
     Attributes:
-        name: the person or the network, as it was written.
+        name: the person, by the name that is shown, or the network.
         by: the name of the person who gave it.
         reason: why; may be empty.
         until: when it ends, milliseconds since 1970 by Redis' clock; None for never.

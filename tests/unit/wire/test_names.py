@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wire.names import NEVER_LAST, check_name, fold, in_names, may_be_held
+from wire.names import NEVER_LAST, check_name, check_room, fold, in_names, may_be_held
 from wire.reasons import ErrorCode, WireError
 
 LIMIT = 32
@@ -228,3 +228,44 @@ def test_every_letter_and_its_capital_are_one():
 @given(good_names.filter(lambda name: DOTLESS not in name))
 def test_case_variants_of_a_name_are_one(name):
     assert fold(name) == fold(name.upper()) == fold(name.title()) == fold(name.swapcase())
+
+
+# Rooms.
+
+
+@pytest.mark.parametrize(
+    ("name", "room"),
+    [
+        ("dev", "dev"),
+        ("Dev", "dev"),
+        ("\uff24\uff25\uff36", "dev"),
+        ("Zoe\u0308", "zo\u00eb"),
+        ("stra\u00dfe", "strasse"),
+        ("all", "all"),
+        ("2026-11", "2026-11"),
+    ],
+)
+def test_a_room_has_one_name_however_it_is_written(name, room):
+    assert check_room(name, LIMIT) == room
+
+
+@pytest.mark.parametrize(
+    "name", ["", "#dev", "@", "*", "a b", "dev.", "-x", "a{b}", "x" * 33, "\u00df" * 17, "\ufdfa"]
+)
+def test_what_no_room_can_be_called_is_refused(name):
+    with pytest.raises(WireError) as caught:
+        check_room(name, LIMIT)
+    assert caught.value.code is ErrorCode.BAD_ROOM
+    assert "room's name" in caught.value.text
+
+
+def test_a_hash_sign_is_for_the_eye_only_and_that_is_said():
+    with pytest.raises(WireError, match="without '#'"):
+        check_room("#dev", LIMIT)
+
+
+@given(good_names)
+def test_the_name_of_a_room_is_the_name_of_that_room(name):
+    if len(fold(name)) <= LIMIT:
+        room = check_room(name, LIMIT)
+        assert check_room(room, LIMIT) == room

@@ -7,12 +7,49 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from gateway.chat.effects import CheckIdle, Claim, Close, ListUsers, Publish, Tell, Whisper
+from gateway.chat.effects import (
+    ChangeRoom,
+    CheckIdle,
+    Claim,
+    Close,
+    EnterRoom,
+    LeaveRoom,
+    ListUsers,
+    Publish,
+    ShowMembers,
+    ShowRoom,
+    ShowRooms,
+    Tell,
+    Whisper,
+)
 from gateway.chat.rules import Rules
 from gateway.chat.sending import Delivery
 from gateway.chat.session import FAULT_BURST, FAULT_RATE, Session, State
 from tests.unit.wire import strategies
-from wire.frames import Ack, Active, Error, Hello, Msg, Notice, Ping, Pong, Quit, Send, Welcome, Who
+from wire.frames import (
+    AboutRoom,
+    Ack,
+    Active,
+    Entered,
+    Error,
+    Hello,
+    Join,
+    Leave,
+    ListMembers,
+    ListRooms,
+    Moderate,
+    Msg,
+    Notice,
+    Out,
+    Ping,
+    Pong,
+    Quit,
+    Send,
+    SetModes,
+    SetTopic,
+    Welcome,
+    Who,
+)
 from wire.limits import Limits
 from wire.reasons import (
     CONNECTION_LOST,
@@ -24,6 +61,7 @@ from wire.reasons import (
     REPLACED,
     SHUTDOWN,
     ErrorCode,
+    OutCode,
     WireError,
 )
 
@@ -303,6 +341,115 @@ def test_a_line_that_is_no_request_is_answered_and_the_session_goes_on(talk, cod
     before = talk.state
     assert talk.refuse(code, "why", 7) == [Tell(Error(code=code, text="why", seq=7))]
     assert talk.state is before
+
+
+# Rooms.
+
+
+def test_a_room_is_entered_by_its_one_name_however_it_was_written(online):
+    assert online.say(Join("Dev", key="sesame", history=20, seq=2)) == [
+        EnterRoom("dev", "sesame", 20, 2)
+    ]
+    told = Entered("dev", "7-1", seq=2)
+    assert online.session.entered(told) == [Tell(told)]
+    assert online.session.rooms == {"lobby", "dev"}
+
+
+def test_nothing_is_said_in_a_room_before_it_is_entered_or_after_it_is_left(online):
+    refused(online.say(Send("hi", seq=2, room="dev")), ErrorCode.NOT_IN_ROOM, seq=2)
+    online.say(Join("dev"))
+    online.session.entered(Entered("dev", "7-1"))
+    (publish,) = online.say(Send("hi", room="DEV"))
+    assert publish.room == "dev"
+    assert online.say(Leave("DEV", seq=3)) == [LeaveRoom("dev", 3)]
+    out = Out("dev", OutCode.LEFT, "", seq=3)
+    assert online.session.out(out) == [Tell(out)]
+    refused(online.say(Send("hi", room="dev")), ErrorCode.NOT_IN_ROOM)
+
+
+def test_a_room_that_the_session_is_in_is_only_shown_again(online):
+    again = online.say(Join("lobby", key="x", history=100, seq=2))
+    assert again == [EnterRoom("lobby", None, 0, 2, already=True)]
+
+
+def test_a_person_is_in_so_many_rooms_at_most_and_may_change_one_for_another():
+    online = Conversation(rooms=2).online()
+    online.session.entered(Entered("dev", "7-1"))
+    error = refused(online.say(Join("ops", seq=2)), ErrorCode.TOO_MANY_ROOMS, seq=2)
+    assert "2 rooms" in error.text
+    online.say(Join("dev"))
+    online.session.out(Out("lobby", OutCode.LEFT, ""))
+    assert online.say(Join("ops")) == [EnterRoom("ops", None, 0, None)]
+
+
+def test_somebody_who_comes_back_is_in_the_rooms_of_the_welcome(new):
+    new.say(HELLO)
+    (tell,) = new.session.granted("Dana", "secret", True, {}, new.now, ["dev", "ops"])
+    assert tell.event.rooms == ["dev", "ops"]
+    assert new.session.rooms == {"dev", "ops"}
+    refused(new.say(Send("hi")), ErrorCode.NOT_IN_ROOM)
+
+
+@pytest.mark.parametrize(("history", "left"), [(0, 7), (24, 7), (25, 6), (100, 3)])
+def test_an_entry_with_history_costs_as_many_requests_more_as_it_has_parts(history, left):
+    online = Conversation(burst=8).online()
+    online.say(Join("dev", history=history))
+    assert [online.say(Active()) for _ in range(left)] == [[]] * left
+    refused(online.say(Active()), ErrorCode.SLOW_DOWN)
+
+
+@pytest.mark.parametrize(
+    ("request_", "effect"),
+    [
+        (ListRooms(seq=2), ShowRooms(2)),
+        (ListMembers("Lobby", seq=2), ShowMembers("lobby", 2)),
+        (AboutRoom("Cellar", seq=2), ShowRoom("cellar", 2)),
+        (SetTopic("Dev", "news", seq=2), ChangeRoom(SetTopic("dev", "news", seq=2))),
+        (SetModes("Dev", slow=5, seq=2), ChangeRoom(SetModes("dev", slow=5, seq=2))),
+        (Moderate("Dev", "op", "Sis", seq=2), ChangeRoom(Moderate("dev", "op", "Sis", seq=2))),
+        (
+            Moderate("dev", "ban", "192.0.2.0/24"),
+            ChangeRoom(Moderate("dev", "ban", "192.0.2.0/24")),
+        ),
+    ],
+)
+def test_what_is_asked_about_a_room_names_it_folded(online, request_, effect):
+    assert online.say(request_) == [effect]
+
+
+@pytest.mark.parametrize(
+    ("request_", "code"),
+    [
+        (Join("#dev", seq=2), ErrorCode.BAD_ROOM),
+        (Join("@", seq=2), ErrorCode.BAD_ROOM),
+        (Join("x" * 51, seq=2), ErrorCode.BAD_ROOM),
+        (Leave("cellar", seq=2), ErrorCode.NOT_IN_ROOM),
+        (ListMembers("cellar", seq=2), ErrorCode.NOT_IN_ROOM),
+        (AboutRoom("a b", seq=2), ErrorCode.BAD_ROOM),
+        (SetTopic("dev", "two\nlines", seq=2), ErrorCode.BAD_TEXT),
+        (SetModes("dev", key="a\x1b", seq=2), ErrorCode.BAD_TEXT),
+        (Moderate("dev", "kick", "sis", "\u2028", seq=2), ErrorCode.BAD_TEXT),
+        (Moderate("dev", "kick", "a b", seq=2), ErrorCode.BAD_NAME),
+        (Moderate("dev", "mute", "192.0.2.0/24", seq=2), ErrorCode.BAD_NAME),
+    ],
+)
+def test_what_cannot_be_asked_about_a_room_is_refused_with_its_own_id(online, request_, code):
+    refused(online.say(request_), code, seq=2)
+
+
+@pytest.mark.parametrize("seq", [None, 2])
+def test_a_change_is_acknowledged_if_that_was_asked_for(online, seq):
+    (change,) = online.say(SetTopic("dev", "news", seq=seq))
+    expected = [] if seq is None else [Tell(Ack(seq=2, id="7-3", room="dev"))]
+    assert online.session.changed(change, "7-3") == expected
+
+
+def test_answers_about_rooms_that_outlive_the_session_are_not_told(online):
+    (change,) = online.say(SetTopic("dev", "news", seq=2))
+    online.session.close(SHUTDOWN)
+    assert online.session.changed(change, "7-3") == []
+    assert online.session.entered(Entered("dev", "7-1")) == []
+    assert online.session.out(Out("lobby", OutCode.KICKED, "")) == []
 
 
 # The budget.
@@ -660,7 +807,7 @@ class AnyConversation(RuleBasedStateMachine):
     def __init__(self):
         super().__init__()
         self.now = 1000.0
-        self.session = Session(Rules("g1", 20.0, False, Limits(burst=5)), self.now)
+        self.session = Session(Rules("g1", 20.0, False, Limits(burst=5, rooms=2)), self.now)
         self.question = None
         self.checks = 0
         self.closed = False
@@ -670,7 +817,7 @@ class AnyConversation(RuleBasedStateMachine):
             assert effects == []
         for effect in effects:
             assert not self.closed, "something came after the end"
-            if isinstance(effect, Claim | Whisper):
+            if isinstance(effect, Claim | Whisper | EnterRoom | LeaveRoom | ChangeRoom):
                 assert self.question is None
                 self.question = effect
             elif isinstance(effect, CheckIdle):
@@ -678,6 +825,7 @@ class AnyConversation(RuleBasedStateMachine):
                 assert self.checks == 1, "asked again before the answer"
             elif isinstance(effect, Publish | ListUsers):
                 assert self.session.state is State.ONLINE
+                assert isinstance(effect, ListUsers) or effect.room in self.session.rooms
             self.closed = isinstance(effect, Close)
 
     @precondition(lambda self: self.question is None)
@@ -686,7 +834,14 @@ class AnyConversation(RuleBasedStateMachine):
         self.perform(self.session.receive(request, self.now, TS))
 
     @precondition(lambda self: self.question is None)
-    @rule(request=st.sampled_from([HELLO, Send("hi"), Send("hi @sis"), Send("hi", to=["sis"])]))
+    @rule(
+        request=st.sampled_from(
+            [
+                *(HELLO, Send("hi"), Send("hi @sis"), Send("hi", to=["sis"]), Join("dev")),
+                *(Send("hi", room="dev"), Join("ops"), Leave("dev"), SetTopic("dev", "x", seq=1)),
+            ]
+        )
+    )
     def usual_request(self, request):
         self.perform(self.session.receive(request, self.now, TS))
 
@@ -729,6 +884,26 @@ class AnyConversation(RuleBasedStateMachine):
         found = (id, whisper.names, [], []) if id else (id, [], [], whisper.names)
         self.perform(self.session.whispered(whisper, Delivery(*found), self.now))
 
+    @precondition(lambda self: isinstance(self.question, EnterRoom | LeaveRoom | ChangeRoom))
+    @rule(refused=st.booleans())
+    def the_question_about_a_room_is_answered(self, refused):
+        asked, self.question = self.question, None
+        if refused:
+            error = WireError(ErrorCode.BANNED_HERE, "no", 1)
+            self.perform(self.session.refuse(error, self.now))
+        elif isinstance(asked, EnterRoom):
+            self.perform(self.session.entered(Entered(asked.room, "7-1")))
+        elif isinstance(asked, LeaveRoom):
+            assert asked.room in self.session.rooms
+            self.perform(self.session.out(Out(asked.room, OutCode.LEFT, "")))
+        else:
+            self.perform(self.session.changed(asked, "7-1"))
+
+    @rule(room=st.sampled_from(["lobby", "dev"]))
+    def it_is_put_out_of_a_room(self, room):
+        self.perform(self.session.out(Out(room, OutCode.KICKED, "")))
+        assert room not in self.session.rooms
+
     @rule(seconds=st.sampled_from([0.0, 1.0, 100.0]))
     def an_answer_took_its_time(self, seconds):
         self.now += seconds
@@ -747,6 +922,7 @@ class AnyConversation(RuleBasedStateMachine):
     @invariant()
     def it_stands_where_it_says(self):
         assert (self.session.state is State.CLOSED) == self.closed
+        assert len(self.session.rooms) <= 2
         if self.closed:
             assert self.session.deadline is None
         elif self.checks == 0:

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.chat.texts import check_text
+from gateway.chat.texts import check_line, check_text
 from wire.reasons import ErrorCode, WireError
 
 LIMIT = 50
@@ -74,3 +74,17 @@ def test_a_refusal_never_holds_what_it_refuses(text):
     else:
         assert 0 < len(text) <= LIMIT
         assert not {ord(character) for character in text} & (set(CONTROLS) - {9, 10})
+
+
+# Texts of one line.
+
+
+@pytest.mark.parametrize("text", ["", "what we do", "\u05e9\u05dc", "\u202ex", "\u00a0"])
+def test_a_line_may_hold_what_a_line_can_show(text):
+    check_line(text, "topic")
+
+
+@pytest.mark.parametrize("char", ["\n", "\t", "\r", "\x00", "\x1b", "\x7f", "\x85", "\u2028"])
+def test_a_line_has_no_line_ends_and_obeys_no_terminal(char):
+    with pytest.raises(WireError, match=f"the topic has a control character, U\\+{ord(char):04X}"):
+        check_line(f"a{char}b", "topic")
