@@ -49,7 +49,7 @@ _by_name = option(
     "for",
     type=duration,
     metavar="DURATION",
-    show_default="for ever",
+    show_default="forever",
     help="How long: 30m, 2h or 7d.",
 )
 @option("reason", default="", metavar="TEXT", help="Why: the people it keeps out are told.")
@@ -72,7 +72,7 @@ def ban(subject: str, by_name: bool, reason: str, chat: Chat, json: bool, **give
     _warn_of_unreached(change.unreached)
     if target.kind == "network":
         _warn_of_neighbours(ip_network(target.text))
-    ends = "for ever" if given["for"] is None else f"for {span(given['for'])}"
+    ends = "forever" if given["for"] is None else f"for {span(given['for'])}"
     answer(json, _for_programs(change.ban), f"{target.text} ({target.kind}) is banned {ends}")
 
 
@@ -111,7 +111,7 @@ def bans(chat: Chat, json: bool) -> None:
 def _table(found: list[Ban], now_ms: int, now: datetime) -> str:
     rows = [("SUBJECT", "KIND", "SINCE", "LEFT", "REASON")]
     for each in found:
-        left = "for ever" if each.until is None else span((each.until - now_ms) / 1000)
+        left = "forever" if each.until is None else span((each.until - now_ms) / 1000)
         rows.append((each.subject, each.kind, since(each.since, now), left, each.reason))
     return table(rows)
 

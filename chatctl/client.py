@@ -45,20 +45,19 @@ def names(text: str) -> tuple[str, ...]:
     type=addresses,
     default="127.0.0.1:2428",
     metavar="HOST[:PORT][,...]",
-    help="The gateway, or the balancer before several. Of several with commas between them, the "
-    "first that answers is taken, and the next one when it is lost.",
+    help="A gateway, or the load balancer in front of several. With several gateways the first "
+    "that answers is used, and the next one when it is lost.",
 )
 @option(
     "tls",
     is_flag=True,
-    help="Speak TLS, 1.2 or newer, and only to a gateway whose certificate is trusted and is for "
-    "the host of --server.",
+    help="Use TLS, 1.2 or newer. The certificate must be trusted, and for the host of --server.",
 )
 @option(
     "ca",
     type=_FILE,
     metavar="FILE",
-    help="Whom to trust, PEM, in place of those whom the system trusts. Means --tls.",
+    help="PEM file with the authorities to trust instead of the system's. Implies --tls.",
 )
 @option(
     "password-file",
@@ -69,20 +68,20 @@ def names(text: str) -> tuple[str, ...]:
 @secret(
     "password",
     metavar="TEXT",
-    help="The password itself. Without both, it is asked for when it is wanted.",
+    help="The password itself. Without it and the file, you are asked when it is needed.",
 )
 @option(
     "to",
     type=names,
     metavar="NAME[,NAME]",
-    help="Who gets every message, and nobody else does. "
-    "For a pipe whose lines are not for everyone.",
+    help="The only recipients of every message. Use it for a pipe whose lines are not for "
+    "everyone.",
 )
 @option(
     "color",
     type=click.Choice(["auto", "always", "never"]),
     default="auto",
-    help="Colors: auto is for terminals, and heeds NO_COLOR.",
+    help="Use colors; auto: on terminals, unless NO_COLOR is set.",
 )
 @click.pass_context
 def client(
@@ -98,8 +97,8 @@ def client(
 ) -> None:
     """Join the chat.
 
-    NAME is what the others call you. Without it, it is CHATCTL_NAME from the environment, `name`
-    from the config file, or what you answer when asked.
+    NAME is what the others call you. Without it the client takes CHATCTL_NAME from the environment,
+    or `name` from the config file, or asks you.
     """
     if any(one.port == 0 for one in server):
         raise click.BadParameter("0 is no port to connect to.", param_hint="'--server'")
@@ -107,7 +106,7 @@ def client(
     if to is None and os.environ.get(variable("to")) == "":
         raise click.BadParameter(_NOBODY, param_hint=f"'{variable('to')}'")
 
-    standard.need_no_output()
+    standard.allow_closed_output()
 
     from client import run
     from client.settings import ClientSettings

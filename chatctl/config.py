@@ -1,4 +1,4 @@
-"""``chatctl config``: what the options are, and where that comes from."""
+"""``chatctl config``: the options, their values, and where these come from."""
 
 from __future__ import annotations
 
@@ -33,22 +33,22 @@ Examples:
 
 
 SECRET_FILES = ("password-file", "redis-password-file", "tls-key")
-"""Options that name a file which nobody else should read."""
+"""Options that name a file that nobody else should read."""
 
 FOR_PROGRAMS = ("command", "option", "value", "source")
-"""What ``--json`` tells of a setting."""
+"""The fields of a setting in ``--json``."""
 
 
 class Setting(NamedTuple):
-    """What an option of a command is without flags.
+    """The value of an option if no flag is given.
 
     Attributes:
         command: its words.
         option: as in the config file.
-        value: as one would write it, without passwords; None for none.
+        value: as it would be written, without passwords; None for no value.
         source: ``environment VARIABLE``, ``file PATH`` or ``default``.
-        usual: where there is no value, what the help says of that; may be empty.
-        secret_in: the file that holds a secret because of it; None for none.
+        usual: what the help says if there is no value; may be empty.
+        secret_in: the file that holds a secret because of it; None for no file.
     """
 
     command: str
@@ -61,17 +61,18 @@ class Setting(NamedTuple):
 
 @click.group(epilog=EXAMPLE, short_help="Show what the settings are, and why.")
 def config() -> None:
-    """Look at the settings."""
+    """Show the settings."""
 
 
 @config.command(epilog=SHOW_EXAMPLE, short_help="Show every option and its value.")
 @argument("command", nargs=-1)
-@option("json", is_flag=True, help="One JSON array.")
+@option("json", is_flag=True, help="A JSON array.")
 @click.pass_context
 def show(context: click.Context, command: tuple[str, ...], json: bool) -> None:
-    """Show every option of every command: its value, and where that comes from.
+    """Show every option of every command, with its value and where that comes from.
 
-    With COMMAND, such as gateway or account add, those of that one. Passwords are not shown.
+    With COMMAND, such as gateway or account add, only the options of that command. Passwords are
+    not shown.
     """
     wanted = " ".join(command)
     main = context.find_root()
@@ -84,7 +85,7 @@ def show(context: click.Context, command: tuple[str, ...], json: bool) -> None:
         if not wanted or f"{name} ".startswith(f"{wanted} ")
     }
     if not chosen:
-        raise Misuse(f"there is no command {wanted!r}: one of {', '.join(known)}")
+        raise Misuse(f"there is no command {wanted!r}: the commands are {', '.join(known)}")
     found = [setting for name, leaf in chosen.items() for setting in _settings(main, name, leaf)]
     _warn_of_strangers(known.values())
     for path in sorted({each.secret_in for each in found if each.secret_in}):
@@ -123,14 +124,14 @@ def _settings(main: click.Context, name: str, leaf: click.Command) -> Iterator[S
 
 
 def _warn_of_strangers(commands: Iterable[click.Command]) -> None:
-    """Tell of variables that look like settings and are none: somebody's slips of the pen."""
+    """Warn about variables that look like settings but are not: probably typing errors."""
     known = [str(each.envvar) for command in commands for each in command.params if each.envvar]
     known += ["CHATCTL_CONFIG", "CHATCTL_PASSWORD"]
     for name in sorted(os.environ):
         if name.startswith("CHATCTL_") and name not in known:
             near = get_close_matches(name, known, n=1)
             hint = f". Did you mean {near[0]}?" if near else ""
-            warn(f"{name} is in the environment, and is no setting{hint}")
+            warn(f"{name} is in the environment but is not a setting{hint}")
 
 
 def _secret_in(
@@ -145,14 +146,14 @@ def _secret_in(
 
 
 def _warn_of_open(path: Path) -> None:
-    """Tell of a file with a secret in it that is not ours alone."""
-    with suppress(OSError):  # whatever uses it says so
+    """Warn about a file that holds a secret and that other users can open."""
+    with suppress(OSError):  # the command that uses the file will say so
         if path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
             warn(f"others can read or change {path}, which holds a secret: chmod 600 {path}")
 
 
 def _written(value: Any) -> str | None:
-    if not isinstance(value, str | int | float):  # there is none
+    if not isinstance(value, str | int | float):  # no value was given
         return None
     return str(value).lower() if isinstance(value, bool) else without_secrets(str(value))
 

@@ -42,12 +42,12 @@ CHAT: tuple[Decorator, ...] = (
         type=address,
         default="127.0.0.1:2428",
         metavar="HOST[:PORT]",
-        help="Where to listen; 0.0.0.0 is every interface, port 0 any free one.",
+        help="Where to listen; 0.0.0.0 is every interface, port 0 any free port.",
     ),
     option(
         "reuse-port",
         is_flag=True,
-        help="Let gateways of this machine share the port: the kernel deals out the clients.",
+        help="Share the port with other gateways here; the kernel distributes the clients.",
     ),
     options.redis("Without it, the gateway starts one that ends with it."),
     options.prefix,
@@ -56,15 +56,15 @@ CHAT: tuple[Decorator, ...] = (
         type=duration_or_off,
         default="60s",
         metavar="DURATION|off",
-        help="Silence after which a user is told Bye! and disconnected.",
+        help="After this time of silence a user is told Bye! and disconnected.",
     ),
     option(
         "fallback",
         type=click.Choice(["public", "refuse"]),
         default="public",
-        help="What to do with a message when none of its @names is here: "
-        "say it to the whole room, or refuse it; then one that names somebody who is here, but not "
-        "at its end, is refused too.",
+        help="What to do with a message when none of its @names is online: send it to the whole "
+        "room, or refuse it. refuse also refuses a message that names somebody who is online, if "
+        "the name is not at the end.",
     ),
     option(
         "rooms",
@@ -91,14 +91,14 @@ CHAT: tuple[Decorator, ...] = (
         type=COUNT,
         default=10_000,
         metavar="MESSAGES",
-        help="Messages that a room's log keeps, roughly.",
+        help="About how many messages of a room are kept.",
     ),
     option(
         "history-age",
         type=duration,
         default="24h",
         metavar="DURATION",
-        help="How long a room's log keeps a message, roughly.",
+        help="About how long a message of a room is kept.",
     ),
     option(
         "resume-within",
@@ -112,25 +112,25 @@ CHAT: tuple[Decorator, ...] = (
         type=size,
         default="4MiB",
         metavar="SIZE",
-        help="What may wait while Redis is away; what is said beyond that is refused.",
+        help="How much may wait while Redis is away; further messages are refused.",
     ),
     option(
         "drain",
         type=duration_or_off,
         default="5s",
         metavar="DURATION|off",
-        help="A stopping gateway sends its people to the others one by one, within this time, and "
-        "keeps their names for them; off: all at once. Without --redis it is off.",
+        help="A gateway that stops sends its people to the others one by one, within this time, "
+        "and keeps their names for them; off: all at once. Without --redis it is off.",
     ),
 )
-"""What the chat is like."""
+"""How the chat works."""
 
 ENTRY: tuple[Decorator, ...] = (
     option(
         "auth",
         type=click.Choice(["open", "required"]),
         default="open",
-        help="open: a registered name needs its password, a free one does not. required: only "
+        help="open: a registered name needs its password, any other name is free. required: only "
         "registered names are let in.",
     ),
     option(
@@ -145,15 +145,15 @@ ENTRY: tuple[Decorator, ...] = (
         type=networks,
         default="",
         metavar="NETWORK[,...]",
-        help="Networks of your balancers. Who connects from there must speak the PROXY protocol, "
-        "version 2, and is believed.",
+        help="Networks of your load balancers. Connections from there must begin with a PROXY "
+        "header, version 2, which is believed.",
     ),
     option(
         "address-connections",
         type=count_or_off,
         default="100",
         metavar="COUNT|off",
-        help="Connections that one address may have at once; of IPv6 a whole /64.",
+        help="Connections that one address may have at once; for IPv6, a whole /64.",
     ),
     option(
         "address-connects",
@@ -167,10 +167,10 @@ ENTRY: tuple[Decorator, ...] = (
         type=networks,
         default="127.0.0.0/8,::1",
         metavar="NETWORK[,...]",
-        help="Networks that the limits of addresses do not apply to.",
+        help="Networks to which the limits of addresses do not apply.",
     ),
 )
-"""Who gets in."""
+"""Who is let in."""
 
 LIMITS: tuple[Decorator, ...] = (
     option(
@@ -187,7 +187,13 @@ LIMITS: tuple[Decorator, ...] = (
         metavar="RATE|off",
         help="Requests that a user may send in the long run; off for no limit.",
     ),
-    option("max-line", type=size, default="16KiB", metavar="SIZE", help="Longest line of a peer."),
+    option(
+        "max-line",
+        type=size,
+        default="16KiB",
+        metavar="SIZE",
+        help="Longest line that a client may send.",
+    ),
     option(
         "max-text",
         type=COUNT,
@@ -214,10 +220,10 @@ LIMITS: tuple[Decorator, ...] = (
         type=size,
         default="1MiB",
         metavar="SIZE",
-        help="What may wait for a slow reader before it is disconnected.",
+        help="How much may wait for a client that reads slowly; then it is disconnected.",
     ),
 )
-"""What each may do."""
+"""What one person may do."""
 
 RUNNING: tuple[Decorator, ...] = (
     option(
@@ -225,7 +231,7 @@ RUNNING: tuple[Decorator, ...] = (
         type=address_or_off,
         default="off",
         metavar="HOST:PORT|off",
-        help="Where /healthz, /readyz and /metrics are told. Not for strangers.",
+        help="Where to serve /healthz, /readyz and /metrics. Keep it away from strangers.",
     ),
     option(
         "loop",
@@ -238,28 +244,28 @@ RUNNING: tuple[Decorator, ...] = (
         "log-level",
         type=click.Choice(["debug", "info", "warning", "error"]),
         default="info",
-        help="The least that is logged, on stderr.",
+        help="Lowest level that is logged, on stderr.",
     ),
     option(
         "log-format",
         type=click.Choice(["text", "json"]),
         default="text",
-        help="One line an event: text for people, json for machines.",
+        help="One line per event: text for people, json for machines.",
     ),
     options.run_dir,
 )
-"""How it runs, and what it tells its operator."""
+"""How it runs, and what it reports to its operator."""
 
 
 def gateway_options(command: Any) -> Any:
-    """Give a command all of them; its help shows them in this order."""
+    """Give a command all these options; its help shows them in this order."""
     for each in reversed((*CHAT, *ENTRY, *LIMITS, *RUNNING)):
         command = each(command)
     return command
 
 
 def config(given: dict[str, Any], redis: str, drain: float) -> GatewayConfig:
-    """The settings that the options make.
+    """The settings that the options stand for.
 
     Args:
         given: the values of the options, by their names.
@@ -274,7 +280,7 @@ def config(given: dict[str, Any], redis: str, drain: float) -> GatewayConfig:
 
     chain, key = given["tls_cert"], given["tls_key"]
     if (chain is None) is not (key is None):
-        raise Misuse("--tls-cert and --tls-key belong together: give both, or neither")
+        raise Misuse("--tls-cert and --tls-key go together: give both, or neither")
     listen = given["listen"]
     return GatewayConfig(
         host=listen.host,

@@ -1,7 +1,7 @@
-"""What comes in from outside as text: arguments, environment, config file, secret files.
+"""Text from outside: arguments, environment variables, the config file, files with secrets.
 
-The one place where it is made clean. An editor may have put a byte order mark before it, a shell a
-line end behind it, nobody may have expanded its ``~``, and its bytes may be no text at all.
+It is cleaned here and nowhere else. An editor may have put a byte order mark before it, a shell may
+have left a line end after it or a ``~`` unexpanded, and its bytes may not be text at all.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ BYTE_ORDER_MARK = "\ufeff"
 
 
 class Given(click.Parameter):
-    """An option or argument whose value is clean, wherever it comes from."""
+    """An option or argument whose value is cleaned, wherever it comes from."""
 
     def consume_value(self, ctx: click.Context, opts: Any) -> tuple[Any, ParameterSource]:
         """The value, ready for its type to convert, and where it comes from.
 
         Raises:
-            click.BadParameter: it cannot be used, whatever it is for.
+            click.BadParameter: it cannot be used at all.
         """
         value, source = super().consume_value(ctx, opts)
         if isinstance(value, str):
@@ -35,11 +35,11 @@ class Given(click.Parameter):
 
 
 class GivenOption(Given, click.Option):
-    """An option whose value is clean."""
+    """An option whose value is cleaned."""
 
 
 class GivenArgument(Given, click.Argument):
-    """An argument whose value is clean."""
+    """An argument whose value is cleaned."""
 
 
 class ExistingFile(click.Path):
@@ -49,13 +49,13 @@ class ExistingFile(click.Path):
         super().__init__(exists=True, dir_okay=False, path_type=Path)
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """As click does; but what is out of reach is not said to be missing."""
+        """As click does, but a file that we may not look at is not called missing."""
         try:
             os.stat(str(value))
         except PermissionError as error:
             self.fail(f"File {value!r} is out of reach: {error.strerror}.", param, ctx)
         except OSError:
-            pass  # click says so
+            pass  # click reports it
         return super().convert(value, param, ctx)
 
 
@@ -64,11 +64,11 @@ def clean(text: str, type: click.ParamType[Any]) -> str:
 
     Args:
         text: as it came in.
-        type: what it is meant for. The name of an existing file may be any bytes.
+        type: of the option. The name of an existing file may be any bytes.
 
     Raises:
-        click.BadParameter: it is not UTF-8, or a path that is none. The text is not repeated,
-            since it may be a secret.
+        click.BadParameter: it is not UTF-8, or not a usable path. The text is not repeated, since
+            it may be a secret.
     """
     text = without_frame(text)
     if "\0" in text:
@@ -83,18 +83,18 @@ def clean(text: str, type: click.ParamType[Any]) -> str:
     except UnicodeEncodeError:
         pass
     try:
-        return os.fsencode(text).decode()  # a locale that knows only ASCII need not keep it from us
+        return os.fsencode(text).decode()  # in case the locale knows only ASCII
     except UnicodeError:
         raise click.BadParameter("it is not UTF-8.") from None
 
 
 def without_frame(text: str) -> str:
-    """A text without a byte order mark before it and one line end behind it."""
+    """A text without a byte order mark before it and without one line end after it."""
     return text.removeprefix(BYTE_ORDER_MARK).removesuffix("\n").removesuffix("\r")
 
 
 def home() -> str | None:
-    """The home directory of our user; None if there is none."""
+    """The home directory of our user; None if that cannot be found."""
     named = os.environ.get("HOME", "")
     if os.path.isabs(named):
         return named
@@ -113,7 +113,7 @@ def _expanded(path: str) -> str:
     found = home() if user == "~" else os.path.expanduser(user)
     if found is None or found.startswith("~"):
         raise click.BadParameter(
-            f"there is no home directory {user}: write the whole path, or ./{path} for what is "
-            "called so here."
+            f"there is no home directory {user}: write the whole path, or ./{path} for a file "
+            "of that name here."
         )
     return found + slash + rest

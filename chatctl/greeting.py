@@ -1,4 +1,4 @@
-"""The first lines of a gateway: how to join, who is here, how to add another gateway."""
+"""The first lines of a gateway: how to join, list people, and add another gateway."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from chatctl.units import DEFAULT_PORT, Address
 from gateway.backplane.url import without_password
 
 _EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}
-"""Addresses that mean every interface, and what reaches them from the same machine."""
+"""Addresses that mean every interface, each with one that reaches it from the same machine."""
 
 
 def greeting(
@@ -28,11 +28,11 @@ def greeting(
     """Return the lines, without a newline at their end.
 
     Args:
-        context: that of ``chatctl gateway``: flags given there are repeated where they matter.
+        context: of ``chatctl gateway``: its flags are repeated where they matter.
         listening: the real address.
         redis: URL of the Redis in use.
-        embedded: what the Redis is, where it is the gateway's own.
-        http: where health is told.
+        embedded: a description of the Redis, if it is the gateway's own.
+        http: where the health pages are.
     """
     from gateway.fleet.alike import OPTIONS
 
@@ -62,12 +62,12 @@ def greeting(
 
 
 def reachable(listening: Address) -> Address:
-    """What a gateway that listens there is reached at from the same machine."""
+    """The address at which a gateway is reached from the same machine."""
     return listening._replace(host=_EVERYWHERE.get(listening.host, listening.host))
 
 
 def called_as(context: click.Context) -> str:
-    """How this program was called, for commands that people copy: a path where PATH lacks it."""
+    """How to call this program, in commands that people copy: a path if it is not in PATH."""
     name = context.find_root().info_name or "chatctl"
     if name.startswith("python"):  # python -m chatctl
         return name
@@ -78,7 +78,7 @@ def called_as(context: click.Context) -> str:
 
 
 def _given(context: click.Context, *names: str) -> str:
-    """Those options again that were flags: the environment and the file speak for themselves."""
+    """The options that were given as flags, as they were written."""
     flags = ""
     for name in names:
         parameter = name.replace("-", "_")

@@ -14,7 +14,7 @@ import click
 from wcwidth import clip, wcswidth
 
 UP, HIDE, SHOW = "\x1b[{}F", "\x1b[?25l", "\x1b[?25h"
-"""To the line so many above; hide and show the cursor."""
+"""Go up by a number of lines; hide and show the cursor."""
 
 CLEAR = "\x1b[K\x1b[C\x1b[J\r"
 """Erase the rest of the screen, from the first column of a line. Not in one step: from the first

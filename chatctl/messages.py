@@ -25,7 +25,7 @@ def public(line: bytes) -> Msg | None:
 
 
 def for_people(message: Msg) -> str:
-    """What a reader in the room sees: harmless to a terminal, whoever wrote it."""
+    """The message as people in the room see it; it cannot harm a terminal."""
     view = render.View(
         me="",  # an operator has no name in the chat that could be marked in a text
         now=datetime.now().astimezone(),

@@ -1,4 +1,4 @@
-"""Where a new password comes from: never from an argument, which everybody on the machine sees."""
+"""Where a new password comes from: never from an argument, which others on the machine can see."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ from chatctl.options import option
 from chatctl.secret_file import first_line
 
 VARIABLE = "CHATCTL_PASSWORD"
-"""Holds a password, for programs."""
+"""The variable in which programs put a password."""
 
 password_file = option(
     "password-file",
     type=click.Path(dir_okay=False, path_type=Path),
     metavar="FILE",
     show_default=f"{VARIABLE}, else you are asked",
-    help="Holds the password, in its first line.",
+    help="File whose first line is the password.",
 )
 
 
 def new_password(name: str, file: Path | None) -> tuple[str, str]:
-    """The password from the file, else from the environment, else from whoever is asked twice.
+    """The password from the file, else from the environment, else typed twice at a prompt.
 
     Returns:
-        It, and where it was found; "" for somebody who was asked.
+        The password, and where it was found; "" if it was typed.
 
     Raises:
-        Misuse: it will not do.
-        Failure: the file cannot be read, or there is nobody to ask.
+        Misuse: it cannot be used.
+        Failure: the file cannot be read, or nobody answers the prompt.
     """
     from gateway.door.passwords import flaw
 
@@ -42,7 +42,7 @@ def new_password(name: str, file: Path | None) -> tuple[str, str]:
     if wrong := flaw(password):
         raise Misuse(f"{where}: {wrong}" if where else wrong)
     if password != password.strip():
-        warn("the password begins or ends with a blank, which has to be typed too")
+        warn("the password begins or ends with a space, which must be typed too")
     return password, where
 
 
@@ -58,16 +58,16 @@ def _given(name: str, file: Path | None) -> tuple[str, str]:
         return asyncio.run(_typed(name)), ""
     except EOFError:
         raise Failure(
-            f"no password was given: type it, or give --password-file or {VARIABLE}"
+            f"no password was given: type it, or use --password-file or {VARIABLE}"
         ) from None
 
 
 async def _typed(name: str) -> str:
-    """What somebody types twice, the same each time."""
+    """Ask until the same password is typed twice."""
     from client.ask import ask
 
     while True:
         password = await ask(f"Password for {name}: ", hidden=True)
         if password == await ask("The same again: ", hidden=True):
             return password
-        warn("these two differ: please type both again")
+        warn("the two differ: please type both again")

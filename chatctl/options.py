@@ -1,7 +1,7 @@
-"""One definition an option: from it come the flag, the environment variable and the TOML key.
+"""One definition for each option: it gives the flag, the environment variable and the TOML key.
 
-``--max-line`` is ``CHATCTL_MAX_LINE`` in the environment and ``max-line`` in the config file. What
-is given first in this order wins: flag, environment, file, default.
+``--max-line`` is ``CHATCTL_MAX_LINE`` in the environment and ``max-line`` in the config file. A
+flag overrides the environment, the environment the file, and the file the default.
 """
 
 from __future__ import annotations
@@ -42,14 +42,14 @@ def argument(name: str, **attributes: Any) -> Callable[[_Command], _Command]:
 
 
 class _Variable(GivenOption):
-    """What no command line can give: other users of the machine can read those."""
+    """An option without a flag: other users of the machine can read command lines."""
 
     def __init__(self, declarations: Sequence[str], **attributes: Any) -> None:
         super().__init__(declarations, **attributes)
         self.opts = [str(self.envvar)]
 
     def add_to_parser(self, parser: Any, ctx: click.Context) -> None:
-        """There is no flag."""
+        """Add nothing: there is no flag."""
 
 
 def secret(name: str, **attributes: Any) -> Callable[[_Command], _Command]:
@@ -63,14 +63,14 @@ def key(parameter: click.Parameter) -> str:
 
 
 def is_secret(parameter: click.Parameter) -> bool:
-    """Whether what it is must not be shown."""
+    """Whether its value must not be shown."""
     return isinstance(parameter, _Variable)
 
 
 def is_setting(parameter: click.Parameter) -> bool:
-    """Whether the environment and the config file can give it.
+    """Whether it can be set in the environment and the config file.
 
-    Whom to kick is no setting: it is always an argument.
+    A target, such as the name to kick, is not a setting: it is always an argument.
     """
     return parameter.envvar is not None
 
@@ -103,17 +103,19 @@ def redis(text: str) -> Callable[[_Command], _Command]:
 
 
 def _with_password(url: str | None, file: Path | None) -> str | None:
-    """The URL with the password of the file, if there is one.
+    """The URL with the password from the file, if a file is given.
 
     Raises:
-        Misuse: they do not belong together, or there is no password in the file.
+        Misuse: there is no URL, it has a password already, or the file has none.
     """
     if file is None:
         return url
     if url is None:
-        raise Misuse("--redis-password-file is for --redis: give the URL too, or leave it out")
+        raise Misuse("--redis-password-file needs --redis: give the URL too, or leave the file out")
     if has_password(url):
-        raise Misuse("the password of Redis is in --redis and in a file: take it out of the URL")
+        raise Misuse(
+            "the password of Redis is both in --redis and in a file: take it out of the URL"
+        )
     return with_password(url, first_line(file))
 
 
@@ -122,7 +124,7 @@ prefix = option(
     type=prefix_word,
     default="chat",
     metavar="WORD",
-    help="What every key and channel in Redis begins with; another one is another chat.",
+    help="What every key and channel in Redis begins with; another prefix is another chat.",
 )
 
 room = argument("room", type=room_name, default="lobby", envvar=variable("room"))

@@ -16,11 +16,11 @@ LONGEST = 128
 """Most characters of a name in any form."""
 
 SHOWN = 80
-"""Characters that are repeated of what cannot be a name."""
+"""How many characters of a wrong name an error repeats."""
 
 
 class Subject(NamedTuple):
-    """Whom a ban is about: a name as it is shown, or a network."""
+    """The target of a ban: a name as it is shown, or a network."""
 
     kind: Literal["name", "network"]
     text: str
@@ -31,28 +31,28 @@ def subject(text: str, *, by_name: bool = False) -> Subject:
 
     Args:
         text: as the operator wrote it.
-        by_name: it is a name, though it may look like an address.
+        by_name: it is a name, even if it looks like an address.
 
     Raises:
-        Misuse: it is no network, and no name that anybody could have.
+        Misuse: it is neither a network nor a name that anybody could have.
     """
     if by_name or not _looks_like_network(text):
         return Subject("name", name(text))
     try:
         return Subject("network", str(network(text)))
     except click.BadParameter as error:
-        hint = "" if set(text) & set("/:") else " If it is a name, say so by --by-name."
+        hint = "" if set(text) & set("/:") else " If it is a name, add --by-name."
         raise Misuse(error.message + hint) from error
 
 
 def name(text: str) -> str:
     """A name in the form in which it is shown.
 
-    It may be one that is no longer given: somebody can have it all the same, by an older gateway or
-    as their registered name.
+    It may be a name that new people cannot get: somebody may have it from an older gateway, or may
+    have registered it before.
 
     Raises:
-        Misuse: nobody could have it.
+        Misuse: nobody can have it.
     """
     from wire.limits import Limits
     from wire.names import in_names
@@ -66,7 +66,7 @@ def name(text: str) -> str:
 
 
 def new_name(text: str) -> str:
-    """As `name`, for one that is to be given.
+    """As `name`, for a name that somebody is about to get.
 
     Raises:
         Misuse: nobody can have such a name.
@@ -79,7 +79,7 @@ def new_name(text: str) -> str:
         return check_new_name(text, Limits().name)
     except WireError as error:
         shown = text if len(text) <= SHOWN else f"{text[:SHOWN]}..."
-        raise Misuse(f"{shown!r} is nobody's name: {error.text}.") from error
+        raise Misuse(f"{shown!r} cannot be a name: {error.text}.") from error
 
 
 def said(text: str) -> str:
@@ -99,19 +99,19 @@ def said(text: str) -> str:
 
 
 def reason(text: str) -> str:
-    """Why, for the person it is about; may be empty.
+    """A reason, for the person it is about; may be empty.
 
     Raises:
-        Misuse: it is more than a line, or cannot be said in the chat.
+        Misuse: it is longer than a line, or cannot be said in the chat.
     """
     if "\n" in text:
-        raise Misuse("a reason is one line.")
+        raise Misuse("a reason must be one line.")
     return said(text).strip() if text.strip() else ""
 
 
 def _looks_like_network(text: str) -> bool:
-    # No name has a slash or a colon in it; and an address with a slip must not become a name,
-    # whose ban would keep nobody out.
+    # No name has a slash or a colon in it. An address with a typing error must not become a name,
+    # since that ban would keep nobody out.
     if "/" in text or ":" in text or re.fullmatch(r"[0-9]+(\.[0-9]+){3}", text):
         return True
     try:

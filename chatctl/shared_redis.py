@@ -1,4 +1,4 @@
-"""The Redis of the chat, for the commands that read it: which one it is, and that it is there."""
+"""The Redis of the chat, for the commands that use it: which one it is, and whether it answers."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ class Chat(NamedTuple):
     """Which chat a command is about.
 
     Attributes:
-        redis: URL of its Redis; None for that of a gateway of this user on this machine.
+        redis: URL of its Redis; None for the embedded Redis of a gateway of this user here.
         prefix: what its keys begin with.
-        run_dir: where such gateways leave word; None for the usual place.
+        run_dir: where such gateways record theirs; None for the usual place.
     """
 
     redis: str | None
@@ -31,16 +31,16 @@ class Chat(NamedTuple):
         """URL and prefix.
 
         Raises:
-            Failure: there is no such gateway.
+            Failure: no such gateway runs.
         """
         return self.redis or of_this_machine(self.run_dir), self.prefix
 
 
 def of_this_machine(run_dir: Path | None) -> str:
-    """URL of the Redis of a gateway here: the one with the default port, else the newest.
+    """URL of the Redis of a gateway here: the one on the default port, else the newest.
 
     Raises:
-        Failure: there is none.
+        Failure: no such gateway runs.
     """
     from gateway.backplane.embedded import runfile
     from gateway.errors import StartError
@@ -51,7 +51,7 @@ def of_this_machine(run_dir: Path | None) -> str:
         raise Failure(str(error)) from error
     if not running:
         raise Failure(
-            "no gateway of yours with a Redis of its own runs on this machine: "
+            "you run no gateway with an embedded Redis on this machine: "
             "start one with `chatctl gateway`, or name the Redis of the chat with --redis URL"
         )
     chosen = next((each for each in running if each.port == DEFAULT_PORT), running[0])
@@ -59,7 +59,7 @@ def of_this_machine(run_dir: Path | None) -> str:
         if other is not chosen:
             click.echo(
                 f"chatctl: this is the chat of {chosen.listen}; "
-                f"for that of {other.listen}: --redis {other.redis}",
+                f"for the chat of {other.listen} add --redis {other.redis}",
                 err=True,
             )
     return chosen.redis
@@ -67,7 +67,7 @@ def of_this_machine(run_dir: Path | None) -> str:
 
 @contextmanager
 def reached() -> Iterator[None]:
-    """Make a failure of what goes wrong with Redis in the context."""
+    """Turn what goes wrong with Redis in the context into a `Failure`."""
     from gateway.backplane.readable import UNREADABLE
     from gateway.errors import RedisUnreachable
 
@@ -75,8 +75,8 @@ def reached() -> Iterator[None]:
         yield
     except UNREADABLE as error:
         raise Failure(
-            f"what Redis has cannot be read: {error}. Has another version written it, or another "
-            "program? `chatctl doctor` says which versions the gateways are"
+            f"what is in Redis cannot be read: {error}. Did another version write it, or another "
+            "program? `chatctl doctor` lists the versions of the gateways"
         ) from error
     except RedisUnreachable as error:
         raise Failure(error.sentence) from error

@@ -1,11 +1,11 @@
-"""The three standard streams, made fit to use in whatever state we were given them.
+"""The three standard streams, made usable in whatever state they are at the start.
 
-A script may close them, the disk behind them may be full, and a pipe may be one that does not wait
-for its reader. What is printed is written whole, or a command fails and says why. Standard error is
-for telling people: it never stops anything.
+A script may have closed them, the disk behind them may be full, and a pipe may not block. Output is
+written whole, or the command fails and says why. Standard error is for people: a command goes on
+if it cannot be written.
 
-Pipes are not switched to blocking mode, since that would switch them for everybody who shares them:
-the streams wait for their reader instead.
+Pipes are not switched to blocking mode, since that would affect every process that shares them. The
+streams wait for their reader instead.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ _STDIN, _STDOUT, _STDERR = range(3)
 
 
 class CannotWrite(OSError):
-    """What was printed did not get through: the disk is full, say. Nothing more will."""
+    """Output could not be written, for example since the disk is full. No more can be."""
 
 
 class _Output(io.FileIO):
-    """Standard output: writes all it is given, unlike Python's own with ``PYTHONUNBUFFERED``.
+    """Standard output. It writes everything, unlike Python's own with ``PYTHONUNBUFFERED``.
 
     Raises:
-        CannotWrite: when it cannot be written to.
-        BrokenPipeError: when nobody reads it any more.
+        CannotWrite: when it cannot be written.
+        BrokenPipeError: when nobody reads it now.
     """
 
     def write(self, data: Any) -> int:
@@ -48,7 +48,7 @@ class _Output(io.FileIO):
 
 
 class _Errors(_Output):
-    """Standard error: what it does not take is dropped."""
+    """Standard error: what cannot be written is dropped."""
 
     def write(self, data: Any) -> int:
         """Write as `_Output` does, or drop the data."""
@@ -59,14 +59,14 @@ class _Errors(_Output):
 
 
 def prepare() -> None:
-    """Make `sys.stdin`, `sys.stdout` and `sys.stderr` usable. To be called once, before anything.
+    """Make `sys.stdin`, `sys.stdout` and `sys.stderr` usable. Call it once, before anything else.
 
-    A closed one would be the number of the next file that is opened. So stdin is empty then, what
-    is written to stderr is dropped, and stdout stays one that cannot be written to.
+    The number of a closed stream would go to the next file that is opened. So a closed stdin
+    becomes empty, a closed stderr drops its output, and a closed stdout still cannot be written.
     """
     for fd, mode in ((_STDIN, os.O_RDONLY), (_STDOUT, os.O_RDONLY), (_STDERR, os.O_WRONLY)):
         if not _is_open(fd):
-            # The lowest free number is given, and that is this one.
+            # The new file gets the lowest free number, which is this one.
             os.set_inheritable(os.open(os.devnull, mode), True)
     if sys.stdin is None:
         sys.stdin = open(_STDIN, closefd=False)  # noqa: SIM115 - for as long as we live
@@ -74,14 +74,14 @@ def prepare() -> None:
     sys.stderr = _text(_Errors(_STDERR, "w", closefd=False), sys.stderr, errors="backslashreplace")
 
 
-def need_no_output() -> None:
-    """For a command that is not run for what it prints: a closed stdout takes it and drops it."""
+def allow_closed_output() -> None:
+    """For a command that works without printing: if stdout is closed, output is dropped."""
     if _was_closed():
         give_up_output()
 
 
 def need_output() -> None:
-    """For a command that may have nothing to print for long, and would be of no use without.
+    """For a command that may print nothing for a long time, and is useless without output.
 
     Raises:
         CannotWrite: stdout is closed.
@@ -91,7 +91,7 @@ def need_output() -> None:
 
 
 def give_up_output() -> None:
-    """Let what is still to be printed go nowhere, so that the end of the program does not fail."""
+    """Drop all further output, so that the end of the program does not fail."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, _STDOUT)
     os.close(nowhere)
@@ -101,8 +101,7 @@ def give_up_output() -> None:
 def until_interrupted() -> Iterator[None]:
     """Go on until Ctrl-C, and then print nothing more.
 
-    What was just being printed may have got through or not: Python does not know, and would print
-    it again.
+    Python does not know whether the last line got through, and would print it again.
     """
     try:
         yield
@@ -129,9 +128,9 @@ def _is_open(fd: int) -> bool:
 
 
 def _text(raw: io.FileIO, before: TextIO | None, errors: str) -> TextIO:
-    """A text stream in the encoding of the one before; what that lacks is shown as ``errors`` says.
+    """A text stream in the encoding of the one before; ``errors`` is as for `open`.
 
-    It is flushed at each line's end where somebody is watching, and by whoever prints elsewhere.
+    On a terminal it is flushed after each line, elsewhere by the code that prints.
     """
     return io.TextIOWrapper(
         io.BufferedWriter(raw),

@@ -47,7 +47,7 @@ def tail(room: str, json: bool, chat: Chat) -> None:
 
 
 def _lines(url: str, prefix: str, room: str, *, comes_back: bool) -> Iterator[bytes]:
-    """The last lines of a room's log, and the new ones, each once, for ever.
+    """The last lines of a room's log, and the new ones, each once; this never ends.
 
     Raises:
         RedisUnreachable: at the start; later only if it does not come back.

@@ -51,7 +51,7 @@ def remove_account(url: str, prefix: str, name: str) -> bool:
     """Free a name: forget its password. Returns whether it was registered.
 
     A person who had the name and has left cannot come back to it with a token. Where only
-    registered names are let in, that token would otherwise be good for ever.
+    registered names are let in, that token would otherwise be good forever.
 
     Raises:
         RedisUnreachable: the text says why, without the URL's password.

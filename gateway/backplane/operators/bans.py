@@ -36,7 +36,7 @@ def put_ban(url: str, prefix: str, wanted: Ban, seconds: float | None) -> BanCha
         url: of Redis.
         prefix: what every key begins with.
         wanted: the ban; its times are set here, by Redis' clock.
-        seconds: how long it holds; None for ever.
+        seconds: how long it holds; None for no end.
 
     Raises:
         RedisUnreachable: the text says why, without the URL's password.

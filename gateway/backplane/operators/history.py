@@ -60,7 +60,7 @@ def newest(
 
 
 def follow(url: str, prefix: str, room: str, after: bytes) -> Iterator[list[LogEntry]]:
-    """What is new in a room's log, as it comes, for ever.
+    """What is new in a room's log, as it comes, without an end.
 
     After `BLOCK` seconds without news an empty list says that Redis is still there.
 

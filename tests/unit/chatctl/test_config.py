@@ -71,7 +71,7 @@ def test_a_variable_that_is_nobodys_is_warned_of(chatctl):
     result = chatctl("config", "show", "users", env={"CHATCTL_IDEL": "15m", "CHATCTL_PREFIX": "x"})
     assert result.exit_code == 0
     assert result.stderr == (
-        "chatctl: CHATCTL_IDEL is in the environment, and is no setting. "
+        "chatctl: CHATCTL_IDEL is in the environment but is not a setting. "
         "Did you mean CHATCTL_IDLE?\n"
     )
 

@@ -168,7 +168,7 @@ def test_a_certificate_and_its_key_belong_together(chatctl, server, given):
     result = chatctl("gateway", *REDIS, given, __file__)
     assert result.exit_code == 2
     assert result.stderr == (
-        "chatctl: --tls-cert and --tls-key belong together: give both, or neither\n"
+        "chatctl: --tls-cert and --tls-key go together: give both, or neither\n"
     )
 
 

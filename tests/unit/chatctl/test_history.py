@@ -128,7 +128,7 @@ def test_without_redis_that_of_the_gateway_here_is_read(chatctl, say, url, tmp_p
 def test_no_gateway_here_is_one_line_that_says_what_to_do(chatctl):
     result = chatctl("history")
     assert (result.exit_code, result.stdout) == (1, "")
-    assert result.stderr.startswith("chatctl: no gateway of yours")
+    assert result.stderr.startswith("chatctl: you run no gateway with an embedded Redis")
 
 
 def test_redis_unreachable_is_one_line_without_the_password(chatctl, tmp_path):

@@ -125,7 +125,7 @@ class TestKick:
     @pytest.mark.parametrize(
         ("arguments", "says"),
         [
-            (("a b",), "is nobody's name"),
+            (("a b",), "cannot be a name"),
             (("x" * 33,), "32 are allowed"),
             (("sis", "--reason", "a\nb"), "one line"),
             (("sis", "--reason", "a\x1bb"), "control character"),
@@ -178,7 +178,7 @@ class TestBans:
         [(*at, wanted, seconds)] = asked
         assert (tuple(at), seconds) == (AT, None)
         assert (wanted.kind, wanted.subject, wanted.reason) == (kind, subject, "too loud")
-        assert f"{subject} ({kind}) is banned for ever" in result.stdout
+        assert f"{subject} ({kind}) is banned forever" in result.stdout
         assert kind == "name" or ip_network(wanted.subject)
         assert chatctl("unban", *arguments, *REDIS).exit_code == 0
         assert lifted == [(*AT, wanted.key)]
@@ -205,9 +205,9 @@ class TestBans:
             (("192.0.2.0/33",), "is not a network"),
             (("a/b",), "is not a network"),
             (("fe80::1%eth0",), "is not a network"),
-            (("192.0.2.300",), "If it is a name, say so by --by-name"),
-            (("a b",), "is nobody's name"),
-            (("192.0.2.0/24", "--by-name"), "is nobody's name"),
+            (("192.0.2.300",), "If it is a name, add --by-name"),
+            (("a b",), "cannot be a name"),
+            (("192.0.2.0/24", "--by-name"), "cannot be a name"),
         ],
     )
     @pytest.mark.parametrize("command", ["ban", "unban"])
@@ -381,7 +381,7 @@ class TestAccount:
         result = chatctl(*arguments)
         assert result.exit_code == 1
         assert put == []
-        assert result.stderr.count("these two differ") == 2
+        assert result.stderr.count("the two differ") == 2
         asked = types("correct horse", "correct horse")
         result = chatctl(*arguments)
         assert asked == [("Password for Dana: ", True), ("The same again: ", True)]

@@ -163,7 +163,7 @@ def test_of_several_gateways_the_one_with_the_default_port_is_asked_and_named(us
     assert asked == [("unix:///2428.sock", "chat")]
     assert result.stderr == (
         "chatctl: this is the chat of 127.0.0.1:2428; "
-        "for that of 127.0.0.1:3000: --redis unix:///3000.sock\n"
+        "for the chat of 127.0.0.1:3000 add --redis unix:///3000.sock\n"
     )
 
 
@@ -176,7 +176,7 @@ def test_of_several_others_the_newest_is_asked(users, gateway_runs):
 def test_no_gateway_here_is_one_line_that_says_what_to_do(users):
     result, asked = users()
     assert (result.exit_code, result.stdout, asked) == (1, "", [])
-    assert result.stderr.startswith("chatctl: no gateway of yours")
+    assert result.stderr.startswith("chatctl: you run no gateway with an embedded Redis")
     assert "--redis URL" in result.stderr
     assert result.stderr.count("\n") == 1
 
