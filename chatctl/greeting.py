@@ -34,7 +34,7 @@ def greeting(
         embedded: a description of the Redis, if it is the gateway's own.
         http: where the health pages are.
     """
-    from gateway.fleet.alike import OPTIONS
+    from gateway.backplane.alike import OPTIONS
 
     chatctl = called_as(context)
     here = reachable(listening)

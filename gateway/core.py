@@ -5,17 +5,18 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
-import random
 import secrets
 import time
 from collections.abc import Callable, Coroutine
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from gateway.backplane.alike import settings_of
 from gateway.backplane.contract import LEASE
 from gateway.backplane.records import Registration
 from gateway.backplane.redis.backplane import RedisBackplane
 from gateway.channels.channels import Channels
 from gateway.channels.hub import Hub
+from gateway.channels.links import Link
 from gateway.channels.outbox import Outbox
 from gateway.channels.positions import Positions
 from gateway.channels.replay import Replay
@@ -25,22 +26,23 @@ from gateway.door.accounts import Accounts
 from gateway.door.bans import Bans
 from gateway.door.visits import Door
 from gateway.errors import BackplaneDown, BackplaneRefused
-from gateway.fleet.alike import settings_of
 from gateway.fleet.everybody import Everybody
 from gateway.fleet.neighbours import Neighbours
 from gateway.fleet.orders import Orders
 from gateway.fleet.presence import Presence
-from gateway.fleet.status import status
+from gateway.fleet.shutdown import Shutdown
+from gateway.fleet.status import Status
 from gateway.journal import event
 from gateway.lag import watch_lag
 from gateway.meters import Meters
+from gateway.peer.membership import Membership, Parts
+from gateway.peer.names import Names
+from gateway.peer.peer import Peer, Shared
+from gateway.peer.questions import Questions
 from gateway.tasks import Tasks, attempt, repeat
 from wire.codec import encode
 from wire.frames import Joined, Left, Notice
 from wire.reasons import NoticeCode, Reason
-
-if TYPE_CHECKING:
-    from gateway.peer.peer import Peer
 
 log = logging.getLogger(__name__)
 
@@ -48,11 +50,13 @@ CHECK_EVERY = 10.0
 """Seconds between two comparisons of quiet channels with their logs."""
 
 TRIM_EVERY = 60.0
-"""Seconds between two looks for messages that are too old to be kept."""
+"""Seconds between two searches for messages that are too old to be kept."""
 
 
 class Gateway:
-    """Hub, backplane, outbox and presence, and everybody who is connected.
+    """Makes the parts of a gateway, starts and stops them, and hands on what the backplane tells.
+
+    Nobody is given the whole of it: each part is made of those that it needs.
 
     Args:
         config: its settings.
@@ -67,38 +71,43 @@ class Gateway:
         wall: Callable[[], float] = time.time,
     ) -> None:
         self.id = f"g-{secrets.token_hex(4)}"
+        self.version = config.version
+        self.settings = settings_of(config)
         self.monotonic = monotonic
-        self.wall = wall
+        self.peers: set[Peer] = set()
+        self.online: dict[str, Membership] = {}
+        self.http: tuple[str, int] | None = None
+        self.meters = meters = Meters()
+        self.tasks = Tasks()
+        self.shutdown = Shutdown()
         self.rules = Rules(
             gateway=self.id,
             idle=config.idle,
             refuse_fallback=config.fallback == "refuse",
             limits=config.limits,
         )
-        self.version = config.version
-        self.listen = f"{config.host}:{config.port}"
-        self.since = round(wall() * 1000)
-        self.settings = settings_of(config)
-        self.meters = meters = Meters()
-        self.tasks = Tasks()
-        self.backplane = RedisBackplane(config, self.id, lambda: status(self), self, meters)
-        self.auth = config.auth
-        self.accounts = Accounts(self.backplane.admission, config.limits.hello / 2)
+        self.status = Status(
+            f"{config.host}:{config.port}",
+            config.version,
+            self.settings,
+            self.peers,
+            self.online,
+            self.shutdown,
+            meters,
+            wall,
+        )
+        self.backplane = RedisBackplane(config, self.id, self.status.read, self, meters)
         self.bans = Bans()
         self.door = Door(config.address_limits, monotonic())
+        self.accounts = Accounts(self.backplane.admission, config.limits.hello / 2)
         self.hub = Hub(asyncio.get_running_loop().call_soon, meters)
         self.positions = Positions(self.backplane, self.hub.deliver, self.tasks.spawn, meters)
-        self.deliver = self.positions.deliver
-        self.replay = Replay(self.backplane, self.positions, self.hub)
-        self.channels = Channels(self.backplane, self.positions, self.hub, self.replay)
-        self.everybody = Everybody(self.backplane)
-        self.online: dict[str, Peer] = {}
-        self.peers: set[Peer] = set()
-        self.numbers = itertools.count(1)
+        replay = Replay(self.backplane, self.positions, self.hub)
+        self.channels = Channels(self.backplane, self.positions, self.hub, replay)
         self.presence = Presence(
             self.backplane,
             config.idle,
-            lambda: self.online.values(),
+            self.online.values,
             self.announce_joined,
             self.announce_left,
             monotonic,
@@ -107,16 +116,61 @@ class Gateway:
         self.outbox = Outbox(
             self.backplane.publish, self.presence.ready, config.outbox, self._stored, monotonic
         )
-        # Turns of private messages to many: what Redis publishes faster than it is taken in waits
-        # there, and above some 32 MiB it would end our subscription.
-        self.crowds = asyncio.Semaphore(8)
-        self.http: tuple[str, int] | None = None
-        self._away = False
-        self.draining = False
-        self.stopping = False
-        self.orders = Orders(self)
+        self.orders = Orders(
+            self.backplane,
+            self.presence,
+            self.bans,
+            self.peers,
+            self.online,
+            self.tasks.spawn,
+            monotonic,
+        )
+        self._neighbours = Neighbours(self.backplane, self.settings, self.positions.logs)
+        self._shared = Shared(
+            rules=self.rules,
+            hub=self.hub,
+            outbox=self.outbox,
+            names=Names(
+                self.id,
+                config.auth,
+                self.backplane,
+                self.channels,
+                self.presence,
+                self.accounts,
+                meters,
+                wall,
+            ),
+            parts=Parts(
+                channels=self.channels,
+                hub=self.hub,
+                presence=self.presence,
+                online=self.online,
+                resume_within=config.resume_within,
+                wall=wall,
+                arrived=self.announce_joined,
+                departed=self.announce_left,
+            ),
+            questions=Questions(
+                self.backplane,
+                self.presence,
+                Everybody(self.backplane),
+                self.positions,
+                config.limits.name,
+                monotonic,
+            ),
+            presence=self.presence,
+            orders=self.orders,
+            bans=self.bans,
+            shutdown=self.shutdown,
+            tasks=self.tasks,
+            meters=meters,
+            monotonic=monotonic,
+            wall=wall,
+            gone=self._forget,
+        )
+        self._numbers = itertools.count(1)
         self._drain = config.drain
-        self._spread = 0.0
+        self._away = False
         self._empty = asyncio.Event()
 
     async def start(self) -> None:
@@ -125,16 +179,21 @@ class Gateway:
         Raises:
             RedisUnreachable: the text says why.
         """
-        neighbours = Neighbours(self.backplane, self.settings, self.positions.logs)
         await self.backplane.start()
-        await self.presence.make_certain()
+        await self.presence.verify()
         await self.orders.read_bans()
-        await neighbours.meet()
+        await self._neighbours.meet()
         self.tasks.spawn(self.presence.run())
         self.tasks.spawn(watch_lag(self.meters))
         self.tasks.spawn(repeat(CHECK_EVERY, self.positions.check))
         self.tasks.spawn(repeat(CHECK_EVERY, self.orders.read_bans))
-        self.tasks.spawn(repeat(TRIM_EVERY, neighbours.trim))
+        self.tasks.spawn(repeat(TRIM_EVERY, self._neighbours.trim))
+
+    def connect(self, link: Link) -> Peer:
+        """Somebody has connected."""
+        peer = Peer(link, next(self._numbers), self._shared)
+        self.peers.add(peer)
+        return peer
 
     async def stop(self, reason: Reason, patience: float) -> None:
         """Take nothing more, finish what is under way, end every connection, let go of Redis.
@@ -146,9 +205,10 @@ class Gateway:
             reason: what the peers are told.
             patience: seconds to wait in all.
         """
-        self.draining = self._drain > 0
-        self._spread = self._drain if self.peers else 0.0
-        self.stopping = True
+        shutdown = self.shutdown
+        shutdown.draining = self._drain > 0
+        shutdown.spread = self._drain if self.peers else 0.0
+        shutdown.stopping = True
         for peer in self.peers:
             peer.link.read(False)
         await self._within(patience / 2, self.outbox.settle())
@@ -156,33 +216,28 @@ class Gateway:
         self.outbox.stop()
         await self.tasks.end()
         for peer in list(self.peers):
-            self.forget(peer)  # it could not be let go in time
-            self.hub.close(peer.link, reason, self.come_back_after(reason))
+            self._forget(peer)  # it could not be let go in time
+            after = shutdown.come_back_after() if shutdown.draining else None
+            self.hub.close(peer.link, reason, after)
         self.accounts.close()
-        await self.backplane.close(self._spread + LEASE if self.draining else 0.0)
-
-    def come_back_after(self, reason: Reason) -> float | None:
-        """Seconds after which somebody who is sent away shall come back; None: as they like."""
-        if not (self.draining and reason.reconnect):
-            return None
-        return round(random.uniform(0.0, self._spread), 1)
+        await self.backplane.close(shutdown.spread + LEASE if shutdown.draining else 0.0)
 
     async def _say_goodbye(self, reason: Reason) -> None:
         self._empty.clear()
         for peer in list(self.peers):
-            peer.end(reason)
+            peer.end(reason, keep_name=self.shutdown.draining)
         if self.peers:
             await self._empty.wait()
         await self.outbox.settle()
 
-    async def _within(self, seconds: float, what: Coroutine[Any, Any, object]) -> None:
+    async def _within(self, seconds: float, work: Coroutine[Any, Any, object]) -> None:
         try:
             async with asyncio.timeout(seconds):
-                await what
+                await work
         except TimeoutError:
             event(log, logging.WARNING, "Redis too slow at the end: unacknowledged may be lost")
 
-    def forget(self, peer: Peer) -> None:
+    def _forget(self, peer: Peer) -> None:
         """A peer is gone for good."""
         self.peers.discard(peer)
         if not self.peers:
@@ -201,6 +256,10 @@ class Gateway:
 
     # What the backplane tells.
 
+    def deliver(self, channel: bytes, payload: bytes) -> None:
+        """Something was published on a channel."""
+        self.positions.deliver(channel, payload)
+
     def known(self, channel: bytes) -> bytes:
         """The last id that was heard on a channel."""
         return self.positions.known(channel)
@@ -214,7 +273,7 @@ class Gateway:
         event(log, logging.WARNING, "Redis is away")
         self.presence.doubt()
         if self._away:
-            return  # they know
+            return  # everybody has been told
         self._away = True
         text = "The chat's storage is away. What you send is kept, and sent once it is back."
         self._tell_everybody(Notice(code=NoticeCode.REDIS_AWAY, text=text))
@@ -226,7 +285,7 @@ class Gateway:
 
     async def _back(self) -> None:
         try:
-            await self.presence.make_certain()
+            await self.presence.verify()
         except (BackplaneDown, BackplaneRefused) as error:
             # Gone again, or not itself yet. The next renewal of the lease tries again.
             event(log, logging.WARNING, "Redis is not back for good", why=error)
@@ -247,5 +306,5 @@ class Gateway:
         self.positions.reached(channel.key, id.encode(), lambda: note(self.monotonic() - since))
 
     def _tell_everybody(self, notice: Notice) -> None:
-        for peer in self.online.values():
-            self.hub.tell(peer.link, notice)
+        for member in self.online.values():
+            self.hub.tell(member.link, notice)

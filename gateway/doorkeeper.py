@@ -1,32 +1,49 @@
-"""Who stands at the door of a gateway, between its listener and the rest."""
+"""The doorkeeper of the chat's own port: between its listener and the rest of the gateway."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 from gateway.addresses import Address
-from gateway.channels.links import bye
-from gateway.core import Gateway
-from gateway.door.visits import Crowded, Visit
+from gateway.channels.links import Link, bye
+from gateway.door.bans import Bans
+from gateway.door.visits import Crowded, Door, Visit
 from gateway.listeners.accepting import NotAdmitted
 from gateway.listeners.json_lines import JSON_LINES
-from gateway.listeners.tcp import TcpLink
-from gateway.peer.peer import Peer
+from gateway.listeners.tcp import TakesLines, TcpLink
+from gateway.meters import Meters
 from wire.limits import Limits
 from wire.reasons import CROWDED, Reason
 
 
 class Doorkeeper:
-    """Lets connections in, and makes peers of them.
+    """Lets connections in, and has peers made of them. Here they speak JSON.
 
     Args:
-        gateway: where they come to.
-        limits: what they may do.
+        door: counts connections by their addresses.
+        bans: what this gateway knows of them.
+        connect: makes a peer of a link.
+        limits: what a peer may do.
+        meters: where to count.
+        monotonic: a clock in seconds that never goes back.
     """
 
-    def __init__(self, gateway: Gateway, limits: Limits) -> None:
-        self._gateway = gateway
+    def __init__(
+        self,
+        door: Door,
+        bans: Bans,
+        connect: Callable[[Link], TakesLines],
+        limits: Limits,
+        meters: Meters,
+        monotonic: Callable[[], float],
+    ) -> None:
+        self._door = door
+        self._bans = bans
+        self._connect = connect
         self._limits = limits
+        self._meters = meters
+        self._monotonic = monotonic
 
     def admit(self, address: Address) -> Visit:
         """Let a connection in.
@@ -34,31 +51,30 @@ class Doorkeeper:
         Raises:
             NotAdmitted: its address is banned, or has too many.
         """
-        now = self._gateway.monotonic()
-        if (banned := self._gateway.bans.of_address(address, now)) is not None:
+        now = self._monotonic()
+        if (banned := self._bans.of_address(address, now)) is not None:
             self.refused("banned")
             raise NotAdmitted(banned)
         try:
-            return self._gateway.door.enter(address, now)
+            return self._door.enter(address, now)
         except Crowded as crowded:
             self.refused("crowded")
             raise NotAdmitted(CROWDED, crowded.after) from None
 
     def refused(self, why: str) -> None:
         """Count a connection that did not come in."""
-        self._gateway.meters.doorstep[why] += 1
+        self._meters.doorstep[why] += 1
 
     def protocol(self, address: Address, where: str, visit: Visit) -> asyncio.Protocol:
         """What a connection becomes."""
-        gateway, limits = self._gateway, self._limits
         return TcpLink(
-            lambda link: Peer(gateway, link),
+            self._connect,
             JSON_LINES,
-            limits,
+            self._limits,
             address,
             where,
             visit.over,
-            gateway.meters,
+            self._meters,
             screened=True,
         )
 

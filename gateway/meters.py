@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 
-from gateway.backplane.contract import Outcome
+from gateway.outcomes import Outcome
 from wire.reasons import REASONS, ErrorCode
 
 LINES = (1, 2, 5, 10, 20, 50, 100, 200, 500)

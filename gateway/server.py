@@ -69,7 +69,7 @@ async def _serving(
     sockets = await _open(config)
     try:
         # Before the first lease, which announces it. Early connections have to wait.
-        gateway.listen = shown(*of_socket(place(sockets[0])))
+        gateway.status.listen = shown(*of_socket(place(sockets[0])))
         await gateway.start()
     except BaseException as error:
         for each in sockets:
@@ -83,9 +83,16 @@ async def _serving(
             f"Redis cannot be used: {error}. Start one, or omit --redis to use an embedded one."
         ) from error
     try:
-        doorkeeper = Doorkeeper(gateway, config.limits)
+        doorkeeper = Doorkeeper(
+            gateway.door,
+            gateway.bans,
+            gateway.connect,
+            config.limits,
+            gateway.meters,
+            gateway.monotonic,
+        )
         listener = Listener(sockets, doorkeeper, config.proxies, config.limits.hello, tls)
-        event(log, logging.INFO, "serving", gateway=gateway.id, listen=gateway.listen)
+        event(log, logging.INFO, "serving", gateway=gateway.id, listen=gateway.status.listen)
         try:
             yield gateway, listener
         finally:

@@ -6,35 +6,16 @@ business of this package alone.
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import Literal, NamedTuple, Protocol
 
 from gateway.backplane.records import Ban, GatewayInfo, Member, Registration
 from gateway.chat.room_records import Edit
 from gateway.chat.rooms import RoomState
+from gateway.outcomes import How, Outcome
 
 LEASE = 10.0
 """Seconds that a gateway's lease lasts. With a sweep each 3 s, a dead gateway's users are gone
 after 13 s at the latest; a renewal may fail twice before the lease runs out."""
-
-
-class Outcome(StrEnum):
-    """What became of a claim; the scripts say the same words."""
-
-    GRANTED = "granted"
-    """The name was free, or this session has it already."""
-    RESUMED = "resumed"
-    """The peer has taken it back from its own older session, which was still here."""
-    RETURNED = "returned"
-    """The peer has taken it back from its own older session, which had left."""
-    INHERITED = "inherited"
-    """It was free, since its holder's gateway is dead."""
-    TAKEN_OVER = "taken_over"
-    """The peer has shown its password; the session that held it is ended."""
-    TAKEN = "taken"
-    """Somebody else has it."""
-    LOCKED = "locked"
-    """It needs a password that was not shown."""
 
 
 class Claimed(NamedTuple):
@@ -64,15 +45,27 @@ class Claimed(NamedTuple):
     unheard: bool = False
 
 
-class How(StrEnum):
-    """How a private message finds its recipient; the scripts say the same words."""
+class Found(NamedTuple):
+    """What was found of a recipient: the name as it is shown ("" if absent), and how."""
 
-    HERE = "here"
-    """Connected."""
-    LATER = "later"
-    """Gone for the moment and able to come back: the message waits."""
-    ABSENT = "absent"
-    """Nobody has the name."""
+    name: str
+    how: How
+
+
+ABSENT = Found("", How.ABSENT)
+
+
+class Whispered(NamedTuple):
+    """What became of a private message.
+
+    Attributes:
+        id: that of the sender's copy; None if all are absent, and nothing was posted; "" if its
+            seq is not new, and what became of it is not known any more.
+        found: for each recipient.
+    """
+
+    id: str | None
+    found: list[Found]
 
 
 class Outgoing(NamedTuple):
@@ -106,29 +99,6 @@ class Posted(NamedTuple):
 
     id: str
     wait: float = 0.0
-
-
-class Found(NamedTuple):
-    """What was found of a recipient: the name as it is shown ("" if absent), and how."""
-
-    name: str
-    how: How
-
-
-ABSENT = Found("", How.ABSENT)
-
-
-class Whispered(NamedTuple):
-    """What became of a private message.
-
-    Attributes:
-        id: that of the sender's copy; None if all are absent, and nothing was posted; "" if its
-            seq is not new, and what became of it is not known any more.
-        found: for each recipient.
-    """
-
-    id: str | None
-    found: list[Found]
 
 
 class Log(NamedTuple):

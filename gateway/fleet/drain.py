@@ -6,37 +6,67 @@ import asyncio
 import contextlib
 import logging
 import random
+from collections.abc import Callable, Set
+from typing import Protocol
 
-from gateway.core import Gateway
+from gateway.backplane.contract import Backplane
 from gateway.errors import BackplaneDown, BackplaneRefused
+from gateway.fleet.shutdown import Shutdown
 from gateway.journal import event
 from gateway.tasks import first
-from wire.reasons import SHUTDOWN
+from wire.reasons import SHUTDOWN, Reason
 
 log = logging.getLogger(__name__)
 
 
-async def drain(gateway: Gateway, over: float, hurry: asyncio.Event) -> None:
+class Movable(Protocol):
+    """Somebody who can be sent to another gateway."""
+
+    def end(self, reason: Reason, *, keep_name: bool = False) -> None:
+        """The connection has to end."""
+
+
+class Drained(Protocol):
+    """What a drain needs of its gateway."""
+
+    @property
+    def shutdown(self) -> Shutdown:
+        """How far it is on its way out."""
+
+    @property
+    def peers(self) -> Set[Movable]:
+        """Everybody who is connected."""
+
+    @property
+    def backplane(self) -> Backplane:
+        """What all gateways share."""
+
+    @property
+    def monotonic(self) -> Callable[[], float]:
+        """A clock in seconds that never goes back."""
+
+
+async def drain(gateway: Drained, over: float, hurry: asyncio.Event) -> None:
     """End the connections one by one, so that each comes back elsewhere at once.
 
     Returns when all have been told to go. Those who are still here are served as ever.
 
     Args:
-        gateway: one that takes nobody any more.
+        gateway: one that takes nobody any longer.
         over: seconds that it may take.
-        hurry: to be set by whoever does not want to wait.
+        hurry: set by somebody who does not want to wait.
     """
-    gateway.draining = True
+    gateway.shutdown.draining = True
     event(log, logging.INFO, "drain begun", connections=len(gateway.peers), seconds=over)
     await first(_send_away(gateway, over), hurry.wait())
     event(log, logging.INFO, "drain done", connections=len(gateway.peers))
 
 
-async def _send_away(gateway: Gateway, over: float) -> None:
+async def _send_away(gateway: Drained, over: float) -> None:
     with contextlib.suppress(BackplaneDown, BackplaneRefused):
-        await gateway.backplane.renew_lease()  # with the news
+        await gateway.backplane.renew_lease()  # it tells the others that this one drains
     peers, begun = list(gateway.peers), gateway.monotonic()
     random.shuffle(peers)  # those who came together would come back together
     for number, peer in enumerate(peers):
         await asyncio.sleep(begun + over * number / len(peers) - gateway.monotonic())
-        peer.end(SHUTDOWN)
+        peer.end(SHUTDOWN, keep_name=True)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
+from gateway.backplane.alike import differences
 from gateway.backplane.contract import Backplane, Log
 from gateway.backplane.records import ChatSettings
-from gateway.fleet.alike import differences
 from gateway.journal import event
 
 log = logging.getLogger(__name__)

@@ -4,32 +4,73 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Coroutine, Mapping, Set
+from typing import Any, Protocol
 
+from gateway.backplane.contract import Backplane
+from gateway.backplane.records import Registration
+from gateway.channels.links import Link
+from gateway.door.bans import Bans
 from gateway.errors import BackplaneDown, BackplaneRefused
+from gateway.fleet.presence import Presence
 from wire.reasons import KICKED, REPLACED, Reason
-
-if TYPE_CHECKING:
-    from gateway.core import Gateway
-
 
 MOST_EARLY = 1000
 """Sessions whose end was ordered and which are not known here: most of them have just gone."""
+
+
+class Connected(Protocol):
+    """Somebody who is connected, with a name or without."""
+
+    link: Link
+
+    def end(self, reason: Reason) -> None:
+        """The connection has to end."""
+
+
+class Named(Protocol):
+    """Somebody who has a name."""
+
+    registration: Registration
+
+    def end(self, reason: Reason) -> None:
+        """The connection has to end."""
 
 
 class Orders:
     """Carries out what comes over the control channel: `gateway.backplane.contract.Events.control`.
 
     Args:
-        gateway: whose.
+        backplane: what all gateways share.
+        presence: takes out of Redis those who are not here.
+        bans: what this gateway knows of them.
+        connected: everybody who is connected here.
+        online: those of them who have a name, by session.
+        spawn: has a coroutine run.
+        monotonic: a clock in seconds that never goes back.
 
     Attributes:
-        drain: set once this gateway shall drain and end.
+        drain: set once this gateway has been told to drain and end.
     """
 
-    def __init__(self, gateway: Gateway) -> None:
+    def __init__(
+        self,
+        backplane: Backplane,
+        presence: Presence,
+        bans: Bans,
+        connected: Set[Connected],
+        online: Mapping[str, Named],
+        spawn: Callable[[Coroutine[Any, Any, None]], object],
+        monotonic: Callable[[], float],
+    ) -> None:
         self.drain = asyncio.Event()
-        self._gateway = gateway
+        self._backplane = backplane
+        self._presence = presence
+        self._bans = bans
+        self._connected = connected
+        self._online = online
+        self._spawn = spawn
+        self._monotonic = monotonic
         self._early: dict[str, Reason] = {}
         self._settling = False
 
@@ -49,51 +90,50 @@ class Orders:
                 self._end(session, REPLACED)
             case "kick":
                 self._end(session, KICKED._replace(text=text or KICKED.text))
-                if session not in self._gateway.online:
+                if session not in self._online:
                     self._settle()
             case "bans":
-                self._gateway.tasks.spawn(self._bans_changed())
+                self._spawn(self._bans_changed())
             case "probe":
-                self._gateway.tasks.spawn(self._gateway.backplane.answer_probe(rest))
+                self._spawn(self._backplane.answer_probe(rest))
             case "drain":
                 self.drain.set()
 
     async def read_bans(self) -> None:
-        """Learn who is banned, and send away whoever is.
+        """Learn who is banned, and send away everybody who is.
 
         Raises:
             BackplaneDown: Redis is away.
             BackplaneRefused: Redis refused.
         """
-        gateway = self._gateway
-        clock, bans = await gateway.backplane.admission.bans()
-        now = gateway.monotonic()
-        gateway.bans.set(bans, clock, now)
-        for peer in list(gateway.peers):
-            reason = gateway.bans.of_address(peer.link.ip, now)
-            if reason is None and peer.channels:
-                reason = gateway.bans.of_name(peer.registration.folded, now)
-            if reason is not None:
+        clock, bans = await self._backplane.admission.bans()
+        now = self._monotonic()
+        self._bans.set(bans, clock, now)
+        for peer in list(self._connected):
+            if (reason := self._bans.of_address(peer.link.ip, now)) is not None:
                 peer.end(reason)
+        for member in list(self._online.values()):
+            if (reason := self._bans.of_name(member.registration.folded, now)) is not None:
+                member.end(reason)
 
     def _end(self, session: str, reason: Reason) -> None:
-        if (peer := self._gateway.online.get(session)) is not None:
-            peer.end(reason)
+        if (member := self._online.get(session)) is not None:
+            member.end(reason)
         else:
             self._early[session] = reason
             if len(self._early) > MOST_EARLY:
                 del self._early[next(iter(self._early))]
 
     def _settle(self) -> None:
-        """Take out who is written down for this gateway and not here: that was meant, perhaps."""
+        """Take out of Redis those who are not here: the order may have been about one of them."""
         if not self._settling:
             self._settling = True
-            self._gateway.tasks.spawn(self._settle_once())
+            self._spawn(self._settle_once())
 
     async def _settle_once(self) -> None:
         try:
             with contextlib.suppress(BackplaneDown, BackplaneRefused):  # done every 10 s
-                await self._gateway.presence.settle()
+                await self._presence.settle()
         finally:
             self._settling = False
 

@@ -87,7 +87,6 @@ class Presence:
         self._monotonic = monotonic
         self._meters = meters
         self._releases = Releases(backplane, departed)
-        self.release = self._releases.add
         self._active: set[Present] = set()
         self._left_over: set[Present] = set()
         self._lost: set[Present] = set()
@@ -96,9 +95,13 @@ class Presence:
         self._renewed_at = float("-inf")
         self._held_since: float | None = None
         self._forgotten_at = float("-inf")
-        self._looked = False
-        self._certain = asyncio.Event()
-        self._looking = asyncio.Lock()
+        self._checked = False
+        self._verified = asyncio.Event()
+        self._verifying = asyncio.Lock()
+
+    async def release(self, registration: Registration, reason: Reason) -> None:
+        """Give a name back; if Redis is away or refuses, as soon as it can be done."""
+        await self._releases.add(registration, reason)
 
     def note(self, who: Present) -> None:
         """Somebody was active: Redis hears of it within a second."""
@@ -122,19 +125,19 @@ class Presence:
         """Go on until cancelled."""
         await asyncio.gather(
             repeat(self._touch_every, self._touch),
-            repeat(LEASE_EVERY, self._look),
+            repeat(LEASE_EVERY, self._renew_and_sweep),
             repeat(SETTLE_EVERY, self.settle),
         )
 
-    def certain(self) -> bool:
+    def is_verified(self) -> bool:
         """Whether this gateway's users are its own."""
         return self._monotonic() - self._renewed_at < LEASE
 
     async def ready(self) -> None:
         """Return once this gateway's users are its own."""
-        while not self.certain():
-            self._certain.clear()
-            await self._certain.wait()
+        while not self.is_verified():
+            self._verified.clear()
+            await self._verified.wait()
 
     async def all_known(self) -> None:
         """Return once Redis knows who is here on any gateway: it may have forgotten everybody.
@@ -146,32 +149,32 @@ class Presence:
             await asyncio.sleep(wait)
 
     def doubt(self) -> None:
-        """Redis is away: from now on nothing is certain.
+        """Redis is away: from now on this gateway does not know whose its users are.
 
         When it is back it may remember less than it did, the lease notwithstanding.
         """
         self._renewed_at = float("-inf")
-        self._looked = False
+        self._checked = False
 
-    async def make_certain(self) -> None:
+    async def verify(self) -> None:
         """Renew the lease; look who is still ours, and send away who is not.
 
         Raises:
             BackplaneDown: Redis is away.
         """
-        async with self._looking:
+        async with self._verifying:
             asked_at = self._monotonic()
             # An attempt that failed may have taken the lease again: then it says nothing.
-            looked, self._looked = self._looked, False
+            checked, self._checked = self._checked, False
             kept = await self._backplane.renew_lease()
             if not kept and self._held_since is not None:
-                event(log, logging.WARNING, "lease lost: looking whom the others have left us")
+                event(log, logging.WARNING, "lease lost: checking which users are still ours")
             if not kept or self._held_since is None:
                 self._held_since = asked_at
-            if not (kept and looked):
+            if not (kept and checked):
                 await self._look_after_all()
-            self._renewed_at, self._looked = asked_at, True
-        self._certain.set()
+            self._renewed_at, self._checked = asked_at, True
+        self._verified.set()
         # What is refused must not keep us from sweeping.
         await attempt(self._releases.give_back)
 
@@ -181,7 +184,7 @@ class Presence:
         Raises:
             BackplaneDown: Redis is away.
         """
-        async with self._looking:
+        async with self._verifying:
             await self._look_after([who])
 
     async def settle(self) -> None:
@@ -190,9 +193,9 @@ class Presence:
         Raises:
             BackplaneDown: Redis is away.
         """
-        if not self.certain():
+        if not self.is_verified():
             return  # what is done then is more than this
-        async with self._looking:
+        async with self._verifying:
             await self._look_after_all()
             strays, cursor = 0, "0"
             while True:
@@ -255,7 +258,7 @@ class Presence:
                 self._forgotten_at = self._monotonic()
 
     async def _touch(self) -> None:
-        if not self._active or not self.certain():
+        if not self._active or not self.is_verified():
             return
         active, self._active = self._active, set()
         try:
@@ -264,8 +267,8 @@ class Presence:
             self._active |= active
             raise
 
-    async def _look(self) -> None:
-        await self.make_certain()
+    async def _renew_and_sweep(self) -> None:
+        await self.verify()
         if self._held_since is None or self._monotonic() - self._held_since < SWEEP_AFTER:
             return
         swept = await self._backplane.sweep()

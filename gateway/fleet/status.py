@@ -3,33 +3,70 @@
 from __future__ import annotations
 
 import socket
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sized
 
 import msgspec
 
-from gateway.backplane.records import GatewayInfo
+from gateway.backplane.records import ChatSettings, GatewayInfo
+from gateway.fleet.shutdown import Shutdown
+from gateway.meters import Meters
 from gateway.open_files import most_connections
 
-if TYPE_CHECKING:
-    from gateway.core import Gateway
 
+class Status:
+    """How a gateway is.
 
-def status(gateway: Gateway) -> bytes:
-    """How it is now, JSON of a `GatewayInfo`: the lag since this was asked last."""
-    meters = gateway.meters
-    info = GatewayInfo(
-        listen=gateway.listen,
-        host=socket.gethostname(),
-        version=gateway.version,
-        since=gateway.since,
-        at=round(gateway.wall() * 1000),
-        connections=len(gateway.peers),
-        most_connections=most_connections(),
-        sessions=len(gateway.online),
-        received=meters.frames_received,
-        delivered=meters.frames_sent,
-        lag=round(meters.worst_lag(), 6),
-        draining=gateway.draining,
-        settings=gateway.settings,
-    )
-    return msgspec.json.encode(info)
+    Args:
+        listen: where it listens, ``host:port``.
+        version: of the program.
+        settings: those that all gateways of the chat should share.
+        connected: everybody who is connected here.
+        online: those of them who have a name.
+        shutdown: whether it drains.
+        meters: what it has counted.
+        wall: a clock in seconds since 1970.
+
+    Attributes:
+        listen: as above; another one once it is known which port was free.
+    """
+
+    def __init__(
+        self,
+        listen: str,
+        version: str,
+        settings: ChatSettings,
+        connected: Sized,
+        online: Sized,
+        shutdown: Shutdown,
+        meters: Meters,
+        wall: Callable[[], float],
+    ) -> None:
+        self.listen = listen
+        self._version = version
+        self._settings = settings
+        self._connected = connected
+        self._online = online
+        self._shutdown = shutdown
+        self._meters = meters
+        self._wall = wall
+        self._since = round(wall() * 1000)
+
+    def read(self) -> bytes:
+        """How it is now, JSON of a `GatewayInfo`. The lag is the worst since the last call."""
+        meters = self._meters
+        info = GatewayInfo(
+            listen=self.listen,
+            host=socket.gethostname(),
+            version=self._version,
+            since=self._since,
+            at=round(self._wall() * 1000),
+            connections=len(self._connected),
+            most_connections=most_connections(),
+            sessions=len(self._online),
+            received=meters.frames_received,
+            delivered=meters.frames_sent,
+            lag=round(meters.worst_lag(), 6),
+            draining=self._shutdown.draining,
+            settings=self._settings,
+        )
+        return msgspec.json.encode(info)

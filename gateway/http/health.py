@@ -5,19 +5,25 @@ from __future__ import annotations
 import contextlib
 import errno
 from collections.abc import AsyncIterator
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from gateway.errors import ProbeFailed, StartError
-from gateway.http.metrics import TYPE, Metrics
+from gateway.fleet.presence import Presence
+from gateway.http.metrics import TYPE, Measured, Metrics
 from gateway.http.port import Answer, HttpPort
 from gateway.listeners.ports import written
 
-if TYPE_CHECKING:
-    from gateway.core import Gateway
+
+class Watched(Measured, Protocol):
+    """What is read and asked of a gateway."""
+
+    @property
+    def presence(self) -> Presence:
+        """Whether it may speak for its people."""
 
 
 @contextlib.asynccontextmanager
-async def serve_health(gateway: Gateway, host: str, port: int) -> AsyncIterator[tuple[str, int]]:
+async def serve_health(gateway: Watched, host: str, port: int) -> AsyncIterator[tuple[str, int]]:
     """Serve the pages while the context is open: before the gateway serves, and while it drains.
 
     Args:
@@ -56,7 +62,7 @@ class Health:
         gateway: the gateway that they are about.
     """
 
-    def __init__(self, gateway: Gateway) -> None:
+    def __init__(self, gateway: Watched) -> None:
         self._gateway = gateway
         self._metrics = Metrics(gateway)
 
@@ -75,11 +81,11 @@ class Health:
 
     async def _problem(self) -> str:
         gateway = self._gateway
-        if gateway.draining:
+        if gateway.shutdown.draining:
             return "draining"
         if not gateway.backplane.up:
             return "Redis is away"
-        if not gateway.presence.certain():
+        if not gateway.presence.is_verified():
             return "the lease was not renewed in time: other gateways may have taken these users"
         try:
             await gateway.backplane.probe()

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sized
 from itertools import accumulate
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from prometheus_client import (
     CollectorRegistry,
@@ -21,13 +21,49 @@ from prometheus_client.core import (
 )
 from prometheus_client.registry import Collector
 
-from gateway.meters import Histogram
-
-if TYPE_CHECKING:
-    from gateway.core import Gateway
+from gateway.backplane.contract import Backplane
+from gateway.channels.outbox import Outbox
+from gateway.fleet.shutdown import Shutdown
+from gateway.meters import Histogram, Meters
 
 TYPE = "text/plain; version=0.0.4; charset=utf-8"
 """Media type of what `Metrics.text` returns."""
+
+
+class Measured(Protocol):
+    """What is read of a gateway."""
+
+    @property
+    def id(self) -> str:
+        """The gateway's."""
+
+    @property
+    def version(self) -> str:
+        """The program's."""
+
+    @property
+    def peers(self) -> Sized:
+        """All who are connected."""
+
+    @property
+    def online(self) -> Sized:
+        """All who have a name."""
+
+    @property
+    def outbox(self) -> Outbox:
+        """What waits to be published."""
+
+    @property
+    def backplane(self) -> Backplane:
+        """Whether Redis is there."""
+
+    @property
+    def shutdown(self) -> Shutdown:
+        """Whether the gateway drains."""
+
+    @property
+    def meters(self) -> Meters:
+        """What it has counted."""
 
 
 class Metrics(Collector):
@@ -40,7 +76,7 @@ class Metrics(Collector):
         gateway: the gateway whose numbers these are.
     """
 
-    def __init__(self, gateway: Gateway) -> None:
+    def __init__(self, gateway: Measured) -> None:
         self._gateway = gateway
         self._ready = False
         self._registry = CollectorRegistry(auto_describe=False)
@@ -79,7 +115,7 @@ class Metrics(Collector):
             (
                 "draining",
                 "Whether it is shutting down and takes no new people.",
-                gateway.draining,
+                gateway.shutdown.draining,
             ),
         ):
             yield GaugeMetricFamily(f"chat_{name}", help, value)

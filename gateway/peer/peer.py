@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable
+from dataclasses import dataclass
+from enum import Enum
 from typing import Any
 
 from gateway.addresses import neighbourhood
 from gateway.alarm import Alarm
-from gateway.backplane.contract import Channel, Outgoing
-from gateway.backplane.records import Registration
+from gateway.backplane.contract import Outgoing
+from gateway.channels.hub import Hub
 from gateway.channels.links import Link
+from gateway.channels.outbox import Outbox
 from gateway.chat.effects import (
     CheckIdle,
     Claim,
@@ -23,26 +26,83 @@ from gateway.chat.effects import (
     Tell,
     Whisper,
 )
+from gateway.chat.rules import Rules
 from gateway.chat.sending import acknowledged, stale
 from gateway.chat.session import Session, State
-from gateway.core import Gateway
+from gateway.door.bans import Bans
 from gateway.errors import BackplaneDown, BackplaneRefused
+from gateway.fleet.orders import Orders
+from gateway.fleet.presence import Presence
+from gateway.fleet.shutdown import Shutdown
 from gateway.journal import event
-from gateway.peer import questions
+from gateway.meters import Meters
 from gateway.peer.held import Held, Line
 from gateway.peer.in_flight import InFlight
-from gateway.peer.login import arrive
-from gateway.peer.logout import leave
+from gateway.peer.membership import Membership, Parts
+from gateway.peer.names import Names
+from gateway.peer.questions import Questions
 from gateway.peer.trace import Trace
+from gateway.tasks import Tasks
 from wire.codec import encode_body
 from wire.frames import Error, Event, Ping
 from wire.lines import LineTooLong
-from wire.reasons import HUNG_UP, NAME_LOST, QUIT, ErrorCode, Reason, WireError
+from wire.names import fold
+from wire.reasons import HUNG_UP, INTERRUPTED, NAME_LOST, QUIT, ErrorCode, Reason, WireError
 
 log = logging.getLogger(__name__)
 
 MOST_HELD = 32
 """Lines that may wait before no more is read from a peer: half a MiB of the longest."""
+
+
+@dataclass(frozen=True)
+class Shared:
+    """What the peers of a gateway share.
+
+    Attributes:
+        rules: the chat's.
+        hub: writes to links.
+        outbox: publishes what is said to rooms.
+        names: gets names.
+        parts: what memberships work with.
+        questions: asks all gateways.
+        presence: is told who was active.
+        orders: knows who has to go as soon as they come.
+        bans: likewise.
+        shutdown: whether the gateway is on its way out.
+        tasks: run what takes its time.
+        meters: where to count.
+        monotonic: a clock in seconds that never goes back.
+        wall: a clock in seconds since 1970.
+        gone: told of each peer that has left.
+    """
+
+    rules: Rules
+    hub: Hub
+    outbox: Outbox
+    names: Names
+    parts: Parts
+    questions: Questions
+    presence: Presence
+    orders: Orders
+    bans: Bans
+    shutdown: Shutdown
+    tasks: Tasks
+    meters: Meters
+    monotonic: Callable[[], float]
+    wall: Callable[[], float]
+    gone: Callable[[Peer], None]
+
+
+class Stage(Enum):
+    """How far a peer is. Each step is taken once, and none is taken back."""
+
+    HERE = "here"
+    """Its requests are taken."""
+    ENDING = "ending"
+    """Nothing more is taken from it, but something that has begun must come to its end first."""
+    LEAVING = "leaving"
+    """Its channels and its name are given back, and then its link is closed."""
 
 
 class Peer:
@@ -52,50 +112,48 @@ class Peer:
     message) those behind it wait too, all but pings, and once many wait no more is read from the
     peer: so order is kept, and what waits is bounded. Meanwhile the peer's clock stands still.
 
-    It ends in two steps, each taken once. The session closes, at any moment: then nothing more is
-    taken from the peer. It leaves (`logout.leave`) once nothing is under way that must come to its
-    end first: a claim, since only a name that was got can be given back; and the answers to what
-    the peer said, if it waits for them.
+    How it ends is written down in `Stage`. What must come to its end first is a claim, since only
+    a name that was got can be given back; and the answers to what the peer said, if it waits for
+    them.
 
     Args:
-        gateway: where it is connected.
         link: its write end.
+        number: which one it is of this gateway.
+        shared: what it works with.
     """
 
     __slots__ = (
         "_alarm",
         "_arriving",
         "_asking",
+        "_close",
         "_held",
         "_in_flight",
-        "_leaving",
-        "channels",
-        "gateway",
+        "_membership",
+        "_shared",
+        "_stage",
         "link",
         "lost",
         "place",
-        "registration",
         "session",
         "trace",
     )
 
-    registration: Registration
-
-    def __init__(self, gateway: Gateway, link: Link) -> None:
-        self.gateway = gateway
+    def __init__(self, link: Link, number: int, shared: Shared) -> None:
         self.link = link
         self.place = neighbourhood(link.ip)
-        self.session = Session(gateway.rules, now := gateway.monotonic())
-        self.trace = Trace(next(gateway.numbers), link.address, now)
-        self._held = Held()
+        self.session = Session(shared.rules, now := shared.monotonic())
+        self.trace = Trace(number, link.address, now)
         self.lost = False
+        self._shared = shared
+        self._membership: Membership | None = None
+        self._held = Held()
+        self._in_flight = InFlight()
         self._arriving: asyncio.Task[None] | None = None
         self._asking = False
-        self._in_flight = InFlight()
-        self._leaving: Reason | None = None
-        self.channels: tuple[Channel, ...] = ()
-        gateway.peers.add(self)
-        self._alarm = Alarm(gateway.monotonic, self._tick)
+        self._stage = Stage.HERE
+        self._close: Close | None = None
+        self._alarm = Alarm(shared.monotonic, self._tick)
         self._alarm.set(self.session.deadline)
 
     # From the listener.
@@ -105,8 +163,8 @@ class Peer:
         if self._asking:
             self._hold(lines)
             return
-        gateway, session = self.gateway, self.session
-        now, ts = gateway.monotonic(), round(gateway.wall() * 1000)
+        session, shared = self.session, self._shared
+        now, ts = shared.monotonic(), round(shared.wall() * 1000)
         for line in (lines := iter(lines)):
             try:
                 effects = self._take(line, now, ts)
@@ -119,13 +177,28 @@ class Peer:
             if session.state is State.CLOSED:
                 break  # a read can hold 100,000 lines: to look at each would stop the loop
         if session.life.active_at == now and session.state is State.ONLINE:
-            gateway.presence.note(self)
+            shared.presence.note(self.membership)
         if session.deadline != self._alarm.at:
             self._alarm.set(session.deadline)  # by now it pings, and is watched
 
+    def hung_up(self) -> None:
+        """The peer sends no more: it leaves once it has its answers."""
+        self.receive([None])
+
+    def end(self, reason: Reason, *, keep_name: bool = False) -> None:
+        """The connection is lost, or has to end.
+
+        Args:
+            reason: why.
+            keep_name: nobody else may have the name yet: the peer should come back in a moment.
+        """
+        if reason is NAME_LOST:
+            self.lost = True
+        self.perform_all(self.session.close(reason, keep_name=keep_name))
+
     def _hold(self, lines: Iterable[Line]) -> None:
         """Keep lines for later, but for pings: while Redis is away the connection is not."""
-        session, now, typed = self.session, self.gateway.monotonic(), False
+        session, now, typed = self.session, self._shared.monotonic(), False
         is_ping = self.link.speech.is_ping
         online = session.state is State.ONLINE
         for line in lines:
@@ -136,7 +209,7 @@ class Peer:
                 typed = typed or line is not None
         if online and typed:
             session.life.typed(now)
-            self.gateway.presence.note(self)
+            self._shared.presence.note(self.membership)
         if len(self._held) > MOST_HELD:
             self.link.read(False)
 
@@ -145,28 +218,24 @@ class Peer:
         if isinstance(line, bytes):
             return self.session.receive(self.link.speech.request(line), now, ts)
         if isinstance(line, LineTooLong):
-            limit = self.gateway.rules.limits.line
+            limit = self._shared.rules.limits.line
             raise WireError(ErrorCode.LINE_TOO_LONG, f"the line has more than {limit} bytes")
         return self.session.close(HUNG_UP)
 
-    def hung_up(self) -> None:
-        """The peer sends no more: it leaves once it has its answers."""
-        self.receive([None])
+    # For those who carry something out for it.
 
-    def end(self, reason: Reason) -> None:
-        """The connection is lost, or has to end."""
-        if reason is NAME_LOST:
-            self.lost = True
-        self.perform_all(self.session.close(reason))
-
-    # For the gateway.
+    @property
+    def membership(self) -> Membership:
+        """Its name, and what goes with it. Only a session that is online has one."""
+        assert self._membership is not None
+        return self._membership
 
     async def answered(self) -> None:
         """Return once it is known what became of everything that was said to the room."""
         await self._in_flight.settled()
 
     def active_at(self) -> float:
-        """When the user was last active."""
+        """When the person was last active."""
         return self.session.life.active_at
 
     def published(self, publish: Publish, id: str | None, why: str = "") -> None:
@@ -177,21 +246,39 @@ class Peer:
         elif id is None:
             self.unavailable(publish.seq)
         elif id == "":
-            self.perform_all(self.session.refuse(stale(publish.seq), self.gateway.monotonic()))
+            self.perform_all(self.session.refuse(stale(publish.seq), self._shared.monotonic()))
         elif publish.seq is not None:
             self.tell(acknowledged(publish, id))
         self._leave_if_due()
 
+    def perform_all(self, effects: list[Effect]) -> None:
+        """Do what the session wants done."""
+        for effect in effects:
+            self._perform(effect)
+
+    def unavailable(self, seq: int | None, why: str = "The chat's memory is away") -> None:
+        """Tell that what became of a request is not known."""
+        text = f"{why}: this was not confirmed. Try again in a moment."
+        self.tell(Error(code=ErrorCode.UNAVAILABLE, text=text, seq=seq))
+
+    def tell(self, event: Event) -> None:
+        """Tell the peer an event."""
+        if type(event) is Error:
+            self.trace.refusals += 1
+            self._shared.meters.refusals[event.code] += 1
+        self._shared.hub.tell(self.link, event)
+
     # Effects.
 
     def _perform(self, effect: Effect) -> None:
+        questions = self._shared.questions
         match effect:
             case Publish():
                 self._publish(effect)
             case Tell():
                 self.tell(effect.event)
             case Claim():
-                self._arriving = self._ask(self._log_in(effect), None)
+                self._arriving = self._ask(self._arrive(effect), None)
             case Whisper():
                 self._ask(questions.whisper(self, effect), effect.seq)
             case FindMentioned():
@@ -199,13 +286,13 @@ class Peer:
             case ListUsers():
                 self._ask(questions.list_users(self, effect), effect.seq)
             case CheckIdle():
-                self.gateway.tasks.spawn(self._check_idle())
+                self._shared.tasks.spawn(self._check_idle())
             case Close():
-                self._close(effect.reason)
+                self._end(effect)
 
     def _publish(self, publish: Publish) -> None:
-        body, origin = encode_body(publish.message), self.registration.origin
-        if self.gateway.outbox.send(publish, Outgoing(body, origin, publish.seq), self):
+        body, origin = encode_body(publish.message), self.membership.registration.origin
+        if self._shared.outbox.send(publish, Outgoing(body, origin, publish.seq), self):
             self._in_flight.add()
             return
         text = "Too much is waiting already to be sent: not sent. Try again in a moment."
@@ -213,10 +300,10 @@ class Peer:
 
     def _ask(self, question: Coroutine[Any, Any, None], seq: int | None) -> asyncio.Task[None]:
         self._asking = True
-        return self.gateway.tasks.spawn(self._answer(question, seq))
+        return self._shared.tasks.spawn(self._answer(question, seq))
 
     async def _answer(self, question: Coroutine[Any, Any, None], seq: int | None) -> None:
-        asked_at = self.gateway.monotonic()
+        asked_at = self._shared.monotonic()
         try:
             await question
         except (BackplaneDown, BackplaneRefused) as error:
@@ -229,64 +316,94 @@ class Peer:
         finally:
             self._asking, self._arriving = False, None
             self._leave_if_due()
-        now = self.gateway.monotonic()
+        now = self._shared.monotonic()
         self.session.waited(now - asked_at, now)
         if self.session.state is State.ONLINE:
-            self.gateway.presence.note(self)
+            self._shared.presence.note(self.membership)
         self.receive(self._held.take())
         self._alarm.set(self.session.deadline)
         if not self._asking:
-            self.link.read(not self.gateway.stopping)
+            self.link.read(not self._shared.shutdown.stopping)
 
-    async def _log_in(self, claim: Claim) -> None:
-        if self.session.state is not State.CLOSED:
-            await arrive(self, claim)
+    async def _arrive(self, claim: Claim) -> None:
+        """Get the peer its name, tell it what it missed, and tell the others that it is here."""
+        if self._stage is not Stage.HERE:
+            return
+        shared, folded = self._shared, fold(claim.name)
+        if (banned := self._banned(folded)) is not None:
+            self.end(banned)  # before the name is claimed: nobody is to hear that it left
+            return
+        try:
+            login = await shared.names.claim(claim, self.link)
+        except WireError as error:
+            self.perform_all(self.session.refuse(error, shared.monotonic()))
+            return
+        membership = self._membership = Membership(login, self, shared.parts)
+        # While Redis was asked somebody may have wanted it to go.
+        session = membership.registration.session
+        if (ended := shared.orders.early(session) or self._banned(folded)) is not None:
+            self.end(ended)
+        if self.session.state is State.CLOSED:
+            return
+        resumed, begins = membership.resumed(claim.seen), membership.begin(claim.seen)
+        now = shared.monotonic()
+        self.perform_all(self.session.granted(claim.name, membership.token, resumed, begins, now))
+        self.trace.began(membership.registration, membership.outcome)
+        try:
+            await membership.catch_up(claim.seen)
+        except (BackplaneDown, BackplaneRefused):
+            self.end(INTERRUPTED)
+        except Exception:
+            text = "Something went wrong here while you were told what you had missed."
+            self.end(INTERRUPTED._replace(text=text))
+            raise
+
+    def _banned(self, folded: str) -> Reason | None:
+        # The address too: a ban may be newer than the connection.
+        bans, now = self._shared.bans, self._shared.monotonic()
+        return bans.of_address(self.link.ip, now) or bans.of_name(folded, now)
 
     async def _check_idle(self) -> None:
-        left = await questions.idle_left(self)
-        self.perform_all(self.session.idle_checked(left, self.gateway.monotonic()))
+        left = await self._shared.questions.idle_left(self.membership)
+        self.perform_all(self.session.idle_checked(left, self._shared.monotonic()))
         self._alarm.set(self.session.deadline)
 
-    def perform_all(self, effects: list[Effect]) -> None:
-        """Do what the session wants done."""
-        for effect in effects:
-            self._perform(effect)
-
-    def unavailable(self, seq: int | None, why: str = "The chat's storage is away") -> None:
-        """Tell that what became of a request is not known."""
-        text = f"{why}: this was not confirmed. Try again in a moment."
-        self.tell(Error(code=ErrorCode.UNAVAILABLE, text=text, seq=seq))
-
-    def tell(self, event: Event) -> None:
-        """Tell the peer an event."""
-        if type(event) is Error:
-            self.trace.refusals += 1
-            self.gateway.meters.refusals[event.code] += 1
-        self.gateway.hub.tell(self.link, event)
+    def _tick(self) -> None:
+        if self._asking:
+            return  # it is we who are waited for
+        self.perform_all(self.session.tick(self._shared.monotonic()))
+        self._alarm.set(self.session.deadline)
 
     # The end.
 
-    def _close(self, reason: Reason) -> None:
+    def _end(self, close: Close) -> None:
         self._alarm.set(None)
         self.link.read(False)
-        self._leaving = reason
-        if self._arriving is not None and self.channels:
-            # It was being told what it had missed, and may not be reading: that has no end.
+        self._stage, self._close = Stage.ENDING, close
+        if self._arriving is not None and self._membership is not None:
+            # It is being told what it missed, and may not be reading: that has no end.
             self._arriving.cancel()
         self._leave_if_due()
 
     def _leave_if_due(self) -> None:
         """Leave, unless what has begun must come to its end first."""
-        reason = self._leaving
-        if reason is None or self._arriving:
+        if self._stage is not Stage.ENDING or self._close is None or self._arriving is not None:
             return
-        if self._in_flight and reason in (QUIT, HUNG_UP):
+        if self._in_flight and self._close.reason in (QUIT, HUNG_UP):
             return  # the peer waits for these answers
-        self._leaving = None
-        self.gateway.tasks.spawn(leave(self, reason))
+        self._stage = Stage.LEAVING
+        self._shared.tasks.spawn(self._leave(self._close))
 
-    def _tick(self) -> None:
-        if self._asking:
-            return  # it is we who are waited for
-        self.perform_all(self.session.tick(self.gateway.monotonic()))
-        self._alarm.set(self.session.deadline)
+    async def _leave(self, close: Close) -> None:
+        """Tell the peer why it goes, once its name is free, or kept until it comes back."""
+        shared, reason = self._shared, close.reason
+        shared.meters.ends[reason.code] += 1
+        try:
+            if self._membership is not None:
+                await self._membership.leave(reason, keep_name=close.keep_name)
+        finally:
+            # Whatever became of the name: nobody stays connected to a session that has ended.
+            shared.gone(self)
+            self.trace.ended(reason, shared.monotonic())
+            after = shared.shutdown.come_back_after() if close.keep_name else None
+            shared.hub.close(self.link, reason, after)

@@ -5,20 +5,24 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import Protocol
 
-from gateway.backplane.contract import ABSENT, Whispered
-from gateway.chat.effects import FindMentioned, ListUsers, Whisper
+from gateway.backplane.contract import ABSENT, Backplane, Whispered
+from gateway.channels.links import Link
+from gateway.channels.positions import Positions
+from gateway.chat.effects import Effect, FindMentioned, ListUsers, Whisper
 from gateway.chat.sending import Delivery
-from gateway.chat.session import State
+from gateway.chat.session import Session, State
 from gateway.errors import BackplaneDown, BackplaneRefused, NameLost, TooMuchWaits
+from gateway.fleet.everybody import Everybody
+from gateway.fleet.presence import Presence
+from gateway.outcomes import How
+from gateway.peer.membership import Membership
 from wire.codec import encode_body
-from wire.frames import Error, Users
+from wire.frames import Error, Event, Users
 from wire.names import fold, may_be_held
 from wire.reasons import ErrorCode, WireError
-
-if TYPE_CHECKING:
-    from gateway.peer.peer import Peer
 
 log = logging.getLogger(__name__)
 
@@ -29,132 +33,186 @@ FEW = 4
 """Recipients that a private message may have before it costs more than one request: Redis stores
 and sends a copy for each."""
 
+CROWDS = 8
+"""Private messages to more than a few that are under way at once. What Redis publishes faster than
+it is taken in waits there, and above some 32 MiB it would end our subscription."""
+
 HEARD = 1.0
-"""Seconds that one to many waits to be heard here, before the next takes its turn."""
+"""Seconds that one of them waits to be heard here, before the next takes its turn."""
 
 
-async def whisper(peer: Peer, whisper: Whisper) -> None:
-    """Publish a message to those of its recipients who are here, or to the room.
+class Asker(Protocol):
+    """What the answers need of a peer."""
 
-    While Redis is away a send with a seq waits for it, and the peer's next requests wait behind.
+    link: Link
+    session: Session
+
+    @property
+    def membership(self) -> Membership:
+        """Its name, and what goes with it."""
+
+    @property
+    def lost(self) -> bool:
+        """Its name was given away: nothing more may be said in it."""
+
+    async def answered(self) -> None:
+        """Return once everything is answered that it said to a room."""
+
+    def perform_all(self, effects: list[Effect]) -> None:
+        """Do what its session wants done."""
+
+    def tell(self, event: Event) -> None:
+        """Tell it an event."""
+
+    def unavailable(self, seq: int | None) -> None:
+        """Tell it that the outcome of a request is not known."""
+
+
+class Questions:
+    """Asks, and hands the answers to the session.
+
+    Args:
+        backplane: what all gateways share.
+        presence: knows when this gateway may speak for its people.
+        everybody: knows who is here, on all gateways.
+        positions: know what has been heard here.
+        longest_name: characters of the longest name that somebody can have.
+        monotonic: a clock in seconds that never goes back.
     """
-    gateway = peer.gateway
-    # Names that nobody can have cost nothing: folding takes more than the length of a name in time.
-    limit = gateway.rules.limits.name
-    known = [name for name in whisper.names if may_be_held(name, limit)]
-    # It goes another way than what the peer said to the room, and must not overtake that.
-    await peer.answered()
-    if len(known) <= FEW:
-        await _send(peer, whisper, known)
-        return
-    async with gateway.crowds:
-        if id := await _send(peer, whisper, known):
-            await _heard(peer, id)
 
+    def __init__(
+        self,
+        backplane: Backplane,
+        presence: Presence,
+        everybody: Everybody,
+        positions: Positions,
+        longest_name: int,
+        monotonic: Callable[[], float],
+    ) -> None:
+        self._backplane = backplane
+        self._presence = presence
+        self._everybody = everybody
+        self._positions = positions
+        self._longest_name = longest_name
+        self._monotonic = monotonic
+        self._crowds = asyncio.Semaphore(CROWDS)
 
-async def _send(peer: Peer, whisper: Whisper, known: list[str]) -> str | None:
-    """Send it to those of its recipients whom there may be; returns its id, if it was posted."""
-    body = encode_body(whisper.message)
-    whispered = await _whisper(peer, [fold(name) for name in known], body, whisper.seq)
-    if whispered is None:
-        return None
-    id, found = whispered
-    by_name = dict(zip(known, found, strict=True))
-    to = list(dict.fromkeys(each.name for each in found if each.how == "here"))
-    later = list(dict.fromkeys(each.name for each in found if each.how == "later"))
-    absent = [name for name in whisper.names if by_name.get(name, ABSENT) == ABSENT]
-    became, now = Delivery(id, to, later, absent), peer.gateway.monotonic()
-    peer.session.budget.charge(max(0, len(to) + len(later) - 1) // FEW, now)
-    for effect in peer.session.whispered(whisper, became, now):
-        if isinstance(effect, FindMentioned):
-            await find_mentioned(peer, effect)
-        else:
-            peer.perform_all([effect])
-    return id
+    async def whisper(self, asker: Asker, whisper: Whisper) -> None:
+        """Publish a message to those of its recipients who are here, or to the room.
 
+        While Redis is away a send with a seq waits for it, and the peer's next requests wait too.
+        """
+        # Names that nobody can have cost nothing: to fold a name takes longer the longer it is.
+        known = [name for name in whisper.names if may_be_held(name, self._longest_name)]
+        # It goes another way than what the peer said to the room, and must not overtake that.
+        await asker.answered()
+        if len(known) <= FEW:
+            await self._send(asker, whisper, known)
+            return
+        async with self._crowds:
+            if id := await self._send(asker, whisper, known):
+                await self._heard(asker, id)
 
-async def _heard(peer: Peer, id: str) -> None:
-    """Wait until a message has come here, and with it all that was published before it."""
-    heard = asyncio.Event()
-    channel = peer.gateway.backplane.user(peer.registration.folded)
-    peer.gateway.positions.reached(channel.key, id.encode(), heard.set)
-    with contextlib.suppress(TimeoutError):
-        await asyncio.wait_for(heard.wait(), HEARD)
+    async def find_mentioned(self, asker: Asker, effect: FindMentioned) -> None:
+        """Publish a message to the room once it is known which of the people it names are here."""
+        names = [fold(name) for name in effect.names]
+        while True:
+            await self._presence.ready()
+            await self._presence.all_known()
+            if asker.lost:
+                return
+            try:
+                found = await self._backplane.present(names)
+            except BackplaneDown:
+                continue  # nothing was changed: ask again when Redis is back
+            except BackplaneRefused:
+                asker.unavailable(effect.publish.seq)
+                return
+            else:
+                break
+        here = [name for name in found if name]
+        asker.perform_all(asker.session.mentioned(effect, here, self._monotonic()))
 
-
-async def _whisper(peer: Peer, names: list[str], body: bytes, seq: int | None) -> Whispered | None:
-    """Publish it; None if it was not, and the peer was told so, or has nobody to speak for."""
-    gateway = peer.gateway
-    while True:
-        await gateway.presence.ready()
-        await gateway.presence.all_known()
-        if peer.lost:
-            return None
+    async def list_users(self, asker: Asker, effect: ListUsers) -> None:
+        """Tell a peer who is here: it costs one request for each line of them."""
         try:
-            return await gateway.backplane.whisper(peer.registration, names, body, seq=seq)
-        except BackplaneDown:
-            # It may have been stored. With a seq it is not stored twice.
-            if seq is None:
-                peer.unavailable(None)
+            users = await self._everybody.users()
+        except (BackplaneDown, BackplaneRefused):
+            asker.unavailable(effect.seq)
+            return
+        asker.session.budget.charge(len(users) // USERS_IN_LINE, self._monotonic())
+        for start in range(0, max(1, len(users)), USERS_IN_LINE):
+            end = start + USERS_IN_LINE
+            asker.tell(Users(users=users[start:end], more=end < len(users), seq=effect.seq))
+            await asker.link.drained()
+
+    async def idle_left(self, membership: Membership) -> float:
+        """Seconds of inactivity that a person has left."""
+        registration = membership.registration
+        try:
+            return await self._backplane.idle_left(registration.folded, registration.session)
+        except (BackplaneDown, BackplaneRefused):
+            return 0.0  # nobody knows better than this gateway
+        except Exception:
+            log.exception("an unexpected error")
+            return 0.0
+
+    async def _send(self, asker: Asker, whisper: Whisper, known: list[str]) -> str | None:
+        """Send it to those recipients that there may be; returns its id, if it was posted."""
+        body = encode_body(whisper.message)
+        whispered = await self._whisper(asker, [fold(name) for name in known], body, whisper.seq)
+        if whispered is None:
+            return None
+        id, found = whispered
+        by_name = dict(zip(known, found, strict=True))
+        to = list(dict.fromkeys(each.name for each in found if each.how is How.HERE))
+        later = list(dict.fromkeys(each.name for each in found if each.how is How.LATER))
+        absent = [name for name in whisper.names if by_name.get(name, ABSENT) == ABSENT]
+        became, now = Delivery(id, to, later, absent), self._monotonic()
+        asker.session.budget.charge(max(0, len(to) + len(later) - 1) // FEW, now)
+        for effect in asker.session.whispered(whisper, became, now):
+            if isinstance(effect, FindMentioned):
+                await self.find_mentioned(asker, effect)
+            else:
+                asker.perform_all([effect])
+        return id
+
+    async def _heard(self, asker: Asker, id: str) -> None:
+        """Wait until a message has come here, and with it all that was published before it."""
+        heard = asyncio.Event()
+        channel = self._backplane.user(asker.membership.registration.folded)
+        self._positions.reached(channel.key, id.encode(), heard.set)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(heard.wait(), HEARD)
+
+    async def _whisper(
+        self, asker: Asker, names: list[str], body: bytes, seq: int | None
+    ) -> Whispered | None:
+        """Publish it; None if it was not, and the peer was told so or can be told nothing."""
+        sender = asker.membership
+        while True:
+            await self._presence.ready()
+            await self._presence.all_known()
+            if asker.lost:
                 return None
-        except BackplaneRefused as error:
-            peer.tell(Error(code=ErrorCode.UNAVAILABLE, text=error.not_sent, seq=seq))
-            return None
-        except NameLost:
-            if peer.session.state is State.CLOSED:
-                return None  # it has given its name back
-            # Then the peer is on its way out; or Redis has forgotten it, and is told again.
-            with contextlib.suppress(BackplaneDown):
-                await gateway.presence.look_after(peer)
-        except TooMuchWaits as error:
-            text = f"too much waits for {error} already: not sent. Say it when they are back"
-            refusal = WireError(ErrorCode.OUTBOX_FULL, text, seq)
-            peer.perform_all(peer.session.refuse(refusal, gateway.monotonic()))
-            return None
-
-
-async def find_mentioned(peer: Peer, effect: FindMentioned) -> None:
-    """Publish a message to the room once it is known who is here of the people whom it names."""
-    gateway, names = peer.gateway, [fold(name) for name in effect.names]
-    while True:
-        await gateway.presence.ready()
-        await gateway.presence.all_known()
-        if peer.lost:
-            return
-        try:
-            found = await gateway.backplane.present(names)
-        except BackplaneDown:
-            continue  # nothing was changed: ask again when Redis is back
-        except BackplaneRefused:
-            peer.unavailable(effect.publish.seq)
-            return
-        else:
-            break
-    here = [name for name in found if name]
-    peer.perform_all(peer.session.mentioned(effect, here, gateway.monotonic()))
-
-
-async def list_users(peer: Peer, effect: ListUsers) -> None:
-    """Tell a peer who is here: it costs one request for each line of them."""
-    try:
-        users = await peer.gateway.everybody.users()
-    except (BackplaneDown, BackplaneRefused):
-        peer.unavailable(effect.seq)
-        return
-    peer.session.budget.charge(len(users) // USERS_IN_LINE, peer.gateway.monotonic())
-    for start in range(0, max(1, len(users)), USERS_IN_LINE):
-        end = start + USERS_IN_LINE
-        peer.tell(Users(users=users[start:end], more=end < len(users), seq=effect.seq))
-        await peer.link.drained()
-
-
-async def idle_left(peer: Peer) -> float:
-    """Seconds of inactivity that a peer's user has left."""
-    registration = peer.registration
-    try:
-        return await peer.gateway.backplane.idle_left(registration.folded, registration.session)
-    except (BackplaneDown, BackplaneRefused):
-        return 0.0  # nobody knows better than this gateway
-    except Exception:
-        log.exception("an unexpected error")
-        return 0.0
+            try:
+                return await self._backplane.whisper(sender.registration, names, body, seq=seq)
+            except BackplaneDown:
+                # It may have been stored. With a seq it is not stored twice.
+                if seq is None:
+                    asker.unavailable(None)
+                    return None
+            except BackplaneRefused as error:
+                asker.tell(Error(code=ErrorCode.UNAVAILABLE, text=error.not_sent, seq=seq))
+                return None
+            except NameLost:
+                if asker.session.state is State.CLOSED:
+                    return None  # it has given its name back
+                # Then the peer is on its way out; or Redis has forgotten it, and is told again.
+                with contextlib.suppress(BackplaneDown):
+                    await self._presence.look_after(sender)
+            except TooMuchWaits as error:
+                text = f"too much waits for {error} already: not sent. Say it when they are back"
+                refusal = WireError(ErrorCode.OUTBOX_FULL, text, seq)
+                asker.perform_all(asker.session.refuse(refusal, self._monotonic()))
+                return None

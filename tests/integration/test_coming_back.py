@@ -466,7 +466,7 @@ class TestLease:
         await old.say(op="send", text="impostor", seq=1)
         await old.caught_up()
         await old.say(op="send", text="impostor @sis", seq=2)
-        await one.gateway.presence.make_certain()
+        await one.gateway.presence.verify()
         await old.ended(code="name_lost", reconnect=True)
         await say_all(new, "myself")
         await sis.expect(op="msg", text="myself")

@@ -115,7 +115,7 @@ async def test_who_is_not_sure_of_its_users_is_not_ready(one: Running) -> None:
     await becomes(one.gateway, 200)
     one.gateway.presence.doubt()
     await becomes(one.gateway, 503, "lease")
-    await one.gateway.presence.make_certain()
+    await one.gateway.presence.verify()
     await becomes(one.gateway, 200)
 
 
@@ -125,7 +125,7 @@ async def test_a_draining_gateway_says_so_for_as_long_as_it_drains(
     one = await start_gateway(http=ANYWHERE, drain=5.0)
     await becomes(one.gateway, 200)
     sis = await join(one, "sis")
-    one.gateway.draining = True
+    one.gateway.shutdown.draining = True
     got = await becomes(one.gateway, 503)
     assert got.body == "draining\n"
     stopping = asyncio.create_task(one.stop())

@@ -259,7 +259,7 @@ async def test_users_of_a_dead_gateway_are_counted_where_they_are_swept(
         return await renew_lease()
 
     with valkey.client() as client:
-        await one.gateway.presence.make_certain()  # no renewal is on its way
+        await one.gateway.presence.verify()  # no renewal is on its way
         one.gateway.presence.doubt()
         monkeypatch.setattr(one.gateway.backplane, "renew_lease", renewed_when_alive)
         client.delete(f"{prefix}:{{users}}:lease:{one.gateway.id}")
@@ -337,14 +337,14 @@ async def test_the_loops_lag_is_watched(one: Running) -> None:
 
 
 async def test_redis_away_and_a_drain_are_seen(one: Running, valkey: Server) -> None:
-    one.gateway.draining = True
+    one.gateway.shutdown.draining = True
     one.gateway.backplane._pair.give_up()  # type: ignore[attr-defined]
     one.gateway.backplane._pair._lost()  # type: ignore[attr-defined]
     found = await scrape(one)
     assert found.value("chat_draining") == 1
     assert found.value("chat_ready") == 0
     assert found.value("chat_backplane_up") == 0
-    one.gateway.draining = False
+    one.gateway.shutdown.draining = False
     await until(one, "chat_backplane_up", 1)
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from gateway.backplane.alike import differences
 from gateway.backplane.contract import LEASE
 from gateway.backplane.operators.checks import Finding
 from gateway.backplane.operators.gateways import GatewayRecord
-from gateway.fleet.alike import differences
 from gateway.open_files import FEW
 
 CLOCKS_APART = 5.0

@@ -17,10 +17,8 @@ from gateway.backplane.contract import (
     Entry,
     Events,
     Found,
-    How,
     Listed,
     Log,
-    Outcome,
     Outgoing,
     Posted,
     Touch,
@@ -39,6 +37,7 @@ from gateway.backplane.url import database
 from gateway.config import GatewayConfig
 from gateway.errors import BackplaneDown, BackplaneRefused, NameLost, RoomChanged, TooMuchWaits
 from gateway.meters import Meters
+from gateway.outcomes import How, Outcome
 from wire.frames import PRIVATE
 
 LISTED_AT_ONCE = 200

@@ -16,13 +16,14 @@ from typing import Any
 
 import msgspec
 
-from gateway.backplane.contract import KNOWN, Outcome, Outgoing
+from gateway.backplane.contract import KNOWN, Outgoing
 from gateway.backplane.ids import NOTHING
 from gateway.backplane.keys import Keys
 from gateway.backplane.records import Registration
 from gateway.backplane.redis.calls import room_publish, user_claim, user_release
 from gateway.backplane.redis.pair import Pair
 from gateway.errors import BackplaneDown, BackplaneRefused, ProbeFailed
+from gateway.outcomes import Outcome
 from wire.codec import encode_body
 from wire.frames import LOBBY, Msg
 

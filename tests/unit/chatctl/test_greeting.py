@@ -8,7 +8,7 @@ from chatctl import __version__
 from chatctl.gateway import gateway
 from chatctl.greeting import called_as, greeting
 from chatctl.units import Address
-from gateway.fleet.alike import OPTIONS
+from gateway.backplane.alike import OPTIONS
 
 
 @pytest.fixture(autouse=True)

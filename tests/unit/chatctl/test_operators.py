@@ -8,13 +8,13 @@ from ipaddress import ip_network
 import msgspec
 import pytest
 
+from gateway.backplane.alike import settings_of
 from gateway.backplane.operators.bans import BanChange
 from gateway.backplane.operators.checks import Finding
 from gateway.backplane.operators.gateways import GatewayRecord
 from gateway.backplane.operators.kick import KickResult
 from gateway.backplane.records import Account, Ban, GatewayInfo
 from gateway.errors import RedisUnreachable
-from gateway.fleet.alike import settings_of
 from tests.support.settings import settings
 from wire.names import fold
 

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from gateway.core import Gateway
-from gateway.peer.peer import Peer
 from tests.unit.gateway.fakes import FakeLink, Memory, gateway_with, until
 from wire.codec import encode
 from wire.frames import Event, Request, Welcome
@@ -20,7 +19,7 @@ class Guest:
 
     def __init__(self, gateway: Gateway) -> None:
         self.link = FakeLink()
-        self.peer = Peer(gateway, self.link)
+        self.peer = gateway.connect(self.link)
         self.link.end = self.peer.end
 
     def say(self, *requests: Request | bytes | LineTooLong) -> None:

@@ -21,10 +21,8 @@ from gateway.backplane.contract import (
     Entry,
     Events,
     Found,
-    How,
     Listed,
     Log,
-    Outcome,
     Outgoing,
     Posted,
     Said,
@@ -39,6 +37,7 @@ from gateway.core import Gateway
 from gateway.errors import BackplaneDown, NameLost, TooMuchWaits
 from gateway.listeners.json_lines import JSON_LINES
 from gateway.meters import Meters
+from gateway.outcomes import How, Outcome
 from tests.support.deadlines import within
 from tests.support.settings import settings
 from wire.codec import decode_event

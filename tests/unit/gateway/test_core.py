@@ -3,7 +3,6 @@ import asyncio
 import pytest
 
 from gateway.backplane.contract import LEASE, Log
-from gateway.peer.peer import Peer
 from tests.unit.gateway.fakes import (
     AWAY,
     Clock,
@@ -31,7 +30,7 @@ async def gateway():
 
 async def online(gateway, name):
     link = FakeLink()
-    peer = Peer(gateway, link)
+    peer = gateway.connect(link)
     peer.receive([b'{"op":"hello","v":1,"name":"%s"}' % name.encode()])
     await until(lambda: link.told(Welcome), "the welcome")
     return peer, link
@@ -61,7 +60,7 @@ async def test_a_gateway_that_stops_tells_everybody_and_waits_until_they_are_gon
     await gateway.start()
     links = [(await online(gateway, name))[1] for name in ("dana", "sis")]
     newcomer = FakeLink()
-    Peer(gateway, newcomer)
+    gateway.connect(newcomer)
     await gateway.stop(SHUTDOWN, 5.0)
     assert [link.closed for link in (*links, newcomer)] == [SHUTDOWN] * 3
     assert memory.users == {}
@@ -102,7 +101,7 @@ async def test_the_rooms_are_told_of_a_dead_gateways_users(gateway):
 async def test_whoever_came_back_elsewhere_is_ended_here(gateway):
     peer, link = await online(gateway, "dana")
     _, other = await online(gateway, "sis")
-    gateway.control("replaced", peer.registration.session)
+    gateway.control("replaced", peer.membership.registration.session)
     gateway.control("replaced", "a session that is no more")
     await until(lambda: link.closed)
     assert (link.closed, other.closed) == (REPLACED, None)
@@ -148,7 +147,7 @@ async def test_a_redis_that_is_away_again_at_once_is_no_fault(gateway, caplog):
     assert codes(link) == ["redis_away"]
     assert "unexpected" not in caplog.text
     backplane_of(gateway).failing.clear()
-    await gateway.presence.make_certain()
+    await gateway.presence.verify()
     await until(lambda: codes(link) == ["redis_away", "redis_back"])
 
 
@@ -159,7 +158,7 @@ async def test_a_fault_when_redis_is_back_does_not_leave_people_waiting_for_ever
     gateway.back()
     await until(lambda: "unexpected" in caplog.text)
     backplane_of(gateway).failing.clear()
-    await gateway.presence.make_certain()
+    await gateway.presence.verify()
     await until(lambda: codes(link) == ["redis_away", "redis_back"])
 
 
@@ -192,7 +191,7 @@ async def test_the_clock_of_the_gateway_is_the_clock_of_presence():
     clock.advance(30)
     gateway.backplane.memory.restart()
     gateway.presence.doubt()
-    await gateway.presence.make_certain()
+    await gateway.presence.verify()
     assert backplane_of(gateway).asked("claim")[-1][1] == 30.0
     await gateway.stop(SHUTDOWN, 5.0)
 
@@ -219,7 +218,7 @@ async def test_away_is_told_once_however_often_redis_goes_before_it_is_back(gate
         await quiet()
     assert codes(link) == ["redis_away"]
     backplane_of(gateway).failing.clear()
-    await gateway.presence.make_certain()
+    await gateway.presence.verify()
     await until(lambda: len(codes(link)) == 2)
     await quiet()
     assert codes(link) == ["redis_away", "redis_back"]
@@ -370,7 +369,6 @@ async def test_before_it_is_drained_nobody_is_told_to_wait(drained):
     peer.end(SLOW)
     await until(lambda: link.closed)
     assert (link.closed, link.after) == (SLOW, None)
-    assert drained.come_back_after(SHUTDOWN) is None
     await drained.stop(SHUTDOWN, 5.0)
 
 
@@ -382,7 +380,7 @@ async def test_who_comes_back_elsewhere_after_a_drain_is_the_same_and_nobody_hea
     elsewhere = gateway_with(memory)
     await elsewhere.start()
     back = FakeLink()
-    peer = Peer(elsewhere, back)
+    peer = elsewhere.connect(back)
     peer.receive([b'{"op":"hello","v":1,"name":"dana","resume":"%s"}' % token.encode()])
     await until(lambda: back.told(Welcome))
     assert back.told(Welcome)[0].resumed

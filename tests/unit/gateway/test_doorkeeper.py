@@ -19,6 +19,17 @@ async def gateway(house):
     )
 
 
+def doorkeeper_of(gateway):
+    return Doorkeeper(
+        gateway.door,
+        gateway.bans,
+        gateway.connect,
+        Limits(),
+        gateway.meters,
+        gateway.monotonic,
+    )
+
+
 def refusal(doorkeeper, address=HOME):
     with pytest.raises(NotAdmitted) as raised:
         doorkeeper.admit(address)
@@ -26,7 +37,7 @@ def refusal(doorkeeper, address=HOME):
 
 
 async def test_who_has_too_many_is_told_to_come_back_and_counted(gateway):
-    doorkeeper = Doorkeeper(gateway, Limits())
+    doorkeeper = doorkeeper_of(gateway)
     visit = doorkeeper.admit(HOME)
     refused = refusal(doorkeeper)
     assert (refused.reason.code, refused.after) == ("crowded", 60.0)
@@ -40,7 +51,7 @@ def counted(gateway):
 
 
 async def test_who_is_banned_is_told_not_to_come_back_and_has_not_been_here(gateway):
-    doorkeeper = Doorkeeper(gateway, Limits())
+    doorkeeper = doorkeeper_of(gateway)
     ban = Ban(subject="192.0.2.0/24", kind="network", since=0)
     gateway.bans.set([ban], 0, gateway.monotonic())
     for _ in range(3):
@@ -55,14 +66,14 @@ async def test_who_is_banned_is_told_not_to_come_back_and_has_not_been_here(gate
 
 
 async def test_what_is_refused_elsewhere_is_counted_too(gateway):
-    doorkeeper = Doorkeeper(gateway, Limits())
+    doorkeeper = doorkeeper_of(gateway)
     for why in ("proxy", "tls", "tls"):
         doorkeeper.refused(why)
     assert counted(gateway) == {"proxy": 1, "tls": 2}
 
 
 async def test_a_connection_becomes_a_link_with_its_address(gateway):
-    doorkeeper = Doorkeeper(gateway, Limits())
+    doorkeeper = doorkeeper_of(gateway)
     link = doorkeeper.protocol(HOME, "192.0.2.7:5", doorkeeper.admit(HOME))
     assert isinstance(link, TcpLink)
     assert (link.ip, link.address) == (HOME, "192.0.2.7:5")

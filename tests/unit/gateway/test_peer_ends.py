@@ -108,7 +108,7 @@ def test_whatever_comes_in_whatever_order_nothing_is_left(steps, held, failing):
             event.set()
         await quiet()
         backplane.failing.clear()
-        await gateway.presence.make_certain()  # the clock has gone on
+        await gateway.presence.verify()  # the clock has gone on
         await dana.gone()
         await until(lambda: gateway.tasks._running <= at_work)
         nothing_is_left(house, gateway)
@@ -275,7 +275,7 @@ async def test_a_fault_of_a_link_at_its_end_leaves_no_peer_behind(
 async def later(house, seconds):
     """Time passes, in which the gateway keeps its lease."""
     house.clock.advance(seconds)
-    await house.gateways[0].presence.make_certain()
+    await house.gateways[0].presence.verify()
 
 
 async def test_who_hung_up_gets_the_answers_that_redis_takes_its_time_for(house, gateway):

@@ -21,7 +21,7 @@ async def gateway(house):
 
 async def test_nobody_is_here_nobody_is_waited_for(gateway, hurry):
     await drain(gateway, 3600.0, hurry)
-    assert gateway.draining
+    assert gateway.shutdown.draining
 
 
 async def test_they_are_sent_elsewhere_at_once_and_keep_their_names(house, gateway, hurry):
@@ -64,7 +64,7 @@ async def test_the_others_know_of_it_from_the_start(house, gateway, hurry):
     await house.guest(gateway, "sis")
     draining = asyncio.create_task(drain(gateway, 3600.0, hurry))
     await until(lambda: backplane_of(gateway).count("renew_lease") == renewed + 1)
-    assert gateway.draining
+    assert gateway.shutdown.draining
     hurry.set()
     await draining
 

@@ -2,9 +2,9 @@ from dataclasses import replace
 
 import pytest
 
+from gateway.backplane.alike import settings_of
 from gateway.backplane.contract import Log
 from gateway.backplane.records import GatewayInfo
-from gateway.fleet.alike import settings_of
 from gateway.fleet.neighbours import Neighbours
 from tests.support.settings import settings
 from tests.unit.gateway.fakes import FakeBackplane, Memory

@@ -6,7 +6,6 @@ import pytest
 from gateway.backplane.records import Ban
 from gateway.errors import BackplaneRefused
 from gateway.fleet.orders import MOST_EARLY
-from gateway.peer.peer import Peer
 from tests.unit.gateway.fakes import AWAY, FakeLink, backplane_of, quiet, registration, until
 from wire.frames import Hello, Joined, Left, Welcome
 from wire.reasons import KICKED, REPLACED
@@ -19,7 +18,7 @@ def ban(subject, kind, **fields):
 
 
 def session_of(guest):
-    return guest.peer.registration.session
+    return guest.peer.membership.registration.session
 
 
 class TestKicks:
@@ -137,7 +136,7 @@ class TestBans:
     async def test_a_banned_address_is_sent_away_whether_it_has_a_name_or_not(self, house, gateway):
         dana, silent = await house.guest(gateway, "dana"), house.connect(gateway)
         other = FakeLink("198.51.100.7:5")
-        Peer(gateway, other)
+        gateway.connect(other)
         await self.banned(house, gateway, ban("192.0.2.0/24", "network"))
         for guest in (dana, silent):
             assert (await guest.gone()).code == "banned"

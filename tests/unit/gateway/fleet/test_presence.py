@@ -95,7 +95,7 @@ def hurry(monkeypatch):
 @pytest.fixture
 async def busy(hurry):
     scene = Scene(idle=0.01)
-    await scene.presence.make_certain()
+    await scene.presence.verify()
     return scene
 
 
@@ -150,7 +150,7 @@ async def test_thousands_who_leave_while_redis_is_away_cost_no_more_than_each_of
         await scene.presence.release(who.registration, CONNECTION_LOST)
     assert not scene.redis.count("release")
     scene.redis.down = False
-    await scene.presence.make_certain()
+    await scene.presence.verify()
     assert [len(some) for some in scene.redis.asked("release")] == [100, 100, 50]
     assert len(scene.gone) == 250
 
@@ -259,81 +259,81 @@ async def test_the_users_of_a_dead_gateway_are_announced(busy):
 
 
 async def test_a_new_gateway_is_not_certain_of_anybody_until_it_has_its_lease(scene):
-    assert not scene.presence.certain()
+    assert not scene.presence.is_verified()
     ready = asyncio.create_task(scene.presence.ready())
     await quiet()
     assert not ready.done()
-    await scene.presence.make_certain()
+    await scene.presence.verify()
     await ready
-    assert scene.presence.certain()
+    assert scene.presence.is_verified()
 
 
 async def test_it_is_certain_for_as_long_as_its_lease_cannot_have_run_out(scene):
-    await scene.presence.make_certain()
+    await scene.presence.verify()
     scene.clock.advance(LEASE - 0.001)
-    assert scene.presence.certain()
+    assert scene.presence.is_verified()
     scene.clock.advance(0.001)
-    assert not scene.presence.certain()
+    assert not scene.presence.is_verified()
     ready = asyncio.create_task(scene.presence.ready())
     await quiet()
     assert not ready.done()
-    await scene.presence.make_certain()
+    await scene.presence.verify()
     await ready
 
 
 async def test_the_lease_counts_from_when_it_was_asked_for(scene):
     # Redis may have set it at once, and answered late.
     held = scene.redis.hold("renew_lease")
-    task = asyncio.create_task(scene.presence.make_certain())
+    task = asyncio.create_task(scene.presence.verify())
     await until(lambda: scene.redis.count("renew_lease"))
     scene.clock.advance(LEASE)
     held.set()
     await task
-    assert not scene.presence.certain()
+    assert not scene.presence.is_verified()
 
 
 async def test_a_lease_that_was_late_does_not_let_anybody_speak(scene):
     held = scene.redis.hold("renew_lease")
     ready = asyncio.create_task(scene.presence.ready())
-    task = asyncio.create_task(scene.presence.make_certain())
+    task = asyncio.create_task(scene.presence.verify())
     await until(lambda: scene.redis.count("renew_lease"))
     scene.clock.advance(LEASE)
     held.set()
     await task
     await quiet()
     assert not ready.done()
-    await scene.presence.make_certain()
+    await scene.presence.verify()
     await ready
 
 
 async def test_when_redis_is_away_nothing_is_certain(scene):
-    await scene.presence.make_certain()
+    await scene.presence.verify()
     scene.presence.doubt()
-    assert not scene.presence.certain()
-    await scene.presence.make_certain()
-    assert scene.presence.certain()
+    assert not scene.presence.is_verified()
+    await scene.presence.verify()
+    assert scene.presence.is_verified()
 
 
 @pytest.mark.parametrize("error", [AWAY, OOM])
 async def test_it_is_not_certain_when_redis_does_not_say_so(scene, error):
     scene.redis.fail(error, "renew_lease")
     with pytest.raises(type(error)):
-        await scene.presence.make_certain()
-    assert not scene.presence.certain()
+        await scene.presence.verify()
+    assert not scene.presence.is_verified()
 
 
 async def test_it_is_not_certain_before_everybody_has_been_looked_after(scene):
-    await scene.presence.make_certain()
+    await scene.presence.verify()
     scene.online("dana")
     scene.presence.doubt()
     scene.redis.lease = False
     held = scene.redis.hold("touch")
-    task = asyncio.create_task(scene.presence.make_certain())
+    task = asyncio.create_task(scene.presence.verify())
     await until(lambda: scene.redis.count("touch"))
-    assert not scene.presence.certain()
+    assert not scene.presence.is_verified()
     held.set()
     await task
-    assert scene.presence.certain()
+    assert scene.presence.is_verified()
 
 
 async def test_while_nothing_is_certain_nobody_is_kept_alive(busy):
@@ -352,9 +352,9 @@ async def test_while_nothing_is_certain_nobody_is_kept_alive(busy):
 
 
 async def test_while_the_lease_holds_nobody_is_looked_after(scene):
-    await scene.presence.make_certain()
+    await scene.presence.verify()
     scene.online("dana")
-    await scene.presence.make_certain()
+    await scene.presence.verify()
     assert [method for method, _ in scene.redis.calls] == ["renew_lease"] * 2
 
 
@@ -366,16 +366,16 @@ async def test_a_gateway_whose_lease_had_run_out_looks_whom_it_still_has(busy):
         await until(lambda: sis.ended)
     assert (dana.ended, sis.ended) == (None, NAME_LOST)
     assert busy.memory.users["sis"].session == "taken meanwhile"
-    assert busy.presence.certain()
+    assert busy.presence.is_verified()
 
 
 async def test_whom_the_others_have_swept_away_comes_back_without_a_new_connection(scene, caplog):
     # The room was told that they left.
-    await scene.presence.make_certain()
+    await scene.presence.verify()
     dana = scene.online("Dana")
     scene.memory.resumable["dana"] = scene.memory.users.pop("dana")
     scene.redis.lease = False
-    await scene.presence.make_certain()
+    await scene.presence.verify()
     assert dana.ended is None
     assert scene.memory.users["dana"].session == dana.registration.session
     assert scene.come == [dana.registration]
@@ -383,59 +383,59 @@ async def test_whom_the_others_have_swept_away_comes_back_without_a_new_connecti
 
 
 async def test_one_who_has_come_back_elsewhere_meanwhile_is_told_that(scene):
-    await scene.presence.make_certain()
+    await scene.presence.verify()
     dana = scene.online("Dana")
     scene.memory.users["dana"] = stranger("Dana", origin=dana.registration.origin)
     scene.redis.lease = False
-    await scene.presence.make_certain()
+    await scene.presence.verify()
     assert dana.ended == REPLACED
 
 
 async def test_of_an_heir_who_is_gone_the_room_is_told(scene):
-    await scene.presence.make_certain()
+    await scene.presence.verify()
     dana = scene.online("Dana")
     heir = scene.memory.users["dana"] = stranger("Dana")
     scene.memory.dead.add("g-2")
     scene.redis.lease = False
-    await scene.presence.make_certain()
+    await scene.presence.verify()
     assert dana.ended is None
     assert scene.gone == [(heir, GATEWAY_LOST)]
     assert scene.come == [dana.registration]
 
 
 async def test_who_is_looked_after_keeps_the_idle_time(scene):
-    await scene.presence.make_certain()
+    await scene.presence.verify()
     dana = scene.online("dana")
     scene.clock.advance(30)
     scene.redis.lease = False
-    await scene.presence.make_certain()
+    await scene.presence.verify()
     assert scene.redis.asked("touch") == [[Touch("dana", dana.registration.session, 30.0)]]
 
 
 async def test_whom_it_still_has_is_looked_for_again_when_redis_did_not_answer(scene):
-    await scene.presence.make_certain()
+    await scene.presence.verify()
     dana = scene.online("dana")
     scene.memory.users.clear()
     scene.redis.lease = False
     scene.redis.fail(AWAY, "touch")
     with pytest.raises(BackplaneDown):
-        await scene.presence.make_certain()
+        await scene.presence.verify()
     scene.presence.doubt()
     scene.redis.failing.clear()
-    await scene.presence.make_certain()
+    await scene.presence.verify()
     assert scene.memory.users["dana"].session == dana.registration.session
 
 
 @pytest.mark.parametrize("error", [AWAY, OOM])
 async def test_a_renewal_that_failed_may_have_taken_the_lease_again(scene, error):
-    await scene.presence.make_certain()
+    await scene.presence.verify()
     dana = scene.online("dana")
     scene.memory.users.clear()
     scene.redis.fail(error, "renew_lease")
     with pytest.raises(type(error)):
-        await scene.presence.make_certain()
+        await scene.presence.verify()
     scene.redis.failing.clear()
-    await scene.presence.make_certain()
+    await scene.presence.verify()
     assert scene.memory.users["dana"].session == dana.registration.session
 
 
@@ -445,18 +445,18 @@ async def test_a_renewal_that_failed_may_have_taken_the_lease_again(scene, error
 @pytest.mark.parametrize("kept", [True, False])
 async def test_whom_redis_has_forgotten_is_written_down_again_unseen(scene, kept):
     # It may remember the lease, and not who came after that.
-    await scene.presence.make_certain()
+    await scene.presence.verify()
     dana, sis = scene.online("dana"), scene.online("sis")
     scene.memory.restart()
     scene.memory.users["sis"] = stranger("sis", session="was faster")
     scene.presence.doubt()
     scene.redis.lease = kept
-    await scene.presence.make_certain()
+    await scene.presence.verify()
     assert scene.come == []
     assert scene.memory.users["dana"].session == dana.registration.session
     assert (dana.ended, sis.ended) == (None, NAME_LOST)
     claims = scene.redis.count("claim")
-    await scene.presence.make_certain()
+    await scene.presence.verify()
     assert scene.redis.count("claim") == claims, "once"
 
 
@@ -464,7 +464,7 @@ async def test_who_is_written_down_again_keeps_the_idle_time_and_needs_no_token(
     dana = scene.online("dana")
     scene.memory.users.clear()
     scene.clock.advance(30)
-    await scene.presence.make_certain()
+    await scene.presence.verify()
     ((user, ago, resume),) = scene.redis.asked("claim")
     assert (user, ago, resume) == (dana.registration, 30.0, None)
     assert dana.ended is None
@@ -474,7 +474,7 @@ async def test_the_lease_is_there_before_anybody_is_looked_after(scene):
     # A name of a gateway without a lease is anybody's.
     scene.online("dana")
     scene.memory.users.clear()
-    await scene.presence.make_certain()
+    await scene.presence.verify()
     assert [method for method, _ in scene.redis.calls] == ["renew_lease", "touch", "claim"]
 
 
@@ -484,10 +484,10 @@ async def test_a_claim_that_failed_is_made_again(scene, error):
     scene.memory.users.clear()
     scene.redis.fail(error, "claim")
     with pytest.raises(type(error)):
-        await scene.presence.make_certain()
-    assert not scene.presence.certain()
+        await scene.presence.verify()
+    assert not scene.presence.is_verified()
     scene.redis.failing.clear()
-    await scene.presence.make_certain()
+    await scene.presence.verify()
     assert scene.redis.count("claim") == 2
 
 
@@ -498,19 +498,19 @@ async def test_one_of_many_claims_that_fail_strays_nowhere(scene, error):
     scene.memory.users.clear()
     scene.redis.fail(error, "claim")
     with pytest.raises(type(error)):
-        await scene.presence.make_certain()
+        await scene.presence.verify()
 
 
 async def test_a_redis_that_goes_meanwhile_is_not_taken_for_settled(scene):
     scene.online("dana")
     held = scene.redis.hold("renew_lease")
-    task = asyncio.create_task(scene.presence.make_certain())
+    task = asyncio.create_task(scene.presence.verify())
     await until(lambda: scene.redis.count("renew_lease"))
     scene.presence.doubt()
     held.set()
     await task
     scene.presence.doubt()
-    await scene.presence.make_certain()
+    await scene.presence.verify()
     assert scene.redis.count("touch") == 2
 
 
@@ -519,7 +519,7 @@ async def test_who_goes_while_all_are_looked_after_stays_gone(scene, monkeypatch
     people = [scene.online(name) for name in ("Dana", "sis")]
     scene.memory.users.clear()
     held = scene.redis.hold("claim")
-    task = asyncio.create_task(scene.presence.make_certain())
+    task = asyncio.create_task(scene.presence.verify())
     ((user, _, _),) = await until(lambda: scene.redis.asked("claim"))
     (goes,) = (who for who in people if who.registration != user)
     scene.everybody.remove(goes)
@@ -530,7 +530,7 @@ async def test_who_goes_while_all_are_looked_after_stays_gone(scene, monkeypatch
 
 
 async def test_who_goes_while_redis_is_asked_is_not_claimed_again(scene):
-    await scene.presence.make_certain()
+    await scene.presence.verify()
     dana = scene.online("Dana")
     scene.memory.users.clear()
     held = scene.redis.hold("touch")
@@ -551,7 +551,7 @@ async def test_until_everybody_may_be_written_down_again_nobody_counts_as_absent
     async def note(seconds):
         slept.append(seconds)
 
-    await scene.presence.make_certain()
+    await scene.presence.verify()
     scene.online("Dana")
     scene.memory.resumable["dana"] = scene.memory.users.pop("dana")
     await scene.presence.settle()
@@ -573,7 +573,7 @@ async def test_until_everybody_may_be_written_down_again_nobody_counts_as_absent
 
 
 async def test_who_is_written_down_and_not_here_is_taken_out(scene):
-    await scene.presence.make_certain()
+    await scene.presence.verify()
     dana = scene.online("Dana")
     scene.memory.users["eve"] = registration("Eve", resume="token")
     scene.memory.users["mom"] = stranger("Mom")
@@ -584,7 +584,7 @@ async def test_who_is_written_down_and_not_here_is_taken_out(scene):
 
 
 async def test_who_is_here_and_not_written_down_is_written_down(scene):
-    await scene.presence.make_certain()
+    await scene.presence.verify()
     dana = scene.online("Dana")
     scene.memory.users.clear()
     await scene.presence.settle()
@@ -592,18 +592,18 @@ async def test_who_is_here_and_not_written_down_is_written_down(scene):
 
 
 async def test_an_older_session_of_our_own_that_redis_remembers_gives_way(scene):
-    await scene.presence.make_certain()
+    await scene.presence.verify()
     dana = scene.online("Dana")
     scene.memory.users["dana"] = registration("Dana", session="older", origin="ff")
     scene.presence.doubt()
-    await scene.presence.make_certain()
+    await scene.presence.verify()
     assert dana.ended is None
     assert scene.memory.users["dana"].session == dana.registration.session
 
 
 @pytest.mark.parametrize("expected", [True, False])
 async def test_a_session_that_is_about_to_begin_is_left_alone(scene, expected):
-    await scene.presence.make_certain()
+    await scene.presence.verify()
     newcomer = registration("Dana")
     scene.presence.expect(newcomer.session)
     if not expected:
@@ -614,7 +614,7 @@ async def test_a_session_that_is_about_to_begin_is_left_alone(scene, expected):
 
 
 async def test_one_whose_name_is_on_its_way_back_is_left_to_that(scene):
-    await scene.presence.make_certain()
+    await scene.presence.verify()
     dana = scene.online("Dana")
     scene.everybody.remove(dana)
     scene.redis.fail(AWAY, "release")
@@ -622,7 +622,7 @@ async def test_one_whose_name_is_on_its_way_back_is_left_to_that(scene):
     scene.redis.failing.clear()
     await scene.presence.settle()
     assert "dana" in scene.memory.users
-    await scene.presence.make_certain()
+    await scene.presence.verify()
     assert scene.gone == [(dana.registration, QUIT)]
 
 
@@ -645,7 +645,7 @@ async def test_who_has_just_lost_the_lease_does_not_sweep_yet(hurry, monkeypatch
     # All leases may have ended together; the others renew theirs just now.
     monkeypatch.setattr(module, "SWEEP_AFTER", 6.0)
     scene = Scene()
-    await scene.presence.make_certain()
+    await scene.presence.verify()
     scene.clock.advance(6.0)
     scene.redis.lease = False
     async with scene.running():
@@ -658,45 +658,45 @@ async def test_who_has_just_lost_the_lease_does_not_sweep_yet(hurry, monkeypatch
 
 
 async def test_not_everybody_is_looked_after_at_once(scene):
-    await scene.presence.make_certain()
+    await scene.presence.verify()
     for number in range(AT_ONCE + 50):
         scene.online(f"user{number}")
     scene.redis.lease = False
-    await scene.presence.make_certain()
+    await scene.presence.verify()
     assert [len(touches) for touches in scene.redis.asked("touch")] == [AT_ONCE, 50]
 
 
 async def test_two_who_make_certain_do_not_do_it_at_once(scene):
     # The one who comes second must not find the lease kept that the first has just renewed, and
     # let people speak who have not been looked after.
-    await scene.presence.make_certain()
+    await scene.presence.verify()
     dana = scene.online("dana")
     scene.memory.users.clear()
     scene.presence.doubt()
     scene.redis.lease = False
     held = scene.redis.hold("touch")
-    first = asyncio.create_task(scene.presence.make_certain())
+    first = asyncio.create_task(scene.presence.verify())
     await until(lambda: scene.redis.count("touch"))
-    second = asyncio.create_task(scene.presence.make_certain())
+    second = asyncio.create_task(scene.presence.verify())
     await quiet()
-    assert not scene.presence.certain()
+    assert not scene.presence.is_verified()
     held.set()
     await asyncio.gather(first, second)
     assert scene.memory.users["dana"].session == dana.registration.session
 
 
 async def test_the_second_does_not_say_certain_while_the_first_looks(scene):
-    await scene.presence.make_certain()
+    await scene.presence.verify()
     scene.online("dana")
     scene.presence.doubt()
     scene.redis.lease = False
     held = scene.redis.hold("touch")
-    first = asyncio.create_task(scene.presence.make_certain())
+    first = asyncio.create_task(scene.presence.verify())
     await until(lambda: scene.redis.count("touch"))
     del scene.redis.held["touch"]  # only the first's call is held
-    second = asyncio.create_task(scene.presence.make_certain())
+    second = asyncio.create_task(scene.presence.verify())
     await quiet()
-    assert not scene.presence.certain()
+    assert not scene.presence.is_verified()
     held.set()
     await asyncio.gather(first, second)
 

@@ -867,7 +867,7 @@ async def test_in_a_name_that_was_given_away_nothing_more_is_said(house, gateway
     gateway.presence.doubt()
     dana.say(Send("hi", seq=1))
     dana.peer.end(NAME_LOST)
-    await gateway.presence.make_certain()
+    await gateway.presence.verify()
     await gateway.outbox.settle()
     await quiet()
     assert not sis.told(Msg)

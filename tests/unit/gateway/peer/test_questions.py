@@ -6,7 +6,7 @@ import pytest
 
 from gateway.backplane.contract import LEASE
 from gateway.errors import BackplaneRefused
-from gateway.peer.questions import FEW, USERS_IN_LINE, idle_left
+from gateway.peer.questions import FEW, USERS_IN_LINE
 from tests.unit.gateway.fakes import AWAY, Clock, backplane_of, quiet, registration, until
 from wire.frames import Ack, Active, Error, Msg, Notice, Send, Users, Who
 from wire.limits import Limits
@@ -74,7 +74,7 @@ async def test_nothing_is_whispered_while_it_is_not_certain_for_whom_one_speaks(
     dana.say(Send("psst @sis", seq=1))
     await quiet()
     assert not redis.count("whisper")
-    await gateway.presence.make_certain()
+    await gateway.presence.verify()
     await dana.hears(Ack)
 
 
@@ -90,7 +90,7 @@ async def test_a_gateway_that_slept_looks_first_whom_it_still_has(house):
     dana.say(Send("to all", seq=1), Send("psst @sis", seq=2))
     await quiet()
     assert not redis.asked("publish")[1:]
-    await gateway.presence.make_certain()
+    await gateway.presence.verify()
     assert await dana.gone() == NAME_LOST
     await gateway.outbox.settle()
     await quiet()
@@ -183,7 +183,7 @@ async def test_while_redis_is_away_a_message_that_names_people_waits(gateway, re
     gateway.presence.doubt()
     await quiet()
     redis.failing.clear()
-    await gateway.presence.make_certain()
+    await gateway.presence.verify()
     await sis.hears(Msg)
     assert not dana.told(Error)
 
@@ -240,11 +240,11 @@ async def test_a_list_of_users_that_redis_breaks_off_is_reported_with_its_seq(ho
 
 
 @pytest.mark.parametrize("error", [AWAY, OOM])
-async def test_without_redis_nobody_knows_of_idle_time_that_is_left(redis, dana, error):
+async def test_without_redis_nobody_knows_of_idle_time_that_is_left(gateway, redis, dana, error):
     redis.memory.left["dana"] = 7.0
-    assert await idle_left(dana.peer) == 7.0
+    assert await gateway._shared.questions.idle_left(dana.peer.membership) == 7.0
     redis.fail(error, "idle_left")
-    assert await idle_left(dana.peer) == 0.0
+    assert await gateway._shared.questions.idle_left(dana.peer.membership) == 0.0
 
 
 async def test_who_is_gone_before_a_whisper_could_be_said_has_not_said_it(gateway, redis, dana):
@@ -252,7 +252,7 @@ async def test_who_is_gone_before_a_whisper_could_be_said_has_not_said_it(gatewa
     dana.say(Send("psst @sis", seq=1))
     await quiet()
     dana.peer.end(NAME_LOST)
-    await gateway.presence.make_certain()
+    await gateway.presence.verify()
     await until(lambda: dana.link.closed)
     await quiet()
     assert not redis.count("whisper")

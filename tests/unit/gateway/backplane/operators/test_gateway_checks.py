@@ -1,11 +1,11 @@
 import msgspec
 import pytest
 
+from gateway.backplane.alike import settings_of
 from gateway.backplane.operators import gateway_checks as checks
 from gateway.backplane.operators.gateway_checks import Probed
 from gateway.backplane.operators.gateways import GatewayRecord
 from gateway.backplane.records import GatewayInfo
-from gateway.fleet.alike import settings_of
 from tests.support.settings import settings
 
 NOW = 1_795_428_000_000

@@ -1,8 +1,8 @@
 import pytest
 
 from chatctl.gateway import gateway
+from gateway.backplane.alike import OPTIONS, differences, settings_of
 from gateway.config import Certificate
-from gateway.fleet.alike import OPTIONS, differences, settings_of
 from tests.support.settings import settings
 
 

@@ -6,7 +6,7 @@ import pytest
 from gateway.chat.effects import Claim
 from gateway.door.passwords import hash_password
 from gateway.errors import BackplaneDown, BackplaneRefused
-from gateway.peer.login import Login, log_in
+from gateway.peer.names import Login
 from tests.unit.gateway.fakes import AWAY, FakeLink, backplane_of, quiet, registration
 from wire.reasons import WireError
 
@@ -20,9 +20,13 @@ def redis(gateway):
     return backplane_of(gateway)
 
 
+async def log_in(gateway, claim, link):
+    return await gateway._shared.names.claim(claim, link)
+
+
 async def let_go(gateway, login):
-    for channel in login.channels:
-        gateway.channels.drop(channel)
+    gateway.channels.drop(login.own)
+    gateway.channels.drop(login.lobby)
 
 
 async def test_the_record_says_who_and_where(gateway, redis):
@@ -39,11 +43,7 @@ async def test_the_channels_are_listened_to_before_the_name_is_claimed(gateway, 
     login = await log_in(gateway, DANA, LINK)
     methods = [method for method, _ in redis.calls if method in ("subscribe", "claim")]
     assert methods == ["subscribe", "subscribe", "claim"]
-    assert (
-        sorted(redis.channels)
-        == ["room:lobby", "to:dana"]
-        == sorted(c.name for c in login.channels)
-    )
+    assert sorted(redis.channels) == ["room:lobby", "to:dana"] == [login.lobby.name, login.own.name]
     await let_go(gateway, login)
 
 

@@ -1,0 +1,186 @@
+"""How somebody gets a name: its channel is opened, and then the name is claimed in Redis."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Callable
+from typing import Literal, NamedTuple
+
+import msgspec
+
+from gateway.backplane.contract import Backplane, Channel, Claimed, Entry
+from gateway.backplane.ids import parse
+from gateway.backplane.records import Registration
+from gateway.channels.channels import Channels
+from gateway.channels.links import Link
+from gateway.chat.effects import Claim
+from gateway.door.accounts import Accounts
+from gateway.fleet.presence import Presence
+from gateway.meters import Meters
+from gateway.outcomes import Outcome
+from wire.frames import LOBBY
+from wire.names import fold
+from wire.reasons import CONNECTION_LOST, ErrorCode, WireError
+
+
+class Login(NamedTuple):
+    """A name that somebody has got.
+
+    Attributes:
+        registration: the record in Redis.
+        token: what takes the name back later; in Redis there is only its hash.
+        own: the person's channel. It is open, and what it brings waits.
+        lobby: the lobby's channel. It is open.
+        claimed: how the name was got.
+    """
+
+    registration: Registration
+    token: str
+    own: Channel
+    lobby: Channel
+    claimed: Claimed
+
+    @property
+    def resumed(self) -> bool:
+        """Whether the peer has proved that it had the name before."""
+        return self.claimed.outcome in (Outcome.RESUMED, Outcome.RETURNED)
+
+    def began(self, channel: Channel) -> bytes:
+        """The id in a channel's log after which the peer's origin began."""
+        return self.registration.began.get(channel.log.room, "0-0").encode()
+
+    def begins_anew(self, channel: Channel, seen: bytes | None) -> bool:
+        """Whether the origin began after what the peer saw last, and the peer cannot know that.
+
+        It began with a hello of somebody whom nobody knew, and the welcome may never have arrived.
+        Now the peer says hello again, with the ids that it had before, and takes that session over.
+        """
+        if seen is None or not self.claimed.unheard:
+            return False
+        return parse(seen) < parse(self.began(channel))
+
+
+class Names:
+    """Gets names for peers.
+
+    Args:
+        gateway: this gateway's id.
+        auth: whether names that are not registered are let in.
+        backplane: what all gateways share.
+        channels: this gateway's.
+        presence: is told which sessions Redis may have before they are online.
+        accounts: checks passwords.
+        meters: where to count.
+        wall: a clock in seconds since 1970.
+    """
+
+    def __init__(
+        self,
+        gateway: str,
+        auth: Literal["open", "required"],
+        backplane: Backplane,
+        channels: Channels,
+        presence: Presence,
+        accounts: Accounts,
+        meters: Meters,
+        wall: Callable[[], float],
+    ) -> None:
+        self._gateway = gateway
+        self._auth = auth
+        self._backplane = backplane
+        self._channels = channels
+        self._presence = presence
+        self._accounts = accounts
+        self._meters = meters
+        self._wall = wall
+
+    async def claim(self, claim: Claim, link: Link) -> Login:
+        """Claim a name for a new session, with its password where it needs one.
+
+        Args:
+            claim: what the peer wants.
+            link: the peer's.
+
+        Raises:
+            WireError: it cannot have the name.
+            BackplaneDown: Redis is away.
+            BackplaneRefused: Redis refused.
+        """
+        shown = claim.resume is not None
+        try:
+            login = await self._claim(claim, link)
+        except WireError as error:
+            taken = error.code is ErrorCode.NAME_TAKEN
+            self._meters.claimed(Outcome.TAKEN if taken else Outcome.LOCKED, shown=shown)
+            raise
+        self._meters.claimed(login.claimed.outcome, shown=shown)
+        return login
+
+    async def _claim(self, claim: Claim, link: Link) -> Login:
+        login = await self._try(claim, link, Entry(self._auth))
+        if login.claimed.outcome is Outcome.LOCKED:
+            hash = login.claimed.hash
+            await self._accounts.check(claim, hash, link.ip)
+            login = await self._try(claim, link, Entry(self._auth, hash))
+        match login.claimed.outcome:
+            case Outcome.TAKEN:
+                raise WireError(ErrorCode.NAME_TAKEN, f"the name {claim.name} is taken")
+            case Outcome.LOCKED:
+                raise WireError(ErrorCode.BAD_PASSWORD, "the password was changed just now")
+        return login
+
+    async def _try(self, claim: Claim, link: Link, entry: Entry) -> Login:
+        """Claim it once; without the name the channels are closed again."""
+        folded, token = fold(claim.name), secrets.token_urlsafe(24)
+        proof = _digest(claim.resume) if claim.resume else ""
+        own, lobby = self._backplane.user(folded), self._backplane.room(LOBBY)
+        # Listen first: from the moment of the claim on, people write to this name.
+        await self._channels.need(own)
+        try:
+            await self._channels.need(lobby)
+        except BaseException:
+            self._channels.drop(own)
+            raise
+        # A stranger's origin begins here. Where that of somebody who resumes began, Redis knows.
+        began = {LOBBY: self._channels.at(lobby).decode()}
+        registration = Registration(
+            name=claim.name,
+            folded=folded,
+            session=secrets.token_hex(8),
+            gateway=self._gateway,
+            address=link.address,
+            since=round(self._wall() * 1000),
+            origin=secrets.token_hex(8),
+            resume=_digest(token),
+            rooms=[LOBBY],
+            began=began,
+            shown=proof,
+            hello=claim.seq,
+            client=claim.client,
+        )
+        self._presence.expect(registration.session)
+        try:
+            claimed = await self._backplane.claim(registration, 0.0, proof or None, entry)
+        except BaseException as error:
+            self._drop(own, lobby)
+            if isinstance(error, Exception):
+                # Redis may have done it: then a session that never began holds the name.
+                await self._presence.release(registration, CONNECTION_LOST)
+            raise
+        finally:
+            self._presence.expect_no_more(registration.session)
+        if claimed.outcome in (Outcome.TAKEN, Outcome.LOCKED):
+            self._drop(own, lobby)
+        registration = msgspec.structs.replace(
+            registration, origin=claimed.origin or registration.origin, began=claimed.began or began
+        )
+        return Login(registration, token, own, lobby, claimed)
+
+    def _drop(self, *channels: Channel) -> None:
+        for channel in channels:
+            self._channels.drop(channel)
+
+
+def _digest(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()
