@@ -1,9 +1,9 @@
-# All that a machine needs beforehand is make and Python 3.11 or newer.
+# A machine needs only make and Python 3.11 or newer.
 
 PYTHON      ?= python3
 VENV        ?= .venv
 ARGS        ?=
-# As many at once as there are cores.
+# One process per core.
 PYTEST_ARGS ?= -n auto
 
 SEED        ?= 1
@@ -20,7 +20,7 @@ DEV      := $(VENV)/.dev-stamp
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-run: $(RUN) ## Start a gateway with a Redis of its own; ARGS="--idle off" for options
+run: $(RUN) ## Start a gateway with an embedded Redis; ARGS="--idle off" for options
 	@exec $(BIN)/chatctl gateway $(ARGS)
 
 all: lint types arch test ## Everything that CI checks
@@ -32,19 +32,19 @@ lint: $(DEV) ## Style and formatting
 types: $(DEV) ## mypy --strict
 	$(BIN)/mypy
 
-arch: $(DEV) ## Who imports whom
+arch: $(DEV) ## The rules on which module may import which
 	$(BIN)/lint-imports
 
 test: $(DEV) ## All tests; PYTEST_ARGS="-k idle" for options
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
-test-compose: $(DEV) ## The compose file, run for real, where a Docker engine answers
+test-compose: $(DEV) ## Run the compose file for real; needs a Docker engine
 	$(BIN)/python -m pytest tests/compose $(ARGS)
 
 bench: $(DEV) ## The load generator; ARGS="--help" for options
 	$(BIN)/python -m tests.bench $(ARGS)
 
-chaos: $(DEV) ## Break everything for a while; SEED=1 MINUTES=1 are the defaults
+chaos: $(DEV) ## Break everything on purpose for a while; SEED=1 MINUTES=1 are the defaults
 	$(BIN)/python -m tests.chaos --seed $(SEED) --minutes $(MINUTES)
 
 picture: $(DEV) ## Record docs/talking.svg again: two people talk through a real gateway

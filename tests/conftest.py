@@ -1,7 +1,7 @@
 """Every async test runs twice, on plain asyncio in debug mode and on uvloop, and is watched.
 
-Whatever reaches the loop's exception handler fails the test, and so does what it leaves behind:
-a task that still runs, a socket that is still open.
+A test fails if anything reaches the loop's exception handler, or if it leaves something behind: a
+task that still runs or a socket that is still open.
 """
 
 import asyncio
@@ -24,14 +24,14 @@ from tests.support.deadlines import within
 
 pytest_plugins = ["tests.support.fixtures"]
 
-# Property tests look for what is wrong, and not for how long it takes on a busy machine.
+# Property tests have no deadline: on a busy machine an example may take long.
 settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("unhurried")
 
 
 def pytest_configure() -> None:
-    # A script's `&` has what it starts ignore Ctrl-C and Ctrl-\, `nohup` the end of its terminal,
-    # and so all that this starts would.
+    # A program started with `&` in a script ignores Ctrl-C and Ctrl-\, and one started with `nohup`
+    # ignores the end of its terminal. So would everything that the tests start.
     usual = {
         signal.SIGINT: signal.default_int_handler,
         signal.SIGQUIT: signal.SIG_DFL,
@@ -40,15 +40,15 @@ def pytest_configure() -> None:
     for number, handler in usual.items():
         if signal.getsignal(number) is signal.SIG_IGN:
             signal.signal(number, handler)
-    # Of where each callback comes from, debug mode keeps the last line: ten took half of the time.
+    # Debug mode keeps one line of where each callback came from: ten lines took half of the time.
     asyncio.constants.DEBUG_STACK_DEPTH = 1
-    # What a hash really costs is for one test to say, and not for all to pay.
+    # One test checks the real cost of a hash; the others should not have to pay it.
     passwords._hasher = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_teardown() -> Iterator[None]:
-    # A test that failed has no time limit any more: but what failed may hang now.
+    # The time limit of a failed test is over, but its teardown may hang.
     faulthandler.dump_traceback_later(within(60), exit=True, file=sys.__stderr__)
     try:
         yield
@@ -62,7 +62,7 @@ def pytest_asyncio_loop_factories() -> dict[str, Any]:
 
 @pytest.fixture(autouse=True)
 def watch(request: pytest.FixtureRequest) -> None:
-    # Set up first, so that it looks when all else of the test is down.
+    # Set up first, so that it checks after everything else of the test is torn down.
     if is_async_test(request.node):
         request.getfixturevalue("watched_loop")
 
@@ -75,8 +75,8 @@ async def watched_loop() -> AsyncIterator[None]:
     loop.set_exception_handler(lambda _, context: stray.append(context))
     yield
     left = await _left_behind(loop)
-    gc.collect()  # a task's exception that nobody looked at is reported when the task goes
-    gc.freeze()  # what is there by now is not looked through again after the next test
+    gc.collect()  # a task's unread exception is reported when the task is collected
+    gc.freeze()  # the next collection can skip these objects
     if stray:
         pytest.fail("strayed into the loop:\n" + "\n".join(map(_describe, stray)))
     if left:
@@ -84,13 +84,13 @@ async def watched_loop() -> AsyncIterator[None]:
 
 
 def pytest_collection_finish() -> None:
-    # What is there before the first test need not be looked through after each.
+    # Objects from before the first test are not checked after each test.
     gc.collect()
     gc.freeze()
 
 
 async def _left_behind(loop: asyncio.AbstractEventLoop) -> list[str]:
-    """What is still there after it has had its time to end."""
+    """The tasks and sockets that have not ended in time."""
     deadline = time.monotonic() + within(4)
     sockets = (
         _sockets_of_asyncio if isinstance(loop, asyncio.SelectorEventLoop) else _sockets_of_uvloop
@@ -99,7 +99,7 @@ async def _left_behind(loop: asyncio.AbstractEventLoop) -> list[str]:
     while (left := [*_tasks(), *sockets(loop)]) and time.monotonic() < deadline:  # noqa: ASYNC110
         await asyncio.sleep(0.01)
     for each in left:
-        # It would hang the loop's end, or the next test.
+        # It could hang the end of the loop, or the next test.
         for end in ("cancel", "abort", "close"):
             getattr(each, end, int)()
     return [repr(each) for each in left]
@@ -110,7 +110,7 @@ def _tasks() -> list[Any]:
 
 
 def _sockets_of_asyncio(loop: Any) -> list[Any]:
-    # The methods that are called for them; but for the loop's own, with which it is woken up.
+    # Their callbacks' owners, except for the socket that wakes the loop up.
     keys = [key for key in loop._selector.get_map().values() if key.fd != loop._ssock.fileno()]
     return [handle for key in keys for handle in key.data if handle is not None]
 

@@ -1,4 +1,4 @@
-"""What operators deploy, read as they are."""
+"""The files that operators deploy."""
 
 import json
 import re
@@ -27,7 +27,7 @@ TEXTS = {str(path.relative_to(ROOT)): path.read_text() for path in FILES}
 
 
 def load(path: Path) -> Any:
-    """The one document of a YAML file."""
+    """The only document of a YAML file."""
     return yaml.safe_load(path.read_text())
 
 
@@ -38,12 +38,12 @@ def service(name: str) -> dict[str, Any]:
 
 
 def variables(path: Path) -> dict[str, str]:
-    """What a file of ``NAME=value`` lines sets."""
+    """The variables that a file of ``NAME=value`` lines sets."""
     return dict(re.findall(r"^([A-Z_]+)=(.*)$", path.read_text(), re.M))
 
 
 def image_variables() -> dict[str, str]:
-    """What the image sets for the gateway."""
+    """The variables that the image sets for the gateway."""
     return dict(re.findall(r"^(?:ENV)? +(CHATCTL_\w+)=(\S+)", DOCKERFILE.read_text(), re.M))
 
 
@@ -76,14 +76,14 @@ HTTP_PORT = port(image_variables()["CHATCTL_HTTP"])
 
 
 def seconds(text: str) -> float:
-    """Of a duration such as ``30s``."""
+    """The seconds of a duration like ``30s``."""
     number, unit = re.fullmatch(r"(\d+)(ms|s|m)", text).groups()  # type: ignore[union-attr]
     return int(number) * {"ms": 0.001, "s": 1, "m": 60}[unit]
 
 
 def tool(name: str) -> str:
-    """The path of a program; where it is not installed the test is skipped, and says so."""
+    """The path of a program; skips the test if it is not installed."""
     found = shutil.which(name)
     if found is None:
-        pytest.skip(f"{name} is not installed: the file was checked by its structure only")
+        pytest.skip(f"{name} is not installed: only the structure of the file was checked")
     return found

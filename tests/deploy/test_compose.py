@@ -16,11 +16,11 @@ SERVICES = load(COMPOSE)["services"]
 
 @pytest.fixture(params=["docker compose", "docker-compose"])
 def compose(request: pytest.FixtureRequest) -> list[str]:
-    """Either spelling, where it is installed."""
+    """Each of the two spellings, if it is installed."""
     program, *verb = request.param.split()
     command = [tool(program), *verb]
     if subprocess.run([*command, "version"], capture_output=True).returncode:
-        pytest.skip(f"{request.param} is not installed: its file was checked by its structure only")
+        pytest.skip(f"{request.param} is not installed: only the structure of the file was checked")
     return [*command, "-f", str(COMPOSE)]
 
 
@@ -30,7 +30,7 @@ def run(compose: list[str], *arguments: str) -> str:
     return done.stdout
 
 
-def test_both_spellings_can_read_the_file(compose):
+def test_both_spellings_of_the_command_can_read_the_file(compose):
     found = yaml.safe_load(run(compose, "config"))
     assert set(found["services"]) >= ALWAYS
 
@@ -41,7 +41,7 @@ def test_without_a_profile_only_the_chat_starts(compose):
         assert each.get("profiles", []) == ([] if name in ALWAYS else ["observability"])
 
 
-def test_the_older_spelling_knows_every_word_of_it():
+def test_the_file_has_no_word_that_the_older_spelling_does_not_know():
     assert set(load(COMPOSE)) == {"services", "networks", "volumes"}
     text = COMPOSE.read_text()
     assert not re.search(r"^\s*(?:pids_limit|start_interval|name|version|include):", text, re.M)
@@ -54,11 +54,11 @@ def test_the_balancer_is_the_only_way_in():
         assert all(each.startswith("127.0.0.1:") for each in SERVICES[name]["ports"])
 
 
-def test_gateways_can_be_many():
+def test_there_can_be_many_gateways():
     assert not {"container_name", "ports", "hostname"} & set(service("gateway"))
 
 
-def test_redis_is_out_of_the_reach_of_whoever_comes_in():
+def test_redis_cannot_be_reached_from_outside():
     assert set(service("redis")["networks"]).isdisjoint(service("haproxy")["networks"])
     assert load(COMPOSE)["networks"]["back"] == {"internal": True}
 
@@ -70,7 +70,7 @@ def test_a_gateway_has_time_to_drain():
 
 
 @pytest.mark.parametrize("name", sorted(SERVICES))
-def test_every_container_may_do_little_and_comes_back_when_it_fails(name):
+def test_every_container_has_few_rights_and_restarts_when_it_fails(name):
     each = SERVICES[name]
     assert each["cap_drop"] == ["ALL"]
     assert each["security_opt"] == ["no-new-privileges:true"]
@@ -79,7 +79,7 @@ def test_every_container_may_do_little_and_comes_back_when_it_fails(name):
 
 
 @pytest.mark.parametrize("name", sorted(SERVICES))
-def test_no_log_fills_the_disk(name):
+def test_no_log_can_fill_the_disk(name):
     logging = SERVICES[name]["logging"]
     assert logging["driver"] in ("local", "json-file")
     assert logging["options"] == {"max-size": "10m", "max-file": "3"}
@@ -88,16 +88,16 @@ def test_no_log_fills_the_disk(name):
 @pytest.mark.parametrize(
     "balancer", ["172.18.0.3", "10.1.2.3", "100.64.0.3", "203.0.113.3", "fd00::3"]
 )
-def test_the_balancer_is_believed_whatever_addresses_the_networks_have(balancer):
-    believed = networks(service("gateway")["environment"]["CHATCTL_PROXY_FROM"])
-    assert any(ip_address(balancer) in each for each in believed)
+def test_the_balancer_is_trusted_whatever_addresses_docker_chooses(balancer):
+    trusted = networks(service("gateway")["environment"]["CHATCTL_PROXY_FROM"])
+    assert any(ip_address(balancer) in each for each in trusted)
 
 
-def test_redis_keeps_what_was_said_and_throws_nothing_away():
+def test_redis_stores_messages_on_disk_and_drops_nothing():
     redis = service("redis")
-    said = dict(zip(redis["command"][1::2], redis["command"][2::2], strict=True))
-    assert said["--appendonly"] == "yes"
-    assert said["--maxmemory-policy"] == "noeviction"
+    options = dict(zip(redis["command"][1::2], redis["command"][2::2], strict=True))
+    assert options["--appendonly"] == "yes"
+    assert options["--maxmemory-policy"] == "noeviction"
     assert "redis:/data" in redis["volumes"]
     assert "redis-cli" in redis["healthcheck"]["test"][1]
     assert service("gateway")["depends_on"]["redis"]["condition"] == "service_healthy"

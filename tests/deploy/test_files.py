@@ -1,4 +1,4 @@
-"""Each file can be read, says what to change, and names nothing that is not there."""
+"""Each file can be parsed, says what to change, and names only what exists."""
 
 import json
 import re
@@ -21,7 +21,7 @@ from tests.deploy.files import (
 
 
 @pytest.mark.parametrize("name", [name for name in TEXTS if Path(name).suffix in (".yml", ".yaml")])
-def test_yaml_can_be_read(name):
+def test_yaml_can_be_parsed(name):
     assert all(isinstance(each, dict) for each in yaml.safe_load_all(TEXTS[name]))
 
 
@@ -32,8 +32,8 @@ def test_every_file_says_what_to_change(name):
 
 
 @pytest.mark.parametrize("name", TEXTS)
-def test_every_file_that_a_comment_names_is_there(name):
-    own = {"secret.yaml"}  # that readers make
+def test_every_file_named_in_a_comment_exists(name):
+    own = {"secret.yaml"}  # made by readers
     named = set(
         re.findall(r"(?<![\w./-])[\w.][\w./-]*\.(?:ya?ml|md|cfg|env|service)\b", TEXTS[name])
     )
@@ -52,20 +52,20 @@ def mounts() -> list[tuple[str, str]]:
     return found
 
 
-def test_what_is_mounted_is_there_or_is_a_volume():
+def test_everything_that_is_mounted_exists_or_is_a_volume():
     volumes = load(COMPOSE)["volumes"]
     for source, _ in mounts():
         assert (ROOT / source).exists() if source.startswith(".") else source in volumes
 
 
-def test_no_volume_and_no_network_is_left_over():
+def test_every_volume_and_network_is_used():
     compose = load(COMPOSE)
     networks = {each for service in compose["services"].values() for each in service["networks"]}
     assert set(compose["networks"]) == networks
     assert set(compose["volumes"]) == {each for each, _ in mounts() if not each.startswith(".")}
 
 
-def test_kustomize_finds_what_it_names_and_every_manifest_is_named():
+def test_the_kustomization_names_exactly_the_files_that_exist():
     folder = DEPLOY / "kubernetes"
     kustomization = load(folder / "kustomization.yaml")
     settings = [name for each in kustomization["configMapGenerator"] for name in each["envs"]]
@@ -74,7 +74,7 @@ def test_kustomize_finds_what_it_names_and_every_manifest_is_named():
     assert named == there - {"kustomization.yaml", "secret.example.yaml"}
 
 
-def test_prometheus_and_grafana_find_what_is_mounted_for_them():
+def test_prometheus_and_grafana_find_their_mounted_files():
     at = {target: ROOT / source for source, target in mounts()}
     for name in load(PROMETHEUS)["rule_files"]:
         assert at[f"/etc/prometheus/{name}"].exists()
@@ -87,7 +87,7 @@ def test_prometheus_and_grafana_find_what_is_mounted_for_them():
     assert source["url"] == "http://prometheus:9090"
 
 
-def test_the_image_is_made_from_what_the_wheel_needs_and_nothing_else():
+def test_the_image_is_built_only_from_files_that_the_wheel_needs():
     lines = (ROOT / ".dockerignore").read_text().splitlines()
     kept = {line[1:] for line in lines if line.startswith("!")}
     assert all((ROOT / each).exists() for each in kept)
@@ -97,22 +97,22 @@ def test_the_image_is_made_from_what_the_wheel_needs_and_nothing_else():
 
 
 @pytest.mark.parametrize("name", TEXTS)
-def test_images_have_a_version_and_come_from_wherever_the_engine_looks(name):
+def test_images_have_a_full_version_and_no_registry(name):
     images = re.findall(r"^\s*(?:image:|FROM) ([^\s#]+)", TEXTS[name], re.M)
     for image in images:
         if (name, image) == ("deploy/kubernetes/deployment.yaml", "chatctl"):
             continue  # kustomization.yaml gives it its version
-        # A full version: what was tried is what runs.
+        # A full version, so that what was tested is what runs.
         assert re.fullmatch(r"(?:[a-z]+/)?[a-z]+:v?\d+\.\d+\.\d+(?:-[\w.-]+)?", image)
 
 
-def test_the_dockerfile_has_two_stages_and_ends_as_nobody():
+def test_the_dockerfile_has_two_stages_and_ends_without_root():
     text = DOCKERFILE.read_text()
     assert len(re.findall(r"^FROM ", text, re.M)) == 2
     assert re.findall(r"^USER (.+)$", text, re.M) == ["10001:10001"]
 
 
-def test_the_image_asks_for_its_health_what_is_in_it():
+def test_the_images_health_check_is_a_module_that_exists():
     (command,) = re.findall(r"^HEALTHCHECK .*?CMD (\[.*?\])$", DOCKERFILE.read_text(), re.M | re.S)
     python, options, module = json.loads(command)
     assert (python, options) == ("python", "-Im")

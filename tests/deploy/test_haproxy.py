@@ -9,7 +9,7 @@ from tests.deploy.files import HAPROXY, seconds, service, tool
 TEXT = "\n".join(re.sub(r"(?<!\S)#.*", "", line) for line in HAPROXY.read_text().splitlines())
 
 
-def test_haproxy_takes_it():
+def test_haproxy_accepts_the_configuration():
     done = subprocess.run(
         [tool("haproxy"), "-c", "-f", str(HAPROXY)], capture_output=True, text=True
     )
@@ -17,12 +17,12 @@ def test_haproxy_takes_it():
     assert "WARNING" not in done.stderr
 
 
-def test_it_is_mounted_where_haproxy_looks():
+def test_the_configuration_is_mounted_where_haproxy_reads_it():
     (volume,) = service("haproxy")["volumes"]
     assert volume == "./deploy/haproxy/haproxy.cfg:/usr/local/etc/haproxy/haproxy.cfg:ro"
 
 
-def test_gateways_are_found_by_the_name_of_their_service_and_told_who_comes():
+def test_gateways_are_found_by_service_name_and_get_the_clients_address():
     (line,) = re.findall(r"server-template .*", TEXT)
     assert "gateway:" in line and "resolvers docker" in line and "init-addr none" in line
     assert "nameserver docker 127.0.0.11:53" in TEXT
@@ -30,7 +30,7 @@ def test_gateways_are_found_by_the_name_of_their_service_and_told_who_comes():
     assert "send-proxy-v2" in checked and "check" in checked.split()
 
 
-def test_a_silent_chat_lives_longer_than_some_heartbeats():
+def test_a_quiet_connection_outlives_several_heartbeats():
     for side in ("client", "server"):
         (timeout,) = re.findall(rf"^\s*timeout {side} +(\w+)$", TEXT, re.M)
         assert seconds(timeout) >= 4 * Pulse().every

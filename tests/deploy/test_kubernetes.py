@@ -29,12 +29,12 @@ VERSIONS = {
 }
 
 
-def test_all_kinds_are_there_in_the_versions_that_clusters_serve():
+def test_every_kind_is_there_in_a_version_that_clusters_serve():
     assert {kind: each["apiVersion"] for kind, each in MANIFESTS.items()} == VERSIONS
     assert all(each["metadata"]["name"] for each in MANIFESTS.values())
 
 
-def test_kustomize_builds_it_and_the_deployment_gets_its_settings():
+def test_kustomize_builds_a_deployment_with_its_settings():
     command = [tool("kubectl"), "kustomize", str(FOLDER)]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
@@ -49,7 +49,7 @@ def test_kustomize_builds_it_and_the_deployment_gets_its_settings():
     assert names == {built["Namespace"]["metadata"]["name"]}
 
 
-def test_everything_that_picks_pods_picks_the_gateways():
+def test_every_selector_selects_the_gateways():
     labels = POD["metadata"]["labels"]
     for kind in ("Deployment", "PodDisruptionBudget"):
         assert MANIFESTS[kind]["spec"]["selector"]["matchLabels"] == labels
@@ -59,7 +59,7 @@ def test_everything_that_picks_pods_picks_the_gateways():
         assert spread["labelSelector"]["matchLabels"] == labels
 
 
-def test_the_autoscaler_has_the_say_over_how_many_there_are():
+def test_the_autoscaler_decides_how_many_gateways_there_are():
     target = MANIFESTS["HorizontalPodAutoscaler"]["spec"]["scaleTargetRef"]
     deployment = MANIFESTS["Deployment"]
     assert target == {
@@ -80,13 +80,13 @@ def test_a_pod_has_time_to_drain():
     assert POD["spec"]["terminationGracePeriodSeconds"] >= drain + int(wait) + 10
 
 
-def test_ready_and_alive_are_two_questions():
+def test_readiness_and_liveness_are_different_probes():
     ready, alive = (CONTAINER[f"{probe}Probe"]["httpGet"] for probe in ("readiness", "liveness"))
     assert (ready["path"], alive["path"]) == ("/readyz", "/healthz")
     assert ready["port"] == alive["port"] == "http"
 
 
-def test_a_pod_may_do_little():
+def test_a_pod_has_few_rights():
     assert POD["spec"]["securityContext"]["runAsNonRoot"] is True
     user, group = (POD["spec"]["securityContext"][f"runAs{who}"] for who in ("User", "Group"))
     assert f"USER {user}:{group}" in DOCKERFILE.read_text()
@@ -99,7 +99,7 @@ def test_a_pod_may_do_little():
     assert "memory" in CONTAINER["resources"]["limits"]
 
 
-def test_the_example_secret_is_the_one_that_is_asked_for_and_is_never_applied():
+def test_the_example_secret_matches_the_deployment_and_is_never_applied():
     secret = load(FOLDER / "secret.example.yaml")
     (wanted,) = [each["valueFrom"]["secretKeyRef"] for each in CONTAINER["env"]]
     assert wanted["name"] == secret["metadata"]["name"]
@@ -108,7 +108,7 @@ def test_the_example_secret_is_the_one_that_is_asked_for_and_is_never_applied():
     assert "Secret" not in MANIFESTS
 
 
-def test_only_ports_that_there_are_get_through():
+def test_the_network_policy_allows_exactly_the_ports_that_exist():
     ports = {each["name"] for each in CONTAINER["ports"]}
     rules = MANIFESTS["NetworkPolicy"]["spec"]["ingress"]
     assert {each["port"] for rule in rules for each in rule["ports"]} == ports

@@ -35,7 +35,7 @@ def promtool(*arguments: str) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_prometheus_takes_configuration_and_rules():
+def test_prometheus_accepts_the_configuration_and_the_rules():
     promtool("check", "config", str(PROMETHEUS))
     promtool("check", "rules", str(ALERTS))
 
@@ -46,7 +46,7 @@ def test_alerts_fire_when_they_should_and_only_then(tmp_path):
     promtool("test", "rules", str(tmp_path / SCENES.name))
 
 
-def test_every_alert_is_tried():
+def test_every_alert_is_tested():
     _, bad_day, _ = load(SCENES)["tests"]
     tried = [each["labels"] for each in bad_day["promql_expr_test"][0]["exp_samples"]]
     assert tried == sorted(f'{{alertname="{rule["alert"]}"}}' for rule in RULES)
@@ -58,16 +58,16 @@ def test_every_alert_says_what_happened_and_what_to_do(rule):
     assert rule["annotations"]["summary"] and rule["annotations"]["description"]
 
 
-def test_prometheus_can_read_every_expression_of_the_dashboard(tmp_path):
+def test_prometheus_accepts_every_expression_of_the_dashboard(tmp_path):
     wanted = [each for each in expressions() if not each.startswith("label_values(")]
     filled = [each.replace("$__rate_interval", "1m").replace("$gateway", ".+") for each in wanted]
     rules = [{"record": f"tried:{n}", "expr": each} for n, each in enumerate(filled)]
-    file = tmp_path / "rules.json"  # which is YAML too
+    file = tmp_path / "rules.json"  # JSON is YAML too
     file.write_text(json.dumps({"groups": [{"name": "tried", "rules": rules}]}))
     promtool("check", "rules", str(file))
 
 
-def test_the_panels_of_the_dashboard_fit_and_can_be_told_apart():
+def test_the_panels_of_the_dashboard_do_not_overlap():
     panels = BOARD["panels"]
     assert len({each["id"] for each in panels}) == len(panels)
     taken: set[tuple[int, int]] = set()
@@ -84,13 +84,13 @@ def test_every_panel_says_what_it_shows():
         assert panel["type"] == "row" or (panel["description"] and panel["targets"])
 
 
-def test_the_alerts_and_the_dashboard_mean_the_job_that_prometheus_scrapes():
+def test_the_alerts_and_the_dashboard_use_the_job_that_prometheus_scrapes():
     (scrape,) = load(PROMETHEUS)["scrape_configs"]
     jobs = {job for each in expressions() for job in re.findall(r'job="([^"]+)"', each)}
     assert jobs == {scrape["job_name"]}
 
 
-def test_every_metric_is_one_of_the_gateway():
+def test_every_metric_used_is_one_that_the_gateway_has():
     used = {name for each in expressions() for name in re.findall(r"\bchat_\w+", each)}
     assert used and used <= {sample.name for sample in SAMPLES}
 
@@ -102,7 +102,7 @@ def test_the_dashboard_shows_every_metric():
     assert [family.name for family in FAMILIES if family.name not in shown] == []
 
 
-def test_every_label_and_every_value_of_one_is_one_of_that_metric():
+def test_every_label_and_value_used_exists_in_its_metric():
     for each in expressions():
         for name, picked in re.findall(r"\b(chat_\w+)(?:\{([^}]*)\})?", each):
             labels = [sample.labels for sample in SAMPLES if sample.name == name]

@@ -50,29 +50,29 @@ def parameters() -> list[click.Parameter]:
 
 
 @pytest.mark.parametrize("name", TEXTS)
-def test_every_variable_of_chatctl_is_that_of_an_option(name):
+def test_every_variable_belongs_to_an_option(name):
     known = {parameter.envvar for parameter in parameters()}
     assert set(re.findall(r"\bCHATCTL_[A-Z_]*[A-Z]\b", TEXTS[name])) <= known
 
 
 @pytest.mark.parametrize("name", TEXTS)
-def test_every_flag_is_that_of_an_option(name):
+def test_every_flag_belongs_to_an_option(name):
     known = {flag for parameter in parameters() for flag in parameter.opts} | OTHERS_FLAGS
     assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", TEXTS[name])) <= known
 
 
 @pytest.mark.parametrize("name", TEXTS)
-def test_every_command_of_chatctl_is_there(name):
-    said = re.findall(
+def test_every_command_exists(name):
+    found = re.findall(
         r"`chatctl ([a-z]+)|gateway chatctl ([a-z]+)|bin/chatctl ([a-z]+)", TEXTS[name]
     )
-    assert {word for words in said for word in words if word} <= set(
+    assert {word for words in found for word in words if word} <= set(
         main.list_commands(click.Context(main))
     )
 
 
 @pytest.mark.parametrize("place", SETTINGS)
-def test_the_gateway_takes_the_settings(monkeypatch, place):
+def test_the_gateway_accepts_the_settings(monkeypatch, place):
     for name, value in {**image_variables(), **SETTINGS[place]}.items():
         monkeypatch.setenv(name, value)
     with gateway.make_context("gateway", []) as context:
@@ -103,7 +103,7 @@ def test_health_and_metrics_are_on_one_port_everywhere():
     assert exposed == [f"{CHAT_PORT} {HTTP_PORT}"]
 
 
-def test_every_path_that_is_asked_for_is_one_that_the_gateway_answers():
+def test_every_http_path_used_is_one_that_the_gateway_serves():
     asked = {path for text in TEXTS.values() for path in re.findall(r"/(?:\w+z|metrics)\b", text)}
     answered = {text for text in constants() if text.startswith("/")}
     assert asked == {"/healthz", "/readyz", "/metrics"} <= answered
@@ -120,7 +120,7 @@ def container_ports() -> dict[str, int]:
 
 
 def constants() -> set[str]:
-    """Every text that the gateway's source has in quotes."""
+    """Every string in the gateway's source."""
     found = set()
     for path in (ROOT / "gateway").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):

@@ -23,19 +23,19 @@ def unit() -> configparser.ConfigParser:
 
 @pytest.fixture
 def installed(tmp_path):
-    """The unit, naming a program that is there."""
+    """The unit, with a program that exists."""
     copy = tmp_path / UNIT.name
     copy.write_text(UNIT.read_text().replace(PLACE, "/bin/true"))
     return copy
 
 
-def test_systemd_takes_it(installed):
+def test_systemd_accepts_the_unit(installed):
     command = [tool("systemd-analyze"), "verify", "--man=no", str(installed)]
     done = subprocess.run(command, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_systemd_finds_it_well_locked_up(installed):
+def test_systemd_rates_the_unit_as_well_protected(installed):
     command = [tool("systemd-analyze"), "security", "--offline=yes", "--no-pager"]
     done = subprocess.run(
         [*command, f"--threshold={LEAST_EXPOSED}", str(installed)], capture_output=True, text=True
@@ -43,7 +43,7 @@ def test_systemd_finds_it_well_locked_up(installed):
     assert done.returncode == 0, done.stdout[-500:]
 
 
-def test_an_instance_is_called_by_its_http_port_and_shares_the_other():
+def test_an_instance_is_named_by_its_http_port_and_shares_the_chat_port():
     program, command, *options = unit()["Service"]["ExecStart"].split()
     assert (program, command) == (PLACE, "gateway")
     with gateway.make_context("gateway", [each.replace("%i", "8081") for each in options]) as made:
@@ -60,7 +60,7 @@ def test_a_reload_reads_the_certificate_again():
     assert unit()["Service"]["ExecReload"] == "/bin/kill -HUP $MAINPID"
 
 
-def test_it_runs_as_nobody_with_its_settings_and_room_for_its_clients():
+def test_it_runs_without_root_and_with_enough_files_for_its_clients():
     service = unit()["Service"]
     assert service["DynamicUser"] == "yes"
     assert service["ProtectSystem"] == "strict"

@@ -1,4 +1,4 @@
-"""The users of Redis that operators are told to make, on a server of the tests."""
+"""The Redis users that the docs tell operators to create, on a test server."""
 
 import re
 from pathlib import Path
@@ -8,22 +8,22 @@ from tests.support.servers import Server
 USERS = Path(__file__).parents[2] / "deploy/redis/users.conf"
 
 PREFIX = "test-"
-"""What the keys of all tests' chats begin with, in place of that of a real chat."""
+"""The prefix of the keys of all test chats, instead of a real chat's."""
 
 
 def rules(user: str) -> list[str]:
-    """What the file says of a user, for the chats of tests."""
+    """The rules of a user in the file, changed to fit test chats."""
     (line,) = re.findall(rf"^user {user} (.*)$", USERS.read_text(), re.MULTILINE)
     return re.sub(r"([~&])chat:", rf"\1{PREFIX}*:", line).split()
 
 
 def url_for(server: Server, user: str, *more: str) -> str:
-    """Where a user of the file is let in, whom the server has from now on.
+    """Create a user of the file on a server; returns the URL for that user.
 
     Args:
-        server: a real one, on a socket.
-        user: name in the file.
-        more: further rules.
+        server: a real server, on a socket.
+        user: the name in the file.
+        more: additional rules.
     """
     with server.client() as client:
         client.execute_command("ACL", "SETUSER", user, "reset", *rules(user), *more)

@@ -1,4 +1,4 @@
-"""Certificates for the tests, made with the `openssl` command: an authority, and what it signs."""
+"""Certificates for the tests, made with the `openssl` command: an authority that signs others."""
 
 import itertools
 import shutil
@@ -39,14 +39,14 @@ subjectAltName = {names}
 """
 
 ECDSA = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
-"""A key that is made in no time; it is not encrypted."""
+"""Makes a key quickly, and without a password."""
 
 
 class Authority:
-    """Signs certificates of servers.
+    """Signs server certificates.
 
     Attributes:
-        ca: its own certificate, PEM: what a client has to trust.
+        ca: its own certificate in PEM, which clients have to trust.
     """
 
     def __init__(self, folder: Path, name: str = "Test authority") -> None:
@@ -62,15 +62,15 @@ class Authority:
     def issue(
         self, name: str = "localhost", addresses: Sequence[str] = ("127.0.0.1",), days: int = 1
     ) -> tuple[Path, Path]:
-        """Make a server's certificate, and a key of its own.
+        """Make a server certificate and its key.
 
         Args:
-            name: host name that it is for.
-            addresses: IP addresses that it is for.
-            days: until it expires; less than 0 for one that has expired.
+            name: the host name that it is for.
+            addresses: the IP addresses that it is for.
+            days: how long it is valid; less than 0 if it has expired.
 
         Returns:
-            The chain and the key: PEM files, new ones for each call.
+            The chain and the key, as PEM files; each call makes new ones.
         """
         serial = next(self._serials)
         names = ", ".join((f"DNS:{name}", *(f"IP:{address}" for address in addresses)))
@@ -90,7 +90,7 @@ class Authority:
         return chain, key
 
     def server(self, **given: Any) -> ssl.SSLContext:
-        """What a server needs that shows a new certificate, as `issue` makes it."""
+        """A TLS context for a server with a new certificate, made by `issue`."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(*self.issue(**given))
         return context
@@ -102,7 +102,7 @@ class Authority:
 
 
 def authority(folder: Path, name: str = "Test authority") -> Authority:
-    """Make an authority whose files are in a folder; skips the test where there is no openssl."""
+    """Make an authority with its files in a folder; skips the test if there is no openssl."""
     if shutil.which("openssl") is None:
         pytest.skip("this machine has no openssl to make certificates with")
     return Authority(folder, name)

@@ -1,4 +1,4 @@
-"""How long the tests wait for what must come: until it is there, or a deadline is over."""
+"""Waiting in tests: until something happens, or until a deadline."""
 
 import asyncio
 import os
@@ -7,16 +7,16 @@ from collections.abc import Callable
 from typing import Any
 
 PATIENCE = float(os.environ.get("TEST_PATIENCE", "1"))
-"""What every deadline is multiplied with: more for a slow or a loaded machine."""
+"""Every deadline is multiplied by this; raise it for a slow or busy machine."""
 
 
 def within(seconds: float = 8.0) -> float:
-    """A deadline, in this machine's seconds."""
+    """A deadline in seconds, adjusted to this machine."""
     return seconds * PATIENCE
 
 
 async def eventually(holds: Callable[[], Any], seconds: float = 8.0) -> Any:
-    """Wait until something is true of which nobody tells; returns what it was."""
+    """Wait until a condition holds that has no event; returns the condition's value."""
     async with asyncio.timeout(within(seconds)):
         while not (found := holds()):  # noqa: ASYNC110 - there is no event to wait for
             await asyncio.sleep(0.01)
@@ -24,7 +24,7 @@ async def eventually(holds: Callable[[], Any], seconds: float = 8.0) -> Any:
 
 
 def wait_until(holds: Callable[[], Any], what: str = "it") -> None:
-    """The same where no loop runs: for what threads and other processes do."""
+    """The same without an event loop: for threads and other processes."""
     deadline = time.monotonic() + within()
     while not holds():
         assert time.monotonic() < deadline, f"waiting for {what}"

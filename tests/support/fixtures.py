@@ -39,25 +39,25 @@ def fakeredis() -> Iterator[Server]:
 
 @pytest.fixture(scope="session")
 def ca(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    """Signs certificates for the servers of a test."""
+    """Signs certificates for a test's servers."""
     return authority(tmp_path_factory.mktemp("ca"))
 
 
 @pytest.fixture
 def prefix() -> str:
-    """A chat of its own for each test: nobody else's keys begin so."""
+    """Gives each test its own chat: no other keys have this prefix."""
     return f"test-{secrets.token_hex(6)}"
 
 
 @dataclass
 class Running:
-    """A gateway that serves in this process.
+    """A gateway that runs in this process.
 
     Attributes:
-        gateway: it.
-        host: where it listens.
-        port: where it listens.
-        stop: stops it, as SIGTERM would.
+        gateway: the gateway.
+        host: the host that it listens on.
+        port: the port that it listens on.
+        stop: stops it like SIGTERM.
     """
 
     gateway: Gateway
@@ -73,7 +73,7 @@ Join = Callable[..., Awaitable[Peer]]
 
 @pytest.fixture
 async def start_gateway(valkey: Server, prefix: str) -> AsyncIterator[StartGateway]:
-    """Starts gateways of one chat; settings and limits may be given by their names."""
+    """Starts gateways of one chat; takes settings and limits by name."""
     async with contextlib.AsyncExitStack() as stack:
 
         async def start(**given: Any) -> Running:
@@ -87,7 +87,7 @@ async def start_gateway(valkey: Server, prefix: str) -> AsyncIterator[StartGatew
 
 @pytest.fixture
 async def connect(start_gateway: StartGateway) -> AsyncIterator[Connect]:
-    """Connects peers, and lets go of them before their gateways stop."""
+    """Connects peers, and closes them before their gateways stop."""
     async with contextlib.AsyncExitStack() as stack:
 
         async def connect(running: Running) -> Peer:
@@ -100,7 +100,7 @@ async def connect(start_gateway: StartGateway) -> AsyncIterator[Connect]:
 
 @pytest.fixture
 def join(connect: Connect) -> Join:
-    """Connects a peer and has it welcomed under a name."""
+    """Connects a peer and logs it in under a name."""
 
     async def join(running: Running, name: str, **fields: Any) -> Peer:
         peer = await connect(running)

@@ -1,4 +1,4 @@
-"""HTTP for the tests: a request as bytes, and the answer taken apart."""
+"""HTTP for the tests: sends a request as bytes and parses the answer."""
 
 import asyncio
 import contextlib
@@ -9,7 +9,7 @@ from tests.support.deadlines import within
 
 
 class Answer(NamedTuple):
-    """What came back: all of it, up to the end of the connection."""
+    """The whole answer, up to the end of the connection."""
 
     status: int
     headers: dict[str, str]
@@ -22,7 +22,7 @@ async def ask(at: tuple[str, int], path: str, method: str = "GET") -> Answer:
 
 
 async def throw(at: tuple[str, int], request: bytes) -> Answer:
-    """Send bytes as they are, and take the answer apart."""
+    """Send raw bytes, and parse the answer."""
     async with connected(at) as (reader, writer):
         writer.write(request)
         return await answer(reader)

@@ -1,4 +1,4 @@
-"""Processes that end with the one that started them, however that ends: also by ``kill -9``."""
+"""Processes that end when their parent ends, even if it is killed with ``kill -9``."""
 
 import subprocess
 from collections.abc import Sequence
@@ -6,8 +6,8 @@ from typing import Any
 
 from tests.support.deadlines import within
 
-# The shell becomes the process, and leaves a child that waits for the end of a pipe whose other
-# end is ours: it comes when we let go of it, and also when we are killed.
+# The shell becomes the process. Before that it starts a child that waits for the end of a pipe; the
+# other end is ours. The pipe ends when we close it, and also when we are killed.
 LEASH = """
 exec 3<&0
 (read -r _ <&3; kill -9 $$) >/dev/null 2>&1 &
@@ -16,7 +16,7 @@ exec "$@" </dev/null 3<&-
 
 
 def start(command: Sequence[str], **options: Any) -> subprocess.Popen[bytes]:
-    """Start a process, in a session of its own."""
+    """Start a process in its own session."""
     return subprocess.Popen(
         ["sh", "-c", LEASH, "leash", *command],
         stdin=subprocess.PIPE,
@@ -26,9 +26,9 @@ def start(command: Sequence[str], **options: Any) -> subprocess.Popen[bytes]:
 
 
 def end(process: subprocess.Popen[bytes]) -> None:
-    """End it, if it has not ended."""
+    """End it, unless it has ended already."""
     assert process.stdin is not None
-    process.stdin.close()  # lets go of the leash
+    process.stdin.close()  # releases the leash
     try:
         process.wait(within())
     except subprocess.TimeoutExpired:

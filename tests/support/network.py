@@ -1,4 +1,4 @@
-"""Addresses of this machine that answer, or do not."""
+"""Addresses of this machine that answer or stay silent."""
 
 import contextlib
 import socket
@@ -13,9 +13,9 @@ Address = tuple[str, int]
 
 
 def names(monkeypatch: pytest.MonkeyPatch, **hosts: list[Address | None]) -> None:
-    """Have names of hosts mean these addresses; None for the one of the port that is asked for.
+    """Make host names resolve to these addresses; None is 127.0.0.1 and the requested port.
 
-    Every name may be asked for with a dot at its end, too.
+    Each name also works with a dot at its end.
     """
 
     async def resolve(host: str, port: int) -> list[connecting.Endpoint]:
@@ -26,7 +26,7 @@ def names(monkeypatch: pytest.MonkeyPatch, **hosts: list[Address | None]) -> Non
 
 
 def link_local() -> str | None:
-    """One of this machine's addresses that mean something on one interface only, with that."""
+    """A link-local address of this machine, with its interface; None if it has none."""
     known = Path("/proc/net/if_inet6")
     for line in known.read_text().splitlines() if known.exists() else ():
         address, _, _, scope, _, interface = line.split()
@@ -37,14 +37,14 @@ def link_local() -> str | None:
 
 @contextlib.contextmanager
 def listening() -> Iterator[Address]:
-    """An address where somebody listens."""
+    """An address with a listener."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         yield server.getsockname()
 
 
 @contextlib.contextmanager
 def silent() -> Iterator[Address]:
-    """An address that answers nothing, as behind a firewall: its queue is full."""
+    """An address that never answers, as behind a firewall: its queue is full."""
     with contextlib.ExitStack() as stack:
         server = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
         address = server.getsockname()

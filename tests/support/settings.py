@@ -1,4 +1,4 @@
-"""The settings of gateways under test: those that a test does not name do not get in its way."""
+"""Settings for gateways under test; the defaults here do not get in a test's way."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from wire.limits import Limits
 def settings(
     redis: str, prefix: str, limits: dict[str, Any] | None = None, **given: Any
 ) -> GatewayConfig:
-    """Settings and limits may be given by their names."""
+    """The settings of a gateway; settings and limits can be changed by name."""
     return GatewayConfig(
         **{
             "host": "127.0.0.1",
@@ -32,7 +32,7 @@ def settings(
             "proxies": (),
             "reuse_port": False,
             "version": "1.2.3",
-            # No rate, since tests talk faster than people.
+            # No rate limit, because tests talk faster than people.
             "limits": Limits(**{"rate": None, **(limits or {})}),
             **given,
         }

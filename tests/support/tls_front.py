@@ -1,4 +1,4 @@
-"""A port that speaks TLS for a server that does not."""
+"""A TLS port in front of a server that does not speak TLS."""
 
 import asyncio
 import contextlib
@@ -12,15 +12,15 @@ from tests.support.deadlines import within
 
 
 class Front:
-    """Hands what comes to a server, and its answers back. In a loop of its own.
+    """Passes bytes to a server and its answers back, in its own event loop.
 
     Args:
-        context: with its certificate.
-        to: path of the server's socket, or its host and port.
+        context: the TLS context with a certificate.
+        to: the path of the server's socket, or its host and port.
 
     Attributes:
-        port: where it listens on loopback.
-        accepted: connections with whom TLS was agreed on.
+        port: the port that it listens on.
+        accepted: the number of connections that completed a TLS handshake.
     """
 
     def __init__(self, context: ssl.SSLContext, to: Any) -> None:
@@ -30,7 +30,7 @@ class Front:
         self._to = to
 
     async def listen(self, up: threading.Event, down: asyncio.Event) -> None:
-        # Those who break a connection off are no fault here.
+        # A broken connection is not an error here.
         asyncio.get_running_loop().set_exception_handler(lambda loop, context: None)
         server = await asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=self._context)
         self.port = server.sockets[0].getsockname()[1]
@@ -70,8 +70,8 @@ def tls_front(chain: Path, key: Path, to: Any, clients: Path | None = None) -> I
     Args:
         chain: the certificate.
         key: its key.
-        to: path of the server's socket, or its host and port.
-        clients: whose certificates are asked for; None to ask for none.
+        to: the path of the server's socket, or its host and port.
+        clients: the authority of client certificates; None to ask for none.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(chain, key)
