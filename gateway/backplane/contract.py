@@ -220,11 +220,27 @@ class Attended(NamedTuple):
         tail: the id behind which the next message of the room comes.
         people: how many are in the room now.
         founder: the folded name that became the room's operator, since it made the room; or "".
+        moves: how many arrivals and departures there have been, these among them.
     """
 
     tail: bytes
     people: int
     founder: str
+    moves: int
+
+
+class Known(NamedTuple):
+    """What is known of a name.
+
+    Attributes:
+        name: as it is shown.
+        origin: of the session that has it; "" if nobody has it.
+        registered: there is an account of that name.
+    """
+
+    name: str
+    origin: str
+    registered: bool
 
 
 class Attendance(NamedTuple):

@@ -2,58 +2,23 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
+from typing import Any, NamedTuple
 
-from gateway.addresses import Address
+from gateway.backplane.contract import Departure
+from gateway.backplane.ids import before, is_beginning, parse
 from gateway.backplane.records import Registration
-from gateway.chat.rooms import RoomState
-from wire.frames import Entered, Moderate, Room, RoomInfo, RoomMember, SetModes, SetTopic
-from wire.reasons import WireError
+from gateway.chat.rooms import entered, may_say, slow_for
+from gateway.rooms.mending import Mending
+from gateway.rooms.moves import Coming, Moves
+from gateway.rooms.room import Backplane, Channels, Person, Room, Surroundings, arrival_of, who_is
+from gateway.rooms.roster import Named
+from wire.frames import LOBBY, Entered
+from wire.reasons import CONNECTION_LOST, WireError
 
-
-class Person(Protocol):
-    """Somebody on this gateway who is in rooms, or wants to be."""
-
-    @property
-    def registration(self) -> Registration:
-        """The record of the session."""
-
-    @property
-    def ip(self) -> Address:
-        """Where the person is: bans may be of networks."""
-
-    def put_out(self, room: str, code: str, text: str) -> None:
-        """The person is in a room no longer: leave its channel, tell it, change the record.
-
-        `Rooms` has let go of the person already: `Rooms.leave` is not to be called.
-
-        Args:
-            room: which.
-            code: why (`wire.frames.Out`).
-            text: the same, for the person.
-        """
-
-
-class Channels(Protocol):
-    """What rooms ask of the channels of this gateway."""
-
-    async def need(self, channel: str) -> None:
-        """Return once what is published on a room's channel is heard from here on."""
-
-    def drop(self, channel: str) -> None:
-        """One who needed the channel needs it no more."""
-
-    def at(self, channel: bytes) -> bytes:
-        """The id up to which the channel has been delivered."""
-
-    def deliver(self, channel: bytes, lines: bytes) -> None:
-        """Tell lines to all who have joined the channel."""
-
-    def hold(self, channel: bytes) -> None:
-        """Deliver nothing of the channel until `release`: what comes waits, in its order."""
-
-    def release(self, channel: bytes) -> None:
-        """Deliver what waits."""
+REPLACED_AFTER = 5.0
+"""Seconds in which a newer session is in all rooms in which it will be without being asked."""
 
 
 class Entry(NamedTuple):
@@ -61,7 +26,8 @@ class Entry(NamedTuple):
 
     Attributes:
         at: the id behind which the person is to be told what is said. Without a history it is the
-            position of the channel at the moment in which `Rooms.enter` returns.
+            position of the channel at the moment in which `Rooms.enter` returns, if that is not
+            behind.
         entered: what to tell the person; without ``seq``.
         history: the last messages up to ``at``, each a line, the oldest first.
     """
@@ -71,28 +37,74 @@ class Entry(NamedTuple):
     history: list[bytes]
 
 
+class _Inside(NamedTuple):
+    """Somebody whom Redis has let in: the room is needed for the person from now on."""
+
+    room: Room
+    person: Person
+    version: str
+    after: bytes
+    history: list[bytes]
+
+
 class Rooms:
     """Who of this gateway is in which room.
 
     A room is open here while somebody of this gateway is in it: its channel is listened to, and
     its state and its members are known.
+
+    Args:
+        gateway: id of this one.
+        backplane: what all gateways share.
+        channels: those of this gateway.
+        ready: returns once this gateway may speak for its users.
+        spawn: has a coroutine run.
+        anybody_makes: entering a room makes it.
+        quiet_above: members above which clients are not told who comes and goes.
+        monotonic: a clock in seconds that never goes back.
     """
 
-    async def enter(
+    def __init__(
         self,
-        room: str,
-        person: Person,
+        gateway: str,
+        backplane: Backplane,
+        channels: Channels,
+        ready: Callable[[], Awaitable[None]],
+        spawn: Callable[[Coroutine[Any, Any, None]], object],
         *,
-        key: str = "",
-        history: int = 0,
-        returning: bool = False,
-        told: bool = True,
+        anybody_makes: bool,
+        quiet_above: int,
+        monotonic: Callable[[], float],
+    ) -> None:
+        self._backplane = backplane
+        self._channels = channels
+        self._anybody_makes = anybody_makes
+        self._leaving: set[str] = set()
+        self._moves = Moves(backplane.rooms, ready, spawn)
+        self._mending = Mending(backplane, gateway, self._moves, self._leaving)
+        self._of = Surroundings(
+            backplane.rooms,
+            channels,
+            self._moves,
+            ready,
+            spawn,
+            self._mending.mend,
+            quiet_above,
+            monotonic,
+        )
+        self._open: dict[str, Room] = {}
+        self._by_channel: dict[bytes, Room] = {}
+
+    # Coming and going.
+
+    async def enter(
+        self, room: str, person: Person, *, key: str = "", history: int = 0, returning: bool = False
     ) -> Entry:
         """Have somebody enter a room, if the rules allow it; the room is made if there is none.
 
         At the moment of the return the person is in the room: join the channel before anything
         else is awaited, and nothing is missed. From then on the person may be put out at any time
-        (`Person.put_out`). Who is in the room already gets the same answer.
+        (`Person.put_out`). Someone who is in the room already gets the same answer.
 
         Args:
             room: its name, folded.
@@ -101,19 +113,22 @@ class Rooms:
             history: how many of the last messages are wanted; as many as may be read are returned.
             returning: the person was in the room before, and has resumed: no key is needed, and
                 whoever was kicked meanwhile is refused.
-            told: the others do not know that the person is here.
 
         Raises:
             WireError: the person may not enter, or there is no such room and none is made.
             BackplaneDown: Redis is away; the person is not in the room.
             BackplaneRefused: likewise.
         """
-        raise NotImplementedError
+        inside = await self._let_in(room, person, key, history, returning=returning)
+        entry = self._settle(inside)
+        if isinstance(entry, WireError):
+            raise entry
+        return entry
 
     async def enter_all(
-        self, rooms: list[str], person: Person, *, returning: bool, told: bool
+        self, rooms: Iterable[str], person: Person, *, returning: bool
     ) -> dict[str, Entry | WireError]:
-        """Have somebody enter several rooms at once, all asked for together; see `enter`.
+        """Have somebody enter several rooms, all asked for at once; see `enter`.
 
         Returns:
             For each room the entry, or why it was refused.
@@ -122,7 +137,112 @@ class Rooms:
             BackplaneDown: Redis is away; the person is in none of them.
             BackplaneRefused: likewise.
         """
-        raise NotImplementedError
+        names = list(dict.fromkeys(rooms))
+        tasks = [
+            asyncio.ensure_future(self._let_in(name, person, returning=returning)) for name in names
+        ]
+        try:
+            found = await asyncio.gather(*tasks, return_exceptions=True)
+        except BaseException:
+            # Cancelled, and so are they; some may have come in just before.
+            for task in tasks:
+                task.add_done_callback(self._give_back)
+            raise
+        for each in found:
+            if isinstance(each, BaseException) and not isinstance(each, WireError):
+                for task in tasks:
+                    self._give_back(task)
+                raise each
+        return {
+            name: self._settle(each) if isinstance(each, _Inside) else each
+            for name, each in zip(names, found, strict=True)
+            if not isinstance(each, BaseException) or isinstance(each, WireError)
+        }
+
+    async def _let_in(
+        self, name: str, person: Person, key: str = "", history: int = 0, *, returning: bool
+    ) -> _Inside:
+        room = self._room(name)
+        await room.need()
+        record, version = person.registration, room.version
+        came = False
+        try:
+            if record.session not in room.here:
+                room.coming.add(record.session)
+                version = await self._arrive(room, person, key, returning=returning)
+                came = True
+            after, lines = await self._last(room, history)
+        except BaseException:
+            room.coming.discard(record.session)
+            if came:
+                room.depart(record, CONNECTION_LOST.code)
+            room.drop()
+            raise
+        return _Inside(room, person, version, after, lines)
+
+    async def _arrive(self, room: Room, person: Person, key: str, *, returning: bool) -> str:
+        """Have Redis let somebody in; returns the version by which that was allowed."""
+
+        def decide() -> WireError | None:
+            return room.refusal(person, key, returning=returning)
+
+        if decide() is not None:
+            # An invitation may be newer than what is known here.
+            await room.refresh()
+            if (refusal := decide()) is not None:
+                raise refusal
+        done: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        arrival = arrival_of(person, told=True)
+        create = self._anybody_makes or room.name == LOBBY
+        coming = Coming(arrival, room, decide, create, is_here=False, done=done)
+        self._moves.arrive(room.name, coming)
+        return await done
+
+    def _settle(self, inside: _Inside) -> Entry | WireError:
+        """Take somebody in who has been let in, unless that is out of date."""
+        room, person, version, after, history = inside
+        record = person.registration
+        is_new = record.session not in room.here
+        room.coming.discard(record.session)
+        refusal = None
+        if is_new and version != room.version:
+            refusal = room.refusal(person, "", returning=True)
+        if refusal is not None:
+            room.depart(record, refusal.code)
+            room.drop()
+            return refusal
+        if is_new:
+            room.enter(person)
+        else:
+            room.drop()
+        at = after or self._channels.at(room.channel)
+        who = who_is(person)
+        told = entered(room.state, who, at.decode(), len(room.roster))
+        return Entry(at, told, history)
+
+    def _give_back(self, task: asyncio.Future[_Inside]) -> None:
+        """Somebody was let in and does not come."""
+        if task.cancelled() or task.exception() is not None:
+            return
+        room, person = task.result()[:2]
+        record = person.registration
+        room.coming.discard(record.session)
+        if record.session not in room.here:
+            room.depart(record, CONNECTION_LOST.code)
+        room.drop()
+
+    async def _last(self, room: Room, count: int) -> tuple[bytes, list[bytes]]:
+        """The last messages, and up to which id they are; an empty one if none are wanted."""
+        if not count or room.state.modes.history != "all":
+            return b"", []
+        at = self._channels.at(room.channel)
+        if is_beginning(at):
+            return b"", []
+        epoch, n = parse(at)
+        after = b"%d-%d" % (epoch, n - count) if n >= count else before(epoch)
+        said = await self._backplane.said(room.channel.log, after, count)
+        found = [(id, line) for id, line in said.messages if parse(id) <= (epoch, n)]
+        return at, [line for _, line in found if line]
 
     def leave(self, room: str, person: Person, code: str) -> None:
         """Somebody leaves a room: the others are told as soon as Redis can be.
@@ -134,23 +254,55 @@ class Rooms:
             person: who. Nothing happens if the person is not in it.
             code: why (`wire.frames.Left`).
         """
-        raise NotImplementedError
+        if (known := self._open.get(room)) is not None:
+            known.leave(person, code)
 
-    def abandon(self, room: str, person: Person) -> None:
-        """Somebody is gone whose place in the room is kept, since it comes back in a moment.
+    def abandon(self, person: Person) -> None:
+        """Somebody is gone from all rooms here; whether others are told is not decided yet.
 
-        As `leave`, but nobody is told and Redis keeps the member, until the session is swept.
+        It is, by `depart` or `replaced`; without them the person's place in the rooms is kept.
         """
-        raise NotImplementedError
+        record = person.registration
+        self._leaving.add(record.session)
+        for name in record.rooms:
+            if (room := self._open.get(name)) is not None:
+                room.abandon(person)
 
-    def depart(self, registration: Registration, code: str) -> None:
+    def depart(self, record: Registration, code: str) -> None:
         """Take a session out of all rooms of its record, whichever gateway it was on.
 
         Args:
-            registration: whose.
+            record: whose.
             code: why (`wire.frames.Left`).
         """
-        raise NotImplementedError
+        self._leaving.discard(record.session)
+        for room in record.rooms:
+            departure = Departure(record.folded, record.name, record.session, code)
+            self._moves.depart(room, departure)
+
+    def replaced(self, record: Registration) -> None:
+        """A newer session has the name: soon take this one out of where the newer one is not."""
+        loop = asyncio.get_running_loop()
+        loop.call_later(REPLACED_AFTER, self.depart, record, CONNECTION_LOST.code)
+
+    async def check(self, *, thoroughly: bool = False) -> None:
+        """Compare what is known here with Redis, and mend both; to be called every ten seconds.
+
+        Args:
+            thoroughly: Redis may have forgotten anything: read all members again.
+
+        Raises:
+            BackplaneDown: Redis is away.
+            BackplaneRefused: it refuses.
+        """
+        rooms = [room for room in self._open.values() if room.is_open]
+        await self._mending.check(rooms, thoroughly=thoroughly)
+
+    async def settle(self) -> None:
+        """Return once Redis knows of all who have come and gone."""
+        await self._moves.settle()
+
+    # What may be said.
 
     def may_say(self, room: str, person: Person) -> WireError | None:
         """Why somebody may not say something in a room; None: the person may.
@@ -158,15 +310,16 @@ class Rooms:
         Decided from what is known here. To be asked again for every message if `version` is not
         the same any longer when it is published, and after a `RoomChanged` and `refresh`.
         """
-        raise NotImplementedError
+        known = self._open[room]
+        return may_say(known.state, who_is(person), known.now())
 
     def slow(self, room: str, person: Person) -> int:
         """Seconds that must be between two messages of this person in this room; 0 for none."""
-        raise NotImplementedError
+        return slow_for(self._open[room].state, who_is(person))
 
     def version(self, room: str) -> str:
         """The version of what is known here about a room: Redis refuses to publish by another."""
-        raise NotImplementedError
+        return self._open[room].version
 
     async def refresh(self, room: str) -> None:
         """Read again what holds in a room; put out who may not be in it any longer.
@@ -175,7 +328,36 @@ class Rooms:
             BackplaneDown: Redis is away.
             BackplaneRefused: it refuses.
         """
-        raise NotImplementedError
+        if (known := self._open.get(room)) is not None:
+            await known.refresh()
+
+    def get(self, room: str) -> Room | None:
+        """What is known here of a room; None if it is not open here."""
+        known = self._open.get(room)
+        return known if known is not None and known.is_open else None
+
+    async def members(self, room: str) -> Mapping[str, Named]:
+        """Who is in a room, as far as is known here; Redis is asked about one that is not open.
+
+        Raises:
+            BackplaneDown: Redis is away.
+            BackplaneRefused: it refuses.
+        """
+        known = self.get(room)
+        return await self.read_members(room) if known is None else known.roster.members
+
+    async def read_members(self, room: str) -> Mapping[str, Named]:
+        """The same, by Redis; raises what `members` raises."""
+        members: dict[str, Named] = {}
+        cursor, more = "0", True
+        while more:
+            page = await self._backplane.rooms.members(room, cursor)
+            for folded, member in page.members.items():
+                members[folded] = Named(member.name, member.account)
+            cursor, more = page.cursor, page.cursor != "0"
+        return members
+
+    # What is heard.
 
     def heard(self, channel: bytes, kind: bytes, number: int, lines: bytes) -> None:
         """Something that is no message was published on a room's channel; called in its order.
@@ -186,7 +368,13 @@ class Rooms:
             number: what stands behind it: the moves, or the version.
             lines: the events.
         """
-        raise NotImplementedError
+        room = self._by_channel.get(channel)
+        if room is None:
+            return
+        if kind == b"=":
+            room.heard_change(str(number))
+        else:
+            room.heard_moves(number, lines, told=kind == b"+")
 
     async def repaired(self, channel: bytes) -> None:
         """A channel has been repaired from its log, and nothing of that is delivered yet.
@@ -198,49 +386,16 @@ class Rooms:
             BackplaneDown: Redis is away.
             BackplaneRefused: it refuses.
         """
-        raise NotImplementedError
+        if (room := self._by_channel.get(channel)) is not None:
+            await room.refresh()
 
-    def state(self, room: str) -> RoomState | None:
-        """What holds in a room, as far as is known here; None if it is not open here."""
-        raise NotImplementedError
+    def _room(self, name: str) -> Room:
+        room = self._open.get(name)
+        if room is None:
+            channel = self._backplane.room(name)
+            room = Room(channel, self._of, self._emptied)
+            self._open[name] = self._by_channel[channel.key] = room
+        return room
 
-    async def members(self, room: str, person: Person) -> list[RoomMember]:
-        """Who is in a room.
-
-        Raises:
-            WireError: there is no such room, or it is secret or for members only.
-            BackplaneDown: Redis is away.
-            BackplaneRefused: it refuses.
-        """
-        raise NotImplementedError
-
-    async def about(self, room: str, person: Person) -> RoomInfo:
-        """What holds in a room; raises what `members` raises."""
-        raise NotImplementedError
-
-    async def all(self, person: Person) -> list[Room]:
-        """All rooms that this person may see, a second ago at the most.
-
-        Raises:
-            BackplaneDown: Redis is away.
-            BackplaneRefused: it refuses.
-        """
-        raise NotImplementedError
-
-    async def change(self, request: SetTopic | SetModes | Moderate, person: Person) -> str:
-        """Do what an operator of a room asks for; returns the id of the event that tells of it.
-
-        Raises:
-            WireError: the person may not, or there is nothing to do.
-            BackplaneDown: Redis is away; it may or may not have been done.
-            BackplaneRefused: it was not done.
-        """
-        raise NotImplementedError
-
-    async def check(self) -> None:
-        """Compare what is known here with Redis, and mend both; to be called every ten seconds.
-
-        Raises:
-            BackplaneDown: Redis is away.
-        """
-        raise NotImplementedError
+    def _emptied(self, room: Room) -> None:
+        del self._open[room.name], self._by_channel[room.channel.key]

@@ -21,6 +21,7 @@ from gateway.backplane.contract import (
     Entry,
     Events,
     Found,
+    Known,
     Listed,
     Log,
     Outgoing,
@@ -40,6 +41,7 @@ from gateway.meters import Meters
 from gateway.outcomes import How, Outcome
 from tests.support.deadlines import within
 from tests.support.settings import settings
+from tests.unit.gateway.fake_rooms import FakeRooms, KeptRoom
 from wire.codec import decode_event
 from wire.frames import LOBBY, PRIVATE, Event
 from wire.limits import Limits
@@ -170,6 +172,7 @@ class Memory:
         age: seconds for which logs keep a message; None for ever.
         accounts: folded name -> hash of its password.
         bans: those that hold.
+        rooms: what holds in each, and who is in it.
     """
 
     def __init__(self) -> None:
@@ -187,6 +190,7 @@ class Memory:
         self.age: float | None = None
         self.accounts: dict[str, str] = {}
         self.bans: list[Ban] = []
+        self.rooms: dict[str, KeptRoom] = {}
         self.backplanes: list[FakeBackplane] = []
         self._newest: dict[str, int] = {}
         self._runs: dict[Log, int] = {}
@@ -223,6 +227,7 @@ class Memory:
             of: Any
             for of in (
                 self.users,
+                self.rooms,
                 self.logs,
                 self.last,
                 self.resumable,
@@ -483,6 +488,7 @@ class FakeBackplane:
         self.closed = False
         self.kept_for: float | None = None
         self.admission = FakeAdmission(memory)
+        self.rooms = FakeRooms(self)
         memory.backplanes.append(self)
 
     # What tests do.
@@ -505,7 +511,7 @@ class FakeBackplane:
         if channel in self.channels and not self.deaf and self.events is not None:
             self.events.deliver(channel.encode(), payload)
 
-    async def _asked(self, method: str, argument: Any = None) -> None:
+    async def asked_for(self, method: str, argument: Any = None) -> None:
         self.calls.append((method, argument))
         if (held := self.held.get(method)) is not None:
             await held.wait()
@@ -516,7 +522,7 @@ class FakeBackplane:
     # The contract.
 
     async def start(self) -> None:
-        await self._asked("start")
+        await self.asked_for("start")
 
     async def close(self, lease: float = 0.0) -> None:
         self.closed, self.kept_for = True, lease
@@ -526,11 +532,11 @@ class FakeBackplane:
         return not self.down
 
     async def probe(self) -> float:
-        await self._asked("probe")
+        await self.asked_for("probe")
         return 0.001
 
     async def answer_probe(self, nonce: str) -> None:
-        await self._asked("answer_probe", nonce)
+        await self.asked_for("answer_probe", nonce)
 
     @property
     def run_id(self) -> str:
@@ -551,7 +557,7 @@ class FakeBackplane:
         return f"room:{room}"
 
     async def subscribe(self, channel: str) -> None:
-        await self._asked("subscribe", channel)
+        await self.asked_for("subscribe", channel)
         self.channels.append(channel)
 
     def unsubscribe(self, channel: str) -> None:
@@ -562,7 +568,7 @@ class FakeBackplane:
     async def claim(
         self, user: Registration, ago: float, resume: str | None, auth: Entry = KNOWN
     ) -> Claimed:
-        await self._asked("claim", (user, ago, resume))
+        await self.asked_for("claim", (user, ago, resume))
         memory, folded = self.memory, user.folded
         holder, left = memory.users.get(folded), memory.resumable.get(folded)
         claimed, older = Claimed(Outcome.GRANTED), None
@@ -595,7 +601,7 @@ class FakeBackplane:
         return claimed._replace(last=last, began=began, unheard=unheard)
 
     async def release(self, users: list[Registration], *, for_good: bool) -> list[str]:
-        await self._asked("release", list(users))
+        await self.asked_for("release", list(users))
         self.calls.append(("release for good", for_good))
         held = [user for user in users if self._holds(user.folded, user.session)]
         for user in held:
@@ -608,20 +614,20 @@ class FakeBackplane:
         return [user.session for user in held]
 
     async def touch(self, touches: list[Touch]) -> list[str]:
-        await self._asked("touch", list(touches))
+        await self.asked_for("touch", list(touches))
         for touch in touches:
             if self._holds(touch.folded, touch.session):
                 self.memory.was_active(touch.folded, touch.ago)
         return [t.session for t in touches if not self._holds(t.folded, t.session)]
 
     async def idle_left(self, folded: str, session: str) -> float:
-        await self._asked("idle_left", folded)
+        await self.asked_for("idle_left", folded)
         return self.memory.has_left(folded) if self._holds(folded, session) else 0.0
 
     async def publish(
         self, room: str, version: str | None, messages: list[Outgoing]
     ) -> list[Posted]:
-        await self._asked("publish", list(messages))
+        await self.asked_for("publish", list(messages))
         return self.memory.post(room, messages, self._known(Log(room)))
 
     async def whisper(
@@ -632,21 +638,21 @@ class FakeBackplane:
         *,
         seq: int | None,
     ) -> Whispered:
-        await self._asked("whisper", list(names))
+        await self.asked_for("whisper", list(names))
         return self.memory.whispered(sender, names, body, seq, self._known)
 
     async def present(self, names: list[str]) -> list[str]:
-        await self._asked("present", list(names))
+        await self.asked_for("present", list(names))
         memory = self.memory
         users = [memory.users.get(name) or memory.resumable.get(name) for name in names]
         return [user.name if user else "" for user in users]
 
     async def tails(self, logs: list[Log]) -> list[bytes]:
-        await self._asked("tails", list(logs))
+        await self.asked_for("tails", list(logs))
         return [self.memory.tail(log, self._known(log)) for log in logs]
 
     async def said(self, log: Log, after: bytes, count: int) -> Said:
-        await self._asked("said", (log, after))
+        await self.asked_for("said", (log, after))
         behind = [e for e in self.memory.logs.get(log, []) if parse(e.id) > parse(after)]
         found: list[tuple[bytes, bytes]] = []
         for entry in behind[:count]:
@@ -657,15 +663,22 @@ class FakeBackplane:
             self.memory.tail_of(log), self.memory.start(log), len(behind) > len(found), found
         )
 
+    async def look_up(self, folded: str) -> Known | None:
+        await self.asked_for("look_up", folded)
+        user, registered = self.memory.users.get(folded), folded in self.memory.accounts
+        if user is None:
+            return Known(folded, "", registered) if registered else None
+        return Known(user.name, user.origin, registered)
+
     async def trim(self, logs: list[Log]) -> None:
-        await self._asked("trim", list(logs))
+        await self.asked_for("trim", list(logs))
         oldest = time.monotonic() - (self.memory.age or time.monotonic())
         for log in logs:
             if (kept := self.memory.logs.get(log)) is not None:
                 kept[:] = [entry for entry in kept if entry.at >= oldest]
 
     async def users(self, cursor: str) -> tuple[str, list[Listed]]:
-        await self._asked("users", cursor)
+        await self.asked_for("users", cursor)
         memory, start = self.memory, int(cursor)
         everybody = [user for user in memory.users.values() if user.gateway not in memory.dead]
         after = start + 120 if len(everybody) > start + 120 else 0
@@ -677,25 +690,25 @@ class FakeBackplane:
         return Listed(user, self.memory.silent(user.folded), self.memory.has_left(user.folded))
 
     async def renew_lease(self, seconds: float = LEASE) -> bool:
-        await self._asked("renew_lease", seconds)
+        await self.asked_for("renew_lease", seconds)
         was, self.lease = self.lease and self.gateway not in self.memory.dead, True
         self.memory.dead.discard(self.gateway)
         return was
 
     async def neighbours(self) -> dict[str, GatewayInfo]:
-        await self._asked("neighbours")
+        await self.asked_for("neighbours")
         return self.others
 
     def keep(self, history: int, age: float) -> None:
         self.calls.append(("keep", (history, age)))
 
     async def own_users(self, cursor: str) -> tuple[str, list[Registration]]:
-        await self._asked("own_users", cursor)
+        await self.asked_for("own_users", cursor)
         held = [each for each in self.memory.users.values() if each.gateway == self.gateway]
         return "0", held
 
     async def sweep(self) -> list[Registration]:
-        await self._asked("sweep")
+        await self.asked_for("sweep")
         found, self.found_dead = self.found_dead, []
         return found + self.memory.swept(self.gateway)
 

@@ -24,7 +24,7 @@ class Trap:
     def __init__(self, monkeypatch):
         self.left = 0
         self.failure = self.failed = None
-        asked = FakeBackplane._asked
+        asked = FakeBackplane.asked_for
 
         async def trapped(backplane, method, argument=None):
             self.left -= 1
@@ -34,7 +34,7 @@ class Trap:
                 self.failed = method
                 raise self.failure
 
-        monkeypatch.setattr(FakeBackplane, "_asked", trapped)
+        monkeypatch.setattr(FakeBackplane, "asked_for", trapped)
 
     def set(self, call, failure):
         self.left, self.failure = call, failure

@@ -427,7 +427,7 @@ class Steered(FakeBackplane):
         super().__init__(*args)
         self.waiting = []
 
-    async def _asked(self, method, argument=None):
+    async def asked_for(self, method, argument=None):
         await self._turn()
 
     async def _turn(self):

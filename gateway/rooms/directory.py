@@ -1,0 +1,100 @@
+"""What people are told who ask about rooms."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+
+from gateway.chat.rooms import (
+    RoomState,
+    listed,
+    may_read,
+    role,
+    room_info,
+    tells_all,
+)
+from gateway.rooms.room import Backplane, Person, Room, who_is
+from gateway.rooms.rooms import Rooms
+from gateway.rooms.roster import Named
+from wire import frames
+from wire.frames import RoomInfo, RoomMember
+
+FRESH = 1.0
+"""Seconds for which the list of all rooms is good: Redis is asked once, however many ask."""
+
+
+class Directory:
+    """Answers what rooms there are, and what each is about.
+
+    Args:
+        backplane: what all gateways share.
+        rooms: those that are open here.
+    """
+
+    def __init__(self, backplane: Backplane, rooms: Rooms) -> None:
+        self._backplane = backplane.rooms
+        self._rooms = rooms
+        self._asking = asyncio.Lock()
+        self._asked_at = float("-inf")
+        self._found: list[tuple[RoomState, int]] = []
+
+    async def all(self, person: Person) -> list[frames.Room]:
+        """All rooms that this person may see, a second ago at the most.
+
+        Raises:
+            BackplaneDown: Redis is away.
+            BackplaneRefused: it refuses.
+        """
+        async with self._asking:
+            now = asyncio.get_running_loop().time()
+            if now - self._asked_at >= FRESH:
+                found = await self._backplane.all()
+                self._found = sorted(found, key=lambda each: (-each[1], each[0].room))
+                self._asked_at = now
+        session = person.registration.session
+        every = []
+        for state, people in self._found:
+            joined = session in self._here(state.room)
+            if joined or not state.modes.secret:
+                every.append(listed(state, people, joined=joined))
+        return every
+
+    async def members(self, room: str, person: Person) -> list[RoomMember]:
+        """Who is in a room, by their names.
+
+        Raises:
+            WireError: there is no such room, or it is secret.
+            BackplaneDown: Redis is away.
+            BackplaneRefused: it refuses.
+        """
+        state, members, _ = await self._look(room, person)
+        return [
+            RoomMember(
+                name=member.name,
+                role=role(state, folded, member.account),
+                account=member.account,
+            )
+            for folded, member in sorted(members.items())
+        ]
+
+    async def about(self, room: str, person: Person, seq: int | None) -> list[RoomInfo]:
+        """What holds in a room, in parts; raises what `members` raises."""
+        state, members, now = await self._look(room, person)
+        everything = tells_all(state, who_is(person))
+        return room_info(state, len(members), now, everything=everything, seq=seq)
+
+    async def _look(self, room: str, person: Person) -> tuple[RoomState, Mapping[str, Named], int]:
+        """What holds in a room, who is in it, and Redis' clock."""
+        inside = person.registration.session in self._here(room)
+        known = self._rooms.get(room)
+        if known is not None:
+            now, state = known.now(), known.state
+        else:
+            now, state = await self._backplane.state(room)
+        if (refusal := may_read(state, who_is(person), inside)) is not None:
+            raise refusal
+        return state, await self._rooms.members(room), now
+
+    def _here(self, room: str) -> dict[str, Person]:
+        known: Room | None = self._rooms.get(room)
+        return {} if known is None else known.here

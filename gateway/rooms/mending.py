@@ -1,0 +1,158 @@
+"""Rooms as this gateway knows them, and as Redis does: compared now and then, and both mended.
+
+What was published may have been lost, and what Redis remembers may be older than what it was told.
+Of the people of this gateway nobody knows better than itself who is in a room; of all others, and
+of what holds there, Redis does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Collection
+
+from gateway.backplane.contract import Departure
+from gateway.backplane.records import Member
+from gateway.errors import BackplaneDown, BackplaneRefused
+from gateway.journal import event
+from gateway.rooms.moves import Coming, Moves
+from gateway.rooms.room import Backplane, Person, Room, arrival_of
+from wire.reasons import CONNECTION_LOST, GATEWAY_LOST, ErrorCode, OutCode, WireError
+
+log = logging.getLogger(__name__)
+
+AT_ONCE = 500
+"""Rooms that are compared by one call."""
+
+
+class Mending:
+    """Compares rooms with Redis.
+
+    Args:
+        backplane: what all gateways share.
+        gateway: id of this one.
+        moves: takes arrivals and departures to Redis.
+        leaving: sessions that are gone from here, and of which nobody was told yet.
+    """
+
+    def __init__(
+        self, backplane: Backplane, gateway: str, moves: Moves, leaving: Collection[str]
+    ) -> None:
+        self._backplane = backplane
+        self._gateway = gateway
+        self._moves = moves
+        self._leaving = leaving
+        self._alive: set[str] = set()
+        self._missing: set[str] = set()
+
+    async def check(self, rooms: list[Room], *, thoroughly: bool) -> None:
+        """Compare these rooms.
+
+        Args:
+            rooms: which.
+            thoroughly: read all their members, however alike they look.
+
+        Raises:
+            BackplaneDown: Redis is away.
+            BackplaneRefused: it refuses.
+        """
+        dead, were_alive = await self._dead(rooms)
+        for start in range(0, len(rooms), AT_ONCE):
+            some = rooms[start : start + AT_ONCE]
+            before = [(room.version, room.roster.moves) for room in some]
+            marks = await self._backplane.rooms.marks([room.name for room in some])
+            for room, (version, moves), mark in zip(some, before, marks, strict=True):
+                if not room.is_open:
+                    continue
+                if mark.version != version == room.version:
+                    room.heard_change(mark.version)
+                # One that has moved meanwhile is alive, and no worry.
+                differs = mark.moves != moves == room.roster.moves
+                if thoroughly or differs or were_alive or not dead.isdisjoint(room.gateways):
+                    await self.mend(room, dead)
+
+    async def _dead(self, rooms: list[Room]) -> tuple[set[str], bool]:
+        """The gateways that have been missing twice, and whether one was alive a while ago."""
+        alive = {*await self._backplane.neighbours(), self._gateway}
+        known = self._alive.union(*(room.gateways for room in rooms))
+        # Once is not enough: when all leases have ended together, they come back one by one.
+        missing = known - alive
+        dead = missing & self._missing
+        were_alive = not dead.isdisjoint(self._alive)
+        self._alive = alive | ((self._alive & missing) - dead)
+        self._missing = missing - dead
+        return dead, were_alive
+
+    async def mend(self, room: Room, dead: Collection[str] = ()) -> None:
+        """Read all members of a room, and mend what is wrong with them.
+
+        Args:
+            room: which.
+            dead: gateways whose members are to be taken out.
+
+        Raises:
+            BackplaneDown: Redis is away.
+            BackplaneRefused: it refuses.
+        """
+        here = list(room.here.values())
+        members = await room.members()
+        gone = {*dead, self._gateway}
+        forgotten = [
+            person
+            for person in here
+            if (member := members.get(person.registration.folded)) is None
+            or (member.session != person.registration.session and member.gateway in gone)
+        ]
+        for person in forgotten:
+            self._enter_again(room, person)
+        strays = {folded: member for folded, member in members.items() if member.gateway in dead}
+        of_ours = {
+            folded: member
+            for folded, member in members.items()
+            if member.gateway == self._gateway and not self._is_here(room, member.session)
+        }
+        self._take_out(room, strays, GATEWAY_LOST.code)
+        self._take_out(room, of_ours, CONNECTION_LOST.code)
+        room.gateways.difference_update(dead)
+        if forgotten or strays or of_ours:
+            event(
+                log,
+                logging.WARNING,
+                "room mended",
+                room=room.name,
+                written_down_again=len(forgotten),
+                taken_out=len(strays) + len(of_ours),
+            )
+
+    def _is_here(self, room: Room, session: str) -> bool:
+        return session in room.here or session in room.coming or session in self._leaving
+
+    def _take_out(self, room: Room, members: dict[str, Member], code: str) -> None:
+        for folded, member in members.items():
+            departure = Departure(folded, member.name, member.session, code)
+            self._moves.depart(room.name, departure)
+
+    def _enter_again(self, room: Room, person: Person) -> None:
+        """Write somebody down again who is here, if the rules still allow it."""
+
+        def decide() -> WireError | None:
+            if person.registration.session not in room.here:
+                return WireError(ErrorCode.NOT_IN_ROOM, "gone meanwhile")
+            return room.refusal(person, "", returning=True)
+
+        def done(outcome: asyncio.Future[str]) -> None:
+            if outcome.cancelled():
+                return
+            error = outcome.exception()
+            if isinstance(error, WireError):
+                if person.registration.session in room.here:
+                    room.put_out(person, OutCode.REFUSED, error.text)
+            elif error is not None and not isinstance(error, BackplaneDown | BackplaneRefused):
+                log.error("could not write somebody down again", exc_info=error)
+
+        outcome: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        outcome.add_done_callback(done)
+        arrival = arrival_of(person, told=False)
+        self._moves.arrive(
+            room.name, Coming(arrival, room, decide, create=True, is_here=True, done=outcome)
+        )

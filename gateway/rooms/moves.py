@@ -1,0 +1,205 @@
+"""Who comes into rooms and leaves them, on the way to Redis.
+
+A room has one call under way at a time. While Redis works on it the next batch grows, so that the
+more come at once, the less each of them costs; and of one room everything happens in order.
+
+A departure is never lost: while Redis is away it waits here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from typing import Any, NamedTuple, Protocol
+
+from gateway.backplane.contract import Arrival, Attended, Departure, Rooms
+from gateway.chat.rooms import no_such_room
+from gateway.errors import BackplaneDown, BackplaneRefused, NoSuchRoom, RoomChanged
+from gateway.journal import event
+from wire.reasons import CONNECTION_LOST, WireError
+
+log = logging.getLogger(__name__)
+
+BATCH = 200
+"""Arrivals and departures in one call: Redis does nothing else meanwhile, some milliseconds."""
+
+PAUSE = 1.0
+"""Seconds to wait after Redis did not do what it was asked."""
+
+
+class Picture(Protocol):
+    """What is known here of a room that somebody wants to enter."""
+
+    @property
+    def version(self) -> str:
+        """The version of its state."""
+
+    async def refresh(self) -> None:
+        """Read the state again."""
+
+    def came(self, attended: Attended, version: str, comings: list[Coming]) -> None:
+        """These were let in by a version of the state; they are told once that is heard here."""
+
+
+class Coming(NamedTuple):
+    """An arrival on its way.
+
+    Attributes:
+        arrival: who comes.
+        picture: what is known of the room.
+        decide: why the person may not enter, by what is known now.
+        create: the room is made if there is none.
+        is_here: the person is in the room, and Redis has forgotten it.
+        done: the version of the state by which the person was let in.
+    """
+
+    arrival: Arrival
+    picture: Picture
+    decide: Callable[[], WireError | None]
+    create: bool
+    is_here: bool
+    done: asyncio.Future[str]
+
+    def departure(self) -> Departure:
+        """What takes the person out again."""
+        folded, member, _ = self.arrival
+        return Departure(folded, member.name, member.session, CONNECTION_LOST.code)
+
+
+_Item = Coming | Departure
+
+
+class Moves:
+    """Takes arrivals and departures to Redis.
+
+    Args:
+        backplane: what all gateways share.
+        ready: returns once this gateway may speak for its users.
+        spawn: has a coroutine run.
+    """
+
+    def __init__(
+        self,
+        backplane: Rooms,
+        ready: Callable[[], Awaitable[None]],
+        spawn: Callable[[Coroutine[Any, Any, None]], object],
+    ) -> None:
+        self._backplane = backplane
+        self._ready = ready
+        self._spawn = spawn
+        self._waiting: dict[str, list[_Item]] = {}
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    def arrive(self, room: str, coming: Coming) -> None:
+        """Somebody wants to come in: ``coming.done`` says what became of it."""
+        self._add(room, coming)
+
+    def depart(self, room: str, departure: Departure) -> None:
+        """Somebody leaves."""
+        self._add(room, departure)
+
+    async def settle(self) -> None:
+        """Return once Redis has everything."""
+        await self._idle.wait()
+
+    def _add(self, room: str, item: _Item) -> None:
+        waiting = self._waiting.get(room)
+        if waiting is not None:
+            waiting.append(item)
+            return
+        self._waiting[room] = [item]
+        self._idle.clear()
+        self._spawn(self._work(room))
+
+    async def _work(self, room: str) -> None:
+        waiting = self._waiting[room]
+        try:
+            while waiting:
+                await self._ready()
+                batch, waiting[:BATCH] = waiting[:BATCH], []
+                if not await self._write_down(room, batch, waiting):
+                    await asyncio.sleep(PAUSE)
+        finally:
+            del self._waiting[room]
+            if not self._waiting:
+                self._idle.set()
+
+    async def _write_down(self, room: str, batch: list[_Item], waiting: list[_Item]) -> bool:
+        """Write some down; what has to be tried again goes back to those who wait.
+
+        Returns:
+            Whether to go on at once.
+        """
+        batch = [item for item in batch if isinstance(item, Departure) or _may_come(item)]
+        if not batch:
+            return True
+        comings = [item for item in batch if isinstance(item, Coming)]
+        version = comings[0].picture.version if comings else ""
+        items = [item.arrival if isinstance(item, Coming) else item for item in batch]
+        create = any(coming.create for coming in comings)
+        try:
+            attended = await self._backplane.attend(room, version, items, create=create)
+        except RoomChanged:
+            waiting[:0] = batch
+            return await self._look_again(comings)
+        except (BackplaneDown, BackplaneRefused) as error:
+            waiting[:0] = list(_again(batch))
+            _fail(comings, error)
+            if isinstance(error, BackplaneRefused):
+                event(log, logging.ERROR, "Redis refused who comes and goes", room=room, why=error)
+            return False
+        except NoSuchRoom:
+            waiting[:0] = [item for item in batch if isinstance(item, Departure)]
+            _fail(comings, no_such_room(room))
+        except Exception as error:
+            # A fault of ours: it must not keep everybody else out for good.
+            log.exception("could not write down who comes and goes")
+            _fail(comings, error)
+        else:
+            if comings:
+                await self._came(attended, version, comings)
+        return True
+
+    async def _came(self, attended: Attended, version: str, comings: list[Coming]) -> None:
+        picture = comings[0].picture
+        if attended.founder:
+            # Now the room has an operator: whoever made it is told to be that.
+            with contextlib.suppress(BackplaneDown, BackplaneRefused):
+                await picture.refresh()
+        picture.came(attended, version, comings)
+
+    async def _look_again(self, comings: list[Coming]) -> bool:
+        try:
+            await comings[0].picture.refresh()
+        except (BackplaneDown, BackplaneRefused):
+            return False
+        return True
+
+
+def _may_come(coming: Coming) -> bool:
+    if coming.done.done():
+        return False  # nobody waits for it any longer
+    if (refusal := coming.decide()) is not None:
+        _fail([coming], refusal)
+        return False
+    return True
+
+
+def _again(batch: list[_Item]) -> Iterator[_Item]:
+    """What remains to be done of a batch of which it is not known whether it was written down."""
+    for item in batch:
+        if isinstance(item, Departure):
+            yield item
+        elif not item.is_here:
+            # The person may be in by now, and is told not to be: so it leaves.
+            yield item.departure()
+
+
+def _fail(comings: list[Coming], error: Exception) -> None:
+    """These do not come in."""
+    for coming in comings:
+        if not coming.done.done():
+            coming.done.set_exception(error)

@@ -1,0 +1,119 @@
+"""Who is in a room, as far as a gateway has heard. Pure.
+
+A gateway reads all members once, and from then on it is told who comes and who goes. Each move is
+counted: if the count jumps, something was lost, and all members have to be read again.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from gateway.backplane.contract import Attendance
+from gateway.backplane.records import Member
+from wire.codec import decode_event
+from wire.frames import Joined, Left
+from wire.names import fold
+
+
+class Named(NamedTuple):
+    """What a gateway knows of a member.
+
+    Attributes:
+        name: as it is shown.
+        account: the name is registered.
+    """
+
+    name: str
+    account: bool
+
+
+class Roster:
+    """The members of one room.
+
+    Attributes:
+        members: by their folded names. Out of date while `reading`.
+        moves: how many arrivals and departures have been taken in.
+    """
+
+    def __init__(self) -> None:
+        self.members: dict[str, Named] = {}
+        self.moves = 0
+        self._last = 0
+        self._pages: dict[str, Member] | None = None
+        self._base: int | None = None
+        self._heard: list[tuple[int, bytes]] = []
+
+    def __len__(self) -> int:
+        return len(self.members)
+
+    @property
+    def reading(self) -> bool:
+        """Whether all members are being read: what is heard meanwhile is kept for `finish`."""
+        return self._pages is not None
+
+    def begin(self) -> None:
+        """All members are going to be read."""
+        self._pages, self._base, self._heard = {}, None, []
+
+    def page(self, page: Attendance) -> None:
+        """Take in some of them."""
+        assert self._pages is not None, "not begun"
+        if self._base is None:
+            self._base = page.moves
+        self._pages.update(page.members)
+
+    def finish(self) -> dict[str, Member] | None:
+        """That was all of them; returns them as they were read.
+
+        Someone who came or went meanwhile may be among them or not: the moves that were heard
+        say so in the end, since each can be taken in twice.
+
+        Returns:
+            None if some of what happened meanwhile was not heard: begin again.
+        """
+        pages, base, heard = self._pages, self._base, self._heard
+        assert pages is not None, "not begun"
+        assert base is not None, "no page was read"
+        self._pages, self._heard = None, []
+        self.moves = base
+        self.members = {
+            folded: Named(member.name, member.account) for folded, member in pages.items()
+        }
+        complete = [self._take_in(moves, lines) for moves, lines in heard]
+        return pages if all(complete) else None
+
+    def give_up(self) -> None:
+        """They could not be read."""
+        heard, self._pages, self._heard = self._heard, None, []
+        for moves, lines in heard:
+            self._take_in(moves, lines)
+
+    def hear(self, moves: int, lines: bytes) -> bool:
+        r"""Some came and went.
+
+        Args:
+            moves: the count behind these moves.
+            lines: a `Joined` or a `Left` for each, with its ``\n``.
+
+        Returns:
+            False if something before them was not heard, or Redis has forgotten what was.
+        """
+        went_back, self._last = moves <= self._last, moves
+        if self._pages is not None:
+            self._heard.append((moves, lines))
+            return True
+        return self._take_in(moves, lines) and not went_back
+
+    def _take_in(self, moves: int, lines: bytes) -> bool:
+        if moves <= self.moves:
+            return True  # the members were read later than this happened
+        every = lines.splitlines()
+        complete = self.moves + len(every) == moves
+        for line in every:
+            match decode_event(line):
+                case Joined(name=name, account=account):
+                    self.members[fold(name)] = Named(name, account)
+                case Left(name=name):
+                    self.members.pop(fold(name), None)
+        self.moves = moves
+        return complete
