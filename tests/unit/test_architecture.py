@@ -1,4 +1,4 @@
-"""What the linters cannot see about how the code is laid out."""
+"""Rules about the layout of the code that linters cannot check."""
 
 from __future__ import annotations
 
@@ -25,7 +25,19 @@ def test_a_script_says_what_it_takes_and_returns_and_why_it_is_one(path):
         assert (taken in head) is (taken in body)
 
 
-def test_no_key_of_redis_is_named_outside_of_its_room():
+def test_keys_of_redis_are_named_in_the_backplane_only():
     for path in MODULES:
         if "backplane" not in path.parts:
             assert "{users}" not in path.read_text()
+
+
+def test_the_map_shows_every_folder_with_code_and_no_other():
+    text = (ROOT / "ARCHITECTURE.md").read_text()
+    [tree] = re.findall(r"^## The folders\n+```\n(.*?)```", text, re.M | re.S)
+    shown, above = set(), []
+    for indent, name in re.findall(r"^( *)([a-z_]+)/(?: |$)", tree, re.M):
+        above = [*above[: len(indent) // 2], name]
+        shown.add("/".join(above))
+    code = {path.parent.relative_to(ROOT) for path in MODULES}
+    folders = {str(folder) for folder in code} | {"deploy", "tests"}
+    assert shown == folders

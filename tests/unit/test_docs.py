@@ -1,4 +1,4 @@
-"""The docs say what is true: every name that people can meet is in them."""
+"""The docs are true: every name that people can meet is in them, and every name in them exists."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def each_page(test):
 
 
 def section(page: str, title: str) -> str:
-    """What stands under a heading, up to the next one of its rank."""
+    """The text under a heading, up to the next heading of its rank."""
     rank = re.search(rf"^(#+) {re.escape(title)}$", page, re.M)
     assert rank is not None, f"there is no heading {title!r}"
     rest = page[rank.end() :]
@@ -67,7 +67,7 @@ PARAMETERS = [
 
 
 def of_command(name: str) -> str:
-    """What is said of a command; those of a group share a section."""
+    """The section about a command; the commands of a group share one."""
     return section(REFERENCE, f"chatctl {name.split()[0]}")
 
 
@@ -194,7 +194,7 @@ def anchors(page: str) -> set[str]:
     return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
-def test_the_table_of_alerts_is_that_of_prometheus_severities_included():
+def test_the_table_of_alerts_matches_the_rules_including_the_severities():
     rows = re.findall(r"^\| `(\w+)` \| (page|ticket) \|", section(OPERATIONS, "Alerts"), re.M)
     rules = (ROOT / "deploy/prometheus/alerts.yml").read_text()
     assert rows == re.findall(r"alert: (\w+).*?severity: (\w+)", rules, re.S)
@@ -209,7 +209,7 @@ def test_every_verb_is_described(frames):
 
 
 def of_frame(frame):
-    """What is said of a frame, where it is described."""
+    """The section about a frame."""
     verb = str(frame.__struct_config__.tag)
     [heading] = re.findall(rf"^### ((?:\w+, )*{verb}(?:, \w+)*)$", PROTOCOL, re.M)
     text = section(PROTOCOL, heading)
@@ -225,20 +225,20 @@ def test_every_field_of_a_frame_is_described_where_the_frame_is(frame):
         assert re.search(rf'[`"]{field}[`"]', text), field
 
 
-def test_the_table_of_errors_is_that_of_the_code():
+def test_the_table_of_errors_matches_the_code():
     assert first_column(section(PROTOCOL, "Errors")) == [code.value for code in ErrorCode]
 
 
-def test_the_table_of_notices_is_that_of_the_code():
+def test_the_table_of_notices_matches_the_code():
     assert first_column(section(PROTOCOL, "Notices")) == [code.value for code in NoticeCode]
 
 
-def test_the_table_of_reasons_is_that_of_the_code_verdicts_included():
+def test_the_table_of_reasons_matches_the_code_including_whether_to_reconnect():
     rows = re.findall(r"^\| `(\w+)` \| (true|false) \|", section(PROTOCOL, "Reasons"), re.M)
     assert rows == [(reason.code, str(reason.reconnect).lower()) for reason in REASONS]
 
 
-def test_the_table_of_limits_is_that_of_the_code_defaults_included():
+def test_the_table_of_limits_matches_the_code_including_the_defaults():
     rows = re.findall(r"^\| `(\w+)` \| ([\d.]+) \|", section(PROTOCOL, "Limits"), re.M)
     defaults = Limits()
     assert rows == [(name, str(getattr(defaults, name))) for name in Limits.__struct_fields__]
