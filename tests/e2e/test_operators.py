@@ -164,7 +164,7 @@ async def test_the_doctor_finds_a_gateway_that_hangs(two: list[GatewayProcess], 
 async def test_the_doctor_says_what_is_wrong_where_there_is_nothing(chat: Chat) -> None:
     found = chat.run("doctor", *chat.options)
     assert found.returncode == 1
-    assert "FAIL  gateways: none lives" in found.stdout
+    assert "FAIL  gateways: none is alive" in found.stdout
     nowhere = chat.run("doctor", "--redis", "redis://:secret@127.0.0.1:1")
     assert (nowhere.returncode, nowhere.stderr) == (1, "")
     assert nowhere.stdout.startswith("FAIL  Redis: ")

@@ -26,7 +26,7 @@ def put_account(
         url: of Redis.
         prefix: what every key begins with.
         action: "add" a name that is not registered, or "change" one that is.
-        name: as it is to be shown.
+        name: as it will be shown.
         hash: of its password.
         text: for the person who has the name now.
 

@@ -16,7 +16,7 @@ POLL_EVERY = 0.05
 
 
 def run(client: redis.Redis, script: str, keys: list[str], *args: str | bytes | int) -> Any:
-    """Run one of the scripts and return its reply. Redis need not have loaded it before."""
+    """Run one of the scripts and return its reply. Redis does not have to know it yet."""
     # Loaded each time, since a Redis user for operators may not be allowed to run any other text.
     sha: Any = client.script_load(Script(script).source)
     return client.evalsha(sha, len(keys), *keys, *args)

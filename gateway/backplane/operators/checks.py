@@ -1,4 +1,4 @@
-"""What `chatctl doctor` makes of what was read: pure, from facts to findings."""
+"""The findings of `chatctl doctor` about Redis and what is stored in it. Pure."""
 
 from __future__ import annotations
 
@@ -17,36 +17,36 @@ SETTINGS = (
     "timeout",
     "client-output-buffer-limit",
 )
-"""The settings of Redis that matter."""
+"""The settings of Redis that matter to a chat."""
 
 OLDEST = 7
-"""The oldest major version of Redis that has what the scripts use."""
+"""The oldest major version of Redis that can run the scripts."""
 
 SLOW_TRIP = 0.02
-"""Seconds of a round trip above which everything is felt to be slow."""
+"""Seconds for a round trip above which people notice that the chat is slow."""
 
 NEARLY_FULL, FULL = 0.8, 0.99
-"""Parts of what there is that are used: where it becomes tight, and where Redis stores no more."""
+"""Used parts of the memory at which it becomes scarce, and at which Redis stores nothing more."""
 
 SHORTEST_TIMEOUT = 10
-"""Seconds: gateways speak with Redis every two."""
+"""Seconds. Gateways talk to Redis every two seconds."""
 
 PUBSUB_HARD, PUBSUB_SOFT = 32 * 1024**2, 8 * 1024**2
-"""Redis' own limits of what may wait for a subscriber, in bytes."""
+"""Redis' default limits of what may wait for a subscriber, in bytes."""
 
 EXAMPLES = 3
-"""Names that are shown of many."""
+"""How many names of a long list are shown."""
 
 Level = Literal["ok", "warning", "failure"]
 
 
 class Finding(NamedTuple):
-    """One line of the doctor's.
+    """One line of the report.
 
     Attributes:
         level: how bad it is.
-        what: what was looked at.
-        text: how it is, and what to do about it.
+        what: what was checked.
+        text: what was found, and what to do about it.
     """
 
     level: Level
@@ -55,12 +55,12 @@ class Finding(NamedTuple):
 
 
 class Server(NamedTuple):
-    """What Redis says of itself.
+    """What Redis reports about itself.
 
     Attributes:
         trip: seconds of the shortest round trip.
-        info: what INFO says; None if it may not be asked.
-        config: those of the `SETTINGS` that it has; None if they may not be asked.
+        info: the answer to INFO; None if that is not allowed.
+        config: the `SETTINGS` that it has; None if asking is not allowed.
     """
 
     trip: float
@@ -69,14 +69,14 @@ class Server(NamedTuple):
 
 
 def server(found: Server) -> Iterator[Finding]:
-    """That it answers, fast enough, and is one that can be used."""
-    trip = f"{found.trip * 1000:.1f} ms there and back"
+    """Whether it answers fast enough and can be used."""
+    trip = f"{found.trip * 1000:.1f} ms for a round trip"
     if found.trip > SLOW_TRIP:
         yield Finding("warning", "Redis", f"{trip}: put gateways and Redis closer together")
     else:
         yield Finding("ok", "Redis", f"answers, {trip}")
     if found.info is None:
-        yield Finding("warning", "version", "INFO is not allowed here: nothing can be said of it")
+        yield Finding("warning", "version", "INFO is not allowed here: the version is unknown")
         return
     name = str(found.info.get("server_name", "redis"))
     version = str(found.info.get(f"{name}_version") or found.info.get("redis_version", "?"))
@@ -86,26 +86,26 @@ def server(found: Server) -> Iterator[Finding]:
     else:
         yield Finding("ok", "version", shown)
     if found.info.get("role") == "slave":
-        text = "this is a replica, which takes no orders: name the master"
+        text = "this is a replica, which cannot be written to: name the master"
         yield Finding("failure", "role", text)
 
 
 def settings(found: Server) -> Iterator[Finding]:
-    """The settings that decide what is lost, and when."""
+    """The settings that decide what can be lost, and when."""
     config = found.config
     if config is None:
         yield Finding(
             "warning",
             "settings",
-            "CONFIG is not allowed here: see yourself that maxmemory-policy is noeviction, "
-            "appendonly yes, and timeout 0",
+            "CONFIG is not allowed here: check yourself that maxmemory-policy is noeviction, "
+            "appendonly is yes and timeout is 0",
         )
         return
     yield _memory(config, (found.info or {}).get("used_memory"))
     yield _disk(config)
     timeout = int(config.get("timeout", "0"))
     if 0 < timeout < SHORTEST_TIMEOUT:
-        text = f"{timeout} s is too short, gateways may lose their connections: set timeout 0"
+        text = f"{timeout} s is too short: gateways may lose their connections. Set timeout 0"
         yield Finding("warning", "timeout", text)
     else:
         yield Finding("ok", "timeout", str(timeout) if timeout else "none")
@@ -121,8 +121,8 @@ def _memory(config: Mapping[str, str], used: int | None) -> Finding:
     return Finding(
         "failure",
         "memory",
-        f"maxmemory-policy is {policy}: when {int(most) / 1024**2:.0f} MiB are full, Redis throws "
-        "names and messages away. Set it to noeviction",
+        f"maxmemory-policy is {policy}: when {int(most) / 1024**2:.0f} MiB are full, Redis deletes "
+        "names and messages. Set it to noeviction",
     )
 
 
@@ -132,11 +132,11 @@ def _room_left(most: int, used: int | None) -> Finding:
         return Finding("ok", "memory", size)
     part = used / most
     if part >= FULL:
-        text = f"full: {size}. Nothing that is said is taken. Raise maxmemory, or make room"
+        text = f"full: {size}. Messages are refused. Raise maxmemory, or free memory"
         return Finding("failure", "memory", text)
     if part >= NEARLY_FULL:
-        text = f"{part:.0%} of {size} are used. When it is full nothing that is said is taken: "
-        return Finding("warning", "memory", f"{text}raise maxmemory, or make room")
+        text = f"{part:.0%} of {size} are used. When it is full messages are refused: "
+        return Finding("warning", "memory", f"{text}raise maxmemory, or free memory")
     return Finding("ok", "memory", f"{size}, {part:.0%} used")
 
 
@@ -144,7 +144,7 @@ def _disk(config: Mapping[str, str]) -> Finding:
     if config.get("appendonly") == "yes":
         return Finding("ok", "persistence", "appendonly yes")
     if config.get("save"):
-        text = "snapshots only: what was said since the last one is lost when Redis restarts. "
+        text = "snapshots only: messages since the last one are lost when Redis restarts. "
         return Finding("warning", "persistence", f"{text}Set appendonly yes")
     text = "none: history, bans and accounts are lost when Redis restarts. Set appendonly yes"
     return Finding("warning", "persistence", text)
@@ -158,77 +158,79 @@ def _pubsub(config: Mapping[str, str]) -> Finding:
         return Finding(
             "warning",
             "subscribers",
-            f"Redis ends connections for which {min(n for n in (hard, soft) if n)} bytes wait, and "
-            "gateways then read everything again: set client-output-buffer-limit "
+            f"Redis cuts a gateway off when {min(n for n in (hard, soft) if n)} bytes wait for it, "
+            "and it then has to read everything again: set client-output-buffer-limit "
             "'pubsub 32mb 8mb 60' or more",
         )
-    return Finding("ok", "subscribers", "enough may wait for them (client-output-buffer-limit)")
+    return Finding(
+        "ok", "subscribers", "their buffers are large enough (client-output-buffer-limit)"
+    )
 
 
 def scripts(missing: Sequence[str] | None) -> Iterator[Finding]:
-    """That Redis has the scripts."""
+    """Whether Redis has the scripts."""
     if missing is None:
         yield Finding("warning", "scripts", "SCRIPT EXISTS is not allowed here")
     elif missing:
-        text = f"{_some(missing)} not loaded: gateways load them when they start or miss one; "
-        text += "if it stays so, the gateways are of another version than this chatctl"
+        text = f"{_some(missing)} not loaded. Gateways load a script when they need it; if this "
+        text += "does not change, the gateways are of another version than this chatctl"
         yield Finding("warning", "scripts", text)
     else:
         yield Finding("ok", "scripts", "all are loaded")
 
 
 def leftovers(found: Leftovers | None) -> Iterator[Finding]:
-    """That nothing in Redis belongs to nobody."""
+    """Whether there are keys in Redis that belong to nobody."""
     if found is None:
-        yield Finding("warning", "leftovers", "SCAN is not allowed here: nobody looked for them")
+        yield Finding("warning", "leftovers", "SCAN is not allowed here: they cannot be found")
         return
     kinds = [
-        (found.alive, "users", "DEL KEY; those with a TTL go by themselves"),
-        (found.unswept, "names of gateways that are forgotten", f"HDEL '{found.users}' NAME"),
-        (found.held, "lists of gateways that are forgotten", "DEL KEY"),
-        (found.logs, "private messages of people who are gone", "DEL KEY"),
+        (found.alive, "signs of life of users", "DEL KEY; keys with a TTL go by themselves"),
+        (found.unswept, "names held by unknown gateways", f"HDEL '{found.users}' NAME"),
+        (found.held, "lists of names of unknown gateways", "DEL KEY"),
+        (found.logs, "logs of private messages of people who have left", "DEL KEY"),
     ]
     for names, of, how in kinds:
         if names:
             text = f"{len(names)} {of} that belong to nobody: {_some(names)}. "
-            text += f"`redis-cli {how}` ends that"
+            text += f"Remove them with `redis-cli {how}`"
             yield Finding("warning", "leftovers", text)
     if not any(names for names, *_ in kinds):
-        yield Finding("ok", "leftovers", "nothing belongs to nobody")
+        yield Finding("ok", "leftovers", "no orphaned keys")
     if not found.whole:
-        text = "Redis has so many keys that only a part of them was looked at"
+        text = "there are too many keys to check them all: some were not checked"
         yield Finding("warning", "leftovers", text)
 
 
 def types(found: Seen | None) -> Iterator[Finding]:
-    """That no key is of another type than the chat's."""
+    """Whether every key has the right type."""
     for key, type, right in found.misplaced[:EXAMPLES] if found else ():
-        text = f"{key} is a {type} and should be a {right}: another program wrote it, and what "
-        text += f"needs it is refused. `redis-cli DEL '{key}'` ends that"
+        text = f"{key} is a {type} and should be a {right}: another program wrote it, and Redis "
+        text += f"refuses requests that need it. Remove it with `redis-cli DEL '{key}'`"
         yield Finding("failure", "contents", text)
 
 
 def records(found: Records | None) -> Iterator[Finding]:
-    """That what is written down can be read, and is where it belongs."""
+    """Whether the records can be read and are where they belong."""
     if found is None:
-        text = "they cannot be looked at here: nobody knows whether they are right"
+        text = "reading them is not allowed here: they cannot be checked"
         yield Finding("warning", "records", text)
         return
     if found.unreadable:
         names = [f"{field!r} in {key}" for key, field in found.unreadable]
-        text = f"{len(names)} cannot be read: {_some(names)}. Another version or program wrote "
-        text += "them, perhaps; `redis-cli HDEL KEY NAME` takes one out"
+        text = f"{len(names)} cannot be read: {_some(names)}. Perhaps another version or program "
+        text += "wrote them; `redis-cli HDEL KEY NAME` removes one"
         yield Finding("warning", "records", text)
     if found.homeless:
-        text = f"{len(found.homeless)} name a gateway that does not count them among its own: "
-        text += f"{_some(found.homeless)}. `chatctl kick NAME` takes one out"
+        text = f"{len(found.homeless)} name a gateway that does not list them: "
+        text += f"{_some(found.homeless)}. `chatctl kick NAME` removes one"
         yield Finding("warning", "records", text)
     if not (found.unreadable or found.homeless):
-        yield Finding("ok", "records", "all can be read, and are where they belong")
+        yield Finding("ok", "records", "all can be read and are where they belong")
 
 
 def chats(found: Seen | None, server: Server) -> Iterator[Finding]:
-    """Which other chats there are in this Redis: for whoever looks at the wrong one."""
+    """The other chats in this Redis, in case you are looking at the wrong one."""
     others = sorted(found.chats.items()) if found else []
     names = [f"{prefix} ({_gateways(living)})" for prefix, living in others]
     databases = [name for name in server.info or {} if re.fullmatch(r"db\d+", name)]
@@ -240,7 +242,7 @@ def chats(found: Seen | None, server: Server) -> Iterator[Finding]:
 
 
 def _gateways(count: int) -> str:
-    return "no gateway lives" if not count else f"{count} gateway{'s' * (count > 1)}"
+    return "no gateway alive" if not count else f"{count} gateway{'s' * (count > 1)}"
 
 
 def _some(names: Sequence[str]) -> str:

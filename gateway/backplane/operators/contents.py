@@ -1,4 +1,4 @@
-"""What is in Redis that cannot be right, and which chats there are: for `chatctl doctor`."""
+"""What is stored in Redis, for `chatctl doctor`: wrong types, unreadable records, other chats."""
 
 from __future__ import annotations
 
@@ -35,16 +35,16 @@ TYPES = {
     "room:epoch": "string",
     "room:posted": "string",
 }
-"""The types of the keys of a chat, by what stands between the braces, and behind them."""
+"""The types of a chat's keys, by the text between the braces and the word behind them."""
 
 
 class Misplaced(NamedTuple):
-    """A key of another type than the chat's is.
+    """A key of the wrong type.
 
     Attributes:
         key: its name.
-        type: that it has.
-        right: that it should have.
+        type: what it is.
+        right: what it should be.
     """
 
     key: str
@@ -53,11 +53,11 @@ class Misplaced(NamedTuple):
 
 
 class Seen(NamedTuple):
-    """What the names of the keys tell.
+    """What the names of the keys show.
 
     Attributes:
-        chats: prefix -> living gateways, of the other chats in this database.
-        misplaced: keys of the chat of a type that they cannot have.
+        chats: prefix -> living gateways, for each other chat in this database.
+        misplaced: keys of the chat that have the wrong type.
     """
 
     chats: dict[str, int]
@@ -65,11 +65,11 @@ class Seen(NamedTuple):
 
 
 class Records(NamedTuple):
-    """What the records tell.
+    """What is wrong with the records.
 
     Attributes:
-        unreadable: users, accounts and bans of which the records cannot be read: key and field.
-        homeless: names that a living gateway has by their records, and not among its own.
+        unreadable: key and field of users, accounts and bans that cannot be read.
+        homeless: names whose records say that a living gateway has them, which does not list them.
     """
 
     unreadable: list[tuple[str, str]]
@@ -77,7 +77,7 @@ class Records(NamedTuple):
 
 
 def look(client: redis.Redis, keys: Keys) -> Seen:
-    """Look at all keys, or at a million of them.
+    """Look at all keys, or at the first million.
 
     Args:
         client: of Redis.
@@ -109,10 +109,10 @@ def records(client: redis.Redis, keys: Keys, found: Sequence[GatewayRecord]) -> 
     Args:
         client: of Redis.
         keys: of the chat.
-        found: the gateways that are known.
+        found: the known gateways.
 
     Raises:
-        ResponseError: this user may not, or something is of another type.
+        ResponseError: this user may not, or a key has the wrong type.
     """
     unreadable: list[tuple[str, str]] = []
     users: dict[str, Registration] = {}
@@ -137,13 +137,13 @@ def _misplaced(client: redis.Redis, own: str, page: list[str]) -> list[Misplaced
     found = []
     for key, type in zip(page, types, strict=True):
         right = TYPES.get(_kind(key.removeprefix(own)), type.decode())
-        if type.decode() not in (right, "none"):  # gone meanwhile
+        if type.decode() not in (right, "none"):  # "none": it has gone since
             found.append(Misplaced(key, type.decode(), right))
     return found
 
 
 def _kind(rest: str) -> str:
-    """Of "{room:lobby}:posted:ORIGIN" it is "room:posted"."""
+    """The kind of a key: "{room:lobby}:posted:ORIGIN" is a "room:posted"."""
     of, _, behind = rest[1:].partition("}")
     kind = behind[1:].partition(":")[0]
     return f"{of.partition(':')[0]}:{kind}" if kind else of
@@ -162,7 +162,7 @@ def _homeless(
     suspects = [name for name, user in users.items() if user.gateway in alive]
     found = []
     for name in _not_held(client, keys, {name: users[name].gateway for name in suspects}):
-        # Somebody may have come back elsewhere since: what counts is still so.
+        # They may have come back on another gateway since, so look again.
         record: Any = client.hget(keys.users, name)
         with suppress(*UNREADABLE, TypeError):
             now = msgspec.json.decode(record, type=Registration)
@@ -172,7 +172,7 @@ def _homeless(
 
 
 def _not_held(client: redis.Redis, keys: Keys, gateways: dict[str, str]) -> list[str]:
-    with suppress(redis.ResponseError):  # of another type
+    with suppress(redis.ResponseError):  # a key of the wrong type
         with client.pipeline(transaction=False) as pipeline:
             for name, gateway in gateways.items():
                 pipeline.sismember(keys.held(gateway), name)

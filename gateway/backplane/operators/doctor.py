@@ -1,4 +1,4 @@
-"""What `chatctl doctor` looks at: everything is read first, then judged (`checks`)."""
+"""What `chatctl doctor` reads; `checks` and `gateway_checks` judge it."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ from gateway.backplane.scripts import all_scripts
 from gateway.errors import RedisUnreachable
 
 PINGS = 5
-"""Round trips that are measured; the shortest counts."""
+"""Round trips to measure; the shortest counts."""
 
 PROBE_WITHIN = 6.0
-"""Seconds that the gateways are given, all together, to send a frame through themselves."""
+"""Seconds in which all gateways have to send a frame through themselves."""
 
 _Answer = TypeVar("_Answer")
 
 
 def examine(url: str, prefix: str) -> list[Finding]:
-    """Look at a chat, and say what is well and what is not.
+    """Check a chat.
 
     Args:
         url: of Redis.
@@ -45,7 +45,7 @@ def examine(url: str, prefix: str) -> list[Finding]:
     except RedisUnreachable as error:
         findings.append(Finding("failure", "Redis", error.sentence))
     except (*UNREADABLE, redis.ResponseError) as error:
-        why = f"there is something that cannot be read: {error}. Another program wrote it, perhaps"
+        why = f"something cannot be read: {error}. Perhaps another program wrote it"
         findings.append(Finding("failure", "contents", why))
     return findings
 
@@ -58,7 +58,7 @@ def _examine(client: redis.Redis, keys: Keys, findings: list[Finding]) -> None:
     findings += gateway_checks.clock(_ahead(client))
     seen = _permitted(client, lambda: contents.look(client, keys))
     findings += checks.chats(seen, server)
-    # First of all: what comes then may fail for it.
+    # This comes first, since a wrong type may make the next steps fail.
     findings += checks.types(seen)
     now, found = read_gateways(client, keys)
     findings += gateway_checks.gateways(found, now)
@@ -80,11 +80,11 @@ def _server(client: redis.Redis) -> Server:
 
 
 def _permitted(client: redis.Redis, ask: Callable[[], _Answer]) -> _Answer | None:
-    """The answer; None where this user may not ask that, or this Redis does not know it."""
+    """The answer; None if this user may not ask, or this Redis does not know the command."""
     try:
         return ask()
     except redis.ResponseError:
-        client.connection_pool.disconnect()  # fakeredis ends a connection that asked so
+        client.connection_pool.disconnect()  # fakeredis breaks such a connection
         return None
 
 
@@ -99,7 +99,7 @@ def _missing_scripts(client: redis.Redis) -> list[str] | None:
 
 
 def _ahead(client: redis.Redis) -> float:
-    """Seconds that this machine's clock is ahead of Redis'."""
+    """Seconds by which this machine's clock is ahead of Redis'."""
     before = time.time()
     clock: Any = client.time()
     here = (before + time.time()) / 2
@@ -111,7 +111,7 @@ def _leftovers(client: redis.Redis, keys: Keys, found: Sequence[GatewayRecord]) 
 
 
 def _probe(client: redis.Redis, keys: Keys, found: Sequence[GatewayRecord]) -> list[Probed]:
-    """Have every gateway that takes people send a frame through itself, all at the same time."""
+    """Have every gateway that lets people in send a frame through itself, all at the same time."""
     alive = [each.id for each in found if each.lease is not None and not each.draining]
     nonces = {id: secrets.token_hex(8) for id in alive}
     deaf = {id for id, nonce in nonces.items() if not tell(client, keys, id, f"probe {nonce}")}

@@ -1,4 +1,4 @@
-"""What `chatctl doctor` makes of what gateways tell of themselves: pure, from facts to findings."""
+"""The findings of `chatctl doctor` about the gateways. Pure."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ CLOCKS_APART = 5.0
 """Seconds by which clocks may differ."""
 
 LATE_LEASE = 4.0
-"""Seconds left of a lease below which two renewals have failed."""
+"""If a lease has fewer seconds left, two renewals have failed."""
 
 LATE_LOOP = 1.0
-"""Seconds that an event loop may be late."""
+"""Seconds by which an event loop may be late."""
 
 FULL = 0.9
-"""How full a gateway may be."""
+"""The part of its connections that a gateway may use."""
 
 
 class Probed(NamedTuple):
-    """What became of a frame through a gateway.
+    """What came of sending a frame through a gateway.
 
     Attributes:
         gateway: its id.
-        heard: it listens on its channel.
-        answer: ``ok``, ``seconds`` and ``text``; None for none.
+        heard: it listens on its control channel.
+        answer: ``ok``, ``seconds`` and ``text``; None for no answer.
     """
 
     gateway: str
@@ -39,26 +39,26 @@ class Probed(NamedTuple):
 
 
 def clock(ahead: float) -> Iterator[Finding]:
-    """That this machine's clock and Redis' agree."""
+    """Whether this machine's clock agrees with Redis'."""
     yield _clock("clock here", ahead)
 
 
 def gateways(found: Sequence[GatewayRecord], now: int) -> Iterator[Finding]:
-    """That they live, and are in time.
+    """Whether they are alive and keep up.
 
     Args:
-        found: all that are known.
+        found: all known gateways.
         now: milliseconds since 1970 by Redis' clock.
     """
     any_lives = any(each.lease is not None for each in found)
     if not any_lives:
-        yield Finding("failure", "gateways", "none lives: start one with `chatctl gateway`")
+        yield Finding("failure", "gateways", "none is alive: start one with `chatctl gateway`")
     for each in found:
         what = f"gateway {each.id}"
         if each.lease is None:
-            text = f"is dead; the others take its {each.names} names out within seconds"
+            text = f"is dead; the others remove its {each.names} names within seconds"
             if not any_lives:
-                text = f"is dead, and the next one that is started takes its {each.names} names out"
+                text = f"is dead; the next gateway that starts removes its {each.names} names"
             yield Finding("warning", what, text)
         elif each.draining:
             yield Finding("ok", what, "drains")
@@ -67,54 +67,58 @@ def gateways(found: Sequence[GatewayRecord], now: int) -> Iterator[Finding]:
 
 
 def alike(found: Sequence[GatewayRecord]) -> Iterator[Finding]:
-    """That the gateways have the same settings, where these concern the whole chat."""
-    told = {each.id: each.info.settings for each in found if each.lease is not None and each.info}
-    known = {id: settings for id, settings in told.items() if settings is not None}
+    """Whether the gateways have the same settings for what concerns the whole chat."""
+    reported = {
+        each.id: each.info.settings for each in found if each.lease is not None and each.info
+    }
+    known = {id: settings for id, settings in reported.items() if settings is not None}
     different = differences(known)
     for each in different:
-        text = f"{each}. Start all of them with the same"
+        text = f"{each}. Start all gateways with the same value"
         yield Finding("warning", "gateways' settings", text)
     if len(known) > 1 and not different:
         yield Finding("ok", "gateways' settings", "all have the same")
 
 
 def _living(what: str, gateway: GatewayRecord, left: float, now: int) -> Iterator[Finding]:
-    told = gateway.info
-    if told is None:
-        yield Finding("warning", what, "is of another version: what it tells cannot be read")
+    info = gateway.info
+    if info is None:
+        yield Finding("warning", what, "is of another version: its report cannot be read")
         return
-    where = f"{told.listen} on {told.host}, {told.connections} connections"
+    where = f"{info.listen} on {info.host}, {info.connections} connections"
     if left < LATE_LEASE:
         text = f"{left:.1f} s left of its lease, which it renews every 3 s: is it overloaded?"
         yield Finding("warning", what, text)
-    elif told.lag > LATE_LOOP:
-        text = f"its event loop was {told.lag:.1f} s late: it is overloaded, add a gateway"
+    elif info.lag > LATE_LOOP:
+        text = f"its event loop was {info.lag:.1f} s late: it is overloaded, add a gateway"
         yield Finding("warning", what, text)
-    elif told.most_connections is not None and (
-        told.most_connections < FEW or told.connections > told.most_connections * FULL
+    elif info.most_connections is not None and (
+        info.most_connections < FEW or info.connections > info.most_connections * FULL
     ):
-        text = f"{where} of {told.most_connections} that its limit of open files allows: raise that"
-        yield Finding("warning", what, f"{text} (ulimit -n), or add a gateway")
+        text = f"{where} of {info.most_connections} that its limit of open files allows: raise that"
+        yield Finding("warning", what, f"{text} limit (ulimit -n), or add a gateway")
     else:
         yield Finding("ok", what, f"{where}, {left:.0f} s left of its lease")
-    # The lease is written in the moment that the gateway calls `at`.
+    # `at` is when the gateway wrote its lease.
     written = now / 1000 - (LEASE - left)
-    yield _clock(f"clock of {gateway.id}", told.at / 1000 - written)
+    yield _clock(f"clock of {gateway.id}", info.at / 1000 - written)
 
 
 def _clock(what: str, ahead: float) -> Finding:
     if abs(ahead) <= CLOCKS_APART:
         return Finding("ok", what, f"within {CLOCKS_APART:.0f} s of Redis'")
     side = "ahead of" if ahead > 0 else "behind"
-    text = f"{abs(ahead):.0f} s {side} Redis': times are shown wrong. Let NTP set both"
+    text = f"{abs(ahead):.0f} s {side} Redis': wrong times are shown. Let NTP set both clocks"
     return Finding("warning", what, text)
 
 
 def probed(found: Probed) -> Finding:
-    """That a frame gets through a gateway."""
+    """Whether a frame gets through a gateway."""
     what = f"frame through {found.gateway}"
     if not found.heard:
-        return Finding("failure", what, "it does not listen: its people hear nothing. Restart it")
+        return Finding(
+            "failure", what, "it does not listen: its people get no messages. Restart it"
+        )
     if found.answer is None:
         return Finding(
             "failure", what, "no answer: it hangs, is overloaded, or Redis is full. See its log"

@@ -1,4 +1,4 @@
-"""What was said in a room, read straight from Redis, for `chatctl`: no gateway need be alive."""
+"""What was said in a room, read straight from Redis, for `chatctl`: no gateway has to be alive."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is in Redis and belongs to nobody: found by looking at a bounded number of keys."""
+"""Keys in Redis that belong to nobody, found by looking at a bounded number of keys."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ from gateway.backplane.readable import UNREADABLE
 from gateway.backplane.records import Registration
 
 AT_ONCE = 500
-"""Keys that Redis looks at for one call."""
+"""Keys that Redis reads in one call."""
 
 MOST = 2000
-"""Calls at most: a million keys, with room for other things than the chat in that Redis."""
+"""The most calls: for a million keys, since there may be other programs in that Redis."""
 
 _registration = msgspec.json.Decoder(Registration)
 
 
 class Leftovers(NamedTuple):
-    """Keys and fields that nobody takes out.
+    """Keys and fields that nobody will remove.
 
     Attributes:
         alive: keys of users' activity, without a user.
-        unswept: names whose gateway is dead and not known any more.
-        held: sets of names of gateways that are not known.
-        logs: people's logs, without a user and without an end.
-        users: the hash that the names are in.
-        whole: all keys were looked at.
+        unswept: names whose gateway is dead and no longer known.
+        held: sets of names of unknown gateways.
+        logs: people's logs without a user and without a TTL.
+        users: the key of the hash with the names.
+        whole: all keys were read.
     """
 
     alive: list[str]
@@ -46,12 +46,12 @@ class Leftovers(NamedTuple):
 
 
 def look(client: redis.Redis, keys: Keys, found: Sequence[GatewayRecord]) -> Leftovers:
-    """Look for what belongs to nobody.
+    """Look for keys that belong to nobody.
 
     Args:
         client: of Redis.
         keys: of the chat.
-        found: the gateways that are known.
+        found: the known gateways.
     """
     known = {gateway.id for gateway in found}
     kinds, whole = _scan(client, keys)
@@ -61,7 +61,7 @@ def look(client: redis.Redis, keys: Keys, found: Sequence[GatewayRecord]) -> Lef
     }
     unswept = [name for name, gateway in users.items() if gateway not in known]
     held = [gateway for gateway in kinds["held"] if gateway not in known]
-    # Somebody may have come or gone since: what counts is still so.
+    # People may have come or gone since, so look again.
     return Leftovers(
         alive=_still(client, keys, suspects["alive"], keys.alive),
         unswept=[
@@ -86,7 +86,7 @@ def look(client: redis.Redis, keys: Keys, found: Sequence[GatewayRecord]) -> Lef
 
 
 def _scan(client: redis.Redis, keys: Keys) -> tuple[dict[str, set[str]], bool]:
-    """What the keys of users are about, by kind; and whether that were all."""
+    """The last parts of the keys of users, by kind; and whether all keys were read."""
     kinds: dict[str, set[str]] = defaultdict(set)
     pattern = re.sub(r"([\[\]*?\\])", r"\\\1", keys.users) + ":*"
     cursor = 0
@@ -102,7 +102,7 @@ def _scan(client: redis.Redis, keys: Keys) -> tuple[dict[str, set[str]], bool]:
 
 
 def _holders(client: redis.Redis, keys: Keys, name: str | None = None) -> dict[str, str]:
-    """The names that are held, and the ids of the gateways that they are held on."""
+    """The names, each with the id of the gateway that holds it."""
     records: Iterable[tuple[Any, Any]]
     if name is None:
         records = client.hscan_iter(keys.users, count=AT_ONCE)
@@ -111,7 +111,7 @@ def _holders(client: redis.Redis, keys: Keys, name: str | None = None) -> dict[s
         records = [(name.encode(), record)] if record else []
     holders = {}
     for folded, record in records:
-        with suppress(*UNREADABLE):  # that is another line of the doctor's
+        with suppress(*UNREADABLE):  # there is another finding for that
             holders[folded.decode()] = _registration.decode(record).gateway
     return holders
 

@@ -93,7 +93,7 @@ def test_a_long_way_to_redis_is_told_of():
         ({"maxmemory_policy": "allkeys-lru"}, "memory", "ok", "no limit"),
         ({"appendonly": "no"}, "persistence", "warning", "Set appendonly yes"),
         ({"appendonly": "no", "save": "60 1"}, "persistence", "warning", "snapshots only"),
-        ({"timeout": "3"}, "timeout", "warning", "set timeout 0"),
+        ({"timeout": "3"}, "timeout", "warning", "Set timeout 0"),
         ({"timeout": "300"}, "timeout", "ok", "300"),
         (
             {"client_output_buffer_limit": "pubsub 1000000 0 60"},
@@ -140,9 +140,11 @@ def test_what_belongs_to_nobody_is_counted_and_how_to_end_it_told():
     ]
     texts = [each.text for each in found]
     assert [each.level for each in found] == ["warning"] * 3
-    assert texts[0].startswith("5 users that belong to nobody: k0, k1, k2 and 2 more")
+    assert texts[0].startswith(
+        "5 signs of life of users that belong to nobody: k0, k1, k2 and 2 more"
+    )
     assert "redis-cli HDEL 'users' NAME" in texts[1]
-    assert "only a part" in texts[2]
+    assert "too many keys" in texts[2]
     assert levels(checks.leftovers(Leftovers([], [], [], [], "users", True))) == {"leftovers": "ok"}
 
 
@@ -170,7 +172,7 @@ def test_other_chats_are_named_for_whoever_looks_at_the_wrong_one():
     info = {"redis_version": "7.2.4", "db0": {"keys": 3}, "db1": {"keys": 1}, "dbx": 1}
     found = list(checks.chats(Seen({"our:family": 2, "a": 0, "b": 1}, []), server(info=info)))
     assert {each.level for each in found} == {"ok"}
-    assert "a (no gateway lives), b (1 gateway), our:family (2 gateways)" in found[0].text
+    assert "a (no gateway alive), b (1 gateway), our:family (2 gateways)" in found[0].text
     assert "db0, db1" in found[1].text
     assert list(checks.chats(Seen({}, []), server(info={"db0": {}}))) == []
     assert list(checks.chats(None, Server(0.1, None, None))) == []

@@ -44,7 +44,11 @@ def gateway(lease=9.0, names=2, **fields):
         (gateway(most_connections=1000), "ok", "7 connections"),
         (gateway(most_connections=1000, connections=901), "warning", "901 connections of 1000"),
         (gateway(draining=True), "ok", "drains"),
-        (gateway(lease=None, names=5), "warning", "the next one that is started takes its 5 names"),
+        (
+            gateway(lease=None, names=5),
+            "warning",
+            "the next gateway that starts removes its 5 names",
+        ),
         (GatewayRecord("g-1", None, 9.0, 0), "warning", "another version"),
     ],
 )
@@ -57,7 +61,7 @@ def test_how_a_gateway_is(record, level, says):
 def test_that_the_others_sweep_is_said_where_there_are_others():
     other = GatewayRecord("g-2", INFO, 9.0, 0)
     found = list(checks.gateways([gateway(lease=None, names=5), other], NOW))
-    assert "the others take its 5 names out" in text(found, "gateway g-1")
+    assert "the others remove its 5 names" in text(found, "gateway g-1")
 
 
 def test_that_none_lives_is_a_failure():
