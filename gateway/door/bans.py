@@ -58,6 +58,6 @@ def _reason(found: tuple[Ban, float] | None, now: float) -> Reason | None:
         return None
     ban, text = found[0], "You are banned"
     if ban.until is not None:
-        with contextlib.suppress(OverflowError, ValueError):  # after the year 9999: for ever
+        with contextlib.suppress(OverflowError, ValueError):  # after the year 9999: no end
             text += f" until {datetime.fromtimestamp(ban.until / 1000, UTC):%Y-%m-%d %H:%M} UTC"
     return BANNED._replace(text=f"{text}: {ban.reason}" if ban.reason else f"{text}.")

@@ -15,7 +15,7 @@ from tests.bench.load import Load
 from tests.bench.servers import Servers, servers
 
 SETTLE = 1.0
-"""Seconds after the last login in which joins are heard, and nothing is measured."""
+"""Seconds after the last login in which joins arrive and nothing is measured."""
 
 
 class Case(NamedTuple):
@@ -55,7 +55,7 @@ def measure(case: Case, at: Servers) -> dict[str, Any]:
 
 
 def measure_logins(at: Servers, clients: int) -> dict[str, Any]:
-    """Log so many in as fast as they come, and see what they cost and weigh."""
+    """Log clients in as fast as possible, and measure the CPU and memory that they take."""
     memory, before = at.memory(), at.cpu()
     load = Load(at.port, clients)
     cpu = at.cpu() - before

@@ -46,7 +46,7 @@ class Client:
         return len(parts) - 1
 
     def say(self, count: int) -> None:
-        """Send so many messages of 64 bytes."""
+        """Send this number of messages, each of 64 bytes."""
         text = b"%016x" % time.monotonic_ns()
         line = b'{"op":"send","text":"MK:' + text.ljust(61, b"x") + b'"}\n'
         data = line * count
@@ -56,7 +56,7 @@ class Client:
 
 
 class Load:
-    """So many clients of one gateway."""
+    """The clients of one gateway."""
 
     def __init__(self, port: int, clients: int) -> None:
         self._selector = selectors.DefaultSelector()
@@ -71,13 +71,13 @@ class Load:
     def talk(
         self, senders: int, messages: int, *, window: int = 0, rate: float = 0.0
     ) -> tuple[int, float]:
-        """Send messages, and wait until everybody has got all.
+        """Send messages, and wait until everybody has received all of them.
 
         Args:
             senders: how many of the clients send.
-            messages: how many in all.
-            window: so many under way at once; or
-            rate: so many a second.
+            messages: how many to send in all.
+            window: how many are on their way at any time; or
+            rate: how many to send each second.
 
         Returns:
             Deliveries, and the seconds that they took.

@@ -18,14 +18,14 @@ PAUSE = 0.3
 
 
 class Person:
-    """Somebody who is here, and comes back by themselves."""
+    """A person whose client reconnects by itself."""
 
     def __init__(self, name: str, chat: LastingChat) -> None:
         self.name = name
         self.chat = chat
         self.heard: Counter[str] = Counter()
         self.expected: list[str] = []
-        """What was said and acknowledged since this one is here."""
+        """What was said and acknowledged since this person joined."""
         self.missed: list[Gap] = []
         self.saw_leave: list[Left] = []
         self.said = 0
@@ -50,7 +50,7 @@ class Person:
 
 
 class Room:
-    """Everybody, and the project that they are in."""
+    """All people, and the project that they are in."""
 
     def __init__(self, project: Project, stack: contextlib.AsyncExitStack) -> None:
         self.project = project
@@ -58,7 +58,7 @@ class Room:
         self._stack = stack
 
     async def join(self, *names: str) -> None:
-        """Have these come in, as soon as the balancer lets them."""
+        """Let these people join, as soon as the balancer allows it."""
         for name in names:
             chat = await self._stack.enter_async_context(self._joined(name))
             person = self.people[name] = Person(name, chat)
@@ -81,7 +81,7 @@ class Room:
 
     @contextlib.asynccontextmanager
     async def talking(self) -> AsyncIterator[None]:
-        """Everybody talks; then all has been heard by everybody, once."""
+        """Everybody talks, and everybody hears everything once."""
         over = asyncio.Event()
         async with asyncio.TaskGroup() as group:
             for person in self.people.values():
@@ -105,7 +105,7 @@ class Room:
                     await over.wait()
 
     async def settled(self) -> None:
-        """Everything that was acknowledged was heard, by everybody, and nothing twice."""
+        """Everybody has heard everything that was acknowledged, and nothing twice."""
         people = self.people.values()
         await eventually(lambda: all(set(each.expected) <= set(each.heard) for each in people), 60)
         for each in people:
@@ -113,7 +113,7 @@ class Room:
             assert not each.missed
 
     async def listed(self, gateways: int) -> list[dict[str, Any]]:
-        """`chatctl users`, once it shows who is here, and where, on so many gateways."""
+        """`chatctl users`, once it shows everybody, on this number of gateways."""
 
         async def right() -> list[dict[str, Any]] | None:
             users = await asyncio.to_thread(self.project.users)

@@ -21,7 +21,7 @@ User = dict[str, Any]
 
 @dataclass(frozen=True)
 class Project:
-    """A chat of its own, in containers.
+    """A separate chat in containers.
 
     Attributes:
         spelling: the command that runs compose.
@@ -45,12 +45,12 @@ class Project:
         return run([*self.command, *arguments], env=self.environment)
 
     def scale(self, gateways: int) -> None:
-        """Have so many gateways, and wait until all of them are healthy."""
+        """Run this number of gateways, and wait until all of them are healthy."""
         self.compose("up", "-d", "--scale", f"gateway={gateways}")
         wait_for(lambda: self._healthy() == gateways, f"{gateways} healthy gateways", 45)
 
     def containers(self, service: str) -> list[str]:
-        """Ids of those that run, in the order of their numbers."""
+        """The ids of the containers that run, in the order of their numbers."""
         labels = {"project": self.name, "service": service, "oneoff": "False"}
         filters = [f"--filter=label=com.docker.compose.{k}={v}" for k, v in labels.items()]
         number = '{{.Label "com.docker.compose.container-number"}} {{.ID}}'
@@ -81,12 +81,12 @@ class Project:
 
 @contextlib.contextmanager
 def running(spelling: Sequence[str], gateways: int) -> Iterator[Project]:
-    """Build and start it all; at the end nothing of it is left, however that comes."""
+    """Build and start everything. At the end nothing of it is left, even if the test is killed."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     project = Project(tuple(spelling), f"chat-test-{secrets.token_hex(4)}", port)
-    # It waits for the end of a pipe that is ours: also when we are killed, `down` is run.
+    # It waits for the end of a pipe that we hold, so `down` runs even if we are killed.
     down = [*project.command, "down", "-v", "--remove-orphans", "--rmi", "local", "-t", "1"]
     end = subprocess.Popen(
         ["sh", "-c", 'read -r _; exec "$@" >/dev/null 2>&1 </dev/null', "down", *down],
@@ -109,19 +109,19 @@ def running(spelling: Sequence[str], gateways: int) -> Iterator[Project]:
 
 
 def run(command: Sequence[str], **options: Any) -> str:
-    """Run a command to its end, which must be a good one; returns what it says."""
+    """Run a command, which must succeed, and return what it prints."""
     done = subprocess.run(command, capture_output=True, text=True, timeout=within(400), **options)
     assert done.returncode == 0, f"{' '.join(command)}: {done.stdout}{done.stderr}"
     return done.stdout
 
 
 def inspect(container: str, template: str) -> str:
-    """One thing that the engine knows of a container."""
+    """One thing that the engine knows about a container."""
     return run(["docker", "inspect", "--format", template, container]).strip()
 
 
 def wait_for(holds: Callable[[], bool], what: str, seconds: float = 30) -> None:
-    """Ask again and again: the engine tells nobody by itself."""
+    """Ask again and again, because the engine sends no events."""
     deadline = time.monotonic() + within(seconds)
     while not holds():
         assert time.monotonic() < deadline, f"still not: {what}"
