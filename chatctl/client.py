@@ -13,11 +13,13 @@ from chatctl.given import ExistingFile
 from chatctl.options import argument, option, secret, variable
 from chatctl.secret_file import first_line
 from chatctl.units import Address, address
+from display.arguments import room_named
 
 EXAMPLE = """\b
 Example:
   chatctl client dana --server chat.example.org:2428 --tls
   df -h | chatctl client cron --to dana,sis
+  make 2>&1 | chatctl client builder --room dev
 """
 
 _FILE = ExistingFile()
@@ -36,6 +38,17 @@ def names(text: str) -> tuple[str, ...]:
     if not all(found):
         raise click.BadParameter(_NOBODY)
     return found
+
+
+def rooms(text: str) -> tuple[str, ...]:
+    """Names of rooms, with commas between them."""
+    found = []
+    for word in text.split(","):
+        room = room_named(word.strip())
+        if room is None:
+            raise click.BadParameter(f"{word.strip()[:60]!r} is no room: write ROOM, or ROOM,ROOM.")
+        found.append(room)
+    return tuple(dict.fromkeys(found))
 
 
 @click.command(epilog=EXAMPLE)
@@ -78,6 +91,13 @@ def names(text: str) -> tuple[str, ...]:
     "everyone.",
 )
 @option(
+    "room",
+    type=rooms,
+    metavar="ROOM[,ROOM]",
+    help="Rooms to join at the start. What you type, or what comes through a pipe, goes to the "
+    "first of them, until you say otherwise.",
+)
+@option(
     "color",
     type=click.Choice(["auto", "always", "never"]),
     default="auto",
@@ -93,6 +113,7 @@ def client(
     password_file: Path | None,
     password: str | None,
     to: tuple[str, ...] | None,
+    room: tuple[str, ...] | None,
     color: str,
 ) -> None:
     """Join the chat.
@@ -119,6 +140,7 @@ def client(
         ca=ca,
         password=first_line(password_file) if password_file else password,
         to=to,
+        rooms=room or (),
     )
     context.exit(run(settings))
 

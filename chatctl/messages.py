@@ -10,6 +10,7 @@ from typing import Any
 from client.terminal import columns
 from display import render
 from display.style import Style
+from display.view import View
 from wire.codec import decode_event
 from wire.frames import Msg
 from wire.reasons import WireError
@@ -26,7 +27,7 @@ def public(line: bytes) -> Msg | None:
 
 def for_people(message: Msg) -> str:
     """The message as people in the room see it; it cannot harm a terminal."""
-    view = render.View(
+    view = View(
         me="",  # an operator has no name in the chat that could be marked in a text
         now=datetime.now().astimezone(),
         style=Style(color=False),

@@ -9,7 +9,6 @@ import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import datetime
-from functools import partial
 from time import monotonic
 from typing import cast
 
@@ -19,20 +18,42 @@ from prompt_toolkit.input import Input
 from prompt_toolkit.layout.processors import TabsProcessor
 from prompt_toolkit.output import ColorDepth
 
+from client.aim import Aim
+from client.asking import ask
 from client.completion import ChatCompleter
 from client.direction import arrow, direction
 from client.drawing import PromptRenderer
 from client.errors import ChatError, Ended, Refused, Unconfirmed
 from client.keyboard import PATIENCE, Keyboard
 from client.lasting import LastingChat, State
-from client.names import KnownNames
-from client.news import Back, News, shown
+from client.news import Back, News, NotRejoined, shown
+from client.rooms import Rooms
 from client.screen import Prompt, PromptOutput, Screen
 from client.terminal import breaks_again, stop_in_background
 from display import commands, render
+from display.help import help_lines
+from display.meaning import Help, RoomRequest, Show
+from display.rooms import shown_room
 from display.safe_text import TAB, clean_name
 from display.style import Style
-from wire.frames import Event, Joined, Left, Msg, Notice, Quit, Send, Who
+from display.view import View, info
+from wire.frames import (
+    LOBBY,
+    Changed,
+    Entered,
+    Event,
+    Join,
+    Joined,
+    Left,
+    ListMembers,
+    ListRooms,
+    Msg,
+    Notice,
+    Out,
+    Quit,
+    Send,
+    Who,
+)
 from wire.reasons import QUIT
 
 ACTIVE_EVERY = 5.0
@@ -45,6 +66,15 @@ OVERLONG_EVERY = 1.0
 """Seconds between two words to the person that it is longer: a paste may come in parts."""
 
 
+LOOK_EVERY = 30.0
+"""Seconds for which an answer about who is in a room, or which rooms there are, is good enough to
+complete words by, where no event tells of changes."""
+
+
+ALL_ROOMS = "*"
+"""Stands where a room's name stands when all rooms are asked for."""
+
+
 class ChatApp:
     """One person at one terminal.
 
@@ -52,6 +82,7 @@ class ChatApp:
         chat: what is chatted over.
         style: colours, or none.
         to: who gets every message; None if each says so itself.
+        room: where the person talks at the start; None for nowhere.
         clock: seconds that only rise; says how long ago the gateway was told of the typing.
         input: where keys come from; None for the terminal.
         output: where text goes; None for the terminal.
@@ -63,6 +94,7 @@ class ChatApp:
         style: Style,
         *,
         to: Sequence[str] | None = None,
+        room: str | None = LOBBY,
         clock: Callable[[], float] = monotonic,
         input: Input | None = None,
         output: PromptOutput | None = None,
@@ -71,12 +103,14 @@ class ChatApp:
         self._style = style
         self._to = to
         self._clock = clock
-        self._names = KnownNames(chat.connection.name)
+        self._rooms = Rooms(chat.connection.name, chat.rooms)
+        self._rooms.current = room
+        self._aim = Aim(self._rooms)
         self._output = output or cast(PromptOutput, PromptOutput.from_pty(sys.stdout))
         self._keyboard = None if input else Keyboard(sys.stdin)
         self._session = Prompt(
             self._prompt,
-            completer=ChatCompleter(self._names, partial(self._look_around, show=False)),
+            completer=ChatCompleter(self._rooms, self._look_around, self._look_for_rooms),
             complete_while_typing=False,
             enable_suspend=True,
             erase_when_done=True,
@@ -97,6 +131,7 @@ class ChatApp:
         self._draft = Document()
         self._overlong_said = -OVERLONG_EVERY
         self._active_said = -ACTIVE_EVERY
+        self._asked: dict[str, float] = {}
         self._code = 0
 
     async def run(self) -> int:
@@ -125,35 +160,79 @@ class ChatApp:
 
     def _take(self, event: Event | News) -> None:
         match event:
-            case Msg():
-                self._names.spoke(event.from_)
-            case Joined():
-                self._names.joined(event.name)
-            case Left():
-                self._names.left(event.name)
+            case Msg() | Joined() | Left():
+                self._rooms.heard(event)
+                self._show(event)
+            case Entered() | Out() | Changed() | NotRejoined():
+                self._take_room(event)
             case Back():
-                self._names.doubt()
-        if isinstance(event, News):
-            self._screen.show(shown(event, self._view))
-        else:
-            self._screen.show(render.event(event, self._view))
-        if isinstance(event, News | Notice):
-            self._session.app.invalidate()  # the prompt tells the state
+                self._rooms.returned()
+                self._asked.clear()
+                self._show(event)
+            case _:
+                self._show(event)
+        if isinstance(event, News | Notice | Entered | Out):
+            self._session.app.invalidate()  # the prompt tells the state and the room
+
+    def _take_room(self, event: Entered | Out | Changed | NotRejoined) -> None:
+        """Something has become of a room of ours."""
+        match event:
+            case Entered(room=room):
+                is_new = self._rooms.entered(event)
+                self._aim.entered(room)
+                if is_new:
+                    self._show(event)
+            case Changed():
+                self._screen.show(render.event(event, self._view, self._rooms.changed(event)))
+            case Out(room=room) | NotRejoined(room=room):
+                self._show(event)
+                chosen = isinstance(event, Out) and event.code == "left"
+                where = self._aim.out(room, chosen=chosen)
+                if where:
+                    self._info(where)
+
+    def _show(self, event: Event | News) -> None:
+        match event:
+            case Joined(room=room) | Left(room=room) if room != self._rooms.current:
+                pass
+            case _ if isinstance(event, News):
+                self._screen.show(shown(event, self._view))
+            case _:
+                self._screen.show(render.event(event, self._view))
 
     def _accept(self, buffer: Buffer) -> bool:
         """Do what was typed; says whether it stays in the line, to be corrected."""
-        match commands.read(buffer.text, self._to):
-            case Send() as send:
-                return not self._say(send)
+        meaning = commands.read(buffer.text, self._to, self._rooms.current)
+        doubt = self._aim.doubt(buffer.text, self._to, meaning)
+        if doubt:
+            self._info(doubt)
+            return True
+        if isinstance(meaning, Send):
+            return not self._say(meaning)
+        if isinstance(meaning, Show):
+            for line in meaning.lines:
+                self._info(line)
+            return meaning.wrong
+        if meaning is not None:
+            self._do(meaning)
+        return False
+
+    def _do(self, command: Who | Quit | Help | RoomRequest) -> None:
+        match command:
             case Who():
-                self._tasks.create_task(self._look_around(show=True))
+                self._tasks.create_task(self._show_users())
             case Quit():
                 self._prompting.cancel()
-            case commands.Show(lines, wrong):
-                for line in lines:
+            case Help():
+                for line in help_lines(self._view.width):
                     self._info(line)
-                return wrong
-        return False
+            case Join(room=room) if room in self._rooms:
+                self._aim.talk_in(room)
+                self._info(self._aim.told())
+            case request:
+                if isinstance(request, Join):
+                    self._aim.wants(request.room)
+                self._tasks.create_task(self._ask(request))
 
     def _say(self, send: Send) -> bool:
         most = self._chat.connection.limits.text
@@ -167,7 +246,7 @@ class ChatApp:
 
     async def _deliver(self, send: Send) -> None:
         try:
-            ack = await self._chat.send(send.text, to=send.to)
+            ack = await self._chat.send(send.text, to=send.to, room=send.room)
             lines = render.ack(ack, self._view)
         except Unconfirmed:
             lines = render.unconfirmed(send.text, self._view, to=send.to)
@@ -175,16 +254,46 @@ class ChatApp:
             lines = render.not_sent(send.text, str(error), self._view, to=send.to)
         self._screen.show(lines)
 
-    async def _look_around(self, *, show: bool) -> None:
+    async def _ask(self, request: RoomRequest) -> None:
         try:
-            users = await self._chat.connection.who()
+            rows = await ask(self._chat, request, lambda: self._view)
         except ChatError as error:
-            if show:
-                self._error(str(error))
+            self._error(str(error))
+            if isinstance(request, Join):
+                self._aim.refused(request.room)
             return
-        self._names.are(user.name for user in users)
-        if show:
+        self._screen.show(rows)
+
+    async def _show_users(self) -> None:
+        try:
+            users = await self._chat.ask(Who())
+        except ChatError as error:
+            self._error(str(error))
+        else:
             self._screen.show(render.users(users, self._view))
+
+    async def _look_around(self) -> None:
+        """Find out who is in the current room, for completion."""
+        room = self._rooms.current
+        if room is None or self._asked_lately(room):
+            return
+        with suppress(ChatError):
+            found = await self._chat.connection.ask(ListMembers(room=room))
+            quiet = len(found) > self._chat.connection.limits.quiet_room
+            self._rooms.names(room).are((one.name for one in found), for_good=not quiet)
+            self._asked[room] = self._clock()
+
+    async def _look_for_rooms(self) -> None:
+        """Find out which rooms there are, for completion."""
+        if self._asked_lately(ALL_ROOMS):
+            return
+        with suppress(ChatError):
+            found = await self._chat.connection.ask(ListRooms())
+            self._rooms.listed = [one.room for one in found]
+            self._asked[ALL_ROOMS] = self._clock()
+
+    def _asked_lately(self, what: str) -> bool:
+        return self._clock() - self._asked.get(what, -LOOK_EVERY) < LOOK_EVERY
 
     def _typed(self, buffer: Buffer) -> None:
         now = self._clock()
@@ -229,7 +338,7 @@ class ChatApp:
         return self._code
 
     def _info(self, text: str) -> None:
-        self._screen.show(render.info(clean_name(text), self._view))
+        self._screen.show(info(clean_name(text), self._view))
 
     def _error(self, text: str) -> None:
         self._screen.show(render.error(text, self._view))
@@ -237,14 +346,20 @@ class ChatApp:
     def _prompt(self) -> str:
         state = self._chat.state
         shown = "" if state is State.HERE else f" ({state})"
+        room = "" if self._rooms.only_lobby else f" {_shown(self._rooms.current)}"
         to = direction(self._session.default_buffer.text, self._to)
-        return f"{clean_name(self._view.me)}{shown}{arrow(to)}> "
+        return f"{clean_name(self._view.me)}{room}{shown}{arrow(to)}> "
 
     @property
-    def _view(self) -> render.View:
-        return render.View(
+    def _view(self) -> View:
+        return View(
             me=self._chat.connection.name,
             now=datetime.now().astimezone(),
             style=self._style,
             width=self._output.get_size().columns,
+            room=self._rooms.current,
         )
+
+
+def _shown(room: str | None) -> str:
+    return "(no room)" if room is None else shown_room(room)

@@ -1,4 +1,4 @@
-"""Completion of ``@name`` and of ``/commands`` at the Tab key."""
+"""Completion at the Tab key: commands, names of people, rooms, and what can be set in a room."""
 
 from __future__ import annotations
 
@@ -8,51 +8,94 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from prompt_toolkit.completion import CompleteEvent, Completer, Completion
 from prompt_toolkit.document import Document
 
-from client.names import KnownNames
+from client.rooms import Rooms
+from display.arguments import ROOM_SIGNS
 from display.commands import COMMANDS
+from display.room_commands import MODERATION, MODES, UNDOING
 from display.safe_text import clean_name
 from wire.mentions import AT
 
 _COMMAND = re.compile(r"/(\w*)$")
+_HELP = re.compile(r"/help\s+/?(\w*)$")
 _NAME = re.compile(rf"(?<![A-Za-z0-9\\])[{AT}]([^\s{AT}]*)$")
 _RECIPIENT = re.compile(rf"^\s*/msg\s+(?:[^\s,]+(?:,\s*|\s+(?=[{AT}])))*[{AT}]?([^\s,]*)$")
+_ABOUT_PEOPLE = "|".join(
+    command.name for command in (*MODERATION, *UNDOING) if command.name != "set"
+)
+_PERSON = re.compile(rf"^\s*/(?:{_ABOUT_PEOPLE})\s+[{AT}]?(\S*)$")
+_ROOM = re.compile(rf"^\s*/(join|leave|names)\s+[{ROOM_SIGNS}]*(\S*)$")
+_SET = re.compile(r"^\s*/set\s+(?:\S+\s+)*(\S*)$")
 
 
 def _name_before(document: Document) -> re.Match[str] | None:
     """The beginning of a name before the cursor."""
     typed = document.text_before_cursor
-    return _NAME.search(typed) or _RECIPIENT.match(typed)
+    return _PERSON.match(typed) or _NAME.search(typed) or _RECIPIENT.match(typed)
 
 
 class ChatCompleter(Completer):
-    """Offers commands at the beginning of a line, and names after an at sign or ``/msg``.
+    """Offers what could stand where the cursor is.
 
     Args:
-        names: those who are here.
-        look: asks who is here, for the first name that is to be completed.
+        rooms: those that the person is in, and who is there.
+        look_around: asks who is in the current room, for the first name that is to be completed.
+        look_for_rooms: asks which rooms there are.
     """
 
-    def __init__(self, names: KnownNames, look: Callable[[], Awaitable[None]]) -> None:
-        self._names = names
-        self._look = look
+    def __init__(
+        self,
+        rooms: Rooms,
+        look_around: Callable[[], Awaitable[None]],
+        look_for_rooms: Callable[[], Awaitable[None]],
+    ) -> None:
+        self._rooms = rooms
+        self._look_around = look_around
+        self._look_for_rooms = look_for_rooms
 
     async def get_completions_async(
         self, document: Document, event: CompleteEvent
     ) -> AsyncGenerator[Completion, None]:
-        """The same, once it is known who is here."""
-        if not self._names.complete and _name_before(document) is not None:
-            await self._look()
+        """The same, once it is known who is here and which rooms there are."""
+        if _name_before(document) is not None:
+            if not self._rooms.names(self._rooms.current).complete:
+                await self._look_around()
+        elif _ROOM.match(document.text_before_cursor):
+            await self._look_for_rooms()
         for completion in self.get_completions(document, event):
             yield completion
 
     def get_completions(self, document: Document, _event: CompleteEvent) -> Iterable[Completion]:
         """What could stand in place of the word before the cursor."""
-        typed = document.text_before_cursor
-        if found := _COMMAND.fullmatch(typed):
-            words = [word for word in COMMANDS if word.startswith(found[1].lower())]
-        elif found := _name_before(document):
-            words = self._names.matching(found[1])
-        else:
-            return
+        begun, words = self._fitting(document)
         for word in words:
-            yield Completion(f"{word} ", -len(found[1]), display=clean_name(word))
+            yield Completion(f"{word} ", -len(begun), display=clean_name(word))
+
+    def _fitting(self, document: Document) -> tuple[str, list[str]]:
+        """The word before the cursor, and what it may become."""
+        typed = document.text_before_cursor
+        if found := _COMMAND.fullmatch(typed) or _HELP.fullmatch(typed):
+            return found[1], _beginning(found[1], COMMANDS)
+        if found := _ROOM.match(typed):
+            return found[2], _beginning(found[2], self._places(found[1]))
+        if found := _name_before(document):
+            return found[1], self._rooms.matching(found[1])
+        if found := _SET.match(typed):
+            return found[1], _settable(typed, found[1])
+        return "", []
+
+    def _places(self, command: str) -> list[str]:
+        """Rooms to enter or to leave: one's own, and for the others all there are."""
+        own = list(self._rooms)
+        return own if command == "leave" else list(dict.fromkeys([*own, *self._rooms.listed]))
+
+
+def _settable(typed: str, begun: str) -> list[str]:
+    """Modes and their values, which stand in turn."""
+    before = typed.split()[1 : -1 if begun else None]
+    if len(before) % 2 == 0:
+        return _beginning(begun, [mode for mode in MODES if mode not in before])
+    return _beginning(begun, MODES.get(before[-1].casefold(), ()))
+
+
+def _beginning(begun: str, words: Iterable[str]) -> list[str]:
+    return [word for word in words if word.startswith(begun.casefold())]

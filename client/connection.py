@@ -14,26 +14,44 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import Any, cast, overload
 
-from client.compose import compose
+import msgspec
+
+from client.compose import compose, encodable
 from client.errors import CannotConnect, Ended, Refused, Unconfirmed
 from client.heartbeat import Heartbeat, Pulse
 from client.tls import ALERT
 from wire.codec import decode_event, encode
 from wire.frames import (
     LOBBY,
+    AboutRoom,
     Ack,
+    Action,
     Active,
     Bye,
+    Entered,
     Error,
     Event,
     Hello,
+    Join,
+    Leave,
+    ListMembers,
+    ListRooms,
+    MemberList,
+    Moderate,
+    Out,
     Ping,
     Pong,
     Quit,
     Request,
+    Room,
+    RoomInfo,
+    RoomList,
+    RoomMember,
     Send,
+    SetModes,
+    SetTopic,
     User,
     Users,
     Welcome,
@@ -48,6 +66,10 @@ LONGEST_LINE = 1024 * 1024
 
 MOST_WAITING = 10_000
 """Events that may wait for somebody to iterate; with more, the connection ends as `SLOW`."""
+
+
+Asked = Join | Leave | ListRooms | ListMembers | AboutRoom | SetTopic | SetModes | Moderate | Who
+"""What has an answer of its own."""
 
 
 class Connection(asyncio.Protocol):
@@ -81,7 +103,7 @@ class Connection(asyncio.Protocol):
         self._lines = LineBuffer(LONGEST_LINE)
         self._events: asyncio.Queue[Event | None] = asyncio.Queue()
         self._answers: dict[int, asyncio.Future[Any]] = {}
-        self._users: dict[int, list[User]] = {}
+        self._parts: dict[int, list[Any]] = {}
         self._gone = asyncio.Event()
         self._transport: asyncio.Transport | None = None
 
@@ -147,19 +169,102 @@ class Connection(asyncio.Protocol):
         except Ended as ended:
             raise Unconfirmed(str(ended)) from None
 
-    async def who(self) -> list[User]:
-        """Find out who is here.
+    @overload
+    async def ask(self, request: Join) -> Entered: ...
+    @overload
+    async def ask(self, request: Leave) -> Out: ...
+    @overload
+    async def ask(self, request: ListRooms) -> list[Room]: ...
+    @overload
+    async def ask(self, request: ListMembers) -> list[RoomMember]: ...
+    @overload
+    async def ask(self, request: AboutRoom) -> RoomInfo: ...
+    @overload
+    async def ask(self, request: SetTopic | SetModes | Moderate) -> Ack: ...
+    @overload
+    async def ask(self, request: Who) -> list[User]: ...
+
+    async def ask(self, request: Asked) -> Any:
+        """Ask for something, and wait for the answer. Its number is given here.
 
         Raises:
-            Refused: the gateway does not say.
+            Refused: the gateway does not do it.
             Ended: the connection is over.
         """
         seq = next(self.seqs)
-        self._users[seq] = []
+        texts = {
+            field: encodable(value)
+            for field, value in msgspec.structs.asdict(request).items()
+            if isinstance(value, str)
+        }
+        request = msgspec.structs.replace(request, seq=seq, **texts)
+        if len(encode(request)) > self.limits.line:
+            raise Refused(ErrorCode.LINE_TOO_LONG, "that is too long for one line")
+        self._parts[seq] = []
         try:
-            return cast(list[User], await self._ask(seq, Who(seq=seq)))
+            return await self._ask(seq, request)
         finally:
-            del self._users[seq]
+            del self._parts[seq]
+
+    async def who(self) -> list[User]:
+        """Find out who is in the chat. Raises as `ask` does."""
+        return await self.ask(Who())
+
+    async def join(self, room: str, *, key: str | None = None, history: int = 0) -> Entered:
+        """Enter a room; nothing happens if we are in it. Raises as `ask` does.
+
+        Args:
+            room: its name; it is made if there is none and the gateway allows that.
+            key: what the room asks for, if it does.
+            history: how many of its last messages to be told first, at most
+                `wire.frames.HISTORY`.
+        """
+        return await self.ask(Join(room=room, key=key, history=history))
+
+    async def leave(self, room: str) -> Out:
+        """Leave a room. Raises as `ask` does."""
+        return await self.ask(Leave(room=room))
+
+    async def rooms(self) -> list[Room]:
+        """Find out which rooms there are. Raises as `ask` does."""
+        return await self.ask(ListRooms())
+
+    async def members(self, room: str) -> list[RoomMember]:
+        """Find out who is in a room. Raises as `ask` does."""
+        return await self.ask(ListMembers(room=room))
+
+    async def about(self, room: str) -> RoomInfo:
+        """Find out what holds in a room. Raises as `ask` does."""
+        return await self.ask(AboutRoom(room=room))
+
+    async def set_topic(self, room: str, topic: str) -> Ack:
+        """Say what a room is about; "" for nothing. Raises as `ask` does."""
+        return await self.ask(SetTopic(room=room, topic=topic))
+
+    async def set_modes(self, room: str, **modes: Any) -> Ack:
+        """Change what holds in a room. Raises as `ask` does.
+
+        Args:
+            room: which.
+            modes: as in `wire.frames.SetModes`; what is left out stays.
+        """
+        return await self.ask(SetModes(room=room, **modes))
+
+    async def moderate(
+        self, room: str, action: Action, name: str, *, reason: str = "", seconds: int | None = None
+    ) -> Ack:
+        """Do something about somebody in a room. Raises as `ask` does.
+
+        Args:
+            room: where.
+            action: what.
+            name: about whom.
+            reason: why, for the person it is about.
+            seconds: how long a ban or a mute lasts; None for ever.
+        """
+        return await self.ask(
+            Moderate(room=room, action=action, name=name, reason=reason, seconds=seconds)
+        )
 
     def active(self) -> None:
         """Tell the gateway that the person is there, though nothing is sent."""
@@ -247,18 +352,36 @@ class Connection(asyncio.Protocol):
                 self.end(Reason(code, text, reconnect))
             case Error() if not self.granted.done():
                 self.granted.set_exception(_refusal(event))
-            case Error(seq=int(seq)) if seq in self._answers:
-                self._settle(self._answers[seq], _refusal(event))
-            case Ack(seq=seq) if seq in self._answers:
-                self._settle(self._answers[seq], event)
-            case Users(seq=int(seq)) if seq in self._users:
-                self._users[seq] += event.users
-                if not event.more:
-                    self._settle(self._answers[seq], self._users[seq])
             case Pong():
                 pass
             case _:
-                self._queue(event)
+                if not self._answers_somebody(event):
+                    self._queue(event)
+
+    def _answers_somebody(self, event: Event) -> bool:
+        """Give an event to the one who asked for it; says whether that is all."""
+        match event:
+            case Error(seq=int(seq)) if seq in self._answers:
+                self._settle(self._answers[seq], _refusal(event))
+            case Ack(seq=int(seq)) | RoomInfo(seq=int(seq)) if seq in self._answers:
+                self._settle(self._answers[seq], event)
+            case Entered(seq=int(seq)) | Out(seq=int(seq)) if seq in self._answers:
+                self._settle(self._answers[seq], event)
+                return False  # it has its place among the events, too
+            case Users(seq=int(seq), users=part, more=more) if seq in self._parts:
+                self._add(seq, part, more)
+            case RoomList(seq=int(seq), rooms=part, more=more) if seq in self._parts:
+                self._add(seq, part, more)
+            case MemberList(seq=int(seq), members=part, more=more) if seq in self._parts:
+                self._add(seq, part, more)
+            case _:
+                return False
+        return True
+
+    def _add(self, seq: int, part: Sequence[object], more: bool) -> None:
+        self._parts[seq] += part
+        if not more:
+            self._settle(self._answers[seq], self._parts[seq])
 
     def _queue(self, event: Event) -> None:
         if self._events.qsize() < MOST_WAITING:

@@ -13,8 +13,11 @@ meanwhile follows, each message once and in order, and a `wire.frames.Gap` stand
 be had any more. What was sent and not acknowledged is sent again, before anything newer; the
 gateway knows it by its number, and posts it once.
 
-Who says nothing for long is sent away as idle, and does not come back: a bot that only listens
-calls ``chat.connection.active()`` now and then.
+Rooms that were joined are joined again by themselves after a return, if the gateways do not know
+the session any longer; `NotRejoined` tells which of them could not be.
+
+Somebody who says nothing for long is sent away as idle, and does not come back: a bot that only
+listens calls ``chat.connection.active()`` now and then.
 """
 
 from __future__ import annotations
@@ -26,17 +29,43 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from enum import StrEnum
 from time import monotonic
+from typing import Any, overload
 
 from client.backoff import Pick
 from client.compose import compose
-from client.connection import MOST_WAITING, Connection
+from client.connection import MOST_WAITING, Asked, Connection
 from client.dial import Dialer, Server
-from client.errors import ChatError, Ended
-from client.news import Back, Lost, News
+from client.entering import enter
+from client.errors import ChatError, Ended, Refused
+from client.news import Back, Lost, News, NotRejoined
 from client.outgoing import Outgoing
 from client.returning import Dial, Returning, Sleep
 from client.seen import Seen
-from wire.frames import LOBBY, Ack, Event, Gap, Msg, Notice
+from wire.frames import (
+    HISTORY,
+    LOBBY,
+    AboutRoom,
+    Ack,
+    Changed,
+    Entered,
+    Event,
+    Gap,
+    Join,
+    Leave,
+    ListMembers,
+    ListRooms,
+    Moderate,
+    Msg,
+    Notice,
+    Out,
+    Room,
+    RoomInfo,
+    RoomMember,
+    SetModes,
+    SetTopic,
+    User,
+    Who,
+)
 from wire.reasons import IDLE, QUIT, SLOW, NoticeCode, Reason
 
 
@@ -62,6 +91,7 @@ class LastingChat:
 
     Attributes:
         connection: the latest connection.
+        rooms: those that we are in, each with the key that opened it, if there was one.
         ended: why the chat is over; None while it is not.
         failure: what went wrong, if it ended otherwise than by leaving or by idleness.
     """
@@ -79,8 +109,11 @@ class LastingChat:
         self.ended: Reason | None = None
         self.failure: ChatError | None = None
         self._returning = Returning(dial, self._tell, sleep, pick, clock)
+        self._pick = pick
         self._seen = Seen()
         self._seen.begin(connection.welcome.seen)
+        self.rooms: dict[str, str | None] = dict.fromkeys(connection.welcome.rooms)
+        self._outside: set[str] = set()  # those of them that this session is not in yet
         self._inbox: asyncio.Queue[Event | News | None] = asyncio.Queue()
         self._overflown = False
         self._redis_away = False
@@ -132,6 +165,62 @@ class LastingChat:
         send = compose(next(self.connection.seqs), text, to=to, room=room)
         return await self._outgoing.send(send)
 
+    @overload
+    async def ask(self, request: Join) -> Entered: ...
+    @overload
+    async def ask(self, request: Leave) -> Out: ...
+    @overload
+    async def ask(self, request: ListRooms) -> list[Room]: ...
+    @overload
+    async def ask(self, request: ListMembers) -> list[RoomMember]: ...
+    @overload
+    async def ask(self, request: AboutRoom) -> RoomInfo: ...
+    @overload
+    async def ask(self, request: SetTopic | SetModes | Moderate) -> Ack: ...
+    @overload
+    async def ask(self, request: Who) -> list[User]: ...
+
+    async def ask(self, request: Asked) -> Any:
+        """Ask for something as soon as there is a way, and wait for the answer.
+
+        Raises:
+            Refused: the gateway does not do it.
+            Ended: the connection broke before the answer came, or the chat is over.
+        """
+        connection = await self._connected()
+        answer = await connection.ask(request)
+        if isinstance(request, Join) and request.key is not None:
+            self.rooms[request.room] = request.key
+        return answer
+
+    async def enter(self, rooms: Sequence[str]) -> None:
+        """Enter some rooms, one after the other, with a pause where the gateway asks for it.
+
+        Raises:
+            Refused: one does not let us in.
+            Ended: the connection broke, or the chat is over.
+        """
+        for room in rooms:
+            connection = await self._connected()
+            try:
+                await enter(connection, Join(room=room), self._over, self._pick)
+            except Refused as refused:
+                raise Refused(refused.code, f"#{room}: {refused.text}") from None
+
+    async def join(self, room: str, *, key: str | None = None, history: int = 0) -> Entered:
+        """Enter a room, and stay in it over all connections. Raises as `ask` does.
+
+        Args:
+            room: its name; it is made if there is none and the gateway allows that.
+            key: what the room asks for, if it does.
+            history: how many of its last messages to be told first.
+        """
+        return await self.ask(Join(room=room, key=key, history=history))
+
+    async def leave(self, room: str) -> Out:
+        """Leave a room. Raises as `ask` does."""
+        return await self.ask(Leave(room=room))
+
     async def quit(self, within: float = 2.0) -> None:
         """Leave for good, giving what is still to be sent so many seconds for it."""
         if not self.connection.ended:
@@ -147,8 +236,7 @@ class LastingChat:
     async def _keep(self) -> None:
         try:
             while True:
-                async for event in self.connection:
-                    self._take(event)
+                await self._follow(self.connection)
                 reason = self.connection.ended or QUIT
                 if self.ended or not reason.reconnect:
                     self._end(reason)
@@ -161,8 +249,33 @@ class LastingChat:
             self._end(QUIT)
             self._tell(None)
 
+    async def _follow(self, connection: Connection) -> None:
+        """Take what a connection tells, until its end."""
+        entering = asyncio.create_task(self._enter_again(connection))
+        try:
+            async for event in connection:
+                self._take(event)
+        finally:
+            entering.cancel()
+            await asyncio.wait([entering])
+        if not entering.cancelled():
+            entering.result()
+
+    async def _enter_again(self, connection: Connection) -> None:
+        """Enter the rooms that a session which is not the old one is not in."""
+        for room in sorted(self._outside):
+            try:
+                # What was missed of it is asked for, as far as the room still has it.
+                again = Join(room=room, key=self.rooms[room], history=HISTORY)
+                await enter(connection, again, self._over, self._pick)
+            except Refused as refused:
+                self._out_of(room)
+                self._tell(NotRejoined(room, str(refused)))
+            except Ended:
+                return
+
     async def _connected(self) -> Connection:
-        while self.connection.ended and not self.ended:
+        while (self.connection.ended or self._outside) and not self.ended:
             self._changed.clear()
             await self._changed.wait()
         if self.ended:
@@ -173,6 +286,10 @@ class LastingChat:
         self.connection = connection
         welcome = connection.welcome
         self._seen.begin(welcome.seen)
+        absent = self.rooms.keys() - set(welcome.rooms)
+        self._outside = self._outside & absent if welcome.resumed else absent
+        for room in welcome.rooms:
+            self.rooms.setdefault(room, None)
         self._redis_away = self._overflown = False
         self._tell(Back(welcome.gateway, welcome.resumed))
         self._changed.set()
@@ -183,11 +300,37 @@ class LastingChat:
                 self._redis_away = True
             case Notice(code=NoticeCode.REDIS_BACK):
                 self._redis_away = False
+            case Entered(room=room, seen=start):
+                self._entered(room, start)
+            case Out(room=room):
+                self._out_of(room)
         # Once something was left out, so is all that follows: it is told again, in its order.
         self._overflown = self._overflown or self._inbox.qsize() >= MOST_WAITING
-        if self._overflown or (isinstance(event, Msg | Gap) and not self._seen.is_news(event)):
+        if self._overflown or (
+            isinstance(event, Msg | Changed | Gap) and not self._seen.is_news(event)
+        ):
             return
         self._tell(event)
+
+    def _entered(self, room: str, start: str) -> None:
+        if room in self._outside:
+            gap = self._seen.missed(room, start)
+            if gap:
+                self._take(gap)
+        if room in self._outside or room not in self.rooms:
+            self._seen.begin({room: start})
+        self.rooms.setdefault(room, None)
+        self._settle(room)
+
+    def _settle(self, room: str) -> None:
+        """It is known whether we are in a room: what is to be sent need not wait for it."""
+        self._outside.discard(room)
+        self._changed.set()
+
+    def _out_of(self, room: str) -> None:
+        self.rooms.pop(room, None)
+        self._seen.forget(room)
+        self._settle(room)
 
     def _tell(self, event: Event | News | None) -> None:
         self._inbox.put_nowait(event)
@@ -209,6 +352,7 @@ async def join(
     name: str,
     tls: ssl.SSLContext | None = None,
     password: str | None = None,
+    rooms: Sequence[str] = (),
 ) -> AsyncIterator[LastingChat]:
     """Join a chat, and stay in it until the end of the ``async with``.
 
@@ -218,13 +362,16 @@ async def join(
         tls: how to speak TLS and whom to trust, as from `client.trusting`; None for no TLS.
             Every gateway must speak it then, also when coming back.
         password: that of a registered name.
+        rooms: rooms to enter at the start.
 
     Raises:
         CannotConnect: no gateway was reached.
         Untrusted: the certificate of one is not trusted, or is not for its host.
-        Refused: the hello was refused, because the name is taken, say.
+        Refused: the hello was refused, because the name is taken, say; or a room does not let us
+            in.
         Ended: the gateway said goodbye at once.
     """
     dial = Dialer(servers, name, tls=tls, password=password)
     async with LastingChat(await dial(), dial) as chat:
+        await chat.enter(rooms)
         yield chat

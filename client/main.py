@@ -12,6 +12,7 @@ from client.errors import ChatError, Ended, Refused
 from client.guard import guarded
 from client.lasting import join
 from client.plain import PlainClient
+from client.rooms import first_of
 from client.settings import ClientSettings
 from client.terminal import can_draw
 from client.tls import in_the_clear, trusting
@@ -88,19 +89,23 @@ class _Entrance:
                 await self._mend(refused)
 
     async def _chat(self, name: str, interactive: bool) -> int:
-        servers = self._settings.servers
-        async with join(servers, name=name, tls=self._tls, password=self._password) as chat:
+        servers, rooms = self._settings.servers, self._settings.rooms
+        async with join(
+            servers, name=name, tls=self._tls, password=self._password, rooms=rooms
+        ) as chat:
+            first = rooms[0] if rooms else first_of(chat.rooms)
             if interactive:
                 # Imported here, since prompt_toolkit takes longer to load than a script to run.
                 from client.app import ChatApp
 
                 style = Style(self._settings.color)
-                return await ChatApp(chat, style, to=self._settings.to).run()
+                return await ChatApp(chat, style, to=self._settings.to, room=first).run()
             return await PlainClient(
                 chat,
                 source=sys.stdin.fileno(),
                 typed=sys.stdin.isatty(),
                 to=self._settings.to,
+                room=first,
                 out=sys.stdout,
                 err=sys.stderr,
             ).run()

@@ -1,4 +1,4 @@
-"""Whom one might want to speak to: what completion offers."""
+"""People one might want to speak to: what completion offers."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from itertools import count
 
 from wire.frames import OPERATOR
+from wire.names import fold
 
 
 class KnownNames:
@@ -19,16 +20,21 @@ class KnownNames:
     """
 
     def __init__(self, me: str) -> None:
-        self._me = me.casefold()
+        self._me = fold(me)
         self._names: dict[str, str] = {}
         self._spoke: dict[str, int] = {}
         self._turns = count(1)
         self.complete = False
 
-    def are(self, names: Iterable[str]) -> None:
-        """All who are here: forget the others."""
-        self.complete = True
-        self._names = {name.casefold(): name for name in names}
+    def are(self, names: Iterable[str], *, for_good: bool = True) -> None:
+        """Take these for all who are here, and forget the others.
+
+        Args:
+            names: who is here.
+            for_good: we are told of everybody who comes or leaves.
+        """
+        self.complete = for_good
+        self._names = {fold(name): name for name in names}
         self._spoke = {key: turn for key, turn in self._spoke.items() if key in self._names}
 
     def doubt(self) -> None:
@@ -37,23 +43,23 @@ class KnownNames:
 
     def joined(self, name: str) -> None:
         """Somebody came."""
-        self._names[name.casefold()] = name
+        self._names[fold(name)] = name
 
     def left(self, name: str) -> None:
         """Somebody went."""
-        self._names.pop(name.casefold(), None)
-        self._spoke.pop(name.casefold(), None)
+        self._names.pop(fold(name), None)
+        self._spoke.pop(fold(name), None)
 
     def spoke(self, name: str) -> None:
         """Somebody said something; an announcement is nobody's."""
         if name == OPERATOR:
             return
         self.joined(name)
-        self._spoke[name.casefold()] = next(self._turns)
+        self._spoke[fold(name)] = next(self._turns)
 
     def matching(self, prefix: str) -> list[str]:
         """The names that begin so, without regard to case; latest speakers first, then A to Z."""
-        start = prefix.casefold()
+        start = fold(prefix)
         keys = [key for key in self._names if key.startswith(start) and key != self._me]
         keys.sort(key=lambda key: (-self._spoke.get(key, 0), key))
         return [self._names[key] for key in keys]

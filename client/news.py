@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from client.errors import Refused
 from display import render
-from display.render import View
 from display.safe_text import clean_name
+from display.view import View, info
 from wire.reasons import ErrorCode, Reason
 
 
@@ -70,7 +70,20 @@ class SentAgain:
     text: str
 
 
-News = Lost | StillAway | Back | Held | SentAgain
+@dataclass(frozen=True)
+class NotRejoined:
+    """After a return the gateways did not know us any longer, and a room did not let us in again.
+
+    Attributes:
+        room: which.
+        why: the gateway's answer.
+    """
+
+    room: str
+    why: str
+
+
+News = Lost | StillAway | Back | Held | SentAgain | NotRejoined
 
 
 def shown(news: News, view: View) -> list[str]:
@@ -88,4 +101,6 @@ def shown(news: News, view: View) -> list[str]:
             text = "the gateway cannot take it now: trying again by itself, in order"
         case SentAgain(said):
             return render.sent_again(said, view)
-    return render.info(clean_name(text), view)
+        case NotRejoined(room, why):
+            text = f"you are in #{room} no longer: {why}"
+    return info(clean_name(text), view)

@@ -9,15 +9,20 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import TextIO
 
+from client.asking import ask
 from client.errors import ChatError, Ended, Refused, Unconfirmed
 from client.lasting import LastingChat
 from client.line_source import LineSource, Pasted
-from client.news import News, shown
+from client.news import Back, News, NotRejoined, shown
+from client.rooms import Rooms
 from client.terminal import columns
 from display import commands, render
+from display.help import help_lines
+from display.meaning import Help, Meaning, RoomRequest, Show
 from display.safe_text import clean_name
 from display.style import Style
-from wire.frames import Error, Notice, Quit, Send, Who
+from display.view import View, info
+from wire.frames import LOBBY, Changed, Entered, Error, Event, Join, Notice, Out, Quit, Send, Who
 from wire.lines import LineTooLong
 
 MOST_TOLD = 10
@@ -27,11 +32,14 @@ MOST_TOLD = 10
 class PlainClient:
     """Sends each line that comes in, prints what happens, and leaves when the lines end.
 
+    What happens in other rooms than the lobby is marked with the room's name.
+
     Args:
         chat: what is chatted over.
         source: file descriptor of the lines.
         typed: whether a person types them: in a pipe no command but ``/msg`` is obeyed.
         to: who gets every message; None if each says so itself.
+        room: where messages go; None for nowhere.
         out: where the chat goes.
         err: where notices and errors go.
     """
@@ -43,6 +51,7 @@ class PlainClient:
         source: int,
         typed: bool,
         to: Sequence[str] | None = None,
+        room: str | None = LOBBY,
         out: TextIO,
         err: TextIO,
     ) -> None:
@@ -50,6 +59,8 @@ class PlainClient:
         self._lines = LineSource(source, chat.connection.limits.line, typed=typed)
         self._typed = typed
         self._to = to
+        self._rooms = Rooms(chat.connection.name, chat.rooms)
+        self._rooms.current = room
         self._out = out
         self._err = err
         self._code = 0
@@ -78,14 +89,38 @@ class PlainClient:
     async def _follow(self) -> None:
         async for event in self._chat.events():
             if isinstance(event, News):
-                self._print(self._err, shown(event, self._view(self._err)))
+                self._take_news(event)
             else:
-                stream = self._err if isinstance(event, Notice | Error) else self._out
-                self._print(stream, render.event(event, self._view(stream)))
+                self._take(event)
         left_by_us = self._sending.done()
         if self._chat.ended and not self._chat.failure and not left_by_us:
             self._print(self._out, [clean_name(self._chat.ended.text)])
         self._lines.close()
+
+    def _take_news(self, news: News) -> None:
+        if isinstance(news, Back):
+            self._rooms.returned()
+        self._print(self._err, shown(news, self._view(self._err)))
+        if isinstance(news, NotRejoined):
+            self._out_of(news.room)
+
+    def _take(self, event: Event) -> None:
+        if isinstance(event, Entered) and not self._rooms.entered(event):
+            return
+        before = self._rooms.changed(event) if isinstance(event, Changed) else None
+        stream = self._err if isinstance(event, Notice | Error) else self._out
+        self._print(stream, render.event(event, self._view(stream), before))
+        if isinstance(event, Out):
+            self._out_of(event.room)
+
+    def _out_of(self, room: str) -> None:
+        """No line goes to another room because of this: what was typed for this one is refused."""
+        current = self._rooms.current
+        self._rooms.out(room)
+        if room == current:
+            self._rooms.current = None if self._typed else room
+            if self._typed:
+                self._tell("/join ROOM says where what you type goes now")
 
     async def _send_lines(self) -> None:
         try:
@@ -109,22 +144,33 @@ class PlainClient:
 
     async def _obey(self, line: str) -> bool:
         """Do what a line says; returns whether to go on."""
-        match commands.read(line, self._to):
+        meaning = commands.read(line, self._to, self._rooms.current)
+        if self._typed or meaning is None or isinstance(meaning, Send):
+            return await self._do(meaning)
+        if isinstance(meaning, Show) and meaning.wrong:
+            self._refuse(meaning.lines[0], line)
+        else:
+            self._refuse("in a pipe /msg is obeyed, and no other command", line)
+        return True
+
+    async def _do(self, meaning: Meaning | None) -> bool:
+        match meaning:
             case Send() as send:
                 await self._deliver(send)
-            case None:
-                pass
-            case commands.Show(lines, wrong=True) if not self._typed:
-                self._refuse(lines[0], line)
-            case _ if not self._typed:
-                self._refuse("in a pipe /msg is obeyed, and no other command", line)
-            case Who():
-                await self._show_users()
             case Quit():
                 return False
-            case commands.Show(lines):
+            case Who():
+                await self._show_users()
+            case Help():
+                for text in help_lines(self._view(self._err).width):
+                    self._tell(text)
+            case Show(lines):
                 for text in lines:
                     self._tell(text)
+            case None:
+                pass
+            case request:
+                await self._ask(request)
         return True
 
     def _refuse(self, why: str, line: str) -> None:
@@ -162,7 +208,7 @@ class PlainClient:
 
     async def _deliver(self, send: Send) -> None:
         try:
-            ack = await self._chat.send(send.text, to=send.to)
+            ack = await self._chat.send(send.text, to=send.to, room=send.room)
         except Unconfirmed:
             lines = render.unconfirmed(send.text, self._view(self._err), to=send.to)
         except (Refused, Ended) as error:
@@ -181,12 +227,29 @@ class PlainClient:
         else:
             self._print(self._out, render.users(users, self._view(self._out)))
 
+    async def _ask(self, request: RoomRequest) -> None:
+        if isinstance(request, Join) and request.room in self._rooms:
+            self._talk_in(request.room)
+            return
+        try:
+            rows = await ask(self._chat, request, lambda: self._view(self._out))
+        except ChatError as error:
+            self._error(str(error))
+            return
+        self._print(self._out, rows)
+        if isinstance(request, Join):
+            self._rooms.current = request.room
+
+    def _talk_in(self, room: str) -> None:
+        self._rooms.current = room
+        self._tell(f"what you type goes to #{room} now")
+
     def _stop(self, code: int) -> None:
         self._code = code
         self._sending.cancel()
 
     def _tell(self, text: str) -> None:
-        self._print(self._err, render.info(clean_name(text), self._view(self._err)))
+        self._print(self._err, info(clean_name(text), self._view(self._err)))
 
     def _error(self, text: str) -> None:
         self._code = self._code or 1
@@ -205,8 +268,8 @@ class PlainClient:
             _give_up(stream)
             self._error(f"cannot write the output: {error.strerror}")
 
-    def _view(self, stream: TextIO) -> render.View:
-        return render.View(
+    def _view(self, stream: TextIO) -> View:
+        return View(
             me=self._chat.connection.name,
             now=datetime.now().astimezone(),
             style=Style(color=False),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from wire.frames import LOBBY, PRIVATE, Gap, Msg
+from wire.frames import LOBBY, PRIVATE, Changed, Gap, Msg
 
 
 class Seen:
@@ -24,10 +24,25 @@ class Seen:
         for room, id in ids.items():
             self._advance(room, id)
 
-    def is_news(self, event: Msg | Gap) -> bool:
-        """Whether a message, or a gap, was not told before; from now on it was."""
+    def forget(self, room: str) -> None:
+        """We are in a room no longer. Whatever is told of it when we enter it again is new."""
+        self.ids.pop(room, None)
+        self._gaps = {gap for gap in self._gaps if gap[0] != room}
+        self._anew.discard(room)
+
+    def missed(self, room: str, start: str) -> Gap | None:
+        """The gap, if what follows in a room begins later than what was seen of it ended."""
+        new, old = _parse(start), _parse(self.ids.get(room, ""))
+        if new is None or old is None or new <= old:
+            return None
+        return Gap(room=room, after=self.ids[room], text="messages may be missing here")
+
+    def is_news(self, event: Msg | Changed | Gap) -> bool:
+        """Whether something was not told before; from now on it was."""
         if isinstance(event, Msg):
             return self._advance(PRIVATE if event.to is not None else event.room or LOBBY, event.id)
+        if isinstance(event, Changed):
+            return self._advance(event.room, event.id)
         gap = (event.room, event.after)
         # With no message since, a second one says what the first said: that a connection broke
         # in between is nothing to a person.

@@ -21,6 +21,7 @@ class ClientSettings:
         ca: PEM file with whom to trust then; None for whom the system trusts.
         password: that of a registered name; None to ask for it where it is wanted.
         to: who gets every message; None if each says so itself.
+        rooms: rooms to enter at the start; messages go to the first of them, if there is one.
     """
 
     servers: tuple[Server, ...]
@@ -30,3 +31,4 @@ class ClientSettings:
     ca: Path | None = None
     password: str | None = field(default=None, repr=False)
     to: tuple[str, ...] | None = None
+    rooms: tuple[str, ...] = ()

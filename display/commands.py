@@ -1,4 +1,4 @@
-"""What a typed line means: a message to send, a question to the gateway, or a text to show.
+"""What a typed line means: a message to send, a request to the gateway, or a text to show.
 
 Whatever looks like a command is one, or is refused: no slip may make a private message public.
 """
@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from difflib import get_close_matches
 
-from wire.frames import Quit, Send, Who
-from wire.mentions import AT, SEPARATORS
-from wire.names import NEVER_LAST, in_names
+from display import room_commands
+from display.arguments import names_in, seen
+from display.meaning import Command, Help, Meaning, Show, mistake
+from display.room_commands import NOWHERE
+from wire.frames import LOBBY, Quit, Send, Who
+from wire.mentions import AT, read_mentions
 from wire.unseen import is_unseen, shows_nothing, without_blank_end
 
 SLASHES = "/\uff0f\u2044\u2215"
@@ -23,52 +25,28 @@ _LIKE = re.compile(r"(?P<signs>[^\w\s]{1,4})(?P<word>\w+)(?P<rest>.*)", re.DOTAL
 _LONGEST = 40
 """Characters of a line that tell whether it looks like a command."""
 
+_QUOTES = "\"'*_`\u201c\u2018\u00ab\u201e"
+"""Signs that open something: two of one, or one and its partner, make a quotation."""
+
+_CLOSING = {"\u201c": "\u201d", "\u2018": "\u2019", "\u00ab": "\u00bb", "\u201e": "\u201c"}
+
+_ELSEWHERE = {
+    **dict.fromkeys(("exit", "bye", "disconnect"), "quit"),
+    **dict.fromkeys(("tell", "w", "whisper", "m", "query", "dm", "pm"), "msg"),
+    **dict.fromkeys(("j", "channel", "switch"), "join"),
+    **dict.fromkeys(("part", "close"), "leave"),
+    **dict.fromkeys(("list", "channels"), "rooms"),
+    **dict.fromkeys(("users", "online"), "who"),
+    **dict.fromkeys(("members", "people"), "names"),
+    **dict.fromkeys(("mode", "modes", "key", "slow"), "set"),
+    **dict.fromkeys(("h", "commands", "?"), "help"),
+}
+"""What other chats call it."""
+
 _WORD = re.compile(r"\S*+")
 
-# The names behind /msg, by the kinds of characters: `n`ame, un`~`seen, at sign, separator, blank.
-_NAME = re.compile("n[n~]*+")
-_NAMES = re.compile(r"[ ~,]*+@*+~*+n[n~]*+(?:(?:[ ~]*+,[ ~,]*+@*+|[ ~]*+@++)~*+n[n~]*+)*+:?")
 
-
-@dataclass(frozen=True)
-class Show:
-    """Lines for the one who typed; nothing is sent.
-
-    Attributes:
-        lines: what to show.
-        wrong: whether the line was a mistake, to be corrected rather than typed again.
-    """
-
-    lines: tuple[str, ...]
-    wrong: bool = False
-
-
-Meaning = Send | Who | Quit | Show
-
-
-@dataclass(frozen=True)
-class Command:
-    """One thing that can be typed after a slash.
-
-    Attributes:
-        name: the word, without the slash.
-        arguments: what follows it, for the help; empty if nothing does.
-        help: what it does.
-        read: finds out what it means with the given arguments.
-    """
-
-    name: str
-    arguments: str
-    help: str
-    read: Callable[[str], Meaning]
-
-    @property
-    def usage(self) -> str:
-        """How it is typed."""
-        return f"/{self.name} {self.arguments}".rstrip()
-
-
-def read(line: str, to: Sequence[str] | None = None) -> Meaning | None:
+def read(line: str, to: Sequence[str] | None = None, room: str | None = LOBBY) -> Meaning | None:
     """Find out what a typed line means; None if there is nothing to read in it.
 
     A line that begins with ``//`` is a message that begins with ``/``.
@@ -76,6 +54,7 @@ def read(line: str, to: Sequence[str] | None = None) -> Meaning | None:
     Args:
         line: as it was typed or pasted; a paste may hold several lines.
         to: who gets every message; None to read that from each.
+        room: where the person talks; None for nowhere.
     """
     line = without_blank_end(line)
     said = line[_blank(line) :]
@@ -85,68 +64,47 @@ def read(line: str, to: Sequence[str] | None = None) -> Meaning | None:
         return _wrong("a line of it is a command: nothing was sent. Say that line alone")
     if not _is_slash(said[0]):
         like = _command_like(said)
-        return _wrong(f"did you mean /{like}?") if like else _message(line, to)
+        if like:
+            return mistake(f"did you mean /{like}? If not, begin with another word")
+        return _message(line, to, room)
     if _is_slash(said[1:2]):
-        return _message(f"/{said[2:]}", to)
+        return _message(f"/{said[2:]}", to, room)
     word = _WORD.match(said, 1)
     assert word is not None
     command = COMMANDS.get(_plain(word[0]).rstrip(":,"))
     if command is None:
         return _unknown(_plain(word[0]))
-    meaning = command.read(said[word.end() :].strip())
+    meaning = command.read(said[word.end() :].strip(), room)
     if to is not None and isinstance(meaning, Send):
         return _wrong(f"everything goes to {', '.join(to)} only: not sent")
     return meaning
 
 
-def names_in(text: str) -> tuple[list[str], str]:
-    """The names that a text begins with, and the rest.
-
-    Before each name but the first stands an at sign, or a comma or the like.
-    """
-    kinds = "".join(map(_kind, text))
-    found = _NAMES.match(kinds)
-    if not found:
-        return [], text
-    spans = [name.span() for name in _NAME.finditer(kinds, 0, found.end())]
-    names = [_seen(text[slice(*span)]).rstrip("".join(NEVER_LAST)) for span in spans]
-    return [name for name in names if name], text[found.end() :]
-
-
-def _kind(char: str) -> str:
-    if char in AT:
-        return "@"
-    if is_unseen(char):
-        return "~"
-    if in_names(char):
-        return "n"
-    if char.isspace():
-        return " "
-    return "," if char in SEPARATORS else ":" if char in ":\uff1a" else "."
-
-
-def _message(text: str, to: Sequence[str] | None) -> Send | None:
+def _message(text: str, to: Sequence[str] | None, room: str | None) -> Meaning | None:
     if shows_nothing(text):
         return None
-    return Send(text=text, to=None if to is None else list(to))
+    if to is not None:
+        return Send(text=text, to=list(to))
+    if room is not None:
+        return Send(text=text, room=room)
+    # There is no room that it could go to instead, if none of them is here.
+    recipients = read_mentions(text).recipients
+    return Send(text=text, to=recipients) if recipients else mistake(NOWHERE)
 
 
-def _msg(arguments: str) -> Meaning:
+def _msg(arguments: str, _room: str | None) -> Meaning:
     to, text = names_in(arguments)
     if not to or shows_nothing(text):
-        return Show((f"to whom, and what? {COMMANDS['msg'].usage}",), wrong=True)
+        return mistake(f"to whom, and what? {COMMANDS['msg'].usage}")
     return Send(text=text.strip(), to=to)
 
 
-def _help(_arguments: str) -> Meaning:
-    width = max(len(command.usage) for command in COMMANDS.values())
-    lines = [f"{command.usage:{width}}  {command.help}" for command in COMMANDS.values()]
-    ends = [
-        ("hi @sis @mom", "names at the end: only they get it; elsewhere, everyone does"),
-        (r"hi \@sis", r"\@ is a plain at sign, and names nobody"),
-        ("//text", "say something that begins with a slash"),
-    ]
-    return Show((*lines, *(f"{typed:{width}}  {meaning}" for typed, meaning in ends)))
+def _help(arguments: str, _room: str | None) -> Meaning:
+    if not arguments:
+        return Help()
+    word = _plain(arguments.split()[0]).lstrip("/")
+    command = COMMANDS.get(word)
+    return Show((f"{command.usage}: {command.help}",)) if command else _unknown(word)
 
 
 def _command_like(line: str) -> str | None:
@@ -160,7 +118,15 @@ def _command_like(line: str) -> str | None:
     # "!msg sis hi" and "!who" are slips. "(msg me)" and "...who is it?" are texts, "@who" a name.
     slip = bool(COMMANDS[found["word"]].arguments) or not found["rest"].strip()
     slip = slip and len(found["signs"]) == 1 and found["signs"] not in AT + "("
+    # So is `"leave me alone", she said`: but a private message has no second chance.
+    slip = slip and (found["word"] == "msg" or not _quotes(line[start:]))
     return found["word"] if slip else None
+
+
+def _quotes(text: str) -> bool:
+    """Whether a text begins with a quotation, or with an emphasis."""
+    sign = text[0]
+    return sign in _QUOTES and _CLOSING.get(sign, sign) in text[1:]
 
 
 def _blank(line: str) -> int:
@@ -175,30 +141,30 @@ def _is_slash(char: str) -> bool:
 
 def _plain(text: str) -> str:
     """A text as commands are compared: without what is not seen, in common small letters."""
-    text = unicodedata.normalize("NFKC", _seen(text)).casefold()
+    text = unicodedata.normalize("NFKC", seen(text)).casefold()
     return "".join("/" if char in SLASHES else char for char in text)
 
 
-def _seen(text: str) -> str:
-    return "".join(char for char in text if not is_unseen(char))
-
-
 def _unknown(word: str) -> Show:
-    near = get_close_matches(word[:_LONGEST], COMMANDS, n=1, cutoff=0.5)
-    hint = f"did you mean /{near[0]}?" if near else "/help lists what there is"
+    near = _ELSEWHERE.get(word) or next(iter(get_close_matches(word[:_LONGEST], COMMANDS, 1)), None)
+    hint = f"did you mean /{near}?" if near else "/help lists what there is"
     return _wrong(f"there is no /{word[:_LONGEST]}: {hint}")
 
 
 def _wrong(text: str) -> Show:
-    return Show((f"{text} (// begins a message with a slash)",), wrong=True)
+    return mistake(f"{text} (// begins a message with a slash)")
 
+
+TALKING = (
+    Command("msg", "NAME[,NAME] TEXT", "say it to them only, or not at all", _msg),
+    Command("who", "", "who is in the chat", lambda _arguments, _room: Who()),
+)
+
+ENDING = (
+    Command("help", "[COMMAND]", "this", _help),
+    Command("quit", "", "leave the chat", lambda _arguments, _room: Quit()),
+)
 
 COMMANDS = {
-    command.name: command
-    for command in (
-        Command("msg", "NAME[,NAME] TEXT", "say it to them only, or not at all", _msg),
-        Command("who", "", "who is here", lambda _: Who()),
-        Command("help", "", "this", _help),
-        Command("quit", "", "leave", lambda _: Quit()),
-    )
+    command.name: command for command in (*TALKING, *room_commands.COMMANDS.values(), *ENDING)
 }

@@ -9,25 +9,29 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
 
-from display.rows import INDENT, rows
+from display import rooms
+from display.rooms import shown_room
 from display.safe_text import clean_name, clean_text
-from display.style import Style
+from display.spans import shown_span
 from display.times import said_at
+from display.view import View, broken, info
 from wire.frames import (
     LOBBY,
     OPERATOR,
     PRIVATE,
     Ack,
+    Changed,
+    Entered,
     Error,
     Event,
     Gap,
     Joined,
     Left,
+    Modes,
     Msg,
     Notice,
+    Out,
     User,
     Users,
 )
@@ -49,36 +53,23 @@ _WHY_LEFT = {
 }
 
 
-@dataclass(frozen=True)
-class View:
-    """Who looks, when and how.
+def event(event: Event, view: View, before: Modes | None = None) -> list[str]:
+    """What to show for an event; nothing for those that are not for people.
 
-    Attributes:
-        me: the name of the one who looks.
-        now: our machine's time with its offset: says which day is today and which offset is ours.
-        style: colours, or none.
-        width: columns of the window; None where there is none: then no line is broken.
+    Args:
+        event: what happened.
+        view: who looks.
+        before: with a change of what holds in a room: what held until then, if that is known.
     """
-
-    me: str
-    now: datetime
-    style: Style
-    width: int | None = None
-
-    def is_me(self, name: str) -> bool:
-        """Whether a name is that of the one who looks."""
-        return name.casefold() == self.me.casefold()
-
-
-def event(event: Event, view: View) -> list[str]:
-    """What to show for an event; nothing for those that are not for people."""
     match event:
+        case Changed() | Entered() | Out():
+            return _of_room(event, view, before)
         case Msg():
             return message(event, view)
         case Gap():
             return gap(event, view)
         case Joined():
-            return info(f"{clean_name(event.name)} joined{_in_room(event.room)}", view)
+            return info(f"{clean_name(event.name)} joined{_in_room(event.room, view)}", view)
         case Left():
             return left(event, view)
         case Users():
@@ -91,38 +82,49 @@ def event(event: Event, view: View) -> list[str]:
             return []
 
 
+def _of_room(event: Changed | Entered | Out, view: View, before: Modes | None) -> list[str]:
+    match event:
+        case Changed():
+            return rooms.changed(event, view, before)
+        case Entered():
+            return rooms.entered(event, view)
+        case Out():
+            return rooms.out(event, view)
+
+
 def message(msg: Msg, view: View) -> list[str]:
     """What somebody said: ``10:00:05 sis: hello``, or ``10:00:05 sis → you, mom: hello``.
 
+    In another room than the one that is looked at: ``10:00:05 #dev sis: hello``.
     Or what the operators announce: ``10:00:05 *** announcement: back at six``. Nobody can have a
     name that would make a message look like that.
     """
     sender = clean_name(msg.from_)
     if msg.from_ == OPERATOR:
-        who = view.style.warning("*** announcement") + _in_room(msg.room or LOBBY)
+        who = view.style.warning("*** announcement") + _in_room(msg.room or LOBBY, view)
     elif msg.to is None:
-        who = view.style.name(sender, of=sender) + _in_room(msg.room or LOBBY)
+        who = _elsewhere(msg.room or LOBBY, view) + view.style.name(sender, of=sender)
     else:
         who = " → ".join(
             (_name(sender, view), ", ".join(_name(clean_name(name), view) for name in msg.to))
         )
     text = _highlight(clean_text(msg.text), view)
-    return _rows(f"{view.style.time(said_at(msg, view.now))} {who}: {text}", view)
+    return broken(f"{view.style.time(said_at(msg, view.now))} {who}: {text}", view)
 
 
 def gap(event: Gap, view: View) -> list[str]:
     """A line in the place of what cannot be had any more."""
     if event.room == PRIVATE:
-        return _rows(view.style.warning("··· private messages may be missing here ···"), view)
-    where = _in_room(event.room)
-    return _rows(view.style.warning(f"··· some messages are missing here{where} ···"), view)
+        return broken(view.style.warning("··· private messages may be missing here ···"), view)
+    where = _in_room(event.room, view)
+    return broken(view.style.warning(f"··· some messages are missing here{where} ···"), view)
 
 
 def left(event: Left, view: View) -> list[str]:
     """Somebody left, and why: ``· sis left (idle)``."""
     why = _WHY_LEFT.get(event.code, clean_name(event.code).replace("_", " "))
     reason = f" ({why})" if why else ""
-    return info(f"{clean_name(event.name)} left{_in_room(event.room)}{reason}", view)
+    return info(f"{clean_name(event.name)} left{_in_room(event.room, view)}{reason}", view)
 
 
 def users(found: Sequence[User], view: View) -> list[str]:
@@ -136,15 +138,18 @@ def ack(ack: Ack, view: View) -> list[str]:
     absent = [f"@{clean_name(name)}" for name in ack.absent or ()]
     mentioned, later = _list(ack.mentioned or ()), _list(ack.later or ())
     if ack.room is not None:
+        where = "" if ack.room == LOBBY else f" in {shown_room(ack.room)}"
         said = []
         if absent:
             hint = (
                 ". What names nobody is for everyone" if _means_everyone(ack.absent or ()) else ""
             )
-            said.append(f"nobody named {' or '.join(absent)} is here: sent to everyone{hint}")
+            said.append(
+                f"nobody named {' or '.join(absent)} is here: sent to everyone{where}{hint}"
+            )
         if mentioned:
-            said.append(f"everyone reads this, {mentioned} too: names count at the end only")
-        return [row for text in said for row in _rows(view.style.warning(f"· {text}"), view)]
+            said.append(f"everyone{where} reads this, {mentioned} too: names count at the end only")
+        return [row for text in said for row in broken(view.style.warning(f"· {text}"), view)]
     said = [f"sent to {_list(ack.to)}"] if ack.to and (absent or later) else []
     if later:
         one = len(ack.later or ()) == 1
@@ -157,18 +162,13 @@ def ack(ack: Ack, view: View) -> list[str]:
 def notice(event: Notice, view: View) -> list[str]:
     """What the gateway says unasked; the warning before an idle goodbye stands out."""
     if event.code in (NoticeCode.IDLE_SOON, NoticeCode.MENTIONED):
-        return _rows(view.style.warning(f"· {clean_name(event.text)}"), view)
+        return broken(view.style.warning(f"· {clean_name(event.text)}"), view)
     return info(clean_name(event.text), view)
-
-
-def info(text: str, view: View) -> list[str]:
-    """A line that the chat itself says. The text must be clean."""
-    return _rows(view.style.info(f"· {text}"), view)
 
 
 def error(text: str, view: View) -> list[str]:
     """Something that was refused, or went wrong."""
-    return _rows(view.style.error(f"! {clean_name(text)}"), view)
+    return broken(view.style.error(f"! {clean_name(text)}"), view)
 
 
 def not_sent(text: str, why: str, view: View, *, to: Sequence[str] | None = None) -> list[str]:
@@ -202,20 +202,20 @@ def _with_text(label: str, text: str, view: View) -> list[str]:
     text = clean_text(text)
     if view.width is None and len(text) > MOST_QUOTED:
         text = f"{text[:MOST_QUOTED]}…"
-    return _rows(view.style.error(label) + text, view)
-
-
-def _rows(text: str, view: View) -> list[str]:
-    first, *more = text.split("\n")
-    return rows([first, *(INDENT + line for line in more)], view.width)
+    return broken(view.style.error(label) + text, view)
 
 
 def _name(name: str, view: View) -> str:
     return view.style.name("you" if view.is_me(name) else name, of=name)
 
 
-def _in_room(room: str) -> str:
-    return "" if room == LOBBY else f" #{clean_name(room)}"
+def _in_room(room: str, view: View) -> str:
+    """Behind what happens in another room than the one that is looked at: its name."""
+    return "" if room == view.room else f" {shown_room(room)}"
+
+
+def _elsewhere(room: str, view: View) -> str:
+    return "" if room == view.room else view.style.info(shown_room(room)) + " "
 
 
 def _highlight(text: str, view: View) -> str:
@@ -225,11 +225,5 @@ def _highlight(text: str, view: View) -> str:
 
 def _user(user: User, view: View) -> str:
     you = " (you)" if view.is_me(user.name) else ""
-    idle = f" (idle {_span(int(user.idle))})" if user.idle >= 60 and not you else ""
+    idle = f" (idle {shown_span(int(user.idle))})" if user.idle >= 60 and not you else ""
     return f"{clean_name(user.name)}{you}{idle}"
-
-
-def _span(seconds: int) -> str:
-    if seconds < 3600:
-        return f"{seconds // 60} min"
-    return f"{seconds // 3600} h" if seconds < 86400 else f"{seconds // 86400} d"

@@ -138,19 +138,19 @@ def _pieces(word: str, room: int) -> Iterator[tuple[str, int, bool]]:
     """The parts of a word that stay on one row, their columns, and whether they are an address."""
     for number, part in enumerate(_URL.split(word)):
         is_url = number % 2 == 1
-        columns = _columns(part)
+        columns = width_of(part)
         if is_url and columns <= room * MOST_ROWS:
             yield part, columns, True
         elif part:
             for piece in _breakable(part, room):
-                yield piece, _columns(piece), False
+                yield piece, width_of(piece), False
 
 
 def _breakable(text: str, room: int) -> Iterator[str]:
     """Parts as wide as a row at most: wide characters one by one, and others together."""
     run, used, wide = "", 0, False
     for part in _characters(text, room):
-        columns = _columns(part)
+        columns = width_of(part)
         if used and (wide or columns > 1 or used + columns > room):
             yield run
             run, used = "", 0
@@ -168,7 +168,7 @@ def _characters(text: str, room: int) -> Iterator[str]:
             yield part
             continue
         for cluster in iter_graphemes(part):
-            yield from [cluster] if _columns(cluster) <= room else _bases(cluster)
+            yield from [cluster] if width_of(cluster) <= room else _bases(cluster)
 
 
 def _bases(cluster: str) -> Iterable[str]:
@@ -181,7 +181,8 @@ def _bases(cluster: str) -> Iterable[str]:
     yield base
 
 
-def _columns(text: str) -> int:
+def width_of(text: str) -> int:
+    """Columns that a text takes, without those of its colours."""
     if text.isascii() and text.isprintable():
         return len(text)
     return sum(map(_most_columns, _STYLES.sub("", text)))

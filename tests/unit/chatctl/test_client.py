@@ -14,6 +14,7 @@ class Settings:
     ca: Path | None = None
     password: str | None = None
     to: tuple[str, ...] | None = None
+    rooms: tuple[str, ...] = ()
 
 
 @pytest.fixture
@@ -154,3 +155,16 @@ class TestPassword:
         assert "CHATCTL_PASSWORD" in help
         assert "--password " not in help
         assert "s3cret" not in help
+
+
+def test_rooms_may_be_joined_at_the_start(client):
+    assert client("dana", "--room", "#Dev, ops,dev")[1].rooms == ("dev", "ops")
+    assert client("dana", env={"CHATCTL_ROOM": "dev"})[1].rooms == ("dev",)
+    assert client("dana")[1].rooms == ()
+
+
+@pytest.mark.parametrize("given", ["", ",", "dev,", "@sis", "two words"])
+def test_what_is_no_room_is_refused_before_anything_is_sent(client, given):
+    result, settings = client("dana", "--room", given)
+    assert (result.exit_code, settings) == (2, None)
+    assert "is no room" in result.stderr

@@ -47,8 +47,10 @@ class Peer:
     def write(self, data):
         self._writer.write(data)
 
-    async def welcome(self, *, resume="token-1", limits=None, idle=60.0, resumed=None, seen=None):
-        """Grant the hello that comes, and return it; who shows a token is known."""
+    async def welcome(
+        self, *, resume="token-1", limits=None, idle=60.0, resumed=None, seen=None, rooms=None
+    ):
+        """Grant the hello that comes, and return it; a peer that shows a token is known."""
         hello = await self.expect(Hello)
         self.tell(
             Welcome(
@@ -57,7 +59,7 @@ class Peer:
                 gateway="g1",
                 resume=resume,
                 idle=idle,
-                rooms=["lobby"],
+                rooms=["lobby"] if rooms is None else rooms,
                 limits=limits or Limits(),
                 resumed=bool(hello.resume) if resumed is None else resumed,
                 seen=seen or {},

@@ -5,11 +5,12 @@ import asyncio
 from prompt_toolkit.data_structures import Size
 
 from client.app import ChatApp
+from client.rooms import first_of
 from client.screen import PromptOutput
 from display.style import Style
 from tests.unit.client.rejoin import Rejoin, lasting_chat
 from tests.unit.client.written import Written
-from wire.frames import User, Users, Who
+from wire.frames import ListMembers, MemberList, RoomMember
 
 
 class RunningApp:
@@ -22,14 +23,16 @@ class RunningApp:
         self.now = 0.0
         self.rejoin = Rejoin(join)
 
-    async def start(self, *, to=None, limits=None):
-        connection, self.peer = await self.join(welcome={"limits": limits})
+    async def start(self, *, to=None, limits=None, rooms=("lobby",)):
+        welcome = {"limits": limits, "rooms": list(rooms)}
+        connection, self.peer = await self.join(welcome=welcome)
         self.chat = await lasting_chat(connection, self.rejoin).__aenter__()
         output = PromptOutput(self.written, lambda: Size(rows=24, columns=80))
         self.app = ChatApp(
             self.chat,
             Style(color=False),
             to=to,
+            room=first_of(rooms),
             clock=lambda: self.now,
             input=self.keys,
             output=output,
@@ -37,10 +40,10 @@ class RunningApp:
         self.running = asyncio.create_task(self.app.run())
 
     async def look_around(self, *names):
-        """Answer who is here: what the client asks when a name is to be completed."""
-        who = await self.peer.expect(Who)
-        users = [User(name=name, gateway="g1", since=0, idle=0.0) for name in names]
-        self.peer.tell(Users(users=users, seq=who.seq))
+        """Answer who is in a room: what the client asks when a name is to be completed."""
+        asked = await self.peer.expect(ListMembers)
+        members = [RoomMember(name=name) for name in names]
+        self.peer.tell(MemberList(room=asked.room, members=members, seq=asked.seq))
 
     async def back(self):
         """Wait until it has come back."""

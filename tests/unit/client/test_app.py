@@ -8,7 +8,36 @@ from prompt_toolkit.input import create_pipe_input
 from client.errors import CannotConnect, Refused
 from tests.unit.client.rejoin import close
 from tests.unit.client.running_app import RunningApp
-from wire.frames import Active, Bye, Error, Gap, Joined, Left, Notice, Send, User, Users, Who
+from wire.frames import (
+    AboutRoom,
+    Ack,
+    Active,
+    Bye,
+    Changed,
+    Entered,
+    Error,
+    Gap,
+    Join,
+    Joined,
+    Leave,
+    Left,
+    ListMembers,
+    ListRooms,
+    MemberList,
+    Moderate,
+    Modes,
+    Notice,
+    Out,
+    Room,
+    RoomInfo,
+    RoomList,
+    RoomMember,
+    Send,
+    SetModes,
+    User,
+    Users,
+    Who,
+)
 from wire.limits import Limits
 from wire.reasons import BANNED, FLOOD, IDLE, KICKED, SHUTDOWN
 
@@ -367,3 +396,170 @@ async def test_many_parts_of_a_paste_that_is_too_long_are_told_of_once(app):
     app.now += 1.0
     app.type(f"\x1b[200~{'x' * 42}\x1b[201~")
     await app.shown("! not taken: 42 characters, and 10 are allowed")
+
+
+class TestRooms:
+    @staticmethod
+    async def joins(app, room="dev", **fields):
+        """Join a room, up to being told of it."""
+        app.type(f"/join {room}" + ENTER)
+        request = await app.peer.expect(Join)
+        app.peer.tell(Entered(room=room, seen="1-0", seq=request.seq, **fields))
+        await app.shown(f"· you are in #{room}")
+        return request
+
+    async def test_one_joins_a_room_and_talks_there(self, app):
+        await app.start()
+        await self.joins(app, people=3, topic="bees")
+        await app.shown("· you are in #dev (3 people): bees")
+        await app.shown("dana #dev>")
+        app.type("hello" + ENTER)
+        send = await app.peer.acknowledge(room="dev")
+        assert (send.text, send.room) == ("hello", "dev")
+
+    async def test_what_is_said_elsewhere_is_marked_and_who_comes_there_is_not_told(self, app):
+        await app.start(rooms=["lobby", "dev"])
+        app.peer.tell(Joined(room="dev", name="eve"), Joined(room="lobby", name="mom"))
+        app.peer.say("hi", room="dev")
+        app.peer.say("ho")
+        await app.shown("#dev sis: hi")
+        await app.shown("0 sis: ho")
+        shown = app.written.getvalue()
+        assert "· mom joined\r\n" in shown
+        assert "eve joined" not in shown
+
+    async def test_a_room_that_one_is_in_becomes_the_current_one_at_once(self, app):
+        await app.start(rooms=["lobby", "dev"])
+        await app.shown("dana #lobby>")
+        app.type("/join #Dev" + ENTER)
+        await app.shown("· what you type goes to #dev now")
+        app.type("hello" + ENTER)
+        assert (await app.peer.acknowledge(room="dev")).room == "dev"
+
+    async def test_a_line_that_is_typed_never_goes_to_another_room_by_itself(self, app):
+        await app.start()
+        await self.joins(app)
+        app.type("my pin is 1234")
+        await app.line("my pin is 1234")
+        app.peer.tell(Out(room="dev", code="kicked", text="mom kicked you out of #dev: spam"))
+        await app.shown("· mom kicked you out of #dev: spam\r\n")
+        await app.shown("· what you type goes to #lobby now")
+        app.type(ENTER)
+        await app.shown("· not sent: you are not in #dev. Enter sends it to #lobby.")
+        await app.line("my pin is 1234")
+        app.type("\x15fine" + ENTER)
+        send = await app.peer.acknowledge()
+        assert (send.text, send.room) == ("fine", "lobby")
+
+    async def test_what_is_typed_for_a_room_that_lets_nobody_in_is_not_said_elsewhere(self, app):
+        await app.start()
+        app.type("/join dev" + ENTER)
+        request = await app.peer.expect(Join)
+        app.type("hello dev" + ENTER)
+        await app.shown("· not sent: #dev has not let you in yet")
+        app.peer.tell(Error(code="invite_only", text="only by invitation", seq=request.seq))
+        await app.shown("! only by invitation")
+        app.type(ENTER)
+        await app.shown("· not sent: you are not in #dev. Enter sends it to #lobby.")
+        app.type(ENTER)
+        send = await app.peer.acknowledge()
+        assert (send.text, send.room) == ("hello dev", "lobby")
+
+    async def test_leaving_a_room(self, app):
+        await app.start()
+        await self.joins(app)
+        app.type("/leave" + ENTER)
+        request = await app.peer.expect(Leave)
+        assert request.room == "dev"
+        app.peer.tell(Out(room="dev", code="left", text="-", seq=request.seq))
+        await app.shown("· you left #dev")
+        app.type("hello" + ENTER)
+        assert (await app.peer.acknowledge()).room == "lobby"
+
+    async def test_in_no_room_there_is_nobody_to_talk_to_but_by_name(self, app):
+        await app.start(rooms=[])
+        await app.shown("dana (no room)>")
+        app.type("hello" + ENTER)
+        await app.shown("· you are in no room: /rooms lists them, /join ROOM enters one")
+        app.type(" @sis" + ENTER)
+        assert (await app.peer.acknowledge(to=["sis"])).to == ["sis"]
+
+    async def test_changes_are_told_with_what_is_new(self, app):
+        await app.start()
+        await self.joins(app, modes=Modes(secret=True))
+        held = Modes(secret=True, invite_only=True)
+        app.peer.tell(
+            Changed(id="1-1", room="dev", by="mom", change="modes", modes=held),
+            Changed(id="1-2", room="dev", by="mom", change="kick", name="sis", reason="spam"),
+        )
+        await app.shown("· mom made #dev invite-only\r\n")
+        await app.shown("· mom kicked sis out of #dev: spam\r\n")
+
+    async def test_what_an_operator_asks_is_sent_and_a_refusal_shown(self, app):
+        await app.start(rooms=["dev"])
+        app.type("/ban eve 2h spam" + ENTER)
+        request = await app.peer.expect(Moderate)
+        assert request == Moderate(
+            room="dev", action="ban", name="eve", reason="spam", seconds=7200, seq=request.seq
+        )
+        app.peer.tell(Error(code="not_operator", text="ask mom", seq=request.seq))
+        await app.shown("! ask mom")
+
+    async def test_what_was_so_already_is_told(self, app):
+        await app.start(rooms=["dev"])
+        app.type("/set secret on" + ENTER)
+        request = await app.peer.expect(SetModes)
+        app.peer.tell(Ack(seq=request.seq, id=""))
+        await app.shown("· nothing changed: it was so already")
+
+    async def test_questions_about_rooms_are_answered(self, app):
+        await app.start(rooms=["dev"])
+        app.type("/rooms" + ENTER)
+        asked = await app.peer.expect(ListRooms)
+        app.peer.tell(RoomList(rooms=[Room(room="dev", people=2, joined=True)], seq=asked.seq))
+        await app.shown(" * #dev  2\r\n")
+        app.type("/names" + ENTER)
+        asked = await app.peer.expect(ListMembers)
+        mom = RoomMember(name="mom", role="operator")
+        app.peer.tell(MemberList(room="dev", members=[mom], seq=asked.seq))
+        await app.shown("  @mom\r\n")
+        app.type("/topic" + ENTER)
+        asked = await app.peer.expect(AboutRoom)
+        app.peer.tell(RoomInfo(room="dev", people=2, topic="bees", seq=asked.seq))
+        await app.shown("· topic: bees\r\n")
+
+    async def test_a_return_tells_nothing_of_rooms_that_one_is_still_in(self, app):
+        await app.start()
+        await self.joins(app)
+        app.rejoin.welcome = {"rooms": ["lobby", "dev"]}
+        app.peer.hang_up()
+        await app.back()
+        app.peer.tell(Entered(room="dev", seen="1-0"))
+        app.peer.say("hi", room="dev")
+        await app.shown("sis: hi")
+        assert app.written.getvalue().count("you are in #dev") == 1
+        await app.shown("dana #dev>")
+
+    async def test_a_room_that_cannot_be_joined_again_is_no_longer_the_current_one(self, app):
+        await app.start()
+        await self.joins(app)
+        app.rejoin.welcome = {"resumed": False}
+        app.peer.hang_up()
+        await app.back()
+        request = await app.peer.expect(Join)
+        app.peer.tell(Error(code="bad_key", text="wrong key", seq=request.seq))
+        await app.shown("· you are in #dev no longer: wrong key")
+        app.type("hello" + ENTER)
+        await app.shown("· not sent: you are not in #dev.")
+
+    async def test_in_a_large_room_it_is_asked_again_who_is_there_but_not_for_each_key(self, app):
+        await app.start(limits=Limits(quiet_room=1))
+        app.type("@s" + TAB)
+        await app.look_around("sis", "sue")
+        await app.shown("sue")
+        app.type("\x15@su" + TAB)
+        await app.line("@sue ")
+        app.now += 30.0
+        app.type("\x15@m" + TAB)
+        await app.look_around("mom", "sue")
+        await app.line("@mom ")

@@ -3,15 +3,24 @@ from prompt_toolkit.completion import CompleteEvent
 from prompt_toolkit.document import Document
 
 from client.completion import ChatCompleter
-from client.names import KnownNames
+from client.rooms import Rooms
+from display.commands import COMMANDS
+from display.room_commands import MODES
 
 
 @pytest.fixture
-def completer():
-    names = KnownNames("dana")
-    names.are(["sis", "Simon", "mom", "z\x1b"])
-    names.spoke("sis")
-    return ChatCompleter(names, nobody_is_asked)
+def rooms():
+    rooms = Rooms("dana", ["lobby", "dev"])
+    rooms.names("lobby").are(["sis", "Simon", "mom", "z\x1b"])
+    rooms.names("lobby").spoke("sis")
+    rooms.names("dev").are(["mia", "mom"])
+    rooms.listed = ["dev", "deep-sea", "ops"]
+    return rooms
+
+
+@pytest.fixture
+def completer(rooms):
+    return ChatCompleter(rooms, nobody_is_asked, nobody_is_asked)
 
 
 async def nobody_is_asked():
@@ -21,27 +30,45 @@ async def nobody_is_asked():
 @pytest.mark.parametrize(
     ("typed", "offered"),
     [
-        ("/", ["/msg ", "/who ", "/help ", "/quit "]),
+        ("/", [f"/{name} " for name in COMMANDS]),
         ("/w", ["/who "]),
+        ("/help un", ["/help uninvite ", "/help unban ", "/help unmute "]),
+        ("/help /ki", ["/help /kick "]),
+        ("/join d", ["/join dev ", "/join deep-sea "]),
+        ("/join #D", ["/join #dev ", "/join #deep-sea "]),
+        ("/names ", ["/names lobby ", "/names dev ", "/names deep-sea ", "/names ops "]),
+        ("/leave ", ["/leave lobby ", "/leave dev "]),
+        ("/join dev k", []),
+        ("/kick s", ["/kick sis ", "/kick Simon "]),
+        ("/unban @Si", ["/unban @sis ", "/unban @Simon "]),
+        ("/kick sis s", []),
+        ("/kick sis like @s", ["/kick sis like @sis ", "/kick sis like @Simon "]),
+        ("/set ", [f"/set {mode} " for mode in MODES]),
+        ("/set s", ["/set secret ", "/set slow "]),
+        ("/set secret ", ["/set secret on ", "/set secret off "]),
+        ("/set secret on s", ["/set secret on slow "]),
+        ("/set history j", ["/set history joined "]),
+        ("/set nonsense ", []),
         ("/W", ["/who "]),
         ("hi /w", []),
         ("hi @s", ["hi @sis ", "hi @Simon "]),
         ("@SI", ["@sis ", "@Simon "]),
+        ("hi @m", ["hi @mom ", "hi @mia "]),
         ("hi @mom @s", ["hi @mom @sis ", "hi @mom @Simon "]),
-        ("two\nlines @m", ["two\nlines @mom "]),
-        ("hi (@m", ["hi (@mom "]),
-        ("你好@m", ["你好@mom "]),
-        ("hi \uff20m", ["hi \uff20mom "]),
-        ("@sis,@m", ["@sis,@mom "]),
+        ("two\nlines @mo", ["two\nlines @mom "]),
+        ("hi (@mo", ["hi (@mom "]),
+        ("你好@mo", ["你好@mom "]),
+        ("hi \uff20mo", ["hi \uff20mom "]),
+        ("@sis,@mo", ["@sis,@mom "]),
         ("mail@s", []),
         (r"\@s", []),
         ("s", []),
         ("", []),
         ("/msg s", ["/msg sis ", "/msg Simon "]),
-        ("/msg @m", ["/msg @mom "]),
-        ("/msg sis,m", ["/msg sis,mom "]),
-        ("/msg sis, m", ["/msg sis, mom "]),
-        (" /msg @sis @m", [" /msg @sis @mom "]),
+        ("/msg @mo", ["/msg @mom "]),
+        ("/msg sis,mo", ["/msg sis,mom "]),
+        ("/msg sis, mo", ["/msg sis, mom "]),
+        (" /msg @sis @mo", [" /msg @sis @mom "]),
         ("/msg sis m", []),
     ],
 )
@@ -63,31 +90,49 @@ async def offered(completer, typed):
     return [completion.text async for completion in found]
 
 
-@pytest.mark.parametrize("typed", ["hi @", "@s", "/msg s", "/msg sis,"])
-async def test_who_is_here_is_asked_for_the_first_name_and_not_before(typed):
-    names, asked = KnownNames("dana"), []
+@pytest.mark.parametrize("typed", ["hi @", "@s", "/msg s", "/msg sis,", "/kick s"])
+async def test_it_is_asked_who_is_here_for_the_first_name_and_not_before(typed):
+    rooms, asked = Rooms("dana", ["lobby"]), []
 
     async def look():
         asked.append(typed)
-        names.are(["sis"])
+        rooms.names("lobby").are(["sis"])
 
-    completer = ChatCompleter(names, look)
-    for word in ("/m", "", "hello", "a@b"):
+    completer = ChatCompleter(rooms, look, nobody_is_asked)
+    for word in ("/m", "", "hello", "a@b", "/set s"):
         await offered(completer, word)
     assert asked == []
     assert await offered(completer, typed) == ["sis "]
     assert await offered(completer, typed) == ["sis "]
     assert asked == [typed]
-    names.doubt()  # the connection was lost meanwhile
+    rooms.returned()  # the connection was lost meanwhile
     await offered(completer, typed)
     assert asked == [typed] * 2
 
 
+async def test_it_is_asked_which_rooms_there_are_for_a_room():
+    rooms, asked = Rooms("dana", ["lobby"]), []
+
+    async def look():
+        asked.append("rooms")
+        rooms.listed = ["ops"]
+
+    completer = ChatCompleter(rooms, nobody_is_asked, look)
+    assert await offered(completer, "/join o") == ["ops "]
+    assert asked == ["rooms"]
+
+
 async def test_where_it_cannot_be_asked_those_who_were_heard_are_offered():
-    names = KnownNames("dana")
-    names.spoke("sis")
+    rooms = Rooms("dana", ["lobby"])
+    rooms.names("lobby").spoke("sis")
 
     async def look():
         pass
 
-    assert await offered(ChatCompleter(names, look), "@s") == ["sis "]
+    assert await offered(ChatCompleter(rooms, look, look), "@s") == ["sis "]
+
+
+def test_names_of_the_current_room_come_first(rooms, completer):
+    rooms.current = "dev"
+    found = completer.get_completions(Document("@m"), CompleteEvent())
+    assert [completion.text for completion in found] == ["mia ", "mom "]

@@ -1,12 +1,41 @@
 import asyncio
 from datetime import datetime
 
+import msgspec
 import pytest
 
 from client import connection as module
 from client.errors import Ended, Refused, Unconfirmed
 from client.heartbeat import Pulse
-from wire.frames import Ack, Active, Bye, Error, Joined, Msg, Notice, Ping, Quit, Send, Users, Who
+from wire.frames import (
+    AboutRoom,
+    Ack,
+    Active,
+    Bye,
+    Entered,
+    Error,
+    Join,
+    Joined,
+    Leave,
+    ListMembers,
+    ListRooms,
+    MemberList,
+    Moderate,
+    Msg,
+    Notice,
+    Out,
+    Ping,
+    Quit,
+    Room,
+    RoomInfo,
+    RoomList,
+    RoomMember,
+    Send,
+    SetModes,
+    SetTopic,
+    Users,
+    Who,
+)
 from wire.frames import User as Somebody
 from wire.limits import Limits
 from wire.reasons import CONNECTION_LOST, IDLE, QUIT, SLOW
@@ -202,3 +231,90 @@ async def test_nothing_is_kept_of_a_send_that_was_answered_or_given_up(join):
     sending.cancel()
     await asyncio.gather(sending, return_exceptions=True)
     assert chat._answers == {}
+
+
+class TestRooms:
+    async def test_a_room_is_entered_and_its_messages_follow(self, join):
+        chat, peer = await join()
+        joining = asyncio.create_task(chat.join("dev", key="s3cret", history=2))
+        request = await peer.expect(Join)
+        assert (request.room, request.key, request.history) == ("dev", "s3cret", 2)
+        entered = Entered(room="dev", seen="1-0", topic="bees", seq=request.seq)
+        peer.tell(entered)
+        peer.say("before", room="dev")
+        assert await joining == entered
+        assert await anext(chat) == entered
+        assert (await anext(chat)).text == "before"
+
+    async def test_a_room_is_left(self, join):
+        chat, peer = await join()
+        leaving = asyncio.create_task(chat.leave("dev"))
+        request = await peer.expect(Leave)
+        out = Out(room="dev", code="left", text="-", seq=request.seq)
+        peer.tell(out)
+        assert await leaving == out
+        assert await anext(chat) == out
+
+    async def test_what_is_told_unasked_is_among_the_events(self, join):
+        chat, peer = await join()
+        told = [Entered(room="lobby", seen="1-0"), Out(room="dev", code="kicked", text="-", seq=7)]
+        peer.tell(*told)
+        assert [await anext(chat), await anext(chat)] == told
+
+    async def test_long_answers_come_in_parts(self, join):
+        chat, peer = await join()
+        asking = asyncio.create_task(chat.rooms())
+        request = await peer.expect(ListRooms)
+        dev, ops = Room(room="dev", people=2), Room(room="ops", people=1)
+        peer.tell(
+            RoomList(rooms=[dev], more=True, seq=request.seq),
+            RoomList(rooms=[ops], seq=request.seq),
+        )
+        assert await asking == [dev, ops]
+        asking = asyncio.create_task(chat.members("dev"))
+        request = await peer.expect(ListMembers)
+        sis, mom = RoomMember(name="sis"), RoomMember(name="mom", role="operator")
+        peer.tell(
+            MemberList(room="dev", members=[sis], more=True, seq=request.seq),
+            MemberList(room="dev", members=[mom], seq=request.seq),
+        )
+        assert await asking == [sis, mom]
+
+    async def test_what_holds_in_a_room(self, join):
+        chat, peer = await join()
+        asking = asyncio.create_task(chat.about("dev"))
+        request = await peer.expect(AboutRoom)
+        info = RoomInfo(room="dev", people=2, seq=request.seq)
+        peer.tell(info)
+        assert await asking == info
+
+    async def test_changes_are_acknowledged(self, join):
+        chat, peer = await join()
+
+        async def does(doing, expected):
+            doing = asyncio.create_task(doing)
+            request = await peer.expect(type(expected))
+            peer.tell(Ack(seq=request.seq, id="1-1"))
+            assert (await doing).id == "1-1"
+            assert request == msgspec.structs.replace(expected, seq=request.seq)
+
+        await does(chat.set_topic("dev", "b\udcff"), SetTopic(room="dev", topic="b?"))
+        await does(chat.set_modes("dev", slow=10), SetModes(room="dev", slow=10))
+        await does(
+            chat.moderate("dev", "ban", "eve", reason="spam", seconds=60),
+            Moderate(room="dev", action="ban", name="eve", reason="spam", seconds=60),
+        )
+
+    async def test_a_refusal_is_the_askers(self, join):
+        chat, peer = await join()
+        joining = asyncio.create_task(chat.join("dev"))
+        request = await peer.expect(Join)
+        peer.tell(Error(code="invite_only", text="only by invitation", seq=request.seq))
+        with pytest.raises(Refused, match="only by invitation"):
+            await joining
+        assert chat._answers == chat._parts == {}
+
+    async def test_what_is_too_long_for_a_line_is_refused_here(self, join):
+        chat, _ = await join(welcome={"limits": Limits(line=200)})
+        with pytest.raises(Refused, match="too long"):
+            await chat.set_topic("dev", "x" * 300)

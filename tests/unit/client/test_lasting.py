@@ -5,9 +5,23 @@ import pytest
 from client import lasting as module
 from client.errors import CannotConnect, Ended, Refused, Unconfirmed
 from client.lasting import State
-from client.news import Back, Held, Lost, SentAgain, StillAway
+from client.news import Back, Held, Lost, NotRejoined, SentAgain, StillAway
 from tests.unit.client.rejoin import Pauses, Rejoin, close, lasting_chat
-from wire.frames import Bye, Error, Gap, Msg, Notice, Quit, Send
+from wire.frames import (
+    HISTORY,
+    Bye,
+    Changed,
+    Entered,
+    Error,
+    Gap,
+    Join,
+    Leave,
+    Msg,
+    Notice,
+    Out,
+    Quit,
+    Send,
+)
 from wire.reasons import CONNECTION_LOST, IDLE, QUIT, REPLACED, SHUTDOWN, SLOW
 
 BACK = Back("g1", resumed=True)
@@ -320,3 +334,141 @@ async def test_leaving_while_away_releases_who_waits_to_send(chat, events):
     with pytest.raises(Ended):
         await later
     assert [event async for event in events] == []
+
+
+class TestRooms:
+    @staticmethod
+    async def lets_in(peer, seen="1-0", **fields):
+        """Let the client into the room that it wants to join."""
+        request = await peer.expect(Join)
+        peer.tell(Entered(room=request.room, seen=seen, seq=request.seq, **fields))
+        return request
+
+    @pytest.fixture
+    async def chat(self, chat, events):
+        """Somebody who has joined a room, and has seen its first message."""
+        joining = asyncio.create_task(chat.join("dev", key="s3cret"))
+        await self.lets_in(chat.peer, seen="1-3")
+        await joining
+        assert isinstance(await anext(events), Entered)
+        chat.peer.say("four", room="dev", id="1-4")
+        assert (await anext(events)).text == "four"
+        return chat
+
+    @pytest.fixture
+    def events(self, chat):
+        return chat.events()
+
+    async def test_a_resumed_session_tells_what_it_has_seen_of_each_room(self, chat, events):
+        chat.rejoin.welcome = {"rooms": ["lobby", "dev"]}
+        chat.peer.hang_up()
+        peer = await come_back(chat, events)
+        assert peer.hello.seen == {"lobby": "1-0", "@": "1-5", "dev": "1-4"}
+        entered = Entered(room="dev", seen="1-4")
+        peer.tell(entered)
+        peer.say("four", room="dev", id="1-4")
+        peer.say("five", room="dev", id="1-5")
+        assert await anext(events) == entered
+        assert (await anext(events)).text == "five"
+
+    async def test_a_change_is_told_once(self, chat, events):
+        change = Changed(id="1-5", room="dev", by="mom", change="topic", topic="bees")
+        chat.peer.tell(change, change)
+        chat.peer.say("six", room="dev", id="1-6")
+        assert await anext(events) == change
+        assert (await anext(events)).text == "six"
+
+    async def test_a_session_that_is_not_resumed_joins_its_rooms_again(self, chat, events):
+        chat.rejoin.welcome = {"resumed": False}
+        chat.peer.hang_up()
+        peer = await come_back(chat, events)
+        sending = asyncio.create_task(chat.send("hello", room="dev"))
+        request = await self.lets_in(peer, seen="1-2")
+        assert request == Join(room="dev", key="s3cret", history=HISTORY, seq=request.seq)
+        for number, text in ((3, "three"), (4, "four"), (5, "five")):
+            peer.say(text, room="dev", id=f"1-{number}")
+        assert (await peer.acknowledge(room="dev")).room == "dev"  # and not before we are in
+        await sending
+        assert isinstance(await anext(events), Entered)
+        assert (await anext(events)).text == "five"
+        assert chat.rooms == {"lobby": None, "dev": "s3cret"}
+
+    async def test_a_gap_is_told_where_the_room_no_longer_has_what_was_missed(self, chat, events):
+        chat.rejoin.welcome = {"resumed": False}
+        chat.peer.hang_up()
+        peer = await come_back(chat, events)
+        await self.lets_in(peer, seen="1-7")
+        gap = await anext(events)
+        assert (type(gap), gap.room, gap.after) == (Gap, "dev", "1-4")
+        assert isinstance(await anext(events), Entered)
+        peer.say("eight", room="dev", id="1-8")
+        assert (await anext(events)).text == "eight"
+
+    async def test_what_cannot_be_joined_again_is_told(self, chat, events):
+        chat.rejoin.welcome = {"resumed": False}
+        chat.peer.hang_up()
+        peer = await come_back(chat, events)
+        request = await peer.expect(Join)
+        peer.tell(Error(code="bad_key", text="wrong key", seq=request.seq))
+        assert await anext(events) == NotRejoined("dev", "wrong key")
+        assert chat.rooms == {"lobby": None}
+        sending = asyncio.create_task(chat.send("in the lobby"))
+        await peer.acknowledge()
+        await sending
+
+    async def test_joining_again_waits_where_the_gateway_asks_for_a_pause(self, chat, events):
+        chat.rejoin.welcome = {"resumed": False}
+        chat.peer.hang_up()
+        peer = await come_back(chat, events)
+        request = await peer.expect(Join)
+        peer.tell(Error(code="slow_down", text="!", seq=request.seq, retry_after=0.01))
+        await self.lets_in(peer)
+        assert isinstance(await anext(events), Entered)
+
+    async def test_a_connection_that_breaks_meanwhile_is_no_end_of_it(self, chat, events):
+        chat.rejoin.welcome = {"resumed": False}
+        chat.peer.hang_up()
+        peer = await come_back(chat, events)
+        await peer.expect(Join)
+        chat.rejoin.welcome = {"resumed": True}
+        peer.hang_up()
+        peer = await come_back(chat, events)
+        assert (await self.lets_in(peer)).room == "dev"
+        assert isinstance(await anext(events), Entered)
+
+    @pytest.mark.parametrize("code", ["kicked", "left"])
+    async def test_a_room_that_one_is_out_of_is_not_joined_again(self, chat, events, code):
+        chat.peer.tell(Out(room="dev", code=code, text="-"))
+        assert isinstance(await anext(events), Out)
+        chat.rejoin.welcome = {"resumed": False}
+        chat.peer.hang_up()
+        peer = await come_back(chat, events)
+        assert "dev" not in peer.hello.seen
+        sending = asyncio.create_task(chat.send("hello"))
+        await peer.acknowledge()
+        await sending
+
+    async def test_leaving_and_coming_again_begins_anew(self, chat, events):
+        leaving = asyncio.create_task(chat.leave("dev"))
+        request = await chat.peer.expect(Leave)
+        chat.peer.tell(Out(room="dev", code="left", text="-", seq=request.seq))
+        await leaving
+        joining = asyncio.create_task(chat.join("dev", history=1))
+        await self.lets_in(chat.peer, seen="1-3")
+        chat.peer.say("four", room="dev", id="1-4")
+        await joining
+        kinds = [await anext(events) for _ in range(3)]
+        assert [type(event) for event in kinds] == [Out, Entered, Msg]
+
+    async def test_several_rooms_may_be_entered_at_the_start(self, chat):
+        entering = asyncio.create_task(chat.enter(["ops", "art"]))
+        assert (await self.lets_in(chat.peer)).room == "ops"
+        assert (await self.lets_in(chat.peer)).room == "art"
+        await entering
+
+    async def test_which_of_them_cannot_be_entered_is_told(self, chat):
+        entering = asyncio.create_task(chat.enter(["ops"]))
+        request = await chat.peer.expect(Join)
+        chat.peer.tell(Error(code="invite_only", text="only by invitation", seq=request.seq))
+        with pytest.raises(Refused, match="#ops: only by invitation"):
+            await entering

@@ -1,7 +1,7 @@
 import pytest
 
 from client.seen import Seen
-from wire.frames import Gap, Msg
+from wire.frames import Changed, Gap, Msg
 
 
 def said(id, *, room="lobby", to=None):
@@ -88,3 +88,32 @@ def test_a_gap_right_behind_another_is_none_wherever_it_is_said_to_begin(seen):
     assert [seen.is_news(gap) for gap in (here, there)] == [True, False]
     assert seen.is_news(said("8-0"))
     assert seen.is_news(Gap(room="lobby", after="8-0", text="-"))
+
+
+def test_changes_of_a_room_count_among_its_messages(seen):
+    change = Changed(id="7-6", room="lobby", by="mom", change="topic", topic="bees")
+    assert [seen.is_news(change), seen.is_news(change), seen.is_news(said("7-6"))] == [
+        True,
+        False,
+        False,
+    ]
+    assert seen.ids["lobby"] == "7-6"
+
+
+def test_of_a_room_that_one_has_left_nothing_is_kept(seen):
+    seen.is_news(said("7-9", room="dev"))
+    seen.is_news(Gap(room="dev", after="7-9", text="-"))
+    seen.forget("dev")
+    assert seen.ids == {"lobby": "7-5", "@": "7-100"}
+    assert seen.is_news(said("7-9", room="dev"))
+    assert seen.is_news(Gap(room="dev", after="7-9", text="-"))
+
+
+def test_what_begins_later_than_what_was_seen_is_a_gap(seen):
+    assert seen.missed("lobby", "7-5") is None
+    assert seen.missed("lobby", "7-4") is None
+    assert seen.missed("dev", "7-4") is None
+    assert seen.missed("lobby", "x") is None
+    for start in ("7-6", "8-0"):
+        gap = seen.missed("lobby", start)
+        assert (gap.room, gap.after) == ("lobby", "7-5")

@@ -3,8 +3,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from display.commands import COMMANDS, Show, names_in, read
-from wire.frames import Quit, Send, Who
+from display.arguments import names_in, room_named
+from display.commands import COMMANDS, read
+from display.meaning import Help, Show
+from wire.frames import (
+    AboutRoom,
+    Join,
+    Leave,
+    ListMembers,
+    ListRooms,
+    Moderate,
+    Quit,
+    Send,
+    SetModes,
+    SetTopic,
+    Who,
+)
 
 
 def is_refused(line, to=None):
@@ -109,7 +123,8 @@ def test_a_text_with_a_command_in_a_later_line_is_refused_whole(text):
     ("line", "hint"),
     [("/mgs sis hi", "did you mean /msg?"), ("/exit", "did you mean /quit?"), ("/xyz", "/help"),
      ("/ msg sis hi", "/help"), ("/", "/help"), ("/msg@sis secret", "did you mean /msg?"),
-     ("/tell sis hi", "/help"), ("/" + "x" * 9000, "/help")],
+     ("/tell sis hi", "did you mean /msg?"), ("/part dev", "did you mean /leave?"),
+     ("/modes", "did you mean /set?"), ("/" + "x" * 9000, "/help")],
 )  # fmt: skip
 def test_an_unknown_command_names_the_nearest(line, hint):
     meaning = read(line)
@@ -118,14 +133,156 @@ def test_an_unknown_command_names_the_nearest(line, hint):
     assert len(meaning.lines[0]) < 200
 
 
-def test_help_lists_every_command():
-    meaning = read("/help")
-    assert isinstance(meaning, Show)
-    assert not meaning.wrong
-    for command in COMMANDS.values():
-        assert any(
-            line.startswith(command.usage) and line.endswith(command.help) for line in meaning.lines
-        )
+class TestInARoom:
+    @pytest.mark.parametrize(
+        ("line", "meaning"),
+        [
+            ("hello", Send(text="hello", room="dev")),
+            ("hi @sis", Send(text="hi @sis", room="dev")),
+            ("/msg sis hi", Send(text="hi", to=["sis"])),
+            ("/join ops", Join(room="ops")),
+            ("/join #Ops", Join(room="ops")),
+            ("/JOIN \uff03\uff2f\uff30\uff33", Join(room="ops")),
+            ("/join ops s3cret", Join(room="ops", key="s3cret")),
+            ("/leave", Leave(room="dev")),
+            ("/leave #ops", Leave(room="ops")),
+            ("/rooms", ListRooms()),
+            ("/names", ListMembers(room="dev")),
+            ("/names Ops", ListMembers(room="ops")),
+            ("/topic", AboutRoom(room="dev")),
+            ("/topic all  about\nbees", SetTopic(room="dev", topic="all about bees")),
+            ("/topic off", SetTopic(room="dev", topic="")),
+            ("/set", AboutRoom(room="dev")),
+            ("/set invite-only on", SetModes(room="dev", invite_only=True)),
+            ("/set Invite_Only OFF", SetModes(room="dev", invite_only=False)),
+            ("/set inviteonly on", SetModes(room="dev", invite_only=True)),
+            ("/set secret on", SetModes(room="dev", secret=True)),
+            ("/set read-only on", SetModes(room="dev", read_only=True)),
+            ("/set slow 10s", SetModes(room="dev", slow=10)),
+            ("/set slow 5min", SetModes(room="dev", slow=300)),
+            ("/set slow off", SetModes(room="dev", slow=0)),
+            ("/set key s3Cret", SetModes(room="dev", key="s3Cret")),
+            ("/set key off", SetModes(room="dev", key="")),
+            ("/set history joined", SetModes(room="dev", history="joined")),
+            ("/set secret on slow off", SetModes(room="dev", secret=True, slow=0)),
+            ("/invite sis", Moderate(room="dev", action="invite", name="sis")),
+            ("/invite @Sis", Moderate(room="dev", action="invite", name="Sis")),
+            ("/uninvite sis", Moderate(room="dev", action="uninvite", name="sis")),
+            ("/kick sis", Moderate(room="dev", action="kick", name="sis")),
+            (
+                "/kick sis: too  loud",
+                Moderate(room="dev", action="kick", name="sis", reason="too loud"),
+            ),
+            ("/ban sis", Moderate(room="dev", action="ban", name="sis")),
+            ("/ban sis spam", Moderate(room="dev", action="ban", name="sis", reason="spam")),
+            ("/ban sis 2h", Moderate(room="dev", action="ban", name="sis", seconds=7200)),
+            (
+                "/ban sis 1 week off",
+                Moderate(room="dev", action="ban", name="sis", reason="off", seconds=604_800),
+            ),
+            (
+                "/ban sis 2days no, no",
+                Moderate(room="dev", action="ban", name="sis", reason="no, no", seconds=172_800),
+            ),
+            ("/unban sis", Moderate(room="dev", action="unban", name="sis")),
+            ("/mute sis 5m", Moderate(room="dev", action="mute", name="sis", seconds=300)),
+            ("/unmute sis", Moderate(room="dev", action="unmute", name="sis")),
+            ("/op sis", Moderate(room="dev", action="op", name="sis")),
+            ("/deop sis", Moderate(room="dev", action="deop", name="sis")),
+            ("/voice sis", Moderate(room="dev", action="voice", name="sis")),
+            ("/devoice sis", Moderate(room="dev", action="devoice", name="sis")),
+        ],
+    )  # fmt: skip
+    def test_what_a_line_means(self, line, meaning):
+        assert read(line, room="dev") == meaning
+
+    @pytest.mark.parametrize(
+        ("line", "why"),
+        [
+            ("/join", "which room? /join ROOM [KEY]"),
+            ("/join dev and ops", "which room?"),
+            ("/join dev,ops", "no room can be called dev,ops"),
+            ("/join *", "no room can be called *"),
+            ("/join #", "no room can be called #"),
+            ("/join " + "x" * 5000, "no room can be called xxxx"),
+            ("/leave dev ops", "one room at a time"),
+            ("/leave @sis", "no room can be called @sis"),
+            ("/rooms dev", "/rooms takes nothing behind it"),
+            ("/set secret", "secret on, or secret off?"),
+            ("/set secret yes", "secret on, or secret off?"),
+            ("/set slow", "how slow?"),
+            ("/set slow 10", "how slow?"),
+            ("/set slow 2d", "at most slow 1d"),
+            ("/set key", "which key?"),
+            ("/set key " + "x" * 65, "at most 64 characters"),
+            ("/set history none", "history all, or history joined?"),
+            ("/set hystory all", "did you mean history?"),
+            ("/set it on fire", "there are invite-only, secret"),
+            ("/set secret on secret off", "secret is there twice"),
+            ("/kick", "whom? /kick NAME [REASON]"),
+            ("/kick sis, mom", "one at a time?"),
+            ("/kick @sis @mom", "one at a time?"),
+            ("/op sis now", "nothing goes behind that: /op NAME"),
+            ("/unban sis 5m", "nothing goes behind that"),
+            ("/mute sis 5", "for how long? 5s, 5m, 5h or 5d"),
+            ("/ban sis 30 spam", "for how long?"),
+        ],
+    )  # fmt: skip
+    def test_what_is_wrong_is_told_and_stays_to_be_corrected(self, line, why):
+        meaning = read(line, room="dev")
+        assert is_refused(line)
+        assert why in meaning.lines[0]
+        assert len(meaning.lines[0]) < 200
+
+    @pytest.mark.parametrize(
+        "line",
+        ["!kick dana", ".join dev s3cret", "#join dev", "\\ban eve", "~set key x", "-leave",
+         "!rooms", ">op sis", "\"kick dana", "./join dev key", "`/join dev key`", "!topic"],
+    )  # fmt: skip
+    def test_a_slip_is_refused_and_not_said(self, line):
+        assert is_refused(line)
+        assert "did you mean /" in read(line).lines[0]
+
+    @pytest.mark.parametrize(
+        "text",
+        ['"leave me alone", she said', "*join us* at six", "'set' is a noun", "_ban_ it",
+         "“kick” is a verb", "kick dana", "(join us)", "@op are you there?", "...leave it",
+         "!setup", "#rooms are fun"],
+    )  # fmt: skip
+    def test_a_text_that_only_begins_with_such_a_word_is_said(self, text):
+        assert read(text) == Send(text=text)
+
+
+class TestInNoRoom:
+    @pytest.mark.parametrize(
+        "line", ["hello", "//etc", "/leave", "/names", "/topic x", "/set slow off", "/kick sis"]
+    )
+    def test_there_is_nowhere_for_it_to_go(self, line):
+        assert is_refused_with(read(line, room=None), "you are in no room")
+
+    def test_what_is_for_somebody_goes_to_them_and_never_to_a_room(self):
+        assert read("hi @sis", room=None) == Send(text="hi @sis", to=["sis"])
+        assert read("/msg sis hi", room=None) == Send(text="hi", to=["sis"])
+
+    def test_what_says_where_is_asked(self):
+        assert read("/join dev", room=None) == Join(room="dev")
+        assert read("/names dev", room=None) == ListMembers(room="dev")
+        assert read("/rooms", room=None) == ListRooms()
+
+
+def is_refused_with(meaning, why):
+    return isinstance(meaning, Show) and meaning.wrong and why in meaning.lines[0]
+
+
+def test_help_of_one_command():
+    assert read("/help") == Help()
+    assert read("/help /Kick") == Show(("/kick NAME [REASON]: put them out",))
+    assert is_refused("/help kikc")
+
+
+def test_the_shown_signs_of_a_room_are_no_part_of_its_name():
+    assert {room_named(word) for word in ("dev", "#dev", "DEV", "##Dev", "dev,")} == {"dev"}
+    assert room_named("stra\u00dfe") == room_named("STRASSE") == "strasse"
 
 
 class TestWhenEverythingIsForTheSamePeople:

@@ -8,9 +8,9 @@ from client import news as client_news
 from client.errors import Refused
 from client.news import Back, Held, Lost, SentAgain, StillAway
 from display import render
-from display.render import View
 from display.rows import INDENT
 from display.style import Style
+from display.view import View
 from tests.unit.client.fake_gateway import TS
 from wire.frames import Ack, Error, Gap, Joined, Left, Msg, Notice, Pong, User, Users
 from wire.reasons import REASONS, SHUTDOWN
@@ -37,7 +37,7 @@ def test_a_public_message():
 
 
 def test_a_message_in_another_room_says_so():
-    assert shown(said(room="dev")) == "10:00:05 sis #dev: hello"
+    assert shown(said(room="dev")) == "10:00:05 #dev sis: hello"
 
 
 @pytest.mark.parametrize(

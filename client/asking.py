@@ -1,0 +1,33 @@
+"""What somebody asked of a room, and the answer as lines to show."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from client.lasting import LastingChat
+from display import rooms
+from display.meaning import RoomRequest
+from display.view import View, info
+from wire.frames import AboutRoom, Join, Leave, ListMembers, ListRooms
+
+
+async def ask(chat: LastingChat, request: RoomRequest, view: Callable[[], View]) -> list[str]:
+    """Ask, and return what to show; nothing for what an event tells anyway.
+
+    Raises:
+        Refused: the gateway does not do it.
+        Ended: the connection is over.
+    """
+    match request:
+        case ListRooms():
+            return rooms.room_list(await chat.ask(request), view())
+        case ListMembers(room=room):
+            return rooms.members(room, await chat.ask(request), view())
+        case AboutRoom():
+            return rooms.room_info(await chat.ask(request), view())
+        case Join() | Leave():
+            await chat.ask(request)
+            return []
+        case _:
+            ack = await chat.ask(request)
+            return [] if ack.id else info("nothing changed: it was so already", view())

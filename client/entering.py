@@ -1,0 +1,46 @@
+"""The way into rooms for a program, which waits where a gateway asks for a pause."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+
+from client.backoff import Backoff, Pick
+from client.connection import Connection
+from client.errors import Ended, Refused
+from wire.frames import Join
+
+FIRST_RETRY, LONGEST_RETRY = 1.0, 5.0
+"""Seconds: upper ends of the first delay, and of any, before the next attempt to enter a room,
+where the gateway did not say when."""
+
+
+async def enter(connection: Connection, request: Join, over: asyncio.Event, pick: Pick) -> None:
+    """Enter a room, as soon as the gateway can take us in.
+
+    Args:
+        connection: over which.
+        request: which room.
+        over: set once the chat is over.
+        pick: draws the delays.
+
+    Raises:
+        Refused: the room does not let us in.
+        Ended: the connection is over, or the chat is.
+    """
+    retry = Backoff(FIRST_RETRY, LONGEST_RETRY, pick)
+    while True:
+        try:
+            await connection.ask(request)
+        except Refused as refused:
+            if not refused.may_pass:
+                raise
+            # Many rooms at once are more than a gateway takes from one peer: it says when to go on.
+            delay = retry.next() if refused.retry_after is None else refused.retry_after
+        else:
+            return
+        with suppress(TimeoutError):
+            async with asyncio.timeout(delay):
+                await over.wait()
+        if connection.ended:
+            raise Ended(connection.ended)

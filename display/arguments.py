@@ -1,0 +1,62 @@
+"""What follows a command: names of people, and the name of a room."""
+
+from __future__ import annotations
+
+import re
+
+from wire.mentions import AT, SEPARATORS
+from wire.names import NEVER_LAST, fold, in_names, may_be_held
+from wire.unseen import is_unseen
+
+ROOM_SIGNS = "#\uff03\ufe5f"
+"""What may stand in front of a room's name: number signs, the last two of Asian keyboards."""
+
+_LONGEST_ROOM = 200
+"""Characters of a room's name that is looked at; gateways allow fewer."""
+
+# Names are found by the kinds of characters: `n`ame, un`~`seen, at sign, separator, blank.
+_NAME = re.compile("n[n~]*+")
+_NAMES = re.compile(r"[ ~,]*+@*+~*+n[n~]*+(?:(?:[ ~]*+,[ ~,]*+@*+|[ ~]*+@++)~*+n[n~]*+)*+:?")
+
+
+def names_in(text: str) -> tuple[list[str], str]:
+    """The names that a text begins with, and the rest.
+
+    Before each name but the first stands an at sign, or a comma or the like.
+    """
+    kinds = "".join(map(_kind, text))
+    found = _NAMES.match(kinds)
+    if not found:
+        return [], text
+    spans = [name.span() for name in _NAME.finditer(kinds, 0, found.end())]
+    names = [seen(text[slice(*span)]).rstrip("".join(NEVER_LAST)) for span in spans]
+    return [name for name in names if name], text[found.end() :]
+
+
+def room_named(word: str) -> str | None:
+    """The room that a word names, with ``#`` in front or without; None if no room can be called so.
+
+    Returns:
+        The one form of its name that there is: ``#Dev`` and ``dev`` are the same room.
+    """
+    name = seen(word).lstrip(ROOM_SIGNS).rstrip(":,")
+    if not may_be_held(name, _LONGEST_ROOM):
+        return None
+    return fold(name)
+
+
+def seen(text: str) -> str:
+    """A text without what has no shape."""
+    return "".join(char for char in text if not is_unseen(char))
+
+
+def _kind(char: str) -> str:
+    if char in AT:
+        return "@"
+    if is_unseen(char):
+        return "~"
+    if in_names(char):
+        return "n"
+    if char.isspace():
+        return " "
+    return "," if char in SEPARATORS else ":" if char in ":\uff1a" else "."

@@ -1,0 +1,227 @@
+"""What is told about rooms, as lines of text: pure, as `display.render` is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from display.rows import rows, width_of
+from display.safe_text import clean_name, clean_text
+from display.spans import shown_span
+from display.view import View, info
+from wire.frames import (
+    OPERATOR,
+    Changed,
+    Entered,
+    Modes,
+    Out,
+    Role,
+    Room,
+    RoomInfo,
+    RoomMember,
+    Sanctioned,
+)
+
+_LEFT = "left"
+
+_SIGNS: dict[Role, str] = {"operator": "@", "voice": "+", "": ""}
+_RANKS: dict[Role, int] = {"operator": 0, "voice": 1, "": 2}
+
+_GAP = 2
+"""Columns between two names."""
+
+_ACTIONS = {
+    "kick": "{by} kicked {name} out of {room}",
+    "ban": "{by} banned {name} from {room}",
+    "unban": "{by} let {name} into {room} again",
+    "mute": "{by} muted {name} in {room}",
+    "unmute": "{by} let {name} talk in {room} again",
+    "invite": "{by} invited {name} to {room}",
+    "uninvite": "{by} took the invitation to {room} back from {name}",
+    "op": "{by} made {name} an operator of {room}",
+    "deop": "{by} took the operator rights in {room} from {name}",
+    "voice": "{by} gave {name} a voice in {room}",
+    "devoice": "{by} took the voice in {room} from {name}",
+}
+
+
+def shown_room(room: str) -> str:
+    """A room's name as people see it."""
+    return f"#{clean_name(room)}"
+
+
+def entered(event: Entered, view: View) -> list[str]:
+    """We are in a room: ``· you are in #dev (3 people, invite-only): all about bees``."""
+    about = [_people(event.people), *modes(event.modes)]
+    if event.role:
+        about.append("you are an operator" if event.role == "operator" else "you have a voice")
+    topic = f": {_line(event.topic)}" if event.topic else ""
+    return info(f"you are in {shown_room(event.room)} ({', '.join(about)}){topic}", view)
+
+
+def out(event: Out, view: View) -> list[str]:
+    """We are in a room no longer, and why."""
+    if event.code == _LEFT:
+        return info(f"you left {shown_room(event.room)}", view)
+    return info(_line(event.text), view)
+
+
+def changed(event: Changed, view: View, before: Modes | None = None) -> list[str]:
+    """Somebody changed something: ``· mom kicked sis out of #dev: spam``.
+
+    Args:
+        event: what was changed.
+        view: who looks.
+        before: what held in the room until then, as far as that is known.
+    """
+    by, room = _actor(event.by, view), shown_room(event.room)
+    match event.change:
+        case "topic" if event.topic:
+            return info(f"{by} changed the topic of {room}: {_line(event.topic)}", view)
+        case "topic":
+            return info(f"{by} took the topic of {room} away", view)
+        case "modes":
+            return info(f"{by} {_modes_changed(room, event.modes or Modes(), before)}", view)
+        case action:
+            # A network that is banned is not named to the members.
+            name = "a network" if event.name is None else _actor(event.name, view)
+            text = _ACTIONS[action].format(by=by, name=name, room=room)
+    until = "" if event.until is None else f" until {_moment(event.until, view)}"
+    reason = f": {_line(event.reason)}" if event.reason else ""
+    return info(f"{text}{until}{reason}", view)
+
+
+def room_list(found: Sequence[Room], view: View) -> list[str]:
+    """The rooms as a table, those with most people first; ``*`` stands before one's own."""
+    found = sorted(found, key=lambda room: (-room.people, room.room))
+    names = [shown_room(room.room) for room in found]
+    width = max(map(width_of, names), default=0)
+    count = max((len(str(room.people)) for room in found), default=0)
+    lines = [f"· {len(found)} room{'s' * (len(found) != 1)}{':' if found else ''}"]
+    for room, name in zip(found, names, strict=True):
+        held = modes(room.modes)
+        about = [_line(room.topic)] if room.topic else []
+        about += [f"({', '.join(held)})"] if held else []
+        mark = "*" if room.joined else " "
+        row = f"{mark} {_padded(name, width)}  {room.people:{count}}  {' '.join(about)}"
+        lines.append(f" {row}".rstrip())
+    return rows([view.style.info(line) for line in lines], view.width)
+
+
+def members(room: str, found: Sequence[RoomMember], view: View) -> list[str]:
+    """Who is in a room, in columns: operators with ``@``, voices with ``+``, then the others."""
+    found = sorted(found, key=lambda member: (_RANKS[member.role], member.name.casefold()))
+    names = [f"{_SIGNS[member.role]}{_member(member, view)}" for member in found]
+    title = f"{len(names)} in {shown_room(room)}"
+    if view.width is None or not names:
+        return info(f"{title}: {', '.join(names)}" if names else title, view)
+    lines = [f"· {title}:", *_in_columns(names, view.width)]
+    return rows([view.style.info(line) for line in lines], view.width)
+
+
+def room_info(found: RoomInfo, view: View) -> list[str]:
+    """What holds in a room; of operators' matters nothing, where the gateway did not tell them."""
+    held = modes(found.modes)
+    lines = [f"{shown_room(found.room)}: {_people(found.people)}"]
+    lines.append(_topic(found, view))
+    lines.append(f"modes: {', '.join(held) if held else 'none'}")
+    for title, names in (
+        ("operators", found.operators),
+        ("voices", found.voices),
+        ("invited", found.invited),
+    ):
+        if names:
+            lines.append(f"{title}: {', '.join(map(clean_name, names))}")
+    if found.key:
+        lines.append(f"key: {clean_name(found.key)}")
+    for title, sanctions in (("banned", found.bans), ("muted", found.muted)):
+        lines += [f"{title}: {_sanction(sanction, view)}" for sanction in sanctions]
+    return [row for line in lines for row in info(line, view)]
+
+
+def modes(held: Modes) -> list[str]:
+    """What holds in a room, in words; nothing for what holds in most."""
+    found = {
+        "invite-only": held.invite_only,
+        "secret": held.secret,
+        "read-only": held.read_only,
+        "with a key": held.key,
+        f"one message per {shown_span(held.slow)}": held.slow > 0,
+        "history only from your joining": held.history == "joined",
+    }
+    return [words for words, holds in found.items() if holds]
+
+
+def _modes_changed(room: str, now: Modes, before: Modes | None) -> str:
+    held = modes(now)
+    if before is None:
+        return f"changed {room}: {', '.join(held) if held else 'nothing special holds now'}"
+    old = modes(before)
+    new = [words for words in held if words not in old]
+    gone = [words for words in old if words not in held]
+    if new and not gone and all(" " not in words for words in new):
+        return f"made {room} {' and '.join(new)}"
+    # A slow mode of another length is no end of the slow mode.
+    gone = [words for words in gone if not (words.startswith("one message") and now.slow)]
+    if not new and not gone:
+        return f"set a new key for {room}" if now.key else f"left {room} as it was"
+    return f"changed {room}: {', '.join([*new, *(f'no longer {words}' for words in gone)])}"
+
+
+def _topic(found: RoomInfo, view: View) -> str:
+    if not found.topic:
+        return "topic: none"
+    by = [_actor(found.topic_by, view)] if found.topic_by else []
+    at = [_moment(found.topic_at, view)] if found.topic_at else []
+    said = f" ({', '.join(by + at)})" if by or at else ""
+    return f"topic: {_line(found.topic)}{said}"
+
+
+def _sanction(found: Sanctioned, view: View) -> str:
+    until = "for good" if found.until is None else f"until {_moment(found.until, view)}"
+    by = f", by {_actor(found.by, view)}" if found.by else ""
+    reason = f": {_line(found.reason)}" if found.reason else ""
+    return f"{clean_name(found.name)} ({until}{by}){reason}"
+
+
+def _actor(name: str, view: View) -> str:
+    if name == OPERATOR:
+        return "an operator of the chat"
+    return "you" if view.is_me(name) else clean_name(name)
+
+
+def _member(member: RoomMember, view: View) -> str:
+    return clean_name(member.name) + (" (you)" if view.is_me(member.name) else "")
+
+
+def _in_columns(names: Sequence[str], width: int) -> list[str]:
+    """Names from top to bottom, then to the right, as far as a row has room."""
+    column = max(map(width_of, names)) + _GAP
+    across = max(1, (width - _GAP) // column)
+    down = -(-len(names) // across)
+    lines = (names[row::down] for row in range(down))
+    return [
+        (" " * _GAP + "".join(_padded(name, column) for name in line)).rstrip() for line in lines
+    ]
+
+
+def _padded(text: str, width: int) -> str:
+    return text + " " * (width - width_of(text))
+
+
+def _people(count: int) -> str:
+    return "only you" if count == 1 else f"{count} people"
+
+
+def _moment(milliseconds: int, view: View) -> str:
+    try:
+        at = datetime.fromtimestamp(milliseconds // 1000, view.now.tzinfo or UTC)
+    except (OverflowError, ValueError, OSError):
+        return "a time that no calendar has"
+    clock = at.strftime("%H:%M")
+    return clock if at.date() == view.now.date() else f"{at.date().isoformat()} {clock}"
+
+
+def _line(text: str) -> str:
+    """A topic, a reason or the like: always one line."""
+    return " ".join(clean_text(text).split())

@@ -1,0 +1,81 @@
+import pytest
+
+from client.rooms import Rooms, first_of
+from wire.frames import Changed, Entered, Joined, Left, Modes, Msg
+
+
+@pytest.fixture
+def rooms():
+    return Rooms("dana", ["lobby", "dev"])
+
+
+def test_one_talks_in_the_lobby_or_else_in_the_first_room():
+    assert first_of(["dev", "lobby"]) == "lobby"
+    assert first_of(["dev", "ops"]) == "dev"
+    assert first_of([]) is None
+
+
+def test_out_of_the_current_room_another_is_current(rooms):
+    rooms.current = "dev"
+    assert rooms.out("dev")
+    assert rooms.current == "lobby"
+    assert list(rooms) == ["lobby"]
+
+
+def test_out_of_another_room_the_current_one_stays(rooms):
+    assert not rooms.out("dev")
+    assert rooms.current == "lobby"
+
+
+def test_the_first_room_of_somebody_who_is_in_none_is_the_current_one():
+    rooms = Rooms("dana", [])
+    assert rooms.current is None
+    rooms.entered(Entered(room="dev", seen="1-0"))
+    assert rooms.current == "dev"
+
+
+def test_a_room_is_news_once_until_one_leaves_it(rooms):
+    dev = Entered(room="dev", seen="1-0")
+    assert [rooms.entered(dev), rooms.entered(dev)] == [True, False]
+    rooms.out("dev")
+    assert rooms.entered(dev)
+
+
+def test_after_a_return_the_rooms_are_no_news(rooms):
+    rooms.returned()
+    assert not rooms.entered(Entered(room="lobby", seen="1-0", topic="bees"))
+
+
+def test_what_held_before_a_change(rooms):
+    rooms.entered(Entered(room="dev", seen="1-0", modes=Modes(secret=True)))
+    first = Changed(room="dev", by="mom", change="modes", modes=Modes(slow=10))
+    assert rooms.changed(first) == Modes(secret=True)
+    assert rooms.changed(Changed(room="dev", by="mom", change="topic", topic="x")) == Modes(slow=10)
+    assert rooms.changed(Changed(room="ops", by="mom", change="topic", topic="x")) is None
+
+
+def test_names_of_the_current_room_come_first_and_each_once(rooms):
+    rooms.names("lobby").are(["sis", "mom"])
+    rooms.names("dev").are(["mom", "mia"])
+    rooms.heard(Msg(from_="max", to=["dana"], text="psst"))
+    assert rooms.matching("m") == ["mom", "mia", "max"]
+    rooms.current = "dev"
+    assert rooms.matching("m") == ["mia", "mom", "max"]
+
+
+def test_people_come_and_go_in_their_room(rooms):
+    rooms.heard(Joined(room="dev", name="sis"))
+    rooms.heard(Msg(from_="mia", room="dev", text="hi"))
+    assert rooms.names("dev").matching("") == ["mia", "sis"]
+    assert rooms.names("lobby").matching("") == []
+    rooms.heard(Left(room="dev", name="SIS", code="quit"))
+    rooms.heard(Msg(from_="*", room="dev", text="announcement"))
+    assert rooms.names("dev").matching("") == ["mia"]
+
+
+def test_only_those_in_the_lobby_alone_need_no_names_of_rooms(rooms):
+    assert not rooms.only_lobby
+    rooms.out("dev")
+    assert rooms.only_lobby
+    rooms.out("lobby")
+    assert not rooms.only_lobby

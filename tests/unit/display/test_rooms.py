@@ -1,0 +1,188 @@
+from datetime import datetime, timedelta, timezone
+
+import pytest
+
+from display import render
+from display.rooms import changed, entered, members, out, room_info, room_list
+from display.style import Style
+from display.view import View
+from wire.frames import Changed, Entered, Modes, Msg, Out, Room, RoomInfo, RoomMember, Sanctioned
+
+NOW = datetime(2026, 11, 23, 10, 0, 5, tzinfo=timezone(timedelta(hours=1)))
+AT_TEN = 1_795_424_400_000
+"""2026-11-23T10:00:00+01:00."""
+
+
+def view(width=None, room="lobby"):
+    return View(me="dana", now=NOW, style=Style(color=False), width=width, room=room)
+
+
+@pytest.mark.parametrize(
+    ("event", "line"),
+    [
+        (Entered(room="dev", seen="1-0"), "· you are in #dev (only you)"),
+        (
+            Entered(room="dev", seen="1-0", people=3, topic="bees\n\x1b[2J", role="operator"),
+            "· you are in #dev (3 people, you are an operator): bees �[2J",
+        ),
+        (
+            Entered(room="d\u202eev", seen="1-0", people=2, modes=Modes(key=True, slow=90)),
+            "· you are in #d�ev (2 people, with a key, one message per 90 s)",
+        ),
+        (
+            Entered(room="dev", seen="1-0", people=2, role="voice"),
+            "· you are in #dev (2 people, you have a voice)",
+        ),
+    ],
+)
+def test_one_is_told_of_the_room_that_one_enters(event, line):
+    assert entered(event, view()) == [line]
+
+
+def test_one_is_told_why_one_is_out_of_a_room():
+    assert out(Out(room="dev", code="left", text="-"), view()) == ["· you left #dev"]
+    kicked = Out(room="dev", code="kicked", text="You were kicked\n out of dev.")
+    assert out(kicked, view()) == ["· You were kicked out of dev."]
+
+
+@pytest.mark.parametrize(
+    ("fields", "line"),
+    [
+        ({"change": "topic", "topic": "all  bees"}, "mom changed the topic of #dev: all bees"),
+        ({"change": "topic", "topic": ""}, "mom took the topic of #dev away"),
+        ({"change": "kick", "name": "sis", "reason": "spam"}, "mom kicked sis out of #dev: spam"),
+        ({"change": "kick", "name": "Dana"}, "mom kicked you out of #dev"),
+        ({"change": "kick", "name": "sis", "by": "DANA"}, "you kicked sis out of #dev"),
+        (
+            {"change": "kick", "name": "sis", "by": "*"},
+            "an operator of the chat kicked sis out of #dev",
+        ),
+        ({"change": "ban", "name": "sis", "until": AT_TEN}, "mom banned sis from #dev until 10:00"),
+        (
+            {"change": "ban", "name": "sis", "until": AT_TEN + 86_400_000, "reason": "no"},
+            "mom banned sis from #dev until 2026-11-24 10:00: no",
+        ),
+        ({"change": "ban"}, "mom banned a network from #dev"),
+        ({"change": "unban", "name": "sis"}, "mom let sis into #dev again"),
+        ({"change": "mute", "name": "sis"}, "mom muted sis in #dev"),
+        ({"change": "unmute", "name": "sis"}, "mom let sis talk in #dev again"),
+        ({"change": "invite", "name": "sis"}, "mom invited sis to #dev"),
+        ({"change": "uninvite", "name": "sis"}, "mom took the invitation to #dev back from sis"),
+        ({"change": "op", "name": "dana"}, "mom made you an operator of #dev"),
+        ({"change": "deop", "name": "dana"}, "mom took the operator rights in #dev from you"),
+        ({"change": "voice", "name": "sis"}, "mom gave sis a voice in #dev"),
+        ({"change": "devoice", "name": "sis"}, "mom took the voice in #dev from sis"),
+    ],
+)
+def test_what_was_changed_and_by_whom(fields, line):
+    event = Changed(**{"room": "dev", "by": "mom", **fields})
+    assert changed(event, view()) == render.event(event, view()) == [f"· {line}"]
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "line"),
+    [
+        (Modes(), Modes(invite_only=True), "mom made #dev invite-only"),
+        (Modes(), Modes(secret=True, read_only=True), "mom made #dev secret and read-only"),
+        (Modes(secret=True), Modes(), "mom changed #dev: no longer secret"),
+        (Modes(), Modes(slow=10), "mom changed #dev: one message per 10 s"),
+        (Modes(slow=10), Modes(slow=60), "mom changed #dev: one message per 1 min"),
+        (Modes(slow=10), Modes(), "mom changed #dev: no longer one message per 10 s"),
+        (Modes(), Modes(key=True), "mom changed #dev: with a key"),
+        (Modes(key=True), Modes(key=True), "mom set a new key for #dev"),
+        (
+            Modes(secret=True),
+            Modes(history="joined"),
+            "mom changed #dev: history only from your joining, no longer secret",
+        ),
+        (None, Modes(secret=True), "mom changed #dev: secret"),
+        (None, Modes(), "mom changed #dev: nothing special holds now"),
+    ],
+)
+def test_what_holds_in_a_room_is_told_by_what_is_new(before, now, line):
+    event = Changed(room="dev", by="mom", change="modes", modes=now)
+    assert changed(event, view(), before) == [f"· {line}"]
+
+
+def test_the_rooms_are_a_table_with_the_fullest_first():
+    found = [
+        Room(room="ops", people=2, modes=Modes(secret=True, key=True)),
+        Room(room="lobby", people=12, joined=True),
+        Room(room="日本", people=2, topic="あ\n b", joined=True),
+    ]
+    assert room_list(found, view(80)) == [
+        "· 3 rooms:",
+        " * #lobby  12",
+        "   #ops     2  (secret, with a key)",
+        " * #日本    2  あ b",
+    ]
+    assert room_list([], view()) == ["· 0 rooms"]
+
+
+def test_members_are_shown_in_columns_operators_and_voices_first():
+    found = [RoomMember(name=name) for name in ("dana", "ada", "bob", "Cleo")]
+    found += [RoomMember(name="zoe", role="operator"), RoomMember(name="yan", role="voice")]
+    assert members("dev", found, view(30)) == [
+        "· 6 in #dev:",
+        "  @zoe        bob",
+        "  +yan        Cleo",
+        "  ada         dana (you)",
+    ]
+    assert members("dev", found, view(12)) == [
+        "· 6 in #dev:",
+        "  @zoe",
+        "  +yan",
+        "  ada",
+        "  bob",
+        "  Cleo",
+        "  dana (you)",
+    ]
+    assert members("dev", found[:2], view()) == ["· 2 in #dev: ada, dana (you)"]
+
+
+def test_a_room_of_thousands_does_not_sweep_the_screen_away():
+    found = [RoomMember(name=f"n{number}") for number in range(10_000)]
+    rows = members("dev", found, view(80))
+    assert len(rows) < 45
+    assert rows[-1].endswith("more lines")
+
+
+def test_what_holds_in_a_room_and_for_operators_who_is_banned():
+    assert room_info(RoomInfo(room="dev", people=1), view()) == [
+        "· #dev: only you",
+        "· topic: none",
+        "· modes: none",
+    ]
+    info = RoomInfo(
+        room="dev",
+        people=3,
+        topic="bees",
+        topic_by="mom",
+        topic_at=AT_TEN,
+        modes=Modes(invite_only=True, key=True),
+        operators=["mom"],
+        voices=["sis"],
+        key="s3cret",
+        bans=[Sanctioned("eve", "mom", "spam", AT_TEN), Sanctioned("10.0.0.0/8", "*")],
+        muted=[Sanctioned("bob", "dana")],
+        invited=["ada", "cleo"],
+    )
+    assert room_info(info, view()) == [
+        "· #dev: 3 people",
+        "· topic: bees (mom, 10:00)",
+        "· modes: invite-only, with a key",
+        "· operators: mom",
+        "· voices: sis",
+        "· invited: ada, cleo",
+        "· key: s3cret",
+        "· banned: eve (until 10:00, by mom): spam",
+        "· banned: 10.0.0.0/8 (for good, by an operator of the chat)",
+        "· muted: bob (for good, by you)",
+    ]
+
+
+def test_what_is_said_is_marked_where_it_is_not_said_in_the_room_that_one_looks_at():
+    message = Msg(id="1-1", from_="sis", room="dev", text="hi", ts=AT_TEN)
+    assert render.message(message, view()) == ["10:00:00 #dev sis: hi"]
+    assert render.message(message, view(room="dev")) == ["10:00:00 sis: hi"]
+    assert render.message(message, view(room=None)) == ["10:00:00 #dev sis: hi"]
