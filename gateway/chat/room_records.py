@@ -92,6 +92,42 @@ def state_from(room: str, exists: bool, parts: Mapping[str, Mapping[str, str]]) 
     )
 
 
+def edits_between(old: RoomState, new: RoomState) -> list[Edit]:
+    """What has to be written so that a room is as ``new`` says, and not as ``old`` does."""
+    edits = []
+    before, after = _parts(old), _parts(new)
+    for part in PARTS:
+        was, is_now = before[part], after[part]
+        edits += [Edit(part, name, None) for name in was if name not in is_now]
+        edits += [
+            Edit(part, name, value) for name, value in is_now.items() if was.get(name) != value
+        ]
+    return edits
+
+
+def _parts(state: RoomState) -> dict[Part, dict[str, str]]:
+    """The parts that `state_from` reads, without the version."""
+    meta = {edit.name: edit.value for edit in edit_modes(state.modes) if edit.value is not None} | {
+        name: value
+        for name, value in (
+            ("topic", state.topic),
+            ("topic_by", state.topic_by),
+            ("topic_at", str(state.topic_at or "")),
+            ("key", state.key),
+        )
+        if value
+    }
+    return {
+        "meta": meta,
+        "operators": state.operators,
+        "voices": state.voices,
+        "bans": {key: sanction_text(ban) for key, ban in state.bans.items()},
+        "muted": {folded: sanction_text(mute) for folded, mute in state.muted.items()},
+        "invited": {folded: invitation_text(each) for folded, each in state.invited.items()},
+        "kicked": state.kicked,
+    }
+
+
 def _read(entries: Mapping[str, str], read: Callable[[str], _T]) -> dict[str, _T]:
     found = {}
     for key, text in entries.items():

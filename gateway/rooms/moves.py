@@ -71,6 +71,14 @@ class Coming(NamedTuple):
 _Item = Coming | Departure
 
 
+class _Queue:
+    __slots__ = ("empty", "waiting")
+
+    def __init__(self) -> None:
+        self.waiting: list[_Item] = []
+        self.empty = asyncio.Event()
+
+
 class Moves:
     """Takes arrivals and departures to Redis.
 
@@ -89,9 +97,7 @@ class Moves:
         self._backplane = backplane
         self._ready = ready
         self._spawn = spawn
-        self._waiting: dict[str, list[_Item]] = {}
-        self._idle = asyncio.Event()
-        self._idle.set()
+        self._queues: dict[str, _Queue] = {}
 
     def arrive(self, room: str, coming: Coming) -> None:
         """Somebody wants to come in: ``coming.done`` says what became of it."""
@@ -101,21 +107,22 @@ class Moves:
         """Somebody leaves."""
         self._add(room, departure)
 
-    async def settle(self) -> None:
-        """Return once Redis has everything."""
-        await self._idle.wait()
+    async def settle(self, room: str | None = None) -> None:
+        """Return once Redis has everything, of one room or of all."""
+        rooms = list(self._queues) if room is None else [room]
+        for each in rooms:
+            if (queue := self._queues.get(each)) is not None:
+                await queue.empty.wait()
 
     def _add(self, room: str, item: _Item) -> None:
-        waiting = self._waiting.get(room)
-        if waiting is not None:
-            waiting.append(item)
-            return
-        self._waiting[room] = [item]
-        self._idle.clear()
-        self._spawn(self._work(room))
+        queue = self._queues.get(room)
+        if queue is None:
+            queue = self._queues[room] = _Queue()
+            self._spawn(self._work(room, queue))
+        queue.waiting.append(item)
 
-    async def _work(self, room: str) -> None:
-        waiting = self._waiting[room]
+    async def _work(self, room: str, queue: _Queue) -> None:
+        waiting = queue.waiting
         try:
             while waiting:
                 await self._ready()
@@ -123,9 +130,8 @@ class Moves:
                 if not await self._write_down(room, batch, waiting):
                     await asyncio.sleep(PAUSE)
         finally:
-            del self._waiting[room]
-            if not self._waiting:
-                self._idle.set()
+            del self._queues[room]
+            queue.empty.set()
 
     async def _write_down(self, room: str, batch: list[_Item], waiting: list[_Item]) -> bool:
         """Write some down; what has to be tried again goes back to those who wait.

@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import replace
 from typing import Any, NamedTuple, Protocol
 
 from gateway.addresses import Address
 from gateway.backplane import contract
 from gateway.backplane.contract import Arrival, Attended, Channel, Departure, Known, Log, Said
 from gateway.backplane.records import GatewayInfo, Member, Registration
+from gateway.chat.room_records import edits_between
 from gateway.chat.rooms import RoomState, Who, may_enter, may_stay
-from gateway.errors import BackplaneDown, BackplaneRefused
+from gateway.errors import BackplaneDown, BackplaneRefused, NoSuchRoom, RoomChanged
+from gateway.journal import event
 from gateway.rooms.moves import PAUSE, Coming, Moves
 from gateway.rooms.roster import Roster
 from wire.reasons import WireError
+
+log = logging.getLogger(__name__)
 
 LATE = 1.0
 """Seconds after which it is lost, and not late, that somebody has come."""
@@ -163,6 +169,8 @@ class Room:
         self._read_at = (0, 0.0)
         self._asked, self._answered = 0, 0
         self._reading = asyncio.Lock()
+        self._newest = 0
+        self._restoring = False
         self._held = False
         self._counting = asyncio.Lock()
         self._mending = False
@@ -246,14 +254,43 @@ class Room:
             asked = self._asked
             now, state = await self._of.backplane.state(self.name)
             self._answered = asked
-            before, self.state = self.state, state
             self._read_at = (now, self._of.monotonic())
-            if (state.exists, state.bans, state.kicked) != (
-                before.exists,
-                before.bans,
-                before.kicked,
-            ):
-                self._look_who_may_stay()
+            self._take_in(state)
+
+    def _take_in(self, state: RoomState) -> None:
+        version = _number(state.version)
+        if version < self._newest:
+            # Redis has forgotten something. What is known here holds until it knows again.
+            state = replace(self.state, version=state.version)
+            if not self._restoring:
+                self._restoring = True
+                self._of.spawn(self._restore())
+        self._newest = max(self._newest, version)
+        before, self.state = self.state, state
+        if (state.exists, state.bans, state.kicked) != (before.exists, before.bans, before.kicked):
+            self._look_who_may_stay()
+
+    async def _restore(self) -> None:
+        """Write down again what Redis has forgotten of what holds here."""
+        event(log, logging.WARNING, "Redis has forgotten what holds in a room", room=self.name)
+        while self._is_open:
+            try:
+                # People first: with them there is the room again.
+                await self._of.mend(self)
+                await self._of.moves.settle(self.name)
+                _, state = await self._of.backplane.state(self.name)
+                if _number(state.version) < self._newest:
+                    edits = edits_between(state, self.state)
+                    await self._of.backplane.change(self.name, state.version, edits, b"")
+                await self.refresh()
+            except (NoSuchRoom, RoomChanged):
+                continue  # others restore it too
+            except (BackplaneDown, BackplaneRefused):
+                await asyncio.sleep(PAUSE)
+                await self._of.ready()
+            else:
+                break
+        self._restoring = False
 
     def _look_who_may_stay(self) -> None:
         for person in list(self.here.values()):
@@ -404,3 +441,8 @@ class Room:
             if (found := roster.finish()) is not None:
                 self.gateways = {member.gateway for member in found.values()}
                 return found
+
+
+def _number(version: str) -> int:
+    """Versions grow; what is none is older than any."""
+    return int(version) if version.isdecimal() else 0

@@ -144,7 +144,7 @@ class FakeRooms:
             for folded, member in kept.members.items():
                 kept.edit([Edit("invited", folded, invitation(member))])
         kept.bump()
-        [posted] = self._memory.post(room, [Outgoing(event)])
+        posted = self._memory.post(room, [Outgoing(event)]) if event else []
         if removed is not None and (there := kept.members.get(removed.folded)) is not None:
             kept.edit([Edit("kicked", removed.folded, there.origin)])
             kept.edit([Edit("invited", removed.folded, None)])
@@ -153,7 +153,7 @@ class FakeRooms:
             kept.moves += 1
             self._publish(room, "+", kept.moves, [move[1]])
         self._publish(room, "=", kept.version, [])
-        return posted.id
+        return posted[0].id if posted else ""
 
     async def members(self, room: str, cursor: str) -> Attendance:
         await self._backplane.asked_for("members", room)

@@ -1,4 +1,5 @@
 import asyncio
+from dataclasses import replace
 
 import pytest
 
@@ -348,6 +349,23 @@ async def test_people_are_written_down_again_when_redis_has_forgotten_them(stree
     await until(lambda: len(street.memory.rooms.get("dev").members) == 2)
     assert here.heard()[-1] != "Guest left"
     assert boss.out == guest.out == []
+
+
+async def test_what_held_in_a_room_holds_when_redis_has_forgotten_it(street: Street) -> None:
+    here, there, boss, _ = await crowd(street)
+    await here.set(boss, invite_only=True, key="sesame")
+    await here.moderate(boss, "ban", "Spam")
+    _, before = await here.backplane.rooms.state("dev")
+    await until(lambda: there.rooms.version("dev") == before.version)
+    street.memory.rooms.clear()
+    await there.rooms.check()
+    await until(lambda: "dev" in street.memory.rooms and street.memory.rooms["dev"].version > 0)
+    await until(lambda: here.rooms.version("dev") == there.rooms.version("dev"))
+    _, after = await here.backplane.rooms.state("dev")
+    assert replace(after, version="") == replace(before, version="")
+    assert len(street.memory.rooms["dev"].members) == 2
+    with pytest.raises(WireError):
+        await there.rooms.enter("dev", there.somebody("Anna"))
 
 
 async def test_nobody_becomes_an_operator_by_being_written_down_again(street: Street) -> None:
