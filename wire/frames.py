@@ -211,9 +211,9 @@ class Moderate(Frame, frozen=True, tag_field="op", tag="moderate"):
     Attributes:
         room: where.
         action: what to do.
-        name: to whom.
+        name: the person that it is done to.
         reason: why, for that person to read.
-        seconds: how long a ban or a mute lasts; None for ever.
+        seconds: how long a ban or a mute lasts; None for a ban without end.
         seq: the client's own count.
     """
 
@@ -289,8 +289,8 @@ class Ack(Frame, frozen=True, tag_field="op", tag="ack"):
         to: the recipients who are here, if it was private.
         absent: the recipients who are not here.
         later: recipients whose connection broke: they get it when they are back.
-        mentioned: people who are here and whom the text names before its end; the message went to
-            everyone in the room.
+        mentioned: people who are here and are named before the end of the text; the message went
+            to everyone in the room.
     """
 
     seq: int
@@ -544,7 +544,7 @@ class Notice(Frame, frozen=True, tag_field="op", tag="notice"):
         left: with ``idle_soon``: seconds until the session is ended.
         absent: with ``absent``: recipients who are not here.
         later: with ``later``: recipients who get the message when they are back.
-        mentioned: with ``mentioned``: people whom a message to everyone names before its end.
+        mentioned: with ``mentioned``: people who are named before the end of a message to everyone.
         room: with ``invited``: the room that the session may enter now.
     """
 

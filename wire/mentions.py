@@ -1,4 +1,4 @@
-r"""Whom a text is for: the run of ``@name`` words at its end (``\@`` is a plain at sign).
+r"""The people a text is for: the run of ``@name`` words at its end (``\@`` is a plain at sign).
 
 The rule, once, for the gateway that sends and for the client that shows where a line will go. In
 doubt a text is private: what reached too few can be said again, but what reached everyone cannot
@@ -75,7 +75,7 @@ _SMILEY = re.compile(
 )
 
 _MOST_OTHERS = 100
-"""The most names besides the recipients that are found: nobody names more by mistake."""
+"""The most names that are found in addition to the recipients: nobody names more by mistake."""
 
 _HEADS = 8
 """How many beginnings of a name are tried: one of them may have been meant."""

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-# So that whoever waits exactly as long as told is not refused for what floats lose.
+# Waiting exactly as long as told must be enough, though floats lose a little.
 _ROUNDING = 1e-6
 
 
 class Budget:
-    """So many at once, so many a second in the long run.
+    """A number of requests at once, and another number each second in the long run.
 
     Args:
-        burst: how many may be taken at once.
-        rate: how many come back a second; None for no limit.
-        now: reading of the clock that `take` will be given, in seconds.
+        burst: the most that can be taken at once.
+        rate: the number that comes back each second; None for no limit.
+        now: reading of the clock that `take` will be given, seconds.
     """
 
     __slots__ = ("_burst", "_left", "_rate", "_then")
@@ -27,7 +27,7 @@ class Budget:
         """Take one.
 
         Returns:
-            0.0 if it was granted; else the seconds until it would be, and nothing was taken.
+            0.0 if it was taken. Otherwise nothing was, and these are the seconds to wait for it.
         """
         if self._rate is None:
             return 0.0
@@ -40,7 +40,7 @@ class Budget:
         return 0.0
 
     def charge(self, count: int, now: float) -> None:
-        """Take for what a request turned out to cost: as much as is left, and a burst on credit."""
+        """Take more for a request that turned out to be expensive. It may overdraw by one burst."""
         if self._rate is not None:
             left = min(self._burst, self._left + (now - self._then) * self._rate)
             self._left, self._then = max(-self._burst, left - count), now

@@ -24,11 +24,11 @@ class Claim(Effect, frozen=True):
 
     Attributes:
         name: as it is shown.
-        client: program and version, if told.
+        client: program and version, if the peer told them.
         resume: token that proves an earlier session under this name.
         seen: the last id that the peer saw in each room.
-        seq: the peer's count of the hello.
-        password: that of a registered name, if told.
+        seq: of the hello.
+        password: the password of a registered name, if the peer told it.
     """
 
     name: str
@@ -46,8 +46,8 @@ class Publish(Effect, frozen=True):
         room: where.
         message: what.
         seq: of the send.
-        absent: whom it was for, of whom nobody is here.
-        mentioned: who is here, and is named in it.
+        absent: the names it was meant for, if nobody with these names is here.
+        mentioned: the people who are named in it and are here.
     """
 
     room: str
@@ -58,10 +58,9 @@ class Publish(Effect, frozen=True):
 
 
 class FindMentioned(Effect, frozen=True):
-    """Find out who is here of the people whom a message to everyone names.
+    """Find out which of the people named in a message to everyone are here.
 
-    That may be a slip: somebody took a message that names people for a private one. Answer with
-    `Session.mentioned`.
+    Its sender may have taken it for a private message. Answer with `Session.mentioned`.
 
     Attributes:
         names: the people, as they were written.
@@ -75,14 +74,14 @@ class FindMentioned(Effect, frozen=True):
 
 
 class Whisper(Effect, frozen=True):
-    """Publish a message to those of these people who are here. Answer with `Session.whispered`.
+    """Publish a message to the people among these who are here. Answer with `Session.whispered`.
 
     Attributes:
         names: the recipients, as they were written.
-        message: without ``to``, which is known once it is known who is here.
+        message: without ``to``, since it is not known yet who is here.
         seq: of the send.
-        room: where it goes if nobody is here; None if it must not.
-        others: whom the text names besides.
+        room: where it goes if nobody is here; None if it must not become public.
+        others: the other people who are named in the text.
     """
 
     names: list[str]
@@ -104,7 +103,7 @@ class EnterRoom(Effect, frozen=True):
     Attributes:
         room: its name, folded.
         key: the key that the peer showed, if any.
-        history: how many of the last messages to tell behind the answer.
+        history: how many of the last messages to tell after the answer.
         seq: of the join.
         already: the session is in the room: only the answer is wanted, and no history.
     """
@@ -169,7 +168,7 @@ class ChangeRoom(Effect, frozen=True):
 
 
 class CheckIdle(Effect, frozen=True):
-    """Ask what all gateways share whether the user is idle. Answer with `Session.idle_checked`."""
+    """Ask Redis whether the user is idle on all gateways. Answer with `Session.idle_checked`."""
 
 
 class Close(Effect, frozen=True):

@@ -1,6 +1,6 @@
-"""Names that nobody is given.
+"""Names that nobody may have.
 
-People would take them for everyone, for themselves, for the chat itself, or for those who run it.
+People would take them for everyone, for themselves, for the chat itself, or for its operators.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ RESERVED = EVERYONE | frozenset(
 )
 
 _IDS = re.compile(r"g-[0-9a-f]+|\d+-\d+")
-"""What ids of gateways and of messages look like."""
+"""The form of the ids of gateways and of messages."""
 
 
 def _read_table() -> dict[str, str]:
-    """Characters, and the Latin letters that they look like, by Unicode's table of confusables."""
+    """Characters and the Latin letters that they look like, by Unicode's table of confusables."""
     table = files("confusable_homoglyphs").joinpath("confusables.json").read_bytes()
     found: dict[str, str] = {}
     for one, others in msgspec.json.decode(table, type=dict[str, list[dict[str, str]]]).items():
         for other in (each["c"] for each in others):
-            # The table goes both ways. Letters of ASCII that look alike have one entry each.
+            # The table has each pair both ways, and one entry for ASCII letters that look alike.
             known = other.isascii() and other.isalpha() and len(one) == 1
             if known and (not one.isascii() or len(others) == 1):
                 found.setdefault(one, other)
@@ -44,11 +44,11 @@ def _read_table() -> dict[str, str]:
 
 
 def _skeleton(name: str) -> str:
-    """What a name looks like: two that look alike have one."""
+    """What a name looks like: the same for two names that look alike."""
     return "".join(_LOOK_ALIKES.get(char, char) for char in name)
 
 
-# Read when the gateway starts: it takes longer than a turn of the loop may.
+# Read when the gateway starts, since it takes too long for a turn of the loop.
 _LOOK_ALIKES = _read_table()
 _FOLDED = RESERVED | {fold(_skeleton(word.upper())) for word in RESERVED}
 _SKELETONS = frozenset(
@@ -57,7 +57,7 @@ _SKELETONS = frozenset(
 
 
 def check_new_name(name: str, limit: int) -> str:
-    """Return a name that is to be given, in the form in which it is shown.
+    """Check a name that somebody wants to have; return it in the form in which it is shown.
 
     Args:
         name: as somebody sent it.
@@ -78,7 +78,7 @@ def _is_reserved(name: str) -> bool:
     if _IDS.fullmatch(fold(name)):
         return True
     alike = [folded, *(fold(_in_latin(form)) for form in (folded, bare.upper()))]
-    # With its capitals as they are "aIl" passes for "all"; "Ali" does not, nor does "ALI".
+    # "aIl" looks like "all" only with its capitals as they are; "Ali" and "ALI" do not.
     return any(each in _FOLDED for each in alike) or _skeleton(bare) in _SKELETONS
 
 

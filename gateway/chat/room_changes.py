@@ -1,4 +1,4 @@
-"""What becomes of a room when somebody changes it: topic, modes, moderation. Pure."""
+"""Changing a room: its topic, its modes, and what its members may do. Pure."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _NAMED = {
 
 
 class Target(NamedTuple):
-    """What is known about the person whom a `Moderate` is about.
+    """What is known about the person in a `Moderate`.
 
     Attributes:
         folded: the name, as it is compared.
@@ -98,8 +98,8 @@ def plan(
         by: the person who asks for it.
         request: what is asked for; its ``room`` is folded.
         now: Redis' clock, milliseconds since 1970.
-        people: how many members the room has.
-        target: the person whom a `Moderate` is about, unless it is about a network.
+        people: the number of members.
+        target: the person in a `Moderate`, unless it is about a network.
 
     Raises:
         WireError: it is refused.

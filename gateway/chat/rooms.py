@@ -301,11 +301,11 @@ def _why(sanction: Sanction) -> str:
     return f" ({sanction.reason})" if sanction.reason else ""
 
 
-# What people are told of a room.
+# What people are told about a room.
 
 
 def entered(state: RoomState, who: Who, seen: str, people: int, seq: int | None = None) -> Entered:
-    """What somebody is told who has entered a room."""
+    """The event for somebody who has entered a room."""
     return Entered(
         room=state.room,
         seen=seen,
@@ -326,7 +326,7 @@ def listed(state: RoomState, people: int, *, joined: bool) -> Room:
 def room_info(
     state: RoomState, people: int, now: int, *, everything: bool, seq: int | None
 ) -> list[RoomInfo]:
-    """What somebody is told who asks about a room: the parts of the answer.
+    """The answer for somebody who asks about a room, in parts.
 
     Args:
         state: the room.

@@ -1,4 +1,4 @@
-"""What is the same for all sessions of a gateway."""
+"""The settings that are the same for all sessions of a gateway."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ class Rules:
     Attributes:
         gateway: its id.
         idle: seconds of silence that end a session; None for never.
-        refuse_fallback: a message to names of whom none is here is refused, and not public.
+        refuse_fallback: a message whose recipients are all absent is refused, and never becomes
+            public.
         limits: what a peer may do.
     """
 

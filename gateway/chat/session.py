@@ -9,7 +9,7 @@ A session goes through these states, and never back:
 Some effects ask for an answer: their docstrings name the method that takes it. Until the answer has
 come the peer's next request must wait, so that requests are carried out in the order in which they
 were sent; only `CheckIdle` holds nothing up. The effects that show the peer something (`ShowRooms`
-and the like) need no answer, but the next request waits for them, too.
+and the like) have no answer, but the next request waits for them, too.
 """
 
 from __future__ import annotations
@@ -378,7 +378,7 @@ class Session:
         if life.lost(now):
             return self._close(CONNECTION_LOST)
         if not life.idle(now):
-            # The deadline is not moved by each request: it is looked at again when it is reached.
+            # A request does not move the deadline: when it is reached it is worked out again.
             self.deadline = life.next_look()
             return []
         if life.warned:

@@ -1,26 +1,26 @@
 """Whether the person is still there, and whether the connection is. Pure.
 
-A line is a sign of both, a ping of the connection only: clients ping by themselves.
+A line is a sign of both. A ping is a sign of the connection only, since clients ping by themselves.
 """
 
 from __future__ import annotations
 
 WARNING = 15.0
-"""Seconds before the end at which an idle user is warned; a quarter of short idle times."""
+"""An idle user is warned these seconds before the end; for short times, a quarter of the time."""
 
 SILENCE = 75.0
-"""Seconds without a line after which a peer that has pinged before is taken for lost: five of the
-client's pings. One that never pings (``nc``) is left to the kernel."""
+"""Seconds without a line after which a peer that has pinged counts as lost: five of the client's
+pings. The kernel looks after a peer that never pings (``nc``)."""
 
 MOMENT = 0.001
-"""Seconds that are none: Redis counts no finer, and floats leave less than that over."""
+"""Seconds that count as no time: Redis counts no finer, and rounding leaves less than this."""
 
 
 class SignsOfLife:
-    """What was heard of one peer, and when.
+    """When one peer was last heard.
 
     Args:
-        idle: seconds of inactivity that a user is given; None for no end.
+        idle: seconds of inactivity that a user may have; None for no limit.
         now: reading of a monotonic clock, seconds; all later readings are of the same clock.
 
     Attributes:
@@ -42,37 +42,37 @@ class SignsOfLife:
         self.warned = False
 
     def pinged(self, now: float) -> bool:
-        """The connection is there, and should go on saying so; returns whether it did not yet."""
+        """The connection is there, and must go on pinging; returns whether this was the first."""
         first, self._pings = not self._pings, True
         self._heard_at = now
         return first
 
     def active_elsewhere(self, left: float, now: float) -> bool:
-        """Redis gives the user so many seconds more; whether there is any time left."""
+        """Redis gives the user ``left`` more seconds; returns whether there is any time left."""
         assert self._idle is not None
         self.active_at = max(self.active_at, now + left - self._idle)
         still = self.left(now)
-        # The warning holds for the last moments, and not for a new span.
+        # A warning counts for the last moments only, and not if there is much time again.
         self.warned = self.warned and still <= self._warning()
         return still > MOMENT
 
     def left(self, now: float) -> float:
-        """Seconds of inactivity that are left; below 0 if the clock is late."""
+        """Seconds of inactivity that the user has left; below 0 if this is asked late."""
         assert self._idle is not None
         return self._idle - (now - self.active_at)
 
     def next_look(self) -> float | None:
-        """When the clock has to be looked at again; None: never."""
+        """When to check the clock again; None for never."""
         idle, lost = self._idle_look(), self._lost_at()
         return lost if idle is None else idle if lost is None else min(idle, lost)
 
     def lost(self, now: float) -> bool:
-        """Whether the connection must be taken for lost."""
+        """Whether the connection counts as lost."""
         lost = self._lost_at()
         return lost is not None and now >= lost
 
     def idle(self, now: float) -> bool:
-        """Whether it is time for the warning, or for the end if there was one."""
+        """Whether it is time for the warning, or for the end if there was a warning."""
         look = self._idle_look()
         return look is not None and now >= look
 

@@ -61,7 +61,7 @@ def test_a_body_has_neither_id_nor_time():
     assert json.loads(body) == {"op": "msg", "from": "dana", "room": "lobby", "text": "hi"}
 
 
-def test_what_is_not_told_takes_no_bytes():
+def test_a_field_without_a_value_takes_no_bytes():
     assert encode(Send("hi")) == b'{"op":"send","text":"hi"}\n'
 
 
@@ -132,23 +132,23 @@ def test_a_bad_line_is_refused_with_what_is_wrong(line, code, named):
     assert named in error.text
 
 
-def test_who_asks_for_what_is_unknown_is_told_what_is_known():
+def test_the_refusal_of_an_unknown_request_lists_the_known_ones():
     error = refusal(b'{"op":"dance"}')
     assert all(op in error.text for op in REQUEST_OPS)
     assert set(REQUEST_OPS) == strategies.ops(Request)
 
 
 @pytest.mark.parametrize("line", [b'{"op":"send","seq":7}', b'{"op":"dance","seq":7}'])
-def test_a_refusal_bears_the_requests_own_id(line):
+def test_a_refusal_has_the_seq_of_its_request(line):
     assert refusal(line).seq == 7
 
 
 @pytest.mark.parametrize("seq", [b"-1", b"true", b'"7"', b"9007199254740993", b"1e30"])
-def test_a_refusal_bears_no_id_that_is_none(seq):
+def test_a_refusal_has_no_seq_if_the_request_had_a_bad_one(seq):
     assert refusal(b'{"op":"send","seq":%s}' % seq).seq is None
 
 
-def test_a_refusal_does_not_throw_a_long_line_back():
+def test_a_refusal_does_not_repeat_a_long_line():
     assert len(refusal(b'{"op":"' + b"x" * 10_000 + b'"}').text) < 200
 
 
@@ -197,7 +197,7 @@ def encode_refusal(error):
 # What a client reads.
 
 
-def test_an_event_of_a_newer_gateway_is_passed_over():
+def test_an_event_of_a_newer_gateway_is_ignored():
     assert decode_event(b'{"op":"typing","name":"dana"}') is None
     assert decode_event(b'{"op":"hello","v":1,"name":"dana"}') is None
 
@@ -211,7 +211,7 @@ def test_an_event_of_a_newer_gateway_is_passed_over():
         (b'{"op":"ack","seq":"one","id":"7-1"}', ErrorCode.BAD_FIELD),
     ],
 )
-def test_what_is_no_event_is_refused(line, code):
+def test_a_line_that_is_not_an_event_is_refused(line, code):
     with pytest.raises(WireError) as caught:
         decode_event(line)
     assert caught.value.code is code
@@ -238,6 +238,6 @@ def test_a_leap_second_is_the_second_before(at, taken):
 @pytest.mark.parametrize(
     "at", ["2016-12-31T23:59:61Z", "2016-12-31T24:59:60Z", "2016-12-31T23:60Z", ":60"]
 )
-def test_what_is_no_time_is_none(at):
+def test_a_bad_time_is_refused(at):
     with pytest.raises(WireError, match=r"`\$\.at`"):
         decode_request(b'{"op":"send","text":"x","at":"%s"}' % at.encode())

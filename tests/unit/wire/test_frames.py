@@ -53,7 +53,7 @@ def test_the_largest_seq_is_the_largest_that_every_json_reader_keeps_exact():
     assert decode_request(b'{"op":"send","text":"","seq":9007199254740992}').seq == 2**53
 
 
-def test_the_limits_are_those_of_the_protocol(protocol):
+def test_the_limits_are_the_ones_in_the_protocol(protocol):
     told = {name: default for name, default, _ in protocol.table("field", "default")}
     defaults = msgspec.structs.asdict(Limits())
     assert told == {name: str(value) for name, value in defaults.items()}

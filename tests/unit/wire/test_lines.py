@@ -84,7 +84,7 @@ def test_how_a_stream_is_cut_makes_no_difference(stream, places):
 
 
 @given(streams, cuts)
-def test_the_lines_are_those_between_the_newlines_and_the_long_ones_are_reported(stream, places):
+def test_the_lines_are_what_stands_between_the_newlines_and_long_ones_are_reported(stream, places):
     expected = []
     for line in stream.split(b"\n"):
         whole = line.removesuffix(b"\r")

@@ -74,14 +74,14 @@ ASIDES = """
 
 @pytest.mark.parametrize("mention", SIS)
 @pytest.mark.parametrize("text", ["{}", "my pin is 1234 {}", "my pin\n{}\n", "mum @mom {} @dad"])
-def test_what_cannot_be_in_a_name_is_no_part_of_one(mention, text):
+def test_a_character_that_names_cannot_have_ends_a_name(mention, text):
     names = ["mom", "sis", "dad"] if "@mom" in text else ["sis"]
     assert recipients(text.format(mention)) == names
 
 
 @pytest.mark.parametrize("aside", ASIDES)
 @pytest.mark.parametrize("space", [" ", "", "\n", "\u3000"])
-def test_what_says_nothing_may_stand_behind_a_name_and_between_two(aside, space):
+def test_characters_that_say_nothing_may_follow_a_name_or_separate_two(aside, space):
     if not space and (in_names(aside[0]) or aside[0] in "´`"):
         return  # then it belongs to the word
     assert recipients(f"my pin @sis{space}{aside}") == ["sis"]
@@ -119,7 +119,7 @@ def test_names_may_be_joined_in_any_way(joint):
 
 
 @pytest.mark.parametrize("separator", SEPARATORS)
-def test_who_is_joined_to_a_name_needs_no_at_sign(separator):
+def test_a_name_that_is_joined_to_another_needs_no_at_sign(separator):
     assert recipients(f"secret @sis{separator}mom") == ["sis", "mom"]
     assert recipients(f"secret @sis{separator}mom{separator}dad. :)") == ["sis", "mom", "dad"]
     assert recipients(f"secret @sis{separator}mom and @dad") == ["sis", "mom", "dad"]
@@ -145,7 +145,7 @@ def test_who_is_joined_to_a_name_needs_no_at_sign(separator):
         *("secret @ sis", "and @sis and", "@sis x", "@sis 好"),
     ],
 )
-def test_what_is_no_name_or_stands_before_the_end_is_for_everyone(text):
+def test_a_text_without_names_at_its_end_is_for_everyone(text):
     assert recipients(text) == []
 
 
@@ -180,11 +180,11 @@ def test_an_address_before_the_run_does_not_end_it():
         ("@シスさん hi", ["シスさん", "シ", "シス", "シスさ"]),
     ],
 )
-def test_the_others_that_a_text_names_are_told_apart(text, others):
+def test_names_before_the_end_are_found_too(text, others):
     assert read_mentions(text).others == others
 
 
-def test_an_escaped_at_sign_is_shown_plain():
+def test_an_escaped_at_sign_is_shown_without_the_backslash():
     assert unescaped(r"look at \@sis and \＠mom") == "look at @sis and ＠mom"
 
 
@@ -213,7 +213,7 @@ def test_everything_else_is_shown_as_it_was_typed():
         ",a@",
     ],
 )
-def test_what_it_costs_to_read_a_text_grows_no_faster_than_the_text(text):
+def test_reading_a_text_takes_time_in_proportion_to_its_length(text):
     def cost(times):
         def once():
             begin = process_time()
@@ -244,7 +244,7 @@ def test_no_sign_around_the_names_changes_who_gets_it(run, before, at):
 
 
 @given(st.text(st.sampled_from("@＠\\ ab,.?\n:D-_'s\u200b好"), max_size=30))
-def test_every_name_was_written_behind_an_at_sign(text):
+def test_every_name_was_written_after_an_at_sign(text):
     seen = "".join(char for char in text if not is_unseen(char))
     for name in (*read_mentions(text).recipients, *read_mentions(text).others):
         assert name
@@ -254,7 +254,7 @@ def test_every_name_was_written_behind_an_at_sign(text):
 
 
 @given(st.text(st.sampled_from("@ ab✓"), max_size=30))
-def test_a_text_that_escapes_every_at_sign_names_nobody_and_is_shown_as_meant(meant):
+def test_a_text_with_every_at_sign_escaped_names_nobody(meant):
     escaped = meant.replace("@", "\\@")
     assert read_mentions(escaped) == ([], [])
     assert unescaped(escaped) == meant

@@ -14,7 +14,7 @@ def test_idle_people_are_told_bye_and_do_not_come_back_by_themselves():
     assert reasons.IDLE == ("idle", "Bye!", False)
 
 
-def test_who_was_cut_for_no_fault_of_theirs_comes_back():
+def test_a_client_that_did_nothing_wrong_comes_back():
     comes_back = {reason.code for reason in REASONS if reason.reconnect}
     assert comes_back == {
         "hung_up", "name_lost", "slow", "interrupted", "shutdown", "crowded",
@@ -26,13 +26,13 @@ def test_no_text_is_empty():
     assert all(reason.text for reason in REASONS)
 
 
-def test_the_reasons_are_those_of_the_protocol(protocol):
+def test_the_reasons_are_the_ones_in_the_protocol(protocol):
     told = {code: reconnect for code, reconnect, _ in protocol.table("code", "reconnect")}
     assert told == {reason.code: str(reason.reconnect).lower() for reason in REASONS}
 
 
 @pytest.mark.parametrize("codes", [ErrorCode, NoticeCode])
-def test_the_codes_are_those_of_the_protocol(protocol, codes):
+def test_the_codes_are_the_ones_in_the_protocol(protocol, codes):
     assert {code.value for code in codes} in protocol.codes()
 
 

@@ -16,7 +16,7 @@ def test_a_burst_is_granted_at_once_and_no_more():
     assert granted_at_once(Budget(20, 5.0, now=0.0), now=0.0) == 20
 
 
-def test_who_is_refused_is_told_when_it_would_be_granted():
+def test_a_refusal_tells_when_a_request_would_be_granted():
     budget = Budget(20, 5.0, now=0.0)
     granted_at_once(budget, now=0.0)
     assert budget.take(0.0) == pytest.approx(0.2)
@@ -35,20 +35,20 @@ def test_in_the_long_run_it_is_the_rate():
     assert granted == pytest.approx(20 + 100 * 5, abs=1)
 
 
-def test_what_is_not_used_does_not_grow_beyond_the_burst():
+def test_an_unused_budget_grows_to_the_burst_and_no_further():
     budget = Budget(20, 5.0, now=0.0)
     granted_at_once(budget, now=0.0)
     assert granted_at_once(budget, now=1e6) == 20
 
 
-def test_what_a_request_turned_out_to_cost_is_taken_too():
+def test_an_expensive_request_takes_more():
     budget = Budget(20, 5.0, now=0.0)
     assert budget.take(0.0) == 0.0
     budget.charge(10, now=0.0)
     assert granted_at_once(budget, now=0.0) == 9
 
 
-def test_and_no_more_than_a_burst_on_credit():
+def test_an_expensive_request_overdraws_by_a_burst_at_most():
     budget = Budget(20, 5.0, now=0.0)
     budget.charge(10_000, now=0.0)
     assert budget.take(0.0) == pytest.approx(21 / 5)
@@ -71,7 +71,7 @@ rates = st.sampled_from([0.1, 1.0, 5.0, 10.0, 100.0]) | st.floats(0.01, 100)
 
 
 @given(clocks, st.integers(1, 30), rates, st.lists(st.floats(0, 3), max_size=20))
-def test_who_waits_as_long_as_told_is_granted(start, burst, rate, waits):
+def test_waiting_as_long_as_told_is_enough(start, burst, rate, waits):
     now = start
     budget = Budget(burst, rate, now)
     for wait in waits:

@@ -16,7 +16,7 @@ def is_given(name):
 
 
 @pytest.mark.parametrize("word", sorted(RESERVED))
-def test_a_name_that_misleads_is_not_given_however_it_is_written(word):
+def test_a_misleading_name_is_refused_however_it_is_written(word):
     for name in (
         word,
         word.upper(),
@@ -43,29 +43,29 @@ HARMLESS = """
 
 
 @pytest.mark.parametrize("name", LOOK_ALIKES)
-def test_a_name_that_looks_like_one_that_misleads_is_not_given(name):
+def test_a_name_that_looks_like_a_misleading_one_is_refused(name):
     assert not is_given(name)
 
 
 @pytest.mark.parametrize("name", ["g-1f3a9c2b", "G-00", "1795428000123-4", "1-1"])
-def test_a_name_does_not_look_like_an_id_of_the_wires(name):
+def test_a_name_that_looks_like_an_id_is_refused(name):
     assert not is_given(name)
 
 
 @pytest.mark.parametrize("name", HARMLESS)
-def test_a_name_that_only_holds_such_a_word_or_is_like_none_is_given(name):
+def test_a_name_that_only_contains_a_reserved_word_is_accepted(name):
     assert check_new_name(name, 32) == name
 
 
-def test_what_is_written_for_everyone_is_nobodys_name():
+def test_the_words_for_everyone_are_reserved():
     assert EVERYONE <= RESERVED
 
 
-def test_it_is_said_that_a_name_is_reserved():
+def test_the_refusal_says_that_a_name_is_reserved():
     with pytest.raises(WireError, match="'аll' is reserved, or looks like"):
         check_new_name("аll", 32)
 
 
 @pytest.mark.parametrize("name", ["sis.", "-x", "", "a b", "x" * 33])
-def test_what_is_no_name_is_not_given_either(name):
+def test_a_bad_name_is_refused_here_too(name):
     assert not is_given(name)

@@ -46,7 +46,7 @@ ANY = [SetTopic("dev", "x"), SetModes("dev", secret=True), moderate("kick"), mod
 @pytest.mark.parametrize(
     "by", [Who("sis", "Sis", "o", account=True, ip=None), MOM._replace(account=False)]
 )
-def test_only_operators_of_the_room_may_change_it_and_others_are_told_whom_to_ask(request_, by):
+def test_only_operators_may_change_a_room_and_the_refusal_names_some(request_, by):
     error = refused(request_, by=by)
     assert error.code is ErrorCode.NOT_OPERATOR
     assert "ask Mom" in error.text
@@ -82,7 +82,7 @@ def test_an_empty_topic_removes_it():
     assert found.event.topic == ""
 
 
-def test_what_is_so_already_is_not_changed_again():
+def test_a_change_that_is_not_needed_is_not_made():
     assert planned(SetTopic("dev", "old"), topic="old") is None
     assert planned(SetModes("dev", slow=0, key="")) is None
     assert planned(moderate("op"), target=MEMBER, operators={"mom": "Mom", "sis": "Sis"}) is None
@@ -125,7 +125,7 @@ def test_the_members_of_a_room_that_becomes_invite_only_are_invited():
 # Putting out.
 
 
-def test_a_kicked_member_is_put_out_and_not_invited_any_longer():
+def test_a_kicked_member_is_put_out_and_loses_the_invitation():
     found = planned(moderate("kick", reason="calm down"), invited={"sis": Invitation("Sis", "")})
     assert found == Plan(
         [Edit("invited", "sis", None)],
@@ -161,7 +161,7 @@ def test_a_ban_lasts_as_long_as_it_says_and_takes_all_rights():
     assert (found.event.until, found.event.reason, found.removed) == (until, "spam", "sis")
 
 
-def test_somebody_who_is_not_seen_in_the_room_is_banned_and_put_out_all_the_same():
+def test_a_ban_puts_out_even_a_person_who_is_not_seen_in_the_room():
     assert planned(moderate("ban"), target=AWAY).removed == "sis"
 
 
@@ -195,7 +195,7 @@ def test_a_network_is_known_by_a_slash_or_a_colon(action, name, expected):
     assert network_in(moderate(action, name)) == expected
 
 
-def test_operators_of_the_chat_can_ban_a_network_and_nobody_is_told_which():
+def test_operators_of_the_chat_can_ban_a_network_and_members_are_not_told_which():
     found = planned(moderate("ban", "192.0.2.9/24", reason="bots"), by=CHAT_OPERATOR, target=None)
     ban = sanction_text(Sanction("192.0.2.0/24", "*", "bots", None))
     assert found.edits == [Edit("bans", "network:192.0.2.0/24", ban)]
@@ -215,7 +215,7 @@ def test_an_operator_of_the_room_cannot_find_out_addresses_by_banning_networks(a
     assert error.code is ErrorCode.NOT_OPERATOR
 
 
-def test_what_is_no_network_is_refused():
+def test_a_bad_network_is_refused():
     error = refused(moderate("ban", "x/" * 500), by=CHAT_OPERATOR, target=None)
     assert error.code is ErrorCode.BAD_NAME
     assert len(error.text) < 100
@@ -231,7 +231,7 @@ def test_a_mute_is_kept_by_name():
     assert found.event.until == NOW + 60_000
 
 
-def test_an_operator_cannot_be_muted_and_it_is_said_what_helps():
+def test_an_operator_cannot_be_muted_and_the_refusal_says_what_to_do():
     error = refused(moderate("mute"), operators={"mom": "Mom", "sis": "Sis"})
     assert "deop Sis first" in error.text
 
@@ -239,7 +239,7 @@ def test_an_operator_cannot_be_muted_and_it_is_said_what_helps():
 @pytest.mark.parametrize(
     ("target", "origin"), [(SIS, "o-sis"), (MEMBER, ""), (AWAY._replace(registered=True), "")]
 )
-def test_a_guest_is_invited_for_this_session_and_an_account_for_every_one(target, origin):
+def test_a_guest_is_invited_for_one_session_and_an_account_for_all(target, origin):
     found = planned(moderate("invite"), target=target)
     assert found.edits == [Edit("invited", "sis", invitation_text(Invitation("Sis", origin)))]
 
@@ -249,7 +249,7 @@ def test_an_invitation_of_a_former_session_is_renewed():
     assert found.edits == [Edit("invited", "sis", invitation_text(Invitation("Sis", "o-sis")))]
 
 
-def test_nobody_can_be_invited_who_is_not_here_and_not_registered():
+def test_a_name_that_is_neither_here_nor_registered_cannot_be_invited():
     assert refused(moderate("invite"), target=AWAY).code is ErrorCode.NO_SUCH_PERSON
 
 
@@ -314,7 +314,7 @@ requests = st.one_of(
 
 
 @given(requests, st.booleans(), st.booleans())
-def test_whatever_is_asked_for_the_answer_is_a_plan_or_a_refusal(request, registered, inside):
+def test_every_request_ends_in_a_plan_or_a_refusal(request, registered, inside):
     try:
         found = planned(request, target=SIS._replace(registered=registered, inside=inside))
     except WireError as error:

@@ -28,7 +28,7 @@ def written(parts, edits):
     return parts
 
 
-def test_a_room_about_which_nothing_is_kept_is_as_every_room_begins():
+def test_a_room_without_records_is_like_every_new_room():
     assert state_from("dev", True, {}) == RoomState(room="dev", version=NEVER)
 
 
@@ -73,7 +73,7 @@ def test_an_entry_that_cannot_be_read_costs_only_itself(damaged):
 
 
 @pytest.mark.parametrize("damaged", ["", "x", "-1", "1.5", "9" * 5000])
-def test_a_number_that_cannot_be_read_is_none(damaged):
+def test_a_number_that_cannot_be_read_counts_as_zero(damaged):
     found = state_from("dev", True, {"meta": {"slow": damaged, "topic_at": damaged}})
     assert (found.modes.slow, found.topic_at) == (0, 0)
 
@@ -102,7 +102,7 @@ changes = st.one_of(
 
 
 @given(st.lists(changes, max_size=12))
-def test_a_change_has_come_about_once_it_is_written_and_read_and_is_not_made_again(changes):
+def test_a_change_holds_once_its_edits_are_written_and_is_not_needed_twice(changes):
     parts, now = {"meta": {}}, 1000
     for change in changes:
         target = None

@@ -1,4 +1,4 @@
-"""Who may enter, stay in, read and speak in a room, told as tables."""
+"""The rules of rooms as tables: entering, staying, speaking, reading."""
 
 from ipaddress import ip_address
 
@@ -144,7 +144,7 @@ def test_a_kicked_person_may_join_again():
     assert may_enter(state(kicked={"sis": SIS.origin}), SIS, "", NOW, returning=False) is None
 
 
-def test_a_refusal_says_whom_to_ask_and_why():
+def test_a_refusal_gives_the_reason_and_the_people_to_ask():
     closed = state(**CLOSED, operators={"mom": "Mom", "dad": "Dad"})
     assert "ask Mom or Dad to invite you" in may_enter(closed, SIS, "", NOW, False).text
     assert "ask an operator of the chat" in may_enter(state(**CLOSED), SIS, "", NOW, False).text
@@ -173,7 +173,7 @@ def test_a_refusal_says_whom_to_ask_and_why():
         ({"exists": False}, OutCode.KICKED),
     ],
 )
-def test_who_may_stay_in_a_room_that_has_changed(fields, expected):
+def test_who_may_stay_after_a_change(fields, expected):
     found = may_stay(state(**fields), SIS, NOW)
     assert (None if found is None else found[0]) is expected
 
@@ -275,7 +275,7 @@ def test_a_line_of_the_list_has_no_secrets():
     assert rooms.listed(FULL, 3, joined=True) == Room("dev", 3, "what we do", FULL.modes, True)
 
 
-def test_members_are_told_who_has_rights_and_operators_all_that_still_holds():
+def test_members_are_told_who_has_rights_and_operators_are_told_everything():
     [told] = room_info(FULL, 3, NOW, everything=False, seq=4)
     expected = RoomInfo(
         "dev", 3, "what we do", "Mom", NOW, FULL.modes, ["Dad", "Mom"], ["Sis"], seq=4
@@ -291,7 +291,7 @@ def test_members_are_told_who_has_rights_and_operators_all_that_still_holds():
     )
 
 
-def test_about_a_room_at_all_its_bounds_everything_is_told_in_lines_of_at_most_64_kib():
+def test_everything_about_a_full_room_is_told_in_lines_of_at_most_64_kib():
     def many(count, value):
         return {str(n): value for n in range(count)}
 

@@ -46,12 +46,12 @@ def test_a_text_that_ends_in_names_is_for_these_people_and_shown_as_it_was_typed
     )
 
 
-def test_an_escaped_name_is_for_the_room_and_shown_plain():
+def test_a_text_with_an_escaped_name_is_for_the_room():
     message = Msg(from_="dana", room="lobby", text="look at @sis")
     assert planned(r"look at \@sis") == Publish("lobby", message, None)
 
 
-def test_an_escaped_at_sign_in_a_private_text_is_shown_plain():
+def test_an_escaped_at_sign_in_a_private_text_loses_the_backslash():
     assert planned(r"ask \@dad @sis").message.text == "ask @dad @sis"
 
 
@@ -60,12 +60,12 @@ def test_a_gateway_may_refuse_to_make_a_private_message_public():
     assert planned("hi", REFUSE) == planned("hi", PUBLIC)
 
 
-def test_recipients_said_outright_never_fall_back_to_the_room():
+def test_a_message_with_explicit_recipients_never_goes_to_the_room():
     message = Msg(from_="dana", text="hi")
     assert planned("hi", to=["sis"]) == Whisper(["sis"], message, None, None)
 
 
-def test_nothing_is_read_out_of_a_text_with_recipients_said_outright():
+def test_a_text_with_explicit_recipients_is_not_searched_for_names():
     send = planned(r"tell \@dad that @mom", to=["sis"])
     assert send.names == ["sis"]
     assert send.message.text == r"tell \@dad that @mom"
@@ -91,7 +91,7 @@ def test_names_before_the_end_of_a_private_text_are_looked_up_only_if_it_becomes
     assert (found.names, found.publish.absent, found.refuse) == (["sis"], ["mom"], False)
 
 
-def test_as_many_names_are_looked_up_as_a_message_may_have_recipients():
+def test_at_most_as_many_names_are_looked_up_as_a_message_may_have_recipients():
     assert planned("@a x @b x @c x @d x").names == ["a", "b", "c"]
 
 
@@ -134,7 +134,7 @@ def test_a_private_message_needs_no_room_and_stays_private_without_one(fields):
         ("hi", {"to": ["a", "b", "c", "d"]}, ErrorCode.TOO_MANY_RECIPIENTS),
     ],
 )
-def test_what_cannot_be_sent_is_refused(text, fields, code):
+def test_a_bad_send_is_refused(text, fields, code):
     assert refusal(text, **fields) is code
 
 
@@ -142,7 +142,7 @@ def test_as_many_recipients_as_allowed_are_allowed():
     assert planned("@a @b @c").names == ["a", "b", "c"]
 
 
-def test_a_long_room_name_is_not_thrown_back():
+def test_a_refusal_does_not_repeat_a_long_room_name():
     with pytest.raises(WireError) as caught:
         planned("hi", room="x" * 10_000)
     assert len(caught.value.text) < 100
@@ -155,7 +155,7 @@ def whisper(text="hi @sis @mom", rules=PUBLIC, **fields):
     return planned(text, rules, **fields)
 
 
-def test_the_sender_is_told_to_whom_it_went():
+def test_the_ack_tells_who_got_it():
     assert whispered(whisper(seq=4), "7-1", ["Sis", "Mom"], []) == [
         Tell(Ack(seq=4, id="7-1", to=["Sis", "Mom"]))
     ]
@@ -173,7 +173,7 @@ def test_the_sender_is_told_who_gets_it_later():
     ]
 
 
-def test_without_a_seq_that_is_told_by_a_notice_too():
+def test_without_a_seq_notices_tell_who_is_absent_and_who_gets_it_later():
     absent, later = whispered(whisper(), "7-1", ["Dad"], ["mom"], ["Sis"])
     assert absent.event.text == "nobody named @mom is here: sent to Dad, Sis"
     text = "Sis lost the connection: it is kept for them until they are back"
@@ -206,7 +206,7 @@ def test_with_nobody_here_and_without_a_seq_a_notice_says_that_everyone_reads_it
 @pytest.mark.parametrize(
     "send", [whisper(rules=REFUSE, seq=4), whisper("hi", to=["sis", "mom"], seq=4)]
 )
-def test_what_must_not_become_public_is_refused_and_the_sender_told(send):
+def test_a_message_that_must_not_become_public_is_refused(send):
     with pytest.raises(WireError) as caught:
         whispered(send, None, [], ["sis", "mom"])
     assert caught.value.code is ErrorCode.NOBODY_HERE
@@ -217,7 +217,7 @@ def test_what_must_not_become_public_is_refused_and_the_sender_told(send):
 @pytest.mark.parametrize(
     "send", [whisper(seq=4), whisper(rules=REFUSE, seq=4), whisper("hi", to=["sis"], seq=4)]
 )
-def test_what_became_of_a_seq_that_is_not_new_is_not_guessed(send):
+def test_a_forgotten_outcome_is_not_guessed(send):
     with pytest.raises(WireError) as caught:
         whispered(send, "", [], ["sis", "mom"])
     assert (caught.value.code, caught.value.seq) == (ErrorCode.STALE_SEQ, 4)
@@ -250,12 +250,12 @@ def test_without_a_seq_a_notice_says_that_everyone_reads_it_before_anybody_does(
 
 @pytest.mark.parametrize("here", [[], ["dana"]])
 @pytest.mark.parametrize("rules", [PUBLIC, REFUSE])
-def test_to_name_oneself_or_nobody_who_is_here_is_no_slip(here, rules):
+def test_a_message_that_names_only_its_sender_or_absent_people_needs_no_warning(here, rules):
     plan, _ = found([], rules, seq=4)
     assert after_lookup(plan, here) == [plan.publish]
 
 
-def test_where_nothing_private_may_become_public_it_is_refused_and_it_is_said_what_helps():
+def test_with_fallback_refuse_a_message_that_names_people_is_refused_with_advice():
     with pytest.raises(WireError) as caught:
         after_lookup(*found(["Sis", "Mom"], REFUSE, seq=4))
     assert (caught.value.code, caught.value.seq) == (ErrorCode.WOULD_BE_PUBLIC, 4)
@@ -266,7 +266,7 @@ def test_where_nothing_private_may_become_public_it_is_refused_and_it_is_said_wh
 
 
 @pytest.mark.parametrize("name", ["all", "Everyone", "HERE", "\uff21\uff2c\uff2c"])
-def test_who_wants_to_tell_everyone_and_must_not_by_a_name_is_told_how(name):
+def test_a_sender_who_writes_at_everyone_is_told_how_to_reach_everyone(name):
     with pytest.raises(WireError) as caught:
         whispered(whisper(f"dinner @{name}", REFUSE), None, [], [name])
     assert caught.value.text.endswith("not sent. A message without names is for everyone")
@@ -274,7 +274,7 @@ def test_who_wants_to_tell_everyone_and_must_not_by_a_name_is_told_how(name):
     assert notice.event.text.endswith("sent to everyone. A message without names is for everyone")
 
 
-def test_a_name_as_long_as_a_line_is_not_thrown_back():
+def test_a_refusal_does_not_repeat_a_name_as_long_as_a_line():
     with pytest.raises(WireError) as caught:
         whispered(whisper("hi", to=["x" * 10_000]), None, [], ["x" * 10_000])
     assert len(caught.value.text) < 150

@@ -143,7 +143,7 @@ def test_a_hello_claims_the_name(new):
     assert new.state is State.NEW
 
 
-def test_what_was_seen_before_goes_with_the_claim(new):
+def test_the_ids_that_were_seen_go_with_the_claim(new):
     seen = {"lobby": "7-41", "@": "7-3"}
     hello = Hello(v=1, name="Dana", resume="secret", seen=seen)
     assert new.say(hello) == [Claim("Dana", None, "secret", seen)]
@@ -153,7 +153,7 @@ def test_a_name_is_claimed_in_the_form_in_which_it_is_shown(new):
     assert new.say(Hello(v=1, name="Zoe\u0308")) == [Claim("Zo\u00eb", None, None, {})]
 
 
-def test_a_granted_hello_is_welcomed_with_all_that_the_client_needs_to_know(new):
+def test_the_welcome_has_everything_that_a_client_needs_to_know(new):
     new.say(HELLO)
     assert new.granted("Dana", "secret") == [
         Tell(
@@ -172,20 +172,20 @@ def test_a_granted_hello_is_welcomed_with_all_that_the_client_needs_to_know(new)
     assert new.session.name == "Dana"
 
 
-def test_who_comes_back_is_told_so_and_where_each_room_begins(new):
+def test_the_welcome_of_a_resume_says_so_and_tells_where_each_room_begins(new):
     new.say(HELLO)
     (tell,) = new.granted(resumed=True, seen={"@": "7-3"})
     assert (tell.event.resumed, tell.event.seen) == (True, {"@": "7-3"})
 
 
-def test_who_finds_the_name_taken_may_try_another(new):
+def test_after_a_taken_name_another_one_can_be_tried(new):
     new.say(HELLO)
     error = refused(new.session.refuse(TAKEN, new.now), ErrorCode.NAME_TAKEN)
     assert error.text == TAKEN.text
     assert new.say(Hello(v=1, name="Dana2")) == [Claim("Dana2", None, None, {})]
 
 
-def test_another_version_is_refused_and_told_which_is_spoken(new):
+def test_another_version_is_refused_and_the_right_one_is_told(new):
     error = refused(new.say(Hello(v=2, name="Dana")), ErrorCode.BAD_VERSION)
     assert "1" in error.text
     assert new.say(HELLO) == [Claim("Dana", None, None, {})]
@@ -198,7 +198,7 @@ def test_a_bad_name_is_refused(new, name):
 
 
 @pytest.mark.parametrize("request_", [Send("hi", seq=3), Who(seq=3)])
-def test_who_says_something_before_the_hello_is_asked_who_they_are(new, request_):
+def test_a_request_before_the_hello_is_refused(new, request_):
     refused(new.say(request_), ErrorCode.HELLO_FIRST, seq=3)
 
 
@@ -206,13 +206,13 @@ def test_activity_before_the_hello_is_refused(new):
     refused(new.say(Active()), ErrorCode.HELLO_FIRST)
 
 
-def test_who_is_online_cannot_say_hello_again(online):
+def test_a_second_hello_is_refused(online):
     error = refused(online.say(Hello(v=1, name="Mom")), ErrorCode.HELLO_TWICE)
     assert "Dana" in error.text
     assert online.session.name == "Dana"
 
 
-def test_who_does_not_say_hello_in_time_is_disconnected():
+def test_a_peer_without_a_hello_in_time_is_disconnected():
     new = Conversation(hello=10.0)
     assert new.later(9.9).tick() == []
     assert new.later(0.1).tick() == [Close(HELLO_TIMEOUT)]
@@ -241,13 +241,13 @@ def test_a_ping_is_answered(talk):
 
 
 @pytest.mark.parametrize("talk", [Conversation(), Conversation().online()])
-def test_who_quits_is_let_go(talk):
+def test_a_peer_that_quits_is_let_go(talk):
     assert talk.say(Quit()) == [Close(QUIT)]
     assert talk.state is State.CLOSED
     assert talk.session.deadline is None
 
 
-def test_who_has_used_up_the_budget_may_still_quit():
+def test_a_peer_without_budget_may_still_quit():
     online = Conversation(burst=1).online()
     online.say(Active())
     refused(online.say(Active()), ErrorCode.SLOW_DOWN)
@@ -257,13 +257,13 @@ def test_who_has_used_up_the_budget_may_still_quit():
 # Requests of those who are online.
 
 
-def test_a_text_goes_to_the_room_with_both_times(online):
+def test_a_text_goes_to_the_room_with_the_time_of_its_sender(online):
     at = datetime.fromisoformat("2026-11-23T10:00:00+02:00")
     message = Msg(from_="Dana", room="lobby", text="hi", at=at)
     assert online.say(Send("hi", seq=1, at=at)) == [Publish("lobby", message, 1)]
 
 
-def test_a_text_to_people_asks_who_of_them_is_here(online):
+def test_a_text_to_people_asks_which_of_them_are_here(online):
     message = Msg(from_="Dana", text="hi @sis")
     assert online.say(Send("hi @sis", seq=1)) == [Whisper(["sis"], message, 1, "lobby")]
 
@@ -276,7 +276,7 @@ def test_a_text_to_people_who_are_not_here_goes_to_the_room(online):
     ]
 
 
-def test_a_text_to_people_of_whom_some_are_here_is_acknowledged_with_both(online):
+def test_the_ack_tells_which_recipients_are_here_and_which_are_absent(online):
     (whisper,) = online.say(Send("hi @sis @mom", seq=1))
     assert online.whispered(whisper, "7-1", ["sis"], ["mom"]) == [
         Tell(Ack(seq=1, id="7-1", to=["sis"], absent=["mom"]))
@@ -289,12 +289,12 @@ def test_a_gateway_that_refuses_the_fallback_says_that_nobody_is_here():
     refused(online.whispered(whisper, None, [], ["mmo"]), ErrorCode.NOBODY_HERE, seq=1)
 
 
-def test_a_text_to_people_said_outright_is_never_public(online):
+def test_a_text_with_explicit_recipients_is_never_public(online):
     (whisper,) = online.say(Send("hi", seq=1, to=["mmo"]))
     refused(online.whispered(whisper, None, [], ["mmo"]), ErrorCode.NOBODY_HERE, seq=1)
 
 
-def test_a_private_message_whose_seq_is_not_new_is_refused_unless_it_is_found(online):
+def test_a_private_message_with_an_old_seq_is_refused_if_its_outcome_is_forgotten(online):
     (whisper,) = online.say(Send("hi @sis", seq=1))
     refused(online.whispered(whisper, "", [], ["sis"]), ErrorCode.STALE_SEQ, seq=1)
 
@@ -310,12 +310,12 @@ def test_a_private_message_whose_seq_is_not_new_is_refused_unless_it_is_found(on
         (Send("hi", seq=5, to=[]), ErrorCode.NOBODY_HERE),
     ],
 )
-def test_a_send_that_is_refused_is_refused_with_its_own_id(online, send, code):
+def test_the_refusal_of_a_send_has_its_seq(online, send, code):
     refused(online.say(send), code, seq=5)
     assert online.state is State.ONLINE
 
 
-def test_who_asks_who_is_here_is_told(online):
+def test_a_who_asks_for_the_list_of_users(online):
     assert online.say(Who(seq=2)) == [ListUsers(2)]
     assert online.say(Who()) == [ListUsers(None)]
 
@@ -336,7 +336,7 @@ def test_a_sign_of_activity_is_not_answered(online):
     ],
 )
 @pytest.mark.parametrize("talk", [Conversation, lambda: Conversation().online()])
-def test_a_line_that_is_no_request_is_answered_and_the_session_goes_on(talk, code):
+def test_a_bad_line_is_refused_and_the_session_goes_on(talk, code):
     talk = talk()
     before = talk.state
     assert talk.refuse(code, "why", 7) == [Tell(Error(code=code, text="why", seq=7))]
@@ -355,7 +355,7 @@ def test_a_room_is_entered_by_its_one_name_however_it_was_written(online):
     assert online.session.rooms == {"lobby", "dev"}
 
 
-def test_nothing_is_said_in_a_room_before_it_is_entered_or_after_it_is_left(online):
+def test_nobody_can_send_to_a_room_before_entering_or_after_leaving_it(online):
     refused(online.say(Send("hi", seq=2, room="dev")), ErrorCode.NOT_IN_ROOM, seq=2)
     online.say(Join("dev"))
     online.session.entered(Entered("dev", "7-1"))
@@ -367,12 +367,12 @@ def test_nothing_is_said_in_a_room_before_it_is_entered_or_after_it_is_left(onli
     refused(online.say(Send("hi", room="dev")), ErrorCode.NOT_IN_ROOM)
 
 
-def test_a_room_that_the_session_is_in_is_only_shown_again(online):
+def test_joining_a_room_twice_only_shows_it_again(online):
     again = online.say(Join("lobby", key="x", history=100, seq=2))
     assert again == [EnterRoom("lobby", None, 0, 2, already=True)]
 
 
-def test_a_person_is_in_so_many_rooms_at_most_and_may_change_one_for_another():
+def test_the_number_of_rooms_is_limited_and_leaving_one_makes_space():
     online = Conversation(rooms=2).online()
     online.session.entered(Entered("dev", "7-1"))
     error = refused(online.say(Join("ops", seq=2)), ErrorCode.TOO_MANY_ROOMS, seq=2)
@@ -382,7 +382,7 @@ def test_a_person_is_in_so_many_rooms_at_most_and_may_change_one_for_another():
     assert online.say(Join("ops")) == [EnterRoom("ops", None, 0, None)]
 
 
-def test_somebody_who_comes_back_is_in_the_rooms_of_the_welcome(new):
+def test_after_a_resume_the_session_is_in_the_rooms_of_the_welcome(new):
     new.say(HELLO)
     (tell,) = new.session.granted("Dana", "secret", True, {}, new.now, ["dev", "ops"])
     assert tell.event.rooms == ["dev", "ops"]
@@ -391,7 +391,7 @@ def test_somebody_who_comes_back_is_in_the_rooms_of_the_welcome(new):
 
 
 @pytest.mark.parametrize(("history", "left"), [(0, 7), (24, 7), (25, 6), (100, 3)])
-def test_an_entry_with_history_costs_as_many_requests_more_as_it_has_parts(history, left):
+def test_a_join_with_history_costs_more(history, left):
     online = Conversation(burst=8).online()
     online.say(Join("dev", history=history))
     assert [online.say(Active()) for _ in range(left)] == [[]] * left
@@ -413,7 +413,7 @@ def test_an_entry_with_history_costs_as_many_requests_more_as_it_has_parts(histo
         ),
     ],
 )
-def test_what_is_asked_about_a_room_names_it_folded(online, request_, effect):
+def test_every_request_about_a_room_names_it_folded(online, request_, effect):
     assert online.say(request_) == [effect]
 
 
@@ -433,18 +433,18 @@ def test_what_is_asked_about_a_room_names_it_folded(online, request_, effect):
         (Moderate("dev", "mute", "192.0.2.0/24", seq=2), ErrorCode.BAD_NAME),
     ],
 )
-def test_what_cannot_be_asked_about_a_room_is_refused_with_its_own_id(online, request_, code):
+def test_the_refusal_of_a_request_about_a_room_has_its_seq(online, request_, code):
     refused(online.say(request_), code, seq=2)
 
 
 @pytest.mark.parametrize("seq", [None, 2])
-def test_a_change_is_acknowledged_if_that_was_asked_for(online, seq):
+def test_a_change_is_acknowledged_if_it_has_a_seq(online, seq):
     (change,) = online.say(SetTopic("dev", "news", seq=seq))
     expected = [] if seq is None else [Tell(Ack(seq=2, id="7-3", room="dev"))]
     assert online.session.changed(change, "7-3") == expected
 
 
-def test_answers_about_rooms_that_outlive_the_session_are_not_told(online):
+def test_an_answer_about_a_room_that_comes_after_the_end_is_not_told(online):
     (change,) = online.say(SetTopic("dev", "news", seq=2))
     online.session.close(SHUTDOWN)
     assert online.session.changed(change, "7-3") == []
@@ -455,7 +455,7 @@ def test_answers_about_rooms_that_outlive_the_session_are_not_told(online):
 # The budget.
 
 
-def test_after_a_burst_one_is_told_to_slow_down_and_how_long(online):
+def test_after_a_burst_the_peer_is_told_to_slow_down_and_for_how_long(online):
     for seq in range(20):
         (publish,) = online.say(Send("hi", seq=seq))
         assert isinstance(publish, Publish)
@@ -468,7 +468,7 @@ def test_after_a_burst_one_is_told_to_slow_down_and_how_long(online):
 
 @pytest.mark.parametrize("now", [0.0, 3.3, 1000.1, 86_400.7, 31_536_000.9])
 @pytest.mark.parametrize("rate", [0.5, 3.0, 5.0, 7.0, 100.0])
-def test_who_waits_as_long_as_told_is_accepted_whatever_the_clock_says(now, rate):
+def test_waiting_as_long_as_told_is_enough_whatever_the_clock_says(now, rate):
     online = Conversation(now=now, rate=rate, burst=1).online()
     online.say(Active())
     for wait in (0.01, 0.0, 0.05, 0.0, 0.123):
@@ -495,7 +495,7 @@ def test_every_request_counts(online, request_):
     refused(online.say(request_), ErrorCode.SLOW_DOWN)
 
 
-def test_what_was_refused_for_haste_was_not_done(online):
+def test_a_request_over_the_budget_is_not_carried_out(online):
     for _ in range(20):
         online.say(Active())
     assert not any(isinstance(effect, Publish) for effect in online.say(Send("hi")))
@@ -532,7 +532,7 @@ def test_the_last_word_of_a_flood_is_the_reason():
     assert last[-1] == Close(FLOOD)
 
 
-def test_a_flood_of_requests_that_are_too_many_ends_the_session_too(online):
+def test_a_flood_of_requests_over_the_budget_ends_the_session_too(online):
     effects = [online.say(Send("hi")) for _ in range(20 + FAULT_BURST + 1)]
     assert effects[-1][-1] == Close(FLOOD)
 
@@ -544,13 +544,13 @@ def test_a_flood_of_pings_ends_the_session_too_before_there_is_a_name(new):
     assert effects[-1][-1] == Close(FLOOD)
 
 
-def test_who_errs_now_and_then_is_never_a_flood(online):
+def test_a_mistake_now_and_then_is_never_a_flood(online):
     for _ in range(3 * FAULT_BURST):
         assert len(online.later(1 / FAULT_RATE).refuse()) == 1
     assert online.state is State.ONLINE
 
 
-def test_names_cannot_be_guessed_at_without_end(new):
+def test_guessing_names_is_a_flood_at_some_point(new):
     for _ in range(FAULT_BURST):
         new.say(HELLO)
         assert len(new.session.refuse(TAKEN, new.now)) == 1
@@ -568,7 +568,7 @@ def idle_out(talk):
     return notice.event
 
 
-def test_who_says_nothing_for_a_minute_is_warned_and_told_bye(online):
+def test_a_person_who_is_silent_for_a_minute_is_warned_and_told_bye(online):
     start = online.now
     (tell,) = online.wait()
     assert online.now == start + 45
@@ -604,7 +604,7 @@ def test_the_clock_before_the_deadline_changes_nothing(online):
 
 @pytest.mark.parametrize("idle", [0.08, 0.1, 1.1, 59.9, 60.0, 3600.3])
 @pytest.mark.parametrize("now", [0.0, 1000.1, 123_456.789, 31_536_000.9])
-def test_it_ends_whatever_the_clock_says(idle, now):
+def test_idleness_ends_the_session_whatever_the_clock_says(idle, now):
     # now - (now - idle) is a hair more or less than idle.
     online = Conversation(idle=idle, now=now).online()
     idle_out(online)
@@ -618,21 +618,21 @@ def test_any_request_is_a_sign_of_life(online, request_):
     assert online.later(1).tick() != []
 
 
-def test_a_request_that_was_too_many_is_a_sign_of_life_too():
+def test_a_request_over_the_budget_is_a_sign_of_life_too():
     online = Conversation(burst=1, rate=0.001).online()
     online.say(Active())
     refused(online.later(44).say(Active()), ErrorCode.SLOW_DOWN)
     assert online.later(44).tick() == []
 
 
-def test_a_line_that_was_no_request_is_a_sign_of_life_too(online):
+def test_a_bad_line_is_a_sign_of_life_too(online):
     # Somebody typed it: with nc, people write no JSON.
     online.later(44).refuse()
     assert online.later(44).tick() == []
     assert online.later(1).tick() != []
 
 
-def test_who_was_warned_and_types_nonsense_is_warned_again_before_the_end(online):
+def test_after_a_warning_and_a_bad_line_there_is_another_warning_before_the_end(online):
     online.wait()
     online.later(10).refuse()
     assert online.later(5).tick() == []
@@ -645,30 +645,30 @@ def test_nonsense_before_the_hello_buys_no_time():
     assert new.later(1).tick() == [Close(HELLO_TIMEOUT)]
 
 
-def test_a_ping_is_no_sign_of_life(online):
+def test_a_ping_is_not_a_sign_of_life(online):
     online.later(44).say(Ping())
     assert online.later(1).tick() != []
 
 
-def test_who_was_warned_and_says_something_is_warned_again_before_the_end(online):
+def test_after_a_warning_and_a_request_there_is_another_warning_before_the_end(online):
     online.wait()
     online.later(10).say(Active())
     assert online.later(5).tick() == []
     assert idle_out(online).code == "idle_soon"
 
 
-def test_a_ping_after_the_warning_saves_nobody(online):
+def test_a_ping_after_the_warning_changes_nothing(online):
     online.wait()
     online.later(10).say(Ping())
     assert online.later(5).tick() == [CheckIdle()]
 
 
-def test_it_is_asked_once(online):
+def test_redis_is_asked_once(online):
     idle_out(online)
     assert online.later(100).tick() == []
 
 
-def test_who_says_something_while_it_is_asked_stays(online):
+def test_a_request_while_redis_is_asked_keeps_the_session(online):
     idle_out(online)
     online.later(0.1).say(Active())
     assert online.later(0.1).idle_checked(0.0) == []
@@ -676,7 +676,7 @@ def test_who_says_something_while_it_is_asked_stays(online):
     assert online.session.deadline == pytest.approx(online.now - 0.1 + 45)
 
 
-def test_redis_decides_and_who_was_active_elsewhere_stays(online):
+def test_activity_on_another_gateway_keeps_the_session(online):
     idle_out(online)
     assert online.idle_checked(20.0) == []
     start = online.now
@@ -713,7 +713,7 @@ def test_idleness_can_be_switched_off():
 
 
 @pytest.mark.parametrize("idle", [None, 3600.0])
-def test_who_has_pinged_and_then_says_nothing_is_lost_and_may_come_back(idle):
+def test_a_peer_that_has_pinged_and_falls_silent_is_lost_and_may_come_back(idle):
     online = Conversation(idle=idle).online()
     online.say(Ping())
     assert online.later(60).tick() == []
@@ -742,7 +742,7 @@ def test_a_ping_while_redis_is_asked_does_not_have_it_asked_again(online):
 # Waiting for us.
 
 
-def test_who_had_to_wait_for_an_answer_to_the_hello_has_as_much_time_as_before():
+def test_waiting_for_the_answer_to_a_hello_does_not_count_against_its_time():
     new = Conversation(hello=10.0)
     new.later(9).say(HELLO)
     new.later(60)
@@ -752,7 +752,7 @@ def test_who_had_to_wait_for_an_answer_to_the_hello_has_as_much_time_as_before()
     assert new.later(0.1).tick() == [Close(HELLO_TIMEOUT)]
 
 
-def test_who_had_to_wait_for_an_answer_was_neither_idle_nor_silent(online):
+def test_waiting_for_an_answer_counts_neither_as_idleness_nor_as_silence(online):
     online.say(Ping())
     online.later(500)
     online.session.waited(500.0, online.now)
@@ -762,7 +762,7 @@ def test_who_had_to_wait_for_an_answer_was_neither_idle_nor_silent(online):
     assert (online.now - start, tell.event.code) == (45, "idle_soon")
 
 
-def test_waiting_does_not_bring_back_who_has_left(online):
+def test_waiting_does_not_reopen_a_closed_session(online):
     online.session.close(SHUTDOWN)
     online.session.waited(5.0, online.later(5).now)
     assert online.session.deadline is None
@@ -792,7 +792,7 @@ def test_after_the_end_nothing_is_answered(online):
 
 @pytest.mark.parametrize("absent", [[], ["sis"]])
 @pytest.mark.parametrize("seq", [None, 1])
-def test_a_private_message_that_outlives_its_session_is_not_answered(online, seq, absent):
+def test_the_outcome_of_a_private_message_that_comes_after_the_end_is_not_told(online, seq, absent):
     # It was never acknowledged: a client that comes back sends it again.
     (whisper,) = online.say(Send("hi @sis", seq=seq))
     online.session.close(SHUTDOWN)

@@ -5,7 +5,7 @@ from gateway.chat.signs_of_life import SILENCE, SignsOfLife
 PING_EVERY = 15.0
 
 
-def test_who_has_pinged_and_falls_silent_is_lost():
+def test_a_peer_that_has_pinged_and_falls_silent_is_lost():
     life = SignsOfLife(None, 0.0)
     assert life.next_look() is None
     life.pinged(10.0)
@@ -14,11 +14,11 @@ def test_who_has_pinged_and_falls_silent_is_lost():
     assert life.lost(10.0 + SILENCE)
 
 
-def test_it_is_noticed_within_90_seconds_and_not_for_a_few_lost_pings():
+def test_a_lost_peer_is_noticed_within_90_seconds_but_a_few_lost_pings_do_no_harm():
     assert 4 * PING_EVERY < SILENCE < 90
 
 
-def test_who_never_pings_may_be_silent_for_as_long_as_idleness_allows():
+def test_a_peer_that_never_pings_may_be_silent_for_as_long_as_idleness_allows():
     for idle in (None, 3600.0):
         life = SignsOfLife(idle, 0.0)
         life.typed(5.0)

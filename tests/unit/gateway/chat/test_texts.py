@@ -18,7 +18,7 @@ def refusal(text):
     "text",
     ["hi", "two\nlines\n\tindented", " x ", "שלום", "👨‍👩‍👧", "e\u0301", "\u202ex", "x" * LIMIT]
 )  # fmt: skip
-def test_what_people_write_is_good(text):
+def test_a_text_that_people_write_is_accepted(text):
     assert check_text(text, LIMIT) == text
 
 
@@ -40,11 +40,11 @@ UNSEEN = (
     "text",
     ["", " ", "\n", "\t \n", "\u3000", "\xa0", "\u2028", "\n\u200b\n", "\u0301" * 40, *UNSEEN],
 )
-def test_nothing_is_refused(text):
+def test_an_empty_text_is_refused(text):
     assert refusal(text).code is ErrorCode.EMPTY_TEXT
 
 
-def test_too_much_is_refused_with_both_numbers():
+def test_a_long_text_is_refused_with_both_numbers():
     error = refusal("x" * (LIMIT + 1))
     assert error.code is ErrorCode.TEXT_TOO_LONG
     assert "51" in error.text
@@ -55,7 +55,7 @@ CONTROLS = [*range(0x20), *range(0x7F, 0xA0)]
 
 
 @pytest.mark.parametrize("code", [code for code in CONTROLS if chr(code) not in "\n\t"])
-def test_what_a_terminal_obeys_is_refused(code):
+def test_a_character_that_a_terminal_obeys_is_refused(code):
     error = refusal(f"ab{chr(code)}c")
     assert error.code is ErrorCode.BAD_TEXT
     assert f"U+{code:04X}, at 3" in error.text
@@ -66,7 +66,7 @@ def test_a_carriage_return_is_refused_though_it_is_a_space():
 
 
 @given(st.text(max_size=60))
-def test_a_refusal_never_holds_what_it_refuses(text):
+def test_a_refusal_does_not_repeat_the_text(text):
     try:
         check_text(text, LIMIT)
     except WireError as error:
@@ -80,11 +80,11 @@ def test_a_refusal_never_holds_what_it_refuses(text):
 
 
 @pytest.mark.parametrize("text", ["", "what we do", "\u05e9\u05dc", "\u202ex", "\u00a0"])
-def test_a_line_may_hold_what_a_line_can_show(text):
+def test_a_topic_may_have_any_characters_that_fit_in_a_line(text):
     check_line(text, "topic")
 
 
 @pytest.mark.parametrize("char", ["\n", "\t", "\r", "\x00", "\x1b", "\x7f", "\x85", "\u2028"])
-def test_a_line_has_no_line_ends_and_obeys_no_terminal(char):
+def test_a_topic_has_no_line_ends_and_no_control_characters(char):
     with pytest.raises(WireError, match=f"the topic has a control character, U\\+{ord(char):04X}"):
         check_line(f"a{char}b", "topic")
