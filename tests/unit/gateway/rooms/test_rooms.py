@@ -363,7 +363,7 @@ async def test_what_held_in_a_room_holds_when_redis_has_forgotten_it(street: Str
     await until(lambda: here.rooms.version("dev") == there.rooms.version("dev"))
     _, after = await here.backplane.rooms.state("dev")
     assert replace(after, version="") == replace(before, version="")
-    assert len(street.memory.rooms["dev"].members) == 2
+    await until(lambda: len(street.memory.rooms["dev"].members) == 2)
     with pytest.raises(WireError):
         await there.rooms.enter("dev", there.somebody("Anna"))
 
