@@ -20,7 +20,7 @@ SHOWN = 64
 
 
 def plan(
-    send: Send, sender: str, rooms: Collection[str], rules: Rules, ts: int
+    send: Send, sender: str, rooms: Collection[str], rules: Rules
 ) -> Publish | FindMentioned | Whisper:
     """Decide where a send goes.
 
@@ -29,7 +29,6 @@ def plan(
         sender: the sender's name, as it is shown.
         rooms: the rooms that the sender is in.
         rules: the gateway's.
-        ts: the gateway's wall clock, milliseconds since 1970.
 
     Raises:
         WireError: it is refused.

@@ -30,6 +30,7 @@ from gateway.chat.effects import (
     FindMentioned,
     LeaveRoom,
     ListUsers,
+    Publish,
     ShowMembers,
     ShowRoom,
     ShowRooms,
@@ -132,13 +133,12 @@ class Session:
 
     # The requests of a peer.
 
-    def receive(self, request: Request, now: float, ts: int) -> list[Effect]:
+    def receive(self, request: Request, now: float) -> list[Effect]:
         """Take in one request.
 
         Args:
             request: what the peer asks.
             now: the monotonic clock, seconds.
-            ts: the gateway's wall clock, milliseconds since 1970.
         """
         try:
             if self.state is not State.ONLINE:
@@ -152,7 +152,7 @@ class Session:
             if type(request) is not Quit and (wait := self.budget.take(now)):
                 return self._fault(_slow_down(request, wait), now)
             if type(request) is Send:
-                return [plan(request, self.name, self.rooms, self._rules, ts)]
+                return [plan(request, self.name, self.rooms, self._rules)]
             return self._receive_other(request, now)
         except WireError as error:
             if error.seq is None:
@@ -319,7 +319,7 @@ class Session:
         if self.state is State.CLOSED:
             return []  # never acknowledged: a client that comes back sends it again
         try:
-            return after_whisper(whisper, became)
+            return self._still_inside(after_whisper(whisper, became))
         except WireError as error:
             return self.refuse(error, now)
 
@@ -328,9 +328,19 @@ class Session:
         if self.state is State.CLOSED:
             return []
         try:
-            return after_lookup(found, here)
+            return self._still_inside(after_lookup(found, here))
         except WireError as error:
             return self.refuse(error, now)
+
+    def _still_inside(self, effects: list[Effect]) -> list[Effect]:
+        """Refuse what would go to a room that the session has been put out of meanwhile."""
+        for effect in effects:
+            publish = effect.publish if isinstance(effect, FindMentioned) else effect
+            if isinstance(publish, Publish) and publish.room not in self.rooms:
+                error = not_in_room(publish.room)
+                error.seq = publish.seq
+                raise error
+        return effects
 
     def entered(self, entered: Entered) -> list[Effect]:
         """The session is in a room: by an `EnterRoom`, or since its hello."""

@@ -164,10 +164,10 @@ class Peer:
             self._hold(lines)
             return
         session, shared = self.session, self._shared
-        now, ts = shared.monotonic(), round(shared.wall() * 1000)
+        now = shared.monotonic()
         for line in (lines := iter(lines)):
             try:
-                effects = self._take(line, now, ts)
+                effects = self._take(line, now)
             except WireError as error:
                 effects = session.refuse(error, now)
             self.perform_all(effects)
@@ -203,7 +203,7 @@ class Peer:
         online = session.state is State.ONLINE
         for line in lines:
             if online and isinstance(line, bytes) and is_ping(line):
-                self.perform_all(session.receive(Ping(), now, 0))
+                self.perform_all(session.receive(Ping(), now))
             else:
                 self._held.add(line)
                 typed = typed or line is not None
@@ -213,10 +213,10 @@ class Peer:
         if len(self._held) > MOST_HELD:
             self.link.read(False)
 
-    def _take(self, line: Line, now: float, ts: int) -> list[Effect]:
+    def _take(self, line: Line, now: float) -> list[Effect]:
         self.trace.requests += 1
         if isinstance(line, bytes):
-            return self.session.receive(self.link.speech.request(line), now, ts)
+            return self.session.receive(self.link.speech.request(line), now)
         if isinstance(line, LineTooLong):
             limit = self._shared.rules.limits.line
             raise WireError(ErrorCode.LINE_TOO_LONG, f"the line has more than {limit} bytes")

@@ -11,7 +11,6 @@ from wire.frames import Ack, Msg, Notice, Send
 from wire.limits import Limits
 from wire.reasons import ErrorCode, WireError
 
-TS = 1795428000123
 AT = datetime.fromisoformat("2026-11-23T10:00:00+02:00")
 PUBLIC = Rules("g1", idle=60.0, refuse_fallback=False, limits=Limits(text=50, to=3))
 REFUSE = Rules("g1", idle=60.0, refuse_fallback=True, limits=Limits(text=50, to=3))
@@ -22,7 +21,7 @@ def whispered(whisper, id, to, absent, later=()):
 
 
 def planned(text, rules=PUBLIC, **fields):
-    return plan(Send(text, **fields), "dana", {"lobby", "dev"}, rules, TS)
+    return plan(Send(text, **fields), "dana", {"lobby", "dev"}, rules)
 
 
 def refusal(text, rules=PUBLIC, **fields):

@@ -65,7 +65,6 @@ from wire.reasons import (
     WireError,
 )
 
-TS = 1795428000123
 TAKEN = WireError(ErrorCode.NAME_TAKEN, "the name Dana is taken")
 HELLO = Hello(v=1, name="Dana")
 OFTEN = 10.0
@@ -90,7 +89,7 @@ class Conversation:
         return self
 
     def say(self, request):
-        return self.session.receive(request, self.now, TS)
+        return self.session.receive(request, self.now)
 
     def refuse(self, code=ErrorCode.BAD_JSON, text="no", seq=None):
         return self.session.refuse(WireError(code, text, seq), self.now)
@@ -365,6 +364,15 @@ def test_nobody_can_send_to_a_room_before_entering_or_after_leaving_it(online):
     out = Out("dev", OutCode.LEFT, "", seq=3)
     assert online.session.out(out) == [Tell(out)]
     refused(online.say(Send("hi", room="dev")), ErrorCode.NOT_IN_ROOM)
+
+
+def test_a_message_that_waited_is_refused_if_its_sender_was_put_out_of_the_room_meanwhile(online):
+    (found,) = online.say(Send("hey @sis: news", seq=2))
+    (whisper,) = online.say(Send("hi @mmo", seq=3))
+    online.session.out(Out("lobby", OutCode.KICKED, ""))
+    answered = online.session.mentioned(found, ["Sis"], online.now)
+    refused(answered, ErrorCode.NOT_IN_ROOM, seq=2)
+    refused(online.whispered(whisper, None, [], ["mmo"]), ErrorCode.NOT_IN_ROOM, seq=3)
 
 
 def test_joining_a_room_twice_only_shows_it_again(online):
@@ -831,7 +839,7 @@ class AnyConversation(RuleBasedStateMachine):
     @precondition(lambda self: self.question is None)
     @rule(request=strategies.requests)
     def any_request(self, request):
-        self.perform(self.session.receive(request, self.now, TS))
+        self.perform(self.session.receive(request, self.now))
 
     @precondition(lambda self: self.question is None)
     @rule(
@@ -843,12 +851,12 @@ class AnyConversation(RuleBasedStateMachine):
         )
     )
     def usual_request(self, request):
-        self.perform(self.session.receive(request, self.now, TS))
+        self.perform(self.session.receive(request, self.now))
 
     @initialize(online=st.booleans())
     def usual_begin(self, online):
         if online:
-            self.perform(self.session.receive(HELLO, self.now, TS))
+            self.perform(self.session.receive(HELLO, self.now))
             self.the_claim_is_answered(granted=True)
 
     @precondition(lambda self: self.question is None)
