@@ -56,7 +56,7 @@ def test_every_option_is_a_variable_and_says_so(chatctl, command):
     for parameter in COMMANDS[command].params:
         wanted = variable(key(parameter))
         if isinstance(parameter, click.Argument) and not is_setting(parameter):
-            continue  # whom or what a command is about
+            continue  # the target of a command
         assert parameter.envvar == wanted
         if isinstance(parameter, click.Option):
             assert f"env var: {wanted}" in text

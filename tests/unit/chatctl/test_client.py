@@ -109,7 +109,7 @@ def test_an_empty_variable_takes_no_recipients_away(client):
     assert client("cron", "--to", "sis", env={"CHATCTL_TO": ""})[1].to == ("sis",)
 
 
-def test_tls_is_wanted_or_whom_to_trust(client, tmp_path):
+def test_tls_is_asked_for_by_its_flag_or_by_an_authority(client, tmp_path):
     ca = tmp_path / "ca.pem"
     ca.touch()
     assert client("--tls")[1].tls is True
@@ -131,7 +131,7 @@ class TestPassword:
         assert client(env=environment)[1].password == "of the environment"
         assert client()[1].password == "configured"
 
-    def test_without_any_there_is_none(self, client):
+    def test_without_a_password_the_client_gets_no_password(self, client):
         assert client()[1].password is None
 
     def test_it_is_never_an_argument(self, client):

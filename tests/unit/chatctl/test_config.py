@@ -57,7 +57,7 @@ def test_no_password_is_shown(chatctl, configure):
         assert "redis://ann:***@h" in text
 
 
-def test_whom_a_command_is_about_is_no_setting(shown):
+def test_the_target_of_a_command_is_not_a_setting(shown):
     assert "name" not in shown("kick")
 
 

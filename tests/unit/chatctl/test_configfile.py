@@ -124,7 +124,7 @@ def test_a_file_that_cannot_be_read_is_told(tmp_path):
         configfile.load(tmp_path, main.commands)
 
 
-def test_one_that_is_nested_too_deep_is_none(load):
+def test_a_file_that_is_nested_too_deep_is_refused(load):
     with pytest.raises(Misuse, match="is not a TOML file"):
         load(f"name = {'[' * 100_000}")
 

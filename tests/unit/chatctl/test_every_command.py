@@ -25,7 +25,7 @@ NOWHERE = {
 
 @pytest.fixture(autouse=True)
 def signals():
-    """A command that ends its process need not leave the signals as they were; this one goes on."""
+    """A command that ends its process does not have to restore the signals; this one goes on."""
     before = {number: signal.getsignal(number) for number in signal.valid_signals()}
     yield
     for number, handler in before.items():

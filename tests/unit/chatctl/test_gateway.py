@@ -59,7 +59,7 @@ def own_redis(monkeypatch):
     return calls
 
 
-def test_the_defaults_are_those_of_the_wire(chatctl, server):
+def test_the_defaults_are_the_same_as_in_the_protocol(chatctl, server):
     assert chatctl("gateway", *REDIS).exit_code == 0
     config = server.config
     assert config.limits == Limits()
@@ -123,7 +123,7 @@ def test_without_redis_it_starts_its_own_and_stops_it(chatctl, server, own_redis
     assert own_redis == [tmp_path / "run" / "chatctl", "stopped"]
 
 
-def test_where_the_runtime_directory_is_none_of_ours_another_is_used_and_named(
+def test_a_runtime_directory_that_is_not_ours_is_left_alone_and_another_is_named(
     chatctl, server, own_redis, tmp_path, monkeypatch
 ):
     monkeypatch.setattr("gateway.backplane.embedded.runfile.TMP", tmp_path)

@@ -94,12 +94,12 @@ class TestPaths:
         assert run("--directory", "~").stdout == f"{own!r}\n"
         assert run("--directory", "a/~/b").stdout == f"{Path('a/~/b')!r}\n"
 
-    def test_that_of_somebody_else(self):
+    def test_the_home_of_a_user_who_is_named(self):
         me = pwd.getpwuid(os.getuid())
         assert run("--directory", f"~{me.pw_name}/x").stdout == f"{Path(me.pw_dir) / 'x'!r}\n"
         refused(run("--directory", "~nobody-of-this-name/x"), "there is no home directory")
 
-    def test_an_empty_one_is_none(self):
+    def test_an_empty_path_is_refused(self):
         refused(run("--directory", ""), "it is empty")
 
     @pytest.mark.parametrize("wrong", ["", "here"])
@@ -121,7 +121,7 @@ def test_what_is_out_of_reach_is_not_said_to_be_missing(tmp_path, monkeypatch):
     file, stat = str(tmp_path / "file"), os.stat
 
     def closed(path, *rest, **more):
-        if path == file:  # nothing is out of the reach of root, as whom tests may run
+        if path == file:  # tests may run as root, who can read everything
             raise PermissionError(13, "Permission denied")
         return stat(path, *rest, **more)
 

@@ -80,7 +80,7 @@ def test_what_all_gateways_should_have_alike_is_repeated_for_the_next_one():
     assert again.params["tls_key"] == first.params["tls_key"]
 
 
-def test_what_the_environment_says_need_not_be_repeated(monkeypatch):
+def test_what_the_environment_says_is_not_repeated(monkeypatch):
     monkeypatch.setenv("CHATCTL_REDIS", "redis://h")
     text = greeting(context(), Address("127.0.0.1", 2428), "redis://h", None, None)
     assert "--redis" not in text

@@ -118,7 +118,7 @@ def test_json_of_nothing_is_an_empty_array(history):
     assert (result.exit_code, result.stderr, json.loads(result.stdout)) == (0, "", [])
 
 
-def test_without_redis_that_of_the_gateway_here_is_read(chatctl, say, url, tmp_path):
+def test_without_redis_the_embedded_one_of_this_machine_is_read(chatctl, say, url, tmp_path):
     directory = runfile.secure(tmp_path / "run" / "chatctl")
     say(url, "here")
     with runfile.announced(directory, "127.0.0.1:2428", url):

@@ -437,7 +437,7 @@ class TestAccount:
         env = {"CHATCTL_PASSWORD": "correct horse"}
         failed(chatctl("account", command, "dana", *REDIS, env=env), 1, says)
 
-    def test_who_held_the_name_is_told_of(self, chatctl, stand_in):
+    def test_the_holder_of_the_name_is_mentioned(self, chatctl, stand_in):
         env = {"CHATCTL_PASSWORD": "correct horse"}
         stand_in("accounts.put_account", (True, TestKick.GONE))
         assert "was disconnected" in chatctl("account", "add", "sis", *REDIS, env=env).stdout

@@ -72,7 +72,7 @@ def test_the_last_ten_and_then_what_is_said_until_ctrl_c(tail, say, url):
     assert process.stdout.read() == ""
 
 
-def test_a_room_of_which_nothing_is_known_yet(tail, say, url):
+def test_a_room_in_which_nothing_was_said_yet(tail, say, url):
     process = tail("--redis", url, "--prefix", "family", "dev")
     say(url, "elsewhere", room="dev")
     say(url, "secret", room="dev", prefix="family", to=["dana"])

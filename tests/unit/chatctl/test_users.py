@@ -149,7 +149,7 @@ def test_redis_and_prefix_come_from_the_file_for_all_commands(users, configure):
     assert users(env={"CHATCTL_REDIS": "redis://env"})[1] == [("redis://env", "family")]
 
 
-def test_without_redis_that_of_the_gateway_here_is_asked(users, gateway_runs):
+def test_without_redis_the_embedded_one_of_this_machine_is_asked(users, gateway_runs):
     gateway_runs(3000)
     result, asked = users()
     assert asked == [("unix:///3000.sock", "chat")]

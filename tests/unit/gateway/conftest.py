@@ -35,7 +35,7 @@ class Guest:
         return self.link.told(kind)
 
     async def hears(self, kind: type[Event], count: int = 1) -> Any:
-        """Wait for so many events of a kind; returns the last."""
+        """Wait for this number of events of a kind, and return the last."""
         await until(lambda: len(self.told(kind)) >= count, f"{count} {kind.__name__}")
         return self.told(kind)[-1]
 

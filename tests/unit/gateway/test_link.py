@@ -1,4 +1,4 @@
-"""What every link does: that of TCP, and the one that the other tests speak through."""
+"""What every link does: the TCP link, and the fake one that other tests use."""
 
 import asyncio
 from ipaddress import ip_address
@@ -181,7 +181,7 @@ async def test_too_much_that_waits_is_the_end_once_and_not_at_once(one):
     one.stop()
     for _ in range(5):
         one.link.write(b"x" * 400)
-    assert one.ended == [], "not while whoever writes may be among a room's members"
+    assert one.ended == [], "not while the hub may be going through a room's members"
     await quiet()
     assert one.ended == [SLOW]
     one.link.write(b"x")

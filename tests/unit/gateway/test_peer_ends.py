@@ -118,7 +118,7 @@ def test_whatever_comes_in_whatever_order_nothing_is_left(steps, held, failing):
     asyncio.run(run())
 
 
-async def test_a_private_message_of_who_has_gone_is_not_tried_for_ever(house, gateway):
+async def test_a_private_message_from_somebody_who_has_gone_is_not_retried_forever(house, gateway):
     backplane = backplane_of(gateway)
     dana = await house.guest(gateway, "dana")
     held = backplane.hold("whisper")
@@ -230,7 +230,9 @@ async def test_a_fault_in_a_question_costs_the_answer_and_order_is_kept(
     assert faults()
 
 
-async def test_a_fault_when_redis_is_asked_who_is_idle_does_not_keep_them_for_ever(house, faults):
+async def test_a_fault_while_redis_is_asked_about_idleness_does_not_keep_people_forever(
+    house, faults
+):
     gateway = await house.open(idle=0.08)
     dana = await house.guest(gateway, "dana")
     backplane_of(gateway).fail(Unexpected(), "idle_left")
@@ -238,9 +240,7 @@ async def test_a_fault_when_redis_is_asked_who_is_idle_does_not_keep_them_for_ev
     assert faults()
 
 
-async def test_a_fault_in_leaving_ends_the_connection_all_the_same(
-    house, gateway, faults, monkeypatch
-):
+async def test_a_fault_in_leaving_still_ends_the_connection(house, gateway, faults, monkeypatch):
     dana = await house.guest(gateway, "dana")
 
     async def fails(*_):
@@ -381,7 +381,7 @@ async def test_when_the_gateway_stops_nobody_is_read_on(house, gateway):
     await stopping
 
 
-async def test_who_cannot_be_let_go_in_time_is_told_all_the_same(house):
+async def test_a_peer_that_cannot_be_let_go_in_time_is_still_told(house):
     gateway = await house.open(drain=5.0)
     dana = await house.guest(gateway, "dana")
     held = backplane_of(gateway).hold("claim")

@@ -46,7 +46,7 @@ def trap(monkeypatch):
 
 
 class Turns:
-    """What is done each so many seconds is done when a test says so."""
+    """What is done at intervals is done when a test says so."""
 
     def __init__(self, monkeypatch):
         self._next = asyncio.Event()
@@ -98,7 +98,7 @@ def say(guest, **request):
 
 
 async def is_let_go(guest, when):
-    """Whoever is still here is answered; then it hangs up."""
+    """A peer that is still here is answered; then it hangs up."""
     if guest.link.closed is None:
         say(guest, op="ping")
         await until(lambda: guest.told(Pong) or guest.link.closed, f"{when}: an answer")
@@ -129,7 +129,7 @@ async def goes_on(house, gateway, turns, when):
 
 
 @pytest.mark.parametrize("failure", FAILURES, ids=lambda failure: type(failure).__name__)
-async def test_the_gateway_lives_on_and_nobody_waits_for_ever(house, trap, turns, failure):
+async def test_the_gateway_lives_on_and_nobody_waits_forever(house, trap, turns, failure):
     gateway = await house.open(idle=60.0)
     for call in itertools.count(1):
         trap.set(call, failure)

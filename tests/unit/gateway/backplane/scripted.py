@@ -88,7 +88,7 @@ class ScriptedRedis:
         self._tasks: set[asyncio.Task[Any]] = set()
 
     def commands(self, *names: str) -> list[list[str]]:
-        """All commands so far, or those of these names."""
+        """All commands so far, or only the ones with these names."""
         return [
             command
             for client in self.clients

@@ -11,7 +11,7 @@ def settings_with(**fields):
 
 
 def test_gateways_with_equal_settings_do_not_differ():
-    # The port, and settings that need not be shared, may differ.
+    # The port, and settings that gateways do not share, may differ.
     assert (
         differences({"g-1": settings_with(), "g-2": settings_with(port=9, outbox=1, drain=3.0)})
         == []

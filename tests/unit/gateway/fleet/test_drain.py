@@ -48,7 +48,7 @@ async def test_who_is_still_here_is_served(house, gateway, hurry):
     await asyncio.gather(draining, return_exceptions=True)
 
 
-async def test_whoever_is_in_a_hurry_does_not_wait(house, gateway, hurry):
+async def test_in_a_hurry_everybody_goes_at_once(house, gateway, hurry):
     for number in range(5):
         await house.guest(gateway, f"n{number}")
     draining = asyncio.create_task(drain(gateway, 3600.0, hurry))
@@ -69,7 +69,7 @@ async def test_the_others_know_of_it_from_the_start(house, gateway, hurry):
     await draining
 
 
-async def test_without_redis_they_are_sent_away_all_the_same(house, gateway, hurry):
+async def test_without_redis_they_are_still_sent_away(house, gateway, hurry):
     dana = await house.guest(gateway, "dana")
     backplane_of(gateway).fail(AWAY, "renew_lease")
     await drain(gateway, 0.01, hurry)
@@ -91,7 +91,7 @@ async def test_those_who_came_together_do_not_go_in_that_order(house, gateway, h
     assert went == [peer.link for peer in order]
 
 
-async def test_whoever_quits_meanwhile_has_quit(house, gateway, hurry):
+async def test_a_person_who_quits_during_the_drain_has_quit(house, gateway, hurry):
     guests = [await house.guest(gateway, name) for name in ("dana", "sis")]
     draining = asyncio.create_task(drain(gateway, 3600.0, hurry))
     await until(lambda: any(guest.link.closed for guest in guests))

@@ -186,7 +186,9 @@ class TestBans:
         assert dana.told(Welcome) == []
         await until(lambda: "dana" not in house.memory.users)
 
-    async def test_who_was_let_in_before_the_ban_was_read_is_looked_at_again(self, house, gateway):
+    async def test_a_person_who_got_in_before_the_ban_was_read_is_checked_again(
+        self, house, gateway
+    ):
         # As one whose TLS handshake took that long.
         await self.banned(house, gateway, ban("192.0.2.7/32", "network"))
         await quiet()
@@ -194,7 +196,7 @@ class TestBans:
         dana.say(b'{"op":"hello","v":1,"name":"Dana"}')
         assert (await dana.gone()).code == "banned"
 
-    async def test_one_that_is_over_is_none(self, house, gateway):
+    async def test_a_ban_that_has_ended_keeps_nobody_out(self, house, gateway):
         dana = await house.guest(gateway, "dana")
         await self.banned(house, gateway, ban("dana", "name", until=NOW))
         await quiet()

@@ -337,7 +337,7 @@ async def test_it_is_not_certain_before_everybody_has_been_looked_after(scene):
 
 
 async def test_while_nothing_is_certain_nobody_is_kept_alive(busy):
-    # Whoever took the name might have it kept alive by the wrong gateway.
+    # The wrong gateway might keep the name alive for its new holder.
     busy.presence.note(busy.online("dana"))
     busy.presence.doubt()
     busy.redis.fail(AWAY, "renew_lease")
@@ -358,7 +358,7 @@ async def test_while_the_lease_holds_nobody_is_looked_after(scene):
     assert [method for method, _ in scene.redis.calls] == ["renew_lease"] * 2
 
 
-async def test_a_gateway_whose_lease_had_run_out_looks_whom_it_still_has(busy):
+async def test_a_gateway_whose_lease_had_ended_checks_who_is_still_its_own(busy):
     dana, sis = busy.online("dana"), busy.online("sis")
     busy.memory.users["sis"] = stranger("sis", session="taken meanwhile")
     busy.redis.lease = False
@@ -369,7 +369,7 @@ async def test_a_gateway_whose_lease_had_run_out_looks_whom_it_still_has(busy):
     assert busy.presence.is_verified()
 
 
-async def test_whom_the_others_have_swept_away_comes_back_without_a_new_connection(scene, caplog):
+async def test_swept_people_come_back_without_a_new_connection(scene, caplog):
     # The room was told that they left.
     await scene.presence.verify()
     dana = scene.online("Dana")
@@ -412,7 +412,7 @@ async def test_who_is_looked_after_keeps_the_idle_time(scene):
     assert scene.redis.asked("touch") == [[Touch("dana", dana.registration.session, 30.0)]]
 
 
-async def test_whom_it_still_has_is_looked_for_again_when_redis_did_not_answer(scene):
+async def test_the_check_is_repeated_when_redis_did_not_answer(scene):
     await scene.presence.verify()
     dana = scene.online("dana")
     scene.memory.users.clear()
@@ -443,7 +443,7 @@ async def test_a_renewal_that_failed_may_have_taken_the_lease_again(scene, error
 
 
 @pytest.mark.parametrize("kept", [True, False])
-async def test_whom_redis_has_forgotten_is_written_down_again_unseen(scene, kept):
+async def test_people_that_redis_forgot_are_written_down_again_unseen(scene, kept):
     # It may remember the lease, and not who came after that.
     await scene.presence.verify()
     dana, sis = scene.online("dana"), scene.online("sis")

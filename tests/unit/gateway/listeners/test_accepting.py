@@ -309,7 +309,7 @@ class Exhausted:
 
 
 class TestBalancers:
-    async def test_whom_a_balancer_names_is_who_comes(self, house):
+    async def test_the_client_is_the_one_that_a_balancer_names(self, house):
         await house.open(proxies=LOOPBACK)
         for host, where in [
             ("192.0.2.7", "192.0.2.7:4711"),
@@ -578,7 +578,7 @@ def hello_of_a_client():
 class TestClosing:
     """Nothing is left open, wherever an arrival has got to."""
 
-    async def test_nobody_comes_any_more(self, house):
+    async def test_a_closed_listener_lets_nobody_in(self, house):
         await house.open()
         address = house.listener.address
         house.listener.close()
@@ -625,7 +625,7 @@ class TestClosing:
         with contextlib.suppress(ConnectionError):
             assert await asyncio.to_thread(client.recv, 1) == b""
         client.close()
-        house.doorkeeper.visits.clear()  # nobody counts them any more
+        house.doorkeeper.visits.clear()  # nobody counts them now
 
     async def test_who_was_turned_away_just_now_is_let_go(self, house):
         await house.open()

@@ -299,7 +299,7 @@ async def test_a_byte_order_mark_in_front_of_all_is_no_part_of_the_first_line(po
     assert peer.lines == [b'{"op":"hello"}', b"\xef\xbb\xbf{}"]
 
 
-async def test_a_line_in_pieces_is_looked_at_as_a_whole(port):
+async def test_a_line_in_pieces_is_checked_as_a_whole(port):
     client, peer = await port.connect()
     client.send(b"please ")
     await until(lambda: peer.link._lines.begun)
@@ -409,7 +409,7 @@ async def test_a_link_that_was_paused_when_it_was_closed_stays_silent(port):
     peer.link.write(b"x" * 190_000 + b"\n")
     peer.link.close(IDLE)
     received = asyncio.create_task(client.read_all())
-    # The client reads, the transport has caught up and says so; the link is closed all the same.
+    # The client reads, the transport has caught up and says so; the link is still closed.
     await until(lambda: not peer.link._transport.get_write_buffer_size())
     peer.link.write(b"late\n")
     assert b"late" not in await received
@@ -434,7 +434,7 @@ async def test_a_slow_reader_is_cut_once_too_much_is_waiting(port):
     assert peer.ended == []
     for _ in range(30):
         peer.link.write(b"x" * 9_999 + b"\n")
-    assert peer.ended == [], "not while whoever writes may be among a room's members"
+    assert peer.ended == [], "not while the hub may be going through a room's members"
     await until(lambda: peer.ended)
     assert peer.ended[0] == SLOW
 

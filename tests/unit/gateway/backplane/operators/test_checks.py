@@ -76,7 +76,7 @@ def test_a_replica_takes_no_orders():
     assert levels(found)["role"] == "failure"
 
 
-def test_a_long_way_to_redis_is_told_of():
+def test_a_slow_redis_is_reported():
     assert levels(checks.server(server(trip=0.03)))["Redis"] == "warning"
 
 
@@ -168,7 +168,7 @@ def test_records_that_are_not_right_are_named():
     assert levels(checks.records(None)) == {"records": "warning"}
 
 
-def test_other_chats_are_named_for_whoever_looks_at_the_wrong_one():
+def test_other_chats_are_named_in_case_this_is_the_wrong_one():
     info = {"redis_version": "7.2.4", "db0": {"keys": 3}, "db1": {"keys": 1}, "dbx": 1}
     found = list(checks.chats(Seen({"our:family": 2, "a": 0, "b": 1}, []), server(info=info)))
     assert {each.level for each in found} == {"ok"}

@@ -69,7 +69,7 @@ def test_a_log_of_several_pages_is_whole_and_in_order(url, stored, count):
     assert newest(url, *ROOM, count=count) == said[-count:]
 
 
-def test_the_order_of_epochs_is_that_of_numbers(url, stored):
+def test_epochs_are_ordered_as_numbers(url, stored):
     said = stored(1, epoch=9) + stored(2, epoch=10)
     assert newest(url, *ROOM) == said
 

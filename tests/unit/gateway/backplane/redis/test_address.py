@@ -12,7 +12,7 @@ from tests.unit.gateway.backplane.scripted import ScriptedRedis, array, bulk, er
 
 
 @pytest.mark.parametrize("url", ["http://h", "redis://h?db=x", "redis+sentinel://h:1"])
-async def test_a_url_that_is_none_is_refused_in_words(url):
+async def test_a_malformed_url_is_refused_in_words(url):
     with pytest.raises(RedisUnreachable, match="Redis URL"):
         await locate(url)
     with pytest.raises(RedisUnreachable, match="Redis URL"):

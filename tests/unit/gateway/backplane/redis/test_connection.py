@@ -93,7 +93,7 @@ async def test_a_refusal_is_for_who_asked_and_the_connection_goes_on(redis):
     await ended(heard)
 
 
-async def test_a_refusal_that_nobody_waits_for_any_more_does_no_harm(redis):
+async def test_a_refusal_that_nobody_waits_for_does_no_harm(redis):
     heard, connection = await opened(redis)
     redis.answer = lambda client, command: None
     given_up, waiting = connection.call("ECHO", 1), connection.call("ECHO", 2)
@@ -366,7 +366,7 @@ async def test_a_server_that_wants_a_password_is_quoted(redis):
 @pytest.mark.parametrize(
     "url", ["redis://a..b:1", "redis://" + "a" * 70, "redis://nowhere.invalid", "unix:///no/such"]
 )
-async def test_a_place_that_is_none_is_an_error_in_words(url):
+async def test_a_malformed_address_is_an_error_in_words(url):
     assert (await refusal(url)).startswith(f"{url}: ")
 
 

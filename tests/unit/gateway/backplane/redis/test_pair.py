@@ -205,7 +205,7 @@ async def test_calls_under_way_are_in_doubt_when_redis_goes(scene, redis):
 
 
 async def test_it_is_told_that_redis_is_away_before_a_call_fails_for_it(scene, redis):
-    # Whoever tries again at once must find out that it has to wait.
+    # A caller that tries again at once must find out that it has to wait.
     redis.answer = lambda client, command: None
     told = []
     call = asyncio.ensure_future(scene.pair.call("GET", "key"))
@@ -283,7 +283,7 @@ async def test_a_fault_of_ours_while_it_comes_back_is_logged_and_tried_over(
     assert told == [ZeroDivisionError, TypeError]
 
 
-async def test_it_comes_back_though_whoever_is_told_that_redis_is_away_fails(
+async def test_it_comes_back_although_the_listener_fails_when_redis_goes_away(
     scene, redis, monkeypatch
 ):
     strayed, loop = [], asyncio.get_running_loop()
@@ -349,11 +349,11 @@ async def test_who_closes_it_is_not_told_that_redis_is_away(redis):
         await scene.pair.call("PING")
 
 
-# A Redis that is not the master any more, or not yet.
+# A Redis that is no longer the master, or not yet.
 
 
 @pytest.mark.parametrize("refusal", ["READONLY You can't write", "LOADING", "MASTERDOWN Link"])
-async def test_a_redis_that_takes_no_orders_any_more_is_given_up_and_another_looked_for(
+async def test_a_redis_that_no_longer_takes_commands_is_given_up_and_another_is_found(
     scene, redis, refusal
 ):
     def demoted(client, command):
