@@ -165,7 +165,6 @@ class Gateway:
             tasks=self.tasks,
             meters=meters,
             monotonic=monotonic,
-            wall=wall,
             gone=self._forget,
         )
         self._numbers = itertools.count(1)

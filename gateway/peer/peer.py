@@ -73,7 +73,6 @@ class Shared:
         tasks: run what takes its time.
         meters: where to count.
         monotonic: a clock in seconds that never goes back.
-        wall: a clock in seconds since 1970.
         gone: told of each peer that has left.
     """
 
@@ -90,7 +89,6 @@ class Shared:
     tasks: Tasks
     meters: Meters
     monotonic: Callable[[], float]
-    wall: Callable[[], float]
     gone: Callable[[Peer], None]
 
 
