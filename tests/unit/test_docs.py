@@ -12,6 +12,8 @@ import pytest
 from chatctl.cli import main
 from chatctl.configfile import leaves
 from chatctl.options import is_setting
+from display import commands as line_commands
+from display.room_commands import MODES
 from wire.frames import Event, Request
 from wire.limits import Limits
 from wire.reasons import REASONS, ErrorCode, NoticeCode
@@ -20,6 +22,7 @@ ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
 REFERENCE = (ROOT / "docs/commands.md").read_text()
 OPERATIONS = (ROOT / "docs/operations.md").read_text()
+USERS = (ROOT / "docs/users.md").read_text()
 PROTOCOL = (ROOT / "docs/protocol.md").read_text()
 
 PAGES = [*ROOT.glob("*.md"), *sorted((ROOT / "docs").rglob("*.md"))]
@@ -51,6 +54,10 @@ OF_OTHERS = {
     *("--only", "--seed", "--minutes", "--runs", "--logins"),
 }
 """Flags of chatctl itself, and of other programs that the pages name."""
+
+SLASHED = re.compile(r"^/([a-z]+)(?= |$)", re.M)
+PATHS = {"healthz", "readyz", "metrics", "proc"}
+"""Other things that begin with a slash."""
 
 COMING = {"room", "rooms", "--room"}
 
@@ -113,6 +120,18 @@ def test_a_page_names_only_commands_that_exist(page):
             assert command is not None, words
             if isinstance(command, click.Group) and more:
                 assert more[0] in command.commands, words
+
+
+@each_page
+def test_a_page_names_only_commands_of_the_client_that_exist(page):
+    typed = [name for code in in_code(page.read_text()) for name in SLASHED.findall(code)]
+    assert set(typed) <= set(line_commands.COMMANDS) | PATHS
+
+
+def test_the_user_guide_names_every_command_and_every_mode():
+    typed = {name for code in in_code(USERS) for name in SLASHED.findall(code)}
+    assert typed == set(line_commands.COMMANDS)
+    assert first_column(section(USERS, "Run a room"))[-len(MODES) :] == list(MODES)
 
 
 @each_page
