@@ -104,7 +104,7 @@ class Mending:
             or (member.session != person.registration.session and member.gateway in gone)
         ]
         for person in forgotten:
-            self._enter_again(room, person)
+            self.enter_again(room, person, told=False)
         strays = {folded: member for folded, member in members.items() if member.gateway in dead}
         of_ours = {
             folded: member
@@ -132,8 +132,14 @@ class Mending:
             departure = Departure(folded, member.name, member.session, code)
             self._moves.depart(room.name, departure)
 
-    def _enter_again(self, room: Room, person: Person) -> None:
-        """Write somebody down again who is here, if the rules still allow it."""
+    def enter_again(self, room: Room, person: Person, *, told: bool) -> None:
+        """Write somebody down again who is here, if the rules still allow it.
+
+        Args:
+            room: where.
+            person: who.
+            told: the others know the person to be gone.
+        """
 
         def decide() -> WireError | None:
             if person.registration.session not in room.here:
@@ -152,7 +158,7 @@ class Mending:
 
         outcome: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         outcome.add_done_callback(done)
-        arrival = arrival_of(person, told=False)
+        arrival = arrival_of(person, told=told)
         self._moves.arrive(
             room.name, Coming(arrival, room, decide, create=True, is_here=True, done=outcome)
         )

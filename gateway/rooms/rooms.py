@@ -280,6 +280,16 @@ class Rooms:
             departure = Departure(record.folded, record.name, record.session, code)
             self._moves.depart(room, departure)
 
+    def enter_again(self, person: Person) -> None:
+        """Others had said of somebody who is here that it was gone: tell the rooms that it is not.
+
+        Args:
+            person: who.
+        """
+        for name in person.registration.rooms:
+            if (room := self.get(name)) is not None and person.registration.session in room.here:
+                self._mending.enter_again(room, person, told=True)
+
     def replaced(self, record: Registration) -> None:
         """A newer session has the name: soon take this one out of where the newer one is not."""
         loop = asyncio.get_running_loop()

@@ -376,6 +376,32 @@ async def test_nobody_becomes_an_operator_by_being_written_down_again(street: St
     assert "operators" not in street.memory.rooms["dev"].parts
 
 
+async def test_the_others_hear_of_people_of_whom_they_had_heard_that_they_were_gone(
+    street: Street,
+) -> None:
+    here, there, _, guest = await crowd(street)
+    guest.registration.rooms.append("dev")
+    here.rooms.depart(guest.registration, "gateway_lost")  # as if its gateway were dead
+    await until(lambda: here.heard()[-1] == "Guest left")
+    there.rooms.enter_again(guest)
+    await until(lambda: here.heard()[-1] == "Guest joined")
+    assert "guest" in street.memory.rooms["dev"].members
+
+
+async def test_somebody_who_was_replaced_is_taken_out_where_the_newer_session_is_not(
+    street: Street, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.rooms.rooms.REPLACED_AFTER", 0)
+    here, there = street.open(), street.open()
+    old = here.somebody("Anna", session="old", rooms=["dev", "club"])
+    await here.rooms.enter_all(["dev", "club"], old, returning=False)
+    await there.rooms.enter("dev", there.somebody("Anna", session="new"), returning=True)
+    here.rooms.abandon(old)
+    here.rooms.replaced(old.registration)
+    await until(lambda: "club" not in street.memory.rooms)
+    assert "anna" in street.memory.rooms["dev"].members
+
+
 async def test_members_of_a_gateway_that_died_are_taken_out(street: Street) -> None:
     here, there, _, _ = await crowd(street)
     await here.rooms.check(thoroughly=True)
