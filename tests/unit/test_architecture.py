@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -41,3 +42,10 @@ def test_the_map_shows_every_folder_with_code_and_no_other():
     code = {path.parent.relative_to(ROOT) for path in MODULES}
     folders = {str(folder) for folder in code} | {"deploy", "tests"}
     assert shown == folders
+
+
+def test_the_layers_of_the_gateway_are_drawn_as_they_are_checked():
+    checked = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]
+    [layers] = [each["layers"] for each in checked["contracts"] if "containers" in each]
+    drawn = "\n".join(layer.replace(" |", ",") for layer in layers)
+    assert f"```\n{drawn}\n```" in (ROOT / "ARCHITECTURE.md").read_text()
