@@ -1,4 +1,4 @@
-"""Real processes: gateways, and the commands that people type."""
+"""Real processes: gateways and commands."""
 
 import asyncio
 import contextlib
@@ -14,13 +14,13 @@ from tests.support.servers import Server
 
 
 def pytest_asyncio_loop_factories() -> dict[str, Any]:
-    # What is tested runs in processes of its own: the loop of the tests makes no difference.
+    # The code under test runs in other processes, so the loop of the tests does not matter.
     return {"asyncio": asyncio.SelectorEventLoop}
 
 
 @pytest.fixture
 def chat(valkey: Server, prefix: str) -> Iterator[Chat]:
-    """A chat of its own on a shared server, and an environment that says nothing of another."""
+    """A separate chat on a shared server, with an environment that names no other chat."""
     # Not pytest's tmp_path: the path of a socket must be short.
     with tempfile.TemporaryDirectory(prefix="chat-test-") as home:
         yield Chat(Path(home), ["--redis", valkey.url, "--prefix", prefix])

@@ -1,4 +1,4 @@
-"""The command `chatctl` as others run it."""
+"""The command `chatctl`, run as a process."""
 
 import asyncio
 import contextlib
@@ -50,7 +50,7 @@ class GatewayProcess:
         self.process.send_signal(number)
 
     async def exit_code(self) -> int:
-        """Wait for its end, which may not take longer than five seconds."""
+        """Wait for its end, which must come within five seconds."""
         return await asyncio.to_thread(self.process.wait, within(5))
 
 
@@ -71,7 +71,7 @@ class Chat:
 
     @property
     def environment(self) -> dict[str, str]:
-        """One that says nothing of another chat, nor of the colours of this terminal."""
+        """An environment that names no other chat and no colours of this terminal."""
         kept = {name: os.environ[name] for name in ("PATH", "LANG", "TZ") if name in os.environ}
         runtime = {"HOME": str(self.home), "XDG_RUNTIME_DIR": str(self.home)}
         return {**kept, **runtime, "LC_ALL": "C.UTF-8", "PYTHONPATH": os.getcwd()}
@@ -79,7 +79,7 @@ class Chat:
     async def start_gateway(
         self, stack: contextlib.ExitStack, *options: str, embedded: bool, log: Path | None = None
     ) -> GatewayProcess:
-        """Start one on a free port; it ends with the stack. Its log goes to a file, if given."""
+        """Start a gateway on a free port; it ends with the stack. Logs to a file, if given."""
         redis = [] if embedded else self.options
         process = leash.start(
             [*CHATCTL, "gateway", "--listen", "127.0.0.1:0", *redis, *options],
@@ -98,7 +98,7 @@ class Chat:
 
     @contextlib.contextmanager
     def running(self, *arguments: str) -> Iterator["subprocess.Popen[bytes]"]:
-        """A command that goes on; it ends with the context."""
+        """A command that keeps running; it ends with the context."""
         process = leash.start([*CHATCTL, *arguments], stdout=subprocess.PIPE, env=self.environment)
         try:
             yield process
@@ -108,7 +108,7 @@ class Chat:
     def run(
         self, *arguments: str, input: str = "", before: Sequence[str] = ()
     ) -> "subprocess.CompletedProcess[str]":
-        """Run a command to its end, by another one if that is given."""
+        """Run a command to its end, optionally through another program."""
         return subprocess.run(
             [*before, *CHATCTL, *arguments],
             input=input,

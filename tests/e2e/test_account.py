@@ -8,7 +8,7 @@ from tests.unit.client.terminal import JOB_CONTROL, Terminal
 SECRET = "hunter2222"
 
 
-async def test_a_password_is_typed_twice_and_never_seen(chat: Chat) -> None:
+async def test_a_password_is_typed_twice_and_never_shown(chat: Chat) -> None:
     async with Terminal(JOB_CONTROL, **chat.environment) as shell:
         await shell.shows("$")
         shell.type(shlex.join([*CHATCTL, "account", "add", "dana", *chat.options]) + "\n")

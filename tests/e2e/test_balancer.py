@@ -21,7 +21,7 @@ from tests.support.peer import Peer
 CONFIG = Path(__file__).parents[2] / "deploy/haproxy/haproxy.cfg"
 
 HOMES = {"dana": "127.0.0.2", "sis": "127.0.0.3"}
-"""Where people connect from: all of loopback is ours."""
+"""The addresses that people connect from: all of loopback is ours."""
 
 
 def free_port() -> int:
@@ -31,7 +31,7 @@ def free_port() -> int:
 
 
 def on_this_machine(port: int, gateways: dict[int, int]) -> str:
-    """The configuration as its own comments say how to change it outside of Docker.
+    """The configuration, changed as its comments say for use outside Docker.
 
     Args:
         port: where the balancer listens.
@@ -64,9 +64,9 @@ class Balanced:
         return peer
 
     async def join(self, name: str, **fields: Any) -> tuple[Peer, str]:
-        """Somebody comes in; returns the gateway's id too."""
+        """Connect and log in; returns the gateway's id too."""
         async with asyncio.timeout(within(30)):
-            while True:  # the balancer has to have seen that they are ready
+            while True:  # until the balancer has seen that they are ready
                 peer = await self.connect(name)
                 with contextlib.suppress(AssertionError, ConnectionError):
                     welcome = await peer.hello(name, **fields)
@@ -109,7 +109,7 @@ async def balanced(
         leash.end(process)
 
 
-async def test_people_are_dealt_out_and_each_has_their_own_address(
+async def test_people_are_spread_over_the_gateways_and_keep_their_own_addresses(
     balanced: Balanced, chat: Chat
 ) -> None:
     dana, of_dana = await balanced.join("dana")
@@ -122,7 +122,7 @@ async def test_people_are_dealt_out_and_each_has_their_own_address(
     assert hosts == HOMES
 
 
-async def test_whose_address_is_banned_is_sent_away_and_the_others_stay(
+async def test_a_banned_address_is_sent_away_and_the_others_stay(
     balanced: Balanced, chat: Chat
 ) -> None:
     dana, _ = await balanced.join("dana")
@@ -135,7 +135,7 @@ async def test_whose_address_is_banned_is_sent_away_and_the_others_stay(
     await dana.caught_up()
 
 
-async def test_a_gateway_that_drains_sends_its_people_to_the_other_and_nobody_notices(
+async def test_a_draining_gateway_moves_its_people_to_the_other_unnoticed(
     balanced: Balanced, chat: Chat
 ) -> None:
     dana, before = await balanced.join("dana")

@@ -1,4 +1,4 @@
-"""`chatctl client` at a gateway that speaks TLS, and under a name that is registered."""
+"""`chatctl client` with TLS, and with a registered name."""
 
 import contextlib
 import signal
@@ -22,7 +22,7 @@ StartSecure = Callable[..., Awaitable[GatewayProcess]]
 
 @pytest.fixture
 def start_secure(start_gateway: StartGateway, ca: Authority) -> StartSecure:
-    """Starts gateways that speak TLS; their certificates are for localhost and 127.0.0.1."""
+    """Starts gateways with TLS; their certificates are for localhost and 127.0.0.1."""
     chain, key = ca.issue()
 
     async def start(*options: str) -> GatewayProcess:
@@ -33,7 +33,7 @@ def start_secure(start_gateway: StartGateway, ca: Authority) -> StartSecure:
 
 @pytest.fixture
 def register(valkey: Server, prefix: str) -> Callable[[str, str], None]:
-    """Registers a name with its password."""
+    """Registers a name with a password."""
 
     def register(name: str, password: str) -> None:
         account = Account(name=name, hash=hash_password(password), since=0)
@@ -45,7 +45,7 @@ def register(valkey: Server, prefix: str) -> Callable[[str, str], None]:
 
 @contextlib.asynccontextmanager
 async def window(chat: Chat, gateway: GatewayProcess, *options: str) -> AsyncIterator[Terminal]:
-    """A terminal in which dana's client starts."""
+    """Opens a terminal with Dana's client."""
     command = [*CHATCTL, "client", "dana", "--color", "never", *options]
     command += ["--server", gateway.address]
     async with Terminal([*SHELL, *command], **chat.environment) as terminal:
@@ -54,13 +54,13 @@ async def window(chat: Chat, gateway: GatewayProcess, *options: str) -> AsyncIte
 
 
 async def sees(terminal: Terminal, text: str) -> None:
-    """Wait until a line ends so."""
+    """Wait until a line on the screen ends with this."""
     await terminal.until(lambda lines: any(line.endswith(text) for line in lines))
 
 
 class TestTls:
     @pytest.mark.parametrize("host", ["localhost", "127.0.0.1"])
-    async def test_who_trusts_the_certificate_chats(
+    async def test_with_a_trusted_certificate_people_can_chat(
         self,
         start_secure: StartSecure,
         start_gateway: StartGateway,
@@ -75,7 +75,7 @@ class TestTls:
         assert (done.returncode, done.stderr) == (0, "")
         await mom.expect(op="msg", to=["mom"], text="hi @mom")
 
-    async def test_it_comes_back_in_tls(
+    async def test_it_reconnects_with_tls(
         self, start_secure: StartSecure, start_gateway: StartGateway, chat: Chat, ca: Authority
     ) -> None:
         secure = await start_secure()
@@ -111,7 +111,7 @@ class TestTls:
         assert done.returncode == 1
         assert "certificate is not valid for 'localhost'" in done.stderr
 
-    async def test_a_gateway_that_comes_back_as_somebody_else_is_not_talked_to(
+    async def test_it_does_not_reconnect_to_a_gateway_with_another_certificate(
         self,
         start_secure: StartSecure,
         start_gateway: StartGateway,
@@ -130,7 +130,7 @@ class TestTls:
             await dana.until(lambda lines: any("is refused: unable to get" in x for x in lines))
             await dana.shows("dana (reconnecting)>")
 
-    async def test_without_tls_at_a_gateway_with_it(
+    async def test_without_tls_to_a_gateway_that_wants_it(
         self, start_secure: StartSecure, chat: Chat
     ) -> None:
         secure = await start_secure()
@@ -138,7 +138,7 @@ class TestTls:
         assert done.returncode == 1
         assert "--tls" in done.stderr
 
-    async def test_with_tls_at_a_gateway_without_it(
+    async def test_with_tls_to_a_gateway_without_it(
         self, start_gateway: StartGateway, chat: Chat
     ) -> None:
         plain = await start_gateway()
@@ -164,7 +164,7 @@ class TestRegisteredName:
             assert b"s3cret" not in dana.raw
             assert b"wrong" not in dana.raw
 
-    async def test_its_password_comes_from_a_file_and_brings_it_back(
+    async def test_its_password_can_come_from_a_file_and_serves_to_reconnect(
         self,
         start_gateway: StartGateway,
         chat: Chat,
@@ -197,7 +197,7 @@ class TestRegisteredName:
         assert "password for dana" in done.stderr
         assert "wrong" not in done.stderr
 
-    async def test_without_a_terminal_it_is_told_how_to_give_one(
+    async def test_without_a_terminal_the_error_says_how_to_give_a_password(
         self, start_gateway: StartGateway, chat: Chat, register: Callable[[str, str], None]
     ) -> None:
         one = await start_gateway()

@@ -1,4 +1,4 @@
-"""What the process does at signals: a new certificate, and a drain; and several on one port."""
+"""Signals: a new certificate and a drain. Also several gateways on one port."""
 
 import asyncio
 import json
@@ -28,7 +28,7 @@ def look(valkey: Server) -> Iterator[redis.Redis]:
 class TestCertificates:
     @pytest.fixture
     def files(self, ca: Authority, tmp_path: Path) -> tuple[Path, Path]:
-        """Where the gateway looks for its certificate and key."""
+        """The paths of the gateway's certificate and key."""
         files = tmp_path / "chain.pem", tmp_path / "key.pem"
         self.put(ca.issue(), files)
         return files
@@ -45,7 +45,7 @@ class TestCertificates:
         self, ca: Authority
     ) -> Callable[[GatewayProcess], Awaitable[tuple[Peer, int]]]:
         async def connect(gateway: GatewayProcess) -> tuple[Peer, int]:
-            """Connect; returns the serial number that was shown, too."""
+            """Connect; also returns the serial number of the certificate."""
             context = ssl.create_default_context(cafile=str(ca.ca))
             reader, writer = await asyncio.open_connection(
                 gateway.host, gateway.port, ssl=context, server_hostname="localhost"
@@ -57,7 +57,7 @@ class TestCertificates:
         return connect
 
     @pytest.mark.parametrize("loop", ["uvloop", "asyncio"])
-    async def test_a_new_one_is_shown_to_new_connections_and_nobody_is_dropped(
+    async def test_new_connections_get_a_new_certificate_and_nobody_is_disconnected(
         self,
         start_gateway: StartGateway,
         ca: Authority,
@@ -73,7 +73,7 @@ class TestCertificates:
         dana, first = await connect(gateway)
         await dana.hello("dana")
         self.put(ca.issue(), files)
-        # It is not read before it is told to.
+        # It is read only when told to.
         assert (await connect(gateway))[1] == first
         gateway.signal(signal.SIGHUP)
         await self.until_logged(log, "certificate reloaded")
@@ -92,7 +92,7 @@ class TestCertificates:
         await mom.hello("mom")
         await dana.expect(op="joined", name="mom")
 
-    async def test_without_one_there_is_nothing_to_read_again(
+    async def test_without_a_certificate_there_is_nothing_to_reload(
         self, start_gateway: StartGateway
     ) -> None:
         gateway = await start_gateway("--drain", "off")
@@ -113,7 +113,7 @@ class TestDraining:
             await watcher.expect(op="joined", name=name)
         return people
 
-    async def test_they_go_one_by_one_and_those_who_are_still_here_talk(
+    async def test_people_go_one_by_one_and_the_others_go_on_talking(
         self, start_gateway: StartGateway, look: redis.Redis, prefix: str
     ) -> None:
         one, two = await start_gateway("--drain", "1h"), await start_gateway()
@@ -134,7 +134,7 @@ class TestDraining:
         assert json.loads(str(look.get(Keys(prefix).lease(id))))["draining"] is True
         again = await two.join(gone.name, **gone.way_back)
         await again.caught_up()
-        # Another signal ends it for the others, now.
+        # A second signal ends the drain at once.
         one.signal(signal.SIGTERM)
         await asyncio.gather(*endings)
         assert await one.exit_code() == 0
@@ -145,7 +145,7 @@ class TestDraining:
         assert watcher.told(op="left") == []
         assert len(watcher.told(op="joined", name=gone.name)) == 1
 
-    async def test_an_operators_word_does_the_same(
+    async def test_an_operators_order_does_the_same(
         self, start_gateway: StartGateway, look: redis.Redis, prefix: str
     ) -> None:
         one, two = await start_gateway("--drain", "200ms"), await start_gateway()
@@ -163,7 +163,7 @@ class TestDraining:
 
 
 class TestOnePort:
-    async def test_several_gateways_share_it_if_all_say_so(
+    async def test_gateways_share_a_port_if_all_ask_for_it(
         self, start_gateway: StartGateway
     ) -> None:
         one = await start_gateway("--reuse-port")
@@ -177,7 +177,7 @@ class TestOnePort:
             if len(gateways) == 2:
                 break
         assert len(gateways) == 2
-        # When one is gone the other has the port to itself.
+        # When one has ended, the other gets all connections.
         one.signal(signal.SIGINT)
         assert await one.exit_code() == 0
         for number in range(10):

@@ -1,4 +1,4 @@
-"""What the pages tell people to run does what they say."""
+"""The examples in the docs do what the docs say."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""Gateways as processes: how they end, and what becomes of those who were on them."""
+"""Gateways as processes: how they end, and what happens to the people on them."""
 
 import asyncio
 import json
@@ -16,7 +16,7 @@ from tests.support.peer import Peer
 
 @pytest.mark.parametrize("loop", ["uvloop", "asyncio"])
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-async def test_a_signal_ends_it_and_its_people_go_on_elsewhere_unnoticed(
+async def test_after_a_signal_people_move_to_another_gateway_unnoticed(
     start_gateway: StartGateway, loop: str, number: signal.Signals
 ) -> None:
     one, two = await start_gateway("--loop", loop), await start_gateway()
@@ -37,7 +37,7 @@ async def test_a_signal_ends_it_and_its_people_go_on_elsewhere_unnoticed(
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-async def test_without_a_drain_the_names_are_given_back(
+async def test_without_a_drain_the_names_are_released(
     start_gateway: StartGateway, number: signal.Signals
 ) -> None:
     one, two = await start_gateway("--drain", "off"), await start_gateway()
@@ -61,7 +61,7 @@ async def test_an_impatient_second_signal_does_no_harm(start_gateway: StartGatew
 
 
 @pytest.mark.timeout(90)
-async def test_a_killed_gateways_users_are_gone_after_a_while(
+async def test_users_of_a_killed_gateway_are_removed_after_a_while(
     start_gateway: StartGateway, chat: Chat
 ) -> None:
     one, two, three = [await start_gateway() for _ in range(3)]
@@ -69,7 +69,7 @@ async def test_a_killed_gateways_users_are_gone_after_a_while(
     one.signal(signal.SIGKILL)
     await sis.disconnected()
     for peer in (mom, dad):
-        # The lease's ten seconds, and the three until the next look.
+        # The ten seconds of the lease, and three until the next check.
         await peer.expect(op="left", name="sis", code="gateway_lost", _within=20)
     assert [user["name"] for user in json.loads(chat.users("--json").stdout)] == ["dad", "mom"]
     again = await two.join("sis")
@@ -80,14 +80,14 @@ async def test_a_killed_gateways_users_are_gone_after_a_while(
 
 
 class TestEmbedded:
-    """A gateway that started a Redis of its own."""
+    """A gateway with an embedded Redis."""
 
     def its_redis(self, chat: Chat) -> redis.Redis:
         (word,) = (chat.home / "chatctl").glob("*.json")
         return redis.Redis.from_url(json.loads(word.read_text())["redis"], protocol=2)
 
     @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
-    async def test_it_dies_with_its_gateway(
+    async def test_it_ends_with_its_gateway(
         self, start_gateway: StartGateway, chat: Chat, number: signal.Signals
     ) -> None:
         gateway = await start_gateway(embedded=True)
@@ -104,7 +104,7 @@ class TestEmbedded:
         with pytest.raises(redis.ConnectionError):
             client.ping()
 
-    async def test_it_is_started_again_when_it_was_killed_and_its_people_go_on(
+    async def test_it_is_restarted_after_it_was_killed_and_people_go_on(
         self, start_gateway: StartGateway, chat: Chat
     ) -> None:
         gateway = await start_gateway(embedded=True)
@@ -121,7 +121,7 @@ class TestEmbedded:
         assert "sis" in found.stdout and "mom" in found.stdout
         assert "dad" in (await gateway.join("dad")).told(op="welcome")[0]["name"]
 
-    async def test_it_is_found_again_when_its_file_was_removed(
+    async def test_commands_find_it_again_after_its_file_was_removed(
         self, start_gateway: StartGateway, chat: Chat
     ) -> None:
         await start_gateway(embedded=True)
@@ -130,7 +130,7 @@ class TestEmbedded:
         await eventually(word.exists, 15)
         assert chat.run("users").returncode == 0
 
-    async def test_its_file_is_not_removed_by_who_does_not_see_its_process(
+    async def test_a_command_that_cannot_see_its_process_does_not_remove_its_file(
         self, start_gateway: StartGateway, chat: Chat
     ) -> None:
         gateway = await start_gateway(embedded=True)
@@ -143,7 +143,7 @@ class TestEmbedded:
             assert (found.returncode, found.stderr) == (0, "")
             assert "sis" in found.stdout
 
-    async def test_a_drain_that_ends_it_and_its_gateway_has_not_failed(
+    async def test_a_drain_that_ends_it_and_its_gateway_succeeds(
         self, start_gateway: StartGateway, chat: Chat
     ) -> None:
         gateway = await start_gateway(embedded=True)
@@ -153,15 +153,15 @@ class TestEmbedded:
         assert "is the only gateway" in found.stderr
         assert await gateway.exit_code() == 0
 
-    async def test_it_is_found_by_those_who_ask_who_is_here(
-        self, start_gateway: StartGateway, chat: Chat
-    ) -> None:
+    async def test_commands_find_it(self, start_gateway: StartGateway, chat: Chat) -> None:
         gateway = await start_gateway(embedded=True)
         await gateway.join("sis")
         found = chat.run("users")
         assert "sis" in found.stdout
 
-    async def test_another_may_join_its_chat(self, start_gateway: StartGateway, chat: Chat) -> None:
+    async def test_another_gateway_can_join_its_chat(
+        self, start_gateway: StartGateway, chat: Chat
+    ) -> None:
         one = await start_gateway(embedded=True)
         with self.its_redis(chat) as client:
             path = client.connection_pool.connection_kwargs["path"]
@@ -209,7 +209,7 @@ class TestUsers:
         assert json.loads(chat.users("--json").stdout) == []
 
     @pytest.mark.parametrize("url", ["redis://user:secret@127.0.0.1:1/0", "unix:///nowhere.sock"])
-    async def test_no_redis_there(self, chat: Chat, url: str) -> None:
+    async def test_redis_cannot_be_reached(self, chat: Chat, url: str) -> None:
         found = chat.run("users", "--redis", url)
         assert found.returncode == 1
         assert found.stdout == ""
@@ -225,9 +225,9 @@ class TestUsers:
 
 
 class TestReadingAlong:
-    """`chatctl history` and `chatctl tail`: they need Redis, and no gateway."""
+    """`chatctl history` and `chatctl tail` need Redis, but no gateway."""
 
-    async def test_history_is_what_was_said_in_the_room(
+    async def test_history_shows_the_rooms_messages(
         self, start_gateway: StartGateway, chat: Chat
     ) -> None:
         gateway = await start_gateway()
@@ -243,9 +243,7 @@ class TestReadingAlong:
         messages = json.loads(chat.run("history", "--last", "2", "--json", *chat.options).stdout)
         assert [msg["text"] for msg in messages] == ["größe 💬", "three"]
 
-    async def test_tail_goes_on_as_it_is_said(
-        self, start_gateway: StartGateway, chat: Chat
-    ) -> None:
+    async def test_tail_follows_the_room(self, start_gateway: StartGateway, chat: Chat) -> None:
         sis = await (await start_gateway()).join("sis")
         await sis.say(op="send", text="before")
         await sis.expect(op="msg", text="before")
@@ -262,14 +260,14 @@ class TestReadingAlong:
 
 
 class TestCannotStart:
-    async def test_the_port_is_taken(self, start_gateway: StartGateway, chat: Chat) -> None:
+    async def test_the_port_is_in_use(self, start_gateway: StartGateway, chat: Chat) -> None:
         one = await start_gateway()
         found = chat.run("gateway", "--listen", one.address, *chat.options)
         assert found.returncode == 1
         assert "is in use" in found.stderr
         assert "Traceback" not in found.stderr
 
-    async def test_redis_is_not_there(self, chat: Chat) -> None:
+    async def test_redis_cannot_be_reached(self, chat: Chat) -> None:
         found = chat.run("gateway", "--listen", "127.0.0.1:0", "--redis", "redis://127.0.0.1:1")
         assert found.returncode == 1
         assert "nothing listens there" in found.stderr

@@ -1,4 +1,4 @@
-"""The log of a real gateway: what is in it, and what must never be, whatever peers send."""
+"""The journal of a real gateway: what is in it, and what must never be."""
 
 import asyncio
 import json
@@ -19,7 +19,7 @@ SECRET = "s3cr3t"
 
 
 class Logged:
-    """A gateway that runs, and the file that its log goes to."""
+    """A running gateway and its log file."""
 
     def __init__(self, chat: Chat, *options: str) -> None:
         self._path = Path(chat.home) / "log"
@@ -59,14 +59,14 @@ class Logged:
         return await Peer.connect("127.0.0.1", self.port)
 
     async def end(self) -> str:
-        """Stop it as an operator does; returns its log."""
+        """Stop it like an operator; returns its log."""
         self.process.send_signal(signal.SIGTERM)
         assert await asyncio.to_thread(self.process.wait, within(10)) == 0
         return self._path.read_text()
 
 
 def hostile() -> list[bytes]:
-    """Lines that hold secrets wherever they can be held."""
+    """Lines with secrets in every place that can hold one."""
     said: list[dict[str, Any]] = [
         {"op": "send", "text": SECRET, "seq": 1},
         {"op": "send", "text": SECRET, "to": [SECRET], "seq": 2},
@@ -84,7 +84,7 @@ def hostile() -> list[bytes]:
 
 
 @pytest.mark.parametrize("style", ["text", "json"])
-async def test_no_secret_gets_into_the_log_whatever_is_done_with_it(chat: Chat, style: str) -> None:
+async def test_no_secret_gets_into_the_log_wherever_it_is_sent(chat: Chat, style: str) -> None:
     options = ("--http", "127.0.0.1:0", "--log-format", style, "--log-level", "debug")
     async with Logged(chat, *options, "--rate", "off", "--drain", "100ms") as gateway:
         tokens = []
@@ -114,7 +114,7 @@ async def test_no_secret_gets_into_the_log_whatever_is_done_with_it(chat: Chat, 
         assert secret not in log.replace("name=rival", "")
 
 
-async def test_one_line_an_event_with_the_ids_of_connection_and_session(chat: Chat) -> None:
+async def test_each_event_is_one_line_with_the_ids_of_connection_and_session(chat: Chat) -> None:
     options = ("--http", "127.0.0.1:0", "--log-format", "json", "--drain", "100ms")
     async with Logged(chat, *options) as gateway:
         peer = await gateway.peer()
@@ -139,10 +139,10 @@ async def test_one_line_an_event_with_the_ids_of_connection_and_session(chat: Ch
     assert 0 <= ended["seconds"] < within(60)
 
 
-async def test_a_flood_of_connections_is_no_flood_of_lines(chat: Chat) -> None:
+async def test_a_flood_of_connections_is_not_a_flood_of_lines(chat: Chat) -> None:
     options = ("--http", "127.0.0.1:0", "--exempt", "10.0.0.0/8", "--address-connects", "1")
     async with Logged(chat, *options, "--drain", "off") as gateway:
-        first = await gateway.peer()  # one may come
+        first = await gateway.peer()  # the one that is allowed
         for _ in range(300):
             peer = await gateway.peer()
             await peer.disconnected()
@@ -155,13 +155,13 @@ async def test_a_flood_of_connections_is_no_flood_of_lines(chat: Chat) -> None:
     assert len(lines) < 300
 
 
-async def test_the_greeting_names_the_health_port_and_it_answers(chat: Chat) -> None:
+async def test_the_greeting_names_the_http_port_which_answers(chat: Chat) -> None:
     async with Logged(chat, "--http", "127.0.0.1:0") as gateway:
         assert (await ask(gateway.http, "/healthz")).status == 200
         assert (await ask(gateway.http, "/metrics")).status == 200
 
 
-async def test_a_taken_health_port_ends_it_with_one_line(chat: Chat) -> None:
+async def test_an_http_port_in_use_ends_the_gateway_with_one_line(chat: Chat) -> None:
     async with Logged(chat, "--http", "127.0.0.1:0") as gateway:
         at = f"127.0.0.1:{gateway.http[1]}"
         done = await asyncio.to_thread(
@@ -171,7 +171,7 @@ async def test_a_taken_health_port_ends_it_with_one_line(chat: Chat) -> None:
     assert done.stderr.startswith(f"chatctl: cannot listen on {at} for --http: it is in use")
 
 
-async def test_without_it_nothing_of_it_is_imported(chat: Chat) -> None:
+async def test_without_an_http_port_its_modules_are_not_imported(chat: Chat) -> None:
     code = (
         "import sys, gateway.server, chatctl.gateway; "
         "print([name for name in ('prometheus_client', 'h11') if name in sys.modules])"

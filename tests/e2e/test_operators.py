@@ -1,4 +1,4 @@
-"""What operators do to real gateways, and what the people on them notice."""
+"""Operators' commands on real gateways, and what people notice."""
 
 import asyncio
 import json
@@ -19,14 +19,14 @@ async def two(start_gateway: StartGateway) -> list[GatewayProcess]:
 
 
 def done(chat: Chat, *words: str) -> str:
-    """Run a command that must succeed; returns what it said."""
+    """Run a command that must succeed; returns its output."""
     found = chat.run(*words, *chat.options)
     assert (found.returncode, found.stderr) == (0, "")
     return found.stdout
 
 
 async def knock(gateway: GatewayProcess, name: str, **fields: Any) -> Peer:
-    """Somebody says hello, and may be refused."""
+    """Connect and say hello, which may be refused."""
     peer = await Peer.connect(gateway.host, gateway.port)
     gateway.peers.append(peer)
     await peer.say(op="hello", v=1, name=name, **fields)
@@ -34,7 +34,7 @@ async def knock(gateway: GatewayProcess, name: str, **fields: Any) -> Peer:
 
 
 async def let_in(gateway: GatewayProcess, name: str) -> Peer:
-    """Somebody joins as soon as the gateway has heard that they may."""
+    """Log in as soon as the gateway has learnt that it is allowed."""
     async with asyncio.timeout(within()):
         while True:
             peer = await knock(gateway, name)
@@ -46,7 +46,7 @@ def id_of(peer: Peer) -> str:
     return str(peer.told(op="welcome")[0]["gateway"])
 
 
-async def test_who_is_kicked_is_told_why_and_the_room_that_they_left(
+async def test_a_kicked_person_is_told_why_and_the_room_that_they_left(
     two: list[GatewayProcess], chat: Chat
 ) -> None:
     one, other = two
@@ -61,7 +61,7 @@ async def test_who_is_kicked_is_told_why_and_the_room_that_they_left(
     await other.join("sis")
 
 
-async def test_a_banned_name_is_out_everywhere_until_it_is_lifted(
+async def test_a_banned_name_is_kept_out_everywhere_until_the_ban_is_lifted(
     two: list[GatewayProcess], chat: Chat
 ) -> None:
     one, other = two
@@ -79,7 +79,7 @@ async def test_a_banned_name_is_out_everywhere_until_it_is_lifted(
     await mom.expect(op="joined", name="sis")
 
 
-async def test_a_banned_address_is_out_everywhere_those_who_are_in_too(
+async def test_a_banned_address_is_kept_out_and_people_from_it_are_sent_away(
     two: list[GatewayProcess], chat: Chat
 ) -> None:
     sis, mom = await two[0].join("sis"), await two[1].join("mom")
@@ -91,7 +91,7 @@ async def test_a_banned_address_is_out_everywhere_those_who_are_in_too(
         await let_in(gateway, name)
 
 
-async def test_an_announcement_reaches_all_and_stays_in_the_history(
+async def test_an_announcement_reaches_everybody_and_is_in_the_history(
     two: list[GatewayProcess], chat: Chat
 ) -> None:
     people = [await two[0].join("sis"), await two[1].join("mom"), await two[1].join("dad")]
@@ -109,7 +109,7 @@ async def test_an_announcement_reaches_all_and_stays_in_the_history(
     assert await (await knock(two[0], "*")).expect(op="error", code="bad_name")
 
 
-async def test_a_drained_gateways_people_go_on_elsewhere_and_miss_nothing(
+async def test_people_of_a_drained_gateway_move_to_another_and_miss_nothing(
     start_gateway: StartGateway, chat: Chat
 ) -> None:
     one, other = await start_gateway("--drain", "1s"), await start_gateway()
@@ -138,7 +138,9 @@ async def test_a_drained_gateways_people_go_on_elsewhere_and_miss_nothing(
     assert states.get(id_of(people[0]), "draining") == "draining"
 
 
-async def test_the_doctor_finds_a_chat_well(two: list[GatewayProcess], chat: Chat) -> None:
+async def test_the_doctor_finds_a_healthy_chat_healthy(
+    two: list[GatewayProcess], chat: Chat
+) -> None:
     sis = await two[0].join("sis")
     await two[1].join("mom")
     text = done(chat, "doctor")
@@ -161,7 +163,7 @@ async def test_the_doctor_finds_a_gateway_that_hangs(two: list[GatewayProcess], 
     assert found.stdout.count("ok    frame through ") == 1
 
 
-async def test_the_doctor_says_what_is_wrong_where_there_is_nothing(chat: Chat) -> None:
+async def test_the_doctor_says_what_is_wrong_if_there_is_no_redis(chat: Chat) -> None:
     found = chat.run("doctor", *chat.options)
     assert found.returncode == 1
     assert "FAIL  gateways: none is alive" in found.stdout
@@ -174,11 +176,11 @@ async def test_the_doctor_says_what_is_wrong_where_there_is_nothing(chat: Chat) 
 class TestAccounts:
     @pytest.fixture
     def password(self, chat: Chat) -> str:
-        """What is in the file that `register` gives."""
+        """Registers a name; returns the content of the password file."""
         (chat.home / "secret").write_text("correct horse\n")
         return "correct horse"
 
-    async def test_where_nobody_can_be_asked_it_is_not_asked_for(self, chat: Chat) -> None:
+    async def test_without_a_terminal_no_password_is_asked_for(self, chat: Chat) -> None:
         found = await asyncio.to_thread(
             subprocess.run,
             [*CHATCTL, "account", "add", "dana", *chat.options],
@@ -187,7 +189,7 @@ class TestAccounts:
             text=True,
             timeout=within(15),
             env=chat.environment,
-            start_new_session=True,  # a terminal of whoever runs the tests is none of its business
+            start_new_session=True,  # it must not use the terminal that the tests run in
         )
         assert found.returncode == 1
         assert found.stderr.startswith("chatctl: no password was given")
@@ -221,7 +223,7 @@ class TestAccounts:
         done(chat, "kick", "sis")
         await other.join("sis")
 
-    async def test_only_registered_names_are_let_in_where_that_is_asked_for(
+    async def test_with_auth_required_only_registered_names_are_let_in(
         self, start_gateway: StartGateway, chat: Chat, password: str
     ) -> None:
         gateway = await start_gateway("--auth", "required")
@@ -235,7 +237,7 @@ class TestAccounts:
         await refused.expect(op="error", code="bad_password")
 
 
-async def test_top_shows_what_happens(two: list[GatewayProcess], chat: Chat) -> None:
+async def test_top_shows_the_gateways(two: list[GatewayProcess], chat: Chat) -> None:
     sis = await two[0].join("sis")
     with chat.running("top", "--json", "--every", "100ms", *chat.options) as top:
         assert top.stdout is not None

@@ -1,4 +1,4 @@
-"""What is around a gateway may block, fill up or go; signals come at any moment."""
+"""A gateway's surroundings may block, fill up or vanish, and signals come at any moment."""
 
 import asyncio
 import contextlib
@@ -27,14 +27,14 @@ from tests.support.peer import Peer
 
 
 class Gateway:
-    """A gateway whose surroundings the test has made."""
+    """A gateway in surroundings made by the test."""
 
     def __init__(self, process: "subprocess.Popen[bytes]", run: Path) -> None:
         self.process = process
         self._run = run
 
     async def address(self) -> tuple[str, int]:
-        """Where it listens, as the kernel says: it may be unable to tell."""
+        """Where it listens, according to the kernel: the gateway may be unable to say."""
         port: int = await eventually(lambda: listening_port(self.process.pid), 15)
         return "127.0.0.1", port
 
@@ -61,7 +61,7 @@ def listening_port(pid: int) -> int | None:
 
 @pytest.fixture
 async def start(chat: Chat) -> AsyncIterator[Any]:
-    """Starts gateways; `stdout`, `stderr` and so on are `subprocess`'s."""
+    """Starts gateways; takes `stdout`, `stderr` and so on like `subprocess`."""
     with contextlib.ExitStack() as stack:
 
         def start(*options: str, shell: str = "", **given: Any) -> Gateway:
@@ -82,7 +82,7 @@ async def they_talk(one: Peer, other: Peer, text: str) -> None:
 
 
 async def serves_and_ends(gateway: Gateway) -> None:
-    """People can talk on it, and it ends as it is told to."""
+    """People can talk on it, and it ends when told to."""
     sis, mom = await gateway.join("sis"), await gateway.join("mom")
     await they_talk(sis, mom, "hi")
     gateway.process.send_signal(signal.SIGTERM)
@@ -91,13 +91,13 @@ async def serves_and_ends(gateway: Gateway) -> None:
         await peer.close()
 
 
-# What it writes.
+# Output.
 
 
-async def test_a_log_that_nobody_reads_costs_lines_and_not_the_chat(start: Any) -> None:
+async def test_if_nobody_reads_the_log_lines_are_lost_but_the_chat_goes_on(start: Any) -> None:
     reader, writer = os.pipe()
     fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, 4096)
-    gateway = start("--log-format", "json", stderr=writer)  # its lines are long
+    gateway = start("--log-format", "json", stderr=writer)  # JSON makes long lines
     os.close(writer)
     sis = await gateway.join("sis")
     others = [await gateway.join(f"guest{number}") for number in range(60)]
@@ -118,7 +118,7 @@ async def test_a_log_that_nobody_reads_costs_lines_and_not_the_chat(start: Any) 
     for other in others:
         await other.close()
     await sis.collect(60, op="left")
-    os.set_blocking(reader, True)  # and nobody reads on
+    os.set_blocking(reader, True)  # from here on nobody reads
     gateway.process.send_signal(signal.SIGTERM)
     await sis.ended(code="shutdown")
     assert await gateway.exit_code() == 0
@@ -127,7 +127,7 @@ async def test_a_log_that_nobody_reads_costs_lines_and_not_the_chat(start: Any) 
 
 
 @pytest.mark.parametrize("stream", ["stdout", "stderr"])
-async def test_what_it_cannot_write_does_not_keep_it_from_serving(start: Any, stream: str) -> None:
+async def test_it_serves_even_if_its_output_cannot_be_written(start: Any, stream: str) -> None:
     full = os.open("/dev/full", os.O_WRONLY)
     gateway = start(**{"stderr": subprocess.DEVNULL, stream: full})
     os.close(full)
@@ -135,7 +135,7 @@ async def test_what_it_cannot_write_does_not_keep_it_from_serving(start: Any, st
 
 
 @pytest.mark.parametrize("full", [False, True])
-async def test_it_serves_though_nobody_hears_its_greeting(start: Any, full: bool) -> None:
+async def test_it_serves_even_if_nobody_reads_its_greeting(start: Any, full: bool) -> None:
     reader, writer = os.pipe()
     if full:
         os.set_blocking(writer, False)
@@ -154,7 +154,7 @@ async def test_it_serves_though_nobody_hears_its_greeting(start: Any, full: bool
 
 @pytest.mark.parametrize("loop", ["uvloop", "asyncio"])
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
-async def test_streams_that_are_closed_do_not_matter(start: Any, closed: str, loop: str) -> None:
+async def test_closed_streams_do_not_matter(start: Any, closed: str, loop: str) -> None:
     gateway = start("--loop", loop, shell=f"exec {closed}")
     await serves_and_ends(gateway)
 
@@ -163,7 +163,7 @@ async def test_streams_that_are_closed_do_not_matter(start: Any, closed: str, lo
 
 
 @pytest.mark.parametrize("loop", ["uvloop", "asyncio"])
-async def test_a_signal_that_means_nothing_is_a_line_in_the_log(
+async def test_a_signal_without_a_meaning_is_a_line_in_the_log(
     start_gateway: StartGateway, chat: Chat, loop: str
 ) -> None:
     log = chat.home / "log"
@@ -178,7 +178,7 @@ async def test_a_signal_that_means_nothing_is_a_line_in_the_log(
     assert "drain" not in log.read_text()
 
 
-async def test_the_signal_of_ctrl_backslash_ends_it_as_the_others_do(
+async def test_the_signal_of_ctrl_backslash_ends_it_like_the_others(
     start_gateway: StartGateway,
 ) -> None:
     gateway = await start_gateway()
@@ -189,10 +189,12 @@ async def test_the_signal_of_ctrl_backslash_ends_it_as_the_others_do(
 
 
 @pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2])
-async def test_a_signal_while_it_starts_does_not_end_it(start: Any, number: signal.Signals) -> None:
+async def test_signals_that_do_not_end_it_are_ignored_while_it_starts(
+    start: Any, number: signal.Signals
+) -> None:
     gateway = start()
     pid = gateway.process.pid
-    # It catches them as soon as it is one of its own: bits of a mask count from 1.
+    # It catches the signal once its bit is set in this mask; the bits count from 1.
     await eventually(lambda: caught(pid) >> (number - 1) & 1)
     async with asyncio.timeout(within(15)):
         while listening_port(pid) is None:
@@ -212,7 +214,7 @@ async def test_it_can_be_ended_while_it_starts(start: Any, number: signal.Signal
     gateway.process.stderr.close()
 
 
-async def test_a_redis_that_does_not_answer_is_not_waited_for_by_who_is_to_end(
+async def test_it_can_be_ended_while_it_waits_for_a_redis_that_does_not_answer(
     start: Any, chat: Chat
 ) -> None:
     with silent() as (host, port):
@@ -246,7 +248,7 @@ async def test_signals_at_any_moment_of_the_shutdown_do_no_harm(
 
 
 class Terminal:
-    """A gateway in a terminal of its own."""
+    """A gateway in its own terminal."""
 
     def __init__(self, command: list[str], chat: Chat) -> None:
         self._ours, theirs = pty.openpty()
@@ -317,14 +319,14 @@ async def test_under_nohup_it_outlives_its_terminal(terminal: Any, chat: Chat) -
 # Files.
 
 
-async def test_as_many_files_may_be_open_as_the_system_allows_at_all(start: Any) -> None:
+async def test_it_raises_its_limit_of_open_files_as_far_as_possible(start: Any) -> None:
     gateway = start(shell="ulimit -Sn 64")
     await gateway.address()
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     assert resource.prlimit(gateway.process.pid, resource.RLIMIT_NOFILE) == (hard, hard)
 
 
-async def test_where_few_may_be_open_it_says_so_and_keeps_some_for_those_who_look_after_it(
+async def test_with_few_open_files_it_warns_and_keeps_some_for_operators(
     start: Any, chat: Chat
 ) -> None:
     log = chat.home / "log"

@@ -1,4 +1,4 @@
-"""Every command, started as scripts, services and other people's shells start it."""
+"""Every command, started the ways that scripts, services and other shells start it."""
 
 import os
 import subprocess
@@ -19,7 +19,7 @@ from wire.frames import Msg
 COMMANDS = {name.replace(".", " "): command for name, command in leaves(main.commands).items()}
 
 ANSWERING = [name for name in COMMANDS if name not in ("client", "gateway")]
-"""Those that are run for what they print."""
+"""The commands that are run for their output."""
 
 NOWHERE = {"CHATCTL_REDIS": "redis://127.0.0.1:1/0", "CHATCTL_SERVER": "127.0.0.1:1"}
 
@@ -27,7 +27,7 @@ PASSWORD = {"CHATCTL_PASSWORD": "correct horse"}
 
 
 def words(command: str) -> list[str]:
-    """A command with what it has to have."""
+    """A command with its required arguments."""
     arguments = [each for each in COMMANDS[command].params if isinstance(each, click.Argument)]
     some = ["dana" for each in arguments if each.required or command == "client"]
     return [*command.split(), *some, *(["--count", "1"] if command == "top" else [])]
@@ -49,7 +49,7 @@ def run(
 
 @pytest.fixture
 def there(chat: Chat, valkey: Server, prefix: str) -> dict[str, str]:
-    """Variables that name the chat, in which something was said."""
+    """Variables that name a chat that has messages."""
     with redis.Redis.from_url(valkey.url, protocol=2) as server:
         body = encode_body(Msg(from_="sis", room="lobby", text="hi"))
         server.xadd(Keys(prefix).room_log("lobby"), {"d": body, "t": 1}, id="1-0")
@@ -57,7 +57,7 @@ def there(chat: Chat, valkey: Server, prefix: str) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("command", ANSWERING)
-def test_an_answer_that_cannot_be_written_is_a_failure_of_one_line(
+def test_output_that_cannot_be_written_is_an_error_of_one_line(
     chat: Chat, there: dict[str, str], command: str
 ) -> None:
     for redirections in ("<&- >&-", ">/dev/full"):
@@ -68,7 +68,7 @@ def test_an_answer_that_cannot_be_written_is_a_failure_of_one_line(
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_strange_surroundings_are_no_fault(chat: Chat, command: str) -> None:
+def test_strange_surroundings_are_not_an_error(chat: Chat, command: str) -> None:
     closed = chat.home / "closed"
     closed.mkdir(mode=0)
     strange = {
@@ -94,7 +94,7 @@ def test_strange_surroundings_are_no_fault(chat: Chat, command: str) -> None:
     ("redirections", "code"),
     [(">&-", 0), ("2>&-", 0), (">/dev/full", 1), ("2>/dev/full", 0), (">&- 2>&-", 0)],
 )
-async def test_a_client_that_cannot_show_sends_all_the_same(
+async def test_a_client_that_cannot_show_anything_still_sends(
     chat: Chat, start_gateway: StartGateway, redirections: str, code: int
 ) -> None:
     gateway = await start_gateway()
@@ -110,7 +110,7 @@ async def test_a_client_that_cannot_show_sends_all_the_same(
 @pytest.mark.parametrize(
     ("redirections", "code"), [("<&-", 0), ("0>/dev/null", 1), ("<&- >&- 2>&-", 0)]
 )
-async def test_a_client_without_an_input_leaves(
+async def test_a_client_without_input_leaves(
     chat: Chat, start_gateway: StartGateway, redirections: str, code: int
 ) -> None:
     gateway = await start_gateway()

@@ -1,4 +1,4 @@
-"""`chatctl client` as people have it: in a terminal, or in a pipe, with real gateways behind."""
+"""`chatctl client` in a terminal and in a pipe, with real gateways."""
 
 import asyncio
 import contextlib
@@ -21,7 +21,7 @@ Open = Callable[..., contextlib.AbstractAsyncContextManager[Terminal]]
 
 @pytest.fixture
 def window(chat: Chat, monkeypatch: pytest.MonkeyPatch) -> Open:
-    """Opens a terminal in which a shell runs the client."""
+    """Opens a terminal whose shell runs the client."""
     for name in list(os.environ):
         if name.startswith("CHATCTL_"):
             monkeypatch.delenv(name)
@@ -42,12 +42,12 @@ def window(chat: Chat, monkeypatch: pytest.MonkeyPatch) -> Open:
 
 
 async def sees(terminal: Terminal, text: str) -> None:
-    """Wait until a line ends so."""
+    """Wait until a line on the screen ends with this."""
     await terminal.until(lambda lines: any(line.endswith(text) for line in lines))
 
 
 async def left(terminal: Terminal, code: int = 0) -> None:
-    """Wait for the client's end; it leaves the terminal as it was."""
+    """Wait for the client's end, which must restore the terminal."""
     await terminal.until(lambda lines: f"exit code {code}" in lines)
     assert terminal.attributes == terminal.attributes_before
 
@@ -80,7 +80,7 @@ async def test_two_people_talk_through_two_gateways(
         await mom.shows("mom>")
 
 
-async def test_names_at_the_end_make_it_private(
+async def test_names_at_the_end_make_a_message_private(
     one: GatewayProcess, two: GatewayProcess, window: Open
 ) -> None:
     mom, dad = await two.join("mom"), await two.join("dad")
@@ -97,7 +97,7 @@ async def test_names_at_the_end_make_it_private(
         await sees(dana, "nobody named @dda is here: not sent")
 
 
-async def test_what_is_typed_is_not_harmed_by_what_arrives(
+async def test_arriving_messages_do_not_harm_the_typed_line(
     one: GatewayProcess, two: GatewayProcess, window: Open
 ) -> None:
     mom = await two.join("mom")
@@ -137,7 +137,7 @@ async def test_leaving(one: GatewayProcess, window: Open, key: str) -> None:
 
 
 @pytest.mark.parametrize("victim", ["client", "guard"])
-async def test_kill_9_leaves_the_terminal_as_it_was(
+async def test_after_kill_9_the_terminal_is_restored(
     one: GatewayProcess, window: Open, victim: str
 ) -> None:
     async with window(one, "dana") as dana:
@@ -148,7 +148,7 @@ async def test_kill_9_leaves_the_terminal_as_it_was(
         await dana.until(lambda _: dana.attributes == dana.attributes_before)
 
 
-async def test_an_idle_user_is_told_bye_and_the_client_leaves(
+async def test_an_idle_person_is_told_bye_and_the_client_ends(
     start_gateway: StartGateway, window: Open
 ) -> None:
     brief, patient = await start_gateway("--idle", "2s"), await start_gateway()
@@ -160,7 +160,7 @@ async def test_an_idle_user_is_told_bye_and_the_client_leaves(
         await mom.expect(op="left", name="dana", code="idle")
 
 
-async def test_it_comes_back_by_itself_and_the_line_stays(
+async def test_it_reconnects_by_itself_and_keeps_the_typed_line(
     one: GatewayProcess, start_gateway: StartGateway, two: GatewayProcess, window: Open
 ) -> None:
     mom = await two.join("mom")
@@ -177,9 +177,9 @@ async def test_it_comes_back_by_itself_and_the_line_stays(
 
 
 class TestKilledGateway:
-    """``kill -9``: nobody is left without what was said, and nobody hears it twice."""
+    """``kill -9``: nobody misses a message, and nobody gets one twice."""
 
-    async def test_one_goes_on_at_another(
+    async def test_the_client_moves_to_another_gateway(
         self, one: GatewayProcess, two: GatewayProcess, window: Open
     ) -> None:
         mom = await two.join("mom")
@@ -206,7 +206,7 @@ class TestKilledGateway:
             assert mom.told(op="left") == []
             await dana.shows("dana>")
 
-    async def test_one_waits_for_it_and_is_heard_then(
+    async def test_the_client_waits_for_the_gateway_and_then_sends(
         self,
         one: GatewayProcess,
         two: GatewayProcess,
@@ -261,9 +261,9 @@ async def test_hostile_text_does_not_reach_the_terminal(
 
 
 class TestPipe:
-    """Without a terminal it is a filter."""
+    """Without a terminal the client is a filter."""
 
-    async def test_lines_in_are_messages(
+    async def test_input_lines_are_messages(
         self, one: GatewayProcess, two: GatewayProcess, chat: Chat
     ) -> None:
         mom = await two.join("mom")
@@ -279,14 +279,14 @@ class TestPipe:
         assert done.returncode == 2
         assert "no name" in done.stderr
 
-    async def test_a_taken_name(self, one: GatewayProcess, chat: Chat) -> None:
+    async def test_a_taken_name_is_an_error(self, one: GatewayProcess, chat: Chat) -> None:
         await one.join("bob")
         done = chat.run("client", "Bob", "--server", one.address, input="hi\n")
         assert done.returncode == 1
         assert "the name Bob is taken" in done.stderr
 
     @pytest.mark.parametrize("lines", ["blank", "endless"])
-    async def test_it_ends_when_it_is_told_to_whatever_it_is_given_to_read(
+    async def test_it_ends_when_told_to_whatever_its_input_is(
         self, one: GatewayProcess, chat: Chat, tmp_path: Path, lines: str
     ) -> None:
         mom = await one.join("mom")
@@ -306,7 +306,7 @@ class TestPipe:
             if lines == "blank":
                 source.unlink()
 
-    async def test_no_gateway_there(self, chat: Chat) -> None:
+    async def test_an_unreachable_gateway_is_an_error(self, chat: Chat) -> None:
         done = chat.run("client", "bob", "--server", "127.0.0.1:1", input="hi\n")
         assert done.returncode == 1
         assert "nobody answers at 127.0.0.1:1" in done.stderr

@@ -18,7 +18,9 @@ async def looks(terminal: Terminal) -> None:
     await terminal.until(lambda lines: "GATEWAY" in lines[-1] and terminal.screen.cursor.hidden)
 
 
-async def test_who_stops_it_sees_the_cursor_and_who_comes_back_the_gateways(chat: Chat) -> None:
+async def test_stopping_it_shows_the_cursor_and_continuing_it_shows_the_gateways(
+    chat: Chat,
+) -> None:
     async with Terminal(JOB_CONTROL, columns=100, **chat.environment) as shell:
         await shell.shows("$")
         shell.type(f"clear; {shlex.join(command(chat))}\n")
@@ -41,7 +43,7 @@ async def test_who_stops_it_sees_the_cursor_and_who_comes_back_the_gateways(chat
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGQUIT, signal.SIGHUP])
-async def test_a_signal_ends_it_and_the_cursor_is_seen(chat: Chat, number: int) -> None:
+async def test_a_signal_ends_it_and_shows_the_cursor(chat: Chat, number: int) -> None:
     async with Terminal([*SHELL, *command(chat)], columns=100, **chat.environment) as terminal:
         terminal.type("\n")
         await looks(terminal)
@@ -51,7 +53,7 @@ async def test_a_signal_ends_it_and_the_cursor_is_seen(chat: Chat, number: int) 
         assert not terminal.screen.cursor.hidden
 
 
-async def test_a_dumb_terminal_is_not_drawn_on(chat: Chat) -> None:
+async def test_it_does_not_draw_on_a_dumb_terminal(chat: Chat) -> None:
     environment = chat.environment | {"TERM": "dumb"}
     async with Terminal([*SHELL, *command(chat), "--count", "2"], **environment) as terminal:
         terminal.type("\n")

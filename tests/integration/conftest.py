@@ -1,4 +1,4 @@
-"""Two gateways of one chat, in this process; a test that wants others has its own."""
+"""Two gateways of one chat, in this process; tests that need others make their own."""
 
 from collections.abc import Iterator
 
@@ -22,7 +22,7 @@ async def two(start_gateway: StartGateway) -> Running:
 
 @pytest.fixture
 def look(valkey: Server) -> Iterator[redis.Redis]:
-    """What the gateways' server has in it."""
+    """A client for the gateways' server."""
     with valkey.client() as client:
         yield client
 

@@ -26,7 +26,7 @@ def dana(look: redis.Redis, prefix: str) -> None:
 
 
 async def tries(peer: Peer, name: str, **fields: Any) -> Told:
-    """Say hello; returns what is answered."""
+    """Say hello; returns the answer."""
     await peer.say(op="hello", v=1, name=name, **fields)
     return await peer.expect(op={"welcome", "error"})
 
@@ -53,14 +53,14 @@ class TestARegisteredName:
         await peer.say(op="send", text="hello", seq=1)
         await peer.expect(op="ack", seq=1)
 
-    async def test_a_free_one_does_not_look_at_one(
+    async def test_a_password_for_a_free_name_is_ignored(
         self, start_gateway: StartGateway, connect: Connect
     ) -> None:
         gateway = await start_gateway()
         assert (await tries(await connect(gateway), "sis", password="x"))["op"] == "welcome"
         assert (await tries(await connect(gateway), "mom"))["op"] == "welcome"
 
-    async def test_who_comes_back_with_a_token_shows_none(
+    async def test_a_resume_needs_no_password(
         self, start_gateway: StartGateway, join: Join, connect: Connect
     ) -> None:
         one, two = await start_gateway(), await start_gateway()
@@ -69,7 +69,7 @@ class TestARegisteredName:
         assert back["resumed"]
         await peer.ended(code="replaced")
 
-    async def test_whose_connection_hangs_takes_the_name_from_it_by_the_password(
+    async def test_the_password_takes_the_name_from_a_connection_that_hangs(
         self, start_gateway: StartGateway, join: Join, connect: Connect
     ) -> None:
         one, two = await start_gateway(), await start_gateway()
@@ -88,7 +88,7 @@ class TestARegisteredName:
         await sis.caught_up()
         assert sis.told(op="left") == []
 
-    async def test_who_comes_back_with_the_password_alone_is_told_what_waited(
+    async def test_coming_back_with_only_the_password_brings_what_waited(
         self, start_gateway: StartGateway, join: Join, connect: Connect
     ) -> None:
         one, two = await start_gateway(), await start_gateway()
@@ -106,7 +106,7 @@ class TestARegisteredName:
         assert [each["text"] for each in again.told(op="msg")] == ["see you @dana", "live @dana"]
         assert again.told(op="gap") == []
 
-    async def test_a_password_too_long_to_be_one_is_refused_unread(
+    async def test_a_password_that_is_too_long_is_refused_unread(
         self, start_gateway: StartGateway, connect: Connect
     ) -> None:
         peer = await connect(await start_gateway())
@@ -114,7 +114,7 @@ class TestARegisteredName:
         assert error["code"] == "bad_field"
         assert "xxx" not in error["text"]
 
-    async def test_neither_log_nor_redis_hears_the_password(
+    async def test_the_password_reaches_neither_the_journal_nor_redis(
         self,
         start_gateway: StartGateway,
         join: Join,
@@ -137,7 +137,7 @@ class TestWhereItIsRequired:
     async def test_registered_names_are_let_in(self, gateway: Running, join: Join) -> None:
         await join(gateway, "dana", password=PASSWORD)
 
-    async def test_another_is_answered_just_like_a_wrong_password(
+    async def test_an_unregistered_name_is_answered_like_a_wrong_password(
         self, gateway: Running, connect: Connect, look: redis.Redis, prefix: str
     ) -> None:
         peer = await connect(gateway)
@@ -150,7 +150,7 @@ class TestWhereItIsRequired:
         counted = look.keys(Keys(prefix).attempts("name:*"))
         assert len(counted) == 2, "tries of names that are none are counted too"
 
-    async def test_a_name_that_is_in_use_does_not_give_itself_away(
+    async def test_the_answer_does_not_show_that_a_name_is_in_use(
         self, gateway: Running, join: Join, connect: Connect
     ) -> None:
         await join(gateway, "dana", password=PASSWORD)
@@ -160,7 +160,7 @@ class TestWhereItIsRequired:
         assert (await tries(peer, "dana", password=PASSWORD))["op"] == "welcome"
 
 
-class TestTooManyTries:
+class TestTooManyAttempts:
     async def test_are_counted_on_all_gateways_together(
         self, start_gateway: StartGateway, connect: Connect
     ) -> None:
@@ -170,13 +170,13 @@ class TestTooManyTries:
             peer = (first, second)[number % 2]
             assert (await tries(peer, "dana", password=f"{number}"))["code"] == "bad_password"
         for peer in (first, second, await connect(one)):
-            # Whether it would be right is not said any more.
+            # The answer no longer shows whether the password is right.
             error = await tries(peer, "dana", password=PASSWORD)
             assert error["code"] == "too_many_attempts"
             assert 0 < error["retry_after"] <= Tries.WINDOW + 0.1
         assert (await tries(first, "sis"))["op"] == "welcome"
 
-    async def test_are_over_after_a_while(
+    async def test_are_forgotten_after_a_while(
         self,
         start_gateway: StartGateway,
         connect: Connect,
@@ -191,7 +191,7 @@ class TestTooManyTries:
         while (answer := await tries(peer, "dana", password=PASSWORD))["op"] != "welcome":
             assert answer["code"] == "too_many_attempts"
 
-    async def test_right_ones_are_none(
+    async def test_do_not_count_right_passwords(
         self, start_gateway: StartGateway, connect: Connect, look: redis.Redis, prefix: str
     ) -> None:
         gateway = await start_gateway()
@@ -209,14 +209,14 @@ def as_slowly_as_a_machine_may(hash: str, password: str) -> bool:
 
 
 class TestManyAtOnce:
-    async def test_who_knows_the_password_gets_in_past_many_who_do_not(
+    async def test_a_right_password_gets_in_past_many_wrong_ones(
         self,
         start_gateway: StartGateway,
         look: redis.Redis,
         prefix: str,
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
-        # From five addresses; looking at all of theirs takes longer than a hello may.
+        # From five addresses; checking all their passwords takes longer than a hello may.
         monkeypatch.setattr("gateway.door.accounts.verify", as_slowly_as_a_machine_may)
         for name in ("mom", "dad"):
             account = Account(name=name, hash=HASH, since=1)

@@ -1,4 +1,4 @@
-"""Bans hold on all gateways at once, for those who are in and for those who come."""
+"""A ban takes effect on all gateways at once, for people inside and for newcomers."""
 
 import time
 from collections.abc import Callable
@@ -17,7 +17,7 @@ Give = Callable[..., None]
 
 @pytest.fixture
 def tell(look: redis.Redis, prefix: str) -> Callable[[str], None]:
-    """Tell all gateways something, as a command does."""
+    """Send an order to all gateways, as a command does."""
 
     def tell(what: str) -> None:
         keys = Keys(prefix)
@@ -42,7 +42,7 @@ def give(look: redis.Redis, prefix: str, tell: Callable[[str], None]) -> Give:
     return give
 
 
-async def test_a_name_is_sent_away_wherever_it_is_and_stays_out(
+async def test_a_banned_name_is_sent_away_everywhere_and_stays_out(
     start_gateway: StartGateway, join: Join, connect: Connect, give: Give
 ) -> None:
     one, two = await start_gateway(), await start_gateway()
@@ -64,7 +64,7 @@ async def test_a_name_is_sent_away_wherever_it_is_and_stays_out(
 
 
 @pytest.mark.parametrize("network", ["127.0.0.1/32", "127.0.0.0/8"])
-async def test_an_address_is_sent_away_wherever_it_is_and_stays_out(
+async def test_a_banned_address_is_sent_away_everywhere_and_stays_out(
     start_gateway: StartGateway, join: Join, connect: Connect, give: Give, network: str
 ) -> None:
     one, two = await start_gateway(), await start_gateway()
@@ -79,7 +79,7 @@ async def test_an_address_is_sent_away_wherever_it_is_and_stays_out(
         assert not gateway.gateway.peers
 
 
-async def test_another_address_is_not_meant(
+async def test_another_address_is_not_affected(
     start_gateway: StartGateway, join: Join, give: Give
 ) -> None:
     gateway = await start_gateway()
@@ -91,7 +91,7 @@ async def test_another_address_is_not_meant(
     await join(gateway, "sis")
 
 
-async def test_it_ends_when_it_ends(
+async def test_a_ban_ends_at_its_time(
     start_gateway: StartGateway, join: Join, connect: Connect, give: Give
 ) -> None:
     gateway = await start_gateway()
@@ -108,7 +108,7 @@ async def test_it_ends_when_it_ends(
     assert time.monotonic() - began > 0.9
 
 
-async def test_who_is_pardoned_may_come_at_once(
+async def test_after_unban_the_person_may_join_at_once(
     start_gateway: StartGateway,
     join: Join,
     give: Give,
@@ -122,14 +122,14 @@ async def test_who_is_pardoned_may_come_at_once(
     await dana.ended(code="banned")
     look.delete(Keys(prefix).bans)
     tell("bans")
-    # Behind the ban on the same channel, so it is known once this is.
+    # It follows the ban on the same channel: once it is known, so is the ban.
     sis = await join(gateway, "sis")
     tell(f"kick {next(iter(gateway.gateway.online))} enough")
     await sis.ended(code="kicked", text="enough", reconnect=False)
     await join(gateway, "dana")
 
 
-async def test_a_gateway_that_starts_later_knows_them(
+async def test_a_gateway_that_starts_later_knows_the_bans(
     start_gateway: StartGateway, connect: Connect, give: Give
 ) -> None:
     give("127.0.0.1/32")

@@ -1,4 +1,4 @@
-"""Connections break, messages get lost on the way: nothing is missed, and nothing comes twice."""
+"""Connections break and messages get lost on the way: nothing is missed or comes twice."""
 
 import asyncio
 import time
@@ -33,7 +33,7 @@ async def dana(one: Running, join: Join, sis: Peer) -> Peer:
 
 
 def texts(peer: Peer, **fields: Any) -> list[str]:
-    """What was said to a peer, in the order in which it came."""
+    """The texts that a peer got, in order."""
     return [msg["text"] for msg in peer.told(op="msg", **fields)]
 
 
@@ -42,7 +42,7 @@ def private(peer: Peer) -> list[str]:
 
 
 async def say_all(peer: Peer, *said: str, first: int = 0) -> None:
-    """Say these, and wait until they are stored."""
+    """Send these, and wait until they are stored."""
     for seq, text in enumerate(said, first):
         await peer.say(op="send", text=text, seq=seq)
     await peer.collect(len(said), op="ack")
@@ -50,7 +50,7 @@ async def say_all(peer: Peer, *said: str, first: int = 0) -> None:
 
 class TestResume:
     @pytest.mark.parametrize("left", [True, False])
-    async def test_whoever_was_not_known_any_more_hears_it_though_the_first_welcome_was_lost(
+    async def test_a_client_learns_that_it_was_forgotten_even_if_the_first_welcome_was_lost(
         self,
         one: Running,
         two: Running,
@@ -80,7 +80,7 @@ class TestResume:
         assert sorted(texts(again)) == ["since", "since @dana"]
 
     @pytest.mark.parametrize("on_the_same_gateway", [True, False])
-    async def test_one_who_hung_is_told_what_was_missed_in_order_and_once(
+    async def test_after_a_hang_everything_missed_is_delivered_in_order_and_once(
         self, one: Running, two: Running, join: Join, dana: Peer, sis: Peer, on_the_same_gateway
     ) -> None:
         await say_all(sis, "had", "had too @dana")
@@ -99,7 +99,7 @@ class TestResume:
         assert again.told(op="gap") == []
         assert sis.told(op="left") == []
 
-    async def test_one_who_left_is_told_what_was_said_in_the_room(
+    async def test_after_leaving_the_rooms_messages_are_delivered_on_return(
         self, two: Running, join: Join, dana: Peer, sis: Peer
     ) -> None:
         dana.vanish()
@@ -114,7 +114,7 @@ class TestResume:
 
     @pytest.mark.parametrize("left", [True, False])
     @pytest.mark.parametrize("seen", ["0-0", "1-0"])
-    async def test_a_stranger_is_never_told_what_an_earlier_holder_of_the_name_was(
+    async def test_a_newcomer_never_gets_messages_of_an_earlier_holder_of_the_name(
         self, one: Running, two: Running, join: Join, dana: Peer, sis: Peer, left: bool, seen: str
     ) -> None:
         await say_all(sis, "in public", "my pin is 1234 @dana")
@@ -135,7 +135,7 @@ class TestResume:
         assert texts(again) == ["for you @dana", "hello, stranger"]
         assert again.told(op="gap") == []
 
-    async def test_nor_what_one_was_told_who_was_silent_for_too_long(
+    async def test_nor_messages_of_an_earlier_holder_who_was_evicted(
         self, start_gateway: StartGateway, join: Join
     ) -> None:
         gateway = await start_gateway(idle=0.6)
@@ -150,7 +150,7 @@ class TestResume:
         await again.expect(op="msg", text="mine @mom")
         assert texts(again) == ["mine @mom"]
 
-    async def test_with_traffic_going_on_and_again_and_again(
+    async def test_it_works_again_and_again_during_traffic(
         self, one: Running, two: Running, join: Join, dana: Peer, sis: Peer
     ) -> None:
         said = [f"{n}" + " @dana" * (n % 4 == 0) for n in range(400)]
@@ -179,7 +179,7 @@ class TestResume:
         assert heard == [*(text for text in said if "@" in text), "the end @dana"]
         assert sis.told(op="left") == []
 
-    async def test_many_pages_are_told_while_others_talk(
+    async def test_many_pages_are_replayed_while_others_talk(
         self, two: Running, join: Join, dana: Peer, sis: Peer
     ) -> None:
         dana.vanish()
@@ -190,7 +190,7 @@ class TestResume:
         await again.collect(950, op="msg")
         assert texts(again) == [str(n) for n in range(950)]
 
-    async def test_what_was_sent_and_not_acknowledged_can_be_sent_again(
+    async def test_a_message_without_an_ack_can_be_sent_again(
         self, two: Running, join: Join, dana: Peer, sis: Peer
     ) -> None:
         await dana.say(op="send", text="hi", seq=1)
@@ -238,7 +238,7 @@ class TestResume:
 
 
 class TestGaps:
-    async def test_what_the_log_has_no_more_is_owned_up_to(
+    async def test_a_gap_is_told_if_the_log_no_longer_reaches_back(
         self, two: Running, join: Join, dana: Peer, sis: Peer, valkey: Server, keys: Keys
     ) -> None:
         await say_all(sis, "had", "had @dana")
@@ -257,7 +257,7 @@ class TestGaps:
             assert again.seen.index(gap) < again.seen.index(msg)
 
     @pytest.mark.parametrize("why", ["wrong", "for good", "too late"])
-    async def test_a_token_that_is_not_good_is_an_ordinary_hello_with_gaps(
+    async def test_a_bad_token_makes_an_ordinary_hello_with_gaps(
         self, start_gateway: StartGateway, join: Join, sis: Peer, why: str
     ) -> None:
         brief = await start_gateway(resume_within=0.1 if why == "too late" else 60.0)
@@ -286,7 +286,7 @@ class TestGaps:
         [{"lobby": "?"}, {"lobby": "1-"}, {"lobby": "07-01"}, {"lobby": "\u0667-1"}, {"@": "-1"}],
         ids=str,
     )
-    async def test_what_is_no_id_is_ignored(
+    async def test_an_invalid_id_is_ignored(
         self, two: Running, join: Join, dana: Peer, sis: Peer, seen: dict[str, str]
     ) -> None:
         token = dana.way_back["resume"]
@@ -297,7 +297,7 @@ class TestGaps:
         await say_all(sis, "live")
         await again.expect(op="msg", text="live")
 
-    async def test_an_id_that_was_never_given_is_one(
+    async def test_an_id_that_was_never_given_makes_a_gap(
         self, two: Running, join: Join, dana: Peer, sis: Peer
     ) -> None:
         never = {"lobby": "999999999999999-0", "@": "999999999999999-0"}
@@ -309,7 +309,7 @@ class TestGaps:
 
 
 class TestLostOnTheWay:
-    """A message is in the log, and whoever listens to the channel has not heard of it."""
+    """A message is in the log, but the channel never carried it."""
 
     @pytest.fixture
     def lose(self, valkey: Server, keys: Keys):
@@ -327,7 +327,7 @@ class TestLostOnTheWay:
 
         return lose
 
-    async def test_it_is_told_in_its_place(self, dana: Peer, sis: Peer, lose) -> None:
+    async def test_it_is_delivered_in_its_place(self, dana: Peer, sis: Peer, lose) -> None:
         await say_all(sis, "before")
         lose("lost"), lose("also lost")
         await say_all(sis, "after", "and on", first=1)
@@ -335,14 +335,16 @@ class TestLostOnTheWay:
             await peer.collect(5, op="msg")
             assert texts(peer) == ["before", "lost", "also lost", "after", "and on"]
 
-    async def test_so_is_a_private_one(self, dana: Peer, sis: Peer, lose) -> None:
+    async def test_a_private_message_is_delivered_in_its_place(
+        self, dana: Peer, sis: Peer, lose
+    ) -> None:
         await say_all(sis, "before @dana")
         lose("lost", "dana")
         await say_all(sis, "after @dana", first=1)
         await dana.collect(3, op="msg")
         assert texts(dana) == ["before @dana", "lost", "after @dana"]
 
-    async def test_more_than_a_page(self, dana: Peer, sis: Peer, lose) -> None:
+    async def test_more_than_a_page_is_delivered(self, dana: Peer, sis: Peer, lose) -> None:
         await say_all(sis, "before")
         for number in range(600):
             lose(str(number))
@@ -351,7 +353,7 @@ class TestLostOnTheWay:
             await peer.collect(602, op="msg")
             assert texts(peer) == ["before", *(str(number) for number in range(600)), "after"]
 
-    async def test_the_last_one_is_missed_though_it_is_quiet(
+    async def test_the_last_message_is_found_even_if_nothing_follows(
         self, monkeypatch: pytest.MonkeyPatch, start_gateway: StartGateway, join: Join, lose
     ) -> None:
         monkeypatch.setattr(core, "CHECK_EVERY", 0.05)
@@ -367,12 +369,12 @@ class TestLostOnTheWay:
 
 
 class TestOrder:
-    async def test_a_private_message_does_not_overtake_what_its_sender_said_before(
+    async def test_a_private_message_does_not_overtake_the_senders_earlier_messages(
         self, one: Running, join: Join, dana: Peer, sis: Peer
     ) -> None:
-        # Somebody keeps the room busy, so that what dana says there has to wait.
+        # Somebody keeps the room busy, so that Dana's messages there have to wait.
         talker = await join(one, "talker")
-        talking = asyncio.create_task(self.talk_for_ever(talker))
+        talking = asyncio.create_task(self.talk_forever(talker))
         for number in range(30):
             await dana.say(op="send", text=f"public {number}", seq=2 * number)
             await dana.say(op="send", text=f"private {number} @sis", seq=2 * number + 1)
@@ -384,7 +386,7 @@ class TestOrder:
         for number in range(30):
             assert heard.index(f"public {number}") < heard.index(f"private {number} @sis")
 
-    async def talk_for_ever(self, peer: Peer) -> None:
+    async def talk_forever(self, peer: Peer) -> None:
         while True:
             await peer.say(op="send", text="blah")
             await asyncio.sleep(0)
@@ -393,7 +395,7 @@ class TestOrder:
 class TestFrozenRedis:
     @pytest.fixture
     def frozen(self) -> Iterator[Server]:
-        """A server of its own, that may be harmed."""
+        """A separate server that the test may harm."""
         with servers.running(servers.valkey()) as server:
             yield server
             server.thaw()
@@ -404,14 +406,14 @@ class TestFrozenRedis:
         monkeypatch.setattr(connection, "DEAD_AFTER", within(0.5))
         monkeypatch.setattr(connection, "LOOK_EVERY", within(0.05))
 
-    async def test_what_is_said_meanwhile_waits_and_comes_in_order_and_once(
+    async def test_messages_wait_and_are_delivered_in_order_and_once(
         self, start_gateway: StartGateway, join: Join, frozen: Server
     ) -> None:
         one, two = [await start_gateway(redis=frozen.url) for _ in range(2)]
         sis, mom = await join(one, "sis"), await join(two, "mom")
         frozen.freeze()
         await sis.say(op="send", text="0", seq=0)
-        await sis.caught_up()  # and now it is under way
+        await sis.caught_up()  # now it is under way
         for seq in range(1, 10):
             await sis.say(op="send", text=str(seq), seq=seq)
         for peer in (sis, mom):
@@ -420,7 +422,7 @@ class TestFrozenRedis:
             await sis.say(op="send", text=str(seq), seq=seq)
         await sis.say(op="send", text="psst @mom", seq=20)
         await sis.say(op="send", text="21", seq=21)
-        # As long as it takes to try once more, in vain.
+        # Long enough for one more failed attempt.
         await asyncio.sleep(within(0.7))
         assert sis.told(op="ack") == []
         frozen.thaw()
@@ -436,7 +438,7 @@ class TestFrozenRedis:
             assert len(peer.told(op="notice", code="redis_back")) == 1
             assert peer.told(op="gap") == peer.told(op="left") == []
 
-    async def test_what_is_too_much_to_wait_is_refused(
+    async def test_messages_beyond_the_outbox_are_refused(
         self, start_gateway: StartGateway, join: Join, frozen: Server
     ) -> None:
         gateway = await start_gateway(redis=frozen.url, outbox=20_000)
@@ -449,13 +451,13 @@ class TestFrozenRedis:
         assert refused == [4, 5, 6, 7]
         frozen.thaw()
         assert [ack["seq"] for ack in await sis.collect(4, op="ack")] == [0, 1, 2, 3]
-        # A refusal is no ack: the same may be said again.
+        # A refusal is not an ack: the same message may be sent again.
         await sis.say(op="send", text="fits now", seq=4)
         await sis.expect(op="ack", seq=4)
 
 
 class TestLease:
-    async def test_who_lost_the_name_says_nothing_more_in_it(
+    async def test_a_session_that_lost_its_name_sends_nothing_more_in_it(
         self, one: Running, two: Running, join: Join, valkey: Server, keys: Keys, sis: Peer
     ) -> None:
         old = await join(one, "dana")
@@ -475,7 +477,7 @@ class TestLease:
 
 
 class TestDrain:
-    async def test_names_are_kept_and_everybody_goes_on_elsewhere_unnoticed(
+    async def test_names_are_kept_and_people_move_to_another_gateway_unnoticed(
         self, start_gateway: StartGateway, two: Running, join: Join, connect: Connect, sis: Peer
     ) -> None:
         draining = await start_gateway(drain=0.2)
@@ -484,7 +486,7 @@ class TestDrain:
             await sis.expect(op="joined", name=peer.name)
         await draining.stop()
         byes = [await peer.ended(code="shutdown", reconnect=True) for peer in here]
-        # One by one, so that nobody has to wait.
+        # One at a time, so that nobody has to wait.
         assert [bye["after"] for bye in byes] == [0.0] * 10
         await say_all(sis, "meanwhile", "psst @user0")
         thief = await connect(two)
@@ -499,7 +501,7 @@ class TestDrain:
         assert sis.told(op="left") == []
         assert len(sis.told(op="joined")) == 11
 
-    async def test_what_was_sent_before_is_posted_and_acknowledged(
+    async def test_messages_sent_before_are_posted_and_acknowledged(
         self, start_gateway: StartGateway, join: Join, sis: Peer
     ) -> None:
         draining = await start_gateway(drain=0.1)
@@ -513,5 +515,5 @@ class TestDrain:
         assert acked == list(range(len(acked)))
         await say_all(sis, "the end")
         await sis.expect(op="msg", text="the end")
-        # What was posted was acknowledged: it need not be said again.
+        # Everything posted was acknowledged, so it is not sent again.
         assert texts(sis) == [*(str(seq) for seq in acked), "the end"]

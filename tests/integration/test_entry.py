@@ -1,4 +1,4 @@
-"""The way in: limits of addresses, balancers that speak for others, and TLS."""
+"""Getting in: limits per address, balancers, and TLS."""
 
 import asyncio
 import contextlib
@@ -26,7 +26,7 @@ def limits(**given: Any) -> AddressLimits:
 
 
 def proxied(host: str, port: int = 4711) -> bytes:
-    """A header of a balancer, as another implementation would write it."""
+    """A balancer's header, as another implementation would write it."""
     address = ip_address(host)
     family, zero = (0x11, bytes(4)) if address.version == 4 else (0x21, bytes(16))
     body = address.packed + zero + struct.pack("!HH", port, 2428)
@@ -38,7 +38,7 @@ def hello(name: str) -> bytes:
 
 
 class TestLimitsOfAnAddress:
-    async def test_connections_at_once(
+    async def test_connections_at_the_same_time(
         self, start_gateway: StartGateway, join: Join, connect: Connect
     ) -> None:
         gateway = await start_gateway(address_limits=limits(connections=2))
@@ -50,11 +50,11 @@ class TestLimitsOfAnAddress:
         await dana.say(op="quit")
         await dana.ended(code="quit")
         await dana.close()
-        # Its place is free once its connection is gone: seen from inside only.
+        # Its place is free once its connection is gone, which only the gateway can see.
         await eventually(lambda: len(gateway.gateway.peers) + self.visits(gateway) <= 2)
         await (await connect(gateway)).caught_up()
 
-    async def test_connections_a_minute(
+    async def test_connections_per_minute(
         self, start_gateway: StartGateway, connect: Connect
     ) -> None:
         gateway = await start_gateway(address_limits=limits(connects=3))
@@ -65,7 +65,7 @@ class TestLimitsOfAnAddress:
         bye = await (await connect(gateway)).ended(code="crowded", reconnect=True)
         assert 0 < bye["after"] <= 20
 
-    async def test_exempt_networks_have_none(
+    async def test_exempt_networks_have_no_limits(
         self, start_gateway: StartGateway, connect: Connect
     ) -> None:
         gateway = await start_gateway(
@@ -74,7 +74,7 @@ class TestLimitsOfAnAddress:
         for _ in range(5):
             await (await connect(gateway)).caught_up()
 
-    async def test_they_are_the_clients_and_not_the_balancers(
+    async def test_limits_apply_to_the_client_and_not_to_the_balancer(
         self, start_gateway: StartGateway, connect: Connect
     ) -> None:
         gateway = await start_gateway(address_limits=limits(connections=1), proxies=LOOPBACK)
@@ -99,7 +99,7 @@ class TestBalancers:
         return [peer.registration.address for peer in gateway.gateway.online.values()]
 
     @pytest.mark.parametrize("pieces", [1, 7, 1000])
-    async def test_the_clients_address_is_the_one_that_is_known(
+    async def test_the_gateway_knows_the_clients_address(
         self, gateway: Running, connect: Connect, pieces: int
     ) -> None:
         peer = await connect(gateway)
@@ -110,7 +110,9 @@ class TestBalancers:
         await peer.expect(op="welcome")
         assert self.addresses(gateway) == ["[2001:db8::7]:4711"]
 
-    async def test_a_balancer_may_look_for_itself(self, gateway: Running, connect: Connect) -> None:
+    async def test_a_balancer_may_connect_for_itself(
+        self, gateway: Running, connect: Connect
+    ) -> None:
         peer = await connect(gateway)
         await peer.throw(SIGNATURE + b"\x20\x00\x00\x00" + hello("dana"))
         await peer.expect(op="welcome")
@@ -125,7 +127,7 @@ class TestBalancers:
         assert peer.seen == []
         assert gateway.gateway.meters.doorstep["proxy"] == 1
 
-    async def test_nor_without_one_in_time(
+    async def test_nor_if_the_header_is_late(
         self, start_gateway: StartGateway, connect: Connect
     ) -> None:
         gateway = await start_gateway(proxies=LOOPBACK, limits={"hello": 0.2})
@@ -138,7 +140,7 @@ class TestBalancers:
     @pytest.mark.parametrize(
         "header", [proxied("192.0.2.7"), b"PROXY TCP4 192.0.2.7 192.0.2.8 1 2\r\n"], ids=["2", "1"]
     )
-    async def test_from_elsewhere_it_is_refused_and_the_log_says_what_to_do(
+    async def test_a_header_from_elsewhere_is_refused_and_the_log_says_what_to_do(
         self,
         start_gateway: StartGateway,
         connect: Connect,
@@ -158,7 +160,7 @@ class TestBalancers:
         assert own in str(vars(told))
         assert "--proxy-from" in str(vars(told))
 
-    async def test_who_is_banned_behind_one_is_told(
+    async def test_a_banned_client_behind_a_balancer_is_told(
         self, gateway: Running, connect: Connect
     ) -> None:
         ban = Ban(subject="192.0.2.0/24", kind="network", since=0)
@@ -181,7 +183,7 @@ class TestTls:
 
     @pytest.fixture
     async def secure(self, ca: Authority, start_gateway: StartGateway) -> AsyncIterator[Secure]:
-        """Connects peers with TLS, behind a header if one is given."""
+        """Connects peers with TLS, after a header if one is given."""
         async with contextlib.AsyncExitStack() as stack:
 
             async def secure(
@@ -200,7 +202,7 @@ class TestTls:
 
             yield secure
 
-    async def test_people_talk_and_hear_the_bye(
+    async def test_people_talk_and_get_the_bye(
         self, start_gateway: StartGateway, certificate: Certificate, secure: Secure, join: Join
     ) -> None:
         one, two = await start_gateway(certificate=certificate), await start_gateway()
@@ -224,7 +226,7 @@ class TestTls:
         await dana.close()
         await stopping
 
-    async def test_an_old_version_is_not_spoken(
+    async def test_old_versions_are_refused(
         self, start_gateway: StartGateway, certificate: Certificate, secure: Secure, ca: Authority
     ) -> None:
         gateway = await start_gateway(certificate=certificate)
@@ -250,7 +252,7 @@ class TestTls:
         [peer] = gateway.gateway.online.values()
         assert peer.registration.address == "192.0.2.7:4711"
 
-    async def test_who_does_not_speak_it_hurts_nobody(
+    async def test_clients_without_tls_harm_nobody(
         self,
         start_gateway: StartGateway,
         certificate: Certificate,
@@ -270,7 +272,7 @@ class TestTls:
         assert gateway.gateway.meters.doorstep["tls"] >= 3
         assert len(gateway.gateway.peers) == 1
 
-    async def test_who_is_in_too_often_is_turned_away_before_the_handshake(
+    async def test_a_crowded_address_is_turned_away_before_the_handshake(
         self,
         start_gateway: StartGateway,
         certificate: Certificate,

@@ -1,4 +1,4 @@
-"""Redis goes on, and has forgotten something: it is noticed, told once, and everybody talks on."""
+"""Redis keeps running but has lost data: it is noticed, told once, and the chat goes on."""
 
 from collections.abc import Callable
 from typing import Any
@@ -29,7 +29,7 @@ async def sis(two: Running, join: Join, dana: Peer) -> Peer:
 
 
 def told(peer: Peer, gaps: str = "lobby") -> list[str]:
-    """What a peer was told, in order; a gap of a room shows as an ellipsis."""
+    """The texts that a peer got, in order; a gap in the room is an ellipsis."""
     events = [e for e in peer.seen if e["op"] == "msg" or (e["op"] == "gap" and e["room"] == gaps)]
     return [event.get("text") if event["op"] == "msg" else "..." for event in events]
 
@@ -52,7 +52,7 @@ def reads(server: Server) -> int:
 
 
 async def talk(*peers: Peer, first: int = 100) -> list[str]:
-    """Each says something, and all hear it."""
+    """Everybody sends something, and everybody gets all of it."""
     ids = []
     for number, peer in enumerate(peers):
         ids.append(await say(peer, f"after {number}", first + number))
@@ -82,7 +82,7 @@ FORGET = pytest.mark.parametrize("forget", [lost_log, lost_epochs, lost_both, fl
 
 
 @FORGET
-async def test_all_that_is_said_afterwards_is_heard_behind_one_gap(
+async def test_later_messages_are_delivered_after_one_gap(
     valkey: Server, keys: Keys, join: Join, dana: Peer, sis: Peer, one: Running, forget: Callable
 ) -> None:
     ids = [await say(dana, f"m{number}", number) for number in range(5)]
@@ -124,7 +124,9 @@ async def test_a_gateway_that_comes_later_agrees_with_the_others(
         assert told(peer) == ["before", "...", "after 0", "after 1", "after 2"]
 
 
-async def test_private_messages_too(valkey: Server, keys: Keys, dana: Peer, sis: Peer) -> None:
+async def test_private_messages_are_delivered_after_one_gap_too(
+    valkey: Server, keys: Keys, dana: Peer, sis: Peer
+) -> None:
     for number in range(4):
         await say(sis, f"psst {number} @dana", number)
     await heard(dana, text="psst 3 @dana")
@@ -135,7 +137,7 @@ async def test_private_messages_too(valkey: Server, keys: Keys, dana: Peer, sis:
     assert told(dana, "@") == [*(f"psst {n} @dana" for n in range(4)), "...", "psst 4 @dana"]
 
 
-async def test_where_nothing_is_said_it_is_noticed_all_the_same(
+async def test_it_is_noticed_even_if_nobody_talks(
     monkeypatch: pytest.MonkeyPatch,
     valkey: Server,
     keys: Keys,
@@ -151,7 +153,7 @@ async def test_where_nothing_is_said_it_is_noticed_all_the_same(
         client.delete(keys.log(LOBBY), keys.log(DANA))
     await dana.expect(op="gap", room="lobby")
     await dana.expect(op="gap", room="@")
-    # In some rounds more nothing comes of it.
+    # In later rounds nothing more happens.
     spent = reads(valkey)
     await eventually(lambda: reads(valkey) > spent + 20)
     assert len(dana.told(op="gap")) == 2
@@ -159,7 +161,7 @@ async def test_where_nothing_is_said_it_is_noticed_all_the_same(
 
 
 @pytest.mark.parametrize("seen", ["all", "not the last"])
-async def test_a_log_that_was_only_trimmed_is_no_gap_to_who_missed_nothing(
+async def test_a_trimmed_log_makes_no_gap_for_people_who_missed_nothing(
     valkey: Server, keys: Keys, join: Join, dana: Peer, sis: Peer, two: Running, seen: str
 ) -> None:
     await say(sis, "a", 1)
@@ -194,7 +196,7 @@ async def test_a_newcomer_in_a_room_that_was_emptied_sees_no_gap(
     assert running.gateway.meters.gaps_found == 0
 
 
-async def test_a_key_of_another_type_is_refused_and_goes_once_it_is_gone(
+async def test_a_key_of_another_type_is_refused_until_it_is_removed(
     valkey: Server, keys: Keys, dana: Peer, sis: Peer
 ) -> None:
     with valkey.client() as client:
@@ -217,7 +219,7 @@ async def test_two_databases_are_two_chats(
     with valkey.client() as client:
         epochs = {key: client.get(key) for key in (keys.room_epoch("lobby"), keys.users_epoch)}
         client.select(1)
-        client.mset(epochs)  # the ids fit
+        client.mset(epochs)  # so that the ids of both follow each other
     await say(eve, "in public of the other", 1)
     await say(eve, "my pin is 1234 @dana", 2)
     await heard(stranger, text="my pin is 1234 @dana")
@@ -230,7 +232,7 @@ async def test_two_databases_are_two_chats(
     assert "and here" not in told(eve) + told(stranger)
 
 
-async def test_what_waits_for_somebody_is_told_when_they_are_back_and_nobody_else(
+async def test_waiting_messages_are_delivered_to_the_person_who_returns_and_to_nobody_else(
     dana: Peer, sis: Peer, two: Running, one: Running, join: Join
 ) -> None:
     mom = await join(one, "mom")
@@ -246,7 +248,7 @@ async def test_what_waits_for_somebody_is_told_when_they_are_back_and_nobody_els
     assert told(again).count("my pin is 1234 @dana") == 1
 
 
-async def test_who_leaves_too_much_for_somebody_is_refused(
+async def test_a_sender_who_leaves_too_many_messages_for_somebody_is_refused(
     dana: Peer, sis: Peer, monkeypatch: pytest.MonkeyPatch, start_gateway: StartGateway, join: Join
 ) -> None:
     mom = await join(await start_gateway(limits={"burst": 1000, "rate": 1000.0}), "mom")
@@ -260,7 +262,7 @@ async def test_who_leaves_too_much_for_somebody_is_refused(
     await say(sis, "see you @dana", 1)
 
 
-async def test_who_comes_back_later_than_others_is_told_what_those_said_meanwhile(
+async def test_a_person_who_returns_late_gets_what_others_said_before(
     valkey: Server, keys: Keys, join: Join, start_gateway: StartGateway, dana: Peer, sis: Peer
 ) -> None:
     await say(dana, "before", 1)

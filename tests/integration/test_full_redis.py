@@ -1,4 +1,4 @@
-"""A Redis that is full: people stay and are known, and what they say is refused with a reason."""
+"""Redis is full: people stay online, and their messages are refused with a reason."""
 
 from collections.abc import Iterator
 
@@ -16,7 +16,7 @@ from tests.support.servers import Server
 
 @pytest.fixture
 def own() -> Iterator[Server]:
-    """A server that no other test needs."""
+    """A server that no other test uses."""
     with servers.running(servers.valkey(), "--maxmemory-policy", "noeviction") as server:
         yield server
 
@@ -34,7 +34,7 @@ async def refused(peer: Peer, **fields: object) -> str:
     return str(error["text"])
 
 
-async def test_people_stay_and_are_told_why_nothing_is_sent(
+async def test_people_stay_and_are_told_why_their_messages_are_refused(
     own: Server,
     look: redis.Redis,
     start_gateway: StartGateway,
@@ -49,7 +49,7 @@ async def test_people_stay_and_are_told_why_nothing_is_sent(
     mom, dad = await join(one, "Mom"), await join(two, "Dad")
     await mom.expect(op="joined", name="Dad")
     look.config_set("maxmemory", 1)
-    # The leases are about to end, and are renewed all the same: nobody is swept.
+    # The leases are about to end, but they are renewed, so nobody is swept.
     for each in (one, two):
         look.pexpire(keys.lease(each.gateway.id), 1000)
         await eventually(lambda each=each: look.pttl(keys.lease(each.gateway.id)) > 5000)
@@ -63,7 +63,7 @@ async def test_people_stay_and_are_told_why_nothing_is_sent(
     assert answer.status == 503
     assert "memory is full" in answer.body
     look.config_set("maxmemory", 0)
-    # What was refused was not posted, and can be said again as it was.
+    # The refused message was not posted, so it can be sent again unchanged.
     await dad.say(op="send", text="to all", seq=4)
     await dad.expect(op="ack", seq=4)
     await dad.say(op="send", text="to you @mom", seq=5)

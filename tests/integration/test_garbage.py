@@ -1,4 +1,4 @@
-"""Whatever is thrown at a gateway: a clear answer, and the others talk on."""
+"""Garbage: the gateway gives a clear answer, and the others go on talking."""
 
 import asyncio
 import contextlib
@@ -76,7 +76,7 @@ BAD_LINES = {
     b'{"op":"ping","a":' + b"[" * 5_000 + b"]" * 5_000 + b"}": None,
     b'{"op":"send","text":"' + b"x" * 20_000 + b'"}': "line_too_long",
 }
-"""And the code of the error; None where more than one answer is right."""
+"""Lines and the code of the error; None if more than one answer is right."""
 
 
 @pytest.mark.parametrize(
@@ -104,13 +104,13 @@ async def test_an_error_names_the_field_and_the_request(gateway: Running, join: 
     assert "$.at" in error["text"]
 
 
-async def test_what_is_unknown_is_ignored(gateway: Running, join: Join) -> None:
+async def test_unknown_fields_are_ignored(gateway: Running, join: Join) -> None:
     peer = await join(gateway, "dana")
     await peer.say(op="send", text="hi", seq=1, mood="fine", x={"y": [1, None]})
     await peer.expect(op="ack", seq=1)
 
 
-async def test_a_windows_line_end_is_one(gateway: Running, join: Join) -> None:
+async def test_a_windows_line_end_is_accepted(gateway: Running, join: Join) -> None:
     peer = await join(gateway, "dana")
     await peer.throw(b'{"op":"ping"}\r\n')
     await peer.expect(op="pong")
@@ -133,7 +133,9 @@ class TestBeforeTheHello:
         assert peer.told(op="msg") == []
 
     @pytest.mark.parametrize("name", ["x" * 10_000, "x" * 1_000_000, "   ", "\u2067dana", "\u200b"])
-    async def test_what_is_no_name(self, gateway: Running, connect: Connect, name: str) -> None:
+    async def test_an_invalid_name_is_refused(
+        self, gateway: Running, connect: Connect, name: str
+    ) -> None:
         peer = await connect(gateway)
         await peer.say(op="hello", v=1, name=name)
         error = await peer.expect(op="error")
@@ -141,14 +143,16 @@ class TestBeforeTheHello:
         assert len(error["text"]) < 200
         await peer.hello("dana")
 
-    async def test_one_may_leave(self, gateway: Running, connect: Connect) -> None:
+    async def test_a_client_may_leave(self, gateway: Running, connect: Connect) -> None:
         peer = await connect(gateway)
         await peer.say(op="quit")
         await peer.ended(code="quit")
 
 
 class TestPackets:
-    async def test_everything_at_once(self, gateway: Running, connect: Connect, mom: Peer) -> None:
+    async def test_everything_in_one_packet(
+        self, gateway: Running, connect: Connect, mom: Peer
+    ) -> None:
         peer = await connect(gateway)
         requests = [
             {"op": "hello", "v": 1, "name": "dana"},
@@ -174,7 +178,7 @@ class TestPackets:
             await asyncio.sleep(0)
         assert (await peer.expect(op="welcome"))["name"] == "größe"
 
-    async def test_half_a_line_and_silence_is_no_request(
+    async def test_half_a_line_is_not_a_request(
         self, gateway: Running, join: Join, mom: Peer
     ) -> None:
         peer = await join(gateway, "dana")
@@ -184,7 +188,7 @@ class TestPackets:
         await mom.expect(op="left", name="dana")
         assert mom.told(op="msg") == []
 
-    async def test_one_who_stops_sending_still_gets_the_answers(
+    async def test_a_client_that_closes_its_side_still_gets_the_answers(
         self, gateway: Running, connect: Connect, mom: Peer
     ) -> None:
         peer = await connect(gateway)
@@ -194,12 +198,12 @@ class TestPackets:
             b'{"op":"send","text":"psst","to":["mom"],"seq":2}\n'
         )
         peer.send_no_more()
-        # It may have been killed, so this is no goodbye.
+        # The client may have been killed, so this does not count as leaving.
         await peer.ended(code="hung_up", reconnect=True)
         assert [ack["seq"] for ack in peer.told(op="ack")] == [1, 2]
         await mom.expect(op="msg", text="from nc")
 
-    async def test_gone_before_the_answer(
+    async def test_a_client_may_go_before_the_answer(
         self, gateway: Running, connect: Connect, mom: Peer
     ) -> None:
         for number in range(20):
@@ -208,7 +212,7 @@ class TestPackets:
             await asyncio.sleep(0.001 * (number % 4))
             peer.vanish()
         for number in range(20):
-            # Whoever came has left again, and the name is free: at once, or in a moment.
+            # The session has ended and the name is free, at once or in a moment.
             peer, answer = await connect(gateway), "error"
             while answer == "error":
                 await peer.say(op="hello", v=1, name=f"ghost{number}")
@@ -227,23 +231,25 @@ class TestFloods:
         await peer.ended(code="flood", reconnect=False)
         await mom.expect(op="left", name="dana", code="flood")
 
-    async def test_some_bad_lines_do_not(self, gateway: Running, join: Join) -> None:
+    async def test_a_few_bad_lines_do_not(self, gateway: Running, join: Join) -> None:
         peer = await join(gateway, "dana")
         await peer.throw(b"nonsense\n" * 50)
         await peer.collect(50, op="error", code="bad_json")
         await peer.caught_up()
 
-    async def test_a_line_without_end_does(self, gateway: Running, connect: Connect) -> None:
+    async def test_an_endless_line_ends_the_connection(
+        self, gateway: Running, connect: Connect
+    ) -> None:
         peer = await connect(gateway)
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         with contextlib.suppress(ConnectionError):
             for _ in range(64 * 16):
                 await peer.throw(b"x" * 64 * 1024)
         await peer.ended(code="flood")
-        # 64 MB were sent, or could not be sent, and not kept.
+        # 64 MB were sent, or could not be sent, and were not kept.
         assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 32 * 1024
 
-    async def test_many_who_say_nothing(self, gateway: Running, mom: Peer) -> None:
+    async def test_many_silent_connections_harm_nobody(self, gateway: Running, mom: Peer) -> None:
         with contextlib.ExitStack() as stack:
             for _ in range(200):
                 stack.enter_context(socket.create_connection((gateway.host, gateway.port)))
@@ -251,7 +257,7 @@ class TestFloods:
 
 
 @pytest.mark.parametrize("seed", range(5))
-async def test_noise(gateway: Running, connect: Connect, seed: int) -> None:
+async def test_random_bytes_harm_nobody(gateway: Running, connect: Connect, seed: int) -> None:
     chance = random.Random(seed)
     good = b'{"op":"send","text":"hi","seq":1,"to":["mom"]}\n'
     for _ in range(10):

@@ -1,4 +1,4 @@
-"""Whether a gateway is ready, as a balancer asks: over HTTP, with a real Redis behind it."""
+"""Readiness, as a balancer asks for it: over HTTP, with a real Redis."""
 
 import asyncio
 import contextlib
@@ -24,7 +24,7 @@ ANYWHERE = ("127.0.0.1", 0)
 
 
 async def becomes(gateway: Gateway, status: int, text: str = "") -> Answer:
-    """Ask until it is so."""
+    """Ask until this is the answer."""
     assert gateway.http is not None
     got = None
     with contextlib.suppress(TimeoutError):
@@ -71,7 +71,7 @@ async def test_a_gateway_that_serves_is_ready(one: Running) -> None:
     assert (alive.status, alive.body) == (200, "ok\n")
 
 
-async def test_without_an_address_nothing_listens(start_gateway: StartGateway) -> None:
+async def test_without_an_address_there_is_no_http_port(start_gateway: StartGateway) -> None:
     assert (await start_gateway()).gateway.http is None
 
 
@@ -93,15 +93,15 @@ async def test_a_flood_of_checks_costs_redis_one_probe(one: Running, valkey: Ser
     before = scripts()
     for _ in range(20):
         await asyncio.gather(*(ask(one.gateway.http or ANYWHERE, "/readyz") for _ in range(10)))
-    # Three scripts a probe and one probe a second; other tests' gateways may be on this server.
+    # Three scripts per probe and one probe per second; gateways of other tests may use this server.
     assert scripts() - before < 100
 
 
-async def test_a_frozen_redis_is_noticed_by_the_probe_and_a_thawed_one_too(
+async def test_the_probe_notices_that_redis_is_frozen_and_that_it_is_back(
     frozen: tuple[Gateway, Server],
 ) -> None:
     gateway, redis = frozen
-    # Its connections still look well, and its lease is young.
+    # Its connections still look healthy, and its lease is fresh.
     got = await becomes(gateway, 503, "probe failed")
     assert got.body.count("\n") == 1
     assert gateway.http is not None
@@ -111,7 +111,7 @@ async def test_a_frozen_redis_is_noticed_by_the_probe_and_a_thawed_one_too(
     await becomes(gateway, 200)
 
 
-async def test_who_is_not_sure_of_its_users_is_not_ready(one: Running) -> None:
+async def test_a_gateway_that_is_not_sure_of_its_users_is_not_ready(one: Running) -> None:
     await becomes(one.gateway, 200)
     one.gateway.presence.doubt()
     await becomes(one.gateway, 503, "lease")
@@ -119,7 +119,7 @@ async def test_who_is_not_sure_of_its_users_is_not_ready(one: Running) -> None:
     await becomes(one.gateway, 200)
 
 
-async def test_a_draining_gateway_says_so_for_as_long_as_it_drains(
+async def test_a_draining_gateway_is_not_ready_and_says_why(
     start_gateway: StartGateway, join: Join
 ) -> None:
     one = await start_gateway(http=ANYWHERE, drain=5.0)
@@ -136,9 +136,7 @@ async def test_a_draining_gateway_says_so_for_as_long_as_it_drains(
         await ask(one.gateway.http, "/readyz")
 
 
-async def test_an_operators_word_has_it_try_itself(
-    one: Running, valkey: Server, prefix: str
-) -> None:
+async def test_an_operators_order_makes_it_probe(one: Running, valkey: Server, prefix: str) -> None:
     keys = Keys(prefix)
     with valkey.client() as client:
         channel = keys.control_channel(one.gateway.id)
@@ -147,7 +145,7 @@ async def test_an_operators_word_has_it_try_itself(
     assert msgspec.json.decode(found)["ok"] is True
 
 
-async def test_a_taken_port_is_told_and_names_the_option(
+async def test_the_error_for_a_port_in_use_names_the_option(
     one: Running, valkey: Server, prefix: str
 ) -> None:
     assert one.gateway.http is not None

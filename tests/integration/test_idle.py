@@ -1,4 +1,4 @@
-"""Who says nothing for too long is told ``Bye!``. Time is seen by what happens, not slept."""
+"""A person who is silent for too long is told ``Bye!``. The tests wait for events, not for time."""
 
 import asyncio
 import contextlib
@@ -13,7 +13,7 @@ from tests.support.fixtures import Join, Peer, Running, StartGateway
 
 IDLE = within(0.6)
 LATE = 1.0
-"""What a machine with other things to do may add."""
+"""Seconds that a busy machine may add."""
 
 
 @pytest.fixture
@@ -23,13 +23,13 @@ async def gateway(start_gateway: StartGateway) -> Running:
 
 @pytest.fixture
 async def patient(start_gateway: StartGateway) -> Running:
-    """A gateway of the same chat that evicts nobody: from there one can watch."""
+    """A gateway of the same chat that evicts nobody, from which to watch."""
     return await start_gateway()
 
 
 @contextlib.asynccontextmanager
 async def doing(peer: Peer, **request: object) -> AsyncIterator[None]:
-    """Send a request ten times in an idle time, until the end of the context or connection."""
+    """Send a request ten times per idle time, until the context or the connection ends."""
 
     async def go_on() -> None:
         while True:
@@ -45,7 +45,7 @@ async def doing(peer: Peer, **request: object) -> AsyncIterator[None]:
             await task
 
 
-async def test_silence_is_warned_of_and_then_ended(
+async def test_silence_brings_a_warning_and_then_the_end(
     gateway: Running, patient: Running, join: Join
 ) -> None:
     mom = await join(patient, "mom")
@@ -61,12 +61,12 @@ async def test_silence_is_warned_of_and_then_ended(
     await join(gateway, "sis")
 
 
-async def test_the_welcome_tells_how_long_it_is(gateway: Running, join: Join) -> None:
+async def test_the_welcome_tells_the_idle_time(gateway: Running, join: Join) -> None:
     sis = await join(gateway, "sis")
     assert sis.told(op="welcome")[0]["idle"] == IDLE
 
 
-async def test_activity_keeps_alive_and_then_silence_ends(gateway: Running, join: Join) -> None:
+async def test_activity_keeps_a_session_and_silence_ends_it(gateway: Running, join: Join) -> None:
     requests: list[dict[str, str]] = [
         {"op": "active"},
         {"op": "send", "text": "still here"},
@@ -78,7 +78,7 @@ async def test_activity_keeps_alive_and_then_silence_ends(gateway: Running, join
     async with contextlib.AsyncExitStack() as stack:
         for sis, request in zip(people, requests, strict=True):
             await stack.enter_async_context(doing(sis, **request))
-        # Not slept through to see what comes after, but because this is how long it lasts.
+        # Not to wait for something: this is how long the activity lasts.
         await asyncio.sleep(1.5 * IDLE)
     last = time.monotonic()
     for sis, request in zip(people, requests, strict=True):
@@ -87,13 +87,13 @@ async def test_activity_keeps_alive_and_then_silence_ends(gateway: Running, join
         assert IDLE * 0.8 <= took < IDLE + within(LATE), request
 
 
-async def test_a_ping_is_no_sign_of_a_person(gateway: Running, join: Join) -> None:
+async def test_a_ping_does_not_count_as_activity(gateway: Running, join: Join) -> None:
     sis = await join(gateway, "sis")
     async with doing(sis, op="ping"):
         await sis.ended(code="idle")
 
 
-async def test_hearing_others_is_no_activity(
+async def test_receiving_messages_does_not_count_as_activity(
     gateway: Running, patient: Running, join: Join
 ) -> None:
     mom, sis = await join(patient, "mom"), await join(gateway, "sis")
@@ -103,12 +103,12 @@ async def test_hearing_others_is_no_activity(
     await mom.expect(op="left", name="sis", code="idle")
 
 
-async def test_activity_that_only_redis_knows_of_counts(gateway: Running, join: Join) -> None:
+async def test_activity_that_only_redis_knows_about_counts(gateway: Running, join: Join) -> None:
     sis = await join(gateway, "sis")
     (session,) = gateway.gateway.online
     started = time.monotonic()
     while time.monotonic() - started < 2 * IDLE:
-        # Said to Redis behind the back of the gateway that holds the socket.
+        # Written to Redis without the gateway's knowledge.
         await gateway.gateway.backplane.touch([Touch("sis", session, 0.0)])
         await asyncio.sleep(IDLE / 10)
     await sis.caught_up()
@@ -116,7 +116,7 @@ async def test_activity_that_only_redis_knows_of_counts(gateway: Running, join: 
     await sis.ended(code="idle")
 
 
-async def test_a_warning_is_given_again_for_each_silence(gateway: Running, join: Join) -> None:
+async def test_each_silence_brings_its_own_warning(gateway: Running, join: Join) -> None:
     sis = await join(gateway, "sis")
     for _ in range(2):
         await sis.expect(op="notice", code="idle_soon")
@@ -125,7 +125,7 @@ async def test_a_warning_is_given_again_for_each_silence(gateway: Running, join:
     assert len(sis.told(op="notice", code="idle_soon")) == 3
 
 
-async def test_without_an_end_of_idleness_there_is_none(
+async def test_without_an_idle_time_nobody_is_evicted(
     gateway: Running, patient: Running, join: Join
 ) -> None:
     mom, sis = await join(patient, "mom"), await join(gateway, "sis")
@@ -134,7 +134,7 @@ async def test_without_an_end_of_idleness_there_is_none(
     assert mom.told(op="notice") == []
 
 
-async def test_how_long_everybody_was_idle_is_told(gateway: Running, join: Join) -> None:
+async def test_the_list_of_users_shows_how_long_each_was_idle(gateway: Running, join: Join) -> None:
     sis = await join(gateway, "sis")
     await sis.expect(op="notice", code="idle_soon")
     mom = await join(gateway, "mom")

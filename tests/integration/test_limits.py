@@ -1,4 +1,4 @@
-"""Every limit that the welcome tells, tried at the socket."""
+"""Every limit in the welcome, tested over a socket."""
 
 import asyncio
 import contextlib
@@ -12,12 +12,12 @@ from tests.support.fixtures import Connect, Join, Peer, Running, StartGateway
 
 
 def line_of(size: int, **fields: object) -> bytes:
-    """A request of exactly so many bytes, newline not counted."""
+    """A request of exactly this many bytes, without its newline."""
     empty = len(json.dumps({**fields, "pad": ""}))
     return json.dumps({**fields, "pad": "x" * (size - empty)}).encode() + b"\n"
 
 
-async def test_they_are_told(start_gateway: StartGateway, connect: Connect) -> None:
+async def test_the_welcome_has_the_limits(start_gateway: StartGateway, connect: Connect) -> None:
     given = {"line": 500, "text": 50, "name": 8, "to": 2, "burst": 3, "rate": 4.0, "hello": 5.0}
     gateway = await start_gateway(limits={**given, "backlog": 70_000})
     welcome = await (await connect(gateway)).hello("dana")
@@ -63,7 +63,7 @@ async def test_the_recipients(start_gateway: StartGateway, join: Join) -> None:
 
 
 class TestTheBudget:
-    async def test_more_than_a_burst_has_to_wait_as_long_as_told(
+    async def test_requests_beyond_the_burst_must_wait_as_long_as_told(
         self, start_gateway: StartGateway, join: Join
     ) -> None:
         dana = await join(await start_gateway(limits={"burst": 5, "rate": 2.0}), "dana")
@@ -77,7 +77,9 @@ class TestTheBudget:
         await dana.say(op="send", text="5", seq=7)
         await dana.expect(op="ack", seq=7)
 
-    async def test_who_wants_to_leave_may(self, start_gateway: StartGateway, join: Join) -> None:
+    async def test_leaving_is_always_possible(
+        self, start_gateway: StartGateway, join: Join
+    ) -> None:
         dana = await join(await start_gateway(limits={"burst": 1, "rate": 0.01}), "dana")
         await dana.say(op="send", text="last words")
         await dana.say(op="ping")
@@ -85,7 +87,7 @@ class TestTheBudget:
         await dana.say(op="quit")
         await dana.ended(code="quit")
 
-    async def test_going_on_and_on_is_a_flood(
+    async def test_ignoring_the_budget_is_a_flood(
         self, start_gateway: StartGateway, join: Join
     ) -> None:
         gateway = await start_gateway(limits={"burst": 1, "rate": 0.01})
@@ -99,7 +101,7 @@ class TestTheBudget:
 
 
 class TestTheHello:
-    async def test_it_has_to_come_in_time(
+    async def test_the_hello_must_come_in_time(
         self, start_gateway: StartGateway, connect: Connect
     ) -> None:
         gateway = await start_gateway(limits={"hello": 0.3})
@@ -108,12 +110,14 @@ class TestTheHello:
         await silent.ended(code="hello_timeout", reconnect=False)
         assert 0.29 <= time.monotonic() - started < 0.3 + within(1)
 
-    async def test_pings_are_no_hello(self, start_gateway: StartGateway, connect: Connect) -> None:
+    async def test_a_ping_is_not_a_hello(
+        self, start_gateway: StartGateway, connect: Connect
+    ) -> None:
         chatty = await connect(await start_gateway(limits={"hello": 0.3}))
         await chatty.caught_up()
         await chatty.ended(code="hello_timeout")
 
-    async def test_nor_is_a_refused_one(
+    async def test_a_refused_hello_does_not_count(
         self, start_gateway: StartGateway, connect: Connect, join: Join
     ) -> None:
         gateway = await start_gateway(limits={"hello": 0.3})
@@ -124,7 +128,7 @@ class TestTheHello:
         await late.ended(code="hello_timeout")
         await dana.caught_up()
 
-    async def test_a_trickle_of_bytes_is_none(
+    async def test_a_trickle_of_bytes_is_not_a_hello(
         self, start_gateway: StartGateway, connect: Connect
     ) -> None:
         slow = await connect(await start_gateway(limits={"hello": 0.3}))
@@ -136,7 +140,7 @@ class TestTheHello:
 
 
 class TestTheBacklog:
-    """A reader who does not read is let go; nobody waits."""
+    """A reader that does not read is disconnected; nobody waits for it."""
 
     @pytest.fixture
     async def gateway(self, start_gateway: StartGateway) -> Running:
@@ -155,7 +159,7 @@ class TestTheBacklog:
                 return count
         raise AssertionError(f"{name} is here still")
 
-    async def test_a_slow_reader_is_told_to_come_back(
+    async def test_a_slow_reader_is_told_to_reconnect(
         self, gateway: Running, join: Join, reluctant: Peer
     ) -> None:
         talker, reader = await join(gateway, "talker"), await join(gateway, "reader")
@@ -163,32 +167,32 @@ class TestTheBacklog:
         await self.talk_until_it_left(talker, "slow")
         await reluctant.ended(code="slow", reconnect=True)
         await reading
-        # The others have missed nothing, and neither had the slow one until it was cut.
+        # The others have missed nothing, nor had the slow reader until it was cut off.
         own, others = talker.told(op="msg"), reader.told(op="msg")
         assert [msg["id"] for msg in own][: len(others)] == [msg["id"] for msg in others]
         heard = [msg["id"] for msg in reluctant.told(op="msg")]
         assert heard == [msg["id"] for msg in own][: len(heard)]
         await join(gateway, "slow")
 
-    async def test_one_who_never_reads_is_gone_too(
+    async def test_a_client_that_never_reads_is_disconnected(
         self, gateway: Running, join: Join, reluctant: Peer
     ) -> None:
         talker = await join(gateway, "talker")
         await self.talk_until_it_left(talker, "slow")
-        # Its bye waits for it for a while, and no longer: seen from inside only.
+        # Its bye waits for a while, and no longer, which only the gateway can see.
         await eventually(lambda: len(gateway.gateway.peers) <= 1)
 
-    async def test_one_who_asks_and_never_reads_is_let_go(
+    async def test_a_client_that_asks_and_never_reads_is_disconnected(
         self, gateway: Running, join: Join, reluctant: Peer
     ) -> None:
         watcher = await join(gateway, "watcher")
-        asking = asyncio.create_task(self.ask_for_ever(reluctant))
+        asking = asyncio.create_task(self.ask_forever(reluctant))
         await watcher.expect(op="left", name="slow", code="slow", _within=20)
         asking.cancel()
         await asyncio.gather(asking, return_exceptions=True)
         reluctant.vanish()
 
-    async def ask_for_ever(self, peer: Peer) -> None:
+    async def ask_forever(self, peer: Peer) -> None:
         with contextlib.suppress(ConnectionError):
             while True:
                 await peer.throw(b'{"op":"ping"}\n' * 500)

@@ -1,4 +1,4 @@
-"""What a gateway counts, as Prometheus reads it: real traffic, a real scrape, a real parser."""
+"""A gateway's metrics as Prometheus reads them: real traffic, a real scrape, a real parser."""
 
 import asyncio
 import shutil
@@ -60,14 +60,14 @@ KINDS = {
 
 
 class Scrape:
-    """One look at a gateway."""
+    """One scrape of a gateway."""
 
     def __init__(self, text: str) -> None:
         self.text = text
         self.families = {each.name: each for each in text_string_to_metric_families(text)}
 
     def value(self, sample: str, **labels: str) -> float:
-        """Of one series, by its full name."""
+        """The value of one series, by its full name."""
         (found,) = [
             each.value
             for family in self.families.values()
@@ -94,7 +94,7 @@ async def scrape(running: Running) -> Scrape:
 
 
 async def until(running: Running, sample: str, value: float, **labels: str) -> Scrape:
-    """Scrape until a series has got as far as that."""
+    """Scrape until a series has reached this value."""
     try:
         async with asyncio.timeout(within()):
             while True:
@@ -159,9 +159,7 @@ async def test_traffic_is_counted_to_the_byte(one: Running, join: Join) -> None:
     assert after.value("chat_outbox_bytes") == 0
 
 
-async def test_bytes_that_peers_read_are_bytes_that_were_counted(
-    one: Running, connect: Connect
-) -> None:
+async def test_the_bytes_that_peers_read_are_counted(one: Running, connect: Connect) -> None:
     peer = await connect(one)
     await peer.throw(b'{"op":"hello","v":1,"name":"sis"}\n{"op":"quit"}\n')
     got = await asyncio.wait_for(peer._reader.read(), within())
@@ -183,7 +181,7 @@ async def test_a_private_message_is_delivered_to_two(one: Running, join: Join) -
     assert after.value("chat_deliveries_total") - before.value("chat_deliveries_total") == 2
 
 
-async def test_a_bystander_delivers_and_times_nothing(
+async def test_a_gateway_without_listeners_delivers_and_times_nothing(
     one: Running, two: Running, join: Join
 ) -> None:
     sis, mom = await join(one, "sis"), await join(two, "mom")
@@ -195,7 +193,7 @@ async def test_a_bystander_delivers_and_times_nothing(
     assert found.value("chat_frames_received_total") == 1  # the hello
 
 
-async def test_claims_resumes_and_ends_are_counted_by_what_became_of_them(
+async def test_claims_resumes_and_ends_are_counted_by_outcome(
     one: Running, connect: Connect, join: Join
 ) -> None:
     sis = await join(one, "sis")
@@ -242,7 +240,7 @@ def swept_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("swept_at_once")
-async def test_users_of_a_dead_gateway_are_counted_where_they_are_swept(
+async def test_users_of_a_dead_gateway_are_counted_by_the_gateway_that_sweeps_them(
     one: Running,
     two: Running,
     join: Join,
@@ -259,7 +257,7 @@ async def test_users_of_a_dead_gateway_are_counted_where_they_are_swept(
         return await renew_lease()
 
     with valkey.client() as client:
-        await one.gateway.presence.verify()  # no renewal is on its way
+        await one.gateway.presence.verify()  # no renewal is under way
         one.gateway.presence.doubt()
         monkeypatch.setattr(one.gateway.backplane, "renew_lease", renewed_when_alive)
         client.delete(f"{prefix}:{{users}}:lease:{one.gateway.id}")
@@ -267,13 +265,13 @@ async def test_users_of_a_dead_gateway_are_counted_where_they_are_swept(
     alive.set()
 
 
-async def test_a_hole_that_was_repaired_is_counted_twice(
+async def test_a_repaired_hole_is_counted_as_found_and_as_repaired(
     one: Running, join: Join, valkey: Server, prefix: str
 ) -> None:
     sis = await join(one, "sis")
     with valkey.client() as client:
         channel = f"{prefix}:{{room:lobby}}:live"
-        # What a gateway would publish that knows of a message which this one has not heard.
+        # As another gateway would publish it, after a message that this one has not heard.
         await sis.say(op="send", text="first", seq=1)
         id = (await sis.expect(op="ack"))["id"]
         epoch, n = id.split("-")
@@ -291,7 +289,7 @@ def _line(text: str) -> str:
     return f'{{"op":"msg","from":"dad","room":"lobby","text":"{text}"}}\n'
 
 
-async def test_who_comes_to_a_crowded_door_is_counted(
+async def test_a_refusal_at_a_crowded_door_is_counted(
     start_gateway: StartGateway, connect: Connect
 ) -> None:
     limits = AddressLimits(connections=1, connects=None, exempt=())
@@ -303,7 +301,7 @@ async def test_who_comes_to_a_crowded_door_is_counted(
     assert found.value("chat_connections") == 1
 
 
-async def test_who_does_not_say_for_whom_it_connects_is_counted(
+async def test_a_missing_proxy_header_is_counted(
     start_gateway: StartGateway, connect: Connect
 ) -> None:
     networks = (ip_network("127.0.0.0/8"),)
@@ -314,7 +312,7 @@ async def test_who_does_not_say_for_whom_it_connects_is_counted(
     await until(one, "chat_doorstep_refusals_total", 1, reason="proxy")
 
 
-async def test_who_does_not_get_through_the_handshake_is_counted(
+async def test_a_failed_handshake_is_counted(
     start_gateway: StartGateway, connect: Connect, tmp_path: Path
 ) -> None:
     chain, key = authority(tmp_path).issue()
@@ -325,7 +323,7 @@ async def test_who_does_not_get_through_the_handshake_is_counted(
     await until(one, "chat_doorstep_refusals_total", 1, reason="tls")
 
 
-async def test_the_loops_lag_is_watched(one: Running) -> None:
+async def test_the_lag_of_the_loop_is_measured(one: Running) -> None:
     before = await scrape(one)
     async with asyncio.timeout(within()):
         while True:
@@ -336,7 +334,9 @@ async def test_the_loops_lag_is_watched(one: Running) -> None:
             await asyncio.sleep(0.05)
 
 
-async def test_redis_away_and_a_drain_are_seen(one: Running, valkey: Server) -> None:
+async def test_the_metrics_show_that_redis_is_away_and_that_the_gateway_drains(
+    one: Running, valkey: Server
+) -> None:
     one.gateway.shutdown.draining = True
     one.gateway.backplane._pair.give_up()  # type: ignore[attr-defined]
     one.gateway.backplane._pair._lost()  # type: ignore[attr-defined]
@@ -348,7 +348,7 @@ async def test_redis_away_and_a_drain_are_seen(one: Running, valkey: Server) -> 
     await until(one, "chat_backplane_up", 1)
 
 
-async def test_people_and_rooms_make_no_series(one: Running, join: Join) -> None:
+async def test_people_and_rooms_do_not_make_series(one: Running, join: Join) -> None:
     before = (await scrape(one)).series()
     for number in range(20):
         peer = await join(one, f"somebody-{number}")
@@ -363,7 +363,7 @@ async def test_people_and_rooms_make_no_series(one: Running, join: Join) -> None
     assert "127.0.0.1" not in found.text
 
 
-async def test_promtool_finds_nothing_to_say(one: Running) -> None:
+async def test_promtool_finds_nothing_wrong(one: Running) -> None:
     promtool = shutil.which("promtool")
     if promtool is None:
         pytest.skip("this machine has no promtool")
@@ -380,7 +380,7 @@ async def test_promtool_finds_nothing_to_say(one: Running) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
-async def test_the_lease_says_how_the_gateway_is(
+async def test_the_lease_has_the_gateways_status(
     one: Running, join: Join, valkey: Server, prefix: str
 ) -> None:
     await join(one, "sis")

@@ -1,4 +1,4 @@
-"""A name belongs to one session: claimed, taken back, given up, lost."""
+"""A name belongs to one session: it is claimed, resumed, released or lost."""
 
 import re
 
@@ -17,7 +17,7 @@ async def bystander(one: Running, join: Join) -> Peer:
 
 
 class TestHello:
-    async def test_the_welcome_tells_how_things_are_here(
+    async def test_the_welcome_has_the_facts_of_the_chat(
         self, one: Running, connect: Connect
     ) -> None:
         welcome = await (await connect(one)).hello("Dana", client="test/1")
@@ -47,7 +47,7 @@ class TestHello:
             error = await late.expect(op="error", code="name_taken")
             assert error["text"] == f"the name {name} is taken"
 
-    async def test_who_was_refused_may_ask_for_another(
+    async def test_after_a_refusal_another_name_can_be_asked_for(
         self, one: Running, two: Running, join: Join, connect: Connect, bystander: Peer
     ) -> None:
         await join(one, "dana")
@@ -59,7 +59,7 @@ class TestHello:
         await late.say(op="send", text="hi")
         await bystander.expect(op="msg", **{"from": "dana2"})
 
-    async def test_of_two_at_once_one_gets_it(
+    async def test_only_one_of_two_simultaneous_claims_succeeds(
         self, one: Running, two: Running, connect: Connect
     ) -> None:
         for number in range(10):
@@ -71,7 +71,7 @@ class TestHello:
             assert sorted(answers) == ["error", "welcome"]
 
     @pytest.mark.parametrize("name", ["", " ", "a b", "a\nb", "a\x1b[31m", "@dana", "x" * 33])
-    async def test_what_is_no_name_is_refused(
+    async def test_an_invalid_name_is_refused(
         self, one: Running, connect: Connect, name: str
     ) -> None:
         peer = await connect(one)
@@ -86,7 +86,7 @@ class TestHello:
         assert "1" in error["text"]
         await peer.hello("dana")
 
-    async def test_a_name_is_free_by_the_time_of_the_bye(
+    async def test_a_name_is_free_once_the_bye_has_come(
         self, one: Running, two: Running, join: Join
     ) -> None:
         for number in range(10):
@@ -100,7 +100,7 @@ class TestResume:
         return (await peer.hello(name, **fields))["resume"]
 
     @pytest.mark.parametrize("on_the_same_gateway", [True, False])
-    async def test_the_token_takes_the_name_back_and_nobody_notices(
+    async def test_the_token_resumes_the_name_and_nobody_notices(
         self,
         one: Running,
         two: Running,
@@ -118,7 +118,7 @@ class TestResume:
         await bystander.expect(op="msg", text="back")
         await bystander.say(op="send", text="psst @dana", seq=1)
         await new.expect(op="msg", to=["Dana"])
-        # And when it goes for good, that is what the room is told: once.
+        # When the person leaves for good, the room is told once.
         await new.say(op="quit")
         await new.ended()
         await bystander.expect(op="left", name="Dana")
@@ -145,7 +145,7 @@ class TestResume:
         await thief.expect(op="error", code="name_taken")
         await dana.caught_up()
 
-    async def test_a_token_whose_session_has_ended_does_no_harm(
+    async def test_the_token_of_an_ended_session_does_no_harm(
         self, one: Running, connect: Connect, bystander: Peer
     ) -> None:
         first = await connect(one)
@@ -158,11 +158,11 @@ class TestResume:
 
 
 class TestLostGateway:
-    """What a gateway finds that was away for longer than its lease."""
+    """A gateway that was cut off for longer than its lease."""
 
     @pytest.fixture
     def dies(self, valkey: Server, prefix: str):
-        # Its lease runs out: the process itself knows nothing of it, as one that was frozen.
+        # Its lease runs out, and it does not know, like a process that was frozen.
         def dies(running: Running) -> None:
             key = running.gateway.backplane._keys.lease(running.gateway.id)
             with valkey.client() as client:
@@ -170,7 +170,7 @@ class TestLostGateway:
 
         return dies
 
-    async def test_its_users_are_announced_once_and_their_names_free(
+    async def test_its_users_leaving_is_announced_once_and_their_names_are_free(
         self, one: Running, two: Running, join: Join, start_gateway: StartGateway, dies
     ) -> None:
         watchers = [await join(two, "watcher"), await join(await start_gateway(), "other")]
@@ -185,7 +185,7 @@ class TestLostGateway:
             await watcher.caught_up()
             assert len(watcher.told(op="left")) == 1
 
-    async def test_a_session_that_lost_its_name_has_to_go(
+    async def test_a_session_that_lost_its_name_is_ended(
         self, one: Running, two: Running, join: Join, dies
     ) -> None:
         old = await join(one, "dana")
@@ -197,7 +197,7 @@ class TestLostGateway:
         await new.expect(op="ack")
         assert new.told(op="left", name="dana", code="name_lost") == []
 
-    async def test_who_lost_nothing_stays(
+    async def test_a_session_that_kept_its_name_stays(
         self, one: Running, two: Running, join: Join, dies
     ) -> None:
         dana, mom = await join(one, "dana"), await join(two, "mom")

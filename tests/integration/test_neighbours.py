@@ -1,4 +1,4 @@
-"""Gateways of one chat that were started with different settings."""
+"""Gateways of one chat with different settings."""
 
 import logging
 
@@ -11,7 +11,7 @@ from tests.contract.household import message
 from tests.support.fixtures import StartGateway
 
 
-async def test_nobodys_smaller_history_cuts_what_another_keeps(
+async def test_a_gateway_with_less_history_does_not_cut_what_another_keeps(
     start_gateway: StartGateway, look: redis.Redis, prefix: str
 ) -> None:
     await start_gateway(history=1000)
@@ -21,7 +21,7 @@ async def test_nobodys_smaller_history_cuts_what_another_keeps(
     assert look.xlen(Keys(prefix).room_log("lobby")) == 400
 
 
-async def test_alone_it_keeps_what_it_is_told_to(
+async def test_a_gateway_alone_keeps_its_own_history(
     start_gateway: StartGateway, look: redis.Redis, prefix: str
 ) -> None:
     small = (await start_gateway(history=1)).gateway.backplane
@@ -30,7 +30,7 @@ async def test_alone_it_keeps_what_it_is_told_to(
     assert look.xlen(Keys(prefix).room_log("lobby")) < 250
 
 
-async def test_one_that_is_started_with_others_says_so_in_one_line(
+async def test_a_gateway_with_other_settings_logs_it_in_one_line(
     start_gateway: StartGateway, caplog: pytest.LogCaptureFixture
 ) -> None:
     one = await start_gateway(fallback="refuse")
@@ -38,7 +38,7 @@ async def test_one_that_is_started_with_others_says_so_in_one_line(
         await start_gateway(fallback="refuse")
         assert "different settings" not in caplog.text
         await start_gateway(fallback="public", idle=99.5)
-    (said,) = (r for r in caplog.records if "different settings" in r.getMessage())
-    assert "--idle: 99.5s at this one; off at" in said.fields["settings"]  # type: ignore[attr-defined]
-    assert "--fallback: public at this one; refuse at" in said.fields["settings"]  # type: ignore[attr-defined]
-    assert one.gateway.id in said.fields["settings"]  # type: ignore[attr-defined]
+    (logged,) = (r for r in caplog.records if "different settings" in r.getMessage())
+    assert "--idle: 99.5s at this one; off at" in logged.fields["settings"]  # type: ignore[attr-defined]
+    assert "--fallback: public at this one; refuse at" in logged.fields["settings"]  # type: ignore[attr-defined]
+    assert one.gateway.id in logged.fields["settings"]  # type: ignore[attr-defined]

@@ -1,4 +1,4 @@
-"""Redis comes back with an older memory, or forgets: gateways are believed about their people."""
+"""Redis comes back with older data, or loses some: gateways know best about their people."""
 
 import asyncio
 import json
@@ -19,20 +19,20 @@ from tests.support.servers import Server
 
 @pytest.fixture
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is done every ten seconds is done at once."""
+    """Does at once what is done every ten seconds."""
     monkeypatch.setattr(presence, "SETTLE_EVERY", 0.05)
 
 
 @pytest.fixture
 def back_soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    """All gateways have written down their people again in two seconds, and not in five."""
+    """Makes all gateways write their people down again within two seconds instead of five."""
     monkeypatch.setattr(presence, "LEASE_EVERY", 0.1)
     monkeypatch.setattr(presence, "ALL_BACK", 2.0)
 
 
 @pytest.fixture
 def remember(look: redis.Redis, keys: Keys) -> Any:
-    """Redis has a record of somebody on a gateway, of a session that is no more."""
+    """Write a record into Redis of somebody whose session has ended."""
 
     def remember(gateway: Running, name: str) -> None:
         like: Any = look.hvals(keys.users)[0]
@@ -50,7 +50,7 @@ def remember(look: redis.Redis, keys: Keys) -> Any:
 
 
 async def talk(one: Peer, other: Peer, name: str) -> None:
-    """One says something to the other, who hears it: both are here, and known to be."""
+    """One sends the other a message that arrives: both are online and known to be."""
     await one.say(op="send", text=f"hello @{name}", seq=99)
     assert (await one.expect(op="ack", seq=99))["to"] == [name]
     await other.expect(op="msg", text=f"hello @{name}")
@@ -58,7 +58,7 @@ async def talk(one: Peer, other: Peer, name: str) -> None:
 
 @pytest.mark.usefixtures("soon")
 @pytest.mark.parametrize("again", [True, False])
-async def test_who_is_here_stays_and_who_is_not_goes(
+async def test_people_online_stay_and_others_are_removed(
     one: Running,
     two: Running,
     join: Join,
@@ -69,7 +69,7 @@ async def test_who_is_here_stays_and_who_is_not_goes(
     again: bool,
 ) -> None:
     mom, dad = await join(one, "Mom"), await join(two, "Dad")
-    remember(one, "Mom")  # her own older session, that is
+    remember(one, "Mom")  # an older session of hers
     remember(one, "Eve")
     if again:
         cut(valkey, one)
@@ -83,13 +83,13 @@ async def test_who_is_here_stays_and_who_is_not_goes(
 
 
 @pytest.mark.usefixtures("back_soon")
-async def test_what_is_for_one_who_is_not_written_down_again_yet_does_not_become_public(
+async def test_a_private_message_does_not_become_public_before_its_recipient_is_registered_again(
     one: Running, two: Running, join: Join, valkey: Server, prefix: str
 ) -> None:
     mom, dad, eve = await join(one, "Mom"), await join(two, "Dad"), await join(two, "Eve")
     await eve.caught_up()
     forget_everything(valkey, prefix)
-    # His gateway hears of it now, hers with the next renewal of its lease.
+    # His gateway learns it now, hers at the next renewal of its lease.
     await dad.say(op="send", text="my pin is 1234 @mom", seq=1)
     await mom.expect(op="msg", text="my pin is 1234 @mom")
     assert (await dad.expect(op="ack", seq=1))["to"] == ["Mom"]
@@ -99,7 +99,7 @@ async def test_what_is_for_one_who_is_not_written_down_again_yet_does_not_become
 
 
 @pytest.mark.usefixtures("soon", "back_soon")
-async def test_who_redis_forgets_while_it_is_there_stays_too(
+async def test_people_that_redis_forgets_while_it_runs_stay_too(
     one: Running, two: Running, join: Join, valkey: Server, prefix: str, look: Any, keys: Keys
 ) -> None:
     mom, dad = await join(one, "Mom"), await join(two, "Dad")
@@ -112,7 +112,7 @@ async def test_who_redis_forgets_while_it_is_there_stays_too(
     assert dad.told(op="left") == mom.told(op="bye") == []
 
 
-async def test_who_comes_back_after_redis_forgot_is_told_what_was_said_since(
+async def test_a_person_that_redis_forgot_gets_later_messages_on_return(
     one: Running, two: Running, join: Join, valkey: Server, prefix: str
 ) -> None:
     mom, dad = await join(one, "Mom"), await join(two, "Dad")
@@ -135,12 +135,12 @@ async def test_who_comes_back_after_redis_forgot_is_told_what_was_said_since(
     heard = [each["text"] for each in again.told(op="msg")]
     assert heard == ["since", "since then", "live"]
     assert sorted(each["room"] for each in again.told(op="gap")) == ["@", "lobby"]
-    # The client begins there: what it is told is not taken for what it knows.
+    # The client starts there: a gap must not hide what it already has.
     start = again.told(op="welcome")[0]["seen"]["lobby"].encode()
     assert all(parse(each["id"].encode()) > parse(start) for each in again.told(op="msg"))
 
 
-async def test_nobody_else_is(one: Running, two: Running, join: Join) -> None:
+async def test_a_newcomer_does_not_get_them(one: Running, two: Running, join: Join) -> None:
     dad = await join(two, "Dad")
     await dad.say(op="send", text="before", seq=1)
     await dad.expect(op="msg")
@@ -150,7 +150,7 @@ async def test_nobody_else_is(one: Running, two: Running, join: Join) -> None:
     assert len(eve.told(op="msg")) == 1
 
 
-async def test_one_who_is_written_down_and_not_here_can_be_kicked(
+async def test_a_user_with_a_record_but_no_connection_can_be_kicked(
     one: Running,
     join: Join,
     remember: Any,

@@ -1,4 +1,4 @@
-"""The users of Redis that operators are told to make: what they can do, and what is said if not.
+"""The Redis users that the docs tell operators to create: their rights, and the errors without.
 
 That a gateway needs no more than its user has is shown by all of `tests/contract`.
 """
@@ -29,7 +29,7 @@ def server(request):
 
 
 @pytest.mark.parametrize("binary", [servers.valkey(), servers.redis_server()])
-def test_a_server_takes_the_file_as_a_part_of_its_settings(binary):
+def test_a_server_accepts_the_file_as_part_of_its_configuration(binary):
     if binary is None:
         pytest.skip("this machine has no redis-server >= 7")
     with servers.running(binary, "--include", str(USERS)) as server, server.client() as client:
@@ -41,7 +41,7 @@ def test_a_server_takes_the_file_as_a_part_of_its_settings(binary):
         ]
 
 
-async def test_a_gateway_serves_with_the_rights_of_its_user(server, start_gateway, join):
+async def test_a_gateway_works_with_the_rights_of_its_user(server, start_gateway, join):
     url = url_for(server, "chat-gateway")
     first, second = await start_gateway(redis=url), await start_gateway(redis=url)
     sis, mom = await join(first, "sis"), await join(second, "mom")
@@ -59,7 +59,7 @@ OPERATING = [
 
 @pytest.mark.parametrize(("user", "commands"), [("chat-reader", READING),
                                                 ("chat-operator", OPERATING)])  # fmt: skip
-async def test_the_commands_need_no_more_than_the_rights_of_their_user(
+async def test_the_commands_work_with_the_rights_of_their_user(
     server, start_gateway, join, prefix, user, commands
 ):
     running = await start_gateway(redis=server.url)
@@ -84,7 +84,7 @@ async def test_the_reader_can_follow_a_room(server, start_gateway, join, prefix)
     await asyncio.to_thread(following.close)
 
 
-def test_the_reader_reads_neither_private_messages_nor_accounts(server, keys):
+def test_the_reader_cannot_read_private_messages_or_accounts(server, keys):
     with redis.Redis.from_url(url_for(server, "chat-reader"), protocol=2) as client:
         for command in (("XREVRANGE", keys.user_log("dana"), "+", "-"), ("HGETALL", keys.accounts)):
             with pytest.raises(redis.exceptions.NoPermissionError):
@@ -100,7 +100,7 @@ BEYOND = [
 
 @pytest.mark.parametrize("command", BEYOND, ids=lambda command: command[0])
 @pytest.mark.parametrize("user", ["chat-gateway", "chat-operator", "chat-reader"])
-def test_no_user_can_do_anything_beside_the_chat(server, user, command):
+def test_no_user_can_do_anything_outside_the_chat(server, user, command):
     with (
         redis.Redis.from_url(url_for(server, user), protocol=2) as client,
         pytest.raises(redis.exceptions.NoPermissionError),
@@ -108,7 +108,7 @@ def test_no_user_can_do_anything_beside_the_chat(server, user, command):
         client.execute_command(*command)
 
 
-def test_the_reader_can_change_nothing_by_a_script_either(server, keys):
+def test_the_reader_cannot_change_anything_with_a_script(server, keys):
     with server.client() as client:
         sha = client.script_load("return redis.call('SET', KEYS[1], '')")
     with redis.Redis.from_url(url_for(server, "chat-reader"), protocol=2) as client:
@@ -122,7 +122,7 @@ def test_the_reader_can_change_nothing_by_a_script_either(server, keys):
             client.evalsha(sha, 1, keys.room_epoch("lobby"))
 
 
-# What is said when a right is missing.
+# The errors when a right is missing.
 
 
 @pytest.mark.parametrize(
@@ -130,7 +130,7 @@ def test_the_reader_can_change_nothing_by_a_script_either(server, keys):
     ["-evalsha", "-script|load", "-ssubscribe", "-info", "-set", "-ping", "-client|setname",
      "resetkeys", "resetchannels"],
 )  # fmt: skip
-async def test_a_gateway_whose_user_lacks_a_right_does_not_start_and_says_so(
+async def test_a_gateway_whose_user_lacks_a_right_does_not_start_and_says_why(
     server, start_gateway, less
 ):
     with pytest.raises(StartError, match=WHAT_TO_DO) as caught:
@@ -150,7 +150,7 @@ def test_a_command_whose_user_lacks_a_right_says_so(server, prefix, keys, less):
         list_users(url_for(server, "chat-reader", less), prefix)
 
 
-def test_a_user_who_is_not_known_is_told_so(server):
+def test_the_error_for_an_unknown_user_says_so(server):
     url = url_for(server, "chat-reader").replace("CHANGE-ME-AS-WELL", "geheim")
     with (
         pytest.raises(RedisRefused, match="invalid username-password") as caught,

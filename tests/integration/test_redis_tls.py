@@ -1,4 +1,4 @@
-"""TLS to Redis: a real gateway and the real commands, each with a Redis behind a certificate."""
+"""TLS to Redis: a real gateway and real commands, with a Redis that has a certificate."""
 
 import asyncio
 import contextlib
@@ -34,7 +34,7 @@ def certificate(authority):
 
 @pytest.fixture(scope="module")
 def ours(authority, tmp_path_factory):
-    """A certificate of a client, and its key: its own authority."""
+    """A client certificate and its key; it is its own authority."""
     folder = tmp_path_factory.mktemp("ours")
     chain, key = folder / "ours.pem", folder / "ours.key"
     subject = ("-subj", "/CN=gateway", "-keyout", key, "-out", chain)
@@ -51,7 +51,7 @@ def front(valkey, certificate):
 
 
 async def by_the_gateway(url):
-    """As a gateway connects."""
+    """Connects like a gateway."""
     lost = asyncio.Event()
     opened = Connection(on_lost=lost.set)
     try:
@@ -64,7 +64,7 @@ async def by_the_gateway(url):
 
 
 async def by_a_command(url):
-    """As a command of chatctl connects."""
+    """Connects like a command of chatctl."""
 
     def ask():
         with reaching(url) as there:
@@ -85,19 +85,19 @@ async def refusal(reach, url):
 
 @both
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1"])
-async def test_a_redis_whose_authority_is_named_is_talked_to(front, authority, reach, host):
+async def test_a_redis_signed_by_the_given_authority_is_accepted(front, authority, reach, host):
     await reach(f"rediss://{host}:{front.port}?ssl_ca_certs={authority.ca}")
     assert front.accepted
 
 
 @both
-async def test_a_file_of_ones_own_may_be_written_with_a_tilde(front, authority, reach, monkeypatch):
+async def test_a_path_may_start_with_a_tilde(front, authority, reach, monkeypatch):
     monkeypatch.setenv("HOME", str(authority.ca.parent))
     await reach(f"rediss://localhost:{front.port}?ssl_ca_certs=~/{authority.ca.name}")
 
 
 @both
-async def test_a_dot_at_the_end_of_its_host_is_no_part_of_its_name(
+async def test_a_dot_at_the_end_of_the_host_is_not_part_of_its_name(
     front, authority, reach, monkeypatch
 ):
     names(monkeypatch, localhost=[None], other=[None])
@@ -107,7 +107,7 @@ async def test_a_dot_at_the_end_of_its_host_is_no_part_of_its_name(
 
 
 @both
-async def test_a_redis_that_nobody_vouches_for_is_refused(front, stranger, reach):
+async def test_a_redis_without_a_trusted_certificate_is_refused(front, stranger, reach):
     for query in ("", f"?ssl_ca_certs={stranger.ca}"):
         text = await refusal(reach, f"rediss://:geheim@localhost:{front.port}{query}")
         assert "signed by nobody who is trusted here" in text
@@ -115,7 +115,7 @@ async def test_a_redis_that_nobody_vouches_for_is_refused(front, stranger, reach
 
 
 @both
-async def test_a_redis_with_another_name_is_refused(valkey, authority, reach):
+async def test_a_certificate_for_another_name_is_refused(valkey, authority, reach):
     other = authority.issue("redis.example.org", ["192.0.2.1"])
     with tls_front(*other, valkey.url.removeprefix("unix://")) as front:
         for host in ("localhost", "127.0.0.1"):
@@ -125,7 +125,7 @@ async def test_a_redis_with_another_name_is_refused(valkey, authority, reach):
 
 
 @both
-async def test_a_certificate_that_has_expired_is_refused(valkey, authority, reach):
+async def test_an_expired_certificate_is_refused(valkey, authority, reach):
     old = authority.issue(days=-1)
     with tls_front(*old, valkey.url.removeprefix("unix://")) as front:
         url = f"rediss://localhost:{front.port}?ssl_ca_certs={authority.ca}"
@@ -133,12 +133,12 @@ async def test_a_certificate_that_has_expired_is_refused(valkey, authority, reac
 
 
 @both
-async def test_who_asks_for_no_check_gets_none(front, reach):
+async def test_the_check_can_be_switched_off(front, reach):
     await reach(f"rediss://localhost:{front.port}?ssl_cert_reqs=none")
 
 
 @both
-async def test_tls_to_a_port_that_answers_plainly_is_told_so(reach):
+async def test_the_error_for_tls_to_a_plain_port_says_so(reach):
     async def answer(reader, writer):
         await reader.read(1)
         writer.write(b"-ERR what?\r\n")
@@ -151,14 +151,14 @@ async def test_tls_to_a_port_that_answers_plainly_is_told_so(reach):
 
 
 @both
-async def test_plain_words_to_a_tls_port_are_told_so(front, reach):
+async def test_the_error_for_a_plain_connection_to_a_tls_port_says_so(front, reach):
     text = await refusal(reach, f"redis://localhost:{front.port}")
     assert "if TLS is spoken there, write rediss://" in text
 
 
 @both
 @pytest.mark.parametrize("option", ["ssl_ca_certs", "ssl_certfile"])
-async def test_a_file_that_is_none_is_told_so(front, reach, tmp_path, option):
+async def test_the_error_for_a_bad_file_names_it(front, reach, tmp_path, option):
     (tmp_path / "text").write_text("hello")
     for file in ("text", "missing"):
         url = f"rediss://localhost:{front.port}?{option}={tmp_path}/{file}"
@@ -166,7 +166,7 @@ async def test_a_file_that_is_none_is_told_so(front, reach, tmp_path, option):
 
 
 @both
-async def test_a_redis_that_wants_a_certificate_of_ours_gets_it(
+async def test_a_redis_that_asks_for_a_client_certificate_gets_it(
     valkey, authority, certificate, ours, reach
 ):
     ours, key = ours
@@ -177,7 +177,7 @@ async def test_a_redis_that_wants_a_certificate_of_ours_gets_it(
 
 
 @both
-async def test_sentinels_and_their_master_are_talked_to_in_tls(
+async def test_sentinels_and_their_master_are_reached_over_tls(
     front, authority, certificate, reach
 ):
     async with ScriptedRedis().running() as sentinel:
@@ -196,9 +196,7 @@ async def test_sentinels_and_their_master_are_talked_to_in_tls(
             assert "signed by nobody" in await refusal(reach, url)
 
 
-async def test_a_gateway_serves_with_tls_to_its_redis(
-    front, authority, start_gateway, join, prefix
-):
+async def test_a_gateway_works_with_tls_to_its_redis(front, authority, start_gateway, join, prefix):
     url = f"rediss://localhost:{front.port}?ssl_ca_certs={authority.ca}"
     gateways = [await start_gateway(redis=url) for _ in range(2)]
     sis, mom = await join(gateways[0], "sis"), await join(gateways[1], "mom")
@@ -210,7 +208,7 @@ async def test_a_gateway_serves_with_tls_to_its_redis(
 
 @pytest.fixture(scope="module")
 def redis_with_tls(certificate, authority):
-    """A real redis-server with a TLS port of its own, where it was built with TLS."""
+    """A real redis-server with its own TLS port, if it was built with TLS."""
     binary = servers.redis_server()
     if binary is None:
         pytest.skip("this machine has no redis-server >= 7")
@@ -233,7 +231,7 @@ def redis_with_tls(certificate, authority):
 
 
 @both
-async def test_a_redis_that_speaks_tls_itself_is_talked_to(redis_with_tls, authority, reach):
+async def test_a_redis_that_speaks_tls_itself_is_reached(redis_with_tls, authority, reach):
     plain, tls = redis_with_tls
     query = f"?ssl_ca_certs={authority.ca}"
     await reach(f"redis://localhost:{plain}")
@@ -243,7 +241,7 @@ async def test_a_redis_that_speaks_tls_itself_is_talked_to(redis_with_tls, autho
 
 
 @both
-async def test_a_plain_redis_that_is_silent_when_tls_is_spoken_is_told_so(
+async def test_the_error_for_a_plain_redis_that_stays_silent_mentions_tls(
     redis_with_tls, monkeypatch, reach
 ):
     monkeypatch.setattr(address, "PATIENCE", 0.5)

@@ -1,5 +1,5 @@
-# ruff: noqa: RUF001 - signs that look like others are what this is about
-"""What somebody meant for one person is read by nobody else, however it was typed."""
+# ruff: noqa: RUF001 - this is about characters that look like others
+"""A message meant for one person is read by nobody else, however it was typed."""
 
 from time import process_time
 
@@ -25,11 +25,13 @@ MENTIONED = [
 
 @pytest.fixture
 async def people(one: Running, two: Running, join: Join) -> list[Peer]:
-    """dana, and sis and mom who are on the other gateway."""
+    """Dana, and Sis and Mom on the other gateway."""
     return [await join(one, "dana"), await join(two, "Sis"), await join(two, "mom")]
 
 
-async def test_no_sign_at_a_name_makes_a_private_message_public(people: list[Peer]) -> None:
+async def test_no_character_next_to_a_name_makes_a_private_message_public(
+    people: list[Peer],
+) -> None:
     dana, sis, mom = people
     for seq, mention in enumerate(PRIVATE):
         text = f"my pin is 1234 {mention}"
@@ -42,7 +44,7 @@ async def test_no_sign_at_a_name_makes_a_private_message_public(people: list[Pee
     assert len(mom.told(op="msg")) == 1
 
 
-async def test_who_names_somebody_before_the_end_is_told_that_everyone_reads_it(
+async def test_a_name_before_the_end_brings_a_notice_that_everyone_reads_the_message(
     people: list[Peer],
 ) -> None:
     dana, _, mom = people
@@ -57,7 +59,7 @@ async def test_who_names_somebody_before_the_end_is_told_that_everyone_reads_it(
             await mom.expect(op="msg", text=text)
 
 
-async def test_whose_connection_broke_is_mentioned_too_and_who_left_is_not(
+async def test_the_notice_names_people_who_may_still_return_but_not_those_who_left(
     people: list[Peer],
 ) -> None:
     dana, sis, mom = people
@@ -69,7 +71,7 @@ async def test_whose_connection_broke_is_mentioned_too_and_who_left_is_not(
     assert (await dana.expect(op="ack", seq=1))["mentioned"] == ["Sis"]
 
 
-async def test_where_nothing_private_may_become_public_such_a_text_is_refused(
+async def test_with_fallback_refuse_such_a_text_is_refused(
     start_gateway: StartGateway, join: Join
 ) -> None:
     gateway = await start_gateway(fallback="refuse")
@@ -85,7 +87,7 @@ async def test_where_nothing_private_may_become_public_such_a_text_is_refused(
     assert [msg["text"] for msg in sis.told(op="msg")] == [text]
 
 
-async def test_names_of_any_length_cost_no_more_than_their_bytes(people: list[Peer]) -> None:
+async def test_the_cost_of_names_grows_only_with_their_length(people: list[Peer]) -> None:
     dana, sis, _ = people
     marks = "a" + "\u0300" * 4000 + "\u0327" * 4000
     started = process_time()
@@ -96,4 +98,4 @@ async def test_names_of_any_length_cost_no_more_than_their_bytes(people: list[Pe
         await dana.say(op="send", text="hi @" + marks[2200:5800] + " you", seq=3 * seq + 2)
         await dana.expect(op="ack", seq=3 * seq + 2)
     await sis.caught_up()
-    assert process_time() - started < 1.5  # folding alone was twice as much
+    assert process_time() - started < 1.5  # folding alone once took twice as long

@@ -1,4 +1,4 @@
-"""The gateway's own loop stands still for longer than a deadline: nobody is to pay for that."""
+"""The gateway's event loop stands still for longer than a deadline: nobody may suffer for it."""
 
 import asyncio
 import time
@@ -11,7 +11,7 @@ STALL = 3 * DEADLINE
 
 
 def stall() -> None:
-    """Nothing is read, written or timed meanwhile."""
+    """Block the loop: nothing is read, written or timed."""
     time.sleep(STALL)
 
 
@@ -27,7 +27,9 @@ async def test_a_hello_that_came_in_time_counts(
     assert peer.told(op="bye") == []
 
 
-async def test_so_does_a_sign_of_life(start_gateway: StartGateway, join: Join) -> None:
+async def test_a_sign_of_life_that_came_in_time_counts(
+    start_gateway: StartGateway, join: Join
+) -> None:
     gateway = await start_gateway(idle=DEADLINE)
     dana = await join(gateway, "dana")
     await dana.say(op="active")
@@ -37,7 +39,9 @@ async def test_so_does_a_sign_of_life(start_gateway: StartGateway, join: Join) -
     assert dana.told(op="bye") == []
 
 
-async def test_who_is_told_much_is_no_slow_reader(start_gateway: StartGateway, join: Join) -> None:
+async def test_a_client_that_gets_much_at_once_is_not_a_slow_reader(
+    start_gateway: StartGateway, join: Join
+) -> None:
     gateway = await start_gateway(limits={"backlog": 200_000}, outbox=16 * 1024 * 1024)
     dana, sis = await join(gateway, "dana"), await join(gateway, "sis")
     reading = asyncio.create_task(sis.collect(300, op="msg"))

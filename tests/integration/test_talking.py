@@ -30,7 +30,7 @@ async def dad(two: Running, join: Join, mom: Peer) -> Peer:
 
 
 class TestTheRoom:
-    async def test_everyone_hears_a_message_also_its_sender(self, sis: Peer, mom: Peer) -> None:
+    async def test_everyone_gets_a_message_including_its_sender(self, sis: Peer, mom: Peer) -> None:
         await sis.say(op="send", text="hi", seq=1, at=AT)
         ack = await sis.expect(op="ack", seq=1, room="lobby")
         for peer in (sis, mom):
@@ -46,7 +46,7 @@ class TestTheRoom:
             }
         assert ack.keys() == {"op", "seq", "id", "room"}
 
-    async def test_the_senders_time_is_passed_on_as_it_was_said(self, sis: Peer, mom: Peer) -> None:
+    async def test_the_senders_time_is_passed_on_unchanged(self, sis: Peer, mom: Peer) -> None:
         for at in ("1969-07-20T20:17:40-05:00", "2099-01-01T00:00:00+14:00"):
             await sis.say(op="send", text=at, at=at)
             assert (await mom.expect(op="msg"))["at"] == at
@@ -61,11 +61,11 @@ class TestTheRoom:
         "text",
         ["größe 💬 שלום 日本", 'he said "no" \\ and\nleft\tat 5', "{}", "a" * 4000, "👩‍👩‍👧"],
     )
-    async def test_a_text_comes_as_it_was_said(self, sis: Peer, mom: Peer, text: str) -> None:
+    async def test_a_text_arrives_unchanged(self, sis: Peer, mom: Peer, text: str) -> None:
         await sis.say(op="send", text=text)
         assert (await mom.expect(op="msg"))["text"] == text
 
-    async def test_who_comes_and_goes_is_announced_on_all_gateways(
+    async def test_joining_and_leaving_is_announced_on_all_gateways(
         self, one: Running, two: Running, sis: Peer, mom: Peer, join: Join
     ) -> None:
         dad = await join(two, "Dad")
@@ -84,7 +84,7 @@ class TestTheRoom:
         await sis.say(op="send", text="hi", room="attic", seq=1)
         await sis.expect(op="error", code="no_such_room", seq=1)
 
-    async def test_everyone_sees_one_order_also_the_senders(
+    async def test_everyone_sees_the_same_order_including_the_senders(
         self, one: Running, two: Running, join: Join
     ) -> None:
         peers = [await join((one, two)[n % 2], f"user{n}") for n in range(4)]
@@ -101,14 +101,14 @@ class TestTheRoom:
         epoch = first[0].partition("-")[0]
         assert first == [f"{epoch}-{number}" for number in range(200)]
         for peer in peers:
-            # Each one's own messages stay in the order in which they were sent, and its
-            # acknowledgements say where in the room's order they stand.
+            # Each sender's messages stay in the order in which they were sent, and the acks say
+            # where they are in the room's order.
             own = [msg for msg in peer.told(op="msg") if msg["from"] == peer.name]
             assert [msg["text"] for msg in own] == [f"{peer.name} {n}" for n in range(50)]
             acks = await peer.collect(50, op="ack")
             assert [ack["id"] for ack in acks] == [msg["id"] for msg in own]
 
-    async def test_more_than_fits_into_one_call_stays_in_order(self, sis: Peer, mom: Peer) -> None:
+    async def test_order_is_kept_when_one_call_is_not_enough(self, sis: Peer, mom: Peer) -> None:
         lines = [json.dumps({"op": "send", "text": str(n), "seq": n}) for n in range(2000)]
         talking = asyncio.create_task(sis.throw("\n".join([*lines, ""]).encode()))
         heard = [int(msg["text"]) for msg in await mom.collect(2000, op="msg")]
@@ -119,7 +119,9 @@ class TestTheRoom:
         ids = [int(ack["id"].partition("-")[2]) for ack in acks]
         assert ids == list(range(ids[0], ids[0] + 2000))
 
-    async def test_who_is_here(self, one: Running, sis: Peer, mom: Peer, dad: Peer) -> None:
+    async def test_the_list_has_everybody(
+        self, one: Running, sis: Peer, mom: Peer, dad: Peer
+    ) -> None:
         await sis.say(op="who", seq=5)
         users = (await sis.expect(op="users", seq=5))["users"]
         assert sorted(user["name"] for user in users) == ["Dad", "Mom", "Sis"]
@@ -127,7 +129,9 @@ class TestTheRoom:
         assert by_name["Sis"]["gateway"] == one.gateway.id != by_name["Mom"]["gateway"]
         assert all(0 <= user["idle"] < 30 and user["since"] > 0 for user in users)
 
-    async def test_who_is_here_when_they_are_many(self, one: Running, join: Join) -> None:
+    async def test_the_list_has_everybody_even_if_there_are_many(
+        self, one: Running, join: Join
+    ) -> None:
         names = [f"user-{number:03}-{'x' * 20}" for number in range(120)]
         first, *_ = [await join(one, name) for name in names]
         await first.say(op="who", seq=1)
@@ -140,7 +144,7 @@ class TestTheRoom:
 
 
 class TestPrivate:
-    async def test_names_at_the_end_are_its_only_readers(
+    async def test_only_the_people_named_at_the_end_get_the_message(
         self, sis: Peer, mom: Peer, dad: Peer, one: Running, join: Join
     ) -> None:
         gran = await join(one, "Gran")
@@ -153,11 +157,11 @@ class TestPrivate:
             assert (msg["from"], msg["to"], msg["at"]) == ("Sis", ["Mom", "Dad"], AT)
             assert msg["text"] == "how are you? @mom @dad"
             assert "room" not in msg
-        # What is said to all comes later: by then gran would have heard.
+        # This message to everybody comes later: by then Gran would have got the private one.
         await sis.say(op="send", text="all")
         assert (await gran.expect(op="msg"))["text"] == "all"
 
-    async def test_however_the_name_is_written(self, sis: Peer, mom: Peer) -> None:
+    async def test_capitals_do_not_matter_in_names(self, sis: Peer, mom: Peer) -> None:
         spellings = ("@mom", "@MOM", "@Mom.", "@mom!", "@\uff4d\uff4f\uff4d")
         for seq, written in enumerate(spellings):
             await sis.say(op="send", text=f"psst {written}", seq=seq)
@@ -174,7 +178,7 @@ class TestPrivate:
         assert (await sis.expect(op="ack"))["room"] == "lobby"
         assert (await mom.expect(op="msg"))["text"] == "write to @mom"
 
-    async def test_it_goes_to_those_who_are_here_and_the_sender_learns_who_is_not(
+    async def test_it_reaches_people_online_and_the_sender_learns_who_is_not(
         self, sis: Peer, mom: Peer
     ) -> None:
         await sis.say(op="send", text="psst @gran @mom", seq=1)
@@ -182,12 +186,12 @@ class TestPrivate:
         assert (ack["to"], ack["absent"]) == (["Mom"], ["gran"])
         assert (await mom.expect(op="msg"))["to"] == ["Mom"]
 
-    async def test_without_a_seq_a_notice_says_so(self, sis: Peer, mom: Peer) -> None:
+    async def test_without_a_seq_a_notice_says_who_is_not(self, sis: Peer, mom: Peer) -> None:
         await sis.say(op="send", text="psst @gran @mom")
         notice = await sis.expect(op="notice", code="absent", absent=["gran"])
         assert notice["text"] == "nobody named @gran is here: sent to Mom"
 
-    async def test_if_nobody_named_is_here_it_is_public_and_the_sender_is_told(
+    async def test_if_nobody_named_is_online_it_becomes_public_and_the_sender_is_told(
         self, sis: Peer, mom: Peer
     ) -> None:
         await sis.say(op="send", text="psst @mmo", seq=1)
@@ -197,25 +201,31 @@ class TestPrivate:
         msg = await mom.expect(op="msg", text="psst @mmo")
         assert (msg["id"], msg["room"]) == (ack["id"], "lobby")
 
-    async def test_without_a_seq_a_notice_says_that_too(self, sis: Peer, mom: Peer) -> None:
+    async def test_without_a_seq_a_notice_says_that_it_became_public(
+        self, sis: Peer, mom: Peer
+    ) -> None:
         await sis.say(op="send", text="psst @mmo @dda")
         notice = await sis.expect(op="notice", code="absent", absent=["mmo", "dda"])
         assert notice["text"] == "nobody named @mmo, @dda is here: sent to everyone"
         await mom.expect(op="msg", room="lobby")
 
-    async def test_said_outright_it_never_becomes_public(self, sis: Peer, mom: Peer) -> None:
+    async def test_an_explicit_private_message_never_becomes_public(
+        self, sis: Peer, mom: Peer
+    ) -> None:
         await sis.say(op="send", text="psst", to=["mmo"], seq=1)
         error = await sis.expect(op="error", code="nobody_here", seq=1)
         assert error["text"] == "nobody named @mmo is here: not sent"
         await sis.say(op="send", text="to all")
         assert (await mom.expect(op="msg"))["text"] == "to all"
 
-    async def test_said_outright_the_text_is_left_alone(self, sis: Peer, mom: Peer) -> None:
+    async def test_the_text_of_an_explicit_private_message_is_left_unchanged(
+        self, sis: Peer, mom: Peer
+    ) -> None:
         await sis.say(op="send", text=r"mail \@ @dad", to=["mom"], seq=1)
         assert (await sis.expect(op="ack"))["to"] == ["Mom"]
         assert (await mom.expect(op="msg"))["text"] == r"mail \@ @dad"
 
-    async def test_a_gateway_may_refuse_what_would_become_public(
+    async def test_with_fallback_refuse_it_does_not_become_public(
         self, start_gateway: StartGateway, join: Join, mom: Peer
     ) -> None:
         strict = await start_gateway(fallback="refuse")
@@ -232,13 +242,13 @@ class TestPrivate:
             "to all",
         ]
 
-    async def test_who_has_left_is_not_here(self, sis: Peer, mom: Peer) -> None:
+    async def test_a_person_who_has_left_is_not_online(self, sis: Peer, mom: Peer) -> None:
         await mom.say(op="quit")
         await mom.ended()
         await sis.say(op="send", text="psst", to=["mom"], seq=1)
         await sis.expect(op="error", code="nobody_here")
 
-    async def test_to_oneself(self, sis: Peer) -> None:
+    async def test_a_message_to_oneself_arrives_once(self, sis: Peer) -> None:
         await sis.say(op="send", text="note @sis", seq=1)
         assert (await sis.expect(op="ack"))["to"] == ["Sis"]
         await sis.expect(op="msg", to=["Sis"])

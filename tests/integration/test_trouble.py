@@ -1,4 +1,4 @@
-"""Redis goes and comes back; gateways stop. Nobody is left without a word."""
+"""Redis goes away and comes back; gateways stop. Everybody is told."""
 
 import asyncio
 import contextlib
@@ -25,13 +25,13 @@ def cut(server: Server, *running: Running) -> None:
 
 
 def forget_everything(server: Server, prefix: str) -> None:
-    """Take from Redis what it knows of this chat, as if it had come back empty."""
+    """Delete everything of this chat from Redis, as if it had come back empty."""
     with server.client() as client:
         client.delete(*client.scan_iter(f"{prefix}:*"))
 
 
 class TestALostConnection:
-    async def test_everybody_on_it_is_told_and_then_it_goes_on(
+    async def test_everybody_is_told_and_then_the_chat_goes_on(
         self, one: Running, two: Running, join: Join, valkey: Server
     ) -> None:
         sis, mom, dad = await join(one, "sis"), await join(one, "mom"), await join(two, "dad")
@@ -46,7 +46,7 @@ class TestALostConnection:
         await dad.say(op="send", text="psst @sis", seq=1)
         assert (await dad.expect(op="ack"))["to"] == ["sis"]
         await sis.expect(op="msg", to=["sis"])
-        # For the others nothing has happened: nobody left, nobody came.
+        # The others notice nothing: nobody left and nobody joined.
         await dad.caught_up()
         assert dad.told(op="notice") == dad.told(op="left") == []
 
@@ -72,18 +72,18 @@ class TestALostConnection:
             heard = [msg["id"] for msg in sis.told(op="msg") if where in msg]
             assert len(set(heard)) == len(heard)
 
-    async def test_one_may_come_and_go_right_after(
+    async def test_joining_and_leaving_work_right_after(
         self, one: Running, two: Running, join: Join, valkey: Server
     ) -> None:
         sis, mom = await join(one, "sis"), await join(two, "mom")
         cut(valkey, one)
         await sis.say(op="quit")
         await sis.ended(code="quit")
-        # As soon as Redis is back, and not when the next look round is due.
+        # As soon as Redis is back, and not at the next periodic check.
         await mom.expect(op="left", name="sis", code="quit", _within=2)
         await join(two, "sis")
 
-    async def test_who_leaves_while_the_others_are_registered_again_is_not(
+    async def test_a_person_who_leaves_meanwhile_is_not_registered_again(
         self,
         one: Running,
         two: Running,
@@ -122,11 +122,11 @@ class TestALostConnection:
 
 
 class TestRestart:
-    """A server of its own, that is stopped and started with nothing in it."""
+    """A separate server that is stopped and restarted empty."""
 
     @pytest.fixture(autouse=True)
     def soon(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """All gateways are back at once here, and who stops does not wait long for Redis."""
+        """Makes gateways come back at once, and stop without waiting long for Redis."""
         monkeypatch.setattr(presence, "ALL_BACK", 0.5)
         monkeypatch.setattr(server, "PATIENCE", 0.5)
 
@@ -147,7 +147,7 @@ class TestRestart:
     ) -> Running:
         return await start_gateway(redis=f"redis://127.0.0.1:{port}")
 
-    async def test_while_it_is_away_questions_are_answered_and_sends_wait(
+    async def test_while_redis_is_away_questions_are_answered_and_messages_wait(
         self,
         gateway: Running,
         own: contextlib.ExitStack,
@@ -179,7 +179,7 @@ class TestRestart:
         assert len(sis.told(op="notice", code="redis_away")) == 1
         await late.hello("late")
 
-    async def test_back_with_nothing_in_it_everybody_is_there_again(
+    async def test_when_redis_comes_back_empty_everybody_is_registered_again(
         self, gateway: Running, own: contextlib.ExitStack, port: int, join: Join, connect: Connect
     ) -> None:
         sis, mom, dad = [await join(gateway, name) for name in ("sis", "mom", "dad")]
@@ -202,7 +202,7 @@ class TestRestart:
         await thief.say(op="hello", v=1, name="sis")
         await thief.expect(op="error", code="name_taken")
 
-    async def test_a_gateway_stops_though_it_is_away(
+    async def test_a_gateway_can_stop_while_redis_is_away(
         self, gateway: Running, own: contextlib.ExitStack, join: Join
     ) -> None:
         sis = await join(gateway, "sis")
@@ -228,21 +228,21 @@ class TestStop:
         for peer in here:
             await join(two, peer.name)
 
-    async def test_also_when_it_had_been_empty_before(
+    async def test_it_works_after_the_gateway_was_empty(
         self, one: Running, two: Running, join: Join
     ) -> None:
         dad, first = await join(two, "dad"), await join(one, "first")
         await first.say(op="quit")
         await first.ended()
         sis = await join(one, "sis")
-        await dad.expect(op="joined", name="sis")  # and nothing is on its way any more
+        await dad.expect(op="joined", name="sis")  # now nothing is under way
         stopping = asyncio.ensure_future(one.stop())
         await sis.ended(code="shutdown", reconnect=True)
         await stopping
         await dad.expect(op="left", name="sis", code="shutdown")
         await join(two, "sis")
 
-    async def test_what_was_sent_before_is_answered(
+    async def test_requests_sent_before_are_answered(
         self, one: Running, two: Running, join: Join
     ) -> None:
         dad, sis = await join(two, "dad"), await join(one, "sis")
@@ -252,11 +252,11 @@ class TestStop:
         await one.stop()
         await sis.ended(code="shutdown")
         acked = {ack["seq"] for ack in sis.told(op="ack")}
-        # Acknowledged means stored and delivered; the others the client may send again.
+        # An ack means stored and delivered; the client may send the others again.
         heard = {int(msg["text"]) for msg in await dad.collect(len(acked), op="msg")}
         assert acked <= heard
 
-    async def test_one_who_has_said_no_hello_is_told_too(
+    async def test_a_client_without_a_hello_is_told_too(
         self, one: Running, connect: Connect
     ) -> None:
         silent = await connect(one)
@@ -270,7 +270,7 @@ class TestStop:
         with pytest.raises(ConnectionRefusedError):
             await Peer.connect(one.host, one.port)
 
-    async def test_one_who_never_reads_does_not_hold_it_up(
+    async def test_a_client_that_never_reads_does_not_delay_it(
         self, one: Running, two: Running, join: Join
     ) -> None:
         deaf, dad = await join(one, "deaf"), await join(two, "dad")
@@ -283,8 +283,8 @@ class TestStop:
         deaf.vanish()
 
 
-class TestWhoFreezes:
-    async def test_is_gone_soon_and_can_come_back(
+class TestAClientThatFreezes:
+    async def test_is_disconnected_soon_and_can_come_back(
         self,
         start_gateway: StartGateway,
         join: Join,
@@ -294,7 +294,7 @@ class TestWhoFreezes:
         monkeypatch.setattr("gateway.chat.signs_of_life.SILENCE", 0.3)
         gateway = await start_gateway(idle=None)
         dad, sis = await join(gateway, "dad"), await join(gateway, "sis")
-        await sis.caught_up()  # it pings, as every client does, and dad (with `nc`) does not
+        await sis.caught_up()  # it pings, like every client; Dad uses `nc` and does not
         await dad.expect(op="left", name="sis", code="connection_lost")
         await dad.say(op="send", text="where is sis?", seq=1)
         await dad.expect(op="ack")

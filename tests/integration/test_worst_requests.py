@@ -24,14 +24,14 @@ from tests.support.peer import Peer
 from tests.support.servers import Server
 from wire.limits import Limits
 
-# Debug mode has costs of its own.
+# Debug mode has its own costs.
 pytestmark = pytest.mark.asyncio(loop_factories=["uvloop"])
 
 SLOW_CALL = 0.005
-"""Seconds of one call that Redis writes down as slow."""
+"""Seconds of a call from which Redis logs it as slow."""
 
 LONG_TURN = 0.015
-"""Seconds of CPU in one turn of the loop, with the client's part."""
+"""Seconds of CPU in one turn of the loop, including the client's part."""
 
 ATTEMPTS = 4
 
@@ -40,7 +40,7 @@ LINE = 16 * 1024
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
-    """One that nobody else uses meanwhile."""
+    """A server that no other test uses."""
     binary = servers.redis_server() or servers.valkey()
     microseconds = str(round(SLOW_CALL * 1_000_000))
     with servers.running(binary, "--slowlog-log-slower-than", microseconds) as server:
@@ -59,7 +59,7 @@ async def gateway(start_gateway: StartGateway, server: Server) -> Running:
 
 
 class Cost:
-    """What it cost: Redis' slow calls, and the longest turn of the loop."""
+    """The cost: Redis' slow calls, and the longest turn of the loop."""
 
     def __init__(self) -> None:
         self.slow: list[str] = []
@@ -136,7 +136,7 @@ ONLINE = {
     "a hello": hello(name=MARKS),
     "a long line": b"x" * (LINE + 1),
 }
-"""Of somebody who is here."""
+"""Requests of somebody who is online."""
 
 NEW = {
     "a name of marks": hello(name=MARKS),
@@ -153,11 +153,11 @@ NEW = {
     "a client of marks": hello(name="vic", client=MARKS),
     "a long password": hello(name="vic", password="x" * 16_000),
 }
-"""Of somebody who is not."""
+"""Requests of somebody who is not."""
 
 
 async def costs(gateway: Running, look: redis.Redis, data: bytes, *, online: bool) -> Cost:
-    """What it costs to take these lines from somebody."""
+    """The cost of these lines from one client."""
     peer = await Peer.connect(gateway.host, gateway.port)
     try:
         if online:
@@ -167,7 +167,7 @@ async def costs(gateway: Running, look: redis.Redis, data: bytes, *, online: boo
             if not online:
                 await peer.say(op="hello", v=1, name="dana")
             await peer.say(op="send", text="the last one", to=["dana"], seq=LAST)
-            with contextlib.suppress(AssertionError):  # or it was sent away
+            with contextlib.suppress(AssertionError):  # or it was disconnected
                 await peer.expect(op={"ack", "error"}, seq=LAST)
     finally:
         await peer.say(op="quit")
@@ -187,7 +187,7 @@ READS = {
     "public messages": (send("\U0001f600" * 3900) + b"\n") * 15,
     "who": b'{"op":"who"}\n' * 5_000,
 }
-"""As much as one read of a socket takes, behind one another."""
+"""As many lines in a row as one read of a socket takes."""
 
 
 async def all_cheap(
@@ -203,21 +203,21 @@ async def all_cheap(
     assert dear == {}
 
 
-async def test_a_line(gateway: Running, look: redis.Redis) -> None:
+async def test_one_line_is_cheap(gateway: Running, look: redis.Redis) -> None:
     assert max(map(len, ONLINE.values())) <= LINE + 1
     await all_cheap(gateway, look, ONLINE, online=True)
 
 
-async def test_a_hello(gateway: Running, look: redis.Redis) -> None:
+async def test_a_hello_is_cheap(gateway: Running, look: redis.Redis) -> None:
     assert max(map(len, NEW.values())) <= LINE + 1
     await all_cheap(gateway, look, NEW, online=False)
 
 
-async def test_what_one_read_takes(gateway: Running, look: redis.Redis) -> None:
+async def test_one_read_is_cheap(gateway: Running, look: redis.Redis) -> None:
     await all_cheap(gateway, look, READS, online=True)
 
 
-# What there is already.
+# Messages that are there already.
 
 LONG = "\U0001f600" * 3900
 SAID, WHISPERED = 300, 50
@@ -227,7 +227,7 @@ SAID, WHISPERED = 300, 50
 async def full_logs(
     gateway: Running, start_gateway: StartGateway, join: Join, server: Server
 ) -> Peer:
-    """Dana, to whom and in whose hearing the longest messages were said; she has not read them."""
+    """Dana, with many of the longest messages, private and in the room, that she has not read."""
     elsewhere = await start_gateway(redis=server.url)
     dana, mom = await join(gateway, "dana"), await join(elsewhere, "mom")
     dana.vanish()
@@ -242,7 +242,7 @@ async def full_logs(
     return dana
 
 
-async def test_a_seq_that_is_not_new(
+async def test_a_repeated_seq_is_cheap(
     gateway: Running, look: redis.Redis, connect: Connect, full_logs: Peer
 ) -> None:
     for to in ({}, {"to": ["dana"]}):
@@ -266,7 +266,7 @@ async def test_a_seq_that_is_not_new(
             pytest.fail("; ".join(dear))
 
 
-async def test_coming_back(
+async def test_coming_back_is_cheap(
     gateway: Running, look: redis.Redis, connect: Connect, full_logs: Peer
 ) -> None:
     dana, dear = full_logs, []
@@ -276,7 +276,7 @@ async def test_coming_back(
             await again.hello("dana", **dana.way_back)
             await again.collect(SAID + WHISPERED, op="msg")
         assert not again.told(op="gap")
-        dana._token = again._token  # she comes back again from where she was
+        dana._token = again._token  # she comes back again from the same place
         again.vanish()
         if not found.too_much:
             return
@@ -284,7 +284,7 @@ async def test_coming_back(
     pytest.fail("; ".join(dear))
 
 
-async def test_who_comes_back_and_reads_nothing_has_little_kept(
+async def test_little_is_kept_for_a_client_that_comes_back_and_reads_nothing(
     gateway: Running, full_logs: Peer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def small(connection: socket.socket) -> None:
@@ -305,11 +305,11 @@ async def test_who_comes_back_and_reads_nothing_has_little_kept(
         assert link._transport.get_write_buffer_size() < 1_500_000
 
 
-async def test_private_messages_to_many_come_no_faster_than_they_are_taken_in(
+async def test_private_messages_to_many_are_published_no_faster_than_they_are_taken_in(
     start_gateway: StartGateway,
 ) -> None:
     binary = servers.redis_server() or servers.valkey()
-    # Where more waits for a subscriber Redis ends its connection.
+    # If more waits for a subscriber, Redis ends its connection.
     with servers.running(binary, "--client-output-buffer-limit", "pubsub 6mb 6mb 1") as server:
         gateway = await start_gateway(redis=server.url)
         peers = [await Peer.connect(gateway.host, gateway.port) for _ in range(20)]
@@ -326,4 +326,4 @@ async def test_private_messages_to_many_come_no_faster_than_they_are_taken_in(
         finally:
             for peer in peers:
                 await peer.close()
-            await gateway.stop()  # while its Redis is there, for which it would wait
+            await gateway.stop()  # before its Redis ends, for which it would wait
