@@ -33,6 +33,9 @@ class Claimed(NamedTuple):
         waiting: behind ``last`` there are messages that waited for the user.
         unheard: with "resumed" and "returned": the peer showed the token that the older session was
             got with, so the welcome of that one, and what came with it, may never have arrived.
+        rooms: the rooms of the session: with "resumed" and "returned" those of the older one. None
+            if the name was not got.
+        account: as in `Registration`.
     """
 
     outcome: Outcome
@@ -43,6 +46,8 @@ class Claimed(NamedTuple):
     hash: str = ""
     waiting: bool = False
     unheard: bool = False
+    rooms: list[str] | None = None
+    account: bool = False
 
 
 class Found(NamedTuple):
@@ -99,6 +104,20 @@ class Posted(NamedTuple):
 
     id: str
     wait: float = 0.0
+
+
+class Known(NamedTuple):
+    """Somebody who is here, may come back, or has an account.
+
+    Attributes:
+        name: as it is shown.
+        origin: of the session that has the name, or may come back to it; "" if there is none.
+        registered: the name is registered.
+    """
+
+    name: str
+    origin: str
+    registered: bool
 
 
 class Log(NamedTuple):
@@ -229,20 +248,6 @@ class Attended(NamedTuple):
     moves: int
 
 
-class Known(NamedTuple):
-    """What is known of a name.
-
-    Attributes:
-        name: as it is shown.
-        origin: of the session that has it; "" if nobody has it.
-        registered: there is an account of that name.
-    """
-
-    name: str
-    origin: str
-    registered: bool
-
-
 class Attendance(NamedTuple):
     """Some of a room's members.
 
@@ -366,15 +371,19 @@ class Rooms(Protocol):
         removed: Departure | None = None,
         invite_members: bool = False,
     ) -> str:
-        """Change what holds in a room, and say so in its log; returns the id of that.
+        """Change what holds in a room, and say so in its log.
 
         Args:
             room: which.
             version: of the state by which this was decided.
             edits: what changes.
-            event: a `wire.frames.Changed` as `wire.codec.encode_body` makes it.
+            event: a `wire.frames.Changed` as `wire.codec.encode_body` makes it; b"" for none: then
+                only gateways are told.
             removed: who is put out of the room by it, whichever session has the name.
             invite_members: everybody who is in the room counts as invited.
+
+        Returns:
+            The id of the event, or without one that of what was stored last.
 
         Raises:
             RoomChanged: it is of another version; nothing was done.
@@ -404,6 +413,10 @@ class Backplane(Protocol):
     @property
     def admission(self) -> Admission:
         """Who gets in."""
+
+    @property
+    def rooms(self) -> Rooms:
+        """Rooms."""
 
     def room(self, room: str) -> Channel:
         """The channel of what is for everyone in a room."""
@@ -486,6 +499,9 @@ class Backplane(Protocol):
             NameLost: the sender's session does not have its name any more.
             TooMuchWaits: for one of them, who is away. Nothing was posted.
         """
+
+    async def look_up(self, folded: str) -> Known | None:
+        """What is known of the name of somebody; None if nobody has it, or may come back to it."""
 
     async def present(self, names: list[str]) -> list[str]:
         """Which of these people (folded names) are here, or may come back.

@@ -8,6 +8,7 @@ resolved, stored and published by one script: to whom it went must be one answer
 from __future__ import annotations
 
 from gateway.backplane.contract import Log
+from gateway.chat.room_records import PARTS
 from wire.frames import PRIVATE
 
 
@@ -38,6 +39,8 @@ class Keys:
         """String: the time of the last private message, milliseconds since 1970."""
         self.users_channel = f"{channels}:{{users}}"
         """What begins the channels of users."""
+        self.rooms = f"{prefix}:{{rooms}}"
+        """Set: the folded names of the rooms. It may have one that has ended, until it is read."""
         self._rooms = f"{prefix}:{{room:"
         self._room_channels = f"{channels}:{{room:"
 
@@ -97,12 +100,32 @@ class Keys:
         """String: the epochs of a room's log (`scripts/shared.lua`)."""
         return f"{self._rooms}{room}}}:epoch"
 
+    def room(self, room: str) -> list[str]:
+        """All keys of a room but those with a TTL of their own, as the scripts take them."""
+        state = self.room_state(room)
+        return [
+            state[0],
+            self.room_members(room),
+            *state[1:],
+            self.room_log(room),
+            self.room_epoch(room),
+            self.room_clock(room),
+        ]
+
+    def room_state(self, room: str) -> list[str]:
+        """The hashes that are a room's `gateway.chat.rooms.RoomState`, in the order of `PARTS`."""
+        return [f"{self._rooms}{room}}}:{part}" for part in PARTS]
+
+    def room_members(self, room: str) -> str:
+        """Hash: folded name -> who is in a room, as JSON (`Member`)."""
+        return f"{self._rooms}{room}}}:members"
+
     def room_clock(self, room: str) -> str:
         """String: the time of a room's last message, milliseconds since 1970."""
         return f"{self._rooms}{room}}}:clock"
 
     def room_meta(self, room: str) -> str:
-        """Hash: version, moves, topic, modes and key of a room (`scripts/room_state.lua`)."""
+        """Hash: topic, modes and key of a room, and its version (`scripts/shared.lua`)."""
         return f"{self._rooms}{room}}}:meta"
 
     def room_slow(self, room: str) -> str:

@@ -95,7 +95,7 @@ class Gateway(NamedTuple):
 
 def begun(last: bytes, outcome: Any = "granted", **fields: Any) -> Claimed:
     """What a claim brings whose origin begins behind a private message."""
-    return Claimed(outcome, last=last, began={"@": last.decode()}, **fields)
+    return Claimed(outcome, last=last, began={"@": last.decode()}, **{"rooms": [LOBBY], **fields})
 
 
 async def nowhere(gateway: Gateway, room: str = PRIVATE) -> bytes:

@@ -17,6 +17,7 @@ from gateway.backplane.contract import (
     Entry,
     Events,
     Found,
+    Known,
     Listed,
     Log,
     Outgoing,
@@ -32,7 +33,8 @@ from gateway.backplane.redis.gateways import RedisGateways
 from gateway.backplane.redis.logs import RedisLogs
 from gateway.backplane.redis.pair import Pair
 from gateway.backplane.redis.probe import Probe, probe_channel
-from gateway.backplane.redis.replies import parse_user_list, registration
+from gateway.backplane.redis.replies import account_of, parse_user_list, registration
+from gateway.backplane.redis.rooms import RedisRooms
 from gateway.backplane.url import database
 from gateway.config import GatewayConfig
 from gateway.errors import BackplaneDown, BackplaneRefused, NameLost, RoomChanged, TooMuchWaits
@@ -83,6 +85,7 @@ class RedisBackplane(RedisLogs, RedisGateways):
         self._probe = Probe(keys, gateway, self._pair)
         self.probe, self.answer_probe = self._probe.fresh, self._probe.answer
         self.admission = RedisAdmission(self._pair, keys)
+        self.rooms = RedisRooms(self._pair, keys, resume_ms, events.known, lambda: self._history)
 
     # Up and down.
 
@@ -166,7 +169,8 @@ class RedisBackplane(RedisLogs, RedisGateways):
             resume=resume or "",
             auth=auth,
         )
-        outcome, origin, last, former, hash, began, waits, unheard = await self._pair.run(*call)
+        reply = await self._pair.run(*call)
+        outcome, origin, last, former, hash, began, waits, unheard, rooms, account = reply
         return Claimed(
             Outcome(outcome.decode()),
             origin.decode(),
@@ -176,6 +180,8 @@ class RedisBackplane(RedisLogs, RedisGateways):
             hash.decode(),
             bool(waits),
             bool(unheard),
+            msgspec.json.decode(rooms, type=list[str]) if rooms else None,
+            bool(account),
         )
 
     async def release(self, users: list[Registration], *, for_good: bool) -> list[str]:
@@ -266,6 +272,20 @@ class RedisBackplane(RedisLogs, RedisGateways):
         return Whispered(
             id, [Found(name, How(how)) for name, how in pairs] or [ABSENT] * len(names)
         )
+
+    async def look_up(self, folded: str) -> Known | None:
+        keys, call = self._keys, self._pair.call
+        here, away, registered = await asyncio.gather(
+            call("HGET", keys.users, folded),
+            call("GET", keys.resume(folded)),
+            call("HGET", keys.accounts, folded),
+        )
+        user = registration(here or b"") or registration(away or b"")
+        account = account_of(registered or b"")
+        if user is None and account is None:
+            return None
+        name = user.name if user else account.name if account else ""
+        return Known(name, user.origin if user else "", account is not None)
 
     async def present(self, names: list[str]) -> list[str]:
         keys = self._keys

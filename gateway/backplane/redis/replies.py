@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import msgspec
 
 from gateway.backplane.contract import Listed
 from gateway.backplane.readable import readable
-from gateway.backplane.records import Registration
+from gateway.backplane.records import Account, Member, Registration
+from gateway.chat.room_records import PARTS, state_from
+from gateway.chat.rooms import RoomState
+from wire.frames import LOBBY
 
 _registration = msgspec.json.Decoder(Registration)
+_account = msgspec.json.Decoder(Account)
+_member = msgspec.json.Decoder(Member)
 
 
 def registrations(records: Iterable[bytes]) -> list[Registration]:
@@ -21,6 +27,11 @@ def registrations(records: Iterable[bytes]) -> list[Registration]:
 def registration(record: bytes) -> Registration | None:
     """A user's record; None for b"", and for one that cannot be read."""
     return next(iter(registrations([record])), None)
+
+
+def account_of(record: bytes) -> Account | None:
+    """An account; None for b"", and for one that cannot be read."""
+    return next(iter(readable(_account, filter(None, [record]), "an account")), None)
 
 
 def whole(id: bytes, ts: bytes, body: bytes) -> bytes:
@@ -40,3 +51,35 @@ def parse_user_list(reply: list[bytes]) -> tuple[str, list[Listed]]:
         if (user := registration(reply[i])) is not None
     ]
     return reply[0].decode(), listed
+
+
+def parse_room_state(room: str, reply: list[Any]) -> tuple[int, RoomState]:
+    """Read what the script ``room_state`` returns: Redis' time in milliseconds, and the state."""
+    now, *hashes = reply
+    parts = dict(zip(map(str, PARTS), map(_texts, hashes), strict=True))
+    exists = room == LOBBY or "created" in parts["meta"]
+    return int(now), state_from(room, exists, parts)
+
+
+def _texts(found: list[bytes]) -> dict[str, str]:
+    """A hash whose fields and values are text; what is not is nobody's of ours."""
+    texts = [each.decode(errors="replace") for each in found]
+    return dict(zip(texts[::2], texts[1::2], strict=True))
+
+
+def parse_room(room: str, meta: list[bytes], people: int) -> tuple[RoomState, int] | None:
+    """A room as a list of rooms shows it, by its hash; None if there is none."""
+    fields = _texts(meta)
+    if room != LOBBY and "created" not in fields:
+        return None
+    return state_from(room, True, {"meta": fields}), people
+
+
+def parse_members(reply: list[Any]) -> tuple[str, dict[str, Member]]:
+    """Some members, as HSCAN tells them: the cursor, and they."""
+    cursor, found = reply
+    members = {}
+    for folded, record in zip(found[::2], found[1::2], strict=True):
+        for member in readable(_member, [record], "the record of a member"):
+            members[folded.decode(errors="replace")] = member
+    return cursor.decode(), members

@@ -27,7 +27,7 @@ local user = record and read_user(record)
 if not user then return {''} end
 -- "0" is no token's hash. The count is of no use without them, and might not be written as a whole number.
 user.resume, user.shown, user.hello = '0', '0', 0
-redis.call('HSET', KEYS[2], ARGV[1], cjson.encode(user))
+redis.call('HSET', KEYS[2], ARGV[1], encode_user(user))
 if redis.call('EXISTS', ARGV[5] .. ':lease:' .. user.gateway) == 0 then return {''} end
 local heard = redis.call('SPUBLISH', ARGV[5] .. ':control:' .. user.gateway,
   'kick ' .. user.session .. ' ' .. ARGV[4])

@@ -43,12 +43,8 @@ local function add(body)
   if first then
     last = redis.call('XADD', log, 'MAXLEN', '~', limit, next_id, 'd', body, 't', ts)
   else
-    local record = redis.pcall('GET', KEYS[2])
-    local epoch, start
-    if type(record) == 'string' then epoch, start = record:match('^(%d+) ' .. run .. ' (%d+)$') end
-    if epoch and tonumber(epoch) < tonumber(start) then epoch = nil end
     first, next_id, behind =
-      add_first(log, KEYS[2], run, ARGV[3], epoch, limit, 'd', body, 't', ts)
+      add_first(log, KEYS[2], run, ARGV[3], newest_epoch(KEYS[2], run), limit, 'd', body, 't', ts)
     last = first
     redis.call('SET', KEYS[4], ts)
   end

@@ -13,7 +13,25 @@ local function read_user(record)
   for room, id in pairs(user.began or {}) do
     if type(id) ~= 'string' or not id:find('^%d+%-%d+$') then user.began[room] = nil end
   end
+  local rooms = {}
+  for _, room in ipairs(type(user.rooms) == 'table' and user.rooms or {}) do
+    if type(room) == 'string' then rooms[#rooms + 1] = room end
+  end
+  user.rooms = rooms
   return user
+end
+
+-- Names as a JSON list: of one without names cjson would make an object.
+local function encode_list(names)
+  local quoted = {}
+  for i, name in ipairs(names) do quoted[i] = cjson.encode(name) end
+  return '[' .. table.concat(quoted, ',') .. ']'
+end
+
+local function encode_user(user)
+  local rooms = encode_list(user.rooms)
+  user.rooms = nil
+  return '{"rooms":' .. rooms .. ',' .. cjson.encode(user):sub(2)
 end
 
 -- Logs. Ids are "<epoch>-<n>"; n counts up by one within a log and an epoch.
@@ -138,9 +156,39 @@ local function add_first(log, key, run, known, epoch, limit, ...)
   return redis.call('XADD', log, 'MAXLEN', '~', limit, start, ...), start, before(first)
 end
 
--- The version of what holds in a room, by its hash.
+-- The newest epoch of a slot that has one log, as text; nil if none was begun in this run of Redis.
+local function newest_epoch(key, run)
+  local record = redis.pcall('GET', key)
+  if type(record) ~= 'string' then return nil end
+  local newest, of, first = record:match('^(%d+) (%S+) (%d+)$')
+  if of ~= run or tonumber(newest) < tonumber(first) then return nil end
+  return newest
+end
+
+-- Rooms. The hash of what holds in one has the fields "version", "created" (there is such a room), "kept" (it stays
+-- though nobody is in it), "moves" (how many have come and gone), and its topic, modes and key.
 local function version_of(meta)
   return redis.call('HGET', meta, 'version') or '0'
+end
+
+-- Give a room a new version, above all that it ever had; returns it.
+local function next_version(meta, now)
+  local version = whole(math.max(now, (tonumber(version_of(meta)) or 0) + 1))
+  redis.call('HSET', meta, 'version', version)
+  return version
+end
+
+-- Let a room end in which nobody is: later if it has operators, never if it is kept or always there ('0').
+local function end_empty(keys, meta, operators, empty_ms, owned_ms)
+  if empty_ms == '0' or redis.call('HEXISTS', meta, 'kept') == 1 then return end
+  local left = redis.call('EXISTS', operators) == 1 and owned_ms or empty_ms
+  for _, key in ipairs(keys) do redis.call('PEXPIRE', key, left) end
+end
+
+-- The session of a member, by its record; nil if that cannot be read.
+local function session_of(member)
+  local readable, record = pcall(cjson.decode, member)
+  return readable and type(record) == 'table' and type(record.session) == 'string' and record.session or nil
 end
 
 -- The time of what is stored now, in milliseconds: never before that of what was stored last, by the key that keeps

@@ -8,7 +8,8 @@
 -- KEYS[6]  the epochs of people's logs
 -- ARGV[1]  the folded name
 -- ARGV[2]  the session's id
--- ARGV[3]  the session's record, JSON without its beginning, {"origin":"<origin>","began":{...},
+-- ARGV[3]  the session's record, JSON without its beginning,
+--          {"origin":"<origin>","began":{...},"rooms":[...],"account":true,
 -- ARGV[4]  milliseconds since the user's last activity
 -- ARGV[5]  milliseconds of inactivity that the user is given; 0 for no end
 -- ARGV[6]  what the keys and channels of users begin with
@@ -19,10 +20,13 @@
 -- ARGV[10] hash of which the peer has shown the password; '' for none
 -- ARGV[11] the session's origin, if it does not continue an older one
 -- ARGV[12] where that began: JSON, room -> id of the last message before
+-- ARGV[13] the rooms that the session is in, a JSON list
+-- ARGV[14] '1' if the session has the account already; counts with 'known' only
 --
 -- Returns  {outcome, origin, last id of the user's log, record or '', hash or '',
 --          where the origin began, JSON or '', '1' if messages wait behind that id or '',
---          '1' if the welcome of the older session may never have arrived or ''};
+--          '1' if the welcome of the older session may never have arrived or '',
+--          the rooms that the session is in, a JSON list or '', '1' if it has the account or ''};
 --          outcomes:
 --          granted    the name was free, or this session's already
 --          resumed    it was taken back from the peer's own older session, who was here still
@@ -34,7 +38,9 @@
 --          taken      and then nothing was done; the record is the holder's, for one who is 'known'
 --          locked     the password was not shown, and nothing was done; the hash is the name's, ''
 --                     if it is not registered
---          The origin, and where it began, are the older session's with resumed and returned.
+--          The origin, where it began, and the rooms are the older session's with resumed and returned.
+--          A session has the account if the name is registered and its password was shown, or the token
+--          of a session that had it.
 --          Anybody else begins behind the end of the log, and nobody is ever told what is before
 --          the beginning of their origin: what another of the same name was told stays unread.
 --          But whoever had left the name, and shows a token of it or its password, begins before what
@@ -80,7 +86,7 @@ end
 
 -- Its gateway was away when the name got its password, and did not hear that this session was to end.
 if ARGV[9] == 'known' and type(kept.changed) == 'number' and kept.changed > mine.since then
-  return {'taken', '', '', '', '', '', '', ''}
+  return {'taken', '', '', '', '', '', '', '', '', ''}
 end
 
 if ARGV[9] == 'known' then
@@ -90,7 +96,7 @@ elseif older then
 else
   local hash = type(kept.hash) == 'string' and kept.hash or ''
   if (account or ARGV[9] == 'required') and (hash == '' or ARGV[10] ~= hash) then
-    return {'locked', '', '', '', hash, '', '', ''}
+    return {'locked', '', '', '', hash, '', '', '', '', ''}
   end
   if account and outcome == 'taken' then outcome = 'taken_over' end
   -- Of another's account it is "0", and of a free name it is anybody's.
@@ -98,7 +104,7 @@ else
 end
 -- Only now: that a registered name is in use is nobody's business but its owner's.
 if outcome == 'taken' then
-  return {'taken', '', '', ARGV[9] == 'known' and record or '', '', '', '', ''}
+  return {'taken', '', '', ARGV[9] == 'known' and record or '', '', '', '', '', '', ''}
 end
 
 if holder and holder.session ~= ARGV[2] then
@@ -116,11 +122,22 @@ if waits then last = waits end
 redis.call('PERSIST', KEYS[4])
 redis.call('DEL', prefix .. ':waiting:' .. name)
 
-local began = older and older.began or cjson.decode(ARGV[12])
+-- Of itself a session knows best in which rooms it is, and of an older one Redis does.
+local mine_too = not older or older.session == ARGV[2]
+local began = cjson.decode(ARGV[12])
+if not mine_too then
+  began = older.began or began
+elseif older then
+  for room, id in pairs(older.began or {}) do began[room] = began[room] or id end
+end
 began['@'] = began['@'] or last
 began = cjson.encode(began)
+local rooms = mine_too and ARGV[13] or encode_list(older.rooms)
+local has_account = account and (ARGV[9] ~= 'known' and (not older or older.account == true)
+  or ARGV[9] == 'known' and ARGV[14] == '1')
 local origin = cjson.encode(older and older.origin or ARGV[11])
-record = string.format('{"origin":%s,"began":%s,', origin, began)
+record = '{"origin":' .. origin .. ',"began":' .. began .. ',"rooms":' .. rooms .. ','
+if has_account then record = record .. '"account":true,' end
 local value = ARGV[2] .. ' ' .. whole(now_ms() - ARGV[4])
 redis.call('HSET', KEYS[1], name, record .. ARGV[3])
 redis.call('SADD', KEYS[3], name)
@@ -131,4 +148,4 @@ else
 end
 local unheard = older and older.session ~= ARGV[2] and proof ~= older.resume
 return {outcome, older and older.origin or '', last, former, '', began, waits and '1' or '',
-  unheard and '1' or ''}
+  unheard and '1' or '', rooms, has_account and '1' or ''}

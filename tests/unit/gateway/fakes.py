@@ -596,9 +596,16 @@ class FakeBackplane:
             user = msgspec.structs.replace(user, origin=claimed.origin)
         last = memory.tail(Log(PRIVATE, folded))
         began = {PRIVATE: last.decode(), **(older.began if older else user.began)}
-        memory.came(msgspec.structs.replace(user, began=began), ago)
+        renewed = older is None or older.session == user.session
+        rooms = user.rooms if renewed or older is None else older.rooms
+        hash = memory.accounts.get(folded, "")
+        account = bool(hash) and (user.account if auth == KNOWN else older is None or older.account)
+        user = msgspec.structs.replace(user, began=began, rooms=rooms, account=account)
+        memory.came(user, ago)
         unheard = older is not None and user.session != older.session and resume != older.resume
-        return claimed._replace(last=last, began=began, unheard=unheard)
+        return claimed._replace(
+            last=last, began=began, unheard=unheard, rooms=rooms, account=account
+        )
 
     async def release(self, users: list[Registration], *, for_good: bool) -> list[str]:
         await self.asked_for("release", list(users))

@@ -45,10 +45,10 @@ def test_the_sha_is_what_redis_calls_it(script):
 @pytest.mark.parametrize("script", ALL, ids=lambda script: script.name)
 def test_the_header_says_what_goes_in_and_what_comes_out(script):
     said = header(script)
-    keys = {int(number) for number in re.findall(r"KEYS\[(\d)\]", code(script))}
-    assert {int(number) for number in re.findall(r"KEYS\[(\d)\]", said)} == keys
+    keys = {int(number) for number in re.findall(r"KEYS\[(\d+)\]", code(script))}
+    assert {int(number) for number in re.findall(r"KEYS\[(\d+)\]", said)} == keys
     assert keys == set(range(1, len(keys) + 1))
-    for number in re.findall(r"ARGV\[(\d)\]", code(script)):
+    for number in re.findall(r"ARGV\[(\d+)\]", code(script)):
         assert f"ARGV[{number}" in said
     assert "Returns" in said
     assert re.search("Atomic|A script, since", said)

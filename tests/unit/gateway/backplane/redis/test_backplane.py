@@ -182,42 +182,51 @@ async def test_a_claim_is_understood(scene, redis):
     known, began = '{"@":"7-3","lobby":"7-1"}', {"@": "7-3", "lobby": "7-1"}
     for reply, claimed in [
         (
-            ("granted", "", "7-3", "", "", known, "", ""),
-            Claimed("granted", last=b"7-3", began=began),
+            ("granted", "", "7-3", "", "", known, "", "", '["lobby"]', ""),
+            Claimed("granted", last=b"7-3", began=began, rooms=["lobby"]),
         ),
         (
-            ("granted", "0a", "7-3", "", "", known, "", ""),
-            Claimed("granted", "0a", b"7-3", began=began),
+            ("granted", "0a", "7-3", "", "", known, "", "", '["lobby"]', ""),
+            Claimed("granted", "0a", b"7-3", began=began, rooms=["lobby"]),
         ),
         (
-            ("resumed", "0a", "7-3", "", "", known, "", ""),
-            Claimed("resumed", "0a", b"7-3", began=began),
+            ("resumed", "0a", "7-3", "", "", known, "", "", '["lobby"]', ""),
+            Claimed("resumed", "0a", b"7-3", began=began, rooms=["lobby"]),
         ),
         (
-            ("returned", "0a", "7-3", "", "", known, "", ""),
-            Claimed("returned", "0a", b"7-3", began=began),
+            ("returned", "0a", "7-3", "", "", known, "", "", '["lobby"]', ""),
+            Claimed("returned", "0a", b"7-3", began=began, rooms=["lobby"]),
         ),
         (
-            ("resumed", "0a", "7-3", "", "", known, "1", "1"),
-            Claimed("resumed", "0a", b"7-3", began=began, waiting=True, unheard=True),
+            ("resumed", "0a", "7-3", "", "", known, "1", "1", '["lobby"]', "1"),
+            Claimed(
+                "resumed",
+                "0a",
+                b"7-3",
+                began=began,
+                waiting=True,
+                unheard=True,
+                rooms=["lobby"],
+                account=True,
+            ),
         ),
-        (("taken", "", "", "", "", "", "", ""), Claimed("taken")),
+        (("taken", *[""] * 9), Claimed("taken")),
         (
-            ("inherited", "", "7-3", record, "", known, "", ""),
-            Claimed("inherited", "", b"7-3", former, began),
+            ("inherited", "", "7-3", record, "", known, "", "", '["lobby"]', ""),
+            Claimed("inherited", "", b"7-3", former, began, rooms=["lobby"]),
         ),
-        (("locked", "", "", "", "$argon2", "", "", ""), Claimed("locked", hash="$argon2")),
+        (("locked", "", "", "", "$argon2", *[""] * 5), Claimed("locked", hash="$argon2")),
     ]:
         redis.answer = lambda client, command, reply=reply: array(*reply)
         assert await scene.backplane.claim(registration("dana"), 0.0, None) == claimed
 
 
 async def test_who_claims_has_to_show_what_is_asked(scene, redis):
-    redis.answer = lambda client, command: array("taken", "", "", "", "", "", "", "")
+    redis.answer = lambda client, command: array("taken", *[""] * 9)
     dana = registration("dana")
     await scene.backplane.claim(dana, 0.0, None)
     await scene.backplane.claim(dana, 0.0, None, Entry("required", "$argon2"))
-    assert [call[-4:-2] for call in evalsha(redis)] == [["known", ""], ["required", "$argon2"]]
+    assert [call[-6:-4] for call in evalsha(redis)] == [["known", ""], ["required", "$argon2"]]
 
 
 async def test_names_are_kept_for_who_may_come_back_and_not_for_good(redis):
@@ -430,7 +439,9 @@ async def test_a_record_that_cannot_be_read_costs_itself(scene, redis, caplog):
     )
     assert [user.name for user in await scene.backplane.sweep()] == ["u1"]
     assert len(caplog.records) == 2
-    redis.answer = lambda client, command: array("granted", "", "7-3", b"{}", "", "{}", "", "")
+    redis.answer = lambda client, command: array(
+        "granted", "", "7-3", b"{}", "", "{}", "", "", "[]", ""
+    )
     assert (await scene.backplane.claim(registration("dana"), 0.0, None)).former is None
     _, listed = parse_user_list([b"0", records[0], b"1", b"1", records[1], b"2", b"-1"])
     assert [each.registration.name for each in listed] == ["u1"]

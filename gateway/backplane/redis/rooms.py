@@ -1,0 +1,159 @@
+"""Rooms: who is in them, and what holds there."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from gateway.backplane.contract import Arrival, Attendance, Attended, Departure, Log, Mark
+from gateway.backplane.keys import Keys
+from gateway.backplane.records import Registration
+from gateway.backplane.redis.calls import room_attend, room_change, room_state
+from gateway.backplane.redis.pair import Pair
+from gateway.backplane.redis.replies import parse_members, parse_room, parse_room_state
+from gateway.chat.room_records import Edit
+from gateway.chat.rooms import NEVER, RoomState
+from gateway.errors import NoSuchRoom, RoomChanged
+from wire.frames import LOBBY
+
+MEMBERS_AT_ONCE = 500
+
+
+class RedisRooms:
+    """Keeps `gateway.backplane.contract.Rooms`.
+
+    Args:
+        pair: the connections.
+        keys: the names of the keys.
+        kept_ms: for which a room without members and operators is kept, milliseconds.
+        known: `gateway.backplane.contract.Events.known`.
+        history: returns how many messages a log keeps, roughly.
+    """
+
+    def __init__(
+        self,
+        pair: Pair,
+        keys: Keys,
+        kept_ms: int,
+        known: Callable[[bytes], bytes],
+        history: Callable[[], int],
+    ) -> None:
+        self._pair = pair
+        self._keys = keys
+        self._kept_ms = kept_ms
+        self._known_on = known
+        self._history = history
+
+    async def state(self, room: str) -> tuple[int, RoomState]:
+        return parse_room_state(room, await self._pair.run(*room_state(self._keys, room)))
+
+    async def attend(
+        self, room: str, version: str, items: list[Arrival | Departure], *, create: bool
+    ) -> Attended:
+        call = room_attend(
+            self._keys,
+            room,
+            version,
+            items,
+            self._pair.run_id,
+            create=create,
+            known=self._known(room),
+            kept_ms=self._kept_ms,
+        )
+        attending = self._pair.run(*call)
+        if create:
+            # First, so that no room is there that no list shows.
+            _, reply = await asyncio.gather(self._add_to_index([room]), attending)
+        else:
+            reply = await attending
+        tail, people, founder, moves = _done(room, reply)
+        return Attended(tail, people, founder.decode(), int(moves))
+
+    async def change(
+        self,
+        room: str,
+        version: str,
+        edits: list[Edit],
+        event: bytes,
+        *,
+        removed: Departure | None = None,
+        invite_members: bool = False,
+    ) -> str:
+        call = room_change(
+            self._keys,
+            room,
+            version,
+            edits,
+            event,
+            self._pair.run_id,
+            removed=removed,
+            invite_members=invite_members,
+            known=self._known(room),
+            history=self._history(),
+            kept_ms=self._kept_ms,
+        )
+        id: bytes = _done(room, await self._pair.run(*call))[0]
+        return id.decode()
+
+    async def members(self, room: str, cursor: str) -> Attendance:
+        keys = self._keys
+        # Sent in this order: what is counted has happened before what is read.
+        moves, found = await asyncio.gather(
+            self._pair.call("HGET", keys.room_meta(room), "moves"),
+            self._pair.call("HSCAN", keys.room_members(room), cursor, "COUNT", MEMBERS_AT_ONCE),
+        )
+        next_cursor, members = parse_members(found)
+        return Attendance(next_cursor, _count(moves), members)
+
+    async def marks(self, rooms: list[str]) -> list[Mark]:
+        found = await asyncio.gather(
+            self._add_to_index(rooms),
+            *(
+                self._pair.call("HMGET", self._keys.room_meta(room), "version", "moves")
+                for room in rooms
+            ),
+        )
+        return [Mark((v or NEVER.encode()).decode(), _count(moves)) for v, moves in found[1:]]
+
+    async def all(self) -> list[tuple[RoomState, int]]:
+        keys, call = self._keys, self._pair.call
+        names = {name.decode(errors="replace") for name in await call("SMEMBERS", keys.rooms)}
+        rooms = sorted(names | {LOBBY})
+        metas = asyncio.gather(*(call("HGETALL", keys.room_meta(room)) for room in rooms))
+        counts = asyncio.gather(*(call("HLEN", keys.room_members(room)) for room in rooms))
+        found = [
+            parse_room(room, meta, people)
+            for room, meta, people in zip(rooms, await metas, await counts, strict=True)
+        ]
+        ended = [room for room, each in zip(rooms, found, strict=True) if each is None]
+        if ended:
+            await call("SREM", keys.rooms, *ended)
+        return [each for each in found if each is not None]
+
+    async def keep(self, user: Registration) -> None:
+        rooms, began = msgspec.json.encode(user.rooms), msgspec.json.encode(user.began)
+        users = [self._keys.users]
+        await self._pair.run("user_rooms", users, user.folded, user.session, rooms, began)
+
+    async def _add_to_index(self, rooms: list[str]) -> None:
+        if rooms:
+            await self._pair.call("SADD", self._keys.rooms, *rooms)
+
+    def _known(self, room: str) -> bytes:
+        return self._known_on(self._keys.channel(Log(room)).encode())
+
+
+def _done(room: str, reply: Any) -> Any:
+    """The reply of a script, unless it refused to do anything."""
+    if reply == b"CHANGED":
+        raise RoomChanged(room)
+    if reply == b"NONE":
+        raise NoSuchRoom(room)
+    return reply
+
+
+def _count(found: bytes | None) -> int:
+    return int(found) if found and found.isdigit() else 0

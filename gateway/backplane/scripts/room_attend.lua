@@ -1,0 +1,111 @@
+-- Write down who comes into a room and who leaves it, in order, and tell of it.
+--
+-- KEYS[1]  what holds in the room
+-- KEYS[2]  its members
+-- KEYS[3]  operators
+-- KEYS[4]  voices
+-- KEYS[5]  bans
+-- KEYS[6]  muted
+-- KEYS[7]  invited
+-- KEYS[8]  kicked
+-- KEYS[9]  its log
+-- KEYS[10] its epochs
+-- KEYS[11] its clock
+-- ARGV[1]  the version of what holds there by which the arrivals were allowed; '' for any
+-- ARGV[2]  '1' to make the room if there is none
+-- ARGV[3]  id of the run of Redis
+-- ARGV[4]  the last id that the gateway knows of the log
+-- ARGV[5]  the room's channel
+-- ARGV[6]  milliseconds for which an empty room is kept; '0' for a room that is always there
+-- ARGV[7]  milliseconds for which an empty room that has operators is kept
+-- ARGV[8]  the folded name of the room's operator, if it is made now; '' for nobody
+-- ARGV[9]  the same as it is shown
+-- ARGV[10..]  five for each: '+' for an arrival that all are told of, '~' for one that gateways are told
+--             of, '-' for a departure; the folded name; the session ('' with '-': whichever); the
+--             member (JSON; '' with '-'); the event, a line
+--
+-- Returns  {the id behind which the next message comes, how many are in the room, the folded name of whoever
+--          became its operator or '', how many arrivals and departures there have been}. 'CHANGED' if it is of
+--          another version, 'NONE' if somebody arrives and there is none; then nothing was done
+--
+-- An arrival of a session that is there already changes nothing: the call can be repeated. One of a name that
+-- is there with another session is nothing that people need be told. A departure of a session that is not
+-- there does nothing: a newer one may have the name.
+--
+-- Atomic, so that the order of arrivals and departures is the same for all, and so that nobody enters by
+-- rules that do not hold any longer.
+local meta, members = KEYS[1], KEYS[2]
+local keys = {
+  meta, members, KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7], KEYS[8], KEYS[9], KEYS[10], KEYS[11],
+}
+if ARGV[1] ~= '' and version_of(meta) ~= ARGV[1] then return 'CHANGED' end
+
+local comes = false
+for i = 10, #ARGV, 5 do
+  if ARGV[i] ~= '-' then comes = true end
+end
+local made = comes and ARGV[6] ~= '0' and redis.call('HEXISTS', meta, 'created') == 0
+if made and ARGV[2] ~= '1' then return 'NONE' end
+
+local before = redis.call('HLEN', members)
+local moves = tonumber(redis.call('HGET', meta, 'moves') or 0) or 0
+local were = moves
+local last = tail(KEYS[9], KEYS[10], ARGV[3], ARGV[4])
+local version
+if made then
+  local now = now_ms()
+  redis.call('HSET', meta, 'created', whole(now))
+  redis.call('HDEL', meta, 'deleted')
+  if ARGV[8] ~= '' then redis.call('HSET', KEYS[3], ARGV[8], ARGV[9]) end
+  if ARGV[8] ~= '' or version_of(meta) ~= '0' then version = next_version(meta, now) end
+end
+
+local kind, lines = '', {}
+local function tell()
+  if #lines > 0 then
+    redis.call('SPUBLISH', ARGV[5], kind .. whole(moves) .. ' ' .. last .. '\n' .. table.concat(lines))
+    lines = {}
+  end
+end
+local some_kicked = redis.call('EXISTS', KEYS[8]) == 1
+for i = 10, #ARGV, 5 do
+  local what, name, session, member = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3]
+  local was = redis.call('HGET', members, name)
+  local whose = was and session_of(was)
+  local told
+  if what == '-' then
+    if was and (session == '' or not whose or whose == session) then
+      redis.call('HDEL', members, name)
+      told = '+'
+    end
+  else
+    if not was then
+      told = what
+    elseif whose ~= session then
+      told = '~'
+    end
+    if was ~= member then redis.call('HSET', members, name, member) end
+    if some_kicked then redis.call('HDEL', KEYS[8], name) end
+  end
+  if told then
+    if told ~= kind then
+      tell()
+      kind = told
+    end
+    moves = moves + 1
+    lines[#lines + 1] = ARGV[i + 4]
+  end
+end
+if moves ~= were then redis.call('HSET', meta, 'moves', whole(moves)) end
+tell()
+if version then redis.call('SPUBLISH', ARGV[5], '=' .. version .. ' ' .. last .. '\n') end
+
+local people = redis.call('HLEN', members)
+if people == 0 then
+  end_empty(keys, meta, KEYS[3], ARGV[6], ARGV[7])
+elseif before == 0 then
+  for _, key in ipairs(keys) do
+    if key ~= KEYS[8] then redis.call('PERSIST', key) end
+  end
+end
+return {last, people, made and ARGV[8] or '', whole(moves)}

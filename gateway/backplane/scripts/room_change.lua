@@ -1,0 +1,98 @@
+-- Change what holds in a room, and say so in its log.
+--
+-- KEYS[1]  what holds in the room: its modes, topic and key
+-- KEYS[2]  its members
+-- KEYS[3]  operators
+-- KEYS[4]  voices
+-- KEYS[5]  bans
+-- KEYS[6]  muted
+-- KEYS[7]  invited
+-- KEYS[8]  kicked
+-- KEYS[9]  its log
+-- KEYS[10] its epochs
+-- KEYS[11] its clock
+-- ARGV[1]  the version by which this was decided
+-- ARGV[2]  how many messages the log keeps, roughly
+-- ARGV[3]  id of the run of Redis
+-- ARGV[4]  the last id that the caller knows of the log
+-- ARGV[5]  the room's channel
+-- ARGV[6]  milliseconds for which an empty room is kept; '0' for a room that is always there
+-- ARGV[7]  milliseconds for which an empty room that has operators is kept
+-- ARGV[8]  the event, JSON without id and ts; '' for none: then only gateways are told
+-- ARGV[9]  the folded name of whoever is put out; '' for nobody
+-- ARGV[10] the event that tells of it, a line
+-- ARGV[11] milliseconds for which it is known who was put out
+-- ARGV[12] '1': all members count as invited
+-- ARGV[13..]  three for each edit: 'meta', 'operators', 'voices', 'bans', 'muted', 'invited' or 'kicked'; the
+--             entry; its new value behind a '=', or '-' to remove it
+--
+-- Returns  {the id of the event, or of what was stored last, the new version}. 'CHANGED' if the room is of another version, 'NONE' if there
+--          is none; then nothing was done
+--
+-- Atomic, so that of two changes that were decided from one state one is made, and so that the message that
+-- is stored next is one that the new rules allow.
+local meta, members = KEYS[1], KEYS[2]
+local keys = {
+  meta, members, KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7], KEYS[8], KEYS[9], KEYS[10], KEYS[11],
+}
+if version_of(meta) ~= ARGV[1] then return 'CHANGED' end
+if ARGV[6] ~= '0' and redis.call('HEXISTS', meta, 'created') == 0 then return 'NONE' end
+local parts = {
+  ['meta'] = meta, ['operators'] = KEYS[3], ['voices'] = KEYS[4], ['bans'] = KEYS[5], ['muted'] = KEYS[6],
+  ['invited'] = KEYS[7], ['kicked'] = KEYS[8],
+}
+-- Before anything is written: one of another type refuses the whole.
+for _, key in pairs(parts) do redis.call('HLEN', key) end
+local people = redis.call('HLEN', members)
+
+local now = now_ms()
+local id, _, behind
+if ARGV[8] == '' then
+  id = tail(KEYS[9], KEYS[10], ARGV[3], ARGV[4])
+else
+  local ts = whole(not_before(KEYS[11], now))
+  id, _, behind = add_first(
+    KEYS[9], KEYS[10], ARGV[3], ARGV[4], newest_epoch(KEYS[10], ARGV[3]), ARGV[2], 'd', ARGV[8], 't', ts)
+  redis.call('SET', KEYS[11], ts)
+  redis.call('SPUBLISH', ARGV[5], behind .. ' ' .. id .. '\n' .. with_beginning(id, ts, ARGV[8]))
+end
+
+for i = 13, #ARGV, 3 do
+  local key, entry, value = parts[ARGV[i]], ARGV[i + 1], ARGV[i + 2]
+  if value == '-' then
+    redis.call('HDEL', key, entry)
+  else
+    redis.call('HSET', key, entry, value:sub(2))
+  end
+end
+if ARGV[12] == '1' then
+  local all = redis.call('HGETALL', members)
+  for i = 1, #all, 2 do
+    local readable, member = pcall(cjson.decode, all[i + 1])
+    if readable and type(member) == 'table' and type(member.name) == 'string' then
+      local origin = member.account ~= true and type(member.origin) == 'string' and member.origin or ''
+      local invitation = '{"name":' .. cjson.encode(member.name) .. ',"origin":' .. cjson.encode(origin) .. '}'
+      redis.call('HSETNX', parts.invited, all[i], invitation)
+    end
+  end
+end
+local version = next_version(meta, now)
+
+local member = ARGV[9] ~= '' and redis.call('HGET', members, ARGV[9])
+if member then
+  redis.call('HDEL', members, ARGV[9])
+  people = people - 1
+  -- So that a session whose connection breaks now does not come back by it.
+  local readable, was = pcall(cjson.decode, member)
+  if readable and type(was) == 'table' and type(was.origin) == 'string' then
+    if redis.call('HLEN', parts.kicked) >= 500 then redis.call('DEL', parts.kicked) end
+    redis.call('HSET', parts.kicked, ARGV[9], was.origin)
+    redis.call('PEXPIRE', parts.kicked, ARGV[11])
+  end
+  local moves = whole((tonumber(redis.call('HGET', meta, 'moves') or 0) or 0) + 1)
+  redis.call('HSET', meta, 'moves', moves)
+  redis.call('SPUBLISH', ARGV[5], '+' .. moves .. ' ' .. id .. '\n' .. ARGV[10])
+end
+redis.call('SPUBLISH', ARGV[5], '=' .. version .. ' ' .. id .. '\n')
+if people == 0 then end_empty(keys, meta, KEYS[3], ARGV[6], ARGV[7]) end
+return {id, version}

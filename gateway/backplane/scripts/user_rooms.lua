@@ -1,0 +1,19 @@
+-- Write down in which rooms a session is, and where it began in each.
+--
+-- KEYS[1]  users
+-- ARGV[1]  the folded name
+-- ARGV[2]  the session
+-- ARGV[3]  the rooms, a JSON list
+-- ARGV[4]  where it began: JSON, room -> id of the last message before
+--
+-- Returns  1 if it was done; 0 if the session does not have its name any longer
+--
+-- Atomic, so that a session that lost its name does not change its successor's record.
+local record = redis.call('HGET', KEYS[1], ARGV[1])
+local user = record and read_user(record)
+if not user or user.session ~= ARGV[2] then return 0 end
+local began = cjson.decode(ARGV[4])
+began['@'] = began['@'] or user.began and user.began['@']
+user.rooms, user.began = cjson.decode(ARGV[3]), began
+redis.call('HSET', KEYS[1], ARGV[1], encode_user(user))
+return 1
