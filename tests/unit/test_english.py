@@ -71,8 +71,6 @@ NOT_YET = (
     "gateway/rooms",
     "tests/chaos",
     "tests/contract",
-    "tests/e2e",
-    "tests/integration",
     "tests/unit/client",
     "tests/unit/display",
     "tests/unit/gateway",
