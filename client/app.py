@@ -185,7 +185,8 @@ class ChatApp:
             case Changed():
                 self._screen.show(render.event(event, self._view, self._rooms.changed(event)))
             case Out(room=room) | NotRejoined(room=room):
-                self._show(event)
+                if not self._rooms.knows_why(room):
+                    self._show(event)
                 chosen = isinstance(event, Out) and event.code == "left"
                 where = self._aim.out(room, chosen=chosen)
                 if where:

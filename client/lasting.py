@@ -94,6 +94,7 @@ class LastingChat:
         rooms: those that we are in, each with the key that opened it, if there was one.
         ended: why the chat is over; None while it is not.
         failure: what went wrong, if it ended otherwise than by leaving or by idleness.
+        over: set once the chat is over.
     """
 
     def __init__(
@@ -117,9 +118,9 @@ class LastingChat:
         self._inbox: asyncio.Queue[Event | News | None] = asyncio.Queue()
         self._overflown = False
         self._redis_away = False
-        self._over = asyncio.Event()
+        self.over = asyncio.Event()
         self._changed = asyncio.Event()
-        self._outgoing = Outgoing(self._connected, self._over, self._tell, pick)
+        self._outgoing = Outgoing(self._connected, self.over, self._tell, pick)
 
     async def __aenter__(self) -> LastingChat:
         self._keeper = asyncio.create_task(self._keep())
@@ -203,7 +204,7 @@ class LastingChat:
         for room in rooms:
             connection = await self._connected()
             try:
-                await enter(connection, Join(room=room), self._over, self._pick)
+                await enter(connection, Join(room=room), self.over, self._pick)
             except Refused as refused:
                 raise Refused(refused.code, f"#{room}: {refused.text}") from None
 
@@ -267,7 +268,7 @@ class LastingChat:
             try:
                 # What was missed of it is asked for, as far as the room still has it.
                 again = Join(room=room, key=self.rooms[room], history=HISTORY)
-                await enter(connection, again, self._over, self._pick)
+                await enter(connection, again, self.over, self._pick)
             except Refused as refused:
                 self._out_of(room)
                 self._tell(NotRejoined(room, str(refused)))
@@ -341,7 +342,7 @@ class LastingChat:
             if reason.code not in (QUIT.code, IDLE.code):
                 self.failure = Ended(reason)
         # Whoever waits to send must learn that there is nothing to wait for.
-        self._over.set()
+        self.over.set()
         self._changed.set()
 
 

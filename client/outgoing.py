@@ -17,6 +17,10 @@ FIRST_RETRY, LONGEST_RETRY = 1.0, 5.0
 """Seconds: upper ends of the first delay, and of any, before a message that the gateway could not
 take is sent again, where it did not say when."""
 
+LONGEST_PAUSE = 10.0
+"""Seconds that all messages behind one may have to wait for it. A room in which people may write
+seldom asks for more: then the message is given back, and the others go on."""
+
 
 class Outgoing:
     """What is on its way to the gateway, over as many connections as it takes.
@@ -95,7 +99,7 @@ class Outgoing:
         """Wait until a refused message may be sent again.
 
         Raises:
-            Refused: it may not.
+            Refused: it may not, or not for a long time.
             Unconfirmed: the gateway has seen its number before, and what became of it is not known.
         """
         if refused.code == ErrorCode.STALE_SEQ:
@@ -103,6 +107,8 @@ class Outgoing:
         if not refused.may_pass:
             raise refused
         delay = retry.next() if refused.retry_after is None else refused.retry_after
+        if delay > LONGEST_PAUSE:
+            raise refused
         if not self._held:
             self._held = True
             self._tell(Held(refused, delay))

@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import TextIO
 
@@ -22,7 +23,20 @@ from display.meaning import Help, Meaning, RoomRequest, Show
 from display.safe_text import clean_name
 from display.style import Style
 from display.view import View, info
-from wire.frames import LOBBY, Changed, Entered, Error, Event, Join, Notice, Out, Quit, Send, Who
+from wire.frames import (
+    LOBBY,
+    Ack,
+    Changed,
+    Entered,
+    Error,
+    Event,
+    Join,
+    Notice,
+    Out,
+    Quit,
+    Send,
+    Who,
+)
 from wire.lines import LineTooLong
 
 MOST_TOLD = 10
@@ -106,6 +120,9 @@ class PlainClient:
 
     def _take(self, event: Event) -> None:
         if isinstance(event, Entered) and not self._rooms.entered(event):
+            return
+        if isinstance(event, Out) and self._rooms.knows_why(event.room):
+            self._out_of(event.room)
             return
         before = self._rooms.changed(event) if isinstance(event, Changed) else None
         stream = self._err if isinstance(event, Notice | Error) else self._out
@@ -208,7 +225,7 @@ class PlainClient:
 
     async def _deliver(self, send: Send) -> None:
         try:
-            ack = await self._chat.send(send.text, to=send.to, room=send.room)
+            ack = await self._send(send)
         except Unconfirmed:
             lines = render.unconfirmed(send.text, self._view(self._err), to=send.to)
         except (Refused, Ended) as error:
@@ -218,6 +235,22 @@ class PlainClient:
             return
         self._code = 1
         self._print(self._err, lines)
+
+    async def _send(self, send: Send) -> Ack:
+        while True:
+            try:
+                return await self._chat.send(send.text, to=send.to, room=send.room)
+            except Refused as refused:
+                # A person may prefer to say something else; the lines of a pipe have time.
+                if self._typed or refused.retry_after is None:
+                    raise
+                self._print(self._err, render.error(str(refused), self._view(self._err)))
+                await self._pause(refused.retry_after)
+
+    async def _pause(self, seconds: float) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._chat.over.wait()
 
     async def _show_users(self) -> None:
         try:

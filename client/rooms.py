@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from client.names import KnownNames
 from wire.frames import LOBBY, OPERATOR, PRIVATE, Changed, Entered, Joined, Left, Modes, Msg
+from wire.names import fold
 
 
 def first_of(rooms: Collection[str]) -> str | None:
@@ -22,11 +23,13 @@ class _Room:
         names: who is in it.
         modes: what holds in it.
         told: the person was told of being in it.
+        put_out: the person was told of being put out of it.
     """
 
     names: KnownNames
     modes: Modes = field(default_factory=Modes)
     told: bool = False
+    put_out: bool = False
 
 
 class Rooms:
@@ -93,10 +96,17 @@ class Rooms:
 
     def changed(self, event: Changed) -> Modes | None:
         """Something changed in a room; returns what held there before, as far as it is known."""
-        before = self.modes(event.room)
-        if event.modes and event.room in self._rooms:
-            self._rooms[event.room].modes = event.modes
+        room = self._rooms.get(event.room)
+        if room is None:
+            return None
+        if event.change in ("kick", "ban") and fold(event.name or "") == fold(self._me):
+            room.put_out = True
+        before, room.modes = room.modes, event.modes or room.modes
         return before
+
+    def knows_why(self, room: str) -> bool:
+        """Whether a change has told the person already of being put out of a room."""
+        return room in self._rooms and self._rooms[room].put_out
 
     def heard(self, event: Msg | Joined | Left) -> None:
         """Somebody said something, came or went."""

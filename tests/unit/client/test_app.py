@@ -465,6 +465,29 @@ class TestRooms:
         send = await app.peer.acknowledge()
         assert (send.text, send.room) == ("hello dev", "lobby")
 
+    async def test_one_who_is_put_out_is_told_why_once(self, app):
+        await app.start(rooms=["lobby", "dev"])
+        app.peer.tell(
+            Changed(id="1-1", room="dev", by="mom", change="kick", name="dana", reason="spam"),
+            Out(room="dev", code="kicked", text="You were kicked out of the room dev."),
+        )
+        app.peer.say("bye")
+        await app.shown("sis: bye")
+        shown = app.written.getvalue()
+        assert "· mom kicked you out of #dev: spam\r\n" in shown
+        assert "You were kicked" not in shown
+
+    async def test_a_pause_that_is_long_holds_up_nothing_else(self, app):
+        await app.start(rooms=["lobby", "dev"])
+        app.type("/join dev" + ENTER + "two" + ENTER)
+        slow = await app.peer.expect(Send)
+        assert slow.room == "dev"
+        refusal = "one message per 60 s: wait 55 s"
+        app.peer.tell(Error(code="slow_down", text=refusal, seq=slow.seq, retry_after=55.0))
+        await app.shown(f"! {refusal}\r\n· not sent: two")
+        app.type("/join lobby" + ENTER + "three" + ENTER)
+        assert (await app.peer.acknowledge()).text == "three"
+
     async def test_leaving_a_room(self, app):
         await app.start()
         await self.joins(app)

@@ -313,7 +313,7 @@ async def test_leaving_gives_what_is_still_to_be_sent_its_time(chat):
 
 async def test_leaving_releases_who_waits_for_the_gateways_limits(chat):
     sending, send = await sent(chat, "one")
-    chat.peer.tell(Error(code="slow_down", text="!", seq=send.seq, retry_after=3600.0))
+    chat.peer.tell(Error(code="slow_down", text="!", seq=send.seq, retry_after=9.0))
     leaving = asyncio.create_task(chat.quit(within=0.05))
     assert isinstance(await chat.peer.request(), Quit)
     chat.peer.hang_up()

@@ -8,7 +8,25 @@ from client.errors import Ended
 from client.plain import PlainClient
 from tests.unit.client.rejoin import Rejoin, close, lasting_chat
 from tests.unit.client.written import Written
-from wire.frames import Ack, Bye, Error, Gap, Notice, Quit, Send, User, Users, Who
+from wire.frames import (
+    Ack,
+    Bye,
+    Changed,
+    Entered,
+    Error,
+    Gap,
+    Join,
+    ListRooms,
+    Notice,
+    Out,
+    Quit,
+    Room,
+    RoomList,
+    Send,
+    User,
+    Users,
+    Who,
+)
 from wire.limits import Limits
 from wire.reasons import BANNED, CROWDED, FLOOD, IDLE, KICKED, SHUTDOWN
 
@@ -22,12 +40,19 @@ class Running:
         self.source, self._into = os.pipe()
         self.out, self.err = Written(), Written()
 
-    async def start(self, *, typed=False, limits=None, to=None):
-        connection, self.peer = await self.join("bob", welcome={"limits": limits})
+    async def start(self, *, typed=False, limits=None, to=None, rooms=("lobby",)):
+        welcome = {"limits": limits, "rooms": list(rooms)}
+        connection, self.peer = await self.join("bob", welcome=welcome)
         self.rejoin = Rejoin(self.join)
         self.chat = await lasting_chat(connection, self.rejoin).__aenter__()
         self.client = PlainClient(
-            self.chat, source=self.source, typed=typed, to=to, out=self.out, err=self.err
+            self.chat,
+            source=self.source,
+            typed=typed,
+            to=to,
+            room=rooms[0] if rooms else None,
+            out=self.out,
+            err=self.err,
         )
         self.running = asyncio.create_task(self.client.run())
 
@@ -354,3 +379,82 @@ async def test_of_many_lines_that_look_like_commands_some_are_told_and_the_numbe
     told = plain.err.getvalue()
     assert told.count("· not sent: /etc/passwd\n") == 10
     assert told.endswith("! 1,224 more lines looked like commands: not sent\n")
+
+
+class TestRooms:
+    async def test_lines_go_to_the_first_room_and_what_is_heard_is_marked(self, plain):
+        await plain.start(rooms=("dev", "lobby"))
+        plain.type("hi\n")
+        assert (await plain.peer.acknowledge(room="dev")).room == "dev"
+        plain.peer.say("ho", room="dev")
+        plain.peer.say("hey")
+        await plain.out.shows("sis: hey")
+        first, second = plain.out.getvalue().splitlines()
+        assert first.endswith(" #dev sis: ho")
+        assert "#" not in second
+
+    async def test_after_being_put_out_no_line_goes_elsewhere(self, plain):
+        await plain.start(rooms=("dev", "lobby"))
+        plain.peer.tell(Out(room="dev", code="kicked", text="You were kicked out."))
+        await plain.out.shows("You were kicked out.")
+        plain.type("secret\n")
+        plain.end()
+        send = await plain.peer.expect(Send)
+        assert send.room == "dev"
+        plain.peer.tell(Error(code="not_in_room", text="you are not in dev", seq=send.seq))
+        await plain.peer.farewell()
+        assert await plain.running == 1
+        assert plain.err.getvalue() == "! you are not in dev\n· not sent: secret\n"
+
+    async def test_of_a_person_without_a_prompt_neither(self, plain):
+        await plain.start(rooms=("dev", "lobby"), typed=True)
+        plain.peer.tell(Changed(id="1-1", room="dev", by="mom", change="kick", name="bob"))
+        plain.peer.tell(Out(room="dev", code="kicked", text="You were kicked out."))
+        await plain.err.shows("/join ROOM says where what you type goes now")
+        assert plain.out.getvalue() == "· mom kicked you out of #dev\n"
+        plain.type("secret\n")
+        await plain.err.shows("you are in no room")
+        plain.type("/join lobby\n")
+        await plain.err.shows("what you type goes to #lobby now")
+        plain.type("hi\n")
+        assert (await plain.peer.acknowledge()).text == "hi"
+
+    async def test_a_person_joins_and_asks(self, plain):
+        await plain.start(typed=True)
+        plain.type("/join dev\n")
+        request = await plain.peer.expect(Join)
+        plain.peer.tell(Entered(room="dev", seen="1-0", people=2, seq=request.seq))
+        await plain.out.shows("· you are in #dev (2 people)")
+        plain.type("hi\n")
+        assert (await plain.peer.acknowledge(room="dev")).room == "dev"
+        plain.type("/rooms\n")
+        asked = await plain.peer.expect(ListRooms)
+        plain.peer.tell(RoomList(rooms=[Room(room="dev", people=2)], seq=asked.seq))
+        await plain.out.shows("#dev  2")
+
+    async def test_a_room_that_does_not_let_one_in_is_told(self, plain):
+        await plain.start(typed=True)
+        plain.type("/join dev\n")
+        request = await plain.peer.expect(Join)
+        plain.peer.tell(Error(code="bad_key", text="join it with its key", seq=request.seq))
+        await plain.err.shows("! join it with its key")
+        plain.type("hi\n")
+        assert (await plain.peer.acknowledge()).room == "lobby"
+
+    async def test_in_a_pipe_a_slow_room_is_waited_for(self, plain):
+        await plain.start(rooms=("dev",))
+        plain.type("one\n")
+        plain.end()
+        send = await plain.peer.expect(Send)
+        plain.peer.tell(Error(code="slow_down", text="slowly", seq=send.seq, retry_after=10.01))
+        await plain.err.shows("! slowly")
+        plain.chat.over.set()  # so nobody has to wait that long
+        assert (await plain.peer.acknowledge(room="dev")).text == "one"
+
+    async def test_commands_of_rooms_are_not_obeyed_in_a_pipe(self, plain):
+        await plain.start()
+        plain.type("/join dev\n!kick sis\n")
+        plain.end()
+        await plain.peer.farewell()
+        assert await plain.running == 1
+        assert plain.err.getvalue().count("· not sent: ") == 2

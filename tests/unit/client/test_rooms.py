@@ -79,3 +79,15 @@ def test_only_those_in_the_lobby_alone_need_no_names_of_rooms(rooms):
     assert rooms.only_lobby
     rooms.out("lobby")
     assert not rooms.only_lobby
+
+
+@pytest.mark.parametrize(("change", "name"), [("kick", "DANA"), ("ban", "dana")])
+def test_a_change_tells_why_one_is_out_of_a_room(rooms, change, name):
+    assert not rooms.knows_why("dev")
+    rooms.changed(Changed(room="dev", by="mom", change=change, name="sis"))
+    assert not rooms.knows_why("dev")
+    rooms.changed(Changed(room="dev", by="mom", change=change, name=name))
+    assert rooms.knows_why("dev")
+    rooms.out("dev")
+    rooms.entered(Entered(room="dev", seen="1-0"))
+    assert not rooms.knows_why("dev")
