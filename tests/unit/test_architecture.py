@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from gateway.chat.room_records import PARTS
+
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("wire", "network", "display", "gateway", "client", "chatctl")
 MODULES = [path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))]
@@ -49,3 +51,11 @@ def test_the_layers_of_the_gateway_are_drawn_as_they_are_checked():
     [layers] = [each["layers"] for each in checked["contracts"] if "containers" in each]
     drawn = "\n".join(layer.replace(" |", ",") for layer in layers)
     assert f"```\n{drawn}\n```" in (ROOT / "ARCHITECTURE.md").read_text()
+
+
+def test_every_kind_of_key_in_redis_is_explained():
+    source = (ROOT / "gateway/backplane/keys.py").read_text()
+    kinds = {*re.findall(r"(?:users\}|room\}\}\}):([a-z]+)", source), *PARTS}
+    text = (ROOT / "ARCHITECTURE.md").read_text().partition("## What is in Redis")[2]
+    explained = re.findall(r"[:`]([a-z]+)(?=[:`])", text.partition("\n## ")[0])
+    assert kinds <= set(explained)
