@@ -292,9 +292,10 @@ class Events(Protocol):
         """This gateway was told something.
 
         Args:
-            verb: ``replaced SESSION``: its user has come back over another connection; or what an
-                operator wants: ``kick SESSION TEXT``, ``bans`` (they have changed), ``drain``,
-                ``probe NONCE``.
+            verb: ``replaced SESSION``: its user has come back over another connection;
+                ``invited SESSION ROOM NAME``: the person called NAME invites its user to a room;
+                or what an operator wants: ``kick SESSION TEXT``, ``bans`` (they have changed),
+                ``drain``, ``probe NONCE``.
             rest: what follows it.
         """
 
@@ -401,6 +402,15 @@ class Rooms(Protocol):
 
     async def keep(self, user: Registration) -> None:
         """Write ``rooms`` and ``began`` of a session into its record, if it has its name still."""
+
+    async def tell_invited(self, folded: str, room: str, by: str) -> None:
+        """Have the person with a name told about an invitation; nothing happens if nobody has it.
+
+        Args:
+            folded: the name.
+            room: the room that the person may enter now.
+            by: the name of the person who invites them.
+        """
 
 
 class Backplane(Protocol):

@@ -22,12 +22,13 @@ from wire.frames import (
     OPERATOR,
     Entered,
     Modes,
+    Notice,
     Role,
     Room,
     RoomInfo,
     Sanctioned,
 )
-from wire.reasons import ErrorCode, OutCode, WireError
+from wire.reasons import ErrorCode, NoticeCode, OutCode, WireError
 
 DEFAULT_MODES = Modes()
 """The modes of a room where nobody has set any."""
@@ -321,6 +322,13 @@ def entered(state: RoomState, who: Who, seen: str, people: int, seq: int | None 
 def listed(state: RoomState, people: int, *, joined: bool) -> Room:
     """A room as one line of the list of rooms."""
     return Room(room=state.room, people=people, topic=state.topic, modes=state.modes, joined=joined)
+
+
+def invited(room: str, by: str) -> Notice:
+    """The notice for somebody who is invited to a room by the person with this name."""
+    inviter = "the operators of the chat invite" if by == OPERATOR else f"{by} invites"
+    text = f"{inviter} you to the room {room}"
+    return Notice(code=NoticeCode.INVITED, text=text, room=room)
 
 
 def room_info(

@@ -10,9 +10,11 @@ from typing import Any, Protocol
 from gateway.backplane.contract import Backplane
 from gateway.backplane.records import Registration
 from gateway.channels.links import Link
+from gateway.chat.rooms import invited
 from gateway.door.bans import Bans
 from gateway.errors import BackplaneDown, BackplaneRefused
 from gateway.fleet.presence import Presence
+from wire.frames import Event
 from wire.reasons import KICKED, REPLACED, Reason
 
 MOST_EARLY = 1000
@@ -35,6 +37,9 @@ class Named(Protocol):
 
     def end(self, reason: Reason) -> None:
         """The connection has to end."""
+
+    def tell(self, event: Event) -> None:
+        """Tell the person an event."""
 
 
 class Orders:
@@ -92,6 +97,8 @@ class Orders:
                 self._end(session, KICKED._replace(text=text or KICKED.text))
                 if session not in self._online:
                     self._settle()
+            case "invited":
+                self._invited(session, *text.rpartition(" ")[::2])
             case "bans":
                 self._spawn(self._bans_changed())
             case "probe":
@@ -123,6 +130,10 @@ class Orders:
             self._early[session] = reason
             if len(self._early) > MOST_EARLY:
                 del self._early[next(iter(self._early))]
+
+    def _invited(self, session: str, room: str, by: str) -> None:
+        if (member := self._online.get(session)) is not None:
+            member.tell(invited(room, by))
 
     def _settle(self) -> None:
         """Take out of Redis those who are not here: the order may have been about one of them."""

@@ -18,7 +18,7 @@ from gateway.channels.replay import seen_id
 from gateway.fleet.presence import Presence
 from gateway.outcomes import Outcome
 from gateway.peer.names import Login
-from wire.frames import PRIVATE
+from wire.frames import PRIVATE, Event
 from wire.reasons import GATEWAY_LOST, Reason
 
 
@@ -103,6 +103,10 @@ class Membership:
     def end(self, reason: Reason) -> None:
         """The connection has to end."""
         self._holder.end(reason)
+
+    def tell(self, event: Event) -> None:
+        """Tell the person an event."""
+        self._parts.hub.tell(self.link, event)
 
     def resumed(self, seen: dict[str, str]) -> bool:
         """Whether the session goes on where an earlier one of the peer ended.

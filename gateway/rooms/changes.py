@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 
 from gateway.backplane.contract import Departure, Known
 from gateway.chat.room_changes import Change, Target, network_in, plan
 from gateway.chat.rooms import no_such_room
-from gateway.errors import NoSuchRoom, RoomChanged
+from gateway.errors import BackplaneDown, BackplaneRefused, NoSuchRoom, RoomChanged
 from gateway.rooms.room import Backplane, Person, who_is
 from gateway.rooms.rooms import Rooms
 from gateway.rooms.roster import Named
@@ -47,11 +48,14 @@ class Changes:
         """
         while True:
             try:
-                return await self._change(request, person)
+                id = await self._change(request, person)
             except RoomChanged:
                 continue  # by somebody else at the same time: see what holds now
             except NoSuchRoom:
                 raise no_such_room(request.room) from None
+            if isinstance(request, Moderate) and request.action == "invite":
+                await self._tell_invited(request, person)
+            return id
 
     async def _change(self, request: Change, person: Person) -> str:
         room = request.room
@@ -75,6 +79,11 @@ class Changes:
             removed=removed,
             invite_members=wanted.invite_members,
         )
+
+    async def _tell_invited(self, invite: Moderate, person: Person) -> None:
+        by = person.registration.name
+        with contextlib.suppress(BackplaneDown, BackplaneRefused):  # the invitation holds already
+            await self._backplane.rooms.tell_invited(fold(invite.name), invite.room, by)
 
     async def _target(self, request: Change, members: Mapping[str, Named]) -> Target | None:
         """The person whom it is about, if it is about one."""

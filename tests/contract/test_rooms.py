@@ -685,6 +685,20 @@ class TestTime:
         assert 1_700_000_000_000 < _ts(line) < 9_000_000_000_000
 
 
+class TestInvitations:
+    async def test_the_gateway_of_the_person_is_told(self, g1: Gateway, g2: Gateway) -> None:
+        sis = await g2.online("Sis")
+        await g1.backplane.rooms.tell_invited("sis", "dev", "Mom")
+        await g2.heard.until(lambda heard: heard.told == [f"invited {sis.session} dev Mom"])
+        assert g1.heard.told == []
+
+    async def test_nobody_is_told_if_nobody_has_the_name(self, g1: Gateway, g2: Gateway) -> None:
+        await g1.backplane.rooms.tell_invited("sis", "dev", "Mom")
+        mom = await g2.online("Mom")
+        await g1.backplane.rooms.tell_invited("mom", "dev", "Dad")
+        await g2.heard.until(lambda heard: heard.told == [f"invited {mom.session} dev Dad"])
+
+
 class TestLookingUp:
     async def test_who_is_here_who_may_come_back_and_who_has_an_account(
         self, g1: Gateway, look: redis.Redis, keys: Keys

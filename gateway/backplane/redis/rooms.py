@@ -138,6 +138,10 @@ class RedisRooms:
         users = [self._keys.users]
         await self._pair.run("user_rooms", users, user.folded, user.session, rooms, began)
 
+    async def tell_invited(self, folded: str, room: str, by: str) -> None:
+        users = self._keys.users
+        await self._pair.run("user_invite", [users], folded, room, by, users)
+
     async def _add_to_index(self, rooms: list[str]) -> None:
         if rooms:
             await self._pair.call("SADD", self._keys.rooms, *rooms)

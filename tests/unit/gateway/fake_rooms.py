@@ -184,6 +184,11 @@ class FakeRooms:
         if held is not None and held.session == user.session:
             self._memory.users[user.folded] = user
 
+    async def tell_invited(self, folded: str, room: str, by: str) -> None:
+        await self._backplane.asked_for("tell_invited", folded)
+        if (user := self._memory.users.get(folded)) is not None:
+            self._memory.control("invited", user, f" {room} {by}")
+
     def _tail(self, room: str) -> bytes:
         return self._memory.tail_of(Log(room))
 

@@ -352,10 +352,10 @@ class Memory:
             return self.left.get(folded, 0.0)
         return max(0.0, self.idle - self.silent(folded))
 
-    def control(self, verb: str, user: Registration) -> None:
+    def control(self, verb: str, user: Registration, rest: str = "") -> None:
         for backplane in self.backplanes:
             if backplane.gateway == user.gateway and backplane.events is not None:
-                backplane.events.control(verb, user.session)
+                backplane.events.control(verb, user.session + rest)
 
     def publish(self, channel: str, payload: bytes) -> None:
         for backplane in self.backplanes:

@@ -24,7 +24,7 @@ from gateway.chat.rooms import (
     tells_all,
 )
 from wire.codec import encode
-from wire.frames import Modes, Room, RoomInfo, Sanctioned
+from wire.frames import Modes, Notice, Room, RoomInfo, Sanctioned
 from wire.reasons import ErrorCode, OutCode
 
 NOW = 1795428000000
@@ -312,3 +312,14 @@ def test_everything_about_a_full_room_is_told_in_lines_of_at_most_64_kib():
     assert sum(len(part.voices) for part in parts) == sum(len(p.invited) for p in parts) == 500
     assert max(len(part.voices) + len(part.invited) for part in parts) <= NAMES_IN_LINE
     assert max(len(part.bans) + len(part.muted) for part in parts) == SANCTIONS_IN_LINE
+
+
+@pytest.mark.parametrize(
+    ("by", "text"),
+    [
+        ("Mom", "Mom invites you to the room dev"),
+        ("*", "the operators of the chat invite you to the room dev"),
+    ],
+)
+def test_an_invited_person_is_told_by_whom_and_to_which_room(by, text):
+    assert rooms.invited("dev", by) == Notice("invited", text, room="dev")

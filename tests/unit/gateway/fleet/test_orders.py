@@ -7,7 +7,7 @@ from gateway.backplane.records import Ban
 from gateway.errors import BackplaneRefused
 from gateway.fleet.orders import MOST_EARLY
 from tests.unit.gateway.fakes import AWAY, FakeLink, backplane_of, quiet, registration, until
-from wire.frames import Hello, Joined, Left, Welcome
+from wire.frames import Hello, Joined, Left, Notice, Welcome
 from wire.reasons import KICKED, REPLACED
 
 NOW = 1795428000123  # the fake's
@@ -230,3 +230,27 @@ async def test_orders_need_no_answer_to_be_followed_by_others(house, gateway):
     gateway.control("kick", session_of(dana))
     async with asyncio.timeout(5):
         await dana.gone()
+
+
+class TestInvitations:
+    async def test_the_person_is_told_who_invites_them_and_to_which_room(self, house, gateway):
+        dana = await house.guest(gateway, "dana")
+        gateway.control("invited", f"{session_of(dana)} dev sis")
+        notice = await dana.hears(Notice)
+        assert (notice.code, notice.room) == ("invited", "dev")
+        assert notice.text == "sis invites you to the room dev"
+
+    async def test_an_invitation_by_operators_of_the_chat_says_so(self, house, gateway):
+        dana = await house.guest(gateway, "dana")
+        gateway.control("invited", f"{session_of(dana)} dev *")
+        notice = await dana.hears(Notice)
+        assert notice.text == "the operators of the chat invite you to the room dev"
+
+    @pytest.mark.parametrize("rest", ["", "nobody", "nobody dev", "nobody dev sis"])
+    async def test_an_invitation_for_a_session_that_is_not_here_is_ignored(
+        self, house, gateway, rest
+    ):
+        dana = await house.guest(gateway, "dana")
+        gateway.control("invited", rest)
+        await quiet()
+        assert not dana.told(Notice)
