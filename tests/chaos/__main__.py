@@ -1,4 +1,4 @@
-"""``python -m tests.chaos``: break everything for a while, and see whether the promises hold."""
+"""``python -m tests.chaos``: break everything for a while, and check that the promises hold."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from tests.chaos.verdict import excused
 from wire.frames import Msg
 
 WIDTH = 200
-"""Characters that are shown of a line."""
+"""The most characters to show of a line."""
 
 SHOWN = 20
-"""Violations that are shown: the first ones tell the story."""
+"""The most violations to show: the first ones tell the story."""
 
 
 @click.command()
-@click.option("--seed", default=1, show_default=True, help="What the faults are drawn from.")
-@click.option("--minutes", default=1.0, show_default=True, help="How long, about.")
-@click.option("--only", default="", help="Faults whose names have this in them.")
+@click.option("--seed", default=1, show_default=True, help="The seed of the random faults.")
+@click.option("--minutes", default=1.0, show_default=True, help="Roughly how long.")
+@click.option("--only", default="", help="Only faults whose names contain this.")
 def main(seed: int, minutes: float, only: str) -> None:
     """Run bots on gateways that are killed, frozen and cut off, and check every record."""
     began = time.monotonic()
@@ -39,7 +39,7 @@ def main(seed: int, minutes: float, only: str) -> None:
 
 
 def table(outcome: Outcome) -> str:
-    """What was survived, in Markdown."""
+    """A table of the faults, in Markdown."""
     lines = [
         "| fault | times | longest, s | everybody whole after, s |",
         "|---|--:|--:|--:|",
@@ -69,7 +69,7 @@ def sums(outcome: Outcome, seconds: float) -> str:
 
 
 def report(outcome: Outcome) -> str:
-    """What was broken, and when what had happened."""
+    """The broken promises and the timeline."""
     lines = [f"{len(outcome.violations)} promises broken, seed {outcome.seed}", *outcome.timeline]
     for violation in outcome.violations[:SHOWN]:
         lines += [violation.what, *(f"    {line}" for line in violation.excerpt)]

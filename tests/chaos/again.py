@@ -1,4 +1,4 @@
-"""The same send once more, after everything: it gets the same answer."""
+"""Sending the same message again, after everything: it must get the same answer."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from tests.chaos.verdict import Violation
 from tests.chaos.wire import opened
 
 ASKED = 5
-"""Messages of each bot that are sent again: the last ones, which any log still has."""
+"""How many messages of each bot are sent again: the last ones, which every log still has."""
 
 LATEST = 2**52
-"""As a hello's seq: later than any of the bot's own."""
+"""A hello's seq that is later than any of the bot's."""
 
 
 async def ask_again(bot: Bot, port: int, since: float) -> list[Violation]:
     """Take a bot's place, and send its last messages again.
 
     Args:
-        bot: whose; its chat ends by that.
-        port: of a gateway.
-        since: when Redis last forgot anything: it knows nothing of what was said before.
+        bot: the bot; its chat ends.
+        port: the port of a gateway.
+        since: when Redis last lost data; it does not know messages from before.
     """
     acked = [one for one in bot.record.said if one.ack is not None and one.asked > since]
     found = []

@@ -1,4 +1,4 @@
-"""Bots: people who talk through the client library and write down all that they hear."""
+"""Bots: they talk through the client library and record everything that they get."""
 
 from __future__ import annotations
 
@@ -19,27 +19,27 @@ from client.news import Back, Lost, News
 from wire.frames import Ack, Event, Gap, Joined, Left, Msg
 
 PATIENCE = 30.0
-"""Seconds that anything awaited may take: only there so that a run ends."""
+"""Seconds that any wait may take; it is there only so that a run ends."""
 
 PULSE = Pulse(every=2.0, within=1.5)
 ANSWER_WITHIN = 3.0
 LONGEST_DELAY = 0.5
-"""Bots notice sooner than people's clients that nobody answers, and wait less before they try
-again: so more happens in a minute."""
+"""Bots notice a dead connection sooner than people's clients, and retry sooner, so that more
+happens in a minute."""
 
 
 @dataclass
 class Said:
-    """Something that a bot said.
+    """A message that a bot sent.
 
     Attributes:
-        text: no two are the same.
+        text: its text; no two are the same.
         to: its recipients, if it was private.
-        ack: the gateway's answer.
-        refused: the code, if that was a refusal; "unconfirmed" if there is none.
-        asked: when it was said, by `time.monotonic`.
-        answered: when that came to its end.
-        strange: when its sender came back and was not known any more.
+        ack: the gateway's ack.
+        refused: the code of a refusal; "unconfirmed" if there was no answer.
+        asked: when it was sent, by `time.monotonic`.
+        answered: when it was answered, or given up.
+        strange: when its sender reconnected and was no longer known.
     """
 
     text: str
@@ -59,16 +59,16 @@ class Said:
 
 @dataclass
 class Record:
-    """What a bot went through.
+    """Everything that happened to a bot.
 
     Attributes:
-        name: the bot's.
-        said: what it said, in order.
-        heard: messages and gaps, in order.
-        when: each of them came, by `time.monotonic`.
-        seen: who came and left, in order.
+        name: the bot's name.
+        said: the messages that it sent, in order.
+        heard: the messages and gaps that it got, in order.
+        when: when each of them came, by `time.monotonic`.
+        seen: who joined and left, in order.
         lost: why its connections ended, in order.
-        strange: when it came back and was not known any more.
+        strange: when it reconnected and was no longer known.
     """
 
     name: str
@@ -81,7 +81,7 @@ class Record:
 
     @property
     def gaps(self) -> list[Gap]:
-        """The gaps that it was told of."""
+        """The gaps that it was told about."""
         return [event for event in self.heard if isinstance(event, Gap)]
 
     @property
@@ -90,17 +90,17 @@ class Record:
         return [(event.name, event.code) for event in self.seen if isinstance(event, Left)]
 
     def texts(self) -> list[str]:
-        """What it heard, as texts."""
+        """The texts of the messages that it got."""
         return [event.text for event in self.heard if isinstance(event, Msg)]
 
 
 class Bot:
-    """One of them.
+    """One bot.
 
     Args:
         name: its name.
-        port: says where to connect to, each time.
-        dice: what its delays are drawn from.
+        port: returns the port to connect to, each time.
+        dice: the source of its random delays.
     """
 
     def __init__(self, name: str, port: Callable[[], int], dice: Random | None = None) -> None:
@@ -117,22 +117,22 @@ class Bot:
 
     @property
     def here(self) -> bool:
-        """Whether it is connected, and its gateway has its Redis."""
+        """Whether it is connected and its gateway reaches Redis."""
         return self._chat.state is State.HERE
 
     @property
     def gateway(self) -> str:
-        """Id of the gateway that it is, or was last, connected to."""
+        """The id of the gateway that it is, or was last, connected to."""
         return self._chat.connection.welcome.gateway
 
     @property
     def token(self) -> str:
-        """What takes its name back."""
+        """The token that resumes its session."""
         return self._chat.connection.welcome.resume
 
     @contextlib.asynccontextmanager
     async def online(self) -> AsyncIterator[Bot]:
-        """Be there."""
+        """Be online while the context is open."""
         first = await self._dial(None, {})
         self._chat = LastingChat(first, self._dial, pick=self._pick)
         async with self._chat:
@@ -141,7 +141,7 @@ class Bot:
         await listening
 
     async def say(self, text: str, to: Sequence[str] | None = None) -> Said:
-        """Say something; returns when it was answered, over however many connections."""
+        """Send a message; returns once it is answered, however many connections that takes."""
         said = Said(text, None if to is None else list(to), asked=time.monotonic())
         said.strange = self.record.strange
         self.record.said.append(said)
@@ -155,19 +155,19 @@ class Bot:
         return said
 
     async def until(self, met: Callable[[], bool], within: float = PATIENCE) -> None:
-        """Return once something is true of this bot."""
+        """Wait until a condition of this bot holds."""
         try:
             async with asyncio.timeout(within), self._changed:
                 await self._changed.wait_for(met)
         except TimeoutError:
-            raise AssertionError(f"{self.name} waited in vain, {self._chat.state}") from None
+            raise AssertionError(f"{self.name} waited in vain: {self._chat.state}") from None
 
     async def is_here(self) -> None:
-        """Return once it is here."""
+        """Wait until it is online."""
         await self.until(lambda: self.here)
 
     async def hears(self, *texts: str, within: float = PATIENCE) -> None:
-        """Return once it has heard all of these."""
+        """Wait until it has got all of these texts."""
         await self.until(lambda: self._texts.issuperset(texts), within)
 
     async def _dial(self, earlier: Connection | None, seen: dict[str, str]) -> Connection:

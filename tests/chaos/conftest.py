@@ -1,4 +1,4 @@
-"""What the tests of faults share."""
+"""What the chaos tests share."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.chaos.lab import lab
 
 
 def pytest_asyncio_loop_factories():
-    # What is tested runs in processes of its own: the loop of the tests makes no difference.
+    # The code under test runs in other processes, so the loop of the tests does not matter.
     return {"asyncio": asyncio.SelectorEventLoop}
 
 

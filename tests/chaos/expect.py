@@ -1,4 +1,4 @@
-"""What the tests of faults ask for again and again."""
+"""What the chaos tests often check."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ KEYS = Keys(PREFIX)
 
 
 def kept(lab: Lab, *bots: Bot) -> None:
-    """All promises were: nobody missed anything, or heard it twice, or in another order."""
+    """Check that all promises were kept: nothing was missed, doubled or out of order."""
     assert list(judge([bot.record for bot in bots], lab.lapses)) == []
     assert lab.errors() == []
 
 
 async def eventually(met: Callable[[], object]) -> None:
-    """Return once something is true of which nobody tells."""
+    """Wait until a condition holds that has no event."""
     await deadlines.eventually(met, PATIENCE)

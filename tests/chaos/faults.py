@@ -1,4 +1,4 @@
-"""What can go wrong: each fault begins, lasts as long as its context, and is over."""
+"""What can go wrong: each fault lasts as long as its context."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ class Fault(NamedTuple):
     """One kind of fault.
 
     Attributes:
-        name: for the table.
+        name: its name in the table.
         seconds: how long it lasts, at least and at most.
-        happen: makes it happen to a lab, with the dice.
-        place: what it happens to; two faults at once happen to different places.
+        happen: makes it happen in a lab, with random choices.
+        place: what it affects; simultaneous faults affect different places.
     """
 
     name: str
@@ -45,7 +45,7 @@ Choice = Callable[[Lab, Random], list[Proxy]]
 
 
 def weather(choose: Choice, worsen: Callable[[Proxy], None]) -> Happen:
-    """A fault of the network: proxies get worse, and are calm again at its end."""
+    """A network fault: proxies get worse, and recover at its end."""
 
     @contextlib.asynccontextmanager
     async def happen(lab: Lab, dice: Random) -> AsyncIterator[None]:
@@ -62,7 +62,7 @@ def weather(choose: Choice, worsen: Callable[[Proxy], None]) -> Happen:
 
 
 def swallow(*ways: Way) -> Callable[[Proxy], None]:
-    """Nothing comes through in these directions."""
+    """Nothing gets through in these directions."""
     return lambda proxy: proxy.swallow(*ways)
 
 
@@ -76,7 +76,7 @@ def delay(seconds: float) -> Callable[[Proxy], None]:
 
 
 def throttle(rate: float) -> Callable[[Proxy], None]:
-    """Little comes through."""
+    """Little gets through."""
 
     def worsen(proxy: Proxy) -> None:
         proxy.rate = rate
@@ -85,14 +85,14 @@ def throttle(rate: float) -> Callable[[Proxy], None]:
 
 
 def refuse(proxy: Proxy) -> None:
-    """All links are cut, and new ones too."""
+    """All links are cut, and new ones are refused."""
     proxy.refusing = True
     proxy.cut()
 
 
 @contextlib.asynccontextmanager
 async def cut_some(lab: Lab, dice: Random) -> AsyncIterator[None]:
-    """Some clients' links are cut, each a moment after the one before."""
+    """Some clients' links are cut, one shortly after the other."""
     links = [link for station in lab.stations for link in station.front.links]
     for link in dice.sample(links, len(links) // 2):
         link.cut()
@@ -109,7 +109,7 @@ async def cut_commands(lab: Lab, dice: Random) -> AsyncIterator[None]:
 
 @contextlib.asynccontextmanager
 async def cut_subscriptions(lab: Lab, dice: Random) -> AsyncIterator[None]:
-    """A gateway loses its connection for what is published."""
+    """A gateway loses its connection for subscriptions."""
     station = dice.choice(lab.stations)
     station.back.cut(station.subscriptions)
     yield
@@ -117,7 +117,7 @@ async def cut_subscriptions(lab: Lab, dice: Random) -> AsyncIterator[None]:
 
 @contextlib.asynccontextmanager
 async def kill_gateway(lab: Lab, dice: Random) -> AsyncIterator[None]:
-    """A gateway dies; another takes its place later."""
+    """A gateway is killed, and another takes its place later."""
     station = dice.choice(lab.stations)
     station.kill()
     try:
@@ -140,7 +140,7 @@ async def drain_gateway(lab: Lab, dice: Random) -> AsyncIterator[None]:
 
 @contextlib.asynccontextmanager
 async def add_gateway(lab: Lab, dice: Random) -> AsyncIterator[None]:
-    """A gateway is added, some people come to it, and it is asked to end again."""
+    """A gateway is added, some people connect to it, and it is asked to end again."""
     async with lab.another() as station:
         async with cut_some(lab, dice):
             yield
@@ -149,7 +149,7 @@ async def add_gateway(lab: Lab, dice: Random) -> AsyncIterator[None]:
 
 @contextlib.asynccontextmanager
 async def freeze_gateway(lab: Lab, dice: Random) -> AsyncIterator[None]:
-    """A gateway stands still for longer than its lease lasts, and wakes up."""
+    """A gateway is frozen for longer than its lease, and wakes up."""
     process = dice.choice(lab.stations).process
     process.freeze()
     try:
@@ -160,7 +160,7 @@ async def freeze_gateway(lab: Lab, dice: Random) -> AsyncIterator[None]:
 
 @contextlib.asynccontextmanager
 async def freeze_server(lab: Lab, dice: Random) -> AsyncIterator[None]:
-    """Redis stands still, with all its connections open."""
+    """Redis is frozen, with all its connections open."""
     lab.server.process.freeze()
     try:
         yield
@@ -170,7 +170,7 @@ async def freeze_server(lab: Lab, dice: Random) -> AsyncIterator[None]:
 
 @contextlib.asynccontextmanager
 async def restart_server(lab: Lab, dice: Random) -> AsyncIterator[None]:
-    """Redis dies, and comes back with what it wrote down."""
+    """Redis is killed, and comes back with its data."""
     with lab.lapse(LOBBY, PRIVATE, lost=False):
         lab.server.kill()
         try:
@@ -229,7 +229,7 @@ LAPSES = tuple(
         "FLUSHALL": memory.forget_everything,
     }.items()
 )
-"""Redis goes on, and so do all connections: nobody is sent away for any of these."""
+"""Redis and all connections go on: nobody is disconnected because of these."""
 
 LAPSES += (Fault("Redis full", (1.0, 4.0), memory.full_server, "redis"),)
 

@@ -1,9 +1,9 @@
-"""A whole chat to be broken: gateways and a Redis as real processes, with proxies between them.
+"""A whole chat to break: gateways and a Redis as real processes, with proxies between them.
 
     bots -- front proxy -- gateway -- back proxy -- Redis
 
-Each gateway has two proxies of its own, so that each of them can be cut off alone. Another gateway
-that takes the place of one that ended gets its proxies: its address stays the same.
+Each gateway has its own two proxies, so that it can be cut off alone. When a gateway is replaced,
+the new one gets the old one's proxies, so the address stays the same.
 """
 
 from __future__ import annotations
@@ -30,21 +30,21 @@ OPTIONS = ("--rate", "off", "--idle", "off", "--drain", "2s")
 
 
 _OF_REDIS = re.compile('why="(OOM|WRONGTYPE) ')
-"""Redis refuses, and a gateway can do nothing about it but say so."""
+"""Errors of a Redis that refuses, which a gateway can only report."""
 
 _ERROR = re.compile(r"^[-0-9]+ [:,0-9]+ (?:ERROR|CRITICAL) .*\n(?:(?!\d{4}-).*\n)*", re.M)
-"""A record of the log, up to the next one."""
+"""An error in the log, with its traceback."""
 
 
 class Station:
     """A gateway and its two proxies.
 
     Args:
-        number: of the gateway; what its log is called after.
+        number: the gateway's number, for the name of its log.
         front: the proxy that clients connect to.
         back: the proxy to Redis.
-        options: of ``chatctl gateway``.
-        folder: for its log.
+        options: options of ``chatctl gateway``.
+        folder: where its log goes.
     """
 
     def __init__(
@@ -58,13 +58,13 @@ class Station:
 
     @property
     def process(self) -> Process:
-        """The one that runs."""
+        """The process that runs."""
         assert self._gateway is not None
         return self._gateway.process
 
     @property
     def port(self) -> int:
-        """Past the front proxy."""
+        """The gateway's own port, which bypasses the front proxy."""
         assert isinstance(self.front.upstream, int)
         return self.front.upstream
 
@@ -75,11 +75,11 @@ class Station:
 
     @property
     def subscriptions(self) -> list[Link]:
-        """Its links to Redis for what is published."""
+        """Its links to Redis for subscriptions."""
         return [link for link in self.back.links if b"-sub\r\n" in link.opening]
 
     async def start(self) -> None:
-        """Start a gateway, again and again until it finds its Redis, as any supervisor does."""
+        """Start a gateway, again and again until it reaches Redis, like a supervisor."""
         async with asyncio.timeout(STARTED_WITHIN):
             while True:
                 url = f"redis://127.0.0.1:{self.back.port}"
@@ -90,19 +90,19 @@ class Station:
                 self.kill()
 
     def kill(self) -> None:
-        """End it at once, if it runs."""
+        """Kill it, if it runs."""
         if self._gateway is not None:
             self._gateway.process.kill()
             self._gateway = None
 
 
 class Lab:
-    """The whole.
+    """The whole chat.
 
     Attributes:
         server: the Redis.
         stations: the gateways.
-        lapses: of Redis' memory, in order.
+        lapses: when Redis lost data, in order.
     """
 
     def __init__(self, server: Server, options: tuple[str, ...], folder: Path) -> None:
@@ -114,13 +114,13 @@ class Lab:
         self._logs: list[Path] = []
 
     def at(self, *numbers: int) -> Callable[[], int]:
-        """Says where to connect to: the ports of these stations in turn."""
+        """Returns a function that returns the ports of these stations in turn."""
         turns = itertools.cycle(self.stations[number].front for number in numbers)
         return lambda: next(turns).port
 
     @contextlib.contextmanager
     def lapse(self, *of: str, lost: bool = True) -> Iterator[None]:
-        """Whatever happens to Redis in this context may have it forget what these are about."""
+        """Note that Redis may lose data of these rooms during the context."""
         began = time.monotonic()
         epochs = [self._epoch(each) for each in of]
         yield
@@ -131,7 +131,7 @@ class Lab:
 
     @contextlib.asynccontextmanager
     async def another(self) -> AsyncIterator[Station]:
-        """One more gateway, for as long as the context lasts."""
+        """Run one more gateway while the context is open."""
         number = len(self._logs) + 1
         async with Proxy(self.server.path) as back, Proxy(0) as front:
             station = Station(number, front, back, self._options, self._folder)
@@ -145,16 +145,16 @@ class Lab:
                 station.kill()
 
     def connections(self) -> int:
-        """How many of clients there are."""
+        """The number of connections of clients."""
         return sum(len(station.front.links) for station in self.stations)
 
     async def users(self) -> list[Registration]:
-        """Everybody, as ``chatctl users`` would say."""
+        """Everybody, as in ``chatctl users``."""
         listed = await asyncio.to_thread(list_users, self.server.url, PREFIX)
         return [each.registration for each in listed]
 
     def errors(self) -> list[str]:
-        """What the gateways logged as faults of their own, each with its traceback."""
+        """The errors that the gateways logged, each with its traceback."""
         found = [error for log in self._logs for error in _ERROR.findall(log.read_text())]
         return [error for error in found if not _OF_REDIS.search(error)]
 
@@ -166,7 +166,7 @@ class Lab:
 
 @contextlib.asynccontextmanager
 async def lab(gateways: int, options: tuple[str, ...] = OPTIONS) -> AsyncIterator[Lab]:
-    """A lab in which everything runs; in the end nothing of it is left."""
+    """A lab in which everything runs; at the end everything is removed."""
     async with contextlib.AsyncExitStack() as stack:
         folder = stack.enter_context(scratch())
         server = Server(folder)

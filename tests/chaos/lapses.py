@@ -1,23 +1,23 @@
-"""What Redis forgot, and when: so much may be missing, and no more."""
+"""What Redis lost, and when: only that may be missing."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
 PEOPLE = "people"
-"""Who is here, and who may come back."""
+"""The data about who is online and who may resume."""
 
 
 class Lapse(NamedTuple):
-    """A moment in which something may have been forgotten.
+    """A moment at which Redis may have lost data.
 
     Attributes:
-        of: a room; `PRIVATE` for the private messages of everybody; `PEOPLE`.
-        lost: whether anything may be missing. If not, nobody can know that, and a gap may be told
-            all the same.
-        epoch: the last one that the room's log had by then; 0 if there was no log.
-        began: by `time.monotonic`.
-        over: the same; what was said later is not to be missed.
+        of: a room; `PRIVATE` for everybody's private messages; or `PEOPLE`.
+        lost: whether messages may be missing. If not, a gap may still be told, because the
+            gateways cannot know.
+        epoch: the last epoch of the room's log at that time; 0 if there was no log.
+        began: its start, by `time.monotonic`.
+        over: its end; later messages must not be missed.
     """
 
     of: str

@@ -1,4 +1,4 @@
-"""A Redis that goes on, and has forgotten: something, everything, or the latest of everything."""
+"""Redis loses data while it runs, or comes back with less or none."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ KEYS = Keys(PREFIX)
 ROOM_LOG = KEYS.room_log(LOBBY)
 PRIVATE_LOGS = f"{KEYS.users}:log*"
 
-# Each is one script: what is posted comes before or after.
+# Each is one script, so that no message is posted in the middle of it.
 DELETE = "for _, key in ipairs(redis.call('KEYS', ARGV[1])) do redis.call('DEL', key) end"
 SPOIL = (
     "for _, key in ipairs(redis.call('KEYS', ARGV[1])) do"
@@ -37,7 +37,7 @@ TRIM = (
 
 
 def forget(script: str, keys: str, *of: str) -> Happen:
-    """A fault: something is done to the keys of a pattern, and with them something is forgotten."""
+    """A fault: a script is run on the keys of a pattern, and data is lost."""
 
     @contextlib.asynccontextmanager
     async def happen(lab: Lab, dice: Random) -> AsyncIterator[None]:
@@ -49,7 +49,7 @@ def forget(script: str, keys: str, *of: str) -> Happen:
 
 
 def spoil(keys: str, *of: str) -> Happen:
-    """A fault: keys are of the wrong type, until somebody finds them and deletes them."""
+    """A fault: keys have the wrong type, until somebody deletes them."""
 
     @contextlib.asynccontextmanager
     async def happen(lab: Lab, dice: Random) -> AsyncIterator[None]:
@@ -73,7 +73,7 @@ async def forget_everything(lab: Lab, dice: Random) -> AsyncIterator[None]:
 
 @contextlib.asynccontextmanager
 async def empty_server(lab: Lab, dice: Random) -> AsyncIterator[None]:
-    """Redis dies, and comes back empty."""
+    """Redis is killed, and comes back empty."""
     with lab.lapse(*EVERYTHING):
         lab.server.kill()
         lab.server.forget()
@@ -85,7 +85,7 @@ async def empty_server(lab: Lab, dice: Random) -> AsyncIterator[None]:
 
 @contextlib.asynccontextmanager
 async def older_server(lab: Lab, dice: Random) -> AsyncIterator[None]:
-    """Redis dies, and comes back with what it knew a while ago."""
+    """Redis is killed, and comes back with older data."""
     with lab.lapse(*EVERYTHING):
         lab.server.kill()
         lab.server.go_back()
@@ -98,7 +98,7 @@ async def older_server(lab: Lab, dice: Random) -> AsyncIterator[None]:
 
 @contextlib.asynccontextmanager
 async def full_server(lab: Lab, dice: Random) -> AsyncIterator[None]:
-    """Redis has no memory left, and throws nothing away for more."""
+    """Redis has no memory left, and evicts nothing."""
     with lab.server.client() as client:
         client.config_set("maxmemory", 1)
     try:

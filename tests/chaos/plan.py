@@ -1,4 +1,4 @@
-"""What goes wrong when: drawn from a seed."""
+"""Which faults happen when, drawn from a seed."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from typing import NamedTuple
 from tests.chaos.faults import Fault
 
 TOGETHER = 0.3
-"""How likely a fault does not come alone."""
+"""The probability that two faults happen together."""
 
 SETTLING = 0.4
-"""Seconds that getting whole takes after a fault, on average: for the reckoning only."""
+"""Average seconds that recovery takes after a fault; only for estimating the duration."""
 
 
 class Step(NamedTuple):
     """Faults that happen together.
 
     Attributes:
-        faults: they happen to different places.
+        faults: the faults; they affect different places.
         seconds: how long they last.
     """
 
@@ -28,7 +28,7 @@ class Step(NamedTuple):
 
 
 def plan(dice: Random, minutes: float, every: Sequence[Fault]) -> Iterator[Step]:
-    """Steps for about so many minutes: each fault in turn, shuffled anew each round."""
+    """Steps for roughly this many minutes: each fault once per round, in random order."""
     left = minutes * 60
     waiting: list[Fault] = []
     while left > 0:

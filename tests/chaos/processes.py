@@ -1,4 +1,4 @@
-"""Processes that can be killed, frozen and started again, and that never outlive the tests."""
+"""Processes that can be killed, frozen and restarted, and never outlive the tests."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from tests.support import leash, servers
 ROOT = Path(__file__).parents[2]
 
 STARTED_WITHIN = 20.0
-"""Seconds; a gateway takes half of one, but the machine may be busy with everything else."""
+"""Seconds for a process to start; a gateway takes half a second, but the machine may be busy."""
 
 ENDED_WITHIN = 15.0
-"""Seconds from a polite request to the end."""
+"""Seconds for a process to end after SIGTERM."""
 
 
 class Process:
@@ -31,7 +31,7 @@ class Process:
 
     Args:
         command: what to run.
-        log: file that gets what it says on stderr.
+        log: the file for its stderr.
     """
 
     def __init__(self, *command: str, log: Path) -> None:
@@ -40,17 +40,17 @@ class Process:
 
     @property
     def running(self) -> bool:
-        """Whether it has not ended yet."""
+        """Whether it is still running."""
         return self._popen.poll() is None
 
     async def line(self) -> str:
-        """The next line that it says on stdout; empty if it has ended."""
+        """The next line of its stdout; empty if it has ended."""
         assert self._popen.stdout is not None
         async with asyncio.timeout(STARTED_WITHIN):
             return (await asyncio.to_thread(self._popen.stdout.readline)).decode()
 
     def freeze(self) -> None:
-        """Let it do nothing, and not even notice."""
+        """Stop it without its noticing."""
         self._popen.send_signal(signal.SIGSTOP)
 
     def thaw(self) -> None:
@@ -66,7 +66,7 @@ class Process:
             self._let_go()
 
     def kill(self) -> None:
-        """End it at once. It may have ended already."""
+        """Kill it; it may have ended already."""
         self._let_go()
         self._popen.kill()
         self._popen.wait(ENDED_WITHIN)
@@ -78,10 +78,10 @@ class Process:
 
 
 class Server:
-    """A Redis on a Unix socket, that writes down all it knows.
+    """A Redis on a Unix socket, which writes all its data to disk.
 
     Args:
-        folder: for its socket, its data and its log.
+        folder: the folder for its socket, its data and its log.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -93,21 +93,21 @@ class Server:
 
     @property
     def url(self) -> str:
-        """Past all proxies."""
+        """Its URL, which bypasses all proxies."""
         return f"unix://{self.path}"
 
     @property
     def process(self) -> Process:
-        """The one that runs."""
+        """The process that runs."""
         assert self._process is not None
         return self._process
 
     def client(self) -> redis.Redis:
-        """A connection past all proxies."""
+        """A client that bypasses all proxies."""
         return redis.Redis(unix_socket_path=self.path, protocol=2, socket_timeout=5)
 
     async def start(self) -> None:
-        """Start it with what it wrote down; returns when it answers."""
+        """Start it with its data; returns when it answers."""
         self._data.mkdir(exist_ok=True)
         settings = {"port": "0", "unixsocket": self.path, "dir": str(self._data), "save": ""}
         settings |= {"appendonly": "yes", "appendfsync": "always"}
@@ -118,22 +118,22 @@ class Server:
                 await asyncio.sleep(0.02)
 
     def kill(self) -> None:
-        """End it at once, if it runs."""
+        """Kill it, if it runs."""
         if self._process is not None:
             self._process.kill()
             self._process = None
 
     def forget(self) -> None:
-        """Lose what was written down: it comes back empty."""
+        """Delete its data, so that it comes back empty."""
         shutil.rmtree(self._data)
 
     def remember(self) -> None:
-        """Keep a copy of what was written down so far, for `go_back`."""
+        """Copy its data of now, for `go_back`."""
         shutil.rmtree(self._copy, ignore_errors=True)
         shutil.copytree(self._data, self._copy)
 
     def go_back(self) -> None:
-        """Have what was written down when it was told to `remember`, and nothing since."""
+        """Replace its data with the copy that `remember` made."""
         self.forget()
         shutil.copytree(self._copy, self._data)
 
@@ -141,7 +141,7 @@ class Server:
         with self.client() as client:
             try:
                 return bool(client.ping())
-            except redis.RedisError:  # not there, or still reading
+            except redis.RedisError:  # not running yet, or still loading
                 return False
 
 
@@ -149,9 +149,9 @@ class GatewayProcess:
     """A gateway.
 
     Args:
-        redis: URL.
-        options: of ``chatctl gateway``, besides.
-        log: file for what it logs.
+        redis: the URL of its Redis.
+        options: more options of ``chatctl gateway``.
+        log: the file for its log.
     """
 
     def __init__(self, redis: str, options: tuple[str, ...], log: Path) -> None:
@@ -159,13 +159,13 @@ class GatewayProcess:
         self.process = Process(*command, "--redis", redis, *options, log=log)
 
     async def port(self) -> int | None:
-        """Where it listens; None if it did not start (for want of Redis, say)."""
+        """The port that it listens on; None if it did not start (for lack of Redis, say)."""
         found = re.search(r"listening on \S+:(\d+)", await self.process.line())
         return int(found[1]) if found else None
 
 
 @contextlib.contextmanager
 def scratch() -> Iterator[Path]:
-    """A folder whose path is short enough for a socket in it, and that is removed in the end."""
+    """A temporary folder whose path is short enough for a socket in it."""
     with tempfile.TemporaryDirectory(prefix="chaos-", dir="/tmp") as folder:
         yield Path(folder)

@@ -21,7 +21,7 @@ class Link:
     """One connection through a proxy.
 
     Attributes:
-        opening: the first bytes that the client sent: what tells links apart.
+        opening: the first bytes from the client, which tell links apart.
     """
 
     def __init__(self, *writers: asyncio.StreamWriter) -> None:
@@ -29,7 +29,7 @@ class Link:
         self._writers = writers
 
     def cut(self) -> None:
-        """End it at once: both sides see a reset."""
+        """Reset it on both sides."""
         for writer in self._writers:
             link: socket.socket | None = writer.get_extra_info("socket")
             if link is not None and link.fileno() >= 0 and link.family != socket.AF_UNIX:
@@ -38,13 +38,13 @@ class Link:
 
 
 class Proxy:
-    """Forwards what comes to a port of its own. Whatever it is told holds for all its links.
+    """Forwards the connections to its port. Its settings apply to all its links.
 
     Args:
-        upstream: whereto: a port of this machine, or the path of a Unix socket.
+        upstream: where to: a port on this machine, or the path of a Unix socket.
 
     Attributes:
-        upstream: the same; a change is for new links.
+        upstream: the same; a change affects new links only.
         port: its own.
         links: those that are open.
         refusing: new links are reset.
@@ -73,17 +73,17 @@ class Proxy:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def cut(self, links: Iterable[Link] | None = None) -> None:
-        """Reset links; all that are open if none are named."""
+        """Reset these links; all that are open if none are given."""
         for link in list(self.links if links is None else links):
             link.cut()
 
     def swallow(self, *ways: Way) -> None:
-        """Forward nothing more in these directions, and keep the links open."""
+        """Forward nothing in these directions, but keep the links open."""
         for way in ways:
             self._flowing[way].clear()
 
     def calm(self) -> None:
-        """Be a good network again. What was swallowed arrives now."""
+        """Be a good network again. Swallowed bytes arrive now."""
         self.refusing = False
         self.delay = 0.0
         self.rate: float | None = None
@@ -107,7 +107,7 @@ class Proxy:
                 pumps.create_task(self._pump(down, server, "up", link))
                 pumps.create_task(self._pump(up, client, "down", link))
         except* OSError:
-            pass  # one side is gone: so is the other
+            pass  # one side is gone, so the other must go too
         finally:
             link.cut()
             self.links.discard(link)

@@ -1,4 +1,4 @@
-"""What one bot heard in one room, and what it should have heard."""
+"""What one bot got in one room, and what it should have got."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from tests.chaos.lapses import Lapse
 from wire.frames import PRIVATE, Gap, Msg
 
 NOT_POSTED = {"nobody_here", "outbox_full", "slow_down"}
-"""Refusals that mean: it was not posted. After any other it is not known."""
+"""Refusals after which a message was certainly not posted; after others it is unknown."""
 
 
 class Reading(NamedTuple):
-    """What one bot heard in one room.
+    """What one bot got in one room.
 
     Attributes:
         reader: the bot's record.
         room: the room.
-        messages: in order.
-        gaps: each as the ids between which it lies, None for no end; and when it was told.
-        due: what it should have heard.
-        meant: the texts of which it may hear.
-        lapses: of Redis' memory of this room.
+        messages: the messages that it got, in order.
+        gaps: the ids before and after each gap (None if nothing followed), and when it was told.
+        due: the messages that it should have got.
+        meant: the messages that it may get, by text.
+        lapses: when Redis lost data of this room.
     """
 
     reader: Record
@@ -36,7 +36,7 @@ class Reading(NamedTuple):
     lapses: list[Lapse]
 
     def excuse(self, said: Said) -> bool:
-        """Whether a message that was missed lies in a gap that was told for a reason."""
+        """Whether a missed message lies in a gap that was told for a reason."""
         if self.room == PRIVATE:
             return self._excuse_private(said)
         assert said.ack is not None
@@ -49,7 +49,7 @@ class Reading(NamedTuple):
         )
 
     def _excuse_private(self, said: Said) -> bool:
-        # Which id it would have had in its reader's log nobody knows.
+        # Nobody knows which id it would have had in its reader's log.
         if any(said.asked < back for back in self.reader.strange):
             return True
         return any(
@@ -61,13 +61,13 @@ class Reading(NamedTuple):
 
 
 def read(record: Record, room: str, records: Sequence[Record], lapses: Sequence[Lapse]) -> Reading:
-    """Put together what one bot heard in one room.
+    """Collect what one bot got in one room.
 
     Args:
         record: the bot's.
-        room: or `PRIVATE`.
-        records: of everybody.
-        lapses: of Redis' memory.
+        room: the room, or `PRIVATE`.
+        records: the records of all bots.
+        lapses: when Redis lost data.
     """
     due: list[Said] = []
     meant: dict[str, Said] = {}
@@ -88,7 +88,7 @@ def read(record: Record, room: str, records: Sequence[Record], lapses: Sequence[
             if event.room == room:
                 gaps.append((last, None, told))
         elif (event.room or PRIVATE) == room:
-            # A gap ends where the next message stands.
+            # A gap ends at the next message.
             gaps = [(start, end or event.id, told) for start, end, told in gaps]
             last = event.id
             messages.append(event)
@@ -97,7 +97,7 @@ def read(record: Record, room: str, records: Sequence[Record], lapses: Sequence[
 
 
 def parsed(id: str) -> tuple[int, int]:
-    """An id as numbers, which compare."""
+    """An id as numbers, which can be compared."""
     return parse(id.encode())
 
 

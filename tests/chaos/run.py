@@ -1,4 +1,4 @@
-"""The chaos run: bots talk, things break, and in the end all records are compared."""
+"""The chaos run: bots talk, things break, and at the end all records are compared."""
 
 from __future__ import annotations
 
@@ -28,26 +28,26 @@ PAUSE = (0.05, 0.4)
 """Seconds between two messages of a bot."""
 
 PRIVATELY = 0.25
-"""How likely a message is private."""
+"""The probability that a message is private."""
 
 LARGE = 0.03
-"""How likely a message is large."""
+"""The probability that a message is large."""
 
 PADDING = " and so on" * 300
-"""What makes it large."""
+"""The text that makes it large."""
 
 WHOLE_WITHIN = 30.0
-"""Seconds after the end of a fault in which everybody must be whole again."""
+"""Seconds after the end of a fault in which everybody must have recovered."""
 
 
 @dataclass
 class Survived:
-    """What is known of one kind of fault.
+    """The figures of one kind of fault.
 
     Attributes:
         times: how often it happened.
         lasted: seconds that the longest one lasted.
-        whole_after: seconds from its end until everybody heard everybody again, at most.
+        whole_after: the most seconds from its end until everybody got everybody's messages again.
     """
 
     times: int = 0
@@ -57,13 +57,13 @@ class Survived:
 
 @dataclass
 class Outcome:
-    """What came of a run.
+    """The outcome of a run.
 
     Attributes:
-        seed: what the plan was drawn from.
-        survived: by the name of the fault.
+        seed: the seed of the plan.
+        survived: the figures by fault.
         timeline: what happened when.
-        bots: who took part.
+        bots: the bots that took part.
         violations: broken promises; none, one hopes.
     """
 
@@ -78,9 +78,9 @@ class Run:
     """One run.
 
     Args:
-        at: what is broken.
-        seed: what everything is drawn from that can be.
-        faults: that may happen.
+        at: the lab.
+        seed: the seed of all random choices.
+        faults: the faults that may happen.
     """
 
     def __init__(self, at: Lab, seed: int, faults: Sequence[Fault]) -> None:
@@ -95,7 +95,7 @@ class Run:
         self.outcome.bots = self._bots = [self._bot(f"bot{n}") for n in range(1, BOTS + 1)]
 
     async def go(self, minutes: float) -> Outcome:
-        """Do it all."""
+        """Run it."""
         async with AsyncExitStack() as stack:
             for bot in self._bots:
                 await stack.enter_async_context(bot.online())
@@ -141,13 +141,13 @@ class Run:
             await asyncio.sleep(dice.uniform(*PAUSE))
 
     async def _suffer(self, step: Step) -> None:
-        # Dice of its own: how often one is thrown depends on what is there to be broken.
+        # Separate dice: how often they are thrown depends on what there is to break.
         dice = Random(f"{self.outcome.seed} {self._markers}")
         names = " + ".join(fault.name for fault in step.faults)
         lost = {bot.name: len(bot.record.lost) for bot in self._bots}
         self._note(f"{names}, for {step.seconds:.1f} s")
         async with AsyncExitStack() as stack:
-            # A gateway that is to be started in the end needs a Redis by then.
+            # A gateway fault ends last: the gateway that is then started needs a Redis.
             for fault in sorted(step.faults, key=lambda fault: fault.place != "gateway"):
                 await stack.enter_async_context(fault.happen(self._lab, dice))
             await asyncio.sleep(step.seconds)
@@ -167,7 +167,7 @@ class Run:
             survived.whole_after = max(survived.whole_after, took)
 
     async def _whole(self) -> None:
-        """Return once everybody has heard everybody, and somebody privately."""
+        """Wait until everybody has got everybody's message, and somebody a private one."""
         self._markers += 1
         marks = [f"{bot.name} is whole ({self._markers})" for bot in self._bots]
         async with asyncio.timeout(WHOLE_WITHIN):
@@ -178,7 +178,7 @@ class Run:
             await asyncio.gather(*(self._whisper(one, other) for one, other in pairs))
 
     async def _whisper(self, one: Bot, other: Bot) -> None:
-        """Say something privately, again and again until the other is known to be here."""
+        """Send private messages until the other is known to be online."""
         number = 0
         while True:
             number += 1
@@ -211,7 +211,7 @@ class Run:
             found.append(Violation("a gateway logged a fault of its own", error.splitlines()))
 
     async def _all_serve(self) -> None:
-        """Return once every gateway lets people in, those that no bot is on too."""
+        """Wait until every gateway lets people in, including gateways without bots."""
         async with asyncio.timeout(WHOLE_WITHIN):
             for station in self._lab.stations:
                 while True:
@@ -224,7 +224,7 @@ class Run:
                     await asyncio.sleep(0.2)
 
     async def _holders(self) -> list[Violation]:
-        """Whether each bot has its name; what Redis forgot is written down again after a while."""
+        """Check that each bot has its name, once lost records have been written again."""
         expected = sorted((bot.name, bot.gateway) for bot in self._bots)
         deadline = time.monotonic() + WHOLE_WITHIN
         while True:
@@ -241,6 +241,6 @@ class Run:
 
 
 async def run(seed: int, minutes: float, faults: Sequence[Fault] = EVERY) -> Outcome:
-    """Break a chat of three gateways and twenty bots for about so many minutes."""
+    """Break a chat of three gateways and twenty bots for roughly this many minutes."""
     async with lab(GATEWAYS) as at:
         return await Run(at, seed, faults).go(minutes)

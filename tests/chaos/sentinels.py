@@ -28,10 +28,10 @@ sentinel failover-timeout {name} 3000
 
 
 class Watched:
-    """All of them.
+    """The servers.
 
     Attributes:
-        url: for a gateway.
+        url: the URL for a gateway.
         master: the process that is the master at first.
     """
 
@@ -41,7 +41,7 @@ class Watched:
         self._ports = ports
 
     async def leave_replica_behind(self) -> None:
-        """Have the replica know all that the master knows, and nothing of what comes then."""
+        """Let the replica catch up, and then cut it off from the master."""
         with contextlib.ExitStack() as stack:
             master, replica = (
                 stack.enter_context(redis.Redis(port=port, protocol=2, socket_timeout=1))
@@ -57,7 +57,7 @@ class Watched:
 
 @contextlib.asynccontextmanager
 async def watched(folder: Path) -> AsyncIterator[Watched]:
-    """Start them; returns when the replica could take over."""
+    """Start them; returns when the replica can take over."""
     master_port, replica_port, *ports = servers.free_ports(2 + SENTINELS)
     with contextlib.ExitStack() as stack:
 
@@ -67,7 +67,7 @@ async def watched(folder: Path) -> AsyncIterator[Watched]:
             return process
 
         alike = ("--bind", "127.0.0.1", "--dir", str(folder), "--save", "")
-        # A replica that waits for others before it is served would not be one in time.
+        # Without this a replica would wait for others before its first sync, and be late.
         alike += ("--repl-diskless-sync-delay", "0")
         master = start("master", "--port", str(master_port), *alike)
         await _until(master_port, redis.Redis.ping)

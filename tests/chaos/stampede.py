@@ -1,4 +1,4 @@
-"""``python -m tests.chaos.stampede``: a gateway dies, and all its clients go to another."""
+"""``python -m tests.chaos.stampede``: a gateway is killed, and all its clients go to another."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from wire.codec import decode_event, encode
 from wire.frames import Hello, Welcome
 
 BUCKET = 0.25
-"""Seconds of one line of the histogram."""
+"""Seconds per line of the histogram."""
 
 AT_ONCE = 100
-"""Clients that log in at the same time, before it all begins."""
+"""Clients that log in at the same time at the start."""
 
 BACK_WITHIN = 60.0
-"""Seconds that are waited for the last one."""
+"""Seconds to wait for the last client."""
 
 
 class Client(asyncio.Protocol):
-    """As little as is needed to be there: two thousand of them must not be what is measured.
+    """A minimal client: two thousand of them must not dominate the measurement.
 
     Args:
         name: its name.
@@ -47,7 +47,7 @@ class Client(asyncio.Protocol):
         self._loop = asyncio.get_running_loop()
 
     async def join(self, port: int, other: int) -> None:
-        """Log in at one gateway; once it is lost, come back to the other."""
+        """Log in at one gateway; when the connection is lost, reconnect to the other."""
         self._other = other
         await self._loop.create_connection(lambda: self, "127.0.0.1", port)
         await self.here.wait()
@@ -59,7 +59,7 @@ class Client(asyncio.Protocol):
         self._transport.write(encode(self._hello))
 
     def data_received(self, data: bytes) -> None:
-        """Look for the welcome; whatever comes later does not matter here."""
+        """Look for the welcome; later events do not matter here."""
         if self.here.is_set():
             return
         self._beginning += data
@@ -74,14 +74,14 @@ class Client(asyncio.Protocol):
             self.here.set()
 
     def connection_lost(self, error: Exception | None) -> None:
-        """Come back, after the delay of the client library."""
+        """Reconnect, after the client library's delay."""
         self.here.clear()
         self.lost.set()
         if not self._leaving:
             self._later()
 
     def leave(self) -> None:
-        """Go, and do not come back."""
+        """Leave for good."""
         self._leaving = True
         self._transport.abort()
 
@@ -100,7 +100,7 @@ class Client(asyncio.Protocol):
 
 
 async def stampede(count: int) -> str:
-    """Let it happen, and say how it went."""
+    """Run it, and return the report."""
     async with lab(2, OPTIONS) as at:
         doomed, other = at.stations
         clients = [Client(f"c{number}") for number in range(count)]

@@ -1,4 +1,4 @@
-"""Gateways that die, sleep and end, and what is promised for each."""
+"""Gateways are killed, frozen and drained, and each promise holds."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tests.chaos.expect import kept
 from tests.chaos.wire import opened
 
 
-async def test_a_gateway_is_killed_and_its_people_are_back_on_another_at_once(two):
+async def test_people_of_a_killed_gateway_are_on_another_at_once(two):
     async with Bot("dana", two.at(0, 1)).online() as dana, Bot("sis", two.at(1)).online() as sis:
         saying = [asyncio.create_task(dana.say(f"dana {n}")) for n in range(20)]
         two.stations[0].kill()
@@ -19,13 +19,13 @@ async def test_a_gateway_is_killed_and_its_people_are_back_on_another_at_once(tw
         await dana.hears("missed", "missed too", "dana 19")
         await sis.hears("dana 19")
         assert [user.gateway for user in await two.users()] == [sis.gateway] * 2
-        # The lease of the dead had not run out: nobody had to wait for that.
+        # The lease of the killed gateway had not run out: nobody had to wait for that.
         assert sis.record.left == []
         assert dana.record.strange == []
         kept(two, dana, sis)
 
 
-async def test_a_gateway_that_slept_too_long_says_nothing_in_a_lost_name(two):
+async def test_a_gateway_that_slept_too_long_sends_nothing_in_a_lost_name(two):
     asleep, awake = two.stations
     async with opened(asleep.front.port, "dana") as dana, Bot("sis", two.at(1)).online() as sis:
         await dana.expect("welcome")

@@ -1,4 +1,4 @@
-"""Faults between clients and their gateways, one at a time, and what is promised for each."""
+"""Faults between clients and gateways, one at a time, and the promise for each."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.chaos.wire import opened
 from wire.frames import LOBBY
 
 
-async def test_a_send_whose_answer_is_cut_off_is_posted_once(two):
+async def test_a_message_whose_ack_is_lost_is_posted_once(two):
     front = two.stations[0].front
     async with Bot("dana", two.at(0)).online() as dana, Bot("sis", two.at(1)).online() as sis:
         front.swallow("down")
@@ -25,7 +25,7 @@ async def test_a_send_whose_answer_is_cut_off_is_posted_once(two):
         kept(two, dana, sis)
 
 
-async def test_a_send_that_was_cut_off_on_its_way_is_posted_once(two):
+async def test_a_message_that_was_cut_off_on_its_way_is_posted_once(two):
     front = two.stations[0].front
     async with Bot("dana", two.at(0)).online() as dana, Bot("sis", two.at(1)).online() as sis:
         front.swallow("up")
@@ -38,7 +38,7 @@ async def test_a_send_that_was_cut_off_on_its_way_is_posted_once(two):
         kept(two, dana, sis)
 
 
-async def test_a_client_notices_that_nothing_comes_through_and_resumes_elsewhere(two):
+async def test_a_client_notices_a_dead_link_and_resumes_elsewhere(two):
     async with Bot("dana", two.at(0, 1)).online() as dana, Bot("sis", two.at(1)).online() as sis:
         two.stations[0].front.swallow("up", "down")
         await sis.say("missed")
@@ -53,7 +53,7 @@ async def test_a_client_notices_that_nothing_comes_through_and_resumes_elsewhere
         kept(two, dana, sis)
 
 
-async def test_a_welcome_that_is_lost_does_not_cost_the_session(two):
+async def test_a_lost_welcome_does_not_cost_the_session(two):
     front = two.stations[0].front
     async with opened(front.port, "dana", seq=1) as first:
         token = (await first.expect("welcome"))["resume"]
@@ -71,7 +71,7 @@ async def test_a_welcome_that_is_lost_does_not_cost_the_session(two):
         assert await second.expect("ack", seq=2) == ack
 
 
-async def test_a_hello_that_comes_late_does_not_replace_a_newer_one(two):
+async def test_a_late_hello_does_not_replace_a_newer_one(two):
     late, prompt = (station.front for station in two.stations)
     async with opened(prompt.port, "dana", seq=1) as first:
         token = (await first.expect("welcome"))["resume"]
@@ -87,7 +87,7 @@ async def test_a_hello_that_comes_late_does_not_replace_a_newer_one(two):
         await third.expect("ack", seq=4)
 
 
-async def test_a_private_message_that_was_refused_is_not_posted_by_a_late_copy(two):
+async def test_a_late_copy_does_not_post_a_private_message_that_was_refused(two):
     late, prompt = two.stations
     async with opened(late.front.port, "dana", seq=1) as first:
         token = (await first.expect("welcome"))["resume"]
@@ -105,11 +105,11 @@ async def test_a_private_message_that_was_refused_is_not_posted_by_a_late_copy(t
                 assert sis.record.texts() == ["now"]
 
 
-async def test_a_slow_reader_of_large_and_small_messages_is_cut_and_misses_nothing():
+async def test_a_slow_reader_is_disconnected_and_misses_nothing():
     size, count = 30_000, 800
 
     def text(number):
-        # A small one behind a large one would still fit.
+        # A small message after a large one would still fit.
         return f"{number} ".ljust(10 if number % 2 else size, "x")
 
     options = (*OPTIONS, "--max-line", "64KiB", "--max-text", str(size), "--backlog", "128KiB")

@@ -1,4 +1,4 @@
-"""A Redis that dies, freezes and forgets, and what is promised for each."""
+"""Redis is killed, frozen and loses data, and each promise holds."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.chaos.memory import empty_server
 from wire.frames import LOBBY, PRIVATE
 
 NOTICED_WITHIN = 5.0
-"""Seconds in which a Redis that does not answer is noticed: a promise."""
+"""Seconds in which a silent Redis must be noticed: a promise."""
 
 
 @pytest.mark.parametrize("which", ["commands", "subscriptions", "both"])
@@ -31,11 +31,11 @@ async def test_a_connection_to_redis_is_cut(two, which):
 
 
 @pytest.mark.parametrize("way", ["up", "down"])
-async def test_a_redis_that_does_not_answer_is_noticed_and_what_was_said_is_sent(two, way):
+async def test_a_redis_that_does_not_answer_is_noticed_and_messages_are_sent_later(two, way):
     await silent(two, lambda: two.stations[0].back.swallow(way), two.stations[0].back.calm)
 
 
-async def test_a_frozen_redis_is_noticed_and_what_was_said_is_sent(two):
+async def test_a_frozen_redis_is_noticed_and_messages_are_sent_later(two):
     await silent(two, two.server.process.freeze, two.server.process.thaw)
 
 
@@ -54,7 +54,7 @@ async def silent(two, begin, end):
         kept(two, dana, sis)
 
 
-async def test_redis_restarts_with_its_memory(two):
+async def test_redis_restarts_with_its_data(two):
     async with Bot("dana", two.at(0)).online() as dana, Bot("sis", two.at(1)).online() as sis:
         before = await dana.say("before")
         async with restart_server(two, Random()):
@@ -81,7 +81,7 @@ async def test_redis_comes_back_empty(two):
         kept(two, dana, sis)
 
 
-async def test_a_log_that_was_trimmed_has_lost_nothing_for_those_who_were_here(two):
+async def test_a_trimmed_log_has_lost_nothing_for_people_online(two):
     async with Bot("dana", two.at(0)).online() as dana, Bot("sis", two.at(1)).online() as sis:
         await dana.say("before")
         await asyncio.gather(dana.hears("before"), sis.hears("before"))
@@ -94,7 +94,7 @@ async def test_a_log_that_was_trimmed_has_lost_nothing_for_those_who_were_here(t
         kept(two, dana, sis)
 
 
-async def test_what_was_stored_and_not_published_is_told_in_order(two):
+async def test_messages_stored_but_not_published_are_delivered_in_order(two):
     async with Bot("dana", two.at(0)).online() as dana, Bot("sis", two.at(1)).online() as sis:
         one = await dana.say("one")
         body = '{"op":"msg","from":"ghost","room":"lobby","text":"lost"}\n'

@@ -1,4 +1,4 @@
-"""What happens to somebody who is being told what was missed, and does not read on."""
+"""A client that stops reading in the middle of a replay."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.chaos.lab import OPTIONS, PREFIX, lab
 from tests.chaos.wire import opened
 
 SIZE, COUNT = 30_000, 300
-"""More than what a kernel keeps for somebody who does not read, and hardly takes any."""
+"""More than the kernel buffers for a client that does not read."""
 
 LARGE = (*OPTIONS, "--max-line", "64KiB", "--max-text", str(SIZE))
 
@@ -20,8 +20,8 @@ READER = "reader"
 
 @contextlib.asynccontextmanager
 async def in_the_middle_of_a_replay(at):
-    """Somebody who has come back, was told the beginning of much, and does not read on."""
-    port = at.stations[0].port  # a proxy would keep much more
+    """A client that has come back, got the beginning of a long replay, and stops reading."""
+    port = at.stations[0].port  # a proxy would buffer much more
     async with opened(port, READER) as first:
         welcome = await first.expect("welcome")
     async with Bot("sis", at.at(1)).online() as sis:
@@ -36,11 +36,11 @@ async def in_the_middle_of_a_replay(at):
 
 
 def said(reader):
-    """The numbers of the messages that it was told, in order."""
+    """The numbers of the messages that it got, in order."""
     return [int(event["text"].split()[0]) for event in reader.heard if event["op"] == "msg"]
 
 
-async def test_who_does_not_read_on_can_be_kicked():
+async def test_a_client_that_stops_reading_can_be_kicked():
     async with lab(2, LARGE) as two, in_the_middle_of_a_replay(two) as (reader, sis):
         await asyncio.to_thread(kick_user, two.server.url, PREFIX, READER, "out")
         await sis.until(lambda: (READER, "kicked") in sis.record.left)
@@ -53,7 +53,7 @@ async def test_who_does_not_read_on_can_be_kicked():
         assert two.errors() == []
 
 
-async def test_who_does_not_read_on_does_not_stop_a_gateway_from_ending():
+async def test_a_client_that_stops_reading_does_not_keep_a_gateway_from_ending():
     async with lab(2, LARGE) as two, in_the_middle_of_a_replay(two) as (reader, sis):
         assert await two.stations[0].process.terminate() == 0
         numbers = said(reader)

@@ -1,4 +1,4 @@
-"""A short chaos run, and that the run would find what it looks for."""
+"""A short chaos run."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from tests.chaos.__main__ import report
 from tests.chaos.run import run
 
 SEED = 287
-"""Its plan has something of everything that is over soon."""
+"""The plan of this seed has some of every short fault."""
 
 
 @pytest.mark.timeout(180)

@@ -1,4 +1,4 @@
-"""A Redis that Sentinels watch over: another takes its place."""
+"""Redis with Sentinels: a replica takes over."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ async def test_a_failover(fail):
 
 @contextlib.asynccontextmanager
 async def on_a_gateway(name, redis, folder):
-    """A bot on a gateway of its own."""
+    """A bot on its own gateway."""
     gateway = GatewayProcess(redis, OPTIONS, folder / f"{name}.log")
     try:
         port = await gateway.port()

@@ -1,4 +1,4 @@
-"""The verdict finds every kind of broken promise: or a clean run would mean nothing."""
+"""The verdict finds every kind of broken promise; otherwise a clean run would mean nothing."""
 
 from __future__ import annotations
 
@@ -62,11 +62,11 @@ def test_a_clean_run():
         ([*ALL[:2], public("8-0", "d")], "8-0 is 'c', and to bob it is 'd'"),
     ],
 )
-def test_what_can_be_wrong_with_a_record(heard, what):
+def test_everything_that_can_be_wrong_with_a_record_is_found(heard, what):
     assert any(what in found for found in verdict(heard))
 
 
-def test_a_gap_excuses_what_redis_forgot_and_only_there():
+def test_a_gap_excuses_messages_that_redis_lost_and_no_others():
     told = [ALL[0], gap("7-0"), ALL[2]]
     assert verdict(told, lapses=[lapse()]) == []
     assert verdict(told) != []
@@ -76,14 +76,14 @@ def test_a_gap_excuses_what_redis_forgot_and_only_there():
     assert verdict([*ALL[:2], gap("7-1")], lapses=[lapse()]) != []
 
 
-def test_for_each_lapse_there_is_at_most_one_gap():
+def test_each_loss_of_data_excuses_one_gap_at_most():
     assert verdict([*ALL[:2], gap("7-1"), ALL[2]], lapses=[lapse(lost=False)]) == []
     told = [*ALL[:2], gap("7-1"), gap("7-1"), ALL[2]]
     assert any("2 gaps" in found for found in verdict(told, lapses=[lapse()]))
     assert verdict(told, lapses=[lapse(), lapse()]) == []
 
 
-def test_what_was_on_its_way_when_redis_forgot_may_be_told_once_in_each_memory():
+def test_a_message_under_way_when_redis_lost_data_may_come_twice():
     twice = [*ALL[:2], ALL[2], public("9-0", "c")]
     told = [public("7-0", "a"), public("7-1", "b"), gap("7-1"), public("8-0", "b")]
 
@@ -99,26 +99,26 @@ def test_what_was_on_its_way_when_redis_forgot_may_be_told_once_in_each_memory()
     assert verdict(twice, lapses=[lapse(began=2.0, over=3.0)]) != []
 
 
-def test_what_was_on_its_way_when_its_sender_became_a_stranger_may_be_told_twice():
+def test_a_message_under_way_when_its_sender_was_forgotten_may_come_twice():
     told = [public("7-0", "a"), public("7-1", "a")]
     for back, fine in ((0.5, False), (1.5, True), (2.5, False)):
         said = [replace(acked("7-0", "a"), asked=1.0, answered=2.0, strange=[back])]
         assert (verdict(told, said, own=told) == []) is fine
 
 
-def test_somebody_who_came_back_as_a_stranger_may_have_missed_more():
+def test_a_bot_that_was_forgotten_may_have_missed_more():
     told = [ALL[0], gap("7-0"), public("8-1", "d")]
     said = [*SAID, replace(acked("8-1", "d"), asked=5.0)]
     own = [*ALL, public("8-1", "d")]
     known = [lapse(PEOPLE), lapse(epoch=0)]
     assert verdict(told, said, own=own, lapses=known, strange=[4.0]) == []
-    assert any("not known" in found for found in verdict(told, said, own=own, strange=[4.0]))
+    assert any("no longer known" in found for found in verdict(told, said, own=own, strange=[4.0]))
     later = [*SAID[:2], replace(SAID[2], asked=4.5), said[-1]]
     found = verdict(told, later, own=own, lapses=known, strange=[4.0])
     assert any("missed 8-0" in each for each in found)
 
 
-def test_a_private_message_that_redis_forgot_is_excused_by_a_gap_told_afterwards():
+def test_a_later_gap_excuses_a_private_message_that_redis_lost():
     said = [replace(acked("7-0", "psst", ["bob"]), asked=1.0)]
     psst = private("7-0", "psst", ["bob"])
     forgot = lapse(PRIVATE, began=0.0, over=2.0)
@@ -130,20 +130,20 @@ def test_a_private_message_that_redis_forgot_is_excused_by_a_gap_told_afterwards
     assert verdict([gap(None, PRIVATE)], said, own=[psst], lapses=[over]) != []
 
 
-def test_a_private_message_has_an_id_of_its_own_for_each_reader():
+def test_a_private_message_has_another_id_for_each_reader():
     said = [acked("7-0", "psst", ["bob"])]
     own, his = private("7-0", "psst", ["bob"]), private("3-9", "psst", ["bob"])
     assert verdict([his], said, own=[own]) == []
 
 
-def test_who_gets_a_private_message_later_has_to_get_it():
+def test_a_private_message_that_waits_must_arrive_later():
     said = [Said("psst", ["bob"], ack=Ack(seq=1, id="7-0", later=["bob"]))]
     psst = private("7-0", "psst", ["bob"])
     assert verdict([psst], said, own=[psst]) == []
     assert any("bob missed" in found for found in verdict([], said, own=[psst]))
 
 
-def test_a_private_message_is_for_its_people_only():
+def test_a_private_message_may_reach_only_its_people():
     said = [acked("7-0", "psst", ["bob"])]
     psst = private("7-0", "psst", ["bob"])
     assert verdict([psst], said, own=[psst]) == []

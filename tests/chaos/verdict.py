@@ -13,14 +13,14 @@ from tests.chaos.reading import Reading, parsed, read
 from wire.frames import LOBBY, PRIVATE, Msg
 
 AROUND = 3
-"""Lines that are shown before and after the place of a violation."""
+"""Lines to show before and after a violation."""
 
 
 class Violation(NamedTuple):
-    """A promise that was broken.
+    """A broken promise.
 
     Attributes:
-        what: for a person.
+        what: a description for people.
         excerpt: the records around it.
     """
 
@@ -32,15 +32,15 @@ def judge(records: Sequence[Record], lapses: Sequence[Lapse]) -> Iterator[Violat
     """Look for broken promises.
 
     Args:
-        records: of everybody; nobody came after the first message.
-        lapses: of Redis' memory.
+        records: the records of all bots; all of them were there before the first message.
+        lapses: when Redis lost data.
     """
     yield from _one_meaning(records)
     forgotten = any(lapse.of == PEOPLE for lapse in lapses)
     for record in records:
         yield from _answers(record)
         if record.strange and not forgotten:
-            yield Violation(f"{record.name} came back and was not known any more", [])
+            yield Violation(f"{record.name} reconnected and was no longer known", [])
         for room in (LOBBY, PRIVATE):
             reading = read(record, room, records, lapses)
             for check in (_one_order, _once, _nothing_of_others, _nothing_missed, _few_gaps):
@@ -48,7 +48,7 @@ def judge(records: Sequence[Record], lapses: Sequence[Lapse]) -> Iterator[Violat
 
 
 def excused(records: Sequence[Record]) -> int:
-    """How many public messages were missed in gaps that were told, added up over all bots."""
+    """The number of public messages missed in gaps that were told, summed over all bots."""
     posted = {s.ack.id for r in records for s in r.said if s.ack is not None and s.ack.room}
     heard = [{e.id for e in r.heard if isinstance(e, Msg) and e.room} for r in records]
     return sum(len(posted - ids) for ids in heard)
@@ -62,7 +62,7 @@ def _one_order(reading: Reading) -> Iterator[Violation]:
 
 
 def _once(reading: Reading) -> Iterator[Violation]:
-    """One copy; one more for each time that it was on its way and who had sent it was forgotten."""
+    """One copy, and one more for each time its sender was forgotten while it was under way."""
     copies: dict[str, list[str]] = defaultdict(list)
     for message in reading.messages:
         copies[message.text].append(message.id)
@@ -73,7 +73,7 @@ def _once(reading: Reading) -> Iterator[Violation]:
 
 
 def _chances(reading: Reading, text: str, ids: list[str]) -> int:
-    """How often something may have been posted: in each memory, and by each origin, once."""
+    """How often a message may have been posted: once for each loss of data and each origin."""
     if (said := reading.meant.get(text)) is None:
         return 1
     memories = sum(
@@ -86,7 +86,7 @@ def _chances(reading: Reading, text: str, ids: list[str]) -> int:
 
 
 def _memory(reading: Reading, id: str) -> int:
-    """How often Redis had forgotten something when it gave an id."""
+    """How often Redis had lost data when it gave this id."""
     return sum(lapse.lost and parsed(id)[0] > lapse.epoch for lapse in reading.lapses)
 
 
@@ -107,20 +107,20 @@ def _nothing_missed(reading: Reading) -> Iterator[Violation]:
 
 
 def _few_gaps(reading: Reading) -> Iterator[Violation]:
-    """No more than there are reasons for."""
+    """No more gaps than there are reasons for."""
     reasons = len(reading.lapses) + len(reading.reader.strange)
     if len(reading.gaps) > reasons:
         what = (
-            f"{reading.reader.name} was told of {len(reading.gaps)} gaps in {reading.room}, "
+            f"{reading.reader.name} was told about {len(reading.gaps)} gaps in {reading.room}, "
             f"with {reasons} reasons"
         )
         yield Violation(what, [f"gap from {start} to {end}" for start, end, _ in reading.gaps])
 
 
 def _one_meaning(records: Sequence[Record]) -> Iterator[Violation]:
-    """An id is one message, to everybody who heard it and to who was told it in an ack.
+    """An id means the same message to everybody who got it and to the sender who got the ack.
 
-    Of a private message each reader has a copy, in a log of the reader's own.
+    Each reader of a private message has a copy in their own log.
     """
     meant: dict[tuple[str, str], str] = {}
     for record in records:

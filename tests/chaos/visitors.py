@@ -1,4 +1,4 @@
-"""Strangers who come and go under one name: each has to hear nothing of those before."""
+"""Strangers who come and go under one name: nobody may get anything of those before."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from tests.chaos.wire import opened
 NAME = "visitor"
 
 STAY = (0.2, 2.0)
-"""Seconds that one of them stays."""
+"""Seconds that a visitor stays."""
 
 
 @dataclass
 class Visit:
-    """One of them.
+    """One visitor.
 
     Attributes:
         came: when it asked for the name, by `time.monotonic`.
@@ -33,7 +33,7 @@ class Visit:
 
 
 async def visit_again_and_again(port: Callable[[], int], dice: Random, visits: list[Visit]) -> None:
-    """Come, stay a while, and leave with or without a word; until cancelled.
+    """Come, stay a while, and leave with or without a goodbye, again and again until cancelled.
 
     Args:
         port: says where to connect to, each time.
@@ -54,7 +54,7 @@ async def visit_again_and_again(port: Callable[[], int], dice: Random, visits: l
                 finally:
                     visit.heard = list(_texts(wire.heard))
         except (OSError, AssertionError):
-            await asyncio.sleep(0.1)  # not let in, or cut off: as is the way of things here
+            await asyncio.sleep(0.1)  # refused or cut off, which is normal here
 
 
 def _texts(events: Sequence[dict[str, Any]]) -> Iterator[str]:
@@ -62,7 +62,7 @@ def _texts(events: Sequence[dict[str, Any]]) -> Iterator[str]:
 
 
 def overheard(visits: Sequence[Visit], records: Sequence[Record]) -> Iterator[Violation]:
-    """Look for what was said to, or heard by, somebody who had the name before."""
+    """Look for messages to or of an earlier holder of the name."""
     said = {one.text: one for record in records for one in record.said}
     for visit in visits:
         for text in visit.heard:

@@ -1,4 +1,4 @@
-"""One connection by hand, for what no well-behaved client does."""
+"""A connection driven by hand, for what no well-behaved client does."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 PATIENCE = 20.0
-"""Seconds that anything expected may take: only there so that a test ends."""
+"""Seconds that any expected event may take; it is there only so that a test ends."""
 
 
 class Wire:
@@ -30,7 +30,7 @@ class Wire:
         self._task = asyncio.create_task(self._listen())
 
     async def close(self) -> None:
-        """Hang up at once."""
+        """Reset the connection."""
         self._writer.transport.abort()
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
@@ -40,7 +40,7 @@ class Wire:
         self._writer.write(json.dumps({"op": op, **fields}).encode() + b"\n")
 
     def pause(self) -> None:
-        """Read nothing more: what comes piles up on its way."""
+        """Stop reading, so that data piles up on the way."""
         self._writer.transport.pause_reading()  # type: ignore[attr-defined]
 
     def resume(self) -> None:
@@ -48,7 +48,7 @@ class Wire:
         self._writer.transport.resume_reading()  # type: ignore[attr-defined]
 
     async def expect(self, op: str, **fields: object) -> dict[str, Any]:
-        """The first event of this kind, whether it has come already or is to come."""
+        """The first event of this kind, already received or still to come."""
         wanted = {"op": op, **fields}.items()
 
         def found() -> list[dict[str, Any]]:
@@ -83,13 +83,13 @@ class Wire:
 async def opened(
     port: int, name: str, taking: int | None = None, **hello: object
 ) -> AsyncIterator[Wire]:
-    """A connection that has said hello.
+    """A connection that has logged in.
 
     Args:
-        port: whereto.
-        name: wanted.
-        taking: bytes that its socket takes while nobody reads; None for the usual.
-        hello: what it says besides.
+        port: the port to connect to.
+        name: the name to ask for.
+        taking: bytes that its socket buffers while nobody reads; None for the default.
+        hello: more fields of the hello.
     """
     link = socket.socket()
     if taking is not None:
