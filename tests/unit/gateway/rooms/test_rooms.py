@@ -286,6 +286,20 @@ async def test_an_invitation_lets_in_where_it_was_not_heard_of(street: Street) -
     await there.rooms.enter("dev", anna)
 
 
+async def test_an_invited_person_is_told_so_and_the_invitation_holds_even_if_that_fails(
+    street: Street,
+) -> None:
+    here, there, boss, _ = await crowd(street)
+    await here.set(boss, invite_only=True)
+    anna, dora = there.somebody("Anna"), there.somebody("Dora")
+    await here.moderate(boss, "invite", "ANNA")
+    assert here.backplane.asked("tell_invited") == ["anna"]
+    here.backplane.fail(AWAY, "tell_invited")
+    await here.moderate(boss, "invite", "dora")
+    for person in (anna, dora):
+        await there.rooms.enter("dev", person)
+
+
 async def test_an_old_picture_lets_nobody_in(street: Street) -> None:
     here, there, boss, _ = await crowd(street)
     there.lost = {b"="}
