@@ -1,4 +1,4 @@
-"""Addresses of peers: how they are compared, counted and shown. Pure."""
+"""Addresses of peers: how they are compared, counted and host_port. Pure."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 Address = IPv4Address | IPv6Address
 
 
-def plain(address: Address) -> Address:
+def unmapped(address: Address) -> Address:
     """The IPv4 address, if it is written as an IPv6 address (``::ffff:192.0.2.7``)."""
     return (address.version == 6 and address.ipv4_mapped) or address
 
 
-def of_socket(name: tuple[str, int]) -> tuple[Address, int]:
+def from_socket(name: tuple[str, int]) -> tuple[Address, int]:
     """Address and port of one end of a connection, from what its socket says."""
-    return plain(ip_address(name[0])), name[1]
+    return unmapped(ip_address(name[0])), name[1]
 
 
-def shown(address: Address, port: int) -> str:
+def host_port(host: Address | str, port: int) -> str:
     """``host:port``, as people write it."""
-    return f"[{address}]:{port}" if address.version == 6 else f"{address}:{port}"
+    return f"[{host}]:{port}" if ":" in str(host) else f"{host}:{port}"
 
 
 def neighbourhood(address: Address) -> str:

@@ -1,4 +1,4 @@
-"""The doorkeeper of the chat's own port: between its listener and the rest of the gateway."""
+"""The doorkeeper: connects the listener of the chat port with the rest of the gateway."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from wire.reasons import CROWDED, Reason
 
 
 class Doorkeeper:
-    """Lets connections in, and has peers made of them. Here they speak JSON.
+    """Lets connections in, and turns each into a link with a peer. They speak JSON here.
 
     Args:
-        door: counts connections by their addresses.
-        bans: what this gateway knows of them.
-        connect: makes a peer of a link.
+        door: counts connections per address.
+        bans: this gateway's copy of the bans.
+        connect: makes the peer of a link.
         limits: what a peer may do.
         meters: where to count.
         monotonic: a clock in seconds that never goes back.
@@ -66,7 +66,7 @@ class Doorkeeper:
         self._meters.doorstep[why] += 1
 
     def protocol(self, address: Address, where: str, visit: Visit) -> asyncio.Protocol:
-        """What a connection becomes."""
+        """Make the link for a connection."""
         return TcpLink(
             self._connect,
             JSON_LINES,
@@ -79,5 +79,5 @@ class Doorkeeper:
         )
 
     def farewell(self, reason: Reason, after: float | None = None) -> bytes:
-        """The last words to a connection that does not come in."""
+        """The last line for a connection that may not come in."""
         return JSON_LINES.event(bye(reason, after))

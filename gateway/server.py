@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Callable
 from functools import partial
 
 from gateway import open_files
-from gateway.addresses import of_socket, shown
+from gateway.addresses import from_socket, host_port
 from gateway.config import Certificate, GatewayConfig
 from gateway.core import Gateway
 from gateway.doorkeeper import Doorkeeper
@@ -26,7 +26,7 @@ from gateway.fleet.drain import drain
 from gateway.journal import event
 from gateway.listeners.accepting import Listener
 from gateway.listeners.certificates import tls_context
-from gateway.listeners.ports import open_port, place, written
+from gateway.listeners.ports import listening_on, open_port
 from gateway.signals import Signals
 from gateway.tasks import first
 from wire.reasons import SHUTDOWN
@@ -69,7 +69,7 @@ async def _serving(
     sockets = await _open(config)
     try:
         # Before the first lease, which announces it. Early connections have to wait.
-        gateway.status.listen = shown(*of_socket(place(sockets[0])))
+        gateway.status.listen = host_port(*from_socket(listening_on(sockets[0])))
         await gateway.start()
     except BaseException as error:
         for each in sockets:
@@ -105,7 +105,7 @@ async def _serving(
 
 
 async def _open(config: GatewayConfig) -> list[socket.socket]:
-    where = written(config.host, config.port)
+    where = host_port(config.host, config.port)
     try:
         return await open_port(config.host, config.port, reuse=config.reuse_port)
     except OSError as error:

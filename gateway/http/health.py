@@ -7,11 +7,11 @@ import errno
 from collections.abc import AsyncIterator
 from typing import Protocol
 
+from gateway.addresses import host_port
 from gateway.errors import ProbeFailed, StartError
 from gateway.fleet.presence import Presence
 from gateway.http.metrics import TYPE, Measured, Metrics
 from gateway.http.port import Answer, HttpPort
-from gateway.listeners.ports import written
 
 
 class Watched(Measured, Protocol):
@@ -46,7 +46,7 @@ async def serve_health(gateway: Watched, host: str, port: int) -> AsyncIterator[
     except OSError as error:
         why = "it is in use" if error.errno == errno.EADDRINUSE else error.strerror or error
         raise StartError(
-            f"cannot listen on {written(host, port)} for --http: {why}. "
+            f"cannot listen on {host_port(host, port)} for --http: {why}. "
             "Choose another port with --http, or leave it out"
         ) from error
     try:

@@ -16,7 +16,7 @@ from typing import NamedTuple, cast
 
 import h11
 
-from gateway.listeners.ports import open_port, place
+from gateway.listeners.ports import listening_on, open_port
 
 log = logging.getLogger(__name__)
 
@@ -72,10 +72,10 @@ class HttpPort:
         """
         loop = asyncio.get_running_loop()
         sockets = await open_port(host, port, reuse=False)
-        at = place(sockets[0])
+        address = listening_on(sockets[0])
         for each in sockets:
             self._servers.append(await loop.create_server(lambda: _Exchange(self), sock=each))
-        return at
+        return address
 
     async def close(self) -> None:
         """Close it, and all connections."""

@@ -1,1 +1,1 @@
-"""Listeners: each opens a port, turns its bytes into requests, and gives each peer a link."""
+"""Listeners: a listener opens a port, turns bytes into lines, and gives each peer a link."""

@@ -1,7 +1,7 @@
-"""Accepting connections: from whom they are, and whether they may come in, before all else.
+"""Accepting connections: first of all, where they come from and whether they may come in.
 
-An address that has too many connections, or is banned, costs no TLS handshake, no session and no
-task. This is why the sockets are accepted here and not by the loop.
+An address that is banned, or has too many connections, must not cost a TLS handshake, a session or
+a task. That is why the sockets are accepted here and not by the event loop.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from collections.abc import Coroutine
 from typing import Any, Protocol
 
 from gateway import open_files
-from gateway.addresses import Address, of_socket, shown
+from gateway.addresses import Address, from_socket, host_port
 from gateway.alarm import deadline
 from gateway.config import Networks
 from gateway.journal import event
 from gateway.listeners import foreign, proxy
 from gateway.listeners.farewells import Farewells
 from gateway.listeners.first_bytes import exactly, peek
-from gateway.listeners.ports import place
+from gateway.listeners.ports import listening_on
 from gateway.listeners.proxy import NotProxied
 from gateway.listeners.sockets import prepare
 from wire.reasons import Reason
@@ -32,13 +32,13 @@ from wire.reasons import Reason
 log = logging.getLogger(__name__)
 
 REFUSED = "refused at the door"
-"""How that is told in the log."""
+"""The journal's event for a refused connection."""
 
-AT_ONCE = 64
+BATCH = 64
 """Connections that are accepted before anything else gets its turn."""
 
 PAUSE = 1.0
-"""Seconds without accepting after it went wrong: the machine has run out of sockets, say."""
+"""Seconds to wait after a failure to accept: the machine may have run out of sockets."""
 
 
 class NotAdmitted(Exception):
@@ -46,7 +46,7 @@ class NotAdmitted(Exception):
 
     Attributes:
         reason: why.
-        after: seconds after which it may.
+        after: seconds after which it may try again; None if it may not.
     """
 
     def __init__(self, reason: Reason, after: float | None = None) -> None:
@@ -55,35 +55,35 @@ class NotAdmitted(Exception):
         self.after = after
 
 
-class Ends(Protocol):
-    """Something that ends with the connection for which it was made."""
+class Admitted(Protocol):
+    """A connection that was let in."""
 
     def over(self) -> None:
-        """The connection has ended; may be called more than once."""
+        """The connection has ended; calling this more than once does no harm."""
 
 
 class Admits(Protocol):
     """Decides whether a connection may come in, and what it becomes."""
 
-    def admit(self, address: Address) -> Ends:
+    def admit(self, address: Address) -> Admitted:
         """Let a connection in.
 
         Raises:
-            NotAdmitted: it must stay outside.
+            NotAdmitted: it may not come in.
         """
 
     def refused(self, why: str) -> None:
-        """A connection did not get as far as that, for one of `gateway.meters.DOORSTEP`."""
+        """Count a connection that was refused for one of `gateway.meters.DOORSTEP`."""
 
     def protocol(self, address: Address, where: str, visit: Any) -> asyncio.Protocol:
-        """What the connection becomes; it says when the visit is over."""
+        """Make the protocol for a connection; it must call `visit.over` at its end."""
 
     def farewell(self, reason: Reason, after: float | None = None) -> bytes:
-        """The last words to a connection that does not come in.
+        """The last line for a connection that may not come in.
 
         Args:
-            reason: why.
-            after: seconds to wait before another one may.
+            reason: why not.
+            after: seconds to wait before another attempt.
         """
 
 
@@ -91,11 +91,11 @@ class Listener:
     """An open port.
 
     Args:
-        sockets: that listen, without blocking.
-        doorkeeper: who decides.
-        proxies: networks of balancers, which say for whom they connect.
-        patience: seconds for a PROXY header, and for a TLS handshake.
-        tls: for new connections; None for none. May be replaced at any time.
+        sockets: listening, non-blocking sockets.
+        doorkeeper: decides who may come in.
+        proxies: networks of balancers, which send a PROXY header.
+        patience: seconds for the PROXY header, and for the TLS handshake.
+        tls: the TLS context for new connections; None for no TLS. May be replaced at any time.
     """
 
     def __init__(
@@ -115,18 +115,18 @@ class Listener:
         self._arriving: set[asyncio.Task[None]] = set()
         self._farewells = Farewells()
         self._closed = False
-        # The lowest free number is given to a new file: who gets this one has but few above it.
-        self._most = open_files.most_connections()
+        # A new file gets the lowest free number: a number this high means that few are left.
+        self._max_descriptor = open_files.most_connections()
         for each in sockets:
             self._loop.add_reader(each, self._accept, each)
 
     @property
     def address(self) -> tuple[str, int]:
-        """Host and port."""
-        return place(self._sockets[0])
+        """The host and port."""
+        return listening_on(self._sockets[0])
 
     def close(self) -> None:
-        """Let nobody come any more; those who are arriving are turned away."""
+        """Accept no more connections, and drop those that are still arriving."""
         if self._closed:
             return
         self._closed = True
@@ -138,35 +138,35 @@ class Listener:
         self._farewells.close()
 
     def _accept(self, listening: socket.socket) -> None:
-        for _ in range(AT_ONCE):
+        for _ in range(BATCH):
             try:
                 connection, name = listening.accept()
-                self._leave_some(connection)
+                self._keep_reserve(connection)
             except (BlockingIOError, InterruptedError, ConnectionAbortedError):
                 return
             except OSError as error:
                 event(log, logging.ERROR, "no connection can be accepted", why=error.strerror)
                 self._loop.remove_reader(listening)
-                self._loop.call_later(PAUSE, self._go_on, listening)
+                self._loop.call_later(PAUSE, self._resume, listening)
                 return
             connection.setblocking(False)
-            address, port = of_socket(name)
+            address, port = from_socket(name)
             if any(address in network for network in self._proxies):
                 self._spawn(connection, self._arrive(connection, address, port))
             else:
                 self._enter(connection, address, port)
 
-    def _leave_some(self, connection: socket.socket) -> None:
-        """Take no more files than there are for people.
+    def _keep_reserve(self, connection: socket.socket) -> None:
+        """Keep the reserve of open files free.
 
         Raises:
-            OSError: this one is too much.
+            OSError: this connection would use it.
         """
-        if self._most is not None and connection.fileno() >= self._most:
+        if self._max_descriptor is not None and connection.fileno() >= self._max_descriptor:
             connection.close()
             raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
 
-    def _go_on(self, listening: socket.socket) -> None:
+    def _resume(self, listening: socket.socket) -> None:
         if not self._closed:
             self._loop.add_reader(listening, self._accept, listening)
 
@@ -178,17 +178,17 @@ class Listener:
     def _arrived(self, connection: socket.socket, task: asyncio.Task[None]) -> None:
         self._arriving.discard(task)
         if task.cancelled():
-            connection.close()  # it may not even have begun
+            connection.close()  # the task may have been cancelled before it started
 
     async def _arrive(self, connection: socket.socket, address: Address, port: int) -> None:
-        """Find out for whom a balancer connects."""
+        """Read the header of a balancer, which has the client's address."""
         try:
             async with deadline(self._patience):
-                address, port = await self._behind(connection) or (address, port)
+                address, port = await self._client_of(connection) or (address, port)
         except NotProxied as error:
-            self._refused("proxy", shown(address, port), str(error))
+            self._refused("proxy", host_port(address, port), str(error))
             connection.close()
-        except OSError:  # gone, or too slow: TimeoutError is one
+        except OSError:  # it has gone or is too slow: TimeoutError is an OSError
             connection.close()
         except BaseException:
             connection.close()
@@ -201,17 +201,17 @@ class Listener:
             visit = self._doorkeeper.admit(address)
         except NotAdmitted as refusal:
             code = refusal.reason.code
-            event(log, logging.INFO, REFUSED, reason=code, address=shown(address, port))
+            event(log, logging.INFO, REFUSED, reason=code, address=host_port(address, port))
             self._turn_away(connection, refusal)
         except Exception:
-            log.exception("an unexpected error")  # it costs this connection, and no other
+            log.exception("an unexpected error")  # it costs this connection and no other
             connection.close()
         else:
-            where = shown(address, port)
+            where = host_port(address, port)
             self._spawn(connection, self._begin(connection, address, where, visit))
 
     async def _begin(
-        self, connection: socket.socket, address: Address, where: str, visit: Ends
+        self, connection: socket.socket, address: Address, where: str, visit: Admitted
     ) -> None:
         tls, since = self.tls, self._loop.time()
         try:
@@ -235,7 +235,7 @@ class Listener:
         except BaseException as error:
             visit.over()
             connection.close()
-            if not isinstance(error, OSError):  # ssl.SSLError is one, and so is a lost connection
+            if not isinstance(error, OSError):  # ssl.SSLError and a lost connection are OSErrors
                 raise
             if tls:
                 self._refused("tls", where, str(error) or None)
@@ -245,14 +245,14 @@ class Listener:
         level = logging.WARNING if kind == "proxy" else logging.INFO
         event(log, level, REFUSED, reason=kind, address=where, why=why)
 
-    async def _behind(self, connection: socket.socket) -> tuple[Address, int] | None:
-        """For whom a balancer connects; exactly its header is read, the rest is the client's."""
+    async def _client_of(self, connection: socket.socket) -> tuple[Address, int] | None:
+        """The address that a balancer names; reads its header and not a byte more."""
         fixed = await exactly(connection, proxy.FIXED)
         return proxy.source(fixed, await exactly(connection, proxy.rest(fixed)))
 
     def _turn_away(self, connection: socket.socket, refusal: NotAdmitted) -> None:
         if self.tls or self._closed:
-            connection.close()  # a word to it would cost what it may not have
+            connection.close()  # over TLS a last line would cost a handshake
             return
         after = None if refusal.after is None else round(refusal.after, 1)
         self._farewells.say(connection, self._doorkeeper.farewell(refusal.reason, after))

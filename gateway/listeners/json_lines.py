@@ -1,4 +1,4 @@
-"""The chat's own language: newline-delimited JSON. What Redis has is the same, byte for byte."""
+"""The chat's own speech: newline-delimited JSON, byte for byte what Redis stores."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from wire.frames import Event, Request
 
 
 class JsonLines:
-    """Keeps `gateway.channels.links.Speech`."""
+    """Implements `gateway.channels.links.Speech`."""
 
     def request(self, line: bytes) -> Request:
-        """Read a line of a peer.
+        """Decode a peer's line.
 
         Raises:
             WireError: it is not a request.
@@ -18,7 +18,7 @@ class JsonLines:
         return decode_request(line)
 
     def is_ping(self, line: bytes) -> bool:
-        """Whether a line of a peer is a ping."""
+        """Whether a peer's line is a ping."""
         return is_ping(line)
 
     def event(self, event: Event) -> bytes:
@@ -26,7 +26,7 @@ class JsonLines:
         return encode(event)
 
     def render(self, lines: bytes) -> bytes:
-        """The very same lines."""
+        """The same lines: they are JSON already."""
         return lines
 
 

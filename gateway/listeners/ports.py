@@ -9,7 +9,7 @@ import socket
 from ipaddress import ip_address
 from typing import Any
 
-from gateway.addresses import of_socket, plain, shown
+from gateway.addresses import from_socket, host_port, unmapped
 from gateway.journal import event
 from network.connecting import Endpoint, resolve
 
@@ -52,22 +52,17 @@ async def open_port(host: str, port: int, *, reuse: bool) -> list[socket.socket]
     raise AssertionError
 
 
-def place(listening: socket.socket) -> tuple[str, int]:
+def listening_on(listening: socket.socket) -> tuple[str, int]:
     """The host and port that a socket listens on; with a scope if the address needs one."""
     name = listening.getsockname()
     scope = f"%{socket.if_indextoname(name[3])}" if len(name) == 4 and name[3] else ""
     return f"{name[0]}{scope}", name[1]
 
 
-def written(host: str, port: int) -> str:
-    """``host:port``, as people write it."""
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-
-
 async def _addresses(host: str, port: int) -> list[Endpoint]:
     with contextlib.suppress(ValueError):  # it is a name
         # Nobody can listen on an IPv4 address that is written as an IPv6 address.
-        host = str(plain(ip_address(host)))
+        host = str(unmapped(ip_address(host)))
     return await resolve(host, port)
 
 
@@ -82,7 +77,7 @@ def _open_all(addresses: list[Endpoint], port: int, reuse: bool) -> list[socket.
             except OSError as error:
                 if error.errno == errno.EADDRINUSE:
                     raise
-                missing.append((shown(*of_socket(address[:2])), error))
+                missing.append((host_port(*from_socket(address[:2])), error))
         if not opened:
             raise missing[0][1]
     except BaseException:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import struct
 from ipaddress import ip_address
 
-from gateway.addresses import Address, plain
+from gateway.addresses import Address, unmapped
 
 SIGNATURE = b"\r\n\r\n\x00\r\nQUIT\n"
 
@@ -64,7 +64,7 @@ def source(fixed: bytes, following: bytes) -> tuple[Address, int] | None:
             return ip_address(host), port
         if family == _IPV6:
             host, port = following[:16], struct.unpack_from("!H", following, 32)[0]
-            return plain(ip_address(host)), port
+            return unmapped(ip_address(host)), port
     except struct.error:
         raise NotProxied("the PROXY header is too short for its addresses") from None
     return None  # another kind of address, or unknown: use the connection's own

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.addresses import neighbourhood, of_socket, plain, shown, site
+from gateway.addresses import from_socket, host_port, neighbourhood, site, unmapped
 
 
 @pytest.mark.parametrize(
@@ -34,12 +34,12 @@ def test_another_interface_id_is_in_the_same_neighbourhood(address, other):
 
 
 def test_an_ipv4_address_written_as_ipv6_is_the_same_address():
-    assert plain(ip_address("::ffff:192.0.2.7")) == ip_address("192.0.2.7")
-    assert of_socket(("::ffff:192.0.2.7", 5)) == (ip_address("192.0.2.7"), 5)
+    assert unmapped(ip_address("::ffff:192.0.2.7")) == ip_address("192.0.2.7")
+    assert from_socket(("::ffff:192.0.2.7", 5)) == (ip_address("192.0.2.7"), 5)
     # For IPv6, `accept` returns two more parts.
-    assert of_socket(("2001:db8::1", 5, 0, 0)) == (ip_address("2001:db8::1"), 5)
+    assert from_socket(("2001:db8::1", 5, 0, 0)) == (ip_address("2001:db8::1"), 5)
 
 
-def test_addresses_are_shown_as_people_write_them():
-    assert shown(ip_address("192.0.2.7"), 5) == "192.0.2.7:5"
-    assert shown(ip_address("2001:db8::1"), 5) == "[2001:db8::1]:5"
+def test_an_address_and_port_are_written_as_people_write_them():
+    assert host_port(ip_address("192.0.2.7"), 5) == "192.0.2.7:5"
+    assert host_port(ip_address("2001:db8::1"), 5) == "[2001:db8::1]:5"

@@ -36,7 +36,7 @@ def refusal(doorkeeper, address=HOME):
     return raised.value
 
 
-async def test_who_has_too_many_is_told_to_come_back_and_counted(gateway):
+async def test_a_crowded_address_is_told_when_to_come_back_and_counted(gateway):
     doorkeeper = doorkeeper_of(gateway)
     visit = doorkeeper.admit(HOME)
     refused = refusal(doorkeeper)
@@ -50,7 +50,7 @@ def counted(gateway):
     return {why: count for why, count in gateway.meters.doorstep.items() if count}
 
 
-async def test_who_is_banned_is_told_not_to_come_back_and_has_not_been_here(gateway):
+async def test_a_banned_address_is_told_not_to_come_back_and_leaves_no_trace(gateway):
     doorkeeper = doorkeeper_of(gateway)
     ban = Ban(subject="192.0.2.0/24", kind="network", since=0)
     gateway.bans.set([ban], 0, gateway.monotonic())
@@ -65,7 +65,7 @@ async def test_who_is_banned_is_told_not_to_come_back_and_has_not_been_here(gate
     doorkeeper.admit(HOME)
 
 
-async def test_what_is_refused_elsewhere_is_counted_too(gateway):
+async def test_refusals_elsewhere_are_counted_too(gateway):
     doorkeeper = doorkeeper_of(gateway)
     for why in ("proxy", "tls", "tls"):
         doorkeeper.refused(why)

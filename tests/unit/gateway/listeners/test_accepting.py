@@ -1,4 +1,4 @@
-"""A listener with real sockets, and a doorkeeper that does as it is told."""
+"""A listener with real sockets and a scripted doorkeeper."""
 
 import asyncio
 import contextlib
@@ -37,7 +37,7 @@ class Visit:
 
 
 class Echo(asyncio.Protocol):
-    """What a connection becomes: says all that it hears."""
+    """The protocol of a connection: echoes everything."""
 
     def __init__(self, visit, transports):
         self.visit = visit
@@ -55,7 +55,7 @@ class Echo(asyncio.Protocol):
 
 
 class Doorkeeper:
-    """Lets everybody in, unless told otherwise, and writes down who came."""
+    """Lets everybody in unless told otherwise, and records the visits."""
 
     def __init__(self):
         self.refusal = None
@@ -124,7 +124,7 @@ class House:
         await self.until(lambda: not self.doorkeeper.here)
         await self.until(lambda: not self.listener._arriving)
         await quiet()
-        gc.collect()  # a socket that was left open says so now
+        gc.collect()  # an open socket that was forgotten gives a warning now
         assert not self.listener._farewells
 
 
@@ -167,7 +167,7 @@ def stand_still(seconds):
 
 
 class TestTheDoor:
-    async def test_who_is_let_in_is_let_in(self, house):
+    async def test_an_admitted_connection_gets_its_protocol(self, house):
         await house.open()
         reader, writer = await house.connect()
         assert await echoed(reader, writer) == b"hello"
@@ -176,7 +176,7 @@ class TestTheDoor:
         assert house.doorkeeper.inside == [f"127.0.0.1:{port}"]
 
     @pytest.mark.skipif(sys.platform != "linux", reason="others have some of these options only")
-    async def test_the_kernel_sends_small_writes_at_once_and_notices_who_has_vanished(self, house):
+    async def test_the_kernel_sends_small_writes_at_once_and_probes_quiet_connections(self, house):
         await house.open()
         reader, writer = await house.connect()
         await echoed(reader, writer)
@@ -191,7 +191,7 @@ class TestTheDoor:
         assert quiet_for + probes * apart <= 90
         assert get(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) <= 90_000
 
-    async def test_the_visit_is_over_when_the_connection_is(self, house):
+    async def test_the_visit_ends_with_the_connection(self, house):
         await house.open()
         reader, writer = await house.connect()
         await echoed(reader, writer)
@@ -202,20 +202,22 @@ class TestTheDoor:
     @pytest.mark.parametrize(
         ("refusal", "after"), [(NotAdmitted(CROWDED, 2.04), 2.0), (NotAdmitted(BANNED), None)]
     )
-    async def test_who_is_not_is_told_why_and_becomes_nothing(self, house, refusal, after):
+    async def test_a_refused_connection_is_told_why_and_gets_no_protocol(
+        self, house, refusal, after
+    ):
         await house.open()
         house.doorkeeper.refusal = refusal
         [listening] = house.listener._sockets
         house.listener._loop.remove_reader(listening)
         reader, writer = await house.connect()
-        writer.write(b"x" * 5000)  # what is unread must not cost it the bye
-        house.listener._go_on(listening)
+        writer.write(b"x" * 5000)  # unread data must not cost it the bye
+        house.listener._resume(listening)
         reason = refusal.reason
         bye = decode_event(await all_of(reader))
         assert bye == Bye(reason.code, reason.text, reason.reconnect, after)
         assert house.doorkeeper.inside == []
 
-    async def test_it_is_not_kept_for_long(self, house, monkeypatch):
+    async def test_a_refused_connection_is_not_kept_for_long(self, house, monkeypatch):
         monkeypatch.setattr(farewells, "FAREWELL", 0.05)
         await house.open()
         house.doorkeeper.refusal = NotAdmitted(BANNED)
@@ -223,7 +225,7 @@ class TestTheDoor:
         await house.until(lambda: house.doorkeeper.came)
         await house.until(lambda: not house.listener._farewells)
 
-    async def test_few_are_kept_so_at_once(self, house, monkeypatch):
+    async def test_few_refused_connections_are_kept_at_a_time(self, house, monkeypatch):
         monkeypatch.setattr(farewells, "MAX_OPEN", 2)
         monkeypatch.setattr(farewells, "FAREWELL", 3600.0)
         await house.open()
@@ -232,7 +234,7 @@ class TestTheDoor:
         assert [bool(each) for each in told] == [True, True, False, False]
         assert len(house.listener._farewells) == 2
 
-    async def test_who_has_gone_before_it_is_accepted_does_no_harm(self, house):
+    async def test_a_client_that_goes_before_it_is_accepted_does_no_harm(self, house):
         await house.open()
         for _ in range(20):
             with socket.create_connection(house.listener.address) as client:
@@ -241,7 +243,7 @@ class TestTheDoor:
         await house.until(lambda: not house.doorkeeper.here)
         assert await echoed(*await house.connect())
 
-    async def test_a_fault_at_the_door_costs_one_connection(self, house, caplog):
+    async def test_an_error_at_the_door_costs_one_connection(self, house, caplog):
         await house.open()
         house.doorkeeper.refusal = ZeroDivisionError()
         reader, _ = await house.connect()
@@ -250,7 +252,9 @@ class TestTheDoor:
         house.doorkeeper.refusal = None
         assert await echoed(*await house.connect()) == b"hello"
 
-    async def test_who_is_lost_at_once_was_refused_by_nobody(self, house, monkeypatch):
+    async def test_a_connection_that_is_lost_at_once_does_not_count_as_refused(
+        self, house, monkeypatch
+    ):
         def lost(connection):
             raise OSError("it is gone")
 
@@ -261,7 +265,7 @@ class TestTheDoor:
         await house.until(lambda: not house.doorkeeper.here)
         assert house.doorkeeper.counted == []
 
-    async def test_when_the_machine_has_no_more_sockets_it_waits_and_goes_on(
+    async def test_if_the_machine_runs_out_of_sockets_it_waits_and_goes_on(
         self, house, monkeypatch, caplog
     ):
         monkeypatch.setattr(accepting, "PAUSE", 0.05)
@@ -270,25 +274,25 @@ class TestTheDoor:
         poor = Exhausted(listening)
         house.listener._loop.remove_reader(listening)
         house.listener._sockets[0] = poor
-        house.listener._go_on(poor)
+        house.listener._resume(poor)
         connection = await house.connect()
         assert await echoed(*connection) == b"hello"
-        said = [r for r in caplog.records if r.levelno == logging.ERROR]
-        assert {r.message for r in said} == {"no connection can be accepted"}
-        assert [r.fields["why"] for r in said] == ["Too many open files", "Protocol error"]
+        logged = [r for r in caplog.records if r.levelno == logging.ERROR]
+        assert {r.message for r in logged} == {"no connection can be accepted"}
+        assert [r.fields["why"] for r in logged] == ["Too many open files", "Protocol error"]
 
-    async def test_who_closes_while_it_waits_for_sockets_is_closed(self, house, monkeypatch):
+    async def test_it_can_be_closed_while_it_waits_for_sockets(self, house, monkeypatch):
         monkeypatch.setattr(accepting, "PAUSE", 0.02)
         await house.open()
         [listening] = house.listener._sockets
         poor = Exhausted(listening, times=1000)
         house.listener._loop.remove_reader(listening)
         house.listener._sockets[0] = poor
-        house.listener._go_on(poor)
+        house.listener._resume(poor)
         await house.connect()
         await house.until(lambda: poor.failed)
         house.listener.close()
-        await asyncio.sleep(0.05)  # past the pause: nothing may be read from what is closed
+        await asyncio.sleep(0.05)  # longer than the pause: it must not read from the closed socket
 
 
 class Exhausted:
@@ -309,7 +313,7 @@ class Exhausted:
 
 
 class TestBalancers:
-    async def test_the_client_is_the_one_that_a_balancer_names(self, house):
+    async def test_a_balancer_names_the_client(self, house):
         await house.open(proxies=LOOPBACK)
         for host, where in [
             ("192.0.2.7", "192.0.2.7:4711"),
@@ -317,7 +321,7 @@ class TestBalancers:
             ("::ffff:192.0.2.9", "192.0.2.9:4711"),
         ]:
             reader, writer = await house.connect()
-            # What follows the header at once is the client's.
+            # Bytes after the header are the client's.
             writer.write(proxied(host, extra=b"\x04\x00\x01x") + b"hello")
             async with asyncio.timeout(within()):
                 assert await reader.readexactly(5) == b"hello"
@@ -334,7 +338,7 @@ class TestBalancers:
             assert await reader.readexactly(5) == b"hello"
         assert house.doorkeeper.came == ["192.0.2.7"]
 
-    async def test_local_is_the_balancer(self, house):
+    async def test_a_local_command_means_the_balancer_itself(self, house):
         await house.open(proxies=LOOPBACK)
         reader, writer = await house.connect()
         writer.write(SIGNATURE + b"\x20\x00\x00\x00")
@@ -351,7 +355,7 @@ class TestBalancers:
             SIGNATURE + b"\x21\x11\xff\xff",
         ],
     )
-    async def test_who_shows_no_good_header_gets_nothing(self, house, data, caplog):
+    async def test_a_connection_without_a_valid_header_gets_nothing(self, house, data, caplog):
         await house.open(proxies=LOOPBACK)
         reader, writer = await house.connect()
         writer.write(data)
@@ -362,7 +366,7 @@ class TestBalancers:
         assert (said.message, said.fields["reason"]) == ("refused at the door", "proxy")
 
     @pytest.mark.parametrize("sent", [b"", SIGNATURE, proxied("192.0.2.7")[:-1]])
-    async def test_who_takes_too_long_is_cut(self, house, sent):
+    async def test_a_connection_that_takes_too_long_is_cut_off(self, house, sent):
         await house.open(proxies=LOOPBACK, patience=0.05)
         reader, writer = await house.connect()
         writer.write(sent)
@@ -371,7 +375,7 @@ class TestBalancers:
         assert house.doorkeeper.came == []
 
     @pytest.mark.parametrize("sent", [b"", SIGNATURE, proxied("192.0.2.7")[:-1]])
-    async def test_who_goes_before_the_header_is_there_does_no_harm(self, house, sent):
+    async def test_a_client_that_goes_before_its_header_is_complete_does_no_harm(self, house, sent):
         await house.open(proxies=LOOPBACK)
         for abort in (True, False):
             _reader, writer = await house.connect()
@@ -384,7 +388,7 @@ class TestBalancers:
             await house.until(lambda: not house.listener._arriving)
         assert house.doorkeeper.came == []
 
-    async def test_who_was_in_time_does_not_pay_for_a_gateway_that_stood_still(
+    async def test_a_header_in_time_counts_even_if_the_gateway_stood_still(
         self, house, monkeypatch
     ):
         monkeypatch.setattr(alarm, "STALL", 0.1)
@@ -396,14 +400,14 @@ class TestBalancers:
         assert await echoed(reader, writer) == b"hello"
         assert house.doorkeeper.came == ["192.0.2.7"]
 
-    async def test_from_elsewhere_a_header_is_not_looked_for(self, house):
+    async def test_no_header_is_expected_from_other_addresses(self, house):
         await house.open(proxies=(ip_network("192.0.2.0/24"),))
         reader, writer = await house.connect()
         header = proxied("192.0.2.7")
         assert await echoed(reader, writer, header) == header
         assert house.doorkeeper.came == ["127.0.0.1"]
 
-    async def test_who_is_turned_away_behind_a_balancer_hears_why(self, house):
+    async def test_a_client_refused_behind_a_balancer_is_told_why(self, house):
         await house.open(proxies=LOOPBACK)
         house.doorkeeper.refusal = NotAdmitted(BANNED)
         reader, writer = await house.connect()
@@ -413,7 +417,7 @@ class TestBalancers:
 
 @pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="there is no IPv6 here")
 class TestBothFamiliesByOneSocket:
-    """Where one listens on every interface, IPv4 comes dressed as IPv6."""
+    """A socket for every interface gives IPv4 addresses written as IPv6."""
 
     @pytest.fixture
     async def house(self, house):
@@ -425,14 +429,14 @@ class TestBothFamiliesByOneSocket:
         house.listening = listening
         return house
 
-    async def test_limits_and_bans_see_the_address_itself(self, house):
+    async def test_limits_and_bans_see_the_ipv4_address(self, house):
         house.listener = Listener([house.listening], house.doorkeeper, (), 5.0, None)
         reader, writer = await house.connect()
         assert await echoed(reader, writer) == b"hello"
         assert house.doorkeeper.came == ["127.0.0.1"]
         assert house.doorkeeper.inside[0].startswith("127.0.0.1:")
 
-    async def test_and_so_does_who_asks_whether_it_is_a_balancer(self, house):
+    async def test_and_so_does_the_check_for_balancers(self, house):
         house.listener = Listener([house.listening], house.doorkeeper, LOOPBACK, 5.0, None)
         reader, writer = await house.connect()
         writer.write(proxied("192.0.2.7"))
@@ -449,12 +453,12 @@ class TestTls:
     def client(self, ca):
         return ssl.create_default_context(cafile=str(ca.ca))
 
-    async def test_it_is_spoken(self, house, server, client):
+    async def test_tls_works(self, house, server, client):
         await house.open(tls=server)
         assert await echoed(*await house.secure(client)) == b"hello"
         assert house.doorkeeper.here == 1
 
-    async def test_behind_a_balancer_too(self, house, server, client):
+    async def test_tls_works_behind_a_balancer(self, house, server, client):
         await house.open(proxies=LOOPBACK, tls=server)
         plain = socket.create_connection(house.listener.address)
         plain.sendall(proxied("192.0.2.7"))
@@ -466,7 +470,7 @@ class TestTls:
         assert await echoed(reader, writer) == b"hello"
         assert house.doorkeeper.inside == ["192.0.2.7:4711"]
 
-    async def test_who_is_turned_away_costs_no_handshake(self, house, server):
+    async def test_a_refused_connection_costs_no_handshake(self, house, server):
         await house.open(tls=server)
         house.doorkeeper.refusal = NotAdmitted(CROWDED, 1.0)
         reader, _ = await house.connect()
@@ -474,9 +478,7 @@ class TestTls:
         assert house.doorkeeper.inside == []
 
     @pytest.mark.parametrize("data", [b'{"op":"hello"}\n', b"\x16\x03\x01\x02", b"\0" * 70_000])
-    async def test_who_speaks_something_else_gets_nothing_and_is_counted(
-        self, house, server, client, data
-    ):
+    async def test_anything_but_tls_gets_nothing_and_is_counted(self, house, server, client, data):
         await house.open(tls=server, patience=0.3)
         reader, writer = await house.connect()
         writer.write(data)
@@ -496,7 +498,7 @@ class TestTls:
         ],
         ids=lambda each: each if isinstance(each, str) else "",
     )
-    async def test_who_speaks_something_else_is_told_so_in_words_it_can_read(
+    async def test_another_protocol_gets_an_answer_that_it_can_read(
         self, house, server, client, data, kind, words, caplog
     ):
         await house.open(tls=server)
@@ -512,14 +514,14 @@ class TestTls:
         assert ("--proxy-from" in str([vars(each) for each in caplog.records])) is (kind == "proxy")
         assert await echoed(*await house.secure(client)) == b"hello"
 
-    async def test_who_says_nothing_at_all_is_cut(self, house, server):
+    async def test_a_silent_connection_is_cut_off(self, house, server):
         await house.open(tls=server, patience=0.05)
         reader, _ = await house.connect()
         assert await all_of(reader) == b""
         await house.until(lambda: not house.doorkeeper.here)
         assert house.doorkeeper.counted == ["tls"]
 
-    async def test_who_is_let_go_at_the_end_is_not_said_to_have_failed(self, house, server):
+    async def test_closing_the_listener_does_not_count_as_a_failed_handshake(self, house, server):
         await house.open(tls=server)
         for data in (b"", hello_of_a_client()[:100]):
             _, writer = await house.connect()
@@ -531,7 +533,7 @@ class TestTls:
         assert house.doorkeeper.counted == []
 
     @pytest.mark.parametrize("how", ["abort", "eof", "hangs"])
-    async def test_half_a_handshake_is_cut_and_its_visit_over(self, house, server, how):
+    async def test_half_a_handshake_is_cut_off_and_ends_its_visit(self, house, server, how):
         await house.open(tls=server, patience=0.3 if how == "hangs" else 5.0)
         open_then = []
         for _ in range(3):
@@ -549,10 +551,10 @@ class TestTls:
             await quiet()
             open_then.append(descriptors())
         assert house.doorkeeper.counted == ["tls"] * 3
-        # A loop may open one of its own the first time.
+        # A loop may open one for itself the first time.
         assert open_then[2] == open_then[1]
 
-    async def test_a_new_certificate_is_for_new_connections(self, house, server, client, ca):
+    async def test_a_new_certificate_applies_to_new_connections(self, house, server, client, ca):
         await house.open(tls=server)
         old = await house.secure(client)
         house.listener.tls = ca.server()
@@ -576,7 +578,7 @@ def hello_of_a_client():
 
 
 class TestClosing:
-    """Nothing is left open, wherever an arrival has got to."""
+    """Nothing is left open, however far a connection has got."""
 
     async def test_a_closed_listener_lets_nobody_in(self, house):
         await house.open()
@@ -586,14 +588,14 @@ class TestClosing:
         with pytest.raises(OSError):
             await asyncio.open_connection(*address)
 
-    async def test_those_who_are_in_stay(self, house):
+    async def test_admitted_connections_stay(self, house):
         await house.open()
         connection = await house.connect()
         await echoed(*connection)
         house.listener.close()
         assert await echoed(*connection) == b"hello"
 
-    async def test_who_has_not_shown_its_header_is_let_go(self, house):
+    async def test_a_connection_without_its_header_is_closed(self, house):
         await house.open(proxies=LOOPBACK)
         reader, _writer = await house.connect()
         await house.until(lambda: house.listener._arriving)
@@ -601,7 +603,7 @@ class TestClosing:
         house.listener.close()
         assert await all_of(reader) == b""
 
-    async def test_who_is_in_a_handshake_is_let_go(self, house, ca):
+    async def test_a_connection_in_a_handshake_is_closed(self, house, ca):
         await house.open(tls=ca.server())
         reader, writer = await house.connect()
         writer.write(hello_of_a_client()[:100])
@@ -612,12 +614,12 @@ class TestClosing:
         await house.until(lambda: not house.doorkeeper.here)
 
     @pytest.mark.parametrize("proxies", [(), LOOPBACK])
-    async def test_who_was_accepted_just_now_is_let_go(self, house, proxies):
+    async def test_a_connection_accepted_a_moment_ago_is_closed(self, house, proxies):
         await house.open(proxies=proxies)
         client = socket.create_connection(house.listener.address)
         [listening] = house.listener._sockets
         house.listener._accept(listening)
-        # Before the loop has turned: its task has not begun.
+        # In the same turn of the loop: its task has not started.
         assert house.listener._arriving
         house.listener.close()
         await house.until(lambda: not house.listener._arriving)
@@ -625,9 +627,9 @@ class TestClosing:
         with contextlib.suppress(ConnectionError):
             assert await asyncio.to_thread(client.recv, 1) == b""
         client.close()
-        house.doorkeeper.visits.clear()  # nobody counts them now
+        house.doorkeeper.visits.clear()  # they are not counted now
 
-    async def test_who_was_turned_away_just_now_is_let_go(self, house):
+    async def test_a_connection_refused_a_moment_ago_is_closed(self, house):
         await house.open()
         house.doorkeeper.refusal = NotAdmitted(BANNED)
         reader, _ = await house.connect()

@@ -5,7 +5,7 @@ import socket
 import pytest
 
 from gateway.listeners import ports as module
-from gateway.listeners.ports import open_port, place
+from gateway.listeners.ports import listening_on, open_port
 from network.connecting import connected
 from tests.support.network import link_local
 
@@ -147,7 +147,7 @@ async def test_an_ipv6_address_takes_no_ipv4_connections(opened):
 @pytest.mark.parametrize("host", ["::ffff:127.0.0.1", "::ffff:7f00:1"])
 async def test_an_ipv4_address_written_as_ipv6_is_opened_as_ipv4(opened, host):
     [one] = await opened(host)
-    assert place(one)[0] == "127.0.0.1"
+    assert listening_on(one)[0] == "127.0.0.1"
 
 
 @needs_v6
@@ -155,8 +155,8 @@ async def test_a_scope_is_kept_and_returned(opened):
     if (host := link_local()) is None:
         pytest.skip("this machine has no link-local address")
     [one] = await opened(host)
-    assert place(one)[0] == host
-    with await connected(*place(one)) as link:
+    assert listening_on(one)[0] == host
+    with await connected(*listening_on(one)) as link:
         assert link.getpeername() == one.getsockname()
 
 

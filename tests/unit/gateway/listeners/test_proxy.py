@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.addresses import plain
+from gateway.addresses import unmapped
 from gateway.listeners.proxy import FIXED, MAX_REST, SIGNATURE, NotProxied, rest, source
 
 PORTS = st.integers(0, 65535)
@@ -29,7 +29,7 @@ def of(from_):
 def test_the_client_is_found_whatever_extensions_follow(from_, port, extensions):
     fixed, following = header(0x21, of(from_), addresses(from_, port) + extensions)
     assert rest(fixed) == len(following)
-    assert source(fixed, following) == (plain(from_), port)
+    assert source(fixed, following) == (unmapped(from_), port)
 
 
 def test_ipv4_written_as_ipv6_is_ipv4():
