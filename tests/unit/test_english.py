@@ -69,7 +69,6 @@ NOT_YET = (
     "gateway/listeners",
     "gateway/peer",
     "gateway/rooms",
-    "tests/chaos",
     "tests/contract",
     "tests/unit/client",
     "tests/unit/display",

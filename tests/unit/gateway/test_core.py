@@ -92,17 +92,17 @@ async def test_the_rooms_are_told_who_comes_and_goes(gateway):
     assert published(gateway) == [Joined("lobby", "Dana"), Left("lobby", "Dana", "shutdown")]
 
 
-async def test_the_rooms_are_told_of_a_dead_gateways_users(gateway):
+async def test_the_rooms_are_told_about_a_dead_gateways_users(gateway):
     gateway.announce_left(registration("Mom"), GATEWAY_LOST)
     await gateway.outbox.settle()
     assert published(gateway) == [Left("lobby", "Mom", "gateway_lost")]
 
 
-async def test_whoever_came_back_elsewhere_is_ended_here(gateway):
+async def test_a_session_that_came_back_elsewhere_is_ended_here(gateway):
     peer, link = await online(gateway, "dana")
     _, other = await online(gateway, "sis")
     gateway.control("replaced", peer.membership.registration.session)
-    gateway.control("replaced", "a session that is no more")
+    gateway.control("replaced", "a session that has ended")
     await until(lambda: link.closed)
     assert (link.closed, other.closed) == (REPLACED, None)
 
@@ -151,7 +151,7 @@ async def test_a_redis_that_is_away_again_at_once_is_no_fault(gateway, caplog):
     await until(lambda: codes(link) == ["redis_away", "redis_back"])
 
 
-async def test_a_fault_when_redis_is_back_does_not_leave_people_waiting_for_ever(gateway, caplog):
+async def test_a_fault_when_redis_is_back_does_not_leave_people_waiting_forever(gateway, caplog):
     _, link = await online(gateway, "dana")
     backplane_of(gateway).fail(ZeroDivisionError(), "renew_lease")
     gateway.away()
@@ -252,7 +252,7 @@ async def test_what_is_said_while_redis_is_away_is_kept(gateway):
     await until(lambda: link.told(Ack))
 
 
-async def test_when_too_much_is_kept_no_more_is_taken_and_that_is_said(house):
+async def test_when_too_much_waits_further_messages_are_refused(house):
     gateway = await house.open(outbox=800)  # one place fills half of it
     dana = await house.guest(gateway, "dana")
     await gateway.outbox.settle()

@@ -74,7 +74,7 @@ def test_in_json_an_event_is_one_object(log):
     }
 
 
-def test_a_field_that_is_none_is_left_out(log):
+def test_a_field_without_a_value_is_left_out(log):
     lines = collect(log, TextLines())
     event(log, logging.INFO, "disconnected", session=None, requests=0)
     assert lines[0].endswith("disconnected requests=0")

@@ -120,7 +120,7 @@ def test_a_channel_that_nobody_is_in_is_forgotten(hub, loop):
     assert hub._members == {}
 
 
-def test_whoever_joins_twice_hears_once(hub, loop):
+def test_a_link_that_joins_twice_hears_once(hub, loop):
     (link,) = links(hub, 1, ROOM, ROOM)
     hub.deliver(ROOM, b"1\n")
     loop.turn()

@@ -43,7 +43,7 @@ def _shown(event):
 # A room, whose ids are dense.
 
 
-async def test_what_came_behind_an_id_is_read_in_order(redis, memory):
+async def test_messages_after_an_id_are_read_in_order(redis, memory):
     ids = [memory.say(text) for text in "abc"]
     assert await everything(redis, ROOM, ids[0]) == (["b", "c"], ids[2])
     assert await everything(redis, ROOM, BEGIN) == (["a", "b", "c"], ids[2])
@@ -83,7 +83,7 @@ async def test_what_was_forgotten_up_to_the_last_that_was_seen_is_no_gap(redis, 
 
 
 @pytest.mark.parametrize("log", [ROOM, DANA])
-async def test_a_log_of_which_nothing_is_left_but_its_last_id_has_a_gap_for_who_missed_something(
+async def test_a_log_that_only_knows_its_last_id_has_a_gap_for_a_reader_who_missed_something(
     redis, memory, log
 ):
     say = memory.say if log is ROOM else lambda text: memory.whisper(text, "dana")

@@ -321,5 +321,5 @@ def test_everything_about_a_full_room_is_told_in_lines_of_at_most_64_kib():
         ("*", "the operators of the chat invite you to the room dev"),
     ],
 )
-def test_an_invited_person_is_told_by_whom_and_to_which_room(by, text):
+def test_an_invited_person_is_told_who_invites_them_and_to_which_room(by, text):
     assert rooms.invited("dev", by) == Notice("invited", text, room="dev")

@@ -410,7 +410,7 @@ async def test_a_flood_of_bad_lines_is_cut_and_the_room_is_told(house, gateway):
     assert not sis.told(Msg)
 
 
-async def test_behind_its_end_nothing_is_looked_at_any_more(house, gateway):
+async def test_after_its_end_nothing_is_read(house, gateway):
     dana = await house.guest(gateway, "dana")
     lines = iter([encode(Quit())[:-1], *[b"x"] * 200])
     dana.peer.receive(lines)
@@ -512,7 +512,7 @@ async def test_without_redis_the_gateway_decides_by_its_own_clock(house):
     assert await dana.gone() == IDLE
 
 
-async def test_activity_is_noted_and_a_ping_is_none(house):
+async def test_activity_is_noted_and_a_ping_is_not_activity(house):
     clock = Clock()
     gateway = await house.open(clock)
     dana = await house.guest(gateway, "dana")
@@ -708,7 +708,7 @@ async def test_who_was_cut_is_told_what_was_missed_once_and_in_order(house, gate
     assert [text for text in texts(again) if text in "abcd"] == ["b", "c", "d"]
 
 
-async def test_private_messages_to_whom_is_about_to_come_back_are_read_then(house, gateway):
+async def test_private_messages_to_somebody_about_to_come_back_are_read_then(house, gateway):
     elsewhere = await house.open()
     sis, dana = await house.guest(gateway, "sis"), await house.guest(elsewhere, "dana")
     sis.say(Send("1 @dana", seq=1))
@@ -769,7 +769,7 @@ async def test_who_hung_up_can_come_back(house, gateway):
     await until(lambda: texts(again) == ["missed"])
 
 
-async def test_who_quit_cannot_come_back_and_is_told_of_the_gap(house, gateway):
+async def test_a_person_who_quit_cannot_come_back_and_is_told_about_the_gap(house, gateway):
     dana = await house.guest(gateway, "dana")
     await said(house, "a")
     dana.say(Quit())
@@ -839,7 +839,7 @@ async def test_what_is_said_behind_the_hello_waits_until_all_is_told(house, gate
 
 
 @pytest.mark.parametrize("reason", [SLOW, SHUTDOWN, REPLACED])
-async def test_who_does_not_read_what_was_missed_is_let_go_all_the_same(house, gateway, reason):
+async def test_a_peer_that_does_not_read_what_it_missed_is_still_let_go(house, gateway, reason):
     dana = await house.guest(gateway, "dana")
     dana.peer.end(CONNECTION_LOST)
     await dana.gone()

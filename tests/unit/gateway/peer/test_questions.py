@@ -67,7 +67,7 @@ async def test_what_is_said_behind_a_whisper_waits_for_it(redis, sis, dana):
     assert [msg.text for msg in dana.told(Msg)] == ["psst @sis", "to all"]
 
 
-async def test_nothing_is_whispered_while_it_is_not_certain_for_whom_one_speaks(
+async def test_nothing_is_whispered_until_the_gateway_knows_who_is_still_its_own(
     gateway, redis, sis, dana
 ):
     gateway.presence.doubt()
@@ -78,7 +78,7 @@ async def test_nothing_is_whispered_while_it_is_not_certain_for_whom_one_speaks(
     await dana.hears(Ack)
 
 
-async def test_a_gateway_that_slept_looks_first_whom_it_still_has(house):
+async def test_a_gateway_that_slept_first_checks_who_is_still_its_own(house):
     clock = Clock()
     gateway = await house.open(clock)
     dana, sis = await house.guest(gateway, "dana"), await house.guest(gateway, "sis")
@@ -153,7 +153,7 @@ async def test_who_sent_it_without_a_seq_is_told_before_anybody_reads_it(redis, 
     await sis.hears(Msg)
 
 
-async def test_a_private_message_that_becomes_public_says_whom_it_names_besides(redis, sis, dana):
+async def test_a_private_message_that_becomes_public_says_who_else_it_names(redis, sis, dana):
     dana.say(Send("@sis has a secret @mmo", seq=1), Send("behind", seq=2))
     await dana.hears(Ack, 2)
     first, second = dana.told(Ack)
@@ -167,7 +167,7 @@ async def test_a_text_that_names_nobody_asks_nobody(redis, sis, dana):
     assert not redis.count("present")
 
 
-async def test_messages_stay_in_order_while_one_looks_whom_it_names(redis, sis, dana):
+async def test_messages_stay_in_order_while_the_names_in_one_are_looked_up(redis, sis, dana):
     held = redis.hold("present")
     texts = ["one", "@sis: two", "three", "@sis four", "five @sis", "@sis six"]
     dana.say(*(Send(text, seq=seq) for seq, text in enumerate(texts)))
@@ -196,7 +196,7 @@ async def test_a_look_up_that_redis_refuses_is_reported_with_its_seq(redis, sis,
     assert not sis.told(Msg)
 
 
-async def test_who_is_gone_before_it_is_known_whom_a_message_names_has_not_said_it(
+async def test_a_sender_who_is_gone_before_the_names_are_looked_up_has_not_said_it(
     redis, sis, dana
 ):
     held = redis.hold("present")
@@ -284,7 +284,7 @@ async def test_what_finds_nobody_is_not_for_free(house, fallback):
     await until(lambda: "slow_down" in [error.code for error in dana.told(Error)])
 
 
-async def test_some_to_many_are_under_way_until_they_are_heard_and_some_to_few_besides(
+async def test_some_to_many_are_under_way_until_they_are_heard_and_some_to_few_too(
     house, gateway, redis
 ):
     names = [f"u{number}" for number in range(9)]
