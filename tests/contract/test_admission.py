@@ -63,7 +63,7 @@ class TestAccounts:
         assert everything() == before
 
     @pytest.mark.parametrize("mode", ["open", "required"])
-    async def test_whoever_has_shown_its_password_gets_it(
+    async def test_a_person_who_shows_its_password_gets_it(
         self, g1: Gateway, register: Any, mode: Literal["open", "required"]
     ) -> None:
         register("Dana")
@@ -90,7 +90,7 @@ class TestAccounts:
         assert everything() == before
 
     @pytest.mark.parametrize("name", ["dana", "sis"])
-    async def test_whom_the_gateway_knows_already_shows_nothing(
+    async def test_a_person_the_gateway_knows_already_shows_nothing(
         self, g1: Gateway, register: Any, name: str
     ) -> None:
         register("Dana")
@@ -119,7 +119,7 @@ class TestAccounts:
         claimed = await g1.backplane.claim(g1.person("dana"), 0.0, old.resume, OPEN)
         assert claimed.outcome == "returned"
 
-    async def test_a_password_that_was_changed_meanwhile_is_none(
+    async def test_a_password_that_was_changed_meanwhile_is_not_accepted(
         self, g1: Gateway, register: Any
     ) -> None:
         register("Dana")
@@ -330,7 +330,7 @@ class TestTries:
         attempt = gateway.backplane.admission.try_password
         return [await attempt(name, where) for _ in range(count)]
 
-    async def test_so_many_for_a_name_from_an_address_on_all_gateways_together(
+    async def test_a_limit_for_a_name_from_an_address_on_all_gateways_together(
         self, g1: Gateway, g2: Gateway
     ) -> None:
         assert await self.tries(g1, "dana", HERE, 3) == [0.0] * 3
@@ -342,13 +342,13 @@ class TestTries:
         assert await self.tries(g1, "sis", HERE, 1) == [0.0]
         assert await self.tries(g1, "dana", THERE, 1) == [0.0]
 
-    async def test_so_many_from_an_address_for_whomever(self, g1: Gateway, g2: Gateway) -> None:
+    async def test_a_limit_from_an_address_for_all_names(self, g1: Gateway, g2: Gateway) -> None:
         for number in range(Tries.FROM_ADDRESS):
             assert await self.tries(g1, f"n{number}", HERE, 1) == [0.0]
         assert (await self.tries(g2, "another", HERE, 1))[0] > 0
         assert await self.tries(g2, "another", THERE, 1) == [0.0]
 
-    async def test_so_many_for_a_name_from_wherever(self, g1: Gateway, g2: Gateway) -> None:
+    async def test_a_limit_for_a_name_from_all_addresses(self, g1: Gateway, g2: Gateway) -> None:
         for number in range(Tries.FOR_NAME):
             assert await self.tries(g1, "dana", f"192.0.2.{number}", 1) == [0.0]
         assert (await self.tries(g2, "dana", THERE, 1))[0] > 0

@@ -202,7 +202,7 @@ def test_records_and_names_that_are_no_text(
     assert found.text.startswith("1 cannot be read")
 
 
-async def test_one_whom_the_gateway_does_not_count_among_its_own(
+async def test_a_person_that_the_gateway_does_not_count_among_its_own(
     at: tuple[str, str], g1: Gateway, look: redis.Redis, keys: Keys
 ) -> None:
     await g1.online("Mom")
@@ -265,7 +265,7 @@ class TestLeftovers:
         # It has no loop of its own, but may need one.
         return partial(asyncio.to_thread, look_around)
 
-    async def test_what_has_its_place_is_none(
+    async def test_a_key_that_belongs_to_something_is_not_one(
         self, look_around: Any, g1: Gateway, g2: Gateway, look: redis.Redis, keys: Keys, kill: Any
     ) -> None:
         sis, mom = await g1.online("sis"), await g1.online("mom")
@@ -291,13 +291,13 @@ class TestLeftovers:
         assert found.unswept == ["lost"]
         assert found.held == [keys.held("g-forgotten")]
 
-    async def test_those_of_another_chat_are_not_ours(
+    async def test_keys_of_another_chat_are_not_ours(
         self, look_around: Any, g1: Gateway, look: redis.Redis, prefix: str
     ) -> None:
         look.set(Keys(f"{prefix}x").alive("ghost"), "s 1", px=60_000)
         assert (await look_around(Keys(prefix))).alive == []
 
-    async def test_a_prefix_that_looks_like_a_pattern_is_none(
+    async def test_a_prefix_that_looks_like_a_pattern_is_taken_as_it_is(
         self, look_around: Any, look: redis.Redis, prefix: str
     ) -> None:
         keys = Keys(f"[{prefix}]*")

@@ -42,9 +42,9 @@ ENDS = [goodbye, a_broken_connection, a_sweep]
 
 
 def without_end(look: redis.Redis, prefix: str) -> set[str]:
-    """The keys of a chat that stay for ever; what has an end has it in time."""
+    """The keys of a chat that never expire. All others expire in time."""
     keys = {key: look.pttl(key) for key in look.scan_iter(f"{prefix}:*")}
-    # From where a name was got is to be remembered for longer than its session.
+    # The address from which a name was got must be remembered for longer than its session.
     got = f"{Keys(prefix).users}:got:"
     assert all(left <= KEPT_MS for key, left in keys.items() if not key.startswith(got)), keys
     return {key for key, left in keys.items() if left == -1}

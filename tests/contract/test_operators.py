@@ -51,7 +51,7 @@ def quickly(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def aside(function: Callable[..., Any]) -> Callable[..., Awaitable[Any]]:
-    """A command's function, which has no loop of its own, beside that of the test."""
+    """A command's function in a thread of its own, next to the test's loop."""
     return partial(asyncio.to_thread, function)
 
 
@@ -95,7 +95,7 @@ class TestGateways:
         look.hset(keys.gateways, b"\xff", b"\xff")
         assert [each.info for each in (await list_gateways(*at))[1]] == [None, None]
 
-    async def test_one_of_whom_a_key_is_of_another_type_does_not_hide_the_others(
+    async def test_a_person_with_a_key_of_the_wrong_type_does_not_hide_the_others(
         self, g1: Gateway, at: tuple[str, str], look: redis.Redis, keys: Keys
     ) -> None:
         look.hset(keys.gateways, "g-bad", "{}")
@@ -146,13 +146,13 @@ class TestKick:
         assert asked.ended
 
     @pytest.mark.usefixtures("quickly")
-    async def test_one_who_stays_is_told_of(self, g1: Gateway, at: tuple[str, str]) -> None:
+    async def test_a_person_who_stays_is_reported(self, g1: Gateway, at: tuple[str, str]) -> None:
         await g1.online("sis")
         asked = await kick_user(*at, "sis", "Go.")
         assert asked is not None
         assert (asked.heard, asked.ended) == (True, False)
 
-    async def test_a_gateway_that_does_not_listen_is_told_of(
+    async def test_a_gateway_that_does_not_listen_is_reported(
         self, g1: Gateway, at: tuple[str, str], look: redis.Redis, keys: Keys
     ) -> None:
         await g1.backplane.claim(g1.person("sis", gateway="g-deaf"), 0.0, None)
@@ -161,7 +161,7 @@ class TestKick:
         assert asked is not None
         assert (asked.heard, asked.ended) == (False, False)
 
-    async def test_one_whom_redis_forgot_among_a_gateways_people_is_found_there_again(
+    async def test_a_person_that_redis_forgot_on_a_gateway_is_found_there_again(
         self, g1: Gateway, at: tuple[str, str], look: redis.Redis, keys: Keys
     ) -> None:
         sis = await g1.online("Sis")
@@ -329,7 +329,9 @@ class TestDrain:
         assert await draining is True
 
     @pytest.mark.usefixtures("quickly")
-    async def test_one_that_goes_on_is_told_of(self, g1: Gateway, at: tuple[str, str]) -> None:
+    async def test_a_gateway_that_goes_on_is_reported(
+        self, g1: Gateway, at: tuple[str, str]
+    ) -> None:
         assert await drain_gateway(*at, g1.id) is False
 
     async def test_one_that_does_not_listen(self, at: tuple[str, str]) -> None:
@@ -413,7 +415,7 @@ class TestAccounts:
 
     @pytest.mark.usefixtures("quickly")
     @pytest.mark.parametrize("how", ["add", "change"])
-    async def test_neither_of_its_holders_two_tokens_is_good_any_more(
+    async def test_its_holders_two_tokens_are_no_longer_good(
         self, put: Any, g1: Gateway, g2: Gateway, how: str
     ) -> None:
         if how == "change":
