@@ -1,17 +1,16 @@
-"""Who is on this gateway, in which channel, and the fan-out to them.
+"""Which links are in which channel on this gateway, and the fan-out to them.
 
-The hot path is a straight line, and nothing on it waits, decodes, or does work per message and
-socket:
+The hot path is a straight line. Nothing on it waits, decodes, or does work per message and socket:
 
     Redis -> backplane   (channel, lines): never decoded
-          -> hub.deliver append to what the channel got in this turn of the loop
+          -> hub.deliver append to what the channel has got in this turn of the loop
           -> hub.flush   once a turn: join each channel's lines once, render them once for each
-                         speech (the lines themselves, where that is JSON)
+                         speech (JSON is forwarded as it is)
           -> link.write  one write per socket
 
-The write is what costs, so joining what came within one turn is the lever: idle it costs
-nothing, flooded it is worth a factor. The price: order is kept within a channel, and not between
-two channels within one turn.
+The writes are what costs, so everything that came within one turn is joined. That costs nothing
+when the gateway is idle, and saves most of the work when it is busy. The price: order is kept
+within a channel, but not between two channels within one turn.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ from wire.reasons import Reason
 
 
 class _Part(NamedTuple):
-    """A piece of what is written to a link, and how many frames are in it."""
+    """A piece of data for a link, and the number of frames in it."""
 
     data: bytes
     frames: int
@@ -37,10 +36,10 @@ _NOBODY: dict[Speech, set[Link]] = {}
 
 
 class Hub:
-    """The registry of this gateway.
+    """The links of this gateway, by channel.
 
     Args:
-        call_soon: has a function called before the loop waits again.
+        call_soon: schedules a function to be called before the loop waits again.
         meters: where to count.
     """
 
@@ -53,11 +52,11 @@ class Hub:
         self._scheduled = False
 
     def join(self, channel: bytes, link: Link) -> None:
-        """Have what is published on a channel written to a link."""
+        """Write everything published on a channel to a link from now on."""
         self._members.setdefault(channel, {}).setdefault(link.speech, set()).add(link)
 
     def leave(self, channel: bytes, link: Link) -> None:
-        """Have it written there no longer."""
+        """Stop writing it there."""
         by_speech = self._members.get(channel, _NOBODY)
         links = by_speech.get(link.speech)
         if links is not None:
@@ -68,7 +67,7 @@ class Hub:
                     del self._members[channel]
 
     def deliver(self, channel: bytes, lines: bytes) -> None:
-        """Lines were published on a channel."""
+        """Deliver lines that were published on a channel."""
         published = self._published.get(channel)
         if published is None:
             self._published[channel] = [lines]
@@ -78,15 +77,15 @@ class Hub:
             self._schedule()
 
     def tell(self, link: Link, event: Event) -> None:
-        """Tell one link an event, in the same write as what its channels bring in this turn."""
+        """Tell one link an event, in the same write as its channels' lines of this turn."""
         self._tell(link, _Part(link.speech.event(event), 1))
 
     def forward(self, link: Link, lines: list[bytes]) -> None:
-        """Tell one link what stands in a log, likewise."""
+        """Tell one link lines from a log, in the same way."""
         self._tell(link, _Part(link.speech.render(b"".join(lines)), len(lines)))
 
     def close(self, link: Link, reason: Reason, after: float | None = None) -> None:
-        """Close a link after what it has been told."""
+        """Close a link after writing what it has been told."""
         told = self._told.pop(link, None)
         if told is not None:
             part = _joined(told)
@@ -95,12 +94,12 @@ class Hub:
         link.close(reason, after)
 
     def flush(self) -> None:
-        """Write what this turn of the loop brought: once per socket, whatever it is for."""
+        """Write what this turn of the loop has brought, with one write per socket."""
         self._scheduled = False
         published, self._published = self._published, {}
         told, self._told = self._told, {}
         meters = self._meters
-        # Nearly always: one room, and nobody to be told anything else.
+        # The usual case: lines of one room, and nothing else for anybody.
         alone = len(published) == 1 and not told
         for channel, blobs in published.items():
             lines = b"".join(blobs)
@@ -120,19 +119,19 @@ class Hub:
             self._write(told)
 
     def _write(self, told: dict[Link, list[_Part]]) -> None:
-        """Write to each link its parts. Neighbours that get the very same part are counted as one.
+        """Write each link's parts. Links in a row that get the same part are counted together.
 
-        To count each link by itself would cost as much as a tenth of the write.
+        Counting each link separately would cost a tenth of the write.
         """
-        before, links = _NOTHING, 0
+        previous, links = _NOTHING, 0
         for link, parts in told.items():
             part = parts[0] if len(parts) == 1 else _joined(parts)
             link.write(part.data)
-            if part is not before:
-                self._meters.sent(len(before.data), before.frames, links)
-                before, links = part, 0
+            if part is not previous:
+                self._meters.sent(len(previous.data), previous.frames, links)
+                previous, links = part, 0
             links += 1
-        self._meters.sent(len(before.data), before.frames, links)
+        self._meters.sent(len(previous.data), previous.frames, links)
 
     def _tell(self, link: Link, part: _Part) -> None:
         told = self._told.get(link)

@@ -1,4 +1,4 @@
-"""The write end of a peer, and the language that the peer speaks."""
+"""The write end of a peer, and its speech: the language that it speaks."""
 
 from __future__ import annotations
 
@@ -10,49 +10,49 @@ from wire.reasons import Reason
 
 
 class Speech(Protocol):
-    """A language: how requests and events are written in it. One object serves all its speakers."""
+    """A language for requests and events. One object serves all peers that speak it."""
 
     def request(self, line: bytes) -> Request:
-        """Read a line of a peer.
+        """Decode a peer's line.
 
         Raises:
             WireError: it is not a request.
         """
 
     def is_ping(self, line: bytes) -> bool:
-        """Whether a line of a peer is a ping. Never raises."""
+        """Whether a peer's line is a ping. Never raises."""
 
     def event(self, event: Event) -> bytes:
-        """An event as it is written to a peer."""
+        """Encode an event for a peer."""
 
     def render(self, lines: bytes) -> bytes:
-        """What a channel brought as it is written to a peer.
+        """Encode what a channel has brought for a peer.
 
         Args:
-            lines: events, each as `wire.codec.encode` writes it: so they come from Redis.
+            lines: events as they come from Redis, each as `wire.codec.encode` writes it.
         """
 
 
 class Link(Protocol):
-    """The write end of one peer. Nothing here raises or waits, but for `drained`."""
+    """The write end of one peer. Nothing here raises or waits, except `drained`."""
 
     speech: Speech
-    """What the peer speaks."""
+    """The peer's language."""
 
     address: str
-    """Where the peer is, ``host:port``."""
+    """The peer's address, ``host:port``."""
 
     ip: Address
     """The same without the port."""
 
     def write(self, data: bytes) -> None:
-        """Send; a peer for whom too much is waiting already is reported to have been too slow.
+        """Send; a peer that already has too much waiting is reported as too slow.
 
-        Nothing happens once the link is closed or its connection is lost.
+        Does nothing once the link is closed or its connection is lost.
         """
 
     def close(self, reason: Reason, after: float | None = None) -> None:
-        """Say bye, and end the connection once that is sent, or soon if it cannot be.
+        """Say bye, and end the connection once that is sent, or soon if it cannot be sent.
 
         Args:
             reason: why.
@@ -60,10 +60,10 @@ class Link(Protocol):
         """
 
     def read(self, on: bool) -> None:
-        """Take more from the peer, or let it wait."""
+        """Read from the peer, or stop reading."""
 
     async def drained(self) -> None:
-        """Return once the peer keeps up with what it is written, or is written nothing more."""
+        """Wait until the peer keeps up, or until nothing more is written to it."""
 
 
 def bye(reason: Reason, after: float | None = None) -> Bye:
@@ -71,6 +71,6 @@ def bye(reason: Reason, after: float | None = None) -> Bye:
 
     Args:
         reason: why it ends.
-        after: seconds that the peer should wait before it reconnects; None: as it likes.
+        after: seconds that the peer should wait before it reconnects; None if it may choose.
     """
     return Bye(reason.code, reason.text, reason.reconnect, after)

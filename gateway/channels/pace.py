@@ -1,38 +1,38 @@
-"""How fast those of one place are told what they missed. Pure.
+"""How fast the people of one network get what they missed. Pure.
 
-Somebody who comes back again and again, with an id that was seen long ago, could else have
-everything told each time.
+Without this, somebody could resume again and again with an old id, and have everything sent each
+time.
 """
 
 from __future__ import annotations
 
-AT_ONCE = 32 * 1024 * 1024
-"""Bytes that those of one place are told as fast as they take them."""
+BURST = 32 * 1024 * 1024
+"""Bytes that one network gets as fast as it takes them."""
 
-A_SECOND = 1024 * 1024
-"""Bytes a second from then on."""
+PER_SECOND = 1024 * 1024
+"""Bytes per second after that."""
 
-MOST = 10_000
-"""Places that are remembered before those are forgotten that have all before them again."""
+MAX_NETWORKS = 10_000
+"""Networks to remember before those that have their whole burst again are forgotten."""
 
 
 class Pace:
-    """What was told to whom of late."""
+    """How much each network has got lately."""
 
     def __init__(self) -> None:
-        # Of each place when what it was told would have been told at the slower pace.
+        # For each network: when it would have got everything so far at the slower rate.
         self._paid_at: dict[str, float] = {}
 
-    def told(self, place: str, size: int, now: float) -> float:
-        """Something was told; returns the seconds to wait before more is.
+    def sent(self, network: str, size: int, now: float) -> float:
+        """Count what was sent; returns the seconds to wait before sending more.
 
         Args:
-            place: whom it was told to, as `gateway.addresses.neighbourhood` says it.
-            size: bytes.
+            network: the receiver's network, from `gateway.addresses.neighbourhood`.
+            size: the number of bytes.
             now: reading of a monotonic clock, seconds.
         """
-        if len(self._paid_at) >= MOST:
+        if len(self._paid_at) >= MAX_NETWORKS:
             self._paid_at = {of: at for of, at in self._paid_at.items() if at > now}
-        paid_at = max(self._paid_at.get(place, now), now) + size / A_SECOND
-        self._paid_at[place] = paid_at
-        return max(0.0, paid_at - now - AT_ONCE / A_SECOND)
+        paid_at = max(self._paid_at.get(network, now), now) + size / PER_SECOND
+        self._paid_at[network] = paid_at
+        return max(0.0, paid_at - now - BURST / PER_SECOND)

@@ -1,4 +1,4 @@
-"""Reading on in a log from where one was: for a hole, and for somebody who comes back."""
+"""Reading on in a log: to repair a hole, and for somebody who comes back."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from wire.codec import encode
 from wire.frames import Gap
 
 PAGE = 500
-"""Messages that are read at once, if they are short."""
+"""The most messages to read in one call."""
 
 
 class Page(NamedTuple):
     """What came after an id.
 
     Attributes:
-        upto: up to which id the log was read.
-        lines: messages, and a gap wherever some are missing: each as `wire.codec.encode` does it.
-        more: there may be more after ``upto``.
+        upto: the id up to which the log was read.
+        lines: messages, and a gap wherever some are missing; each as `wire.codec.encode` writes it.
+        more: whether there may be more after ``upto``.
     """
 
     upto: bytes
@@ -45,15 +45,15 @@ async def read_on(backplane: Backplane, log: Log, after: bytes) -> Page:
         return Page(at, lines, True)
     tail = said.tail
     if parse(tail) < parse(at):
-        # The log has gone back. From now on it goes on in a new epoch.
+        # The log has lost messages, and goes on in a new epoch from now on.
         [tail] = await backplane.tails([log])
     if tail != at and not (at == said.start and is_beginning(tail)):
-        # More was said than there is left, or may have been.
+        # Messages are missing, or may be.
         lines.append(encode(gap(log.room, at)))
     return Page(tail, lines, False)
 
 
 def gap(room: str, after: bytes | None) -> Gap:
-    """The event that says that messages are missing."""
-    text = "Some messages are missing here, and cannot be had any more."
+    """The event for missing messages."""
+    text = "Some messages are missing here and cannot be recovered."
     return Gap(room=room, after=after.decode() if after else None, text=text)

@@ -1,4 +1,4 @@
-"""What somebody missed who comes back: in order, once, and then live without a seam."""
+"""Replay: somebody who comes back gets what they missed, in order and once, and then goes live."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _ID = re.compile("(0|[1-9][0-9]{0,14})-(0|[1-9][0-9]{0,19})")
 
 
 def seen_id(text: str | None) -> bytes | None:
-    """An id as a client tells it; None if it is none."""
+    """An id from a client; None if it is not a valid one."""
     if text is None or not _ID.fullmatch(text):
         return None
     id = text.encode()
@@ -27,12 +27,12 @@ def seen_id(text: str | None) -> bytes | None:
 
 
 class Replay:
-    """Lets links join channels, telling them first what they missed.
+    """Lets links join channels, after sending them what they missed.
 
     Args:
         backplane: what to read from.
         positions: how far each channel has been delivered.
-        hub: the registry.
+        hub: the links and their channels.
     """
 
     def __init__(self, backplane: Backplane, positions: Positions, hub: Hub) -> None:
@@ -42,13 +42,13 @@ class Replay:
         self._pace = Pace()
 
     def join(self, channel: bytes, link: Link) -> None:
-        """Join at what is delivered after this moment."""
-        # What this turn of the loop has brought already was for those who were here.
+        """Join; the link gets what is delivered from now on."""
+        # What this turn of the loop has brought so far is for earlier members only.
         self._hub.flush()
         self._hub.join(channel, link)
 
     async def resume(self, channel: Channel, link: Link, after: bytes) -> None:
-        """Tell what came after an id, and join exactly behind it.
+        """Send what came after an id, and join exactly where that ends.
 
         Raises:
             BackplaneDown: Redis is away.
@@ -56,10 +56,10 @@ class Replay:
         key, log, at = channel.key, channel.log, after
         [tail] = await self._backplane.tails([log])
         if parse(at) > parse(tail):
-            # Never given in what this Redis remembers.
+            # Redis never gave this id, or has lost it.
             self._hub.tell(link, gap(log.room, at))
             at = tail
-        more, place = at != tail, neighbourhood(link.ip)
+        more, network = at != tail, neighbourhood(link.ip)
         while True:
             while more:
                 page = await read_on(self._backplane, log, at)
@@ -70,16 +70,16 @@ class Replay:
                     await link.drained()
                     now = asyncio.get_running_loop().time()
                     size = sum(map(len, page.lines))
-                    await asyncio.sleep(self._pace.told(place, size, now))
+                    await asyncio.sleep(self._pace.sent(network, size, now))
             if log.room == PRIVATE:
-                # Nobody else reads this channel: it can be moved to where we are.
+                # Nobody else reads this channel, so its position can be moved to ours.
                 self._positions.skip(key, at)
             if await self._join_at(key, link, at):
                 return
             more = True
 
     async def _join_at(self, channel: bytes, link: Link, at: bytes) -> bool:
-        """Join when the channel has been delivered up to an id; False if it is further already."""
+        """Join when the channel has been delivered up to an id; False if it has gone past it."""
         joined = asyncio.get_running_loop().create_future()
 
         def passed(upto: bytes) -> bool:
@@ -95,6 +95,6 @@ class Replay:
         if not passed(self._positions.at(channel)):
             self._positions.watch(channel, passed)
             if is_beginning(at):
-                # No message will bring the channel there.
+                # No message will move the channel to this id.
                 self._positions.compare(channel)
         return bool(await joined)

@@ -1,4 +1,4 @@
-"""Which channels this gateway listens to: those that somebody here needs."""
+"""The channels that this gateway listens to: those that somebody here needs."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from gateway.backplane.contract import Channel
 
 
 class Subscriptions:
-    """Counts who needs a channel; the first opens it, the last closes it.
+    """Counts the users of each channel: the first one opens it, the last one closes it.
 
     Args:
-        open_channel: has what is published on a channel delivered, from its return on.
-        close_channel: ends that.
+        open_channel: starts the delivery of a channel; what is published after its return arrives.
+        close_channel: ends it.
     """
 
     def __init__(
@@ -27,7 +27,7 @@ class Subscriptions:
         self._under_way: dict[Channel, asyncio.Future[None]] = {}
 
     async def need(self, channel: Channel) -> None:
-        """Return once the channel is listened to. Raises what opening it raises."""
+        """Use a channel; returns once it is open. Raises what opening it raises."""
         if channel not in self._needed:
             opened = asyncio.ensure_future(self._open(channel))
             self._under_way[channel] = opened
@@ -35,14 +35,14 @@ class Subscriptions:
         self._needed[channel] = self._needed.get(channel, 0) + 1
         try:
             if (under_way := self._under_way.get(channel)) is not None:
-                # Shielded: others wait for the same answer.
+                # Shielded: others may be waiting for the same call.
                 await asyncio.shield(under_way)
         except BaseException:
             self.drop(channel)
             raise
 
     def drop(self, channel: Channel) -> None:
-        """One who needed the channel needs it no longer."""
+        """Stop using a channel."""
         self._needed[channel] -= 1
         if not self._needed[channel]:
             del self._needed[channel]
@@ -53,4 +53,4 @@ class Subscriptions:
         if self._under_way.get(channel) is opened:
             del self._under_way[channel]
         if not opened.cancelled():
-            opened.exception()  # those who needed the channel have been told
+            opened.exception()  # its users have got the exception already

@@ -1,36 +1,36 @@
-from gateway.channels.pace import A_SECOND, AT_ONCE, MOST, Pace
+from gateway.channels.pace import BURST, MAX_NETWORKS, PER_SECOND, Pace
 
 
-def test_what_few_missed_is_told_as_fast_as_they_take_it():
+def test_a_burst_is_sent_at_full_speed():
     pace = Pace()
-    assert pace.told("here", AT_ONCE, 0.0) == 0.0
+    assert pace.sent("here", BURST, 0.0) == 0.0
 
 
-def test_who_comes_back_again_and_again_waits():
+def test_after_the_burst_a_network_has_to_wait():
     pace = Pace()
-    pace.told("here", AT_ONCE, 0.0)
-    assert pace.told("here", 3 * A_SECOND, 0.0) == 3.0
-    assert pace.told("here", A_SECOND, 3.0) == 1.0
+    pace.sent("here", BURST, 0.0)
+    assert pace.sent("here", 3 * PER_SECOND, 0.0) == 3.0
+    assert pace.sent("here", PER_SECOND, 3.0) == 1.0
 
 
-def test_others_do_not():
+def test_other_networks_do_not_wait():
     pace = Pace()
-    pace.told("here", 2 * AT_ONCE, 0.0)
-    assert pace.told("elsewhere", A_SECOND, 0.0) == 0.0
+    pace.sent("here", 2 * BURST, 0.0)
+    assert pace.sent("elsewhere", PER_SECOND, 0.0) == 0.0
 
 
-def test_with_time_all_of_it_is_theirs_again():
+def test_with_time_a_network_gets_its_burst_back():
     pace = Pace()
-    pace.told("here", AT_ONCE, 0.0)
-    later = AT_ONCE / A_SECOND
-    assert pace.told("here", AT_ONCE, later) == 0.0
-    assert pace.told("here", A_SECOND, later) == 1.0
+    pace.sent("here", BURST, 0.0)
+    later = BURST / PER_SECOND
+    assert pace.sent("here", BURST, later) == 0.0
+    assert pace.sent("here", PER_SECOND, later) == 1.0
 
 
-def test_places_without_a_debt_are_forgotten():
+def test_networks_that_owe_nothing_are_forgotten():
     pace = Pace()
-    pace.told("debtor", 2 * AT_ONCE, 0.0)
-    for number in range(2 * MOST):
-        pace.told(f"place {number}", 1, float(number) / A_SECOND * 2)
-    assert len(pace._paid_at) <= MOST + 1
+    pace.sent("debtor", 2 * BURST, 0.0)
+    for number in range(2 * MAX_NETWORKS):
+        pace.sent(f"place {number}", 1, float(number) / PER_SECOND * 2)
+    assert len(pace._paid_at) <= MAX_NETWORKS + 1
     assert "debtor" in pace._paid_at

@@ -220,6 +220,6 @@ def test_a_gap_says_where_and_behind_what():
     assert gap("lobby", b"7-3") == Gap(
         room="lobby",
         after="7-3",
-        text="Some messages are missing here, and cannot be had any more.",
+        text="Some messages are missing here and cannot be recovered.",
     )
     assert gap(PRIVATE, None).after is None

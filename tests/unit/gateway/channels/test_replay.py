@@ -169,15 +169,15 @@ async def test_others_do_not_wait_for_a_slow_link(scene, link):
 
 
 async def test_who_has_it_told_again_and_again_waits_and_others_do_not(scene, link, monkeypatch):
-    monkeypatch.setattr("gateway.channels.pace.AT_ONCE", 1)
-    monkeypatch.setattr("gateway.channels.pace.A_SECOND", 1e-6)
+    monkeypatch.setattr("gateway.channels.pace.BURST", 1)
+    monkeypatch.setattr("gateway.channels.pace.PER_SECOND", 1e-6)
     scene.say("a")
     first, elsewhere = scene.resume(link, BEGIN), FakeLink("192.0.2.8:1")
     await quiet()
     assert texts(link) == ["a"]
     assert not first.done()
     first.cancel()
-    monkeypatch.setattr("gateway.channels.pace.AT_ONCE", 1000)
+    monkeypatch.setattr("gateway.channels.pace.BURST", 1000)
     await scene.resumed(elsewhere, BEGIN)
     assert texts(elsewhere) == ["a"]
 
