@@ -1,4 +1,4 @@
-"""Who comes back is told what was missed, in order and once, and goes on live without a seam."""
+"""People who come back get what they missed, in order and once, and then go live."""
 
 import asyncio
 
@@ -23,12 +23,12 @@ BEGIN = before(7)
 
 
 def texts(link):
-    """What a link was told, in order; a gap shows as an ellipsis."""
+    """The texts that a link got, in order; a gap is an ellipsis."""
     return ["..." if isinstance(event, Gap) else event.text for event in link.events]
 
 
 class Scene:
-    """A hub that hears a room and one person's channel, as far as a test lets it."""
+    """A hub with a room's and a person's channel, which the test feeds."""
 
     def __init__(self, redis=FakeBackplane):
         self.memory = Memory()
@@ -97,22 +97,22 @@ def link():
     return FakeLink()
 
 
-# What was missed.
+# Missed messages.
 
 
-async def test_what_was_said_behind_the_last_id_that_was_seen_is_told(scene, link):
+async def test_messages_after_the_last_id_seen_are_sent(scene, link):
     _, seen, *_ = scene.say("a", "b", "c", "d")
     await scene.resumed(link, seen)
     assert texts(link) == ["c", "d"]
 
 
-async def test_who_has_missed_nothing_is_told_nothing(scene, link):
+async def test_if_nothing_was_missed_nothing_is_sent(scene, link):
     *_, seen = scene.say("a", "b")
     await scene.resumed(link, seen)
     assert link.writes == []
 
 
-async def test_and_then_it_goes_on_live(scene, link):
+async def test_after_the_replay_the_link_is_live(scene, link):
     (seen,) = scene.say("a")
     scene.say("b")
     await scene.resumed(link, seen)
@@ -121,7 +121,7 @@ async def test_and_then_it_goes_on_live(scene, link):
     assert texts(link) == ["b", "c"]
 
 
-async def test_nobody_else_is_told_again(scene, link):
+async def test_nobody_else_gets_the_messages_again(scene, link):
     other = FakeLink()
     scene.replay.join(ROOM, other)
     (seen,) = scene.say("a")
@@ -130,7 +130,7 @@ async def test_nobody_else_is_told_again(scene, link):
     assert texts(other) == ["a", "b"]
 
 
-async def test_who_missed_much_is_told_page_by_page(scene, link, monkeypatch):
+async def test_many_messages_are_sent_page_by_page(scene, link, monkeypatch):
     monkeypatch.setattr("gateway.channels.reading.PAGE", 4)
     scene.say(*(f"{number}" for number in range(10)))
     await scene.resumed(link, BEGIN)
@@ -168,7 +168,7 @@ async def test_others_do_not_wait_for_a_slow_link(scene, link):
     assert texts(link) == ["a", "b"]
 
 
-async def test_who_has_it_told_again_and_again_waits_and_others_do_not(scene, link, monkeypatch):
+async def test_resuming_again_and_again_has_to_wait_and_others_do_not(scene, link, monkeypatch):
     monkeypatch.setattr("gateway.channels.pace.BURST", 1)
     monkeypatch.setattr("gateway.channels.pace.PER_SECOND", 1e-6)
     scene.say("a")
@@ -182,10 +182,10 @@ async def test_who_has_it_told_again_and_again_waits_and_others_do_not(scene, li
     assert texts(elsewhere) == ["a"]
 
 
-# What cannot be told.
+# Gaps.
 
 
-async def test_what_is_forgotten_is_owned_up_to(scene, link):
+async def test_trimmed_messages_are_told_as_a_gap(scene, link):
     (seen, *_) = scene.say("a", "b", "c")
     scene.memory.forget(LOBBY_LOG, 2)
     await scene.resumed(link, seen)
@@ -203,9 +203,7 @@ async def test_an_id_that_was_never_given_is_a_gap_and_it_goes_on_at_the_end(sce
 
 
 @pytest.mark.parametrize("channel", [ROOM, OWN])
-async def test_an_id_of_a_later_epoch_was_given_by_a_redis_that_lost_its_memory(
-    scene, link, channel
-):
+async def test_an_id_of_a_later_epoch_is_from_a_redis_that_lost_its_data(scene, link, channel):
     scene.say("a")
     scene.whisper("a")
     await scene.resumed(link, b"8-0", channel)
@@ -213,7 +211,9 @@ async def test_an_id_of_a_later_epoch_was_given_by_a_redis_that_lost_its_memory(
 
 
 @pytest.mark.parametrize("channel", [ROOM, OWN])
-async def test_who_saw_the_last_epoch_is_told_of_the_gap_and_then_all_of_this(scene, link, channel):
+async def test_a_reader_of_the_last_epoch_gets_a_gap_and_then_all_of_the_new_one(
+    scene, link, channel
+):
     scene.say("a")
     (seen,) = scene.say("b") if channel == ROOM else scene.whisper("b")
     scene.memory.restart()
@@ -237,9 +237,7 @@ async def test_a_quiet_room_in_a_new_epoch_is_a_gap_once(scene, link):
 
 
 @pytest.mark.parametrize("channel", [ROOM, OWN])
-async def test_who_comes_back_to_a_log_that_was_deleted_does_not_wait_for_a_check(
-    scene, link, channel
-):
+async def test_a_deleted_log_is_noticed_without_waiting_for_a_check(scene, link, channel):
     (seen,) = scene.say("a") if channel == ROOM else scene.whisper("a")
     scene.memory.delete(LOBBY_LOG if channel == ROOM else OWN_LOG)
     await scene.resumed(link, seen, channel)
@@ -252,7 +250,7 @@ async def test_who_comes_back_to_a_log_that_was_deleted_does_not_wait_for_a_chec
 
 
 @pytest.mark.parametrize("call", ["tails", "said"])
-async def test_when_redis_goes_meanwhile_the_replay_ends(scene, link, call):
+async def test_if_redis_goes_away_the_replay_ends(scene, link, call):
     scene.redis.fail(AWAY, call)
     scene.say("a")
     with pytest.raises(BackplaneDown):
@@ -260,10 +258,10 @@ async def test_when_redis_goes_meanwhile_the_replay_ends(scene, link, call):
     assert link not in scene.hub._members.get(ROOM, ())
 
 
-# The seam.
+# The seam between replay and live.
 
 
-async def test_who_joins_does_not_get_what_this_turn_brought_already(scene, link):
+async def test_a_link_that_joins_does_not_get_earlier_lines_of_this_turn(scene, link):
     scene.say("a")
     scene.replay.join(ROOM, link)
     scene.say("b")
@@ -271,7 +269,7 @@ async def test_who_joins_does_not_get_what_this_turn_brought_already(scene, link
     assert texts(link) == ["b"]
 
 
-async def test_what_is_said_while_the_log_is_read_is_told_once(scene, link):
+async def test_messages_sent_while_the_log_is_read_come_once(scene, link):
     held = scene.redis.hold("said")
     (seen, _) = scene.say("a", "b")
     resume = scene.resume(link, seen)
@@ -284,8 +282,8 @@ async def test_what_is_said_while_the_log_is_read_is_told_once(scene, link):
     assert texts(link) == ["b", "c", "d"]
 
 
-async def test_a_log_that_is_ahead_of_what_was_heard_is_waited_for(scene, link):
-    # What is published takes its time too; until it is here, it would come a second time.
+async def test_if_the_log_is_ahead_of_the_channel_the_link_waits(scene, link):
+    # Published messages are still under way; without waiting they would come a second time.
     scene.patient = True
     (seen, *_) = scene.say("a", "b", "c")
     resume = scene.resume(link, seen)
@@ -300,7 +298,7 @@ async def test_a_log_that_is_ahead_of_what_was_heard_is_waited_for(scene, link):
     assert texts(link) == ["b", "c", "d"]
 
 
-async def test_what_was_heard_that_is_ahead_of_the_log_is_read_on(scene, link):
+async def test_if_the_channel_is_ahead_of_the_log_the_log_is_read_on(scene, link):
     scene.say("a")
     said, early = scene.redis.said, []
 
@@ -315,7 +313,7 @@ async def test_what_was_heard_that_is_ahead_of_the_log_is_read_on(scene, link):
     assert texts(link) == ["a", "b"]
 
 
-async def test_a_seam_in_the_middle_of_what_arrives_at_once_is_exact(scene, link):
+async def test_a_seam_in_the_middle_of_a_batch_is_exact(scene, link):
     scene.patient = True
     (seen, *_) = scene.say("a", "b")
     resume = scene.resume(link, seen)
@@ -327,7 +325,7 @@ async def test_a_seam_in_the_middle_of_what_arrives_at_once_is_exact(scene, link
     assert texts(link) == ["b", "c", "d"]
 
 
-async def test_a_seam_in_a_hole_that_is_being_filled_is_exact(scene, link):
+async def test_a_seam_in_a_hole_under_repair_is_exact(scene, link):
     scene.patient = True
     ids = scene.say("a", "b", "c", "d")
     scene.arriving = scene.arriving[3:]
@@ -340,7 +338,7 @@ async def test_a_seam_in_a_hole_that_is_being_filled_is_exact(scene, link):
     assert texts(link) == ["b", "c", "d", "e"]
 
 
-async def test_what_never_arrives_is_found_by_a_check(scene, link):
+async def test_a_lost_message_is_found_by_a_check(scene, link):
     scene.patient = True
     (seen, *_) = scene.say("a", "b")
     scene.arriving.clear()
@@ -353,7 +351,7 @@ async def test_what_never_arrives_is_found_by_a_check(scene, link):
     assert texts(link) == ["b"]
 
 
-async def test_several_who_come_back_at_once_each_have_a_seam_of_their_own(scene):
+async def test_several_links_that_resume_together_each_have_their_own_seam(scene):
     scene.patient = True
     ids = [BEGIN, *scene.say(*(f"{number}" for number in range(10)))]
     links = [FakeLink() for _ in ids]
@@ -372,7 +370,7 @@ async def test_several_who_come_back_at_once_each_have_a_seam_of_their_own(scene
 # Private messages.
 
 
-async def test_ones_own_private_messages_are_told_and_nobody_elses(scene, link):
+async def test_a_person_gets_their_own_private_messages_and_nobody_elses(scene, link):
     scene.whisper("1", "2")
     scene.whisper("not for dana", to="sis")
     scene.whisper("3")
@@ -384,8 +382,8 @@ async def test_ones_own_private_messages_are_told_and_nobody_elses(scene, link):
     assert texts(link) == ["1", "2", "3", "4"]
 
 
-async def test_a_private_channel_does_not_wait_for_what_was_had(scene, link):
-    # Nobody else hears it: what is still on its way was read.
+async def test_a_private_channel_does_not_wait_for_messages_already_read(scene, link):
+    # It has no other readers, so messages under way have been read already.
     scene.patient = True
     scene.whisper("1")
     await scene.resumed(link, BEGIN, OWN)
@@ -398,11 +396,11 @@ async def test_a_private_channel_does_not_wait_for_what_was_had(scene, link):
     assert texts(link) == ["1", "2"]
 
 
-# Ids as clients tell them.
+# Ids from clients.
 
 
 @pytest.mark.parametrize("text", ["7-0", "1795428000-349", "0-0", f"6-{2**64 - 1}"])
-def test_an_id_is_taken_as_it_is(text):
+def test_a_valid_id_is_accepted(text):
     assert seen_id(text) == text.encode()
 
 
@@ -413,15 +411,15 @@ def test_an_id_is_taken_as_it_is(text):
         "\u0667-1", "9" * 16 + "-1", "7-" + "9" * 21, f"7-{2**64}", "07-1", "7-01", "00-0",
     ],
 )  # fmt: skip
-def test_what_is_no_id_is_none(text):
+def test_an_invalid_id_is_none(text):
     assert seen_id(text) is None
 
 
-# Whatever the interleaving.
+# In any interleaving.
 
 
 class Steered(FakeBackplane):
-    """Reads from the logs have their effect, and are answered, one by one, when told."""
+    """Reads take effect and are answered one by one, when told."""
 
     def __init__(self, *args):
         super().__init__(*args)
@@ -553,7 +551,7 @@ async def interleave(private, actions, page):
 @pytest.mark.parametrize("loop", [asyncio.SelectorEventLoop, uvloop.new_event_loop])
 @settings(max_examples=60)
 @given(actions=st.lists(ACTIONS, min_size=30, max_size=80), page=st.sampled_from([1, 2, 3, 500]))
-def test_in_a_room_everybody_is_told_everything_once_and_in_order(loop, actions, page):
+def test_in_a_room_everybody_gets_everything_once_and_in_order(loop, actions, page):
     with asyncio.Runner(loop_factory=loop) as runner:
         runner.run(interleave(False, actions, page))
 
@@ -566,10 +564,10 @@ def test_in_a_room_everybody_is_told_everything_once_and_in_order(loop, actions,
     after=st.lists(ACTIONS.filter(lambda action: action[0] != "resume"), min_size=8, max_size=30),
     page=st.sampled_from([1, 2, 3, 500]),
 )
-def test_of_private_messages_who_comes_back_is_told_everything_once_and_in_order(
+def test_a_person_who_resumes_gets_all_private_messages_once_and_in_order(
     loop, before_, seen, after, page
 ):
-    # One at a time: of two, the older one is replaced.
+    # One at a time: a second link would replace the first.
     actions = [*before_, ("resume", seen, 8), *after]
     with asyncio.Runner(loop_factory=loop) as runner:
         runner.run(interleave(True, actions, page))

@@ -41,7 +41,7 @@ def subscriptions(redis):
     return Subscriptions(redis.subscribe, redis.unsubscribe)
 
 
-async def test_the_first_who_needs_a_channel_waits_for_the_confirmation(subscriptions, redis):
+async def test_the_first_user_of_a_channel_waits_for_the_confirmation(subscriptions, redis):
     first = asyncio.create_task(subscriptions.need("room"))
     await quiet()
     assert not first.done()
@@ -49,7 +49,7 @@ async def test_the_first_who_needs_a_channel_waits_for_the_confirmation(subscrip
     await first
 
 
-async def test_others_wait_for_the_same_confirmation(subscriptions, redis):
+async def test_other_users_wait_for_the_same_confirmation(subscriptions, redis):
     several = [asyncio.create_task(subscriptions.need("room")) for _ in range(3)]
     await quiet()
     assert not any(task.done() for task in several)
@@ -58,7 +58,7 @@ async def test_others_wait_for_the_same_confirmation(subscriptions, redis):
     assert redis.calls == ["+room"]
 
 
-async def test_who_comes_later_does_not_wait(subscriptions, redis):
+async def test_later_users_do_not_wait(subscriptions, redis):
     first = asyncio.create_task(subscriptions.need("room"))
     await redis.confirm("room")
     await first
@@ -66,7 +66,7 @@ async def test_who_comes_later_does_not_wait(subscriptions, redis):
     assert redis.calls == ["+room"]
 
 
-async def test_the_last_one_turns_off_the_light(subscriptions, redis):
+async def test_the_last_user_closes_the_channel(subscriptions, redis):
     several = [asyncio.create_task(subscriptions.need("room")) for _ in range(2)]
     await redis.confirm("room")
     await asyncio.gather(*several)
@@ -76,7 +76,7 @@ async def test_the_last_one_turns_off_the_light(subscriptions, redis):
     assert redis.calls == ["+room", "-room"]
 
 
-async def test_who_comes_after_the_last_subscribes_again(subscriptions, redis):
+async def test_a_user_after_the_last_subscribes_again(subscriptions, redis):
     for _ in range(2):
         task = asyncio.create_task(subscriptions.need("room"))
         await redis.confirm("room")
@@ -95,7 +95,7 @@ async def test_channels_do_not_wait_for_each_other(subscriptions, redis):
     await room
 
 
-async def test_all_who_wait_are_told_that_it_failed_and_nothing_is_left_of_it(subscriptions, redis):
+async def test_a_failure_reaches_everybody_who_waits_and_leaves_nothing(subscriptions, redis):
     several = [asyncio.create_task(subscriptions.need("room")) for _ in range(3)]
     await redis.refuse("room")
     outcomes = await asyncio.gather(*several, return_exceptions=True)
@@ -107,7 +107,7 @@ async def test_all_who_wait_are_told_that_it_failed_and_nothing_is_left_of_it(su
     assert redis.calls == ["+room", "-room", "+room"]
 
 
-async def test_one_who_gives_up_does_not_take_it_from_the_others(subscriptions, redis):
+async def test_giving_up_does_not_close_the_channel_for_others(subscriptions, redis):
     one = asyncio.create_task(subscriptions.need("room"))
     other = asyncio.create_task(subscriptions.need("room"))
     await quiet()
@@ -118,7 +118,7 @@ async def test_one_who_gives_up_does_not_take_it_from_the_others(subscriptions, 
     assert redis.calls == ["+room"]
 
 
-async def test_the_only_one_who_gives_up_leaves_nothing_behind(subscriptions, redis):
+async def test_if_the_only_user_gives_up_nothing_is_left(subscriptions, redis):
     only = asyncio.create_task(subscriptions.need("room"))
     await quiet()
     only.cancel()
