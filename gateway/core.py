@@ -8,6 +8,7 @@ import logging
 import secrets
 import time
 from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Any
 
 from gateway.backplane.alike import settings_of
@@ -29,7 +30,7 @@ from gateway.errors import BackplaneDown, BackplaneRefused
 from gateway.fleet.everybody import Everybody
 from gateway.fleet.neighbours import Neighbours
 from gateway.fleet.orders import Orders
-from gateway.fleet.presence import Presence
+from gateway.fleet.presence import Presence, Present
 from gateway.fleet.shutdown import Shutdown
 from gateway.fleet.status import Status
 from gateway.journal import event
@@ -39,9 +40,11 @@ from gateway.peer.membership import Membership, Parts
 from gateway.peer.names import Names
 from gateway.peer.peer import Peer, Shared
 from gateway.peer.questions import Questions
+from gateway.rooms.changes import Changes
+from gateway.rooms.directory import Directory
+from gateway.rooms.rooms import Rooms
 from gateway.tasks import Tasks, attempt, repeat
-from wire.codec import encode
-from wire.frames import Joined, Left, Notice
+from wire.frames import Notice
 from wire.reasons import NoticeCode, Reason
 
 log = logging.getLogger(__name__)
@@ -101,20 +104,29 @@ class Gateway:
         self.door = Door(config.address_limits, monotonic())
         self.accounts = Accounts(self.backplane.admission, config.limits.hello / 2)
         self.hub = Hub(asyncio.get_running_loop().call_soon, meters)
-        self.positions = Positions(self.backplane, self.hub.deliver, self.tasks.spawn, meters)
+        self.positions = Positions(self.backplane, self.hub.deliver, self, self.tasks.spawn, meters)
         replay = Replay(self.backplane, self.positions, self.hub)
         self.channels = Channels(self.backplane, self.positions, self.hub, replay)
         self.presence = Presence(
+            self.backplane, config.idle, self.online.values, self, monotonic, meters
+        )
+        self.rooms = Rooms(
+            self.id,
             self.backplane,
-            config.idle,
-            self.online.values,
-            self.announce_joined,
-            self.announce_left,
-            monotonic,
-            meters,
+            self.channels,
+            self.presence.ready,
+            self.tasks.spawn,
+            anybody_makes=config.rooms == "open",
+            quiet_above=config.limits.quiet_room,
+            monotonic=monotonic,
         )
         self.outbox = Outbox(
-            self.backplane.publish, self.presence.ready, config.outbox, self._stored, monotonic
+            self.backplane.publish,
+            self.presence.ready,
+            self.rooms,
+            config.outbox,
+            self._stored,
+            monotonic,
         )
         self.orders = Orders(
             self.backplane,
@@ -132,6 +144,7 @@ class Gateway:
             outbox=self.outbox,
             names=Names(
                 self.id,
+                config.lobby,
                 config.auth,
                 self.backplane,
                 self.channels,
@@ -141,19 +154,23 @@ class Gateway:
                 wall,
             ),
             parts=Parts(
+                backplane=self.backplane,
                 channels=self.channels,
                 hub=self.hub,
+                rooms=self.rooms,
                 presence=self.presence,
                 online=self.online,
                 resume_within=config.resume_within,
+                spawn=self.tasks.spawn,
                 wall=wall,
-                arrived=self.announce_joined,
-                departed=self.announce_left,
             ),
+            rooms=self.rooms,
             questions=Questions(
                 self.backplane,
                 self.presence,
                 Everybody(self.backplane),
+                Directory(self.backplane, self.rooms),
+                Changes(self.backplane, self.rooms, config.limits.name),
                 self.positions,
                 config.limits.name,
                 monotonic,
@@ -185,6 +202,7 @@ class Gateway:
         self.tasks.spawn(self.presence.run())
         self.tasks.spawn(watch_lag(self.meters))
         self.tasks.spawn(repeat(CHECK_EVERY, self.positions.check))
+        self.tasks.spawn(repeat(CHECK_EVERY, self.rooms.check))
         self.tasks.spawn(repeat(CHECK_EVERY, self.orders.read_bans))
         self.tasks.spawn(repeat(TRIM_EVERY, self._neighbours.trim))
 
@@ -227,7 +245,7 @@ class Gateway:
             peer.end(reason, keep_name=self.shutdown.draining)
         if self.peers:
             await self._empty.wait()
-        await self.outbox.settle()
+        await self.rooms.settle()
 
     async def _within(self, seconds: float, work: Coroutine[Any, Any, object]) -> None:
         try:
@@ -242,16 +260,30 @@ class Gateway:
         if not self.peers:
             self._empty.set()
 
-    def announce_joined(self, registration: Registration) -> None:
-        """Tell the rooms that somebody came."""
-        for room in registration.rooms:
-            self.outbox.announce(room, encode(Joined(room=room, name=registration.name)))
+    # What the presence tells of people.
 
-    def announce_left(self, registration: Registration, reason: Reason) -> None:
-        """Tell the rooms that somebody left."""
-        for room in registration.rooms:
-            left = Left(room=room, name=registration.name, code=reason.code)
-            self.outbox.announce(room, encode(left))
+    def arrived(self, who: Present) -> None:
+        """Somebody is here of whom the rooms were told that they were gone."""
+        if (member := self.online.get(who.registration.session)) is not None:
+            self.rooms.enter_again(member)
+
+    def departed(self, registration: Registration, reason: Reason) -> None:
+        """Somebody is gone for good, or may come back."""
+        self.rooms.depart(registration, reason.code)
+
+    def replaced(self, registration: Registration) -> None:
+        """A session is gone whose name a newer one has."""
+        self.rooms.replaced(registration)
+
+    # What the positions tell of rooms.
+
+    def heard(self, channel: bytes, kind: bytes, number: int, lines: bytes) -> None:
+        """What is not a message was published on a room's channel."""
+        self.rooms.heard(channel, kind, number, lines)
+
+    async def repaired(self, channel: bytes) -> None:
+        """Some of a channel was lost, and is about to be delivered from its log."""
+        await self.rooms.repaired(channel)
 
     # What the backplane tells.
 
@@ -298,6 +330,7 @@ class Gateway:
             self._tell_everybody(Notice(code=NoticeCode.REDIS_BACK, text=text))
         await attempt(self.orders.read_bans)
         await attempt(self.positions.check)
+        await attempt(partial(self.rooms.check, thoroughly=True))
 
     def _stored(self, room: str, id: str, since: float) -> None:
         """Messages are stored: see when they are delivered here, if anybody here listens."""

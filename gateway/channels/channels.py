@@ -59,6 +59,22 @@ class Channels:
         """The id up to which a channel has been delivered."""
         return self._positions.at(channel.key)
 
+    def known(self, channel: Channel) -> bytes:
+        """The same; `gateway.backplane.ids.NOTHING` for a channel that nobody here needs."""
+        return self._positions.known(channel.key)
+
+    def deliver(self, channel: Channel, lines: bytes) -> None:
+        """Write events to all links in a channel, behind what it has brought."""
+        self._hub.deliver(channel.key, lines)
+
+    def hold(self, channel: Channel) -> None:
+        """Deliver nothing of a channel until `release`: what comes waits, in its order."""
+        self._positions.hold(channel.key)
+
+    def release(self, channel: Channel) -> None:
+        """Deliver what has waited."""
+        self._positions.release(channel.key)
+
     def join(self, link: Link, channel: Channel) -> None:
         """Let a link hear what is delivered from this moment on."""
         self._replay.join(channel.key, link)

@@ -5,6 +5,10 @@ the busier a room is, the less each message costs; and when the connection is lo
 which messages are in doubt: those of one call.
 
 While Redis is away what is to be said waits here, in order and in bounded memory.
+
+A message goes out with the version of the room's rules by which it was allowed, and Redis refuses
+it if the room has changed since. Then, and when the rules are known to have changed while it
+waited, its sender is asked again whether it may still be said.
 """
 
 from __future__ import annotations
@@ -12,25 +16,26 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from gateway.backplane.contract import Outgoing, Posted
 from gateway.chat.effects import Publish
-from gateway.errors import BackplaneDown, BackplaneRefused
+from gateway.errors import BackplaneDown, BackplaneRefused, RoomChanged
 from gateway.journal import event
+from wire.reasons import WireError
 
 log = logging.getLogger(__name__)
 
 BATCH = 512
-"""Lines in one call, at most: Redis does nothing else meanwhile, a few milliseconds at worst."""
+"""Messages in one call, at most: Redis does nothing else meanwhile, a few milliseconds at worst."""
 
-LINGER = 0.1
-"""Seconds that a joined or left may wait for company. When a thousand people come at once,
-telling each of the others at once is a million lines in a hundred thousand writes."""
+
+PAUSE = 1.0
+"""Seconds to wait after Redis refused to tell a room's rules."""
 
 
 class Sender(Protocol):
-    """Who is told what became of a message."""
+    """Has sent a message, and is told what became of it."""
 
     lost: bool
     """The sender's name was given away: nothing more may be said in it."""
@@ -38,36 +43,76 @@ class Sender(Protocol):
     place: str
     """Where the sender is: those of one place have a share of what may wait."""
 
-    def published(self, publish: Publish, id: str | None, why: str = "") -> None:
-        """It was stored and published under this id; None if it was not, or that is not known.
+    def outgoing(self, publish: Publish) -> Outgoing:
+        """A message as the backplane takes it, by the room's rules as they are known now.
+
+        Raises:
+            WireError: they do not allow it.
+        """
+
+    def published(self, publish: Publish, posted: Posted) -> None:
+        """It was stored and published, or Redis has said why not."""
+
+    def refused(self, publish: Publish, error: WireError) -> None:
+        """It was not published: the room's rules have changed."""
+
+    def in_doubt(self, publish: Publish, why: str = "") -> None:
+        """It was not published, or that is not known.
 
         Args:
-            publish: what was handed in.
-            id: the message's.
+            publish: the effect.
             why: it was not, for people; "" if that is not known.
         """
 
 
-# Of a message: who is told, what of, and when it was handed in.
-_Said = tuple[Sender, Publish, float]
-_Entry = tuple[Outgoing, _Said | None]
+class Rules(Protocol):
+    """Knows the rules of rooms."""
+
+    def version(self, room: str) -> str | None:
+        """The version of a room's rules, as they are known here; None if they are not."""
+
+    async def refresh(self, room: str) -> None:
+        """Read them again.
+
+        Raises:
+            BackplaneDown: Redis is away.
+            BackplaneRefused: Redis refused.
+        """
+
+
+class _Entry(NamedTuple):
+    """A message that waits.
+
+    Attributes:
+        message: as the backplane takes it.
+        publish: the effect.
+        sender: who is told what becomes of it.
+        version: of the rules by which it was allowed; None: they have changed since.
+        since: when it was handed in, on the monotonic clock.
+    """
+
+    message: Outgoing
+    publish: Publish
+    sender: Sender
+    version: str | None
+    since: float
 
 
 class _Room:
-    __slots__ = ("entries", "sender", "timer")
+    __slots__ = ("entries", "sending")
 
     def __init__(self) -> None:
         self.entries: list[_Entry] = []
-        self.sender: asyncio.Task[None] | None = None
-        self.timer: asyncio.TimerHandle | None = None
+        self.sending: asyncio.Task[None] | None = None
 
 
 class Outbox:
-    """The rooms' outgoing lines.
+    """The rooms' outgoing messages.
 
     Args:
         publish: `gateway.backplane.contract.Backplane.publish`.
         ready: returns once this gateway may speak for its users.
+        rules: those of rooms.
         limit: bytes that may wait; half of them from one place.
         stored: told of each batch of messages that was published: the room, the last id, and when
             the oldest was handed in.
@@ -76,14 +121,16 @@ class Outbox:
 
     def __init__(
         self,
-        publish: Callable[[str, str | None, list[Outgoing]], Awaitable[list[Posted]]],
+        publish: Callable[[str, str, list[Outgoing]], Awaitable[list[Posted]]],
         ready: Callable[[], Awaitable[None]],
+        rules: Rules,
         limit: int,
         stored: Callable[[str, str, float], None],
         monotonic: Callable[[], float],
     ) -> None:
         self._publish = publish
         self._ready = ready
+        self._rules = rules
         self._limit = limit
         self._stored = stored
         self._monotonic = monotonic
@@ -97,135 +144,127 @@ class Outbox:
         """Bytes that wait."""
         return self._bytes
 
-    def send(self, publish: Publish, message: Outgoing, sender: Sender) -> bool:
+    def send(self, publish: Publish, sender: Sender) -> bool:
         """Publish a message, and tell its sender what became of it.
 
         Args:
             publish: the effect.
-            message: as the backplane takes it.
-            sender: who is told.
+            sender: is told.
 
         Returns:
             False if too much is waiting already; then it was not taken.
+
+        Raises:
+            WireError: the room's rules do not allow it.
         """
+        message = sender.outgoing(publish)
         size, from_there = len(message.body), self._bytes_from.get(sender.place, 0)
         if self._bytes + size > self._limit or from_there + size > self._limit // 2:
             return False
+        self._bytes += size
         self._bytes_from[sender.place] = from_there + size
-        room = self._add(publish.room, message, (sender, publish, self._monotonic()))
-        if room.sender is None:
-            self._start(publish.room, room)
+        name = publish.room
+        room = self._rooms.get(name)
+        if room is None:
+            room = self._rooms[name] = _Room()
+        version = self._rules.version(name)
+        room.entries.append(_Entry(message, publish, sender, version, self._monotonic()))
+        if room.sending is None:
+            # It runs at the end of this turn of the loop, with all that the turn brought.
+            room.sending = self._loop.create_task(self._send_all(name, room))
         return True
-
-    def announce(self, name: str, line: bytes) -> None:
-        """Publish an event that nobody waits for: soon, and before what is sent after it."""
-        room = self._add(name, Outgoing(line, event=True), None)
-        if room.sender is None and room.timer is None:
-            room.timer = self._loop.call_later(LINGER, self._start, name, room)
 
     async def settle(self) -> None:
         """Return when all is published that has been handed in."""
-        for name, room in self._rooms.items():
-            if room.sender is None:
-                self._start(name, room)
-        senders = [room.sender for room in self._rooms.values() if room.sender is not None]
-        if senders:
-            await asyncio.wait(senders)
+        sending = [room.sending for room in self._rooms.values() if room.sending is not None]
+        if sending:
+            await asyncio.wait(sending)
 
     def stop(self) -> None:
         """Publish nothing more."""
         for room in self._rooms.values():
-            if room.timer is not None:
-                room.timer.cancel()
-            if room.sender is not None:
-                room.sender.cancel()
-
-    def _add(self, name: str, message: Outgoing, entry: _Said | None) -> _Room:
-        room = self._rooms.get(name)
-        if room is None:
-            room = self._rooms[name] = _Room()
-        room.entries.append((message, entry))
-        self._bytes += len(message.body)
-        return room
-
-    def _start(self, name: str, room: _Room) -> None:
-        if room.timer is not None:
-            room.timer.cancel()
-            room.timer = None
-        # It runs at the end of this turn of the loop, with all that the turn brought.
-        room.sender = self._loop.create_task(self._send_all(name, room))
+            if room.sending is not None:
+                room.sending.cancel()
 
     async def _send_all(self, name: str, room: _Room) -> None:
         while room.entries:
             await self._ready()
             batch, room.entries = room.entries[:BATCH], room.entries[BATCH:]
-            batch = [entry for entry in batch if self._may_be_said(entry)]
+            # If nobody here is in the room any longer, it goes by what was known last.
+            version = self._rules.version(name) or batch[0].version or ""
+            batch = [ready for entry in batch if (ready := self._checked(entry, version))]
             if not batch:
                 continue
             try:
-                posted = await self._publish(name, None, [message for message, _ in batch])
-                ids = [each.id for each in posted]
-                count = sum(said is not None for _, said in batch)
-                if len(ids) != count:
-                    raise RuntimeError(f"{len(ids)} ids came for {count} messages")
+                posted = await self._publish(name, version, [entry.message for entry in batch])
+                if len(posted) != len(batch):
+                    raise RuntimeError(f"{len(posted)} ids came for {len(batch)} messages")
+            except RoomChanged:
+                room.entries = [entry._replace(version=None) for entry in batch] + room.entries
+                await self._read_rules(name)
             except BackplaneDown:
                 # It may have been stored. What has a seq is not stored twice: it goes first again.
-                batch, doubtful = _split(batch)
-                room.entries = batch + room.entries
-                self._tell(doubtful, [None] * len(doubtful))
+                room.entries = [e for e in batch if e.publish.seq is not None] + room.entries
+                self._doubt([entry for entry in batch if entry.publish.seq is None])
             except BackplaneRefused as error:
                 event(log, logging.ERROR, "Redis refused to publish", lines=len(batch), why=error)
-                said = [entry for entry in batch if entry[1] is not None]
-                if said:
-                    # A full Redis stores nothing more, and tells people who comes and goes.
-                    room.entries = [entry for entry in batch if entry[1] is None] + room.entries
-                self._tell(said or batch, [None] * len(batch), error.not_sent)
+                self._doubt(batch, error.not_sent)
             except Exception:
                 # A fault of ours: it must not silence the room for good.
-                log.exception("could not publish %d lines", len(batch))
-                self._tell(batch, [None] * len(batch))
+                log.exception("could not publish %d messages", len(batch))
+                self._doubt(batch)
             else:
-                self._tell(batch, ids)
-                self._note(name, batch, ids)
+                self._answer(name, batch, posted)
         del self._rooms[name]
 
-    def _may_be_said(self, entry: _Entry) -> bool:
-        said = entry[1]
-        if said is not None and said[0].lost:
-            self._tell([entry], [None])
-            return False
-        return True
+    async def _read_rules(self, name: str) -> None:
+        try:
+            await self._rules.refresh(name)
+        except BackplaneDown:
+            pass  # it is waited for, and Redis is asked again then
+        except BackplaneRefused as error:
+            event(log, logging.ERROR, "Redis refused", why=error)
+            await asyncio.sleep(PAUSE)
 
-    def _tell(self, batch: list[_Entry], ids: list[str] | list[None], why: str = "") -> None:
-        of = self._bytes_from
-        answers = iter(ids)
-        for message, said in batch:
-            size = len(message.body)
-            self._bytes -= size
-            if said is None:
-                continue
-            sender, publish, _ = said
-            of[sender.place] -= size
-            if not of[sender.place]:
-                del of[sender.place]
-            try:
-                sender.published(publish, next(answers), why)
-            except Exception:
-                # A fault of ours: the others wait for their answers.
-                log.exception("could not tell a sender what became of a message")
+    def _checked(self, entry: _Entry, version: str) -> _Entry | None:
+        """A message as it may be published by this version of the rules; None if it may not."""
+        if entry.sender.lost:
+            self._doubt([entry])
+            return None
+        if entry.version == version:
+            return entry
+        try:
+            message = entry.sender.outgoing(entry.publish)
+        except WireError as error:
+            self._done(entry)
+            self._tell(entry.sender.refused, entry.publish, error)
+            return None
+        return entry._replace(message=message, version=version)
 
-    def _note(self, name: str, batch: list[_Entry], ids: list[str]) -> None:
-        oldest = next((said[2] for _, said in batch if said is not None), None)
+    def _doubt(self, batch: list[_Entry], why: str = "") -> None:
+        for entry in batch:
+            self._done(entry)
+            self._tell(entry.sender.in_doubt, entry.publish, why)
+
+    def _answer(self, name: str, batch: list[_Entry], posted: list[Posted]) -> None:
+        for entry, each in zip(batch, posted, strict=True):
+            self._done(entry)
+            self._tell(entry.sender.published, entry.publish, each)
         # What had been posted before has an id of before, or none.
-        if oldest is not None and (last := ids[-1]):
-            self._stored(name, last, oldest)
+        if last := posted[-1].id:
+            self._stored(name, last, batch[0].since)
 
+    def _tell(self, told: Callable[..., None], *what: object) -> None:
+        try:
+            told(*what)
+        except Exception:
+            # A fault of ours: the others wait for their answers.
+            log.exception("could not tell a sender what became of a message")
 
-def _split(batch: list[_Entry]) -> tuple[list[_Entry], list[_Entry]]:
-    """What can be published again, and what would perhaps be said twice."""
-    again: list[_Entry] = []
-    doubtful: list[_Entry] = []
-    for entry in batch:
-        safe = entry[1] is None or entry[1][1].seq is not None
-        (again if safe else doubtful).append(entry)
-    return again, doubtful
+    def _done(self, entry: _Entry) -> None:
+        """A message waits no longer."""
+        size, place = len(entry.message.body), entry.sender.place
+        self._bytes -= size
+        self._bytes_from[place] -= size
+        if not self._bytes_from[place]:
+            del self._bytes_from[place]

@@ -3,13 +3,17 @@
 What is published names the message before it. If that is not the one that was heard last, the
 log has what is between: it is read before anything else is delivered. A quiet channel is
 compared with its log from time to time, since what was lost may have been the last.
+
+What is published on a room's channel and is not a message (somebody has come, the rules have
+changed) goes to the rooms, at its place in the order. They may hold the channel until they know
+who may still hear it.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import Any, Protocol
 
 from gateway.backplane.contract import Backplane, Log
 from gateway.backplane.ids import NOTHING, parse
@@ -28,18 +32,56 @@ MESSAGE = b'{"id":'
 """How the line of a message begins, and no other."""
 
 
+NO_MESSAGE = (b"+", b"~", b"=")
+"""What the head of a payload begins with that has no messages; an id begins with a digit."""
+
+
+class Hears(Protocol):
+    """What hears of a room's channel what is not a message: `gateway.rooms.rooms.Rooms`."""
+
+    def heard(self, channel: bytes, kind: bytes, number: int, lines: bytes) -> None:
+        """It was published, and is told at its place in the order.
+
+        Args:
+            channel: where.
+            kind: one of `NO_MESSAGE`.
+            number: what stands behind it.
+            lines: the events.
+        """
+
+    async def repaired(self, channel: bytes) -> None:
+        """Some of the log has been read, since it was lost on the way: it is delivered next.
+
+        Raises:
+            BackplaneDown: Redis is away; then it is not delivered.
+            BackplaneRefused: Redis refused, likewise.
+        """
+
+
 class _Followed:
-    __slots__ = ("at", "hole", "late", "log", "told")
+    __slots__ = ("at", "before", "dropped", "held", "hole", "late", "log", "mending", "told")
 
     def __init__(self, log: Log) -> None:
         self.log = log
         self.at = NOTHING
-        # One was found, and is not repaired yet: an attempt may have failed.
-        self.hole = False
-        # What came while a hole is being repaired; None while there is none.
+        # The log is being read or compared, or it is not known yet from where on to follow.
+        self.mending = False
+        # Somebody has to know something before more is delivered.
+        self.held = False
+        # What comes while one of these is so; None while neither is.
         self.late: list[tuple[bytes, bytes, bytes]] | None = None
+        # Some of that was dropped, since too much came.
+        self.dropped = False
+        # How much of it came before the log was read to its end.
+        self.before = 0
+        # A hole was found, and is not repaired yet: an attempt may have failed.
+        self.hole = False
         # The position at which a gap was told.
         self.told = b""
+
+    def mend(self, late: list[tuple[bytes, bytes, bytes]]) -> None:
+        """From now on the log is being read or compared; these have come already."""
+        self.mending, self.late = True, late
 
 
 class Positions:
@@ -48,6 +90,7 @@ class Positions:
     Args:
         backplane: what to repair from.
         deliver: takes (channel, lines), without losses and in order.
+        rooms: hear what is not a message.
         spawn: has a coroutine run.
         meters: where to count.
     """
@@ -56,11 +99,13 @@ class Positions:
         self,
         backplane: Backplane,
         deliver: Callable[[bytes, bytes], None],
+        rooms: Hears,
         spawn: Callable[[Coroutine[Any, Any, None]], object],
         meters: Meters,
     ) -> None:
         self._backplane = backplane
         self._deliver = deliver
+        self._rooms = rooms
         self._spawn = spawn
         self._meters = meters
         self._followed: dict[bytes, _Followed] = {}
@@ -70,7 +115,7 @@ class Positions:
         """Keep what is published on a channel until it is known from where on to `follow` it."""
         if channel not in self._followed:
             followed = self._followed[channel] = _Followed(log)
-            followed.late = []
+            followed.mend([])
 
     def follow(self, channel: bytes, at: bytes) -> None:
         """Deliver what is published on an expected channel behind an id."""
@@ -78,12 +123,27 @@ class Positions:
         if followed is None:
             return  # nobody needs it any more
         followed.at = max(followed.at, at, key=parse)
-        self._catch_up(channel, followed)
+        self._mended(channel, followed)
 
     def forget(self, channel: bytes) -> None:
         """Deliver no more of a channel."""
         self._followed.pop(channel, None)
         self._waiting.pop(channel, None)
+
+    def hold(self, channel: bytes) -> None:
+        """Deliver nothing of a channel until `release`: what comes waits, in its order."""
+        if (followed := self._followed.get(channel)) is not None:
+            followed.held = True
+            if followed.late is None:
+                followed.late = []
+
+    def release(self, channel: bytes) -> None:
+        """Deliver what has waited."""
+        followed = self._followed.get(channel)
+        if followed is not None and followed.held:
+            followed.held = False
+            if not followed.mending:
+                self._catch_up(channel, followed)
 
     def at(self, channel: bytes) -> bytes:
         """The id up to which a channel has been delivered."""
@@ -136,6 +196,8 @@ class Positions:
         if followed.late is not None:
             if len(followed.late) < MOST_LATE:
                 followed.late.append((previous, last, lines))
+            else:
+                followed.dropped = True
         elif previous == followed.at:
             self._advance(channel, followed, lines, last)
         else:
@@ -144,19 +206,20 @@ class Positions:
     def _deliver_out_of_order(
         self, channel: bytes, followed: _Followed, previous: bytes, last: bytes, lines: bytes
     ) -> None:
-        if parse(last) <= parse(followed.at):
-            if self._deliver_events(channel, lines):
-                # These messages were had already, or the log gives ids again.
-                self.compare(channel)
-        else:
-            followed.late = [(previous, last, lines)]
+        if parse(last) > parse(followed.at):
+            followed.mend([(previous, last, lines)])
             self._spawn(self._repair(channel, followed))
+        elif previous.startswith(NO_MESSAGE):
+            self._rooms.heard(channel, previous[:1], int(previous[1:]), lines)
+        elif self._deliver_events(channel, lines):
+            # These messages were had already, or the log gives ids again.
+            self.compare(channel)
 
     def compare(self, channel: bytes) -> None:
         """Have a channel compared with its log now, as `check` does now and then with all."""
         followed = self._followed[channel]
         if followed.late is None:
-            followed.late = []
+            followed.mend([])
             self._spawn(self._compare(channel, followed))
 
     async def check(self) -> None:
@@ -171,7 +234,7 @@ class Positions:
         for (channel, followed), at, tail in zip(idle, before, tails, strict=True):
             # One that has moved meanwhile is alive, and no worry.
             if followed.late is None and followed.at == at and parse(tail) > parse(at):
-                followed.late = []
+                followed.mend([])
                 self._spawn(self._repair(channel, followed))
 
     async def _compare(self, channel: bytes, followed: _Followed) -> None:
@@ -186,7 +249,7 @@ class Positions:
         if parse(tail) > parse(followed.at):
             await self._repair(channel, followed)
         else:
-            self._catch_up(channel, followed)
+            self._mended(channel, followed)
 
     async def _repair(self, channel: bytes, followed: _Followed) -> None:
         self._meters.gaps_found += not followed.hole
@@ -198,11 +261,11 @@ class Positions:
         except (BackplaneDown, BackplaneRefused) as error:
             # The position stays where it is: the hole is found again.
             event(logger, logging.WARNING, "gap not repaired yet", why=error, **of)
-            followed.late = None
+            self._give_up(followed)
         except Exception:
             # A fault of ours: it must not silence the channel for good.
             logger.exception("could not repair a gap")
-            followed.late = None
+            self._give_up(followed)
         else:
             followed.hole = False
             if repaired:
@@ -224,6 +287,8 @@ class Positions:
             # What had come before the log was read to its end is in it, or nowhere.
             after, before = followed.at, len(followed.late or ())
             page = await read_on(self._backplane, followed.log, after)
+            # Not read before the page: whoever hears it may hear all of it.
+            await self._rooms.repaired(channel)
             if self._followed.get(channel) is not followed:
                 return False
             if followed.at != after:
@@ -232,31 +297,75 @@ class Positions:
             if page.lines and not page.lines[-1].startswith(MESSAGE):
                 followed.told = page.upto
             more = page.more
-        self._catch_up(channel, followed, before)
+        self._mended(channel, followed, before)
         return True
 
-    def _catch_up(self, channel: bytes, followed: _Followed, before: int = 0) -> None:
-        """Deliver what came meanwhile, as far as it is news.
+    def _mended(self, channel: bytes, followed: _Followed, before: int = 0) -> None:
+        """The log has been read to its end, or need not be.
 
         Args:
             channel: which.
             followed: how far.
-            before: how much of it came before the log was read to its end.
+            before: how much of what waits came before that.
         """
+        followed.mending, followed.before = False, before
+        if not followed.held:
+            self._catch_up(channel, followed)
+
+    def _give_up(self, followed: _Followed) -> None:
+        """Reading the log has failed: what waits is in it, or is found missing with it."""
+        followed.mending = False
+        followed.late = [] if followed.held else None
+
+    def _catch_up(self, channel: bytes, followed: _Followed) -> None:
+        """Deliver what has waited, as far as it is news."""
         late, followed.late = followed.late or [], None
+        before, followed.before = followed.before, 0
         for number, (previous, last, lines) in enumerate(late):
             if followed.late is not None:
+                # What was delivered just now has led to another wait.
                 followed.late += late[number:]
+                followed.before = 0 if followed.mending else max(0, before - number)
                 return
-            if parse(last) <= parse(followed.at):
-                self._deliver_events(channel, lines)
-            elif number < before and previous != followed.at:
-                # The log has lost what was between: reading once more would find no more.
-                if followed.told != followed.at:
-                    lines = encode(gap(followed.log.room, followed.at)) + lines
-                self._advance(channel, followed, lines, last)
-            else:
-                self.deliver(channel, previous + b" " + last + b"\n" + lines)
+            self._deliver_late(channel, followed, previous, last, lines, lost=number < before)
+        if followed.dropped and followed.late is None:
+            followed.dropped = False
+            followed.mend([])
+            self._spawn(self._repair(channel, followed))
+
+    def _deliver_late(
+        self,
+        channel: bytes,
+        followed: _Followed,
+        previous: bytes,
+        last: bytes,
+        lines: bytes,
+        *,
+        lost: bool,
+    ) -> None:
+        """Deliver something that has waited, if it is news.
+
+        Args:
+            channel: which.
+            followed: how far.
+            previous: the head of the payload, up to the blank.
+            last: the rest of it.
+            lines: the payload's.
+            lost: the log does not have what may be missing before it: to read it again is no use.
+        """
+        if previous.startswith(NO_MESSAGE):
+            if lost or parse(last) <= parse(followed.at):
+                self._rooms.heard(channel, previous[:1], int(previous[1:]), lines)
+                return
+        elif parse(last) <= parse(followed.at):
+            self._deliver_events(channel, lines)
+            return
+        elif lost and previous != followed.at:
+            if followed.told != followed.at:
+                lines = encode(gap(followed.log.room, followed.at)) + lines
+            self._advance(channel, followed, lines, last)
+            return
+        self.deliver(channel, previous + b" " + last + b"\n" + lines)
 
     def _deliver_events(self, channel: bytes, lines: bytes) -> bool:
         """Deliver what is in no log, joined and left, of what was published.

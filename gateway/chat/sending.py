@@ -169,6 +169,13 @@ def _hint(absent: list[str]) -> str:
     return ". A message without names is for everyone"
 
 
+def too_fast(room: str, wait: float) -> WireError:
+    """A room lets nobody send so often: slow mode."""
+    text = f"the room {room} is in slow mode: not sent. Try again in {wait:.1f} s"
+    # Rounded up, so that a peer that waits as long as it is told is not refused again.
+    return WireError(ErrorCode.SLOW_DOWN, text, retry_after=round(wait + 0.05, 1))
+
+
 def stale(seq: int | None) -> WireError:
     """A send came again, or out of turn, and the outcome of the first one has been forgotten."""
     text = "the seq is not higher than an earlier one, and it is no longer known what became of it"

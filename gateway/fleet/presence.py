@@ -49,6 +49,24 @@ class Present(Protocol):
         """The connection has to end."""
 
 
+class Told(Protocol):
+    """Hears who comes and goes, other than by a hello and a bye."""
+
+    def arrived(self, who: Present) -> None:
+        """Somebody is here of whom the others had been told that they were gone."""
+
+    def departed(self, registration: Registration, reason: Reason) -> None:
+        """Somebody is gone, and Redis has it too.
+
+        Args:
+            registration: the record.
+            reason: why.
+        """
+
+    def replaced(self, registration: Registration) -> None:
+        """A session has ended whose name another one has by now."""
+
+
 class Presence:
     """Keeps the lease and the users' activity in Redis up to date, and sweeps after the dead.
 
@@ -64,8 +82,7 @@ class Presence:
         backplane: what all gateways share.
         idle: seconds of inactivity that a user is given; None for no end.
         everybody: all who are online here.
-        arrived: told of each user of whom the others had been told that they were gone.
-        departed: told of each user who is gone, and why: once Redis has it too.
+        told: hears who comes and goes, other than by a hello and a bye.
         monotonic: a clock in seconds that never goes back.
         meters: where to count.
     """
@@ -75,18 +92,16 @@ class Presence:
         backplane: Backplane,
         idle: float | None,
         everybody: Callable[[], Iterable[Present]],
-        arrived: Callable[[Registration], None],
-        departed: Callable[[Registration, Reason], None],
+        told: Told,
         monotonic: Callable[[], float],
         meters: Meters,
     ) -> None:
         self._backplane = backplane
         self._everybody = everybody
-        self._arrived = arrived
-        self._departed = departed
+        self._told = told
         self._monotonic = monotonic
         self._meters = meters
-        self._releases = Releases(backplane, departed)
+        self._releases = Releases(backplane, told)
         self._active: set[Present] = set()
         self._left_over: set[Present] = set()
         self._lost: set[Present] = set()
@@ -250,10 +265,10 @@ class Presence:
                 same = claimed.former is not None and claimed.former.origin == user.origin
                 who.end(REPLACED if same else NAME_LOST)
             case "inherited" if claimed.former is not None:
-                self._departed(claimed.former, GATEWAY_LOST)
-                self._arrived(user)
+                self._told.departed(claimed.former, GATEWAY_LOST)
+                self._told.arrived(who)
             case "returned":
-                self._arrived(user)
+                self._told.arrived(who)
             case "granted":
                 self._forgotten_at = self._monotonic()
 
@@ -276,4 +291,4 @@ class Presence:
         for gateway, users in Counter(each.gateway for each in swept).items():
             event(log, logging.WARNING, "swept after a dead gateway", gateway=gateway, users=users)
         for registration in swept:
-            self._departed(registration, GATEWAY_LOST)
+            self._told.departed(registration, GATEWAY_LOST)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
 from itertools import islice
+from typing import Protocol
 
 from gateway.backplane.contract import Backplane
 from gateway.backplane.records import Registration
@@ -16,19 +16,32 @@ BATCH = 100
 """Names that one call releases: Redis does nothing else during it."""
 
 
+class Told(Protocol):
+    """Hears whose name has been released."""
+
+    def departed(self, registration: Registration, reason: Reason) -> None:
+        """Somebody has gone, and Redis has been told.
+
+        Args:
+            registration: the record.
+            reason: why.
+        """
+
+    def replaced(self, registration: Registration) -> None:
+        """A session has ended, and a newer one had its name already."""
+
+
 class Releases:
     """Releases names, and keeps trying if Redis is away or refuses.
 
     Args:
         backplane: what all gateways share.
-        departed: called with each user who has gone, and why, after Redis has been told.
+        told: hears whose name has been released.
     """
 
-    def __init__(
-        self, backplane: Backplane, departed: Callable[[Registration, Reason], None]
-    ) -> None:
+    def __init__(self, backplane: Backplane, told: Told) -> None:
         self._backplane = backplane
-        self._departed = departed
+        self._told = told
         self._waiting: dict[str, tuple[Registration, Reason]] = {}
         self._lock = asyncio.Lock()
 
@@ -66,4 +79,6 @@ class Releases:
         for registration, reason in some:
             self._waiting.pop(registration.session, None)
             if registration.session in released:
-                self._departed(registration, reason)
+                self._told.departed(registration, reason)
+            else:
+                self._told.replaced(registration)

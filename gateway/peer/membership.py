@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, NamedTuple, Protocol
+
+from msgspec.structs import replace
 
 from gateway.addresses import Address
+from gateway.backplane import contract
 from gateway.backplane.contract import Channel
 from gateway.backplane.ids import NOTHING, before, epoch_of, parse
 from gateway.backplane.records import Registration
@@ -15,11 +20,16 @@ from gateway.channels.hub import Hub
 from gateway.channels.links import Link
 from gateway.channels.reading import gap
 from gateway.channels.replay import seen_id
+from gateway.errors import BackplaneDown, BackplaneRefused
 from gateway.fleet.presence import Presence
+from gateway.journal import event
 from gateway.outcomes import Outcome
 from gateway.peer.names import Login
-from wire.frames import PRIVATE, Event
-from wire.reasons import GATEWAY_LOST, Reason
+from gateway.rooms.rooms import Entry, Rooms
+from wire.frames import PRIVATE, Entered, Event, Out
+from wire.reasons import CONNECTION_LOST, GATEWAY_LOST, OutCode, Reason, WireError
+
+log = logging.getLogger(__name__)
 
 
 class Holder(Protocol):
@@ -33,37 +43,84 @@ class Holder(Protocol):
     def end(self, reason: Reason) -> None:
         """The connection has to end."""
 
+    def out(self, out: Out) -> None:
+        """The session is in a room no longer."""
+
+
+class Backplane(Protocol):
+    """What memberships ask of what all gateways share."""
+
+    @property
+    def rooms(self) -> contract.Rooms:
+        """Keeps in which rooms a session is."""
+
+    def room(self, room: str) -> Channel:
+        """The channel of what is for everyone in a room."""
+
 
 @dataclass(frozen=True)
 class Parts:
     """What the memberships of a gateway share.
 
     Attributes:
+        backplane: what all gateways share.
         channels: this gateway's.
         hub: tells links what the channels do not bring.
+        rooms: those that are open here.
         presence: keeps the names.
         online: everybody who has a name here, by session.
         resume_within: seconds in which one can come back.
+        spawn: has a coroutine run.
         wall: a clock in seconds since 1970.
-        arrived: told of somebody of whom the rooms are to hear that they came.
-        departed: told of somebody of whom the rooms are to hear that they left, and why.
     """
 
+    backplane: Backplane
     channels: Channels
     hub: Hub
+    rooms: Rooms
     presence: Presence
     online: dict[str, Membership]
     resume_within: float
+    spawn: Callable[[Coroutine[Any, Any, None]], object]
     wall: Callable[[], float]
-    arrived: Callable[[Registration], None]
-    departed: Callable[[Registration, Reason], None]
+
+
+class Beginning(NamedTuple):
+    """How a session begins, as the welcome tells it.
+
+    Attributes:
+        resumed: it goes on where an earlier one of the peer ended.
+        seen: the id in each room after which it begins, where that is not an id that the peer saw.
+        entered: the rooms that it is in.
+        out: the rooms in which the earlier one was, and that do not let it in.
+    """
+
+    resumed: bool
+    seen: dict[str, str]
+    entered: list[Entered]
+    out: list[Out]
+
+
+class _Start(NamedTuple):
+    """Where in a channel a session begins.
+
+    Attributes:
+        id: after which message.
+        replayed: what came since then is told from the log; else the channel has come just there.
+        gap: messages are missing before that, and the peer is told so.
+        anew: the session goes on where an earlier one ended, but not from what the peer saw.
+    """
+
+    id: bytes
+    replayed: bool = False
+    gap: bool = False
+    anew: bool = False
 
 
 class Membership:
     """One session's, from the claim that got the name until the name is given back.
 
-    Its life: `begin` says where in each channel it begins, `catch_up` lets it join them, `leave`
-    ends all of it. Everybody else sees the session through this: presence, orders, rooms.
+    Everybody else sees the session through this: presence, orders, rooms.
 
     Args:
         login: the name that was got.
@@ -71,12 +128,23 @@ class Membership:
         parts: what it works with.
 
     Attributes:
-        registration: the record in Redis.
+        registration: the record in Redis, as it is or is about to be.
         token: what takes the name back later.
         link: the peer's.
     """
 
-    __slots__ = ("_holder", "_login", "_parts", "link", "registration", "token")
+    __slots__ = (
+        "_channels",
+        "_holder",
+        "_keeping",
+        "_left",
+        "_login",
+        "_parts",
+        "_replays",
+        "link",
+        "registration",
+        "token",
+    )
 
     def __init__(self, login: Login, holder: Holder, parts: Parts) -> None:
         self.registration = login.registration
@@ -85,6 +153,10 @@ class Membership:
         self._login = login
         self._holder = holder
         self._parts = parts
+        self._channels = {PRIVATE: login.own}
+        self._replays: dict[str, asyncio.Future[None]] = {}
+        self._keeping = False
+        self._left = False
 
     @property
     def outcome(self) -> Outcome:
@@ -108,113 +180,240 @@ class Membership:
         """Tell the person an event."""
         self._parts.hub.tell(self.link, event)
 
-    def resumed(self, seen: dict[str, str]) -> bool:
-        """Whether the session goes on where an earlier one of the peer ended.
+    # Arriving.
+
+    def begin(self) -> None:
+        """Be online: from now on others see the session, and can end it."""
+        self._parts.online[self.registration.session] = self
+
+    async def arrive(self, seen: Mapping[str, str]) -> Beginning:
+        """Enter the rooms of the session; `catch_up` must be called in the turn of the return.
 
         Args:
             seen: the last id that the peer saw in each room, as it said.
-        """
-        login = self._login
-        anew = (login.begins_anew(c, seen_id(seen.get(c.log.room))) for c in self._channels)
-        return login.resumed and not any(anew)
-
-    def begin(self, seen: dict[str, str]) -> dict[str, str]:
-        """Be online; returns the id in each room after which the session begins.
-
-        Args:
-            seen: the last id that the peer saw in each room; where one is of use, the session goes
-                on after that, and it is not returned.
-        """
-        self._parts.online[self.registration.session] = self
-        if (former := self._login.claimed.former) is not None:
-            self._parts.departed(former, GATEWAY_LOST)
-        begins = {}
-        for channel in self._channels:
-            room = channel.log.room
-            after = seen_id(seen.get(room))
-            if self._login.begins_anew(channel, after):
-                begins[room] = self._login.began(channel).decode()
-            elif not self._login.resumed or after is None:
-                begins[room] = self._start(channel, after).decode()
-        return begins
-
-    async def catch_up(self, seen: dict[str, str]) -> None:
-        """Join the channels; somebody who comes back is told first what was missed.
-
-        Args:
-            seen: as in `begin`, and called in the same turn of the loop.
 
         Raises:
             BackplaneDown: Redis is away.
             BackplaneRefused: Redis refused.
         """
-        channels = self._parts.channels
-        behind = []
-        for channel in self._channels:
-            after = self._catch_up_after(channel, seen_id(seen.get(channel.log.room)))
-            if after is None:
-                channels.join(self.link, channel)
+        parts, resumed = self._parts, self._login.resumed
+        if (former := self._login.claimed.former) is not None:
+            parts.rooms.depart(former, GATEWAY_LOST.code)  # before this session has the name
+        found = await parts.rooms.enter_all(self.registration.rooms, self, returning=resumed)
+        entries = {room: each for room, each in found.items() if isinstance(each, Entry)}
+        for room, entry in entries.items():
+            self._channels[room] = parts.backplane.room(room)
+            self._add(room, self.registration.began.get(room, entry.at.decode()))
+        for room in found.keys() - entries.keys():
+            self._remove(room)
+        starts = {r: self._start(c, _seen(seen, r)) for r, c in self._channels.items()}
+        return Beginning(
+            resumed and not any(start.anew for start in starts.values()),
+            {
+                room: start.id.decode()
+                for room, start in starts.items()
+                if start.anew or not resumed or _seen(seen, room) is None
+            },
+            [
+                replace(entry.entered, seen=starts[room].id.decode())
+                for room, entry in entries.items()
+            ],
+            [
+                Out(room=room, code=OutCode.REFUSED, text=each.text)
+                for room, each in found.items()
+                if isinstance(each, WireError)
+            ],
+        )
+
+    async def catch_up(self, seen: Mapping[str, str]) -> None:
+        """Join the channels; somebody who comes back is told first what was missed.
+
+        Args:
+            seen: as in `arrive`.
+
+        Raises:
+            BackplaneDown: Redis is away.
+            BackplaneRefused: Redis refused.
+        """
+        parts, behind = self._parts, []
+        for room, channel in self._channels.items():
+            last = _seen(seen, room)
+            start = self._start(channel, last)
+            if start.gap:
+                parts.hub.tell(self.link, gap(room, last))
+            if start.replayed:
+                behind.append((channel, start.id))
             else:
-                behind.append((channel, after))
+                parts.channels.join(self.link, channel)
         # What was said to the person between the claim and now has waited for this.
-        channels.follow(self._login.own, self._login.claimed.last)
+        parts.channels.follow(self._login.own, self._login.claimed.last)
         # These take their time; the others begin where the welcome said.
         for channel, after in behind:
-            await channels.resume(self.link, channel, after)
-        if self.outcome not in (Outcome.RESUMED, Outcome.TAKEN_OVER):  # they never left
-            self._parts.arrived(self.registration)
+            await self._replay(channel, after)
+
+    # Rooms.
+
+    def is_in(self, room: str) -> bool:
+        """Whether the session is in a room."""
+        return room in self._channels
+
+    async def enter(
+        self, room: str, key: str, history: int, tell: Callable[[Entered], None]
+    ) -> None:
+        """Enter a room, or only tell the peer about it if the session is in it already.
+
+        Args:
+            room: its name, folded.
+            key: what the peer showed, for a room that needs one.
+            history: how many of the last messages it wants.
+            tell: tells the peer that it is in the room; before all that is said there.
+
+        Raises:
+            WireError: it may not enter.
+            BackplaneDown: Redis is away.
+            BackplaneRefused: Redis refused.
+        """
+        parts, inside = self._parts, self.is_in(room)
+        wanted = 0 if inside else history
+        entry = await parts.rooms.enter(room, self, key=key, history=wanted)
+        if self._left:
+            parts.rooms.leave(room, self, CONNECTION_LOST.code)
+            return
+        if self.is_in(room):
+            tell(entry.entered)
+            return
+        channel = self._channels[room] = parts.backplane.room(room)
+        self._add(room, entry.at.decode())
+        tell(entry.entered)
+        if entry.history:
+            parts.hub.forward(self.link, entry.history)
+        if entry.at == parts.channels.at(channel):
+            parts.channels.join(self.link, channel)
+        else:
+            await self._replay(channel, entry.at)
+
+    def leave_room(self, room: str) -> None:
+        """Leave a room; nothing happens if the session is not in it."""
+        if self.is_in(room):
+            self._deafen(room)
+            self._parts.rooms.leave(room, self, OutCode.LEFT)
+            self._remove(room)
+
+    def put_out(self, room: str, code: str, text: str) -> None:
+        """Be in a room no longer: `gateway.rooms.rooms.Rooms` has let go of the session already."""
+        if self.is_in(room):
+            self._deafen(room)
+            self._remove(room)
+            self._holder.out(Out(room=room, code=code, text=text))
+
+    # Leaving.
 
     async def leave(self, reason: Reason, *, keep_name: bool) -> None:
-        """Leave the channels, and give the name back.
+        """Leave all channels and rooms, and give the name back; nothing happens the second time.
 
         Args:
             reason: why.
             keep_name: nobody else may have the name yet: the lease keeps it for its owner.
         """
+        if self._left:
+            return
         parts, registration = self._parts, self.registration
+        self._left = True
         parts.online.pop(registration.session, None)
         parts.presence.forget(self)
-        for channel in self._channels:
-            parts.channels.leave(self.link, channel)
-            parts.channels.drop(channel)
+        for room in list(self._channels):
+            self._deafen(room)
+        parts.rooms.abandon(self)
+        parts.channels.drop(self._login.own)
         if keep_name:
             parts.presence.expect(registration.session)
         else:
             await parts.presence.release(registration, reason)
 
-    @property
-    def _channels(self) -> tuple[Channel, ...]:
-        return self._login.own, self._login.lobby
+    def _deafen(self, room: str) -> None:
+        """Let a room's channel bring nothing more, also of what was missed."""
+        self._parts.channels.leave(self.link, self._channels.pop(room))
+        if (replay := self._replays.get(room)) is not None:
+            replay.cancel()
 
-    def _catch_up_after(self, channel: Channel, seen: bytes | None) -> bytes | None:
-        """The id after which to tell what was missed; None: nothing was, join at once."""
-        login = self._login
+    async def _replay(self, channel: Channel, after: bytes) -> None:
+        """Tell what came after an id, and join; returns early once the session leaves the room."""
+        room = channel.log.room
+        replay = asyncio.ensure_future(self._parts.channels.resume(self.link, channel, after))
+        self._replays[room] = replay
+        try:
+            await asyncio.wait([replay])
+            if not replay.cancelled():
+                replay.result()
+        finally:
+            replay.cancel()
+            del self._replays[room]
+
+    # The record in Redis.
+
+    def _add(self, room: str, began: str) -> None:
+        record = self.registration
+        rooms = record.rooms if room in record.rooms else [*record.rooms, room]
+        self._keep(replace(record, rooms=rooms, began={**record.began, room: began}))
+
+    def _remove(self, room: str) -> None:
+        record = self.registration
+        self._keep(
+            replace(
+                record,
+                rooms=[each for each in record.rooms if each != room],
+                began={of: id for of, id in record.began.items() if of != room},
+            )
+        )
+
+    def _keep(self, record: Registration) -> None:
+        if record != self.registration:
+            self.registration = record
+            if not self._keeping:
+                self._keeping = True
+                self._parts.spawn(self._keep_all())
+
+    async def _keep_all(self) -> None:
+        """Have it written down until Redis has the newest."""
+        kept = None
+        try:
+            while kept is not self.registration and not self._left:
+                await self._parts.presence.ready()
+                kept = self.registration
+                try:
+                    await self._parts.backplane.rooms.keep(kept)
+                except BackplaneDown:
+                    kept = None
+        except BackplaneRefused as error:
+            event(log, logging.ERROR, "Redis refused", why=error)
+        finally:
+            self._keeping = False
+
+    # Where to begin.
+
+    def _start(self, channel: Channel, seen: bytes | None) -> _Start:
+        login, private = self._login, channel.log.room == PRIVATE
+        at = login.claimed.last if private else self._parts.channels.at(channel)
         if login.resumed and seen is not None:
-            if login.begins_anew(channel, seen):
-                self._tell_gap(channel, seen)
             # What was said before the origin began was for another, or for nobody of this name.
-            return max(seen, login.began(channel), key=parse)
-        if channel.log.room == PRIVATE and login.claimed.waiting:
-            return login.claimed.last
-        if seen is not None:
-            # Nobody knows any longer who this was, so nobody knows what was missed.
-            self._tell_gap(channel, seen)
-            start = self._start(channel, seen)
-            if channel.log.room != PRIVATE and start != self._parts.channels.at(channel):
-                return start
-        return None
-
-    def _start(self, channel: Channel, seen: bytes | None) -> bytes:
-        """The id after which somebody begins who does not go on after the last one seen."""
-        if channel.log.room == PRIVATE:
-            return self._login.claimed.last
-        at = self._parts.channels.at(channel)
-        if self._login.resumed or seen in (None, NOTHING) or epoch_of(seen) >= epoch_of(at):
-            return at
+            began = login.registration.began.get(channel.log.room, "0-0").encode()
+            # A hello of somebody whom nobody knew was granted, and its welcome may never have
+            # arrived. Now the peer says hello again, with the ids that it had before.
+            anew = login.claimed.unheard and parse(seen) < parse(began)
+            return _Start(max(seen, began, key=parse), replayed=True, gap=anew, anew=anew)
+        if private and login.claimed.waiting:
+            return _Start(at, replayed=True)
+        if seen is None:
+            return _Start(at)
+        # Nobody knows any longer who this was, so nobody knows what was missed.
+        if private or seen == NOTHING or epoch_of(seen) >= epoch_of(at):
+            return _Start(at, gap=True)
         # Redis has lost its memory, and with it who this was: what the room said since then is for
         # all who were there before.
         since = self._parts.wall() - epoch_of(at) / 1000
-        return before(epoch_of(at)) if since < self._parts.resume_within else at
+        start = before(epoch_of(at)) if since < self._parts.resume_within else at
+        return _Start(start, replayed=start != at, gap=True)
 
-    def _tell_gap(self, channel: Channel, after: bytes) -> None:
-        self._parts.hub.tell(self.link, gap(channel.log.room, after))
+
+def _seen(seen: Mapping[str, str], room: str) -> bytes | None:
+    return seen_id(seen.get(room))

@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple
 import msgspec
 
 from gateway.backplane.contract import Backplane, Channel, Claimed, Entry
-from gateway.backplane.ids import parse
+from gateway.backplane.ids import NOTHING
 from gateway.backplane.records import Registration
 from gateway.channels.channels import Channels
 from gateway.channels.links import Link
@@ -31,14 +31,12 @@ class Login(NamedTuple):
         registration: the record in Redis.
         token: what takes the name back later; in Redis there is only its hash.
         own: the person's channel. It is open, and what it brings waits.
-        lobby: the lobby's channel. It is open.
         claimed: how the name was got.
     """
 
     registration: Registration
     token: str
     own: Channel
-    lobby: Channel
     claimed: Claimed
 
     @property
@@ -46,26 +44,13 @@ class Login(NamedTuple):
         """Whether the peer has proved that it had the name before."""
         return self.claimed.outcome in (Outcome.RESUMED, Outcome.RETURNED)
 
-    def began(self, channel: Channel) -> bytes:
-        """The id in a channel's log after which the peer's origin began."""
-        return self.registration.began.get(channel.log.room, "0-0").encode()
-
-    def begins_anew(self, channel: Channel, seen: bytes | None) -> bool:
-        """Whether the origin began after what the peer saw last, and the peer cannot know that.
-
-        It began with a hello of somebody whom nobody knew, and the welcome may never have arrived.
-        Now the peer says hello again, with the ids that it had before, and takes that session over.
-        """
-        if seen is None or not self.claimed.unheard:
-            return False
-        return parse(seen) < parse(self.began(channel))
-
 
 class Names:
     """Gets names for peers.
 
     Args:
         gateway: this gateway's id.
+        lobby: whether everybody is in the lobby at the start.
         auth: whether names that are not registered are let in.
         backplane: what all gateways share.
         channels: this gateway's.
@@ -78,6 +63,7 @@ class Names:
     def __init__(
         self,
         gateway: str,
+        lobby: bool,
         auth: Literal["open", "required"],
         backplane: Backplane,
         channels: Channels,
@@ -87,6 +73,7 @@ class Names:
         wall: Callable[[], float],
     ) -> None:
         self._gateway = gateway
+        self._rooms = [LOBBY] if lobby else []
         self._auth = auth
         self._backplane = backplane
         self._channels = channels
@@ -131,19 +118,12 @@ class Names:
         return login
 
     async def _try(self, claim: Claim, link: Link, entry: Entry) -> Login:
-        """Claim it once; without the name the channels are closed again."""
+        """Claim it once; without the name the person's channel is closed again."""
         folded, token = fold(claim.name), secrets.token_urlsafe(24)
         proof = _digest(claim.resume) if claim.resume else ""
-        own, lobby = self._backplane.user(folded), self._backplane.room(LOBBY)
+        own = self._backplane.user(folded)
         # Listen first: from the moment of the claim on, people write to this name.
         await self._channels.need(own)
-        try:
-            await self._channels.need(lobby)
-        except BaseException:
-            self._channels.drop(own)
-            raise
-        # A stranger's origin begins here. Where that of somebody who resumes began, Redis knows.
-        began = {LOBBY: self._channels.at(lobby).decode()}
         registration = Registration(
             name=claim.name,
             folded=folded,
@@ -153,8 +133,8 @@ class Names:
             since=round(self._wall() * 1000),
             origin=secrets.token_hex(8),
             resume=_digest(token),
-            rooms=[LOBBY],
-            began=began,
+            rooms=self._rooms,
+            began=self._began(),
             shown=proof,
             hello=claim.seq,
             client=claim.client,
@@ -163,7 +143,7 @@ class Names:
         try:
             claimed = await self._backplane.claim(registration, 0.0, proof or None, entry)
         except BaseException as error:
-            self._drop(own, lobby)
+            self._channels.drop(own)
             if isinstance(error, Exception):
                 # Redis may have done it: then a session that never began holds the name.
                 await self._presence.release(registration, CONNECTION_LOST)
@@ -171,15 +151,20 @@ class Names:
         finally:
             self._presence.expect_no_more(registration.session)
         if claimed.outcome in (Outcome.TAKEN, Outcome.LOCKED):
-            self._drop(own, lobby)
+            self._channels.drop(own)
         registration = msgspec.structs.replace(
-            registration, origin=claimed.origin or registration.origin, began=claimed.began or began
+            registration,
+            origin=claimed.origin or registration.origin,
+            began=registration.began if claimed.began is None else claimed.began,
+            rooms=registration.rooms if claimed.rooms is None else claimed.rooms,
+            account=claimed.account,
         )
-        return Login(registration, token, own, lobby, claimed)
+        return Login(registration, token, own, claimed)
 
-    def _drop(self, *channels: Channel) -> None:
-        for channel in channels:
-            self._channels.drop(channel)
+    def _began(self) -> dict[str, str]:
+        """Where a stranger's origin begins; where that of somebody who resumes did, Redis knows."""
+        known = {room: self._channels.known(self._backplane.room(room)) for room in self._rooms}
+        return {room: id.decode() for room, id in known.items() if id != NOTHING}
 
 
 def _digest(token: str) -> str:

@@ -9,25 +9,33 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
+from msgspec.structs import replace
+
 from gateway.addresses import neighbourhood
 from gateway.alarm import Alarm
-from gateway.backplane.contract import Outgoing
+from gateway.backplane.contract import Outgoing, Posted
 from gateway.channels.hub import Hub
 from gateway.channels.links import Link
 from gateway.channels.outbox import Outbox
 from gateway.chat.effects import (
+    ChangeRoom,
     CheckIdle,
     Claim,
     Close,
     Effect,
+    EnterRoom,
     FindMentioned,
+    LeaveRoom,
     ListUsers,
     Publish,
+    ShowMembers,
+    ShowRoom,
+    ShowRooms,
     Tell,
     Whisper,
 )
 from gateway.chat.rules import Rules
-from gateway.chat.sending import acknowledged, stale
+from gateway.chat.sending import acknowledged, not_in_room, stale, too_fast
 from gateway.chat.session import Session, State
 from gateway.door.bans import Bans
 from gateway.errors import BackplaneDown, BackplaneRefused
@@ -38,16 +46,27 @@ from gateway.journal import event
 from gateway.meters import Meters
 from gateway.peer.held import Held, Line
 from gateway.peer.in_flight import InFlight
-from gateway.peer.membership import Membership, Parts
+from gateway.peer.membership import Beginning, Membership, Parts
 from gateway.peer.names import Names
 from gateway.peer.questions import Questions
 from gateway.peer.trace import Trace
+from gateway.rooms.rooms import Rooms
 from gateway.tasks import Tasks
 from wire.codec import encode_body
-from wire.frames import Error, Event, Ping
+from wire.frames import LOBBY, Entered, Error, Event, Modes, Out, Ping
 from wire.lines import LineTooLong
 from wire.names import fold
-from wire.reasons import HUNG_UP, INTERRUPTED, NAME_LOST, QUIT, ErrorCode, Reason, WireError
+from wire.reasons import (
+    CONNECTION_LOST,
+    HUNG_UP,
+    INTERRUPTED,
+    NAME_LOST,
+    QUIT,
+    ErrorCode,
+    OutCode,
+    Reason,
+    WireError,
+)
 
 log = logging.getLogger(__name__)
 
@@ -65,6 +84,7 @@ class Shared:
         outbox: publishes what is said to rooms.
         names: gets names.
         parts: what memberships work with.
+        rooms: know what may be said where.
         questions: asks all gateways.
         presence: is told who was active.
         orders: knows who has to go as soon as they come.
@@ -81,6 +101,7 @@ class Shared:
     outbox: Outbox
     names: Names
     parts: Parts
+    rooms: Rooms
     questions: Questions
     presence: Presence
     orders: Orders
@@ -236,17 +257,52 @@ class Peer:
         """When the person was last active."""
         return self.session.life.active_at
 
-    def published(self, publish: Publish, id: str | None, why: str = "") -> None:
-        """It is known what became of a message."""
-        self._in_flight.done()
-        if id is None and why:
+    def outgoing(self, publish: Publish) -> Outgoing:
+        """A message as the backplane takes it, by the room's rules as they are known now.
+
+        Raises:
+            WireError: they do not allow it.
+        """
+        member, rooms, room = self.membership, self._shared.rooms, publish.room
+        if not member.is_in(room):
+            raise not_in_room(room)
+        if (refusal := rooms.may_say(room, member)) is not None:
+            raise refusal
+        record, slow = member.registration, rooms.slow(room, member)
+        body = encode_body(publish.message)
+        return Outgoing(body, record.origin, publish.seq, record.folded, slow)
+
+    def published(self, publish: Publish, posted: Posted) -> None:
+        """A message was published, or Redis has said why not."""
+        if posted.wait:
+            self.refused(publish, too_fast(publish.room, posted.wait))
+        elif not posted.id:
+            self.refused(publish, stale(publish.seq))
+        else:
+            if publish.seq is not None:
+                self.tell(acknowledged(publish, posted.id))
+            self._answered_one()
+
+    def refused(self, publish: Publish, error: WireError) -> None:
+        """A message was not published: the rules do not allow it."""
+        error.seq = publish.seq
+        self.perform_all(self.session.refuse(error, self._shared.monotonic()))
+        self._answered_one()
+
+    def in_doubt(self, publish: Publish, why: str = "") -> None:
+        """A message was not published, or that is not known."""
+        if why:
             self.tell(Error(code=ErrorCode.UNAVAILABLE, text=why, seq=publish.seq))
-        elif id is None:
+        else:
             self.unavailable(publish.seq)
-        elif id == "":
-            self.perform_all(self.session.refuse(stale(publish.seq), self._shared.monotonic()))
-        elif publish.seq is not None:
-            self.tell(acknowledged(publish, id))
+        self._answered_one()
+
+    def out(self, out: Out) -> None:
+        """The session is in a room no longer, without having wanted that."""
+        self.perform_all(self.session.out(out))
+
+    def _answered_one(self) -> None:
+        self._in_flight.done()
         self._leave_if_due()
 
     def perform_all(self, effects: list[Effect]) -> None:
@@ -269,7 +325,6 @@ class Peer:
     # Effects.
 
     def _perform(self, effect: Effect) -> None:
-        questions = self._shared.questions
         match effect:
             case Publish():
                 self._publish(effect)
@@ -277,24 +332,65 @@ class Peer:
                 self.tell(effect.event)
             case Claim():
                 self._arriving = self._ask(self._arrive(effect), None)
+            case CheckIdle():
+                self._shared.tasks.spawn(self._check_idle())
+            case Close():
+                self._end(effect)
+            case _:
+                self._perform_in_turn(effect)
+
+    def _perform_in_turn(self, effect: Effect) -> None:
+        """Carry out what takes its time: the peer's next requests wait for it."""
+        questions = self._shared.questions
+        match effect:
             case Whisper():
                 self._ask(questions.whisper(self, effect), effect.seq)
             case FindMentioned():
                 self._ask(questions.find_mentioned(self, effect), effect.publish.seq)
             case ListUsers():
                 self._ask(questions.list_users(self, effect), effect.seq)
-            case CheckIdle():
-                self._shared.tasks.spawn(self._check_idle())
-            case Close():
-                self._end(effect)
+            case EnterRoom():
+                self._ask(self._enter_room(effect), effect.seq)
+            case LeaveRoom():
+                self._ask(self._leave_room(effect), effect.seq)
+            case ShowRooms():
+                self._ask(questions.list_rooms(self, effect), effect.seq)
+            case ShowMembers():
+                self._ask(questions.list_members(self, effect), effect.seq)
+            case ShowRoom():
+                self._ask(questions.show_room(self, effect), effect.seq)
+            case ChangeRoom():
+                self._ask(questions.change_room(self, effect), effect.request.seq)
 
     def _publish(self, publish: Publish) -> None:
-        body, origin = encode_body(publish.message), self.membership.registration.origin
-        if self._shared.outbox.send(publish, Outgoing(body, origin, publish.seq), self):
+        try:
+            taken = self._shared.outbox.send(publish, self)
+        except WireError as error:
+            error.seq = publish.seq
+            self.perform_all(self.session.refuse(error, self._shared.monotonic()))
+            return
+        if taken:
             self._in_flight.add()
             return
         text = "Too much is waiting already to be sent: not sent. Try again in a moment."
         self.tell(Error(code=ErrorCode.OUTBOX_FULL, text=text, seq=publish.seq))
+
+    async def _enter_room(self, effect: EnterRoom) -> None:
+        def tell(entered: Entered) -> None:
+            self.perform_all(self.session.entered(replace(entered, seq=effect.seq)))
+
+        try:
+            await self.membership.enter(effect.room, effect.key or "", effect.history, tell)
+        except WireError as error:
+            error.seq = effect.seq
+            self.perform_all(self.session.refuse(error, self._shared.monotonic()))
+
+    async def _leave_room(self, effect: LeaveRoom) -> None:
+        await self._in_flight.settled()  # what was said before is still said
+        self.membership.leave_room(effect.room)
+        text = f"You have left the room {effect.room}."
+        out = Out(room=effect.room, code=OutCode.LEFT, text=text, seq=effect.seq)
+        self.perform_all(self.session.out(out))
 
     def _ask(self, question: Coroutine[Any, Any, None], seq: int | None) -> asyncio.Task[None]:
         self._asking = True
@@ -337,16 +433,20 @@ class Peer:
             self.perform_all(self.session.refuse(error, shared.monotonic()))
             return
         membership = self._membership = Membership(login, self, shared.parts)
+        membership.begin()
         # While Redis was asked somebody may have wanted it to go.
         session = membership.registration.session
         if (ended := shared.orders.early(session) or self._banned(folded)) is not None:
             self.end(ended)
         if self.session.state is State.CLOSED:
             return
-        resumed, begins = membership.resumed(claim.seen), membership.begin(claim.seen)
-        now = shared.monotonic()
-        self.perform_all(self.session.granted(claim.name, membership.token, resumed, begins, now))
-        self.trace.began(membership.registration, membership.outcome)
+        try:
+            beginning = await membership.arrive(claim.seen)
+        except Exception:
+            await membership.leave(CONNECTION_LOST, keep_name=False)
+            self._membership = None
+            raise
+        self._begin(claim, membership, beginning)
         try:
             await membership.catch_up(claim.seen)
         except (BackplaneDown, BackplaneRefused):
@@ -355,6 +455,19 @@ class Peer:
             text = "Something went wrong here while you were told what you had missed."
             self.end(INTERRUPTED._replace(text=text))
             raise
+
+    def _begin(self, claim: Claim, membership: Membership, beginning: Beginning) -> None:
+        session, (resumed, seen, entered, out) = self.session, beginning
+        rooms = [each.room for each in entered]
+        now = self._shared.monotonic()
+        self.perform_all(session.granted(claim.name, membership.token, resumed, seen, now, rooms))
+        for each in entered:
+            # Nothing is to be said about a lobby of which nothing was ever set.
+            if each.room != LOBBY or each.topic or each.modes != Modes():
+                self.perform_all(session.entered(each))
+        for refused in out:
+            self.perform_all(session.out(refused))
+        self.trace.began(membership.registration, membership.outcome)
 
     def _banned(self, folded: str) -> Reason | None:
         # The address too: a ban may be newer than the connection.

@@ -11,7 +11,16 @@ from typing import Protocol
 from gateway.backplane.contract import ABSENT, Backplane, Whispered
 from gateway.channels.links import Link
 from gateway.channels.positions import Positions
-from gateway.chat.effects import Effect, FindMentioned, ListUsers, Whisper
+from gateway.chat.effects import (
+    ChangeRoom,
+    Effect,
+    FindMentioned,
+    ListUsers,
+    ShowMembers,
+    ShowRoom,
+    ShowRooms,
+    Whisper,
+)
 from gateway.chat.sending import Delivery
 from gateway.chat.session import Session, State
 from gateway.errors import BackplaneDown, BackplaneRefused, NameLost, TooMuchWaits
@@ -19,15 +28,20 @@ from gateway.fleet.everybody import Everybody
 from gateway.fleet.presence import Presence
 from gateway.outcomes import How
 from gateway.peer.membership import Membership
+from gateway.rooms.changes import Changes
+from gateway.rooms.directory import Directory
 from wire.codec import encode_body
-from wire.frames import Error, Event, Users
+from wire.frames import Error, Event, MemberList, RoomList, Users
 from wire.names import fold, may_be_held
 from wire.reasons import ErrorCode, WireError
 
 log = logging.getLogger(__name__)
 
 USERS_IN_LINE = 50
-"""So that a line of them stays below 16 KiB, whatever their names."""
+"""So that a line of them stays below 16 KiB, whatever their names; of members of a room too."""
+
+ROOMS_IN_LINE = 10
+"""The same of rooms, whatever their topics."""
 
 FEW = 4
 """Recipients that a private message may have before it costs more than one request: Redis stores
@@ -75,6 +89,8 @@ class Questions:
         backplane: what all gateways share.
         presence: knows when this gateway may speak for its people.
         everybody: knows who is here, on all gateways.
+        directory: knows what rooms there are, and who is in them.
+        changes: changes rooms.
         positions: know what has been heard here.
         longest_name: characters of the longest name that somebody can have.
         monotonic: a clock in seconds that never goes back.
@@ -85,6 +101,8 @@ class Questions:
         backplane: Backplane,
         presence: Presence,
         everybody: Everybody,
+        directory: Directory,
+        changes: Changes,
         positions: Positions,
         longest_name: int,
         monotonic: Callable[[], float],
@@ -92,6 +110,8 @@ class Questions:
         self._backplane = backplane
         self._presence = presence
         self._everybody = everybody
+        self._directory = directory
+        self._changes = changes
         self._positions = positions
         self._longest_name = longest_name
         self._monotonic = monotonic
@@ -145,6 +165,55 @@ class Questions:
             end = start + USERS_IN_LINE
             asker.tell(Users(users=users[start:end], more=end < len(users), seq=effect.seq))
             await asker.link.drained()
+
+    async def list_rooms(self, asker: Asker, effect: ShowRooms) -> None:
+        """Tell a peer which rooms there are: it costs one request for each line of them."""
+        rooms = await self._directory.all(asker.membership)
+        asker.session.budget.charge(len(rooms) // ROOMS_IN_LINE, self._monotonic())
+        for start in range(0, max(1, len(rooms)), ROOMS_IN_LINE):
+            end = start + ROOMS_IN_LINE
+            asker.tell(RoomList(rooms=rooms[start:end], more=end < len(rooms), seq=effect.seq))
+            await asker.link.drained()
+
+    async def list_members(self, asker: Asker, effect: ShowMembers) -> None:
+        """Tell a peer who is in a room, likewise."""
+        try:
+            members = await self._directory.members(effect.room, asker.membership)
+        except WireError as error:
+            self._refuse(asker, error, effect.seq)
+            return
+        asker.session.budget.charge(len(members) // USERS_IN_LINE, self._monotonic())
+        for start in range(0, max(1, len(members)), USERS_IN_LINE):
+            end, more = start + USERS_IN_LINE, start + USERS_IN_LINE < len(members)
+            some = members[start:end]
+            asker.tell(MemberList(room=effect.room, members=some, more=more, seq=effect.seq))
+            await asker.link.drained()
+
+    async def show_room(self, asker: Asker, effect: ShowRoom) -> None:
+        """Tell a peer the topic, the modes and the like of a room."""
+        try:
+            parts = await self._directory.about(effect.room, asker.membership, effect.seq)
+        except WireError as error:
+            self._refuse(asker, error, effect.seq)
+            return
+        asker.session.budget.charge(len(parts) - 1, self._monotonic())
+        for part in parts:
+            asker.tell(part)
+            await asker.link.drained()
+
+    async def change_room(self, asker: Asker, effect: ChangeRoom) -> None:
+        """Change a room as a peer wants it, after all that the peer has said."""
+        await asker.answered()
+        try:
+            id = await self._changes.change(effect.request, asker.membership)
+        except WireError as error:
+            self._refuse(asker, error, effect.request.seq)
+            return
+        asker.perform_all(asker.session.changed(effect, id))
+
+    def _refuse(self, asker: Asker, error: WireError, seq: int | None) -> None:
+        error.seq = seq
+        asker.perform_all(asker.session.refuse(error, self._monotonic()))
 
     async def idle_left(self, membership: Membership) -> float:
         """Seconds of inactivity that a person has left."""

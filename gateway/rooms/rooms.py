@@ -327,9 +327,13 @@ class Rooms:
         """Seconds that must be between two messages of this person in this room; 0 for none."""
         return slow_for(self._open[room].state, who_is(person))
 
-    def version(self, room: str) -> str:
-        """The version of what is known here about a room: Redis refuses to publish by another."""
-        return self._open[room].version
+    def version(self, room: str) -> str | None:
+        """The version of what is known here about a room: Redis refuses to publish by another.
+
+        None: the room is not open here.
+        """
+        known = self._open.get(room)
+        return None if known is None else known.version
 
     async def refresh(self, room: str) -> None:
         """Read again what holds in a room; put out who may not be in it any longer.

@@ -2,7 +2,7 @@ import asyncio
 
 import pytest
 
-from gateway.backplane.contract import LEASE, Log
+from gateway.backplane.contract import LEASE, Departure, Log
 from tests.unit.gateway.fakes import (
     AWAY,
     Clock,
@@ -14,7 +14,6 @@ from tests.unit.gateway.fakes import (
     registration,
     until,
 )
-from wire.codec import decode_event
 from wire.frames import Ack, Bye, Error, Joined, Left, Msg, Notice, Send, Welcome
 from wire.names import fold
 from wire.reasons import GATEWAY_LOST, QUIT, REPLACED, SHUTDOWN, SLOW
@@ -40,9 +39,11 @@ def codes(link):
     return [notice.code for notice in link.told(Notice)]
 
 
-def published(gateway):
-    messages = [each for batch in backplane_of(gateway).asked("publish") for each in batch]
-    return [decode_event(each.body) for each in messages if each.event]
+def departed(gateway):
+    """Who has left a room, as Redis was told: name and code."""
+    calls = backplane_of(gateway).asked("attend")
+    moves = [move for _, some in calls for move in some]
+    return [(move.name, move.code) for move in moves if isinstance(move, Departure)]
 
 
 async def test_a_gateway_that_starts_has_its_lease_before_it_listens(gateway):
@@ -64,7 +65,7 @@ async def test_a_gateway_that_stops_tells_everybody_and_waits_until_they_are_gon
     await gateway.stop(SHUTDOWN, 5.0)
     assert [link.closed for link in (*links, newcomer)] == [SHUTDOWN] * 3
     assert memory.users == {}
-    assert sorted(e.name for e in published(gateway) if type(e) is Left) == ["dana", "sis"]
+    assert sorted(name for name, code in departed(gateway)) == ["dana", "sis"]
     assert backplane_of(gateway).closed
 
 
@@ -84,18 +85,24 @@ async def test_a_gateway_without_anybody_stops_at_once():
     assert backplane_of(gateway).closed
 
 
-async def test_the_rooms_are_told_who_comes_and_goes(gateway):
-    peer, link = await online(gateway, "Dana")
-    peer.end(SHUTDOWN)
-    await until(lambda: link.closed)
-    await gateway.outbox.settle()
-    assert published(gateway) == [Joined("lobby", "Dana"), Left("lobby", "Dana", "shutdown")]
+async def test_the_rooms_are_told_who_comes_and_goes(house):
+    gateway = await house.open()
+    sis = await house.guest(gateway, "sis")
+    dana = await house.guest(gateway, "Dana")
+    dana.peer.end(SHUTDOWN)
+    await sis.hears(Left)
+    assert sis.told(Joined) == [Joined("lobby", "Dana")]
+    assert sis.told(Left) == [Left("lobby", "Dana", "shutdown")]
 
 
-async def test_the_rooms_are_told_about_a_dead_gateways_users(gateway):
-    gateway.announce_left(registration("Mom"), GATEWAY_LOST)
-    await gateway.outbox.settle()
-    assert published(gateway) == [Left("lobby", "Mom", "gateway_lost")]
+async def test_the_rooms_are_told_about_a_dead_gateways_users(house):
+    gateway = await house.open()
+    sis = await house.guest(gateway, "sis")
+    elsewhere = await house.open()
+    mom = await house.guest(elsewhere, "Mom")
+    await sis.hears(Joined)
+    gateway.departed(mom.peer.membership.registration, GATEWAY_LOST)
+    assert await sis.hears(Left) == Left("lobby", "Mom", "gateway_lost")
 
 
 async def test_a_session_that_came_back_elsewhere_is_ended_here(gateway):
@@ -321,7 +328,7 @@ async def test_a_gateway_that_is_drained_keeps_the_names_and_nobody_hears_of_it(
     await drained.stop(SHUTDOWN, 5.0)
     assert [link.closed for link in links] == [SHUTDOWN] * 2
     assert sorted(backplane_of(drained).memory.users) == ["dana", "sis"]
-    assert not [event for event in published(drained) if type(event) is Left]
+    assert departed(drained) == []
     assert not backplane_of(drained).count("release")
 
 
@@ -355,6 +362,7 @@ async def test_its_clients_are_told_to_come_back_spread_over_the_drain(drained):
 async def test_who_says_goodbye_while_it_is_drained_is_not_to_come_back(drained):
     peer, link = await online(drained, "dana")
     held = backplane_of(drained).hold("publish")
+    peer.receive([b'{"op":"send","text":"hi"}'])
     stop = asyncio.create_task(drained.stop(SHUTDOWN, 5.0))
     await quiet()
     peer.receive([b'{"op":"quit"}'])
@@ -384,6 +392,6 @@ async def test_who_comes_back_elsewhere_after_a_drain_is_the_same_and_nobody_hea
     peer.receive([b'{"op":"hello","v":1,"name":"dana","resume":"%s"}' % token.encode()])
     await until(lambda: back.told(Welcome))
     assert back.told(Welcome)[0].resumed
-    await elsewhere.outbox.settle()
-    assert published(elsewhere) == []
+    await elsewhere.rooms.settle()
+    assert departed(elsewhere) == []
     await elsewhere.stop(SHUTDOWN, 5.0)

@@ -3,12 +3,12 @@ import asyncio
 import pytest
 
 from gateway.backplane.contract import Outgoing, Posted
-from gateway.channels import outbox as module
 from gateway.channels.outbox import BATCH, Outbox
 from gateway.chat.effects import Publish
-from gateway.errors import BackplaneDown, BackplaneRefused
+from gateway.errors import BackplaneDown, BackplaneRefused, RoomChanged
 from tests.unit.gateway.fakes import Clock, quiet, until
 from wire.frames import Msg
+from wire.reasons import ErrorCode, WireError
 
 
 class Redis:
@@ -23,16 +23,18 @@ class Redis:
         self.answers = []
         self.patient = False
         self.error = None
+        self.versions = []
         self._ids = 0
 
     async def publish(self, room, version, messages):
         self.batches.append((room, [message.body for message in messages]))
+        self.versions.append(version)
         if self.patient:
             self.answers.append(asyncio.get_running_loop().create_future())
             await self.answers[-1]
         if self.error is not None:
             raise self.error
-        return [self._next() for message in messages if not message.event]
+        return [self._next() for _ in messages]
 
     def note(self, *stored):
         self.stored.append(stored)
@@ -45,21 +47,67 @@ class Redis:
         return Posted(f"7-{self._ids}")
 
 
+class Rules:
+    """Those of all rooms.
+
+    Attributes:
+        newer: the version that is read when they are read again.
+    """
+
+    def __init__(self):
+        self.known = self.newer = "1"
+        self.error = None
+        self.refreshes = 0
+
+    def version(self, room):
+        return self.known
+
+    async def refresh(self, room):
+        self.refreshes += 1
+        if self.error is not None:
+            raise self.error
+        self.known = self.newer
+
+
 class Sender:
+    """Somebody who says something.
+
+    Attributes:
+        mute: why this may not be said; None: it may.
+        asked: how often that was asked.
+    """
+
     def __init__(self, place="here"):
         self.heard = []
         self.reasons = []
+        self.refusals = []
         self.lost = False
         self.place = place
+        self.mute = None
+        self.asked = 0
 
-    def published(self, publish, id, why=""):
-        self.heard.append((publish.seq, id))
+    def outgoing(self, publish):
+        self.asked += 1
+        if self.mute is not None:
+            raise self.mute
+        if publish.seq is None:
+            return Outgoing(b'"%s"\n' % publish.message.text.encode())
+        return Outgoing(line(publish.seq), "d4", publish.seq)
+
+    def published(self, publish, posted):
+        self.heard.append((publish.seq, posted.id))
+
+    def refused(self, publish, error):
+        self.refusals.append((publish.seq, error))
+
+    def in_doubt(self, publish, why=""):
+        self.heard.append((publish.seq, None))
         self.reasons.append(why)
 
 
-def outbox_on(redis, limit):
+def outbox_on(redis, limit, rules=None):
     """It notes on the stand-in for Redis what it tells of batches that were stored."""
-    return Outbox(redis.publish, redis.ready, limit, redis.note, redis.clock)
+    return Outbox(redis.publish, redis.ready, rules or Rules(), limit, redis.note, redis.clock)
 
 
 def line(seq):
@@ -68,12 +116,12 @@ def line(seq):
 
 def send(outbox, sender, seq, room="lobby"):
     message = Msg(from_="dana", room=room, text=f"{seq}")
-    return outbox.send(Publish(room, message, seq), Outgoing(line(seq), "d4", seq), sender)
+    return outbox.send(Publish(room, message, seq), sender)
 
 
 def send_unnumbered(outbox, sender, text=b"m"):
     message = Msg(from_="dana", room="lobby", text=text.decode())
-    return outbox.send(Publish("lobby", message, None), Outgoing(b'"%s"\n' % text), sender)
+    return outbox.send(Publish("lobby", message, None), sender)
 
 
 @pytest.fixture
@@ -107,21 +155,12 @@ async def test_of_each_batch_it_is_told_when_the_oldest_message_was_handed_in(
     outbox, redis, sender
 ):
     redis.clock.now = 5.0
-    outbox.announce("lobby", b"{}\n")  # nobody waits for it
     redis.clock.advance(1)
     send(outbox, sender, 1)
     redis.clock.advance(1)
     send(outbox, sender, 2)
     await until(lambda: redis.stored)
     assert redis.stored == [("lobby", "7-2", 6.0)]
-
-
-async def test_of_what_is_not_stored_anew_it_is_told_nothing(outbox, redis, sender, monkeypatch):
-    monkeypatch.setattr(redis, "_next", lambda: "")
-    send(outbox, sender, 1)
-    outbox.announce("attic", b"{}\n")
-    await outbox.settle()
-    assert (redis.stored, len(redis.batches)) == ([], 2)
 
 
 async def test_each_sender_is_told_of_their_own(outbox):
@@ -197,25 +236,13 @@ async def test_who_is_refused_is_told_why(outbox, redis, sender, error, told):
     assert "Not sent" in sender.reasons[0]
 
 
-async def test_who_comes_and_goes_is_told_though_what_is_said_is_refused(outbox, redis, sender):
-    redis.patient = True
-    outbox.announce("lobby", b"{joined\n")
-    send(outbox, sender, 0)
-    await until(lambda: redis.answers)
-    redis.patient = False
-    redis.answers[0].set_exception(BackplaneRefused("OOM"))
-    await outbox.settle()
-    assert [lines for _, lines in redis.batches] == [[b"{joined\n", line(0)], [b"{joined\n"]]
-    assert sender.heard == [(0, None)]
-
-
 async def test_fewer_ids_than_messages_leave_nobody_waiting(redis, sender, caplog):
     ids = [[Posted("7-1")], [Posted("7-2")]]
 
     async def publish(room, version, messages):
         return ids.pop(0)
 
-    outbox = Outbox(publish, redis.ready, 1000, redis.note, redis.clock)
+    outbox = Outbox(publish, redis.ready, Rules(), 1000, redis.note, redis.clock)
     send(outbox, sender, 0)
     send(outbox, sender, 1)
     await outbox.settle()
@@ -230,7 +257,7 @@ async def test_a_sender_that_cannot_be_told_costs_nobody_else_an_answer(
     outbox, redis, sender, caplog
 ):
     class Broken(Sender):
-        def published(self, publish, id, why=""):
+        def published(self, publish, posted):
             raise ValueError("a fault")
 
     send(outbox, Broken(), 0)
@@ -239,41 +266,6 @@ async def test_a_sender_that_cannot_be_told_costs_nobody_else_an_answer(
     assert "a fault" in caplog.text
     send(outbox, sender, 2)
     await until(lambda: len(sender.heard) == 2)
-
-
-async def test_while_a_call_is_under_way_no_announcement_starts_a_second_one(
-    outbox, redis, sender, monkeypatch
-):
-    monkeypatch.setattr(module, "LINGER", 0.0)
-    redis.patient = True
-    send(outbox, sender, 0)
-    await until(lambda: redis.answers)
-    outbox.announce("lobby", b"{joined\n")
-    await asyncio.sleep(0.01)  # the time for company is over
-    await quiet()
-    assert len(redis.batches) == 1
-    redis.patient = False
-    redis.answers[0].set_result(None)
-    await until(lambda: len(redis.batches) == 2)
-    await outbox.settle()
-    assert not outbox._rooms
-
-
-async def test_an_announcement_that_went_with_a_message_starts_no_call_of_its_own(
-    outbox, redis, sender, monkeypatch
-):
-    monkeypatch.setattr(module, "LINGER", 0.01)
-    redis.patient = True
-    outbox.announce("lobby", b"{joined\n")
-    send(outbox, sender, 0)
-    await until(lambda: redis.answers)
-    await asyncio.sleep(0.02)  # the time for company is over
-    await quiet()
-    assert len(redis.batches) == 1
-    redis.patient = False
-    redis.answers[0].set_result(None)
-    await outbox.settle()
-    assert not outbox._rooms
 
 
 async def test_a_fault_of_ours_does_not_silence_the_room(outbox, redis, sender, caplog):
@@ -288,51 +280,10 @@ async def test_a_fault_of_ours_does_not_silence_the_room(outbox, redis, sender, 
     assert sender.heard[1] == (1, "7-1")
 
 
-async def test_announcements_wait_for_company(outbox, redis, monkeypatch):
-    monkeypatch.setattr(module, "LINGER", 3600.0)
-    outbox.announce("lobby", b"{a\n")
-    await quiet()
-    assert redis.batches == []
-
-
-async def test_announcements_do_not_wait_for_ever(outbox, redis, monkeypatch):
-    monkeypatch.setattr(module, "LINGER", 0.0)
-    for name in (b"{a\n", b"{b\n"):
-        outbox.announce("lobby", name)
-    await until(lambda: redis.batches)
-    assert redis.batches == [("lobby", [b"{a\n", b"{b\n"])]
-
-
-async def test_a_message_takes_the_announcements_before_it_along(
-    outbox, redis, sender, monkeypatch
-):
-    monkeypatch.setattr(module, "LINGER", 3600.0)
-    outbox.announce("lobby", b"{joined\n")
-    send(outbox, sender, 0)
-    await until(lambda: sender.heard)
-    assert redis.batches == [("lobby", [b"{joined\n", line(0)])]
-    assert sender.heard == [(0, "7-1")]
-
-
-async def test_an_announcement_while_a_call_is_under_way_goes_with_the_next(
-    outbox, redis, sender, monkeypatch
-):
-    monkeypatch.setattr(module, "LINGER", 3600.0)
-    redis.patient = True
-    send(outbox, sender, 0)
-    await quiet()
-    outbox.announce("lobby", b"{left\n")
-    redis.patient = False
-    redis.answers[0].set_result(None)
-    await until(lambda: len(redis.batches) == 2)
-    assert redis.batches[1] == ("lobby", [b"{left\n"])
-
-
-async def test_settled_is_when_all_is_published(outbox, redis, sender, monkeypatch):
-    monkeypatch.setattr(module, "LINGER", 3600.0)
+async def test_settled_is_when_all_is_published(outbox, redis, sender):
     redis.patient = True
     send(outbox, sender, 0, room="cellar")
-    outbox.announce("lobby", b"{left\n")
+    send(outbox, sender, 1, room="lobby")
     settled = asyncio.create_task(outbox.settle())
     await quiet()
     assert not settled.done()
@@ -340,7 +291,7 @@ async def test_settled_is_when_all_is_published(outbox, redis, sender, monkeypat
         answer.set_result(None)
     await settled
     assert sorted(room for room, _ in redis.batches) == ["cellar", "lobby"]
-    assert sender.heard == [(0, "7-1")]
+    assert sender.heard == [(0, "7-1"), (1, "7-2")]
 
 
 async def test_with_nothing_handed_in_it_is_settled(outbox):
@@ -349,8 +300,8 @@ async def test_with_nothing_handed_in_it_is_settled(outbox):
 
 async def test_a_sender_may_send_again_as_soon_as_it_hears(outbox, redis):
     class Eager(Sender):
-        def published(self, publish, id, why=""):
-            super().published(publish, id, why)
+        def published(self, publish, posted):
+            super().published(publish, posted)
             if publish.seq < 5:
                 send(outbox, self, publish.seq + 1)
 
@@ -453,16 +404,6 @@ async def test_what_has_no_seq_and_was_not_under_way_is_published_once_redis_is_
     await until(lambda: len(sender.heard) == 2)
     assert redis.batches[1] == ("lobby", [line(0), b'"later"\n'])
     assert sender.heard == [(0, "7-1"), (None, "7-2")]
-
-
-async def test_who_comes_and_goes_is_announced_again(outbox, redis, sender):
-    away = Away(redis)
-    outbox.announce("lobby", b"{joined\n")
-    send(outbox, sender, 0)
-    await away.goes()
-    away.comes_back()
-    await until(lambda: sender.heard)
-    assert redis.batches[1] == ("lobby", [b"{joined\n", line(0)])
 
 
 async def test_redis_may_go_again_and_again(outbox, redis, sender):
@@ -575,7 +516,6 @@ async def test_rooms_share_the_bound(redis, sender):
 async def test_whatever_becomes_of_it_nothing_counts_as_waiting_in_the_end(redis, sender, error):
     outbox = outbox_on(redis, 1000)
     redis.patient, redis.error = True, error
-    outbox.announce("lobby", b"{joined\n")
     send(outbox, sender, 0)
     send_unnumbered(outbox, sender)
     await until(lambda: redis.answers)
@@ -588,24 +528,123 @@ async def test_whatever_becomes_of_it_nothing_counts_as_waiting_in_the_end(redis
     assert outbox.waiting == 0
 
 
-async def test_who_comes_is_announced_though_too_much_is_waiting(redis, sender):
-    # Nobody could be told that it was not; and there are no more of them than people.
-    outbox = outbox_on(redis, 2 * len(line(0)))
-    redis.certain.clear()
-    send(outbox, sender, 0)
-    outbox.announce("lobby", b"{joined\n")
-    redis.certain.set()
-    await outbox.settle()
-    assert redis.batches == [("lobby", [line(0), b"{joined\n"])]
-
-
-async def test_a_stopped_outbox_publishes_nothing_more(redis, sender, monkeypatch):
-    monkeypatch.setattr(module, "LINGER", 0.0)
+async def test_a_stopped_outbox_publishes_nothing_more(redis, sender):
     outbox = outbox_on(redis, 1000)
     redis.certain.clear()
     send(outbox, sender, 0)
-    outbox.announce("cellar", b"{left\n")
     outbox.stop()
     redis.certain.set()
     await quiet()
     assert redis.batches == []
+
+
+# The rules of the room.
+
+
+MUTED = WireError(ErrorCode.MUTED, "you are muted")
+
+
+@pytest.fixture
+def rules():
+    return Rules()
+
+
+@pytest.fixture
+async def ruled(redis, rules):
+    outbox = outbox_on(redis, 1_000_000, rules)
+    yield outbox
+    await outbox.settle()
+    assert outbox.waiting == 0
+
+
+async def test_a_message_that_the_rules_do_not_allow_is_not_taken(ruled, redis, sender):
+    sender.mute = MUTED
+    with pytest.raises(WireError, match="muted"):
+        send(ruled, sender, 0)
+    await ruled.settle()
+    assert redis.batches == []
+
+
+async def test_messages_go_out_with_the_version_by_which_they_were_allowed(
+    ruled, redis, rules, sender
+):
+    send(ruled, sender, 0)
+    await until(lambda: sender.heard)
+    assert (redis.versions, sender.asked) == (["1"], 1)
+
+
+async def test_when_the_rules_have_changed_each_sender_is_asked_again(ruled, redis, rules):
+    muted, other = Sender(), Sender()
+    redis.certain.clear()
+    send(ruled, muted, 0)
+    send(ruled, other, 1)
+    muted.mute, rules.known = MUTED, "2"
+    redis.certain.set()
+    await until(lambda: other.heard)
+    assert muted.refusals == [(0, MUTED)]
+    assert redis.batches == [("lobby", [line(1)])]
+    assert (redis.versions, other.heard) == (["2"], [(1, "7-1")])
+
+
+async def test_when_redis_says_that_they_have_changed_they_are_read_again(ruled, redis, rules):
+    muted, other = Sender(), Sender()
+    redis.patient, redis.error = True, RoomChanged()
+    send(ruled, muted, 0)
+    send(ruled, other, 1)
+    await until(lambda: redis.answers)
+    muted.mute, rules.newer = MUTED, "2"
+    redis.patient = False
+    publish = ruled._publish
+
+    async def once(*call):
+        redis.error = None
+        return await publish(*call)
+
+    ruled._publish = once
+    redis.answers[0].set_result(None)
+    await until(lambda: other.heard)
+    assert rules.refreshes == 1
+    assert redis.versions == ["1", "2"]
+    assert redis.batches[1] == ("lobby", [line(1)])
+    assert (muted.heard, muted.refusals) == ([], [(0, MUTED)])
+
+
+async def test_they_are_asked_again_also_if_the_version_is_not_known_to_be_another(
+    ruled, redis, rules, sender
+):
+    # Somebody else has read the rules while the call was under way.
+    redis.patient, redis.error = True, RoomChanged()
+    send(ruled, sender, 0)
+    await until(lambda: redis.answers)
+    sender.mute = MUTED
+    redis.patient, redis.error = False, None
+    redis.answers[0].set_exception(RoomChanged())
+    await until(lambda: sender.refusals)
+    assert len(redis.batches) == 1
+
+
+async def test_rules_that_cannot_be_read_are_read_when_redis_is_back(ruled, redis, rules, sender):
+    redis.patient = True
+    rules.error = BackplaneDown("away")
+    send(ruled, sender, 0)
+    await until(lambda: redis.answers)
+    redis.certain.clear()
+    redis.patient = False
+    redis.answers[0].set_exception(RoomChanged())
+    await quiet()
+    assert sender.heard == []
+    redis.certain.set()
+    await until(lambda: sender.heard)
+    assert sender.heard == [(0, "7-1")]
+
+
+async def test_what_nobody_here_knows_the_rules_of_goes_by_those_that_were_known(
+    ruled, redis, rules, sender
+):
+    # Its sender has gone, and was the last of this gateway in the room.
+    redis.certain.clear()
+    send(ruled, sender, 0)
+    rules.known = None
+    redis.certain.set()
+    await until(lambda: sender.heard)
+    assert (redis.versions, sender.asked) == (["1"], 1)

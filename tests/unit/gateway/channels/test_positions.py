@@ -19,6 +19,35 @@ BEGIN = before(7)
 LOST = BackplaneRefused("LOADING")
 
 
+class HearsAll:
+    """What rooms hear of a channel, among what is delivered of it.
+
+    Attributes:
+        told: kind and number of each.
+        repairs: how often it was told that some was read from the log.
+        error: raised then.
+        at_once: called with each.
+    """
+
+    def __init__(self, delivered):
+        self.told = []
+        self.repairs = 0
+        self.error = None
+        self.at_once = lambda *_: None
+        self._delivered = delivered
+
+    def heard(self, channel, kind, number, lines):
+        self.told.append((kind.decode(), number))
+        self._delivered.append((channel, lines))
+        self.at_once(channel, kind, number)
+
+    async def repaired(self, channel):
+        self.repairs += 1
+        await asyncio.sleep(0)
+        if self.error is not None:
+            raise self.error
+
+
 class Scene:
     """What is published arrives when a test says so.
 
@@ -35,8 +64,10 @@ class Scene:
         self.delivered = []
         self.tasks = []
         self.meters = Meters()
+        self.rooms = HearsAll(self.delivered)
         self.positions = Positions(
-            self.redis, lambda *lines: self.delivered.append(lines), self.spawn, self.meters
+            *(self.redis, lambda *lines: self.delivered.append(lines)),
+            *(self.rooms, self.spawn, self.meters),
         )
 
     def spawn(self, work):

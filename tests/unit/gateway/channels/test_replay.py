@@ -38,7 +38,7 @@ class Scene:
         self.patient = False
         self.tasks = []
         self.hub = Hub(asyncio.get_running_loop().call_soon, Meters())
-        self.positions = Positions(self.redis, self.hub.deliver, self.spawn, Meters())
+        self.positions = Positions(self.redis, self.hub.deliver, self, self.spawn, Meters())
         self.replay = Replay(self.redis, self.positions, self.hub)
         for channel, log in ((ROOM, LOBBY_LOG), (OWN, OWN_LOG)):
             self.positions.expect(channel, log)
@@ -47,6 +47,9 @@ class Scene:
     def spawn(self, work):
         self.tasks.append(asyncio.get_running_loop().create_task(work))
         return self.tasks[-1]
+
+    async def repaired(self, channel):
+        """Nobody has to be put out."""
 
     def known(self, channel):
         return self.positions.known(channel)

@@ -52,17 +52,26 @@ class Scene:
         self.everybody = []
         self.come = []
         self.gone = []
+        self.outlived = []
         self.clock = Clock()
         self.meters = Meters()
         self.presence = Presence(
             self.redis,
             idle,
             lambda: self.everybody,
-            self.come.append,
-            lambda *who: self.gone.append(who),
+            self,
             self.clock,
             self.meters,
         )
+
+    def arrived(self, who):
+        self.come.append(who.registration)
+
+    def departed(self, registration, reason):
+        self.gone.append((registration, reason))
+
+    def replaced(self, registration):
+        self.outlived.append(registration)
 
     def online(self, name, **fields):
         user = User(name, self.clock(), **fields)

@@ -7,8 +7,8 @@ from gateway.chat.effects import Claim
 from gateway.door.passwords import hash_password
 from gateway.errors import BackplaneDown, BackplaneRefused
 from gateway.peer.names import Login
-from tests.unit.gateway.fakes import AWAY, FakeLink, backplane_of, quiet, registration
-from wire.reasons import WireError
+from tests.unit.gateway.fakes import AWAY, FakeLink, backplane_of, quiet, registration, until
+from wire.reasons import QUIT, WireError
 
 DANA = Claim("Dana", "chatctl 1", None, {})
 ADDRESS = "192.0.2.7:50000"
@@ -26,7 +26,6 @@ async def log_in(gateway, claim, link):
 
 async def let_go(gateway, login):
     gateway.channels.drop(login.own)
-    gateway.channels.drop(login.lobby)
 
 
 async def test_the_record_says_who_and_where(gateway, redis):
@@ -42,8 +41,8 @@ async def test_the_record_says_who_and_where(gateway, redis):
 async def test_the_channels_are_listened_to_before_the_name_is_claimed(gateway, redis):
     login = await log_in(gateway, DANA, LINK)
     methods = [method for method, _ in redis.calls if method in ("subscribe", "claim")]
-    assert methods == ["subscribe", "subscribe", "claim"]
-    assert sorted(redis.channels) == ["room:lobby", "to:dana"] == [login.lobby.name, login.own.name]
+    assert methods == ["subscribe", "claim"]
+    assert redis.channels == ["to:dana"] == [login.own.name]
     await let_go(gateway, login)
 
 
@@ -89,8 +88,10 @@ async def test_who_does_not_know_the_password_listens_to_nothing(gateway, redis,
         gateway.positions.at(b"to:dana")
 
 
-async def test_where_the_origin_began_is_told_to_redis_and_known_ever_after(gateway, redis):
+async def test_where_the_origin_began_is_told_to_redis_and_known_ever_after(house, gateway, redis):
     first = redis.memory.say("before anybody came")
+    sis = await house.guest(gateway, "sis")
+    await until(lambda: redis.memory.users["sis"].began.get("lobby") == first.decode())
     login = await log_in(gateway, DANA, LINK)
     began = {"@": f"6-{2**64 - 1}", "lobby": first.decode()}
     assert login.registration.began == redis.memory.users["dana"].began == began
@@ -99,6 +100,7 @@ async def test_where_the_origin_began_is_told_to_redis_and_known_ever_after(gate
     assert again.registration.began == began
     await let_go(gateway, login)
     await let_go(gateway, again)
+    sis.peer.end(QUIT)
 
 
 async def test_without_redis_nothing_is_claimed_and_nothing_listened_to(gateway, redis):
