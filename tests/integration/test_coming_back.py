@@ -499,7 +499,7 @@ class TestDrain:
                 await again.expect(op="msg", text="psst @user0")
         await sis.caught_up()
         assert sis.told(op="left") == []
-        assert len(sis.told(op="joined")) == 11
+        assert len(sis.told(op="joined")) == 10
 
     async def test_messages_sent_before_are_posted_and_acknowledged(
         self, start_gateway: StartGateway, join: Join, sis: Peer

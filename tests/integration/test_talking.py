@@ -80,9 +80,9 @@ class TestTheRoom:
         mom.vanish()
         await sis.expect(op="left", name="Mom", code="connection_lost")
 
-    async def test_there_is_no_other_room(self, sis: Peer) -> None:
+    async def test_nobody_can_talk_in_a_room_without_being_in_it(self, sis: Peer) -> None:
         await sis.say(op="send", text="hi", room="attic", seq=1)
-        await sis.expect(op="error", code="no_such_room", seq=1)
+        await sis.expect(op="error", code="not_in_room", seq=1)
 
     async def test_everyone_sees_the_same_order_including_the_senders(
         self, one: Running, two: Running, join: Join
