@@ -99,7 +99,18 @@ class Gateway:
             meters,
             wall,
         )
-        self.backplane = RedisBackplane(config, self.id, self.status.read, self, meters)
+        self.backplane = RedisBackplane(
+            self.id,
+            self.status.read,
+            self,
+            meters,
+            url=config.redis,
+            prefix=config.prefix,
+            idle=config.idle,
+            resume_within=config.resume_within,
+            history=config.history,
+            history_age=config.history_age,
+        )
         self.bans = Bans()
         self.door = Door(config.address_limits, monotonic())
         self.accounts = Accounts(self.backplane.admission, config.limits.hello / 2)

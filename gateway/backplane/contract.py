@@ -413,38 +413,8 @@ class Rooms(Protocol):
         """
 
 
-class Backplane(Protocol):
-    """What a gateway does with what all gateways share.
-
-    Every method may raise `gateway.errors.BackplaneDown`: Redis is away, and the call may or may
-    not have had its effect.
-    """
-
-    @property
-    def admission(self) -> Admission:
-        """Who gets in."""
-
-    @property
-    def rooms(self) -> Rooms:
-        """Rooms."""
-
-    def room(self, room: str) -> Channel:
-        """The channel of what is for everyone in a room."""
-
-    def user(self, folded: str) -> Channel:
-        """The channel of what is for one user."""
-
-    def user_channel(self, folded: str) -> str:
-        """The channel of what is for one user."""
-
-    def room_channel(self, room: str) -> str:
-        """The channel of what is for everyone in a room."""
-
-    async def subscribe(self, channel: str) -> None:
-        """Have what is published on a channel delivered, from the return of this call on."""
-
-    def unsubscribe(self, channel: str) -> None:
-        """Have it delivered no more."""
+class Names(Protocol):
+    """The part of the backplane that is about people. It raises what the others do."""
 
     async def claim(
         self, user: Registration, ago: float, resume: str | None, auth: Entry = KNOWN
@@ -472,6 +442,23 @@ class Backplane(Protocol):
     async def idle_left(self, folded: str, session: str) -> float:
         """Seconds of inactivity that a user has left; 0 if none."""
 
+    async def users(self, cursor: str) -> tuple[str, list[Listed]]:
+        """Some of the users, with the next cursor. Begin with "0"; "0" is returned at the end."""
+
+    async def look_up(self, folded: str) -> Known | None:
+        """What is known of somebody by a folded name; None if it is nobody's."""
+
+    async def present(self, names: list[str]) -> list[str]:
+        """Which of these people (folded names) are here, or may come back.
+
+        Returns:
+            For each the name as it is shown, or "" if nobody has it.
+        """
+
+
+class Messages(Protocol):
+    """The part of the backplane that takes what is said. It raises what the others do."""
+
     async def publish(
         self, room: str, version: str | None, messages: list[Outgoing]
     ) -> list[Posted]:
@@ -490,12 +477,7 @@ class Backplane(Protocol):
         """
 
     async def whisper(
-        self,
-        sender: Registration,
-        names: list[str],
-        body: bytes,
-        *,
-        seq: int | None,
+        self, sender: Registration, names: list[str], body: bytes, *, seq: int | None
     ) -> Whispered:
         """Send a message to those of these people who are here or may come back, and to its sender.
 
@@ -506,19 +488,13 @@ class Backplane(Protocol):
             seq: the sender's count; with it the message is posted once, however often it comes.
 
         Raises:
-            NameLost: the sender's session does not have its name any more.
+            NameLost: the sender's session has lost its name.
             TooMuchWaits: for one of them, who is away. Nothing was posted.
         """
 
-    async def look_up(self, folded: str) -> Known | None:
-        """What is known of the name of somebody; None if nobody has it, or may come back to it."""
 
-    async def present(self, names: list[str]) -> list[str]:
-        """Which of these people (folded names) are here, or may come back.
-
-        Returns:
-            For each the name as it is shown, or "" if nobody has it.
-        """
+class Logs(Protocol):
+    """The part of the backplane that knows what was said. It raises what the others do."""
 
     async def tails(self, logs: list[Log]) -> list[bytes]:
         """The ids behind which the next messages of logs come: those of the last ones.
@@ -529,7 +505,7 @@ class Backplane(Protocol):
         """
 
     async def said(self, log: Log, after: bytes, count: int) -> Said:
-        """Messages of a log: so many at the most, and some 64 KiB.
+        """Messages of a log, up to some 64 KiB of them.
 
         Args:
             log: which.
@@ -540,12 +516,63 @@ class Backplane(Protocol):
     async def trim(self, logs: list[Log]) -> None:
         """Forget what is too old in these logs."""
 
-    async def users(self, cursor: str) -> tuple[str, list[Listed]]:
-        """Some of the users: the next cursor ("0": that was all), and they. Begin with "0"."""
+    def keep(self, history: int, age: float) -> None:
+        """From now on the logs keep this many messages each, for ``age`` seconds."""
+
+
+class Gateways(Protocol):
+    """The part of the backplane by which gateways know of each other. It raises what others do."""
+
+    async def renew_lease(self, seconds: float = LEASE) -> bool:
+        """Say that this gateway lives; False if its lease had run out.
+
+        Then others may have taken its names.
+        """
+
+    async def neighbours(self) -> dict[str, GatewayInfo]:
+        """The other gateways that live, by their ids, if what they tell can be read."""
+
+    async def own_users(self, cursor: str) -> tuple[str, list[Registration]]:
+        """Some of the users of this gateway, by Redis, with the next cursor, as `Names.users`."""
+
+    async def sweep(self) -> list[Registration]:
+        """Take the names of gateways that died from them; returns the users who were on them."""
+
+
+class Backplane(Names, Messages, Logs, Gateways, Protocol):
+    """What a gateway does with what all gateways share.
+
+    Every method may raise `gateway.errors.BackplaneDown`: Redis is away, and the call may or may
+    not have had its effect.
+    """
+
+    @property
+    def admission(self) -> Admission:
+        """Who gets in."""
+
+    @property
+    def rooms(self) -> Rooms:
+        """Who is in which room, and what holds there."""
+
+    def room(self, room: str) -> Channel:
+        """The channel of what is for everyone in a room."""
+
+    def user(self, folded: str) -> Channel:
+        """The channel of what is for one user."""
+
+    async def subscribe(self, channel: str) -> None:
+        """Have what is published on a channel delivered, from the return of this call on."""
+
+    def unsubscribe(self, channel: str) -> None:
+        """End that."""
 
     @property
     def up(self) -> bool:
         """Whether Redis is there, as far as is known."""
+
+    @property
+    def run_id(self) -> str:
+        """Which start of Redis this is: another one may have forgotten anything."""
 
     async def probe(self) -> float:
         """Have a frame travel through Redis; returns the seconds that it took.
@@ -556,25 +583,3 @@ class Backplane(Protocol):
 
     async def answer_probe(self, nonce: str) -> None:
         """The same, for a command that looks for the answer in Redis."""
-
-    @property
-    def run_id(self) -> str:
-        """Which start of Redis this is: another one may have forgotten anything."""
-
-    async def renew_lease(self, seconds: float = LEASE) -> bool:
-        """Say that this gateway lives; False if its lease had run out.
-
-        Then others may have taken its names.
-        """
-
-    async def neighbours(self) -> dict[str, GatewayInfo]:
-        """The other gateways that live, by their ids, as far as what they tell can be read."""
-
-    def keep(self, history: int, age: float) -> None:
-        """From now on the logs keep so many messages each, and for so many seconds."""
-
-    async def own_users(self, cursor: str) -> tuple[str, list[Registration]]:
-        """Some of the users of this gateway, by Redis: a cursor and they, as `users` does it."""
-
-    async def sweep(self) -> list[Registration]:
-        """Take the names of gateways that died from them; returns who was on them."""

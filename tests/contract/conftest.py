@@ -11,13 +11,11 @@ import pytest
 import redis
 
 from gateway.backplane.keys import Keys
-from gateway.backplane.redis.backplane import RedisBackplane
-from gateway.meters import Meters
 from tests.contract.heard import Heard
 from tests.contract.household import Gateway, StartBackplane
 from tests.support.acl import url_for
 from tests.support.servers import Server
-from tests.support.settings import settings
+from tests.support.settings import redis_backplane, settings
 from tests.unit.gateway.fakes import FakeBackplane, Memory
 
 IMITATION = "imitation"
@@ -102,7 +100,7 @@ async def start(
                 server.idle, server.age = config.idle, config.history_age
                 backplane = FakeBackplane(server, name, heard)
             else:
-                backplane = RedisBackplane(config, name, lambda: b"{}", heard, Meters())
+                backplane = redis_backplane(config, name, lambda: b"{}", heard)
             await backplane.start()
             stack.push_async_callback(backplane.close)
             await backplane.renew_lease()

@@ -47,7 +47,7 @@ class Gateway(NamedTuple):
     async def online(self, name: str, **fields: Any) -> Registration:
         """Somebody who has claimed a name, and listens to what is for them."""
         person = self.person(name, **fields)
-        await self.backplane.subscribe(self.backplane.user_channel(person.folded))
+        await self.backplane.subscribe(self.backplane.user(person.folded).name)
         claimed = await self.backplane.claim(person, 0.0, None)
         assert claimed.outcome == "granted"
         return msgspec.structs.replace(person, began=claimed.began)
@@ -130,6 +130,6 @@ def parsed(lines: list[str]) -> list[Msg]:
 
 async def in_room(gateway: Gateway, room: str = "lobby") -> str:
     """Have a gateway listen to a room; returns the channel."""
-    channel = gateway.backplane.room_channel(room)
+    channel = gateway.backplane.room(room).name
     await gateway.backplane.subscribe(channel)
     return channel

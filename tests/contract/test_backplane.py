@@ -412,17 +412,17 @@ class TestWhisper:
         sis, _, _ = await g1.online("Sis"), await g2.online("Mom"), await g2.online("Dad")
         id, found = await g1.whisper(sis, ["mom"])
         assert found == here("Mom")
-        msg = await hear_whisper(g1.heard, g1.backplane.user_channel("sis"))
+        msg = await hear_whisper(g1.heard, g1.backplane.user("sis").name)
         assert msg == Msg(id=id or "", from_="sis", to=["Mom"], text="psst", ts=msg.ts)
-        copy = await hear_whisper(g2.heard, g2.backplane.user_channel("mom"))
+        copy = await hear_whisper(g2.heard, g2.backplane.user("mom").name)
         assert msgspec.structs.replace(copy, id=msg.id) == msg
-        assert g2.heard.lines(g2.backplane.user_channel("dad")) == []
+        assert g2.heard.lines(g2.backplane.user("dad").name) == []
 
     async def test_who_is_not_here_is_told_apart(self, g1: Gateway) -> None:
         sis, _ = await g1.online("sis"), await g1.online("Mom")
         _, found = await g1.whisper(sis, ["dad", "mom", "gran"])
         assert found == here("", "Mom", "")
-        msg = await hear_whisper(g1.heard, g1.backplane.user_channel("mom"))
+        msg = await hear_whisper(g1.heard, g1.backplane.user("mom").name)
         assert msg.to == ["Mom"]
 
     async def test_to_nobody_who_is_here_it_does_nothing(
@@ -433,7 +433,7 @@ class TestWhisper:
         assert whispered == Whispered(None, [ABSENT, ABSENT])
         assert look.keys(keys.user_log("*")) == []
         await g1.whisper(sis, ["sis"], "note to self")
-        msg = await hear_whisper(g1.heard, g1.backplane.user_channel("sis"))
+        msg = await hear_whisper(g1.heard, g1.backplane.user("sis").name)
         assert msg.text == "note to self"
 
     async def test_named_twice_it_comes_once(self, g1: Gateway) -> None:
@@ -441,7 +441,7 @@ class TestWhisper:
         _, found = await g1.whisper(sis, ["mom", "mom"])
         assert found == here("Mom", "Mom")
         await g1.whisper(sis, ["mom"], "again")
-        mom = g1.backplane.user_channel("mom")
+        mom = g1.backplane.user("mom").name
         await g1.heard.until(lambda heard: len(heard.lines(mom)) == 2)
         first, second = parsed(g1.heard.lines(mom))
         assert (first.text, first.to, second.text) == ("psst", ["Mom"], "again")
@@ -450,7 +450,7 @@ class TestWhisper:
         sis = await g1.online("sis")
         await g1.whisper(sis, ["sis"], "one")
         await g1.whisper(sis, ["sis"], "two")
-        own = g1.backplane.user_channel("sis")
+        own = g1.backplane.user("sis").name
         await g1.heard.until(lambda heard: len(heard.lines(own)) == 2)
         assert [msg.text for msg in parsed(g1.heard.lines(own))] == ["one", "two"]
 

@@ -57,7 +57,7 @@ async def listening(g1: Gateway) -> Callable[[Log], str]:
     backplane = g1.backplane
 
     def channel(log: Log) -> str:
-        return backplane.room_channel("lobby") if log == LOBBY else backplane.user_channel("sis")
+        return backplane.room("lobby").name if log == LOBBY else backplane.user("sis").name
 
     return channel
 

@@ -161,7 +161,7 @@ class TestWhisperingOnce:
         assert first.found == [ABSENT, Found("Mom", "here")]
         assert await g1.whisper(sis, ["dad", "mom"], seq=1) == first
         await g1.whisper(sis, ["mom"], "the end", seq=2)
-        own = g1.backplane.user_channel("mom")
+        own = g1.backplane.user("mom").name
         await g2.heard.until(lambda heard: "the end" in "".join(heard.lines(own)))
         assert [msg.text for msg in parsed(g2.heard.lines(own))] == ["psst", "the end"]
 
@@ -172,7 +172,7 @@ class TestWhisperingOnce:
         await g2.online("Dad")
         assert await g1.whisper(sis, ["mom", "dad"], seq=1) == first
         await g1.whisper(sis, ["dad"], "only this", seq=2)
-        dad = g2.backplane.user_channel("dad")
+        dad = g2.backplane.user("dad").name
         await g2.heard.until(lambda heard: heard.lines(dad))
         assert [msg.text for msg in parsed(g2.heard.lines(dad))] == ["only this"]
 
@@ -503,12 +503,11 @@ class TestHeads:
         two, _ = await g1.whisper(sis, ["sis"])
         own, _ = await g1.whisper(mom, ["sis"])
         await g1.heard.until(lambda heard: len(heard.heads) == 5)
-        channel = g1.backplane.user_channel
         [tail] = await g1.backplane.tails([SIS])
-        first, second, third = g1.heard.follows(channel("sis"))
+        first, second, third = g1.heard.follows(g1.backplane.user("sis").name)
         assert [first, second] == [(start, one), (one, two)]
         assert third == (two, tail.decode())
-        first, second = g1.heard.follows(channel("mom"))
+        first, second = g1.heard.follows(g1.backplane.user("mom").name)
         assert first[0] == start
         assert second == (first[1], own)
 

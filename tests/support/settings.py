@@ -1,8 +1,12 @@
 """Settings for gateways under test; the defaults here do not get in a test's way."""
 
+from collections.abc import Callable
 from typing import Any
 
+from gateway.backplane.contract import Events
+from gateway.backplane.redis.backplane import RedisBackplane
 from gateway.config import AddressLimits, GatewayConfig
+from gateway.meters import Meters
 from wire.limits import Limits
 
 
@@ -36,4 +40,22 @@ def settings(
             "limits": Limits(**{"rate": None, **(limits or {})}),
             **given,
         }
+    )
+
+
+def redis_backplane(
+    config: GatewayConfig, gateway: str, info: Callable[[], bytes], events: Events
+) -> RedisBackplane:
+    """A backplane with the settings of a gateway."""
+    return RedisBackplane(
+        gateway,
+        info,
+        events,
+        Meters(),
+        url=config.redis,
+        prefix=config.prefix,
+        idle=config.idle,
+        resume_within=config.resume_within,
+        history=config.history,
+        history_age=config.history_age,
     )

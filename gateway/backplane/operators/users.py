@@ -6,7 +6,7 @@ from gateway.backplane.contract import Listed
 from gateway.backplane.keys import Keys
 from gateway.backplane.operators.asking import run
 from gateway.backplane.redis.address import reaching
-from gateway.backplane.redis.backplane import LISTED_AT_ONCE
+from gateway.backplane.redis.names import LISTED_AT_ONCE
 from gateway.backplane.redis.replies import parse_user_list
 
 

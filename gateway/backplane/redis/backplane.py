@@ -1,91 +1,98 @@
-"""The backplane kept with Redis: what the gateway says, as keys, channels and scripts."""
+"""The backplane kept with Redis: what the gateway says, as keys, channels and scripts.
+
+Each part of the contract is kept by a class of its own; this one puts them together.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 from collections.abc import Callable
-from typing import Any
-
-import msgspec
 
 from gateway.backplane.contract import (
-    ABSENT,
     KNOWN,
+    LEASE,
     Channel,
     Claimed,
     Entry,
     Events,
-    Found,
     Known,
     Listed,
     Log,
     Outgoing,
     Posted,
+    Said,
     Touch,
     Whispered,
 )
 from gateway.backplane.keys import Keys
-from gateway.backplane.records import Registration
+from gateway.backplane.records import GatewayInfo, Registration
 from gateway.backplane.redis.admission import RedisAdmission
-from gateway.backplane.redis.calls import room_publish, user_claim, user_release
 from gateway.backplane.redis.gateways import RedisGateways
-from gateway.backplane.redis.logs import RedisLogs
+from gateway.backplane.redis.logs import Keeping, RedisLogs
+from gateway.backplane.redis.messages import RedisMessages
+from gateway.backplane.redis.names import RedisNames
 from gateway.backplane.redis.pair import Pair
 from gateway.backplane.redis.probe import Probe, probe_channel
-from gateway.backplane.redis.replies import account_of, parse_user_list, registration
 from gateway.backplane.redis.rooms import RedisRooms
 from gateway.backplane.url import database
-from gateway.config import GatewayConfig
-from gateway.errors import BackplaneDown, BackplaneRefused, NameLost, RoomChanged, TooMuchWaits
+from gateway.errors import BackplaneDown, BackplaneRefused
 from gateway.meters import Meters
-from gateway.outcomes import How, Outcome
 from wire.frames import PRIVATE
-
-LISTED_AT_ONCE = 200
-
-PRIVATE_HISTORY = 1000
-"""Messages that one person's log keeps at the most, roughly."""
 
 GOODBYE = 1.0
 """Seconds that a closing backplane waits for Redis to take the lease back."""
 
 
-class RedisBackplane(RedisLogs, RedisGateways):
+class RedisBackplane:
     """Keeps `gateway.backplane.contract.Backplane`.
 
     Args:
         gateway: this gateway's id.
-        info: returns what `chatctl` shall know of this gateway now, JSON of a `GatewayInfo`.
-        config: the gateway's settings.
+        info: returns what `chatctl` should know of this gateway now, JSON of a `GatewayInfo`.
         events: whom to tell.
         meters: where to count.
+        url: of Redis.
+        prefix: what every key begins with.
+        idle: seconds of inactivity that a user is given; None for no end.
+        resume_within: seconds for which users can resume.
+        history: how many messages a log keeps, roughly, until `keep` says otherwise.
+        history_age: for how many seconds it keeps one, likewise.
     """
 
     def __init__(
         self,
-        config: GatewayConfig,
         gateway: str,
         info: Callable[[], bytes],
         events: Events,
         meters: Meters,
+        *,
+        url: str,
+        prefix: str,
+        idle: float | None,
+        resume_within: float,
+        history: int,
+        history_age: float,
     ) -> None:
-        keys = Keys(config.prefix, database(config.redis))
-        self._gateway = gateway
-        self._idle_ms = 0 if config.idle is None else max(1, round(config.idle * 1000))
-        self._history = config.history
+        self._keys = keys = Keys(prefix, database(url))
         self._events = events
         control, probed = keys.control_channel(gateway), probe_channel(keys, gateway)
         self._control, self._probed = control.encode(), probed.encode()
         own, name = {control, probed}, f"chat-{gateway}"
-        self._pair = Pair(config.redis, name, keys.users_epoch, own, self._message, events, meters)
-        resume_ms = max(1, round(config.resume_within * 1000))
-        RedisLogs.__init__(self, self._pair, keys, round(config.history_age * 1000), events.known)
-        RedisGateways.__init__(self, self._pair, keys, gateway, info, resume_ms)
-        self._probe = Probe(keys, gateway, self._pair)
-        self.probe, self.answer_probe = self._probe.fresh, self._probe.answer
-        self.admission = RedisAdmission(self._pair, keys)
-        self.rooms = RedisRooms(self._pair, keys, resume_ms, events.known, lambda: self._history)
+        pair = Pair(url, name, keys.users_epoch, own, self._message, events, meters)
+        idle_ms = 0 if idle is None else max(1, round(idle * 1000))
+        resume_ms = max(1, round(resume_within * 1000))
+        self._pair = pair
+        self._keeping = keeping = Keeping(history, round(history_age * 1000))
+        self._logs = logs = RedisLogs(pair, keys, keeping, events.known)
+        self._gateways = gateways = RedisGateways(pair, keys, gateway, info, resume_ms)
+        self._names = RedisNames(pair, keys, gateway, idle_ms, resume_ms)
+        self._messages = RedisMessages(
+            pair, keys, keeping, resume_ms, logs.known, gateways.lease_ends
+        )
+        self._probe = Probe(keys, gateway, pair)
+        self.admission = RedisAdmission(pair, keys)
+        self.rooms = RedisRooms(pair, keys, keeping, resume_ms, logs.known)
 
     # Up and down.
 
@@ -109,17 +116,23 @@ class RedisBackplane(RedisLogs, RedisGateways):
                 if lease:
                     await self.renew_lease(lease)
                 else:
-                    keys, own = self._keys, self._gateway
-                    await self._pair.call("DEL", keys.lease(own))
-                    # If names are left, the others sweep them: as long as they know of it.
-                    if not await self._pair.call("SCARD", keys.held(own)):
-                        await self._pair.call("HDEL", keys.gateways, own)
+                    await self._gateways.end_lease()
         await self._probe.close()
         await self._pair.close()
 
     @property
     def up(self) -> bool:
         return self._pair.up
+
+    @property
+    def run_id(self) -> str:
+        return self._pair.run_id
+
+    async def probe(self) -> float:
+        return await self._probe.fresh()
+
+    async def answer_probe(self, nonce: str) -> None:
+        await self._probe.answer(nonce)
 
     # Channels.
 
@@ -132,12 +145,6 @@ class RedisBackplane(RedisLogs, RedisGateways):
         else:
             self._events.deliver(channel, payload)
 
-    async def subscribe(self, channel: str) -> None:
-        await self._pair.subscribe(channel)
-
-    def unsubscribe(self, channel: str) -> None:
-        self._pair.unsubscribe(channel)
-
     def room(self, room: str) -> Channel:
         return self._channel(Log(room))
 
@@ -148,154 +155,71 @@ class RedisBackplane(RedisLogs, RedisGateways):
         name = self._keys.channel(log)
         return Channel(name, name.encode(), log)
 
-    def user_channel(self, folded: str) -> str:
-        return self._keys.user_channel(folded)
+    async def subscribe(self, channel: str) -> None:
+        await self._pair.subscribe(channel)
 
-    def room_channel(self, room: str) -> str:
-        return self._keys.room_channel(room)
+    def unsubscribe(self, channel: str) -> None:
+        self._pair.unsubscribe(channel)
 
     # Names.
 
     async def claim(
         self, user: Registration, ago: float, resume: str | None, auth: Entry = KNOWN
     ) -> Claimed:
-        call = user_claim(
-            self._keys,
-            user,
-            self._gateway,
-            self.run_id,
-            ago_ms=round(ago * 1000),
-            idle_ms=self._idle_ms,
-            resume=resume or "",
-            auth=auth,
-        )
-        reply = await self._pair.run(*call)
-        outcome, origin, last, former, hash, began, waits, unheard, rooms, account = reply
-        return Claimed(
-            Outcome(outcome.decode()),
-            origin.decode(),
-            last,
-            registration(former),
-            msgspec.json.decode(began, type=dict[str, str]) if began else None,
-            hash.decode(),
-            bool(waits),
-            bool(unheard),
-            msgspec.json.decode(rooms, type=list[str]) if rooms else None,
-            bool(account),
-        )
+        return await self._names.claim(user, ago, resume, auth)
 
     async def release(self, users: list[Registration], *, for_good: bool) -> list[str]:
-        kept_ms = 0 if for_good else self._resume_ms
-        call = user_release(self._keys, self._gateway, users, kept_ms=kept_ms)
-        return [session.decode() for session in await self._pair.run(*call)]
+        return await self._names.release(users, for_good=for_good)
 
     async def touch(self, touches: list[Touch]) -> list[str]:
-        parts = [part for t in touches for part in (t.folded, t.session, round(t.ago * 1000))]
-        keys = self._keys
-        touched = [keys.users, keys.held(self._gateway)]
-        reply = await self._pair.run("user_touch", touched, self._idle_ms, keys.users, *parts)
-        return [session.decode() for session in reply]
+        return await self._names.touch(touches)
 
     async def idle_left(self, folded: str, session: str) -> float:
-        key = self._keys.alive(folded)
-        value = await self._pair.call("GET", key)
-        if value is None or value.decode().partition(" ")[0] != session:
-            return 0.0
-        return max(0.0, int(await self._pair.call("PTTL", key)) / 1000)
+        return await self._names.idle_left(folded, session)
 
     async def users(self, cursor: str) -> tuple[str, list[Listed]]:
-        keys = self._keys
-        reply = await self._pair.run("user_list", [keys.users], cursor, LISTED_AT_ONCE, keys.users)
-        return parse_user_list(reply)
+        return await self._names.users(cursor)
 
-    # Messages.
+    async def look_up(self, folded: str) -> Known | None:
+        return await self._names.look_up(folded)
 
-    def keep(self, history: int, age: float) -> None:
-        self._history, self._age_ms = history, round(age * 1000)
+    async def present(self, names: list[str]) -> list[str]:
+        return await self._names.present(names)
+
+    # Messages and logs.
 
     async def publish(
         self, room: str, version: str | None, messages: list[Outgoing]
     ) -> list[Posted]:
-        call = room_publish(
-            self._keys,
-            room,
-            version,
-            messages,
-            self.run_id,
-            known=self._known(Log(room)),
-            history=self._history,
-            kept_ms=self._resume_ms,
-            until_ms=self._until_ms,
-        )
-        reply = self._in_time(await self._pair.run(*call))
-        if reply == b"CHANGED":
-            raise RoomChanged(room)
-        return [
-            Posted("", each / 1000) if isinstance(each, int) else Posted(each.decode())
-            for each in reply
-        ]
+        return await self._messages.publish(room, version, messages)
 
     async def whisper(
-        self,
-        sender: Registration,
-        names: list[str],
-        body: bytes,
-        *,
-        seq: int | None,
+        self, sender: Registration, names: list[str], body: bytes, *, seq: int | None
     ) -> Whispered:
-        keys = self._keys
-        reply = await self._pair.run(
-            "user_whisper",
-            [keys.users, keys.users_epoch, keys.users_clock],
-            min(self._history, PRIVATE_HISTORY),
-            self.run_id,
-            keys.users,
-            keys.users_channel,
-            sender.folded,
-            sender.session,
-            body,
-            sender.origin,
-            "" if seq is None else seq,
-            self._resume_ms,
-            self._until_ms,
-            self._known(Log(PRIVATE, sender.folded)),
-            *(part for name in names for part in (name, self._known(Log(PRIVATE, name)))),
-        )
-        if self._in_time(reply) == b"GONE":
-            raise NameLost("the sender does not have its name any more")
-        if not reply:
-            return Whispered(None, [ABSENT] * len(names))
-        id, *found = (part.decode() for part in reply)
-        pairs = list(zip(found[::2], found[1::2], strict=True))
-        if id == "FULL":
-            raise TooMuchWaits(dict.fromkeys(name for name, how in pairs if how == "full"))
-        return Whispered(
-            id, [Found(name, How(how)) for name, how in pairs] or [ABSENT] * len(names)
-        )
+        return await self._messages.whisper(sender, names, body, seq=seq)
 
-    async def look_up(self, folded: str) -> Known | None:
-        keys, call = self._keys, self._pair.call
-        here, away, registered = await asyncio.gather(
-            call("HGET", keys.users, folded),
-            call("GET", keys.resume(folded)),
-            call("HGET", keys.accounts, folded),
-        )
-        user = registration(here or b"") or registration(away or b"")
-        account = account_of(registered or b"")
-        if user is None and account is None:
-            return None
-        name = user.name if user else account.name if account else ""
-        return Known(name, user.origin if user else "", account is not None)
+    async def tails(self, logs: list[Log]) -> list[bytes]:
+        return await self._logs.tails(logs)
 
-    async def present(self, names: list[str]) -> list[str]:
-        keys = self._keys
-        reply = await self._pair.run("user_find", [keys.users], keys.users, *names)
-        return [name.decode() for name in reply]
+    async def said(self, log: Log, after: bytes, count: int) -> Said:
+        return await self._logs.said(log, after, count)
 
-    def _in_time(self, reply: Any) -> Any:
-        """The reply of a script that posts, unless it came there after our lease."""
-        if reply == b"LATE":
-            # It was under way for so long that nobody knows what holds: begin again.
-            self._pair.give_up()
-            raise BackplaneDown("it came to Redis after the lease had run out")
-        return reply
+    async def trim(self, logs: list[Log]) -> None:
+        await self._logs.trim(logs)
+
+    def keep(self, history: int, age: float) -> None:
+        self._keeping.history, self._keeping.age_ms = history, round(age * 1000)
+
+    # Gateways.
+
+    async def renew_lease(self, seconds: float = LEASE) -> bool:
+        return await self._gateways.renew_lease(seconds)
+
+    async def neighbours(self) -> dict[str, GatewayInfo]:
+        return await self._gateways.neighbours()
+
+    async def own_users(self, cursor: str) -> tuple[str, list[Registration]]:
+        return await self._gateways.own_users(cursor)
+
+    async def sweep(self) -> list[Registration]:
+        return await self._gateways.sweep()

@@ -20,13 +20,13 @@ HELD_AT_ONCE = 200
 
 
 class RedisGateways:
-    """Keeps what `gateway.backplane.contract.Backplane` says of gateways.
+    """Keeps `gateway.backplane.contract.Gateways`.
 
     Args:
         pair: the connections.
         keys: the names of the keys.
         gateway: this gateway's id.
-        info: returns what `chatctl` shall know of this gateway now, JSON of a `GatewayInfo`.
+        info: returns what `chatctl` should know of this gateway now, JSON of a `GatewayInfo`.
         resume_ms: for which users can resume, milliseconds.
     """
 
@@ -52,6 +52,18 @@ class RedisGateways:
         )
         self._until_ms = int(until_ms)
         return bool(kept)
+
+    def lease_ends(self) -> int:
+        """Until when the lease holds, milliseconds since 1970 by Redis' clock."""
+        return self._until_ms
+
+    async def end_lease(self) -> None:
+        """Give the lease up: this gateway is dead from now on."""
+        keys, own = self._keys, self._gateway
+        await self._pair.call("DEL", keys.lease(own))
+        # If names are left, the others sweep them: as long as they know of this gateway.
+        if not await self._pair.call("SCARD", keys.held(own)):
+            await self._pair.call("HDEL", keys.gateways, own)
 
     async def neighbours(self) -> dict[str, GatewayInfo]:
         keys = self._keys

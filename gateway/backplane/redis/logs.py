@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import msgspec
 
@@ -26,27 +27,36 @@ TRIMMED_AT_ONCE = 1000
 _object = msgspec.json.Decoder(dict)
 
 
+@dataclass
+class Keeping:
+    """What logs keep.
+
+    Attributes:
+        history: how many messages, roughly.
+        age_ms: for how long each, milliseconds.
+    """
+
+    history: int
+    age_ms: int
+
+
 class RedisLogs:
-    """Keeps what `gateway.backplane.contract.Backplane` says of logs.
+    """Keeps `gateway.backplane.contract.Logs`.
 
     Args:
         pair: the connections.
         keys: the names of the keys.
-        age_ms: how long a message is kept, milliseconds.
+        keeping: what logs keep.
         known: `gateway.backplane.contract.Events.known`.
     """
 
     def __init__(
-        self, pair: Pair, keys: Keys, age_ms: int, known: Callable[[bytes], bytes]
+        self, pair: Pair, keys: Keys, keeping: Keeping, known: Callable[[bytes], bytes]
     ) -> None:
         self._pair = pair
         self._keys = keys
-        self._age_ms = age_ms
+        self._keeping = keeping
         self._known_on = known
-
-    @property
-    def run_id(self) -> str:
-        return self._pair.run_id
 
     async def tails(self, logs: list[Log]) -> list[bytes]:
         private = [log for log in logs if log.room == PRIVATE]
@@ -60,7 +70,7 @@ class RedisLogs:
     async def said(self, log: Log, after: bytes, count: int) -> Said:
         keys = [self._keys.log(log), self._keys.epoch(log)]
         tail, start, more, *found = await self._pair.run(
-            "log_read", keys, after, count, PAGE_BYTES, self.run_id
+            "log_read", keys, after, count, PAGE_BYTES, self._pair.run_id
         )
         messages = zip(found[::3], found[1::3], found[2::3], strict=True)
         return Said(tail, start, bool(more), [(each[0], _readable(*each)) for each in messages])
@@ -70,16 +80,17 @@ class RedisLogs:
             forgotten = TRIMMED_AT_ONCE
             while forgotten == TRIMMED_AT_ONCE:
                 forgotten = await self._pair.run(
-                    "log_trim", [self._keys.log(log)], self._age_ms, TRIMMED_AT_ONCE
+                    "log_trim", [self._keys.log(log)], self._keeping.age_ms, TRIMMED_AT_ONCE
                 )
 
-    def _known(self, log: Log) -> bytes:
+    def known(self, log: Log) -> bytes:
+        """The last id that this gateway knows of a log."""
         return self._known_on(self._keys.channel(log).encode())
 
     async def _tails_of(self, logs: list[Log]) -> dict[Log, bytes]:
         keys = [self._keys.epoch(logs[0]), *(self._keys.log(log) for log in logs)]
-        known = [self._known(log) for log in logs]
-        found = await self._pair.run("log_tails", keys, self.run_id, *known)
+        known = [self.known(log) for log in logs]
+        found = await self._pair.run("log_tails", keys, self._pair.run_id, *known)
         return dict(zip(logs, found, strict=True))
 
 

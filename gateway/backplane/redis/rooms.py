@@ -12,6 +12,7 @@ from gateway.backplane.contract import Arrival, Attendance, Attended, Departure,
 from gateway.backplane.keys import Keys
 from gateway.backplane.records import Registration
 from gateway.backplane.redis.calls import room_attend, room_change, room_state
+from gateway.backplane.redis.logs import Keeping
 from gateway.backplane.redis.pair import Pair
 from gateway.backplane.redis.replies import parse_members, parse_room, parse_room_state
 from gateway.chat.room_records import Edit
@@ -28,24 +29,24 @@ class RedisRooms:
     Args:
         pair: the connections.
         keys: the names of the keys.
+        keeping: what logs keep.
         kept_ms: for which a room without members and operators is kept, milliseconds.
-        known: `gateway.backplane.contract.Events.known`.
-        history: returns how many messages a log keeps, roughly.
+        known: returns the last id that this gateway knows of a log.
     """
 
     def __init__(
         self,
         pair: Pair,
         keys: Keys,
+        keeping: Keeping,
         kept_ms: int,
-        known: Callable[[bytes], bytes],
-        history: Callable[[], int],
+        known: Callable[[Log], bytes],
     ) -> None:
         self._pair = pair
         self._keys = keys
         self._kept_ms = kept_ms
-        self._known_on = known
-        self._history = history
+        self._keeping = keeping
+        self._known = known
 
     async def state(self, room: str) -> tuple[int, RoomState]:
         return parse_room_state(room, await self._pair.run(*room_state(self._keys, room)))
@@ -60,7 +61,7 @@ class RedisRooms:
             items,
             self._pair.run_id,
             create=create,
-            known=self._known(room),
+            known=self._known(Log(room)),
             kept_ms=self._kept_ms,
         )
         attending = self._pair.run(*call)
@@ -91,8 +92,8 @@ class RedisRooms:
             self._pair.run_id,
             removed=removed,
             invite_members=invite_members,
-            known=self._known(room),
-            history=self._history(),
+            known=self._known(Log(room)),
+            history=self._keeping.history,
             kept_ms=self._kept_ms,
         )
         id: bytes = _done(room, await self._pair.run(*call))[0]
@@ -145,9 +146,6 @@ class RedisRooms:
     async def _add_to_index(self, rooms: list[str]) -> None:
         if rooms:
             await self._pair.call("SADD", self._keys.rooms, *rooms)
-
-    def _known(self, room: str) -> bytes:
-        return self._known_on(self._keys.channel(Log(room)).encode())
 
 
 def _done(room: str, reply: Any) -> Any:

@@ -543,18 +543,12 @@ class FakeBackplane:
         return str(self.memory.run)
 
     def room(self, room: str) -> Channel:
-        name = self.room_channel(room)
+        name = f"room:{room}"
         return Channel(name, name.encode(), Log(room))
 
     def user(self, folded: str) -> Channel:
-        name = self.user_channel(folded)
+        name = f"to:{folded}"
         return Channel(name, name.encode(), Log(PRIVATE, folded))
-
-    def user_channel(self, folded: str) -> str:
-        return f"to:{folded}"
-
-    def room_channel(self, room: str) -> str:
-        return f"room:{room}"
 
     async def subscribe(self, channel: str) -> None:
         await self.asked_for("subscribe", channel)
@@ -753,7 +747,7 @@ def gateway_with(
     """A gateway on a fake backplane: `gateway.backplane` is the `FakeBackplane`."""
 
     def backplane(
-        config: GatewayConfig, id: str, info: Any, events: Events, meters: Meters
+        id: str, info: Any, events: Events, meters: Meters, **settings: Any
     ) -> FakeBackplane:
         return FakeBackplane(memory, id, events)
 

@@ -6,11 +6,10 @@ import pytest
 from gateway.backplane.contract import ABSENT, Claimed, Entry, Found, Log, Outgoing, Said, Touch
 from gateway.backplane.records import Registration
 from gateway.backplane.redis import backplane as module
-from gateway.backplane.redis.backplane import RedisBackplane
 from gateway.backplane.redis.replies import parse_user_list
 from gateway.backplane.scripts import all_scripts
 from gateway.errors import BackplaneDown, NameLost, TooMuchWaits
-from gateway.meters import Meters
+from tests.support.settings import redis_backplane
 from tests.unit.gateway.backplane import scripted
 from tests.unit.gateway.backplane.scripted import array, bulk, error, evalsha, usual
 from tests.unit.gateway.fakes import config, registration
@@ -25,7 +24,7 @@ class Scene(scripted.Scene):
         super().__init__(redis)
         self.knows = {}
         given = {"redis": redis.url, "prefix": "t", "idle": 60.0} | settings | dict(given)
-        self.backplane = RedisBackplane(config(**given), "g-1", lambda: b"{}", self, Meters())
+        self.backplane = redis_backplane(config(**given), "g-1", lambda: b"{}", self)
 
     def known(self, channel):
         return self.knows.get(channel, b"0-0")
@@ -77,8 +76,8 @@ async def test_so_is_the_last_id_that_is_known_here(scene, redis):
 async def test_what_is_heard_is_of_this_database(redis, url, marked):
     settings = {"redis": redis.url + url}
     scene = Scene(redis, settings)
-    assert scene.backplane.room_channel("lobby") == f"t{marked}:{{room:lobby}}:live"
-    assert scene.backplane.user_channel("dana") == f"t{marked}:{{users}}:to:dana"
+    assert scene.backplane.room("lobby").name == f"t{marked}:{{room:lobby}}:live"
+    assert scene.backplane.user("dana").name == f"t{marked}:{{users}}:to:dana"
 
 
 async def test_its_own_channels_are_listened_to(scene, redis):

@@ -1,0 +1,110 @@
+"""What is said: to a room, or to some people only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from gateway.backplane.contract import ABSENT, Found, Log, Outgoing, Posted, Whispered
+from gateway.backplane.keys import Keys
+from gateway.backplane.records import Registration
+from gateway.backplane.redis.calls import room_publish
+from gateway.backplane.redis.logs import Keeping
+from gateway.backplane.redis.pair import Pair
+from gateway.errors import BackplaneDown, NameLost, RoomChanged, TooMuchWaits
+from gateway.outcomes import How
+from wire.frames import PRIVATE
+
+PRIVATE_HISTORY = 1000
+"""The most messages that one person's log keeps, roughly."""
+
+
+class RedisMessages:
+    """Keeps `gateway.backplane.contract.Messages`.
+
+    Args:
+        pair: the connections.
+        keys: the names of the keys.
+        keeping: what logs keep.
+        seqs_ms: milliseconds for which it is known what was posted under which seq.
+        known: returns the last id that this gateway knows of a log.
+        until_ms: returns when the lease of this gateway ends, milliseconds since 1970.
+    """
+
+    def __init__(
+        self,
+        pair: Pair,
+        keys: Keys,
+        keeping: Keeping,
+        seqs_ms: int,
+        known: Callable[[Log], bytes],
+        until_ms: Callable[[], int],
+    ) -> None:
+        self._pair = pair
+        self._keys = keys
+        self._keeping = keeping
+        self._seqs_ms = seqs_ms
+        self._known = known
+        self._until_ms = until_ms
+
+    async def publish(
+        self, room: str, version: str | None, messages: list[Outgoing]
+    ) -> list[Posted]:
+        call = room_publish(
+            self._keys,
+            room,
+            version,
+            messages,
+            self._pair.run_id,
+            known=self._known(Log(room)),
+            history=self._keeping.history,
+            kept_ms=self._seqs_ms,
+            until_ms=self._until_ms(),
+        )
+        reply = self._in_time(await self._pair.run(*call))
+        if reply == b"CHANGED":
+            raise RoomChanged(room)
+        return [
+            Posted("", each / 1000) if isinstance(each, int) else Posted(each.decode())
+            for each in reply
+        ]
+
+    async def whisper(
+        self, sender: Registration, names: list[str], body: bytes, *, seq: int | None
+    ) -> Whispered:
+        keys = self._keys
+        reply = await self._pair.run(
+            "user_whisper",
+            [keys.users, keys.users_epoch, keys.users_clock],
+            min(self._keeping.history, PRIVATE_HISTORY),
+            self._pair.run_id,
+            keys.users,
+            keys.users_channel,
+            sender.folded,
+            sender.session,
+            body,
+            sender.origin,
+            "" if seq is None else seq,
+            self._seqs_ms,
+            self._until_ms(),
+            self._known(Log(PRIVATE, sender.folded)),
+            *(part for name in names for part in (name, self._known(Log(PRIVATE, name)))),
+        )
+        if self._in_time(reply) == b"GONE":
+            raise NameLost("the sender's session has lost its name")
+        if not reply:
+            return Whispered(None, [ABSENT] * len(names))
+        id, *found = (part.decode() for part in reply)
+        pairs = list(zip(found[::2], found[1::2], strict=True))
+        if id == "FULL":
+            raise TooMuchWaits(dict.fromkeys(name for name, how in pairs if how == "full"))
+        posted = [Found(name, How(how)) for name, how in pairs]
+        return Whispered(id, posted or [ABSENT] * len(names))
+
+    def _in_time(self, reply: Any) -> Any:
+        """The reply of a script that posts, unless it came to Redis after our lease."""
+        if reply == b"LATE":
+            # It was under way for so long that nobody knows what holds: begin again.
+            self._pair.give_up()
+            raise BackplaneDown("it came to Redis after the lease had run out")
+        return reply

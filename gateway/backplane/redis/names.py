@@ -1,0 +1,106 @@
+"""People: who has which name, and when they were last active."""
+
+from __future__ import annotations
+
+import asyncio
+
+import msgspec
+
+from gateway.backplane.contract import KNOWN, Claimed, Entry, Known, Listed, Touch
+from gateway.backplane.keys import Keys
+from gateway.backplane.records import Registration
+from gateway.backplane.redis.calls import user_claim, user_release
+from gateway.backplane.redis.pair import Pair
+from gateway.backplane.redis.replies import account_of, parse_user_list, registration
+from gateway.outcomes import Outcome
+
+LISTED_AT_ONCE = 200
+
+
+class RedisNames:
+    """Keeps `gateway.backplane.contract.Names`.
+
+    Args:
+        pair: the connections.
+        keys: the names of the keys.
+        gateway: this gateway's id.
+        idle_ms: milliseconds of inactivity that a user is given; 0 for no end.
+        resume_ms: milliseconds for which users can resume.
+    """
+
+    def __init__(self, pair: Pair, keys: Keys, gateway: str, idle_ms: int, resume_ms: int) -> None:
+        self._pair = pair
+        self._keys = keys
+        self._gateway = gateway
+        self._idle_ms = idle_ms
+        self._resume_ms = resume_ms
+
+    async def claim(
+        self, user: Registration, ago: float, resume: str | None, auth: Entry = KNOWN
+    ) -> Claimed:
+        call = user_claim(
+            self._keys,
+            user,
+            self._gateway,
+            self._pair.run_id,
+            ago_ms=round(ago * 1000),
+            idle_ms=self._idle_ms,
+            resume=resume or "",
+            auth=auth,
+        )
+        reply = await self._pair.run(*call)
+        outcome, origin, last, former, hash, began, waits, unheard, rooms, account = reply
+        return Claimed(
+            Outcome(outcome.decode()),
+            origin.decode(),
+            last,
+            registration(former),
+            msgspec.json.decode(began, type=dict[str, str]) if began else None,
+            hash.decode(),
+            bool(waits),
+            bool(unheard),
+            msgspec.json.decode(rooms, type=list[str]) if rooms else None,
+            bool(account),
+        )
+
+    async def release(self, users: list[Registration], *, for_good: bool) -> list[str]:
+        kept_ms = 0 if for_good else self._resume_ms
+        call = user_release(self._keys, self._gateway, users, kept_ms=kept_ms)
+        return [session.decode() for session in await self._pair.run(*call)]
+
+    async def touch(self, touches: list[Touch]) -> list[str]:
+        parts = [part for t in touches for part in (t.folded, t.session, round(t.ago * 1000))]
+        keys = self._keys
+        touched = [keys.users, keys.held(self._gateway)]
+        reply = await self._pair.run("user_touch", touched, self._idle_ms, keys.users, *parts)
+        return [session.decode() for session in reply]
+
+    async def idle_left(self, folded: str, session: str) -> float:
+        key = self._keys.alive(folded)
+        value = await self._pair.call("GET", key)
+        if value is None or value.decode().partition(" ")[0] != session:
+            return 0.0
+        return max(0.0, int(await self._pair.call("PTTL", key)) / 1000)
+
+    async def users(self, cursor: str) -> tuple[str, list[Listed]]:
+        keys = self._keys
+        reply = await self._pair.run("user_list", [keys.users], cursor, LISTED_AT_ONCE, keys.users)
+        return parse_user_list(reply)
+
+    async def look_up(self, folded: str) -> Known | None:
+        keys, call = self._keys, self._pair.call
+        here, away, registered = await asyncio.gather(
+            call("HGET", keys.users, folded),
+            call("GET", keys.resume(folded)),
+            call("HGET", keys.accounts, folded),
+        )
+        user = registration(here or b"") or registration(away or b"")
+        account = account_of(registered or b"")
+        if user is None:
+            return None if account is None else Known(account.name, "", True)
+        return Known(user.name, user.origin, account is not None)
+
+    async def present(self, names: list[str]) -> list[str]:
+        keys = self._keys
+        reply = await self._pair.run("user_find", [keys.users], keys.users, *names)
+        return [name.decode() for name in reply]
