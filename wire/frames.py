@@ -72,6 +72,10 @@ class Modes(Frame, frozen=True):
     history: Literal["all", "joined"] = "all"
 
 
+DEFAULT_MODES = Modes()
+"""The modes of a room where nobody has set any. Frames leave out this very object."""
+
+
 class Hello(Frame, frozen=True, tag_field="op", tag="hello"):
     """The first request: log in.
 
@@ -386,7 +390,7 @@ class Entered(Frame, frozen=True, tag_field="op", tag="entered"):
     seen: str
     topic: str = ""
     topic_by: str = ""
-    modes: Modes = Modes()
+    modes: Modes = DEFAULT_MODES
     people: int = 1
     role: Role = ""
     seq: int | None = None
@@ -415,7 +419,7 @@ class Room(Frame, frozen=True):
     room: str
     people: int
     topic: str = ""
-    modes: Modes = Modes()
+    modes: Modes = DEFAULT_MODES
     joined: bool = False
 
 
@@ -478,7 +482,7 @@ class RoomInfo(Frame, frozen=True, tag_field="op", tag="room_info"):
     topic: str = ""
     topic_by: str = ""
     topic_at: int = 0
-    modes: Modes = Modes()
+    modes: Modes = DEFAULT_MODES
     operators: list[str] = []
     voices: list[str] = []
     key: str | None = None

@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple, TypeVar, get_args
 import msgspec
 
 from gateway.chat.rooms import NEVER, Invitation, RoomState, Sanction
-from wire.frames import Modes
+from wire.frames import DEFAULT_MODES, Modes
 
 Part = Literal["meta", "operators", "voices", "bans", "muted", "invited", "kicked"]
 """A part of a room's state: a hash in Redis. ``meta`` holds the topic, the modes and the key."""
@@ -67,6 +67,14 @@ def state_from(room: str, exists: bool, parts: Mapping[str, Mapping[str, str]]) 
     """
     meta = parts.get("meta", {})
     key = meta.get("key", "")
+    modes = Modes(
+        invite_only=meta.get("invite_only") == "1",
+        secret=meta.get("secret") == "1",
+        read_only=meta.get("read_only") == "1",
+        key=bool(key),
+        slow=_number(meta.get("slow")),
+        history="joined" if meta.get("history") == "joined" else "all",
+    )
     return RoomState(
         room=room,
         version=meta.get("version", NEVER),
@@ -74,14 +82,7 @@ def state_from(room: str, exists: bool, parts: Mapping[str, Mapping[str, str]]) 
         topic=meta.get("topic", ""),
         topic_by=meta.get("topic_by", ""),
         topic_at=_number(meta.get("topic_at")),
-        modes=Modes(
-            invite_only=meta.get("invite_only") == "1",
-            secret=meta.get("secret") == "1",
-            read_only=meta.get("read_only") == "1",
-            key=bool(key),
-            slow=_number(meta.get("slow")),
-            history="joined" if meta.get("history") == "joined" else "all",
-        ),
+        modes=DEFAULT_MODES if modes == DEFAULT_MODES else modes,
         key=key,
         operators=dict(parts.get("operators", {})),
         voices=dict(parts.get("voices", {})),

@@ -19,6 +19,7 @@ import msgspec
 
 from gateway.addresses import Address
 from wire.frames import (
+    DEFAULT_MODES,
     OPERATOR,
     Entered,
     Modes,
@@ -29,9 +30,6 @@ from wire.frames import (
     Sanctioned,
 )
 from wire.reasons import ErrorCode, NoticeCode, OutCode, WireError
-
-DEFAULT_MODES = Modes()
-"""The modes of a room where nobody has set any."""
 
 NEVER = "0"
 """The version of a room that nobody has ever changed."""

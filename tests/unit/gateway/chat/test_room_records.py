@@ -6,8 +6,9 @@ from hypothesis import strategies as st
 
 from gateway.chat.room_changes import Target, plan
 from gateway.chat.room_records import PARTS, edit_modes, invitation_text, sanction_text, state_from
-from gateway.chat.rooms import CHAT_OPERATOR, NEVER, Invitation, RoomState, Sanction
+from gateway.chat.rooms import CHAT_OPERATOR, NEVER, Invitation, RoomState, Sanction, listed
 from tests.unit.wire import strategies
+from wire.codec import encode
 from wire.frames import Moderate, Modes, SetModes, SetTopic
 from wire.reasons import WireError
 
@@ -30,6 +31,11 @@ def written(parts, edits):
 
 def test_a_room_without_records_is_like_every_new_room():
     assert state_from("dev", True, {}) == RoomState(room="dev", version=NEVER)
+
+
+def test_default_modes_take_no_bytes_on_the_wire():
+    state = state_from("dev", True, {"meta": {"slow": "0", "topic": "news"}})
+    assert encode(listed(state, 3, joined=False)) == (b'{"room":"dev","people":3,"topic":"news"}\n')
 
 
 @given(strategies.modes, texts)
