@@ -1,8 +1,8 @@
-"""Where a typed line goes, and whether the person can know that.
+"""Which room a typed line goes to, and whether the person can know that.
 
-A line is typed for the room that the prompt names. Somebody may be put out of that room while the
-line is being typed, or may have asked for a room that has not let them in yet. Then the line is not
-sent: it stays, the person is told where it would go, and Enter once more sends it there.
+People type a line for the room that the prompt names. But they may be put out of that room while
+they type, or may have asked to enter a room that has not let them in yet. Then Enter does not send
+the line: it stays, and the person is told where it would go now. Another Enter sends it there.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from display.rooms import shown_room
 
 
 class Aim:
-    """The room in which a person talks.
+    """The room that a person's lines go to.
 
     Args:
-        rooms: those that the person is in.
+        rooms: the rooms that the person is in.
     """
 
     def __init__(self, rooms: Rooms) -> None:
@@ -29,32 +29,32 @@ class Aim:
         self._put_out: str | None = None
 
     def wants(self, room: str) -> None:
-        """The person wants to enter a room and talk there."""
+        """The person has asked to enter a room, and means to talk there."""
         self._joining = room
 
     def entered(self, room: str) -> None:
-        """The person is in a room now; the lines go there, if that was wanted."""
+        """The person is in a room now. Lines go there if the person asked for it."""
         if room == self._joining:
             self.talk_in(room)
 
     def refused(self, room: str) -> None:
-        """A room does not let the person in. What was typed meanwhile was meant for it."""
+        """A room does not let the person in. What was typed meanwhile was meant for that room."""
         if room == self._joining:
             self._joining, self._put_out = None, room
 
     def talk_in(self, room: str) -> None:
-        """The person has chosen where lines go from now on."""
+        """The person has chosen the room that lines go to from now on."""
         self._rooms.current, self._joining, self._put_out = room, None, None
 
     def out(self, room: str, *, chosen: bool) -> str:
-        """The person is in a room no longer.
+        """The person is no longer in a room.
 
         Args:
             room: which.
-            chosen: the person left it.
+            chosen: the person chose to leave.
 
         Returns:
-            Where lines go now, as a text for the person; empty if they go where they went before.
+            Where lines go now, as a text for the person; empty if that has not changed.
         """
         if not self._rooms.out(room):
             return ""
@@ -63,16 +63,16 @@ class Aim:
         return self.told()
 
     def told(self) -> str:
-        """Where lines go, as a text for the person."""
+        """Where lines go now, as a text for the person."""
         room = self._rooms.current
         return NOWHERE if room is None else f"what you type goes to {shown_room(room)} now"
 
     def doubt(self, line: str, to: Sequence[str] | None, meaning: Meaning | None) -> str:
-        """Why a line must not be sent yet, as a text for the person; empty if it may be.
+        """Why a line must not be sent yet, as a text for the person; empty if it may be sent.
 
         Args:
             line: what was typed.
-            to: who gets every message; None to read that from each.
+            to: who gets every message; None if each message says that itself.
             meaning: what the line means in the current room.
         """
         if self._differs(line, to, meaning, self._joining):

@@ -57,33 +57,33 @@ from wire.frames import (
 from wire.reasons import QUIT
 
 ACTIVE_EVERY = 5.0
-"""Seconds between two words to the gateway that somebody is typing."""
+"""How often, in seconds, the gateway is told that somebody is typing."""
 
 LONGEST_DRAFT = 4
-"""How many times as long as a message may be what is typed, to be made shorter."""
+"""The typed line may be this many times longer than a message, so that it can be shortened."""
 
 OVERLONG_EVERY = 1.0
-"""Seconds between two words to the person that it is longer: a paste may come in parts."""
+"""How often, in seconds, the person is told that it is too long: a paste may come in parts."""
 
 
 LOOK_EVERY = 30.0
-"""Seconds for which an answer about who is in a room, or which rooms there are, is good enough to
-complete words by, where no event tells of changes."""
+"""Seconds for which a list of members or rooms is good enough for completion, if no events tell
+about changes."""
 
 
 ALL_ROOMS = "*"
-"""Stands where a room's name stands when all rooms are asked for."""
+"""Used in place of a room's name for the list of all rooms."""
 
 
 class ChatApp:
     """One person at one terminal.
 
     Args:
-        chat: what is chatted over.
+        chat: the chat.
         style: colours, or none.
-        to: who gets every message; None if each says so itself.
-        room: where the person talks at the start; None for nowhere.
-        clock: seconds that only rise; says how long ago the gateway was told of the typing.
+        to: who gets every message; None if each message says that itself.
+        room: the room that lines go to at the start; None for none.
+        clock: seconds that never go back; it times what is done at most every few seconds.
         input: where keys come from; None for the terminal.
         output: where text goes; None for the terminal.
     """
@@ -123,8 +123,8 @@ class ChatApp:
             self._session.app, self._output, breaks_again=breaks_again(os.environ)
         )
         self._session.app.ttimeoutlen = PATIENCE
-        # There is one prompt for the whole chat and not one for each line, so that the terminal
-        # never falls back to its own echo between two lines.
+        # One prompt serves for the whole chat, not one for each line: between two prompts the
+        # terminal would echo keys by itself.
         self._session.default_buffer.accept_handler = self._accept
         self._session.default_buffer.on_text_changed += self._typed
         self._screen = Screen(self._session.app, self._output)
@@ -141,7 +141,7 @@ class ChatApp:
             self._prompting = self._tasks.create_task(self._read_keys())
             self._tasks.create_task(self._follow())
             loop.add_signal_handler(signal.SIGTERM, self._terminated)
-            # What ends us may come together with it, and goes first.
+            # A signal that ends us may come at the same time, and is handled first.
             loop.add_signal_handler(signal.SIGCONT, loop.call_soon, self._go_on)
             await asyncio.wait([self._prompting])
             await self._chat.quit()
@@ -172,10 +172,10 @@ class ChatApp:
             case _:
                 self._show(event)
         if isinstance(event, News | Notice | Entered | Out):
-            self._session.app.invalidate()  # the prompt tells the state and the room
+            self._session.app.invalidate()  # the prompt shows the state and the room
 
     def _take_room(self, event: Entered | Out | Changed | NotRejoined) -> None:
-        """Something has become of a room of ours."""
+        """Something has happened to a room that we are in, or to our being in it."""
         match event:
             case Entered(room=room):
                 is_new = self._rooms.entered(event)
@@ -202,7 +202,7 @@ class ChatApp:
                 self._screen.show(render.event(event, self._view))
 
     def _accept(self, buffer: Buffer) -> bool:
-        """Do what was typed; says whether it stays in the line, to be corrected."""
+        """Do what was typed. Returns whether it stays in the line, to be corrected."""
         meaning = commands.read(buffer.text, self._to, self._rooms.current)
         doubt = self._aim.doubt(buffer.text, self._to, meaning)
         if doubt:
@@ -298,7 +298,7 @@ class ChatApp:
 
     def _typed(self, buffer: Buffer) -> None:
         now = self._clock()
-        # Drawing a text takes as long as it is, for each key and for each message above it.
+        # The longer the text, the longer it takes to draw, at each key and each message above it.
         most = self._chat.connection.limits.text
         if len(buffer.text) > LONGEST_DRAFT * most:
             length, buffer.document = len(buffer.text), self._draft
@@ -312,7 +312,7 @@ class ChatApp:
             self._chat.connection.active()
 
     def _go_on(self) -> None:
-        """After a stop: the shell has used the terminal meanwhile, and left it as it needs it."""
+        """Go on after a stop: meanwhile the shell has used the terminal, and changed its modes."""
         leaving = self._prompting.done() or self._prompting.cancelling()
         if leaving or not self._keyboard:
             return

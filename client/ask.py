@@ -1,8 +1,8 @@
-"""A question to the person at the terminal, outside of a chat.
+"""A question to the person at the terminal, outside a chat.
 
-The person may press Ctrl-Z meanwhile, and come back with ``fg``, or somebody else may stop us. A
-shell does not know that what is typed is not to be seen: so the terminal is put back before we
-stop, and made ready again, with the question, when we go on.
+The person may press Ctrl-Z before answering, and come back with ``fg``; or somebody else may stop
+us. A shell does not know that the typed answer must stay hidden. So the terminal is put back before
+we stop; when we go on it is prepared again, and the question is shown again.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ from client.terminal import in_foreground, stop_in_background
 from client.typed import decoded
 
 LONGEST = 4096
-"""Bytes of a line that a terminal takes."""
+"""The longest line that a terminal takes, in bytes."""
 
 NOT_TEXT = "chatctl: that is not text in UTF-8: please type it again\n"
 
 ENDING = (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
-"""Signals that end us, once the terminal is as it was."""
+"""Signals that end us after the terminal has been put back."""
 
 WOKEN_WITHIN = 0.1
-"""Seconds after which we go on without a SIGCONT: where no shell stopped us, none wakes us."""
+"""Seconds after which we go on without a SIGCONT: without a shell nobody sends one."""
 
 _LOCAL_FLAGS = 3
-"""Their place in a terminal's attributes."""
+"""Index of the local flags in a terminal's attributes."""
 
 
 async def ask(question: str, *, hidden: bool = False) -> str:
@@ -43,11 +43,11 @@ async def ask(question: str, *, hidden: bool = False) -> str:
 
     Args:
         question: what to show.
-        hidden: whether what is typed is not shown.
+        hidden: whether to hide the typed answer.
 
     Raises:
-        EOFError: there will be no answer, as after Ctrl-C or Ctrl-D, or where there is no terminal
-            that could hide it.
+        EOFError: there will be no answer: after Ctrl-C or Ctrl-D, or if it must be hidden and there
+            is no terminal to hide it.
         SystemExit: a signal ended us.
     """
     if hidden and not sys.stdin.isatty():
@@ -71,14 +71,14 @@ class _Terminal:
     """A terminal that shows what is typed."""
 
     def make_ready(self) -> None:
-        """Before a question is shown."""
+        """Prepare the terminal before a question is shown."""
 
     def put_back(self) -> None:
-        """When it is answered, or before we stop."""
+        """Restore the terminal once the question is answered, or before we stop."""
 
 
 class _Hiding(_Terminal):
-    """A terminal that does not show what is typed, nor what was typed before the question."""
+    """A terminal that hides what is typed, and drops what was typed before the question."""
 
     def __init__(self, fd: int) -> None:
         self._fd = fd
@@ -93,14 +93,14 @@ class _Hiding(_Terminal):
 
     def put_back(self) -> None:
         if self._before is None or not in_foreground(self._fd):
-            return  # in the background it is as its shell needs it
+            return  # in the background the shell has set it as it needs it
         with suppress(termios.error):  # it is gone
             termios.tcsetattr(self._fd, termios.TCSADRAIN, self._before)
         sys.stderr.write("\n")
 
 
 class _Question:
-    """Is asked again each time we go on after a stop."""
+    """One question, shown again each time we go on after a stop."""
 
     def __init__(self, text: str, fd: int, terminal: _Terminal) -> None:
         self._text = text
@@ -112,10 +112,10 @@ class _Question:
         self._going_on: asyncio.Handle | None = None
 
     async def answer(self) -> bytes:
-        """What was typed; nothing if that has ended.
+        """The typed line; empty at the end of input.
 
-        It is the loop that waits, and it that takes the signals: one in the moment before a read
-        begins would not end the read, and one that is not the loop's would not wake the loop.
+        The loop waits for input, and the loop handles the signals: a signal just before a blocking
+        read would not end the read, and one that the loop does not handle would not wake the loop.
 
         Raises:
             SystemExit: a signal ended us.
@@ -127,12 +127,12 @@ class _Question:
                 while not self._ended_by:
                     await self._woken.wait()
                     self._woken.clear()
-                    # What was typed may be gone again, since the question was put once more.
+                    # What was typed may be gone again: showing the question once more drops it.
                     if self._ended_by or not select.select((self._fd,), (), (), 0)[0]:
                         continue
                     if in_foreground(self._fd):
                         return os.read(self._fd, LONGEST)
-                    stop_in_background()  # what was typed is for somebody else
+                    stop_in_background()  # another job gets what was typed
             finally:
                 self._loop.remove_reader(self._fd)
                 if self._going_on is not None:
@@ -143,7 +143,7 @@ class _Question:
 
     def _put(self, start: str = "") -> None:
         if not in_foreground(self._fd):
-            stop_in_background()  # and be asked to put it when we go on
+            stop_in_background()  # it is shown when we go on
             return
         try:
             self._terminal.make_ready()
@@ -153,14 +153,14 @@ class _Question:
         sys.stderr.flush()
 
     def _go_on(self) -> None:
-        # Once: each time drops what was typed before.
+        # Only once: each time drops what was typed before.
         if self._going_on is not None:
             self._going_on.cancel()
-        # What ends us may come together with it, and goes first.
+        # A signal that ends us may come at the same time, and is handled first.
         self._going_on = self._loop.call_soon(self._put_again)
 
     def _put_again(self) -> None:
-        # In the place of itself, where it was put just before we heard that we go on.
+        # Over the old question, which may have been shown just before we heard that we go on.
         if not self._ended_by:
             self._put("\r")
 
@@ -168,7 +168,7 @@ class _Question:
         self._terminal.put_back()
         self._loop.remove_signal_handler(signal.SIGTSTP)
         os.kill(os.getpid(), signal.SIGTSTP)
-        # Here we go on, perhaps days later; or at once, where there is no shell to wake us.
+        # Here we go on, perhaps days later; or at once, if there is no shell that stops us.
         self._loop.add_signal_handler(signal.SIGTSTP, self._stop)
         self._going_on = self._loop.call_later(WOKEN_WITHIN, self._put_again)
 

@@ -1,4 +1,4 @@
-"""What somebody asked of a room, and the answer as lines to show."""
+"""Requests about rooms, with their answers as lines to show."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from wire.frames import AboutRoom, Join, Leave, ListMembers, ListRooms
 
 
 async def ask(chat: LastingChat, request: RoomRequest, view: Callable[[], View]) -> list[str]:
-    """Ask, and return what to show; nothing for what an event tells anyway.
+    """Send a request, and return the lines to show; none if an event will tell the outcome.
 
     Raises:
-        Refused: the gateway does not do it.
+        Refused: the gateway refused it.
         Ended: the connection is over.
     """
     match request:

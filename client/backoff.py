@@ -6,13 +6,13 @@ import random
 from collections.abc import Callable
 
 Pick = Callable[[float, float], float]
-"""Draws a number between two."""
+"""Draws a number between two others."""
 
 
 class Backoff:
-    """Delays before attempts: exponential with full jitter, so that a crowd spreads itself out.
+    """Delays before attempts: exponential with full jitter, so that many clients spread out.
 
-    The first attempt has its delay too: when a gateway goes down, all its clients come at once.
+    The first attempt is delayed too: when a gateway goes down, all its clients come at once.
 
     Args:
         base: upper end of the first delay, in seconds.
@@ -28,11 +28,11 @@ class Backoff:
 
     def next(self) -> float:
         """Seconds to wait before the next attempt."""
-        # 2**16 is far above any cap; without a limit the power grows out of a float's range.
+        # 2**16 is far above any cap; without this limit the power would overflow a float.
         most = min(self.cap, self._base * 2 ** min(self._attempt, 16))
         self._attempt += 1
         return self._pick(0.0, most)
 
     def reset(self) -> None:
-        """Begin anew: the last attempt was a good one."""
+        """Start again with short delays: the last attempt succeeded."""
         self._attempt = 0

@@ -38,7 +38,7 @@ class ChatCompleter(Completer):
 
     Args:
         rooms: those that the person is in, and who is there.
-        look_around: asks who is in the current room, for the first name that is to be completed.
+        look_around: asks who is in the current room, before the first name is completed.
         look_for_rooms: asks which rooms there are.
     """
 
@@ -55,7 +55,7 @@ class ChatCompleter(Completer):
     async def get_completions_async(
         self, document: Document, event: CompleteEvent
     ) -> AsyncGenerator[Completion, None]:
-        """The same, once it is known who is here and which rooms there are."""
+        """As `get_completions`, after asking who is here or which rooms there are."""
         if _name_before(document) is not None:
             if not self._rooms.names(self._rooms.current).complete:
                 await self._look_around()
@@ -65,7 +65,7 @@ class ChatCompleter(Completer):
             yield completion
 
     def get_completions(self, document: Document, _event: CompleteEvent) -> Iterable[Completion]:
-        """What could stand in place of the word before the cursor."""
+        """What the word before the cursor could become."""
         begun, words = self._fitting(document)
         for word in words:
             yield Completion(f"{word} ", -len(begun), display=clean_name(word))
@@ -84,13 +84,13 @@ class ChatCompleter(Completer):
         return "", []
 
     def _places(self, command: str) -> list[str]:
-        """Rooms to enter or to leave: one's own, and for the others all there are."""
+        """The rooms to offer for a command: `leave` takes only those that the person is in."""
         own = list(self._rooms)
         return own if command == "leave" else list(dict.fromkeys([*own, *self._rooms.listed]))
 
 
 def _settable(typed: str, begun: str) -> list[str]:
-    """Modes and their values, which stand in turn."""
+    """Modes and their values, which follow each other in turn."""
     before = typed.split()[1 : -1 if begun else None]
     if len(before) % 2 == 0:
         return _beginning(begun, [mode for mode in MODES if mode not in before])

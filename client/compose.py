@@ -1,4 +1,4 @@
-"""What somebody says, as a request."""
+"""What somebody says, made into a request."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from wire.frames import LOBBY, Send
 
 
 def compose(seq: int, text: str, *, to: Sequence[str] | None = None, room: str = LOBBY) -> Send:
-    """Make a request of a text, said now.
+    """Make a request of a text that is said now.
 
     Args:
-        seq: its number: it stays the same however often the request is sent.
-        text: the message; a run of ``@name`` words at its end names its recipients.
-        to: recipients, in place of ``@name`` words; never falls back to the room.
-        room: where a public message goes.
+        seq: the number of the request, which stays the same however often it is sent.
+        text: the message; ``@name`` words at its end name its recipients.
+        to: recipients, in place of ``@name`` words; such a message never becomes public.
+        room: the room that a public message goes to.
     """
     return Send(
         text=encodable(text),
@@ -27,5 +27,5 @@ def compose(seq: int, text: str, *, to: Sequence[str] | None = None, room: str =
 
 
 def encodable(text: str) -> str:
-    """A text with ``?`` for what UTF-8 cannot say: halves of characters, as from a broken paste."""
+    """A text with ``?`` for what UTF-8 cannot express: half characters, as from a broken paste."""
     return text.encode("utf-8", "replace").decode()

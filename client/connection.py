@@ -62,29 +62,30 @@ from wire.lines import LineBuffer, LineTooLong
 from wire.reasons import CONNECTION_LOST, QUIT, SLOW, ErrorCode, Reason, WireError
 
 LONGEST_LINE = 1024 * 1024
-"""Bytes. More than any gateway sends; there only to bound memory."""
+"""The longest line that is kept, in bytes. No gateway sends such a line; this bounds memory."""
 
 MOST_WAITING = 10_000
-"""Events that may wait for somebody to iterate; with more, the connection ends as `SLOW`."""
+"""Events that may wait to be iterated over; with more, the connection ends as `SLOW`."""
 
 
 Asked = Join | Leave | ListRooms | ListMembers | AboutRoom | SetTopic | SetModes | Moderate | Who
-"""What has an answer of its own."""
+"""Requests that have an answer of their own."""
 
 
 class Connection(asyncio.Protocol):
-    """A connection: send, and iterate over what the gateway tells. Made by `client.dial.connect`.
+    """One connection: send over it, and iterate over its events. Made by `client.dial.connect`.
 
-    Iterate, even if only to throw away: what nobody takes waits in memory (`MOST_WAITING`).
+    Iterate even if you do not need the events: they wait in memory until then (`MOST_WAITING`).
 
     Attributes:
         welcome: what the gateway said when it granted the name.
-        granted: done when the hello was answered.
+        granted: done when the hello has been answered.
         ended: why the connection is over; None while it is not.
-        wait: seconds after which the gateway's bye asked us to come back; None if it did not say.
-        seqs: numbers for requests, rising over all the connections of a client.
-        session: the same object for two connections if the gateways know that the second is the
-            first's: then what is sent again with the same number is posted once.
+        wait: seconds that the gateway's bye asked us to wait before we come back; None if it did
+            not say.
+        seqs: numbers for requests, rising over all connections of a client.
+        session: the same object for two connections if the gateways know that the second follows
+            the first: then a request that is sent again with the same number is done once.
     """
 
     welcome: Welcome
@@ -109,7 +110,7 @@ class Connection(asyncio.Protocol):
 
     @property
     def name(self) -> str:
-        """One's own name, as it is shown."""
+        """Our own name, as it is shown."""
         return self.welcome.name
 
     @property
@@ -129,37 +130,32 @@ class Connection(asyncio.Protocol):
     async def __anext__(self) -> Event:
         event = await self._events.get()
         if event is None:
-            self._events.put_nowait(None)  # for whoever asks again
+            self._events.put_nowait(None)  # the next iteration ends at once, too
             raise StopAsyncIteration
         return event
 
     async def send(self, text: str, *, to: Sequence[str] | None = None, room: str = LOBBY) -> Ack:
-        """Say something, and wait until the gateway has taken it.
+        """Send a message, and wait until the gateway has accepted it.
 
         Args:
-            text: the message; a run of ``@name`` words at its end names its recipients.
-            to: recipients, in place of ``@name`` words; never falls back to the room.
-            room: where a public message goes.
+            text: the message; ``@name`` words at its end name its recipients.
+            to: recipients, in place of ``@name`` words; such a message never becomes public.
+            room: the room that a public message goes to.
 
         Raises:
-            Refused: the gateway did not take it.
+            Refused: the gateway did not accept it.
             Unconfirmed: the connection ended before the gateway answered.
-            Ended: the connection was over already; nothing was sent.
+            Ended: the connection was already over; nothing was sent.
         """
         return await self.deliver(compose(next(self.seqs), text, to=to, room=room))
 
     async def deliver(self, send: Send) -> Ack:
-        """Send a request that was made before, and wait until the gateway has taken it.
+        """Send a message that was made into a request before; otherwise like `send`.
 
         Args:
-            send: with a ``seq``.
-
-        Raises:
-            Refused: the gateway did not take it.
-            Unconfirmed: the connection ended before the gateway answered.
-            Ended: the connection was over already; nothing was sent.
+            send: the request, with a ``seq``.
         """
-        # A gateway throws away a line that is too long, with the seq that its refusal would need.
+        # A gateway drops a line that is too long, and with it the seq that a refusal would need.
         if len(encode(send)) > self.limits.line:
             raise Refused(ErrorCode.TEXT_TOO_LONG, "the message is too long for one line")
         if self.ended:
@@ -185,10 +181,13 @@ class Connection(asyncio.Protocol):
     async def ask(self, request: Who) -> list[User]: ...
 
     async def ask(self, request: Asked) -> Any:
-        """Ask for something, and wait for the answer. Its number is given here.
+        """Send a request, and wait for its answer.
+
+        Args:
+            request: without a ``seq``, which is given here.
 
         Raises:
-            Refused: the gateway does not do it.
+            Refused: the gateway refused it.
             Ended: the connection is over.
         """
         seq = next(self.seqs)
@@ -207,60 +206,59 @@ class Connection(asyncio.Protocol):
             del self._parts[seq]
 
     async def who(self) -> list[User]:
-        """Find out who is in the chat. Raises as `ask` does."""
+        """Find out who is in the chat. Raises what `ask` raises."""
         return await self.ask(Who())
 
     async def join(self, room: str, *, key: str | None = None, history: int = 0) -> Entered:
-        """Enter a room; nothing happens if we are in it. Raises as `ask` does.
+        """Enter a room; nothing changes if we are in it already. Raises what `ask` raises.
 
         Args:
-            room: its name; it is made if there is none and the gateway allows that.
-            key: what the room asks for, if it does.
-            history: how many of its last messages to be told first, at most
-                `wire.frames.HISTORY`.
+            room: its name; if there is no such room it is made, unless the gateway forbids that.
+            key: the key of the room, if it has one.
+            history: how many earlier messages to get first, at most `wire.frames.HISTORY`.
         """
         return await self.ask(Join(room=room, key=key, history=history))
 
     async def leave(self, room: str) -> Out:
-        """Leave a room. Raises as `ask` does."""
+        """Leave a room. Raises what `ask` raises."""
         return await self.ask(Leave(room=room))
 
     async def rooms(self) -> list[Room]:
-        """Find out which rooms there are. Raises as `ask` does."""
+        """Find out which rooms there are. Raises what `ask` raises."""
         return await self.ask(ListRooms())
 
     async def members(self, room: str) -> list[RoomMember]:
-        """Find out who is in a room. Raises as `ask` does."""
+        """Find out who is in a room. Raises what `ask` raises."""
         return await self.ask(ListMembers(room=room))
 
     async def about(self, room: str) -> RoomInfo:
-        """Find out what holds in a room. Raises as `ask` does."""
+        """Find out the topic, modes and operators of a room. Raises what `ask` raises."""
         return await self.ask(AboutRoom(room=room))
 
     async def set_topic(self, room: str, topic: str) -> Ack:
-        """Say what a room is about; "" for nothing. Raises as `ask` does."""
+        """Set the topic of a room; "" removes it. Raises what `ask` raises."""
         return await self.ask(SetTopic(room=room, topic=topic))
 
     async def set_modes(self, room: str, **modes: Any) -> Ack:
-        """Change what holds in a room. Raises as `ask` does.
+        """Change the modes of a room. Raises what `ask` raises.
 
         Args:
             room: which.
-            modes: as in `wire.frames.SetModes`; what is left out stays.
+            modes: as in `wire.frames.SetModes`; a mode that is left out stays as it is.
         """
         return await self.ask(SetModes(room=room, **modes))
 
     async def moderate(
         self, room: str, action: Action, name: str, *, reason: str = "", seconds: int | None = None
     ) -> Ack:
-        """Do something about somebody in a room. Raises as `ask` does.
+        """Kick, ban, mute or invite somebody, and so on. Raises what `ask` raises.
 
         Args:
             room: where.
-            action: what.
-            name: about whom.
-            reason: why, for the person it is about.
-            seconds: how long a ban or a mute lasts; None for ever.
+            action: what to do.
+            name: to which person.
+            reason: why, for that person to read.
+            seconds: how long a ban or a mute lasts; None if it has no end.
         """
         return await self.ask(
             Moderate(room=room, action=action, name=name, reason=reason, seconds=seconds)
@@ -271,7 +269,11 @@ class Connection(asyncio.Protocol):
         self._write(Active())
 
     async def quit(self, within: float = 2.0) -> None:
-        """Leave: wait so many seconds for the gateway's bye, then hang up."""
+        """Leave the chat: wait for the gateway's bye, but not longer than this, then hang up.
+
+        Args:
+            within: seconds.
+        """
         self._write(Quit())
         try:
             async with asyncio.timeout(within):
@@ -296,12 +298,12 @@ class Connection(asyncio.Protocol):
         self._gone.set()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """The bytes can flow: the first thing said is who we are."""
+        """The connection is there: the first thing we say is who we are."""
         self._transport = cast(asyncio.Transport, transport)
         self._write(self._hello)
 
     def data_received(self, data: bytes) -> None:
-        """Bytes to lines to events."""
+        """Turn bytes into lines, and lines into events."""
         self._heartbeat.heard()
         if not self.granted.done() and data.startswith(ALERT):
             self._is_no_gateway("it speaks TLS: so must we, with --tls")
@@ -319,7 +321,7 @@ class Connection(asyncio.Protocol):
                 self._take(event)
 
     def connection_lost(self, _error: Exception | None) -> None:
-        """Nothing will come any more, and if there was no bye, nobody said why."""
+        """The connection is gone; without a bye before, nobody said why."""
         self.end(CONNECTION_LOST)
 
     def _is_no_gateway(self, why: str) -> None:
@@ -341,7 +343,7 @@ class Connection(asyncio.Protocol):
             self._transport.write(encode(request))
 
     def _take(self, event: Event) -> None:
-        """Give an event to whoever asked for it, or put it in line for the iteration."""
+        """Handle an event, or put it in the queue for the iteration."""
         match event:
             case Welcome():
                 self.welcome = event
@@ -359,7 +361,7 @@ class Connection(asyncio.Protocol):
                     self._queue(event)
 
     def _answers_somebody(self, event: Event) -> bool:
-        """Give an event to the one who asked for it; says whether that is all."""
+        """Use an event as the answer to a request. Returns whether nothing else needs it."""
         match event:
             case Error(seq=int(seq)) if seq in self._answers:
                 self._settle(self._answers[seq], _refusal(event))
@@ -367,7 +369,7 @@ class Connection(asyncio.Protocol):
                 self._settle(self._answers[seq], event)
             case Entered(seq=int(seq)) | Out(seq=int(seq)) if seq in self._answers:
                 self._settle(self._answers[seq], event)
-                return False  # it has its place among the events, too
+                return False  # the iteration needs it in its place, too
             case Users(seq=int(seq), users=part, more=more) if seq in self._parts:
                 self._add(seq, part, more)
             case RoomList(seq=int(seq), rooms=part, more=more) if seq in self._parts:
@@ -391,7 +393,7 @@ class Connection(asyncio.Protocol):
 
     @staticmethod
     def _settle(answer: asyncio.Future[Any], result: object) -> None:
-        if answer.done():  # whoever asked was cancelled meanwhile
+        if answer.done():  # the task that asked was cancelled meanwhile
             return
         if isinstance(result, Exception):
             answer.set_exception(result)

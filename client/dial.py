@@ -1,4 +1,4 @@
-"""From an address to a granted connection, or to an error that says what to do next."""
+"""From an address to a connection whose hello was granted, or to an error for people."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ from wire.frames import VERSION, Hello
 from wire.reasons import CONNECTION_LOST, FOREIGN
 
 Server = tuple[str, int]
-"""Host and port of a gateway, or of a balancer in front of several."""
+"""Host and port of a gateway, or of a load balancer in front of several."""
 
 PATIENCE = 10.0
-"""Seconds until there is no answer."""
+"""Seconds to wait for an answer."""
 
 FAREWELL = 1.0
-"""Seconds that the other side of a TLS connection has to agree to its end."""
+"""Seconds that the other side of a TLS connection has to confirm its end."""
 
 
 class Dialer:
     """Makes the connections of one session, each to the first server that answers.
 
     Args:
-        servers: where gateways of the same chat are, at least one.
-        name: the wanted name.
+        servers: where to find gateways of the same chat; at least one.
+        name: the name that we want.
         tls: as in `connect`.
         password: as in `connect`.
     """
@@ -56,16 +56,16 @@ class Dialer:
     async def __call__(
         self, earlier: Connection | None = None, seen: dict[str, str] | None = None
     ) -> Connection:
-        """Connect, or take over from an earlier connection: as `connect`, but to any server.
+        """Connect, or take over from an earlier connection, like `connect` but to any server.
 
-        One that is silent is not waited for: the next one is tried beside it.
+        If a server does not answer, the next one is tried while we wait for it.
 
         Raises:
-            ChatError: why the last one that was tried could not be joined, or the first one that
-                answered did not want us, or was not to be trusted.
+            ChatError: why the last server could not be reached; or why the first that answered
+                refused us, or could not be trusted.
         """
         if earlier:
-            self._servers.rotate(-1)  # it may be the first one's end that brings us here
+            self._servers.rotate(-1)  # the first server may be the one that has just gone
         left = list(self._servers)
         while left:
             server, link = await self._reach(left)
@@ -74,17 +74,17 @@ class Dialer:
             try:
                 return await self._connect(*server, resume=earlier, seen=seen, link=link)
             except Untrusted:
-                raise  # the next one may be in order, but nobody would hear of this one
+                raise  # the next server may be all right, but then nobody would notice this one
             except (CannotConnect, Ended) as error:
                 if not left or (isinstance(error, Ended) and not error.reason.reconnect):
                     raise
         raise ValueError("there is no server to connect to")
 
     async def _reach(self, servers: Iterable[Server]) -> tuple[Server, socket.socket]:
-        """The first of some servers that can be reached, and a socket that is connected to it.
+        """The first server that can be reached, and a socket that is connected to it.
 
         Raises:
-            CannotConnect: none of them can.
+            CannotConnect: no server can be reached.
         """
 
         async def reach(server: Server) -> tuple[Server, socket.socket]:
@@ -116,21 +116,21 @@ async def connect(
     Args:
         host: name or address.
         port: its port.
-        name: the wanted name.
-        tls: how to speak TLS and whom to trust, as from `client.trusting`; None for no TLS. The
-            certificate has to be for ``host``.
-        password: that of a registered name.
-        resume: an earlier connection of the same session, whose name is taken back and whose count
-            of sends goes on.
-        seen: with ``resume``: the last id seen in each room; what came after it is told.
+        name: the name that we want.
+        tls: a TLS context, for example from `client.trusting`; None for no TLS. The certificate
+            must be for ``host``.
+        password: the password, if the name is registered.
+        resume: an earlier connection of the same session: its name is taken back, and its count of
+            requests goes on.
+        seen: with ``resume``: the last id seen in each room. We get what came after it.
         within: seconds for all of it.
-        pulse: how often to look whether the gateway is still there.
-        link: a socket that is connected there already.
+        pulse: how often to check that the gateway is still there.
+        link: a socket that is connected to the gateway already.
 
     Raises:
         CannotConnect: no gateway was reached.
-        Untrusted: its certificate is not trusted, or is not for ``host``.
-        Refused: the hello was refused, because the name is taken, say.
+        Untrusted: the gateway's certificate is not trusted, or is not for ``host``.
+        Refused: the hello was refused, for example because the name is taken.
         Ended: the gateway said goodbye at once.
     """
     seqs = resume.seqs if resume else itertools.count(1)
@@ -152,8 +152,8 @@ async def connect(
                 sock=link or await connected(host, port),
                 ssl=tls,
                 server_hostname=certified(host) if tls else None,
-                # Less than for all of it: so a gateway that waits for a hello without TLS can be
-                # told from a host that is not there.
+                # Shorter than the whole: so we can tell a gateway that waits for a hello without
+                # TLS from a host that is not there.
                 ssl_handshake_timeout=within / 2 if tls else None,
                 ssl_shutdown_timeout=FAREWELL if tls else None,
             )
@@ -163,7 +163,8 @@ async def connect(
         connection.end(CONNECTION_LOST)
         if isinstance(error, Exception):
             if resume and isinstance(error, Ended) and error.reason == CONNECTION_LOST:
-                # It is one: we were there. Its balancer is, and has nobody for us yet.
+                # It is a gateway, since we were there before. Its load balancer answered, and has
+                # no gateway that is ready yet.
                 raise CannotConnect(f"{where} hung up: no gateway is ready there yet") from None
             raise _explained(error, where, within, tls) from None
         raise
@@ -175,7 +176,7 @@ async def connect(
 def _explained(
     error: Exception, where: str, within: float, tls: ssl.SSLContext | None = None
 ) -> Exception:
-    """The same error, or one whose text is for people."""
+    """The same error, or one with a text for people."""
     match error:
         case TimeoutError():
             return CannotConnect(
@@ -212,7 +213,7 @@ def _shown(server: Server) -> str:
 
 @cache
 def _program() -> str:
-    """Program and version, for operators."""
+    """Our program and its version, for operators."""
     try:
         return f"chatctl/{metadata.version('chatctl')}"
     except metadata.PackageNotFoundError:

@@ -1,4 +1,4 @@
-"""Where a line will go, told while it is typed."""
+"""Who will get a line, shown while it is typed."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from wire.frames import Send
 from wire.mentions import read_mentions
 
 MOST_NAMES = 3
-"""Names that are shown; of more only how many they are."""
+"""Names that are shown; of the others only their number."""
 
 MOST_SHOWN = 32
-"""Characters of a name that are shown; there are no longer names."""
+"""Characters of a name that are shown; no name is longer."""
 
 LONGEST = 16_000
-"""Characters of a line that is read at each key; a longer one is too long to be sent."""
+"""Longest line, in characters, that is read at each key; a longer one cannot be sent anyway."""
 
 
 def direction(line: str, to: Sequence[str] | None) -> tuple[str, ...]:
-    """Whom a line is for, as the names are written; empty if it is for everyone, or no message.
+    """The recipients of a line, as they are written; empty if it is public, or no message.
 
-    Everyone is said where a line for everyone names somebody: it could be taken for a private one.
+    If a public line names somebody, the answer is "everyone": it could pass for a private one.
 
     Args:
         line: what has been typed so far.
-        to: who gets every message; None to read that from the line.
+        to: who gets every message; None if the line itself says that.
     """
     if to is not None:
         return tuple(to)
@@ -35,7 +35,7 @@ def direction(line: str, to: Sequence[str] | None) -> tuple[str, ...]:
 
 
 def arrow(names: Sequence[str]) -> str:
-    """What the prompt says of them: `` → sis, mom``; nothing of everyone."""
+    """How the prompt shows recipients: `` → sis, mom``; empty if there are none."""
     if not names:
         return ""
     shown = [clean_name(name[:MOST_SHOWN]) for name in names[:MOST_NAMES]]

@@ -1,8 +1,8 @@
 """Drawing the prompt, in any terminal and any window.
 
-Terminals do not count columns alike: a family of four is two columns wide here, and eight there.
-So nothing is moved by columns that we only believe in. What changes is drawn from the first column
-of its row, and the cursor gets to its place by writing what is before it once more.
+Terminals disagree about columns: the emoji of a family of four is two columns wide in one and eight
+in another. So we never move the cursor by columns that we have only computed. A row that changes is
+drawn from its first column, and to place the cursor we write what is before it once more.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ class PromptRenderer(Renderer):
     """Draws a prompt below whatever else is on the screen.
 
     Args:
-        app: whose prompt it draws.
-        output: where.
-        breaks_again: whether the terminal breaks what it shows when it becomes narrower.
+        app: the application whose prompt is drawn.
+        output: where to draw.
+        breaks_again: whether the terminal breaks the rows on it again when it becomes narrower.
     """
 
     output: PromptOutput
@@ -44,7 +44,7 @@ class PromptRenderer(Renderer):
         super().__init__(app.renderer.style, output)
 
     def reset(self, _scroll: bool = False, leave_alternate_screen: bool = True) -> None:
-        """Forget what was drawn: it is not there any more."""
+        """Forget what was drawn: it is no longer there."""
         super().reset(_scroll, leave_alternate_screen)
         self._rows: list[Row] = []
         self._cursor = Point(0, 0)
@@ -127,7 +127,7 @@ class PromptRenderer(Renderer):
     def _erase_below(self) -> None:
         self.output.reset_attributes()
         self.output.erase_end_of_line()
-        # From the first column of the first row tmux would not erase, but scroll away.
+        # In the first column of the first row tmux would scroll instead of erasing.
         self.output.cursor_forward(1)
         self.output.erase_down()
         self.output.write_raw("\r")
@@ -140,7 +140,7 @@ class PromptRenderer(Renderer):
             self.output.cursor_forward(cursor.x)
         else:
             self._write(before)
-            if len(before) == len(row):  # what follows is blank
+            if len(before) == len(row):  # only blanks follow
                 self.output.cursor_forward(cursor.x - sum(char.width or 1 for char in row))
         self._cursor = cursor
 
@@ -172,7 +172,7 @@ def _text(row: Row) -> str:
 
 
 def _before(row: Row, x: int) -> Row:
-    """What is before a column, without the first part of a character whose second is behind it."""
+    """What is before a column; a character that reaches beyond the column is left out whole."""
     ends, length = set(), 0
     for cluster in iter_graphemes(_text(row)):
         length += len(cluster)

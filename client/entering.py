@@ -1,4 +1,4 @@
-"""The way into rooms for a program, which waits where a gateway asks for a pause."""
+"""Entering rooms without a person: if the gateway asks for a pause, we wait and try again."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from client.errors import Ended, Refused
 from wire.frames import Join
 
 FIRST_RETRY, LONGEST_RETRY = 1.0, 5.0
-"""Seconds: upper ends of the first delay, and of any, before the next attempt to enter a room,
-where the gateway did not say when."""
+"""Upper ends, in seconds, of the first delay and of every delay before the next attempt to enter a
+room, if the gateway does not say how long to wait."""
 
 
 async def enter(connection: Connection, request: Join, over: asyncio.Event, pick: Pick) -> None:
-    """Enter a room, as soon as the gateway can take us in.
+    """Enter a room, as soon as the gateway can do it.
 
     Args:
-        connection: over which.
-        request: which room.
+        connection: the connection to use.
+        request: which room to enter, and how.
         over: set once the chat is over.
         pick: draws the delays.
 
@@ -35,7 +35,7 @@ async def enter(connection: Connection, request: Join, over: asyncio.Event, pick
         except Refused as refused:
             if not refused.may_pass:
                 raise
-            # Many rooms at once are more than a gateway takes from one peer: it says when to go on.
+            # Many rooms at once are too many requests for a gateway: it says when to go on.
             delay = retry.next() if refused.retry_after is None else refused.retry_after
         else:
             return

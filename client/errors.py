@@ -1,7 +1,4 @@
-"""What can go wrong for somebody who chats.
-
-All are `ChatError`.
-"""
+"""What can go wrong in a chat. Every error here is a `ChatError`."""
 
 from __future__ import annotations
 
@@ -17,15 +14,15 @@ _MAY_PASS = (
 
 
 class ChatError(Exception):
-    """Base of all of them; its text is for people."""
+    """The base of all errors of a chat. The text is for people."""
 
 
 class CannotConnect(ChatError):
-    """No gateway was reached; the text says what happened and what to do next."""
+    """No gateway was reached. The text says what happened and what to do next."""
 
 
 class Untrusted(CannotConnect):
-    """What answers has no certificate that is trusted: it was told nothing, not even the name."""
+    """The certificate of the server is not trusted. We told it nothing, not even our name."""
 
 
 class Refused(ChatError):
@@ -34,7 +31,7 @@ class Refused(ChatError):
     Attributes:
         code: which refusal, one of `wire.reasons.ErrorCode` or a newer one.
         text: what was wrong, for a person.
-        retry_after: seconds until the request would be accepted, where that is known.
+        retry_after: seconds until the request would be accepted, if that is known.
     """
 
     def __init__(self, code: str, text: str, retry_after: float | None = None) -> None:
@@ -47,7 +44,8 @@ class Refused(ChatError):
     def may_pass(self) -> bool:
         """Whether the same request may be granted later.
 
-        A name can be taken by one's own older connection, until the gateway notices its end.
+        For example a name may be taken by our own older connection, until the gateway notices that
+        this connection is gone.
         """
         return self.code in _MAY_PASS
 
@@ -57,7 +55,8 @@ class Ended(ChatError):
 
     Attributes:
         reason: why.
-        after: seconds after which the gateway asked us to come back; None if it did not say.
+        after: seconds that the gateway asked us to wait before we come back; None if it did not
+            say.
     """
 
     def __init__(self, reason: Reason, after: float | None = None) -> None:
@@ -67,4 +66,4 @@ class Ended(ChatError):
 
 
 class Unconfirmed(ChatError):
-    """A message was sent, and nobody knows whether it was taken."""
+    """A message was sent, and nobody knows whether the gateway has accepted it."""

@@ -1,12 +1,12 @@
-"""The terminal is whole after every kind of exit: also after a crash, and after ``kill -9``.
+"""The terminal is put back after every kind of exit: even after a crash or ``kill -9``.
 
-Nobody can clean up after their own ``kill -9``. So the client runs as a child of a process that
-does nothing but wait, the guard, which puts the terminal back and passes the exit code on. The two
-are in one process group: ``fg`` wakes both. If the guard itself is killed, the child notices that a
-pipe between them has closed, puts the terminal back and leaves.
+No process can clean up after its own ``kill -9``. So the client runs as the child of a process that
+only waits, the guard. The guard puts the terminal back, and exits with the exit code of the child.
+Both are in one process group, so ``fg`` wakes both. If the guard itself is killed, the child
+notices that a pipe between them has closed; it puts the terminal back and exits.
 
-A shell sees the guard only. So when the child stops, for Ctrl-Z or because it would use the
-terminal from the background, the guard stops as well, by the same signal.
+The shell knows only the guard. So when the child stops, because of Ctrl-Z or because it would use
+the terminal from the background, the guard stops too, by the same signal.
 """
 
 from __future__ import annotations
@@ -24,43 +24,44 @@ from typing import Any, NoReturn
 from client.terminal import in_foreground, is_whole
 
 IGNORED = (signal.SIGINT, signal.SIGQUIT, signal.SIGTTOU, signal.SIGTTIN)
-"""The first two are keys that mean the client; the others would stop a guard in the background."""
+"""Signals that the guard ignores: the first two come from keys that are meant for the client; the
+others would stop a guard in the background."""
 
 FORWARDED = (signal.SIGTERM, signal.SIGHUP)
 
 STOP_AFTER = 0.5
-"""Seconds that the child has to stop by itself, since the terminal tells it as well, before a
-request to stop is taken for one to the guard alone and is passed on."""
+"""Seconds before a request to stop is passed on to the child. The terminal sends the request to the
+child as well; after this time it must have been for the guard alone."""
 
 RESET = b"\x1b[?2004l\x1b[?1l\x1b[?7h\x1b[?25h\x1b[0m\r\n"
-"""Bracketed paste off, cursor keys normal, line wrap on, cursor seen, no colours."""
+"""Bracketed paste off, normal cursor keys, line wrap on, visible cursor, no colours."""
 
 
 def guarded(main: Callable[[], int]) -> int:
-    """Run a program that changes the terminal on stdin, and put the terminal back after it.
+    """Run a program that changes the terminal on stdin, and put the terminal back afterwards.
 
     Returns twice, like a fork: in the child with what ``main`` returns, and in the guard with the
-    child's exit code, 128 + n if signal n ended it. To be called before there is a thread or an
-    event loop.
+    child's exit code, or 128 + n if signal n ended the child. Call it before there is a thread or
+    an event loop.
 
     Args:
         main: the program; returns its exit code.
     """
     attributes = termios.tcgetattr(sys.stdin)
     if not in_foreground(sys.stdin.fileno()):
-        _make_sane(attributes)  # it is as the shell needs it, while its next command is typed
+        _make_sane(attributes)  # the shell has set it for typing its next command
     alive, held_by_guard = os.pipe()
     sys.stdout.flush()
     sys.stderr.flush()
-    # Until each of the two is ready for them.
+    # Blocked until the guard and the child are ready to handle them.
     signal.pthread_sigmask(signal.SIG_BLOCK, IGNORED)
     child = os.fork()
     if child == 0:
         os.close(held_by_guard)
         watcher = threading.Thread(target=_watch_guard, args=(alive, attributes), daemon=True)
-        # It has all of them blocked for good: none may stop it while it writes, and each must reach
-        # the thread that can obey it. Of a SIGTERM and a SIGCONT that come together, the SIGTERM
-        # could else be heard of when we had gone on and were stopped again.
+        # The watcher blocks all signals for good: none may stop it while it writes, and each must
+        # reach the thread that handles it. Otherwise, if a SIGTERM and a SIGCONT come together, the
+        # SIGTERM might be noticed only after we had gone on and been stopped again.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
         watcher.start()
         signal.pthread_sigmask(signal.SIG_SETMASK, before - set(IGNORED))
@@ -90,17 +91,17 @@ class _Child:
         signal.signal(signal.SIGALRM, self._stop)
 
     def ended(self) -> int:
-        """Stop whenever it stops, until it has ended; returns the status of its end."""
+        """Stop whenever the child stops, until it has ended; returns its wait status."""
         while True:
             _, status = os.waitpid(self._pid, os.WUNTRACED)
             if not os.WIFSTOPPED(status):
                 return status
             signal.setitimer(signal.ITIMER_REAL, 0)
-            if not is_whole(sys.stdin.fileno()):  # it was not asked whether it could be stopped
+            if not is_whole(sys.stdin.fileno()):  # it was stopped without a chance to clean up
                 _restore(self._attributes, died=True)
             _stop_by(os.WSTOPSIG(status))
-            # Here we go on, perhaps days later. A shell has woken both of us, others only me; and
-            # who is woken twice draws twice.
+            # Here we go on, perhaps days later. A shell has woken both processes, another program
+            # perhaps only this one. If the child were woken twice it would draw twice.
             woken, status = os.waitpid(self._pid, os.WNOHANG | os.WCONTINUED)
             if not woken:
                 os.kill(self._pid, signal.SIGCONT)
@@ -139,7 +140,7 @@ def _watch_guard(alive: int, attributes: list[Any]) -> NoReturn:
 
 def _restore(attributes: list[Any], *, died: bool) -> None:
     try:
-        # Not if a shell has taken the terminal back: its own settings hold there now.
+        # Not if a shell has taken the terminal back: it has its own settings there.
         if not in_foreground(sys.stdin.fileno()):
             return
         termios.tcsetattr(sys.stdin, termios.TCSADRAIN, attributes)

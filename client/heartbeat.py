@@ -1,4 +1,4 @@
-"""Telling a silent connection from a dead one."""
+"""Finding out whether a silent connection is dead."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from typing import NamedTuple
 
 
 class Pulse(NamedTuple):
-    """How often to look.
+    """How often to check a connection.
 
     Attributes:
         every: seconds from one ping to the next.
-        within: seconds after a ping in which something, anything, must arrive; less than ``every``.
+        within: seconds within which something, anything, must arrive after a ping; less than
+            ``every``.
     """
 
     every: float = 15.0
@@ -20,12 +21,12 @@ class Pulse(NamedTuple):
 
 
 class Heartbeat:
-    """Asks the other side for a sign of life, again and again, and says so when none comes.
+    """Asks the other side for a sign of life, again and again, and reports if nothing comes.
 
     Args:
         pulse: how often.
         ask: sends a ping.
-        lost: called once, when nothing arrived after one.
+        lost: called once, when nothing has arrived after a ping.
     """
 
     def __init__(self, pulse: Pulse, ask: Callable[[], None], lost: Callable[[], None]) -> None:
@@ -36,11 +37,11 @@ class Heartbeat:
         self._timer: asyncio.TimerHandle | None = None
 
     def start(self) -> None:
-        """Begin with the first pause."""
+        """Begin; the first ping comes after a pause."""
         self._after(self._pulse.every, self._ping)
 
     def heard(self) -> None:
-        """Something arrived: somebody is there."""
+        """Something has arrived: the other side is there."""
         self._heard = True
 
     def stop(self) -> None:

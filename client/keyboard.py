@@ -1,4 +1,4 @@
-"""What is typed at the terminal: keys, pastes, and whether the terminal listens to us at all."""
+"""What comes from the terminal: keys and pastes, and only while we are in the foreground."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from client.pastes import with_pastes
 from client.terminal import in_foreground, is_whole, stop_in_background
 
 QUIET = 0.01
-"""Seconds without a byte after which a paste is at its end."""
+"""Seconds without a byte after which a paste has ended."""
 
 PATIENCE = 1.0
-"""Seconds without a byte after which a paste is at its end that the terminal has begun to mark."""
+"""Seconds without a byte after which a paste has ended whose end the terminal has not marked."""
 
 AT_ONCE = 64 * 1024
-"""Characters that are taken in one turn, so that others have theirs."""
+"""Characters that are read in one turn of the loop, so that other tasks get their turn."""
 
 BACKGROUND = 0.1
-"""Seconds between two looks whether we are in the foreground, if nobody can stop us."""
+"""Seconds between two checks for the foreground, if no shell stops us meanwhile."""
 
 CTRL_C = "\x03"
 _BEGIN, _END = "\x1b[200~", "\x1b[201~"
@@ -45,7 +45,7 @@ class Keyboard(Vt100Input):
         self._paused = False
 
     def read_keys(self) -> list[KeyPress]:
-        """What has been typed or pasted meanwhile."""
+        """The keys that were typed or pasted since the last call."""
         data = self._read()
         marked = self.vt100_parser._in_bracketed_paste
         if marked and data == CTRL_C:
@@ -58,8 +58,8 @@ class Keyboard(Vt100Input):
         return self._taken()
 
     def flush_keys(self) -> list[KeyPress]:
-        """What has been typed, nothing having come for `PATIENCE`: so it is whole as it is."""
-        # Its rest may still come, and then without a sign that it has begun.
+        """What was typed so far: after `PATIENCE` without a byte it counts as complete."""
+        # The rest of a paste may still come, then without a mark of its beginning.
         self._paused = self._paused or self.vt100_parser._in_bracketed_paste
         self._end_paste()
         self.vt100_parser.flush()
@@ -67,8 +67,8 @@ class Keyboard(Vt100Input):
 
     def _read(self) -> str:
         if not in_foreground(self.fileno()):
-            # It is for somebody else. If we tried to read it we would be stopped in the middle of
-            # that, and would wait for it when we go on.
+            # The keys are for another job. If we tried to read them we would be stopped within the
+            # read, and would go on waiting there once we are woken.
             stop_in_background()
             return ""
         data = self.stdin_reader.read(AT_ONCE)
@@ -77,8 +77,8 @@ class Keyboard(Vt100Input):
         return data
 
     def _more_comes(self) -> bool:
-        # A paste comes in parts, as large as its way allows. An Enter at the end of one is no
-        # Enter that comes alone.
+        # A paste comes in parts. An Enter at the end of a part was not typed alone, so it does not
+        # send anything.
         return not self.closed and bool(select.select([self.fileno()], [], [], QUIET)[0])
 
     def _end_paste(self) -> None:
@@ -87,30 +87,30 @@ class Keyboard(Vt100Input):
 
     def _taken(self) -> list[KeyPress]:
         keys, self._buffer = self._buffer, []
-        # What was typed before there was a prompt may have been meant for somebody else.
+        # What was typed before there was a prompt may have been meant for another program.
         ahead, self._ahead = self._ahead, self._ahead and not keys
         return with_pastes(keys, sent=not ahead and not self._paused)
 
     async def ours(self) -> None:
-        """Wait until we are in the foreground: stopped, as a job of a shell is that is not."""
+        """Wait until we are in the foreground, stopped like any background job."""
         while not in_foreground(self.fileno()):
             stop_in_background()
             await asyncio.sleep(BACKGROUND)
 
     @property
     def is_raw(self) -> bool:
-        """Whether each key comes by itself; a shell that stopped us has taken that back."""
+        """Whether each key arrives at once; after a stop the shell has changed that back."""
         return not is_whole(self.fileno())
 
     def make_raw(self) -> None:
-        """Have each key come by itself, and none be shown."""
+        """Make each key arrive at once, without being echoed."""
         if in_foreground(self.fileno()):
             raw_mode(self.fileno()).__enter__()
             self._ahead = bool(select.select([self.fileno()], [], [], 0)[0])
 
     @contextmanager
     def raw_mode(self) -> Iterator[None]:
-        """Have each key come by itself for a while."""
+        """Make each key arrive at once, within the context."""
         with suppress(termios.error):
             self._before = termios.tcgetattr(self.fileno())
         self.make_raw()
@@ -121,7 +121,7 @@ class Keyboard(Vt100Input):
 
     @contextmanager
     def cooked_mode(self) -> Iterator[None]:
-        """Leave the terminal to others for a while."""
+        """Leave the terminal to other programs, within the context."""
         self._put_back()
         try:
             yield
@@ -135,5 +135,5 @@ class Keyboard(Vt100Input):
 
 
 def _is_paste(data: str) -> bool:
-    """Whether an Enter is followed by more."""
+    """Whether something follows an Enter."""
     return any(end in data.rstrip("\r\n") for end in "\r\n")

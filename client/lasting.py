@@ -8,13 +8,13 @@
             ...
     print(chat.failure or chat.ended.text)
 
-When a connection breaks it comes back by itself, if the reason allows that. What was said
-meanwhile follows, each message once and in order, and a `wire.frames.Gap` stands where some cannot
-be had any more. What was sent and not acknowledged is sent again, before anything newer; the
-gateway knows it by its number, and posts it once.
+When a connection breaks, the chat comes back by itself, if the reason allows that. What was said
+meanwhile follows, each message once and in order. A `wire.frames.Gap` stands in the place of
+messages that are lost. A message that was sent and not acknowledged is sent again, before anything
+newer; the gateway recognizes its number, and posts it once.
 
-Rooms that were joined are joined again by themselves after a return, if the gateways do not know
-the session any longer; `NotRejoined` tells which of them could not be.
+If the gateways no longer know the session, the chat joins its rooms again by itself. `NotRejoined`
+tells about a room that does not let us in.
 
 Somebody who says nothing for long is sent away as idle, and does not come back: a bot that only
 listens calls ``chat.connection.active()`` now and then.
@@ -70,7 +70,7 @@ from wire.reasons import IDLE, QUIT, SLOW, NoticeCode, Reason
 
 
 class State(StrEnum):
-    """How things stand just now. Waiting: the gateway's Redis is away, and what is said is kept."""
+    """The state of a chat. Waiting: the gateway cannot reach Redis, and messages wait here."""
 
     HERE = "here"
     WAITING = "waiting"
@@ -78,22 +78,22 @@ class State(StrEnum):
 
 
 class LastingChat:
-    """Sends and events of one person, over as many connections as it takes.
+    """The messages and events of one person, over one connection after the other.
 
-    To be entered with ``async with``, which leaves the chat at its end.
+    Use it with ``async with``, which leaves the chat at the end.
 
     Args:
         connection: the first connection.
         dial: makes the next ones.
         pick: draws the delays before attempts.
-        sleep: waits so many seconds before an attempt to come back.
-        clock: seconds that only rise.
+        sleep: waits before an attempt to come back.
+        clock: seconds that never go back.
 
     Attributes:
         connection: the latest connection.
-        rooms: those that we are in, each with the key that opened it, if there was one.
+        rooms: the rooms that we are in, each with the key that opened it, if there was one.
         ended: why the chat is over; None while it is not.
-        failure: what went wrong, if it ended otherwise than by leaving or by idleness.
+        failure: what went wrong; None if the chat ended because we left or were idle.
         over: set once the chat is over.
     """
 
@@ -114,7 +114,7 @@ class LastingChat:
         self._seen = Seen()
         self._seen.begin(connection.welcome.seen)
         self.rooms: dict[str, str | None] = dict.fromkeys(connection.welcome.rooms)
-        self._outside: set[str] = set()  # those of them that this session is not in yet
+        self._outside: set[str] = set()  # rooms that this session has not entered again yet
         self._inbox: asyncio.Queue[Event | News | None] = asyncio.Queue()
         self._overflown = False
         self._redis_away = False
@@ -131,38 +131,39 @@ class LastingChat:
 
     @property
     def state(self) -> State:
-        """How things stand just now."""
+        """The state of the chat just now."""
         if self.connection.ended:
             return State.RECONNECTING
         return State.WAITING if self._redis_away else State.HERE
 
     async def events(self) -> AsyncIterator[Event | News]:
-        """What happens, until the chat has ended for good."""
+        """The events of the chat, until it has ended for good."""
         while True:
             if self._overflown and self._inbox.empty():
-                self.connection.end(SLOW)  # and come back: what was left out is told again
+                self.connection.end(SLOW)  # and come back: then we get what was dropped
             event = await self._inbox.get()
             if event is None:
-                self._inbox.put_nowait(None)  # for whoever asks again
+                self._inbox.put_nowait(None)  # the next iteration ends at once, too
                 break
             yield event
         if not self._keeper.cancelled():
-            self._keeper.result()  # a fault of ours must not look like a quiet end
+            self._keeper.result()  # an error in our own code must not look like a normal end
 
     async def send(self, text: str, *, to: Sequence[str] | None = None, room: str = LOBBY) -> Ack:
-        """Say something: after all that was to be sent before, and as soon as there is a way.
+        """Send a message, after all earlier ones and as soon as there is a connection.
 
         Args:
-            text: the message; a run of ``@name`` words at its end names its recipients.
-            to: recipients, in place of ``@name`` words; never falls back to the room.
-            room: where a public message goes.
+            text: the message; ``@name`` words at its end name its recipients.
+            to: recipients, in place of ``@name`` words; such a message never becomes public.
+            room: the room that a public message goes to.
 
         Raises:
-            Refused: the gateway did not take it.
-            Unconfirmed: it may have been taken, and the chat is over, or the gateway cannot say.
-            Ended: the chat is over; it was not sent.
+            Refused: the gateway did not accept it.
+            Unconfirmed: it may have been accepted, but the chat is over, or the gateway cannot
+                tell.
+            Ended: the chat is over; the message was not sent.
         """
-        # Numbered before it waits: so the numbers rise in the order in which all is sent.
+        # It gets its number before it waits, so the numbers rise in the order of sending.
         send = compose(next(self.connection.seqs), text, to=to, room=room)
         return await self._outgoing.send(send)
 
@@ -182,10 +183,13 @@ class LastingChat:
     async def ask(self, request: Who) -> list[User]: ...
 
     async def ask(self, request: Asked) -> Any:
-        """Ask for something as soon as there is a way, and wait for the answer.
+        """Send a request as soon as there is a connection, and wait for its answer.
+
+        Args:
+            request: without a ``seq``, which is given here.
 
         Raises:
-            Refused: the gateway does not do it.
+            Refused: the gateway refused it.
             Ended: the connection broke before the answer came, or the chat is over.
         """
         connection = await self._connected()
@@ -195,10 +199,10 @@ class LastingChat:
         return answer
 
     async def enter(self, rooms: Sequence[str]) -> None:
-        """Enter some rooms, one after the other, with a pause where the gateway asks for it.
+        """Enter some rooms, one after the other, with pauses if the gateway asks for them.
 
         Raises:
-            Refused: one does not let us in.
+            Refused: a room does not let us in.
             Ended: the connection broke, or the chat is over.
         """
         for room in rooms:
@@ -209,21 +213,25 @@ class LastingChat:
                 raise Refused(refused.code, f"#{room}: {refused.text}") from None
 
     async def join(self, room: str, *, key: str | None = None, history: int = 0) -> Entered:
-        """Enter a room, and stay in it over all connections. Raises as `ask` does.
+        """Enter a room, and stay in it over all connections. Raises what `ask` raises.
 
         Args:
-            room: its name; it is made if there is none and the gateway allows that.
-            key: what the room asks for, if it does.
-            history: how many of its last messages to be told first.
+            room: its name; if there is no such room it is made, unless the gateway forbids that.
+            key: the key of the room, if it has one.
+            history: how many earlier messages to get first.
         """
         return await self.ask(Join(room=room, key=key, history=history))
 
     async def leave(self, room: str) -> Out:
-        """Leave a room. Raises as `ask` does."""
+        """Leave a room. Raises what `ask` raises."""
         return await self.ask(Leave(room=room))
 
     async def quit(self, within: float = 2.0) -> None:
-        """Leave for good, giving what is still to be sent so many seconds for it."""
+        """Leave for good, after what still waits has been sent.
+
+        Args:
+            within: seconds that this may take.
+        """
         if not self.connection.ended:
             with suppress(TimeoutError):
                 async with asyncio.timeout(within):
@@ -251,7 +259,7 @@ class LastingChat:
             self._tell(None)
 
     async def _follow(self, connection: Connection) -> None:
-        """Take what a connection tells, until its end."""
+        """Handle the events of a connection, until its end."""
         entering = asyncio.create_task(self._enter_again(connection))
         try:
             async for event in connection:
@@ -263,10 +271,10 @@ class LastingChat:
             entering.result()
 
     async def _enter_again(self, connection: Connection) -> None:
-        """Enter the rooms that a session which is not the old one is not in."""
+        """Enter our rooms again, if this is a new session that is not in them."""
         for room in sorted(self._outside):
             try:
-                # What was missed of it is asked for, as far as the room still has it.
+                # Also ask for the messages that we have missed, as far as the room has them.
                 again = Join(room=room, key=self.rooms[room], history=HISTORY)
                 await enter(connection, again, self.over, self._pick)
             except Refused as refused:
@@ -305,7 +313,7 @@ class LastingChat:
                 self._entered(room, start)
             case Out(room=room):
                 self._out_of(room)
-        # Once something was left out, so is all that follows: it is told again, in its order.
+        # Once an event is dropped, all later ones are: after the return they come again, in order.
         self._overflown = self._overflown or self._inbox.qsize() >= MOST_WAITING
         if self._overflown or (
             isinstance(event, Msg | Changed | Gap) and not self._seen.is_news(event)
@@ -324,7 +332,7 @@ class LastingChat:
         self._settle(room)
 
     def _settle(self, room: str) -> None:
-        """It is known whether we are in a room: what is to be sent need not wait for it."""
+        """We know whether we are in a room again: messages no longer wait for that."""
         self._outside.discard(room)
         self._changed.set()
 
@@ -341,7 +349,7 @@ class LastingChat:
             self.ended = reason
             if reason.code not in (QUIT.code, IDLE.code):
                 self.failure = Ended(reason)
-        # Whoever waits to send must learn that there is nothing to wait for.
+        # Tasks that wait to send must learn that there is nothing to wait for.
         self.over.set()
         self._changed.set()
 
@@ -358,18 +366,18 @@ async def join(
     """Join a chat, and stay in it until the end of the ``async with``.
 
     Args:
-        servers: host and port of one gateway or balancer, or of several that are tried in turn.
-        name: the wanted name.
-        tls: how to speak TLS and whom to trust, as from `client.trusting`; None for no TLS.
-            Every gateway must speak it then, also when coming back.
-        password: that of a registered name.
+        servers: host and port of a gateway or load balancer; several are tried in turn.
+        name: the name that we want.
+        tls: a TLS context, for example from `client.trusting`; None for no TLS. With it, TLS is
+            used for every connection.
+        password: the password, if the name is registered.
         rooms: rooms to enter at the start.
 
     Raises:
         CannotConnect: no gateway was reached.
-        Untrusted: the certificate of one is not trusted, or is not for its host.
-        Refused: the hello was refused, because the name is taken, say; or a room does not let us
-            in.
+        Untrusted: the certificate of a gateway is not trusted, or is not for its host.
+        Refused: the hello was refused, for example because the name is taken; or a room does not
+            let us in.
         Ended: the gateway said goodbye at once.
     """
     dial = Dialer(servers, name, tls=tls, password=password)

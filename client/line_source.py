@@ -1,4 +1,4 @@
-"""Lines from a file descriptor, whatever stands behind it: a pipe, a terminal, a file."""
+"""Lines from a file descriptor of any kind: a pipe, a terminal or a file."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from client.typed import decoded
 from wire.lines import LineBuffer, LineTooLong
 
 CHUNK = 64 * 1024
-"""Bytes taken at a time."""
+"""Bytes that are read at a time."""
 
 BYTE_ORDER_MARK = "\ufeff"
-"""Some programs begin a text with it."""
+"""Some programs put it at the beginning of a text."""
 
 QUIET = 0.01
-"""Seconds without a byte after which a paste is at its end."""
+"""Seconds without a byte after which a paste has ended."""
 
 
 @dataclass(frozen=True)
@@ -30,15 +30,15 @@ class Pasted:
 
 
 class LineSource:
-    """Iterates over lines, without a thread that would block the way out.
+    """Iterates over lines, without a thread that could keep the program from ending.
 
-    The last line counts, even if its newline is missing. A byte order mark before the first one is
-    no part of it.
+    The last line counts even if its newline is missing. A byte order mark before the first line is
+    removed.
 
     Args:
-        fd: file descriptor to read from.
-        longest: longest line in bytes; `LineTooLong` stands in the place of a longer one.
-        typed: whether a person types the lines: then those that come at once are one `Pasted`.
+        fd: the file descriptor to read from.
+        longest: the longest line, in bytes; a longer one becomes a `LineTooLong`.
+        typed: whether a person types the lines: then lines that come at once are one `Pasted`.
     """
 
     def __init__(self, fd: int, longest: int, *, typed: bool = False) -> None:
@@ -60,7 +60,7 @@ class LineSource:
         while data:
             await self._readable()
             if not self._closed and not in_foreground(self._fd):
-                stop_in_background()  # and look again, since it may be for somebody else
+                stop_in_background()  # and check again: the input may be for another job
                 await asyncio.sleep(0)
                 continue
             data = b"" if self._closed else self._read()
@@ -71,7 +71,7 @@ class LineSource:
                 if self._closed:
                     return
                 yield line
-            # Whoever takes the lines may never wait, and others must have their turn.
+            # The task that takes the lines may never wait, and other tasks must get their turn.
             await asyncio.sleep(0)
 
     def _text(self, line: bytes | LineTooLong) -> str | LineTooLong:
@@ -89,7 +89,7 @@ class LineSource:
         return data
 
     def _more_waits(self, *, pasted: bool) -> bool:
-        # A terminal gives line by line what it has, and what it has comes in parts.
+        # A terminal hands out one line at a time, and a paste arrives in parts.
         return bool(select.select([self._fd], [], [], QUIET if pasted else 0)[0])
 
     async def _readable(self) -> None:
@@ -98,7 +98,7 @@ class LineSource:
         try:
             loop.add_reader(self._fd, self._ready)
         except PermissionError:
-            return  # an ordinary file: epoll does not watch what is always ready
+            return  # an ordinary file: it is always ready, and epoll does not watch it
         try:
             if not self._closed:
                 await self._wake

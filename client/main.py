@@ -1,4 +1,4 @@
-"""From settings to an exit code: which kind of client, under which name, with which password."""
+"""From settings to an exit code: choose the kind of client, the name and the password."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ USAGE_ERROR = 2
 INTERRUPTED = 130
 
 TYPED_PASSWORDS = 3
-"""How often a person may type one, before the person has to start again."""
+"""How many times a person may type a password before the client gives up."""
 
 HOW_TO_GIVE = "set CHATCTL_PASSWORD, or use --password-file FILE"
 
 
 def run(settings: ClientSettings) -> int:
-    """Chat, in the way that stdin and stdout allow; returns the exit code.
+    """Chat, on a terminal or in a pipe, and return the exit code.
 
-    That is 0 after a goodbye, 1 if something went wrong, 2 if there is no name and nobody to ask.
+    It is 0 after a goodbye, 1 if something went wrong, 2 if there is no name and nobody to ask.
     """
     if settings.name is None and not sys.stdin.isatty():
         return _failed(
@@ -62,7 +62,7 @@ def _run(settings: ClientSettings, *, interactive: bool) -> int:
 
 
 class _Entrance:
-    """Says who we are, and asks the person at the terminal for what the gateway does not accept."""
+    """Logs in; if the gateway refuses the name or password, asks the person for another."""
 
     def __init__(self, settings: ClientSettings) -> None:
         self._settings = settings
@@ -73,11 +73,11 @@ class _Entrance:
         self._warned = False
 
     async def chat(self, interactive: bool) -> int:
-        """Chat once the gateway has let us in; returns the exit code.
+        """Log in, chat, and return the exit code.
 
         Raises:
-            ChatError: it does not.
-            EOFError: the person has no answer.
+            ChatError: the gateway did not let us in.
+            EOFError: the person did not answer.
         """
         if self._password is not None:
             self._warn()
@@ -95,7 +95,7 @@ class _Entrance:
         ) as chat:
             first = rooms[0] if rooms else first_of(chat.rooms)
             if interactive:
-                # Imported here, since prompt_toolkit takes longer to load than a script to run.
+                # Imported here, since loading prompt_toolkit takes longer than running a script.
                 from client.app import ChatApp
 
                 style = Style(self._settings.color)
@@ -111,10 +111,10 @@ class _Entrance:
             ).run()
 
     async def _mend(self, refused: Refused) -> None:
-        """Ask for what may open the door after this refusal.
+        """After a refusal, ask the person for another name or password.
 
         Raises:
-            Refused: nothing will, or there is nobody to ask.
+            Refused: that would not help, or there is nobody to ask.
         """
         asked = sys.stdin.isatty()
         match refused.code:
@@ -144,7 +144,7 @@ class _Entrance:
 
 
 def _why(error: ChatError) -> str:
-    """What went wrong, and when to try again: a refusal's text says so itself, a bye's does not."""
+    """What went wrong, and when to try again, which only the text of a refusal says itself."""
     if isinstance(error, Ended) and error.after is not None:
         return f"{error} Try again in {error.after:.0f} s."
     return str(error)

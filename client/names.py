@@ -1,4 +1,4 @@
-"""People one might want to speak to: what completion offers."""
+"""The names that completion offers."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from wire.names import fold
 
 
 class KnownNames:
-    """The names of the others who are here, the latest speakers first.
+    """The names of the other people here, the latest speakers first.
 
     Args:
-        me: one's own name, which is never offered.
+        me: our own name, which is never offered.
 
     Attributes:
-        complete: all who are here are known.
+        complete: we know everybody who is here.
     """
 
     def __init__(self, me: str) -> None:
@@ -27,18 +27,18 @@ class KnownNames:
         self.complete = False
 
     def are(self, names: Iterable[str], *, for_good: bool = True) -> None:
-        """Take these for all who are here, and forget the others.
+        """Replace all names.
 
         Args:
-            names: who is here.
-            for_good: we are told of everybody who comes or leaves.
+            names: everybody who is here.
+            for_good: events will tell about everybody who comes or leaves.
         """
         self.complete = for_good
         self._names = {fold(name): name for name in names}
         self._spoke = {key: turn for key, turn in self._spoke.items() if key in self._names}
 
     def doubt(self) -> None:
-        """Somebody may have come or gone unheard."""
+        """Somebody may have come or left without an event."""
         self.complete = False
 
     def joined(self, name: str) -> None:
@@ -46,19 +46,19 @@ class KnownNames:
         self._names[fold(name)] = name
 
     def left(self, name: str) -> None:
-        """Somebody went."""
+        """Somebody left."""
         self._names.pop(fold(name), None)
         self._spoke.pop(fold(name), None)
 
     def spoke(self, name: str) -> None:
-        """Somebody said something; an announcement is nobody's."""
+        """Somebody said something. An announcement does not count."""
         if name == OPERATOR:
             return
         self.joined(name)
         self._spoke[fold(name)] = next(self._turns)
 
     def matching(self, prefix: str) -> list[str]:
-        """The names that begin so, without regard to case; latest speakers first, then A to Z."""
+        """The names with this beginning, in any case; latest speakers first, then A to Z."""
         start = fold(prefix)
         keys = [key for key in self._names if key.startswith(start) and key != self._me]
         keys.sort(key=lambda key: (-self._spoke.get(key, 0), key))

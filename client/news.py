@@ -1,4 +1,4 @@
-"""What a lasting chat tells of itself, between the events of its gateways."""
+"""What a lasting chat tells about itself, between the events from its gateways."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ class Lost:
 
 @dataclass(frozen=True)
 class StillAway:
-    """An attempt to come back failed, and the next one follows; told once until that changes.
+    """An attempt to come back failed, and another will follow. Told once for each reason.
 
     Attributes:
-        why: it failed.
-        after: seconds until the next one, where the gateway said so and ``why`` does not.
+        why: why it failed.
+        after: seconds until the next attempt, if the gateway told them and ``why`` does not.
     """
 
     why: str
@@ -33,11 +33,11 @@ class StillAway:
 
 @dataclass(frozen=True)
 class Back:
-    """We are here again.
+    """We are connected again.
 
     Attributes:
         gateway: id of the gateway that we are on.
-        resumed: it knew us: what was missed follows.
+        resumed: the gateway knew our session: what we missed follows.
     """
 
     gateway: str
@@ -46,7 +46,9 @@ class Back:
 
 @dataclass(frozen=True)
 class Held:
-    """A message is not taken now, and is sent again by itself; told once until one goes through.
+    """The gateway cannot accept a message now. It will be sent again by itself.
+
+    Told once, until a message is accepted again.
 
     Attributes:
         refused: what the gateway said.
@@ -59,7 +61,7 @@ class Held:
 
 @dataclass(frozen=True)
 class SentAgain:
-    """A message was not acknowledged, and is sent again to gateways that do not know us any more.
+    """A message was not acknowledged, and is sent again; the gateways no longer know our session.
 
     So it is not lost, but others may read it twice.
 
@@ -72,10 +74,10 @@ class SentAgain:
 
 @dataclass(frozen=True)
 class NotRejoined:
-    """After a return the gateways did not know us any longer, and a room did not let us in again.
+    """We came back, the gateways no longer knew our session, and a room did not let us in again.
 
     Attributes:
-        room: which.
+        room: which room.
         why: the gateway's answer.
     """
 
@@ -87,7 +89,7 @@ News = Lost | StillAway | Back | Held | SentAgain | NotRejoined
 
 
 def shown(news: News, view: View) -> list[str]:
-    """What becomes of the connection, and of what waits to be sent, as lines for the person."""
+    """News as lines for the person."""
     match news:
         case Lost(reason):
             text = f"{reason.text} Coming back by itself..."
@@ -102,5 +104,5 @@ def shown(news: News, view: View) -> list[str]:
         case SentAgain(said):
             return render.sent_again(said, view)
         case NotRejoined(room, why):
-            text = f"you are in #{room} no longer: {why}"
+            text = f"you are no longer in #{room}: {why}"
     return info(clean_name(text), view)

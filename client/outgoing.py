@@ -1,4 +1,4 @@
-"""Sending: one message after the other, each until it is known what became of it."""
+"""Sending messages one after the other, each until we know what became of it."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from wire.frames import Ack, Send
 from wire.reasons import ErrorCode
 
 FIRST_RETRY, LONGEST_RETRY = 1.0, 5.0
-"""Seconds: upper ends of the first delay, and of any, before a message that the gateway could not
-take is sent again, where it did not say when."""
+"""Upper ends, in seconds, of the first delay and of every delay before a message is sent again that
+the gateway could not accept, if it did not say how long to wait."""
 
 LONGEST_PAUSE = 10.0
-"""Seconds that all messages behind one may have to wait for it. A room in which people may write
-seldom asks for more: then the message is given back, and the others go on."""
+"""The longest pause, in seconds, for which all later messages wait too. Slow mode in a room may ask
+for more: then the message is refused, and the later ones go on."""
 
 
 class Outgoing:
-    """What is on its way to the gateway, over as many connections as it takes.
+    """The messages on their way to the gateway, over one connection after the other.
 
-    A message has one number however often it is sent, and none is sent before the one before it
-    is answered: so it is posted once, and all are posted in order.
+    A message keeps its number however often it is sent, and it is sent only after the message
+    before it has been answered. So each is posted once, and all are posted in order.
 
     Args:
         connected: returns the connection as soon as there is one; raises `Ended` once there will
-            be none any more.
+            not be another.
         over: set once the chat is over.
         tell: takes the news.
         pick: draws the delays.
@@ -51,24 +51,25 @@ class Outgoing:
         self._held = False
 
     async def send(self, send: Send) -> Ack:
-        """Send a message after all those before it.
+        """Send a message, after all earlier ones.
 
         Raises:
-            Refused: the gateway did not take it.
-            Unconfirmed: it may have been taken, and the chat is over, or the gateway cannot say.
-            Ended: the chat is over; it was not sent.
+            Refused: the gateway did not accept it.
+            Unconfirmed: it may have been accepted, but the chat is over, or the gateway cannot
+                tell.
+            Ended: the chat is over; the message was not sent.
         """
         async with self._turn:
             return await self._deliver(send)
 
     async def settled(self) -> None:
-        """Return once all is answered that was to be sent before."""
+        """Return once all earlier messages have been answered."""
         async with self._turn:
             pass
 
     async def _deliver(self, send: Send) -> Ack:
         retry = Backoff(FIRST_RETRY, LONGEST_RETRY, self._pick)
-        in_doubt: object = None  # the session in which it may have been taken
+        in_doubt: object = None  # the session in which it may have been accepted
         held = False
         while True:
             try:
@@ -99,8 +100,8 @@ class Outgoing:
         """Wait until a refused message may be sent again.
 
         Raises:
-            Refused: it may not, or not for a long time.
-            Unconfirmed: the gateway has seen its number before, and what became of it is not known.
+            Refused: it may not be sent again, or not soon.
+            Unconfirmed: the gateway has seen its number before, and cannot tell what became of it.
         """
         if refused.code == ErrorCode.STALE_SEQ:
             raise Unconfirmed(refused.text)

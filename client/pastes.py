@@ -1,8 +1,8 @@
-"""Keys that came too fast for fingers are a paste, though the terminal does not say so.
+"""Keys that come faster than a person types are a paste, even if the terminal does not mark it.
 
-Where a terminal does not mark what is pasted, its lines look as if each was typed and sent with
-Enter: a secret whose reader is named at its end would go to everyone before that end is seen. So an
-Enter counts as one only where nothing follows it in what was read at once.
+If a terminal does not mark pastes, each pasted line looks as if it was typed and sent with Enter.
+A private message, with its recipient named at the very end, would go to everyone line by line. So
+an Enter sends only if nothing follows it in the same read.
 """
 
 from __future__ import annotations
@@ -15,17 +15,18 @@ from prompt_toolkit.keys import Keys
 _AS_TEXT: dict[Keys, str] = {Keys.ControlM: "\n", Keys.ControlJ: "\n", Keys.ControlI: "\t"}
 
 FEW = 16
-"""Keys that may come at once from fingers, as over a slow line; more are put in at once."""
+"""Keys in one read that may still have been typed, for example over a slow network."""
 
 
 def with_pastes(keys: list[KeyPress], *, sent: bool = True) -> list[KeyPress]:
-    """Keys that were read at once, with those of a paste in one.
+    """Keys that were read at once; pasted keys are joined into one.
 
-    An Enter that something follows is a newline of the text, and so is one behind it.
+    An Enter with something after it becomes a newline in the text, and so does an Enter at the end
+    of a paste.
 
     Args:
         keys: what was read.
-        sent: whether an Enter that nothing follows is one.
+        sent: whether an Enter with nothing after it sends the line.
     """
     is_enter = [key.key in (Keys.ControlM, Keys.ControlJ) for key in keys]
     pasted = (any(is_enter[:-1]) and not _is_one_enter(keys)) or (any(is_enter) and not sent)
@@ -35,7 +36,7 @@ def with_pastes(keys: list[KeyPress], *, sent: bool = True) -> list[KeyPress]:
 
 
 def _is_one_enter(keys: list[KeyPress]) -> bool:
-    """Whether it is the CR LF that some terminals send for Enter."""
+    """Whether the keys end in the CR LF that some terminals send for Enter."""
     *before, first, second = keys
     return (
         first.key == Keys.ControlM

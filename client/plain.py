@@ -40,22 +40,22 @@ from wire.frames import (
 from wire.lines import LineTooLong
 
 MOST_TOLD = 10
-"""Lines that are not sent and are told of one by one: a whole file may be like that."""
+"""Refused lines that are reported one by one; of further ones only the number, at the end."""
 
 
 class PlainClient:
-    """Sends each line that comes in, prints what happens, and leaves when the lines end.
+    """Sends each line of its input, prints what happens, and leaves when the input ends.
 
-    What happens in other rooms than the lobby is marked with the room's name.
+    Everything that happens in a room other than the lobby is marked with the room's name.
 
     Args:
-        chat: what is chatted over.
-        source: file descriptor of the lines.
-        typed: whether a person types them: in a pipe no command but ``/msg`` is obeyed.
-        to: who gets every message; None if each says so itself.
-        room: where messages go; None for nowhere.
-        out: where the chat goes.
-        err: where notices and errors go.
+        chat: the chat.
+        source: the file descriptor that the lines come from.
+        typed: whether a person types them. In a pipe ``/msg`` is the only command that works.
+        to: who gets every message; None if each message says that itself.
+        room: the room that messages go to; None for none.
+        out: where the chat is written.
+        err: where notices and errors are written.
     """
 
     def __init__(
@@ -83,10 +83,10 @@ class PlainClient:
         self._pasted: str | None = None
 
     async def run(self) -> int:
-        """Chat until the lines end or the gateway says goodbye.
+        """Chat until the input ends or the gateway says goodbye.
 
         Returns:
-            The exit code: 0, or 1 if the chat ended badly or something could not be sent.
+            The exit code: 0, or 1 if the chat ended badly or a line could not be sent.
         """
         loop = asyncio.get_running_loop()
         async with asyncio.TaskGroup() as tasks:
@@ -131,7 +131,7 @@ class PlainClient:
             self._out_of(event.room)
 
     def _out_of(self, room: str) -> None:
-        """No line goes to another room because of this: what was typed for this one is refused."""
+        """We are no longer in a room. Lines that were meant for it never go to another one."""
         current = self._rooms.current
         self._rooms.out(room)
         if room == current:
@@ -193,14 +193,14 @@ class PlainClient:
     def _refuse(self, why: str, line: str) -> None:
         self._code = 1
         self._refused += 1
-        if self._refused <= MOST_TOLD:  # of the others the number, at the end
+        if self._refused <= MOST_TOLD:
             self._print(self._err, render.not_sent(line, why, self._view(self._err)))
 
     def _ready(self, line: str | LineTooLong | Pasted) -> str | None:
-        """What may be obeyed now that a line has come."""
+        """The text to act on now that this line has come; None if there is nothing to do."""
         if isinstance(line, LineTooLong):
             self._too_long += 1
-            if self._too_long == 1:  # of the others the number, at the end
+            if self._too_long == 1:  # of further ones only the number, at the end
                 self._error("a line is too long: not sent")
             return None
         if isinstance(line, Pasted):
@@ -215,7 +215,7 @@ class PlainClient:
         return pasted
 
     def _hold(self, pasted: Pasted) -> None:
-        """Send nothing yet: each line would be a message, and who sees the last one as private?"""
+        """Keep pasted lines until Enter: sent one by one, private ones might become public."""
         before = "" if self._pasted is None else f"{self._pasted}\n"
         self._pasted = before + pasted.text
         count = self._pasted.count("\n") + 1
@@ -241,7 +241,7 @@ class PlainClient:
             try:
                 return await self._chat.send(send.text, to=send.to, room=send.room)
             except Refused as refused:
-                # A person may prefer to say something else; the lines of a pipe have time.
+                # A person may prefer to say something else. The lines of a pipe can wait.
                 if self._typed or refused.retry_after is None:
                     raise
                 self._print(self._err, render.error(str(refused), self._view(self._err)))
@@ -293,11 +293,11 @@ class PlainClient:
             stream.writelines(f"{line}\n" for line in lines)
             stream.flush()
         except BrokenPipeError:
-            # Nobody reads any more, as after `| head`: leave.
+            # Nobody reads the output any longer, for example after `| head`: leave.
             _give_up(stream)
             self._stop(1)
         except OSError as error:
-            # What is said need not be lost because nothing can be shown.
+            # The input can still be sent, even if nothing can be shown.
             _give_up(stream)
             self._error(f"cannot write the output: {error.strerror}")
 
@@ -311,7 +311,7 @@ class PlainClient:
 
 
 def _give_up(stream: TextIO) -> None:
-    """Let what is still to be written go nowhere, the interpreter's own last flush too."""
+    """Discard what is still written to a stream, even by the interpreter when it ends."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, stream.fileno())
     os.close(nowhere)

@@ -13,33 +13,33 @@ from client.news import StillAway
 from wire.reasons import ErrorCode
 
 FIRST, LONGEST = 2.0, 15.0
-"""Seconds: upper ends of the first delay and of any. All clients of a gateway that crashed are
-back within the first, and no two thousand in the same moment."""
+"""Upper ends, in seconds, of the first delay and of every delay. All clients of a gateway that
+crashed come back within the first, but not thousands in the same moment."""
 
 TAKEN_FOR = 30.0
-"""Seconds to go on trying though the name is taken. It may be our own older connection's, which its
-gateway has not missed yet, and a Redis that lost its memory does not know our token. It may also be
-somebody else's, and stay so."""
+"""Seconds to go on trying while the name is taken. Our own older connection may still have it, if
+its gateway has not noticed the end of it yet and a Redis that lost its memory does not know our
+token. But somebody else may have the name, too, and keep it."""
 
 UNTRUSTED_FOR = 300.0
-"""Seconds to go on trying though a certificate is not trusted. It may be that of a network that
-wants a login first, or one that is just being renewed. What stays is for a person to look at."""
+"""Seconds to go on trying while a certificate is not trusted. Perhaps the network wants a login
+first, or the certificate is just being renewed. If it takes longer, a person must look into it."""
 
 Dial = Callable[[Connection, dict[str, str]], Awaitable[Connection]]
-"""Makes a connection that takes over from an earlier one, told what was seen in each room."""
+"""Makes a connection that takes over from an earlier one; it gets the last id seen in each room."""
 
 Sleep = Callable[[float], Awaitable[None]]
 
 
 class Returning:
-    """Tries to come back until that works, or cannot work any more.
+    """Tries to come back until that works, or is hopeless.
 
     Args:
         dial: makes the connections.
-        tell: takes the news of why an attempt failed.
-        sleep: waits so many seconds.
+        tell: takes the news that an attempt failed.
+        sleep: waits for a number of seconds.
         pick: draws the delays.
-        clock: seconds that only rise.
+        clock: seconds that never go back.
     """
 
     def __init__(
@@ -66,10 +66,10 @@ class Returning:
             seen: the last id seen in each room.
 
         Raises:
-            ChatError: why that cannot be.
+            ChatError: why it is hopeless.
         """
         if self._clock() - self._came > self._backoff.cap:
-            self._backoff.reset()  # it was a good connection
+            self._backoff.reset()  # the last connection was a good one
         delay = self._backoff.next() if lost.wait is None else lost.wait
         why = ""
         self._since.clear()
@@ -103,13 +103,13 @@ class Returning:
                 return isinstance(error, CannotConnect)
 
     def _bears(self, error: ChatError, seconds: float) -> bool:
-        """Whether so many seconds are not over since the first error of its kind."""
+        """Whether the first error of this kind is less than this number of seconds ago."""
         now = self._clock()
         return now - self._since.setdefault(type(error), now) < seconds
 
 
 def _asked_wait(error: ChatError) -> float | None:
-    """Seconds after which the gateway asked us to try again."""
+    """Seconds that the gateway asked us to wait; None if it did not say."""
     match error:
         case Refused(retry_after=after) | Ended(after=after):
             return after

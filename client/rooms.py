@@ -1,4 +1,4 @@
-"""The rooms that somebody is in, as a screen shows them, and the one in which the person talks."""
+"""The rooms that a person is in, as the screen shows them, and the current one of them."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from wire.names import fold
 
 
 def first_of(rooms: Collection[str]) -> str | None:
-    """Where somebody talks who has not said where: the lobby, or the first room; None for none."""
+    """The room to begin in: the lobby, or else the first room; None if there is no room."""
     return LOBBY if LOBBY in rooms else next(iter(rooms), None)
 
 
 @dataclass
 class _Room:
-    """What is known of one room.
+    """What we know about one room.
 
     Attributes:
         names: who is in it.
-        modes: what holds in it.
-        told: the person was told of being in it.
-        put_out: the person was told of being put out of it.
+        modes: its modes.
+        told: the person knows about being in it.
+        put_out: the person knows about being put out of it.
     """
 
     names: KnownNames
@@ -37,17 +37,17 @@ class Rooms:
 
     Args:
         me: the person's name.
-        rooms: those that the person is in at the start.
+        rooms: the rooms that the person is in at the start.
 
     Attributes:
-        current: the room where the person talks; None for nowhere.
-        listed: the rooms there are, when it was asked last.
+        current: the room that typed lines go to; None for none.
+        listed: the rooms of the last list that the gateway gave.
     """
 
     def __init__(self, me: str, rooms: Iterable[str]) -> None:
         self._me = me
         self._rooms = {room: _Room(KnownNames(me)) for room in rooms}
-        self._others = KnownNames(me)  # people of whom one hears elsewhere
+        self._others = KnownNames(me)  # people from private messages
         self.current = first_of(self._rooms)
         self.listed: list[str] = []
 
@@ -59,26 +59,26 @@ class Rooms:
 
     @property
     def only_lobby(self) -> bool:
-        """Whether there is no other room, so that none need be named."""
+        """Whether the lobby is the only room, so that rooms do not have to be named."""
         return self._rooms.keys() == {LOBBY}
 
     def names(self, room: str | None) -> KnownNames:
-        """Who is in a room; of others whom one has heard, for a room that one is not in."""
+        """The people in a room; if we are not in it, people from private messages."""
         found = self._rooms.get(room or "")
         return found.names if found else self._others
 
     def modes(self, room: str) -> Modes | None:
-        """What holds in a room, as far as that is known."""
+        """The modes of a room; None if we are not in it."""
         return self._rooms[room].modes if room in self._rooms else None
 
     def matching(self, prefix: str) -> list[str]:
-        """Names that begin so: first those of the current room, then those of the others."""
+        """Names with this beginning: people in the current room first, then the others."""
         known = [self.names(self.current), *(room.names for room in self._rooms.values())]
         found = [name for names in (*known, self._others) for name in names.matching(prefix)]
         return list(dict.fromkeys(found))
 
     def entered(self, event: Entered) -> bool:
-        """We are in a room; says whether the person has not been told of it yet."""
+        """We are in a room. Returns whether that is news to the person."""
         room = self._rooms.setdefault(event.room, _Room(KnownNames(self._me)))
         room.modes = event.modes
         told, room.told = room.told, True
@@ -87,7 +87,7 @@ class Rooms:
         return not told
 
     def out(self, room: str) -> bool:
-        """We are in a room no longer; says whether it was the current one, and another is now."""
+        """We are no longer in a room. Returns whether it was the current one."""
         self._rooms.pop(room, None)
         if room != self.current:
             return False
@@ -95,7 +95,7 @@ class Rooms:
         return True
 
     def changed(self, event: Changed) -> Modes | None:
-        """Something changed in a room; returns what held there before, as far as it is known."""
+        """Something changed in a room. Returns its modes before that; None if we are not in it."""
         room = self._rooms.get(event.room)
         if room is None:
             return None
@@ -105,11 +105,11 @@ class Rooms:
         return before
 
     def knows_why(self, room: str) -> bool:
-        """Whether a change has told the person already of being put out of a room."""
+        """Whether the person knows already about being put out of a room, and why."""
         return room in self._rooms and self._rooms[room].put_out
 
     def heard(self, event: Msg | Joined | Left) -> None:
-        """Somebody said something, came or went."""
+        """Somebody said something, came or left."""
         match event:
             case Msg(from_=name, room=room) if name != OPERATOR:
                 self.names(room or PRIVATE).spoke(name)
@@ -119,7 +119,7 @@ class Rooms:
                 self.names(room).left(name)
 
     def returned(self) -> None:
-        """After a return: nobody knows who came and went, but the rooms are no news."""
+        """We came back: people may have come and left, but being in our rooms is no news."""
         self._others.doubt()
         for room in self._rooms.values():
             room.names.doubt()

@@ -1,8 +1,8 @@
-"""The terminal while somebody types: lines appear above the prompt, the typed line stays whole.
+"""The terminal while somebody types: lines appear above the prompt, and the typed line stays whole.
 
-The terminal is never put back into its own line mode meanwhile, as prompt_toolkit's
-``patch_stdout`` does for each print: a key pressed in that moment would be echoed into the output,
-and a line pasted in that moment would be sent unasked.
+The terminal stays in raw mode all the time. prompt_toolkit's ``patch_stdout`` leaves raw mode for
+each print: a key pressed in that moment would be echoed into the output, and a line pasted in that
+moment would be sent without Enter.
 """
 
 from __future__ import annotations
@@ -20,41 +20,41 @@ from prompt_toolkit.output.vt100 import Vt100_Output
 from client.terminal import in_foreground
 
 BUNDLE = 0.05
-"""Least seconds between two redraws of the prompt because of lines shown above it."""
+"""The prompt is redrawn for new lines at most once in this number of seconds."""
 
 MENU = 8
-"""Rows for the prompt and what a word may be completed to, where the window has twice as many."""
+"""Rows for the prompt and its completion menu, in a window that has at least twice as many."""
 
 
 class PromptOutput(Vt100_Output):
-    """Terminal output for a prompt that others write above.
+    """Terminal output for a prompt with lines above it.
 
     Attributes:
-        keep_paste: whether bracketed paste stays on, though the prompt is taken away.
+        keep_paste: whether bracketed paste stays on while the prompt is taken away.
     """
 
     keep_paste = False
 
     @property
     def responds_to_cpr(self) -> bool:
-        """Never ask where the cursor is: an answer that comes late would pass for typed text."""
+        """Never ask where the cursor is: a late answer would be taken for typed text."""
         return False
 
     @property
     def is_ours(self) -> bool:
-        """Whether we may write: in the background it would be among the lines of a shell."""
-        with suppress(OSError, ValueError):  # it is no file
+        """Whether we may write: in the background we would write between the shell's lines."""
+        with suppress(OSError, ValueError):  # it is not a file
             return in_foreground(self.fileno())
         return True
 
     def disable_bracketed_paste(self) -> None:
-        """Let pasted text come as keys again."""
+        """Let pasted text arrive as keys again."""
         if not self.keep_paste:
             super().disable_bracketed_paste()
 
 
 class Prompt(PromptSession[str]):
-    """A prompt that leaves half of the window to what others say, however long the typed line."""
+    """A prompt that takes at most half of the window, however long the typed line is."""
 
     def _get_default_buffer_control_height(self) -> Dimension:
         half = max(1, self.app.output.get_size().rows // 2)
@@ -63,11 +63,11 @@ class Prompt(PromptSession[str]):
 
 
 class Screen:
-    """Shows lines above the prompt of an application, bundled when many come at once.
+    """Shows lines above the prompt of an application, in bundles when many come at once.
 
     Args:
-        app: the application whose prompt is kept whole.
-        output: where it is drawn.
+        app: the application.
+        output: the terminal output of its prompt.
     """
 
     def __init__(self, app: Application[Any], output: PromptOutput) -> None:
@@ -77,14 +77,14 @@ class Screen:
         self._timer: asyncio.TimerHandle | None = None
 
     def show(self, lines: Iterable[str]) -> None:
-        """Show lines: at once after a quiet time, else with those of the next moment."""
+        """Show lines: at once after a quiet time, otherwise in a moment, together with others."""
         self._waiting += lines
         if self._waiting and not self._timer:
             self.flush()
             self._timer = asyncio.get_running_loop().call_later(BUNDLE, self._next)
 
     def flush(self) -> None:
-        """Show now what waits, unless we are in the background."""
+        """Show the waiting lines now, unless we are in the background."""
         if self._app.is_running and not self._output.is_ours:
             return
         text = "".join(f"{line}\r\n" for line in self._waiting)
@@ -92,8 +92,8 @@ class Screen:
         if not text:
             return
         if self._app.is_running:
-            # Taken away and drawn again within one turn of the loop, but never without protection:
-            # text that is pasted between the two must not become many messages.
+            # The prompt is taken away and drawn again within one turn of the loop. Bracketed paste
+            # stays on: text that is pasted in between must not become many messages.
             self._output.keep_paste = True
             self._app.renderer.erase()
             self._output.keep_paste = False

@@ -1,4 +1,4 @@
-"""Up to where a session has been read, over all its connections."""
+"""How far a session has read in each room, over all its connections."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from wire.frames import LOBBY, PRIVATE, Changed, Gap, Msg
 
 
 class Seen:
-    """The last id of each room, and of the private messages.
+    """The last id that was seen in each room, and of the private messages.
 
     Attributes:
-        ids: by room, as a hello tells them.
+        ids: by room, in the form that a hello needs.
     """
 
     def __init__(self) -> None:
@@ -20,32 +20,36 @@ class Seen:
         self._anew: set[str] = set()
 
     def begin(self, ids: Mapping[str, str]) -> None:
-        """A welcome said where a session begins."""
+        """The gateway said where a session or a room begins."""
         for room, id in ids.items():
             self._advance(room, id)
 
     def forget(self, room: str) -> None:
-        """We are in a room no longer. Whatever is told of it when we enter it again is new."""
+        """We are no longer in a room. If we enter it again, everything in it is new."""
         self.ids.pop(room, None)
         self._gaps = {gap for gap in self._gaps if gap[0] != room}
         self._anew.discard(room)
 
     def missed(self, room: str, start: str) -> Gap | None:
-        """The gap, if what follows in a room begins later than what was seen of it ended."""
+        """The gap between the last id seen in a room and where it goes on; None if there is none.
+
+        Args:
+            room: which room.
+            start: the id after which the room goes on.
+        """
         new, old = _parse(start), _parse(self.ids.get(room, ""))
         if new is None or old is None or new <= old:
             return None
         return Gap(room=room, after=self.ids[room], text="messages may be missing here")
 
     def is_news(self, event: Msg | Changed | Gap) -> bool:
-        """Whether something was not told before; from now on it was."""
+        """Whether we have not had this before. From now on we have."""
         if isinstance(event, Msg):
             return self._advance(PRIVATE if event.to is not None else event.room or LOBBY, event.id)
         if isinstance(event, Changed):
             return self._advance(event.room, event.id)
         gap = (event.room, event.after)
-        # With no message since, a second one says what the first said: that a connection broke
-        # in between is nothing to a person.
+        # A second gap without a message since the first tells the person nothing new.
         told = gap in self._gaps or event.room in self._anew
         self._gaps.add(gap)
         self._anew.add(event.room)
@@ -54,8 +58,8 @@ class Seen:
     def _advance(self, room: str, id: str) -> bool:
         new, old = _parse(id), _parse(self.ids.get(room, ""))
         if new is None:
-            return True  # no id of ours to compare
-        # Epochs only grow, but where all that remembers them is lost: there a gap is told first.
+            return True  # not an id that can be compared
+        # Epochs never fall, unless Redis lost everything; but then there was a gap first.
         went_back = old is not None and new[0] < old[0] and room in self._anew
         if old is not None and new <= old and not went_back:
             return False
@@ -65,7 +69,7 @@ class Seen:
 
 
 def _parse(id: str) -> tuple[int, int] | None:
-    """Epoch and n: ids are compared as these."""
+    """The epoch and the number of an id: ids are compared by these."""
     epoch, _, n = id.partition("-")
     try:
         return int(epoch), int(n)

@@ -1,4 +1,4 @@
-"""What the client needs to know to run. Names, defaults and help are `chatctl.options`'."""
+"""What the client needs to know to run. `chatctl.client` has the names, defaults and help."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ class ClientSettings:
     """The settings of one client.
 
     Attributes:
-        servers: host and port of a gateway, or of a balancer in front of several; with more than
-            one the next is tried when one does not answer.
-        name: the wanted user name; None to ask for it.
-        color: whether to colour what is shown on a terminal.
-        tls: whether to speak TLS, and nothing else.
-        ca: PEM file with whom to trust then; None for whom the system trusts.
-        password: that of a registered name; None to ask for it where it is wanted.
-        to: who gets every message; None if each says so itself.
+        servers: host and port of a gateway, or of a load balancer in front of several; with several
+            servers the next one is tried if one does not answer.
+        name: the name that the person wants; None to ask for it.
+        color: whether to show colours on a terminal.
+        tls: whether to use TLS for every connection.
+        ca: PEM file with the certificate authorities to trust; None for the system's.
+        password: the password, if the name is registered; None to ask if it is needed.
+        to: who gets every message; None if each message says that itself.
         rooms: rooms to enter at the start; messages go to the first of them, if there is one.
     """
 

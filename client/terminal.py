@@ -1,4 +1,4 @@
-"""What can be said of a terminal without drawing on it."""
+"""What we can find out about a terminal without drawing on it."""
 
 from __future__ import annotations
 
@@ -10,18 +10,21 @@ from collections.abc import Mapping
 from typing import TextIO
 
 _CANNOT_MOVE = ("", "dumb", "emacs", "network", "dialup", "unknown")
-"""Names of terminals that only print, for machines whose terminfo does not have them."""
+"""Names of terminals that can only print, in case terminfo does not know them."""
 
 _ESCAPE = b"\x1b["
 
 _CUT_OFF = ("linux", "st-", "vt")
-"""How the names of terminals begin that cut rows off where others break them again."""
+"""Beginnings of the names of terminals that cut rows off when they become narrower; others break
+the rows again."""
 
 
 def can_draw(term: str | None) -> bool:
-    """Whether a terminal of this name, as in ``TERM``, obeys when its cursor is moved.
+    """Whether a terminal can move its cursor.
 
-    One that terminfo does not know is taken for a new one, which does.
+    Args:
+        term: its name, from ``TERM``. A name that terminfo does not know is taken for a new kind
+            of terminal, which can.
     """
     if term is None or term.lower() in _CANNOT_MOVE:
         return False
@@ -37,7 +40,7 @@ def can_draw(term: str | None) -> bool:
 
 
 def breaks_again(environment: Mapping[str, str]) -> bool:
-    """Whether a terminal that becomes narrower breaks the rows that it shows, as most do."""
+    """Whether the terminal breaks its rows again when it becomes narrower, as most do."""
     if "TMUX" in environment:
         return True
     cut_off = environment.get("TERM", "").startswith(_CUT_OFF)
@@ -45,7 +48,7 @@ def breaks_again(environment: Mapping[str, str]) -> bool:
 
 
 def columns(stream: TextIO) -> int | None:
-    """Columns of the window that shows what is written; None where that is no terminal."""
+    """The columns of the window that a stream is shown in; None if it is not a terminal."""
     try:
         return os.get_terminal_size(stream.fileno()).columns or None
     except (OSError, ValueError):
@@ -53,10 +56,10 @@ def columns(stream: TextIO) -> int | None:
 
 
 def in_foreground(fd: int) -> bool:
-    """Whether a terminal listens to us, and not to another job of its shell.
+    """Whether we are the foreground job of a terminal.
 
-    Who changes it all the same is stopped, or does harm to the other. What is no terminal of ours
-    has no foreground, and everybody is in it.
+    A background job that uses the terminal is stopped, or disturbs another job. If the file is not
+    our controlling terminal, the answer is yes.
     """
     try:
         return os.tcgetpgrp(fd) == os.getpgrp()
@@ -65,18 +68,18 @@ def in_foreground(fd: int) -> bool:
 
 
 def stop_in_background() -> None:
-    """Tell the shell that its job needs the terminal, as trying to use it would.
+    """Stop, as a background job that needs the terminal, before we try to use it.
 
-    Who is stopped within a read, or within a change of the terminal, goes on with that whatever
-    has become of the reason meanwhile; and no signal is obeyed there.
+    A process that is stopped within a read, or within a change of the terminal, goes on with it
+    later, whatever has happened meanwhile; and in there it handles no signals.
     """
     os.kill(0, signal.SIGTTIN)
 
 
 def is_whole(fd: int) -> bool:
-    """Whether a terminal shows what is typed and gives it by the line, as shells leave it."""
+    """Whether a terminal echoes what is typed and reads it by the line, as shells leave it."""
     try:
         flags = termios.tcgetattr(fd)[tty.LFLAG]
     except termios.error:
-        return True  # nothing of it is ours to mend
+        return True  # there is nothing that we could restore
     return bool(flags & termios.ECHO and flags & termios.ICANON)

@@ -1,4 +1,4 @@
-"""TLS to the gateway: whom to trust, and in words what stood in the way of it."""
+"""TLS to the gateway: which certificates to trust, and errors for people."""
 
 from __future__ import annotations
 
@@ -10,20 +10,21 @@ from pathlib import Path
 from client.errors import CannotConnect, Untrusted
 
 ALERT = b"\x15\x03"
-"""How a server that speaks TLS begins its answer to a hello without it."""
+"""The first bytes of a TLS server's answer to a hello without TLS."""
 
 _WRONG_HOST = (62, 64)
 _WRONG_TIME = (9, 10)
-"""OpenSSL's numbers: the certificate is for another host or address; not yet valid, or expired."""
+"""OpenSSL's numbers for a certificate that is for another host or address, or that is not valid yet
+or no longer."""
 
 
 def trusting(ca: Path | None = None) -> ssl.SSLContext:
-    """What is asked of a gateway: TLS 1.2 or newer, a certificate that is trusted, its own name.
+    """A TLS context: TLS 1.2 or newer, and a trusted certificate for the gateway's own name.
 
-    To be made once, since the system's authorities are many.
+    Make it once: the system has many certificate authorities to load.
 
     Args:
-        ca: PEM file with whom to trust; None for whom the system trusts.
+        ca: PEM file with the certificate authorities to trust; None for the system's.
 
     Raises:
         CannotConnect: the file cannot be read, or holds no certificate.
@@ -39,7 +40,7 @@ def trusting(ca: Path | None = None) -> ssl.SSLContext:
 
 
 def explained(error: OSError, where: str) -> CannotConnect:
-    """What went wrong before TLS was agreed on, for people."""
+    """What went wrong in the TLS handshake, for people."""
     if isinstance(error, ssl.SSLCertVerificationError):
         why = error.verify_message.rstrip(".")
         return Untrusted(f"the certificate of {where} is refused: {why}. {_advice(error)}")
@@ -53,7 +54,7 @@ def explained(error: OSError, where: str) -> CannotConnect:
 
 
 def in_the_clear(hosts: Iterable[str]) -> list[str]:
-    """Of some hosts those that are not this machine: what is sent there others could read."""
+    """The hosts that are not this machine: others could read what we send there."""
     return [host for host in hosts if not _is_loopback(host)]
 
 

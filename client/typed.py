@@ -1,4 +1,4 @@
-"""What comes in as bytes, typed or through a pipe, as text."""
+"""Bytes that were typed, or came through a pipe, as text."""
 
 from __future__ import annotations
 
@@ -6,14 +6,16 @@ import sys
 
 
 def decoded(line: bytes, *, errors: str = "strict") -> str:
-    """The line in UTF-8, which nothing else is by chance; else in the encoding of the locale.
+    """Decode a line from UTF-8; if it is not UTF-8, from the encoding of the locale.
+
+    Text in another encoding is hardly ever valid UTF-8 by chance.
 
     Args:
         line: what came in.
-        errors: as `bytes.decode` takes it, for what is neither.
+        errors: what to do with bytes that are neither, as for `bytes.decode`.
 
     Raises:
-        UnicodeDecodeError: it is neither, and ``errors`` does not say what to do then.
+        UnicodeDecodeError: it is neither, and ``errors`` is "strict".
     """
     try:
         return line.decode()

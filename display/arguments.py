@@ -9,10 +9,10 @@ from wire.names import NEVER_LAST, fold, in_names, may_be_held
 from wire.unseen import is_unseen
 
 ROOM_SIGNS = "#\uff03\ufe5f"
-"""What may stand in front of a room's name: number signs, the last two of Asian keyboards."""
+"""Signs that may stand in front of a room's name: ``#``, also as Asian keyboards have it."""
 
 _LONGEST_ROOM = 200
-"""Characters of a room's name that is looked at; gateways allow fewer."""
+"""The longest name of a room that we read, in characters; gateways allow fewer."""
 
 # Names are found by the kinds of characters: `n`ame, un`~`seen, at sign, separator, blank.
 _NAME = re.compile("n[n~]*+")
@@ -20,9 +20,9 @@ _NAMES = re.compile(r"[ ~,]*+@*+~*+n[n~]*+(?:(?:[ ~]*+,[ ~,]*+@*+|[ ~]*+@++)~*+n
 
 
 def names_in(text: str) -> tuple[list[str], str]:
-    """The names that a text begins with, and the rest.
+    """The names at the beginning of a text, and the rest of it.
 
-    Before each name but the first stands an at sign, or a comma or the like.
+    Between two names stands an at sign, a comma, or another sign that joins them.
     """
     kinds = "".join(map(_kind, text))
     found = _NAMES.match(kinds)
@@ -34,10 +34,9 @@ def names_in(text: str) -> tuple[list[str], str]:
 
 
 def room_named(word: str) -> str | None:
-    """The room that a word names, with ``#`` in front or without; None if no room can be called so.
+    """The folded name of the room that a word means; None if no room can have this name.
 
-    Returns:
-        The one form of its name that there is: ``#Dev`` and ``dev`` are the same room.
+    ``#Dev`` and ``dev`` are the same room.
     """
     name = seen(word).lstrip(ROOM_SIGNS).rstrip(":,")
     if not may_be_held(name, _LONGEST_ROOM):
@@ -46,7 +45,7 @@ def room_named(word: str) -> str | None:
 
 
 def seen(text: str) -> str:
-    """A text without what has no shape."""
+    """A text without its invisible characters."""
     return "".join(char for char in text if not is_unseen(char))
 
 

@@ -1,6 +1,7 @@
 """What a typed line means: a message to send, a request to the gateway, or a text to show.
 
-Whatever looks like a command is one, or is refused: no slip may make a private message public.
+A line that looks like a command is a command, or is refused. So a typing mistake cannot make a
+private message public.
 """
 
 from __future__ import annotations
@@ -19,14 +20,14 @@ from wire.mentions import AT, read_mentions
 from wire.unseen import is_unseen, shows_nothing, without_blank_end
 
 SLASHES = "/\uff0f\u2044\u2215"
-"""The slash, and what keyboards and word processors make of it."""
+"""The slash, and the characters that some keyboards and word processors use for it."""
 
 _LIKE = re.compile(r"(?P<signs>[^\w\s]{1,4})(?P<word>\w+)(?P<rest>.*)", re.DOTALL)
 _LONGEST = 40
-"""Characters of a line that tell whether it looks like a command."""
+"""Only the first characters of a line decide whether it looks like a command."""
 
 _QUOTES = "\"'*_`\u201c\u2018\u00ab\u201e"
-"""Signs that open something: two of one, or one and its partner, make a quotation."""
+"""Signs that begin a quotation or an emphasis."""
 
 _CLOSING = {"\u201c": "\u201d", "\u2018": "\u2019", "\u00ab": "\u00bb", "\u201e": "\u201c"}
 
@@ -41,31 +42,31 @@ _ELSEWHERE = {
     **dict.fromkeys(("mode", "modes", "key", "slow"), "set"),
     **dict.fromkeys(("h", "commands", "?"), "help"),
 }
-"""What other chats call it."""
+"""Names of commands in other chats, and what we call them."""
 
 _WORD = re.compile(r"\S*+")
 
 
 def read(line: str, to: Sequence[str] | None = None, room: str | None = LOBBY) -> Meaning | None:
-    """Find out what a typed line means; None if there is nothing to read in it.
+    """Find out what a typed line means; None if it shows nothing.
 
     A line that begins with ``//`` is a message that begins with ``/``.
 
     Args:
-        line: as it was typed or pasted; a paste may hold several lines.
-        to: who gets every message; None to read that from each.
-        room: where the person talks; None for nowhere.
+        line: as it was typed or pasted; a paste may have several lines.
+        to: who gets every message; None if each message says that itself.
+        room: the current room of the person; None for none.
     """
     line = without_blank_end(line)
     said = line[_blank(line) :]
     if not said:
         return None
     if any(_command_like(later) for later in said.splitlines()[1:]):
-        return _wrong("a line of it is a command: nothing was sent. Say that line alone")
+        return _wrong("one of the lines is a command, so nothing was sent: type that line alone")
     if not _is_slash(said[0]):
         like = _command_like(said)
         if like:
-            return mistake(f"did you mean /{like}? If not, begin with another word")
+            return mistake(f"did you mean /{like}? If not, begin the line with another word")
         return _message(line, to, room)
     if _is_slash(said[1:2]):
         return _message(f"/{said[2:]}", to, room)
@@ -87,7 +88,7 @@ def _message(text: str, to: Sequence[str] | None, room: str | None) -> Meaning |
         return Send(text=text, to=list(to))
     if room is not None:
         return Send(text=text, room=room)
-    # There is no room that it could go to instead, if none of them is here.
+    # If none of them is here there is no room that it could go to instead.
     recipients = read_mentions(text).recipients
     return Send(text=text, to=recipients) if recipients else mistake(NOWHERE)
 
@@ -95,7 +96,7 @@ def _message(text: str, to: Sequence[str] | None, room: str | None) -> Meaning |
 def _msg(arguments: str, _room: str | None) -> Meaning:
     to, text = names_in(arguments)
     if not to or shows_nothing(text):
-        return mistake(f"to whom, and what? {COMMANDS['msg'].usage}")
+        return mistake(f"write it like this: {COMMANDS['msg'].usage}")
     return Send(text=text.strip(), to=to)
 
 
@@ -108,29 +109,30 @@ def _help(arguments: str, _room: str | None) -> Meaning:
 
 
 def _command_like(line: str) -> str | None:
-    """The name of the command that a line is, or that it looks like with a slip in it."""
+    """The command that a line is or looks like, perhaps with a typing mistake; None if none."""
     start = _blank(line)
     found = _LIKE.match(_plain(line[start : start + _LONGEST]))
     if not found or found["word"] not in COMMANDS or found["signs"].startswith("//"):
         return None
     if "/" in found["signs"]:
         return found["word"]
-    # "!msg sis hi" and "!who" are slips. "(msg me)" and "...who is it?" are texts, "@who" a name.
+    # "!msg sis hi" and "!who" are mistakes. "(msg me)" and "...who is it?" are texts, and "@who" is
+    # a name.
     slip = bool(COMMANDS[found["word"]].arguments) or not found["rest"].strip()
     slip = slip and len(found["signs"]) == 1 and found["signs"] not in AT + "("
-    # So is `"leave me alone", she said`: but a private message has no second chance.
+    # `"leave me alone", she said` is a text, too. Only with /msg we never take that risk.
     slip = slip and (found["word"] == "msg" or not _quotes(line[start:]))
     return found["word"] if slip else None
 
 
 def _quotes(text: str) -> bool:
-    """Whether a text begins with a quotation, or with an emphasis."""
+    """Whether a text begins with a quotation or an emphasis."""
     sign = text[0]
     return sign in _QUOTES and _CLOSING.get(sign, sign) in text[1:]
 
 
 def _blank(line: str) -> int:
-    """How many characters a line begins with that are blank or not seen."""
+    """The number of blank or invisible characters at the beginning of a line."""
     gap = (place for place, char in enumerate(line) if not (char.isspace() or is_unseen(char)))
     return next(gap, len(line))
 
@@ -140,19 +142,19 @@ def _is_slash(char: str) -> bool:
 
 
 def _plain(text: str) -> str:
-    """A text as commands are compared: without what is not seen, in common small letters."""
+    """A text in the form in which commands are compared: visible characters, small letters."""
     text = unicodedata.normalize("NFKC", seen(text)).casefold()
     return "".join("/" if char in SLASHES else char for char in text)
 
 
 def _unknown(word: str) -> Show:
     near = _ELSEWHERE.get(word) or next(iter(get_close_matches(word[:_LONGEST], COMMANDS, 1)), None)
-    hint = f"did you mean /{near}?" if near else "/help lists what there is"
+    hint = f"did you mean /{near}?" if near else "/help lists the commands"
     return _wrong(f"there is no /{word[:_LONGEST]}: {hint}")
 
 
 def _wrong(text: str) -> Show:
-    return mistake(f"{text} (// begins a message with a slash)")
+    return mistake(f"{text} (to begin a message with a slash, type //)")
 
 
 TALKING = (
@@ -161,7 +163,7 @@ TALKING = (
 )
 
 ENDING = (
-    Command("help", "[COMMAND]", "this", _help),
+    Command("help", "[COMMAND]", "show this list", _help),
     Command("quit", "", "leave the chat", lambda _arguments, _room: Quit()),
 )
 

@@ -1,4 +1,4 @@
-"""The list of what can be typed."""
+"""The list of commands, as /help shows it."""
 
 from __future__ import annotations
 
@@ -9,26 +9,26 @@ from display.meaning import Command
 from display.room_commands import MODERATION, ROOMS
 
 WIDE = 72
-"""Columns of a window that has room for two columns of text."""
+"""The narrowest window, in columns, in which the list is a table."""
 
 _SIGNS = (
     ("hi @sis @mom", "names at the end: only they get it"),
-    (r"hi \@sis", r"\@ is a plain at sign, and names nobody"),
-    ("//text", "say something that begins with a slash"),
+    (r"hi \@sis", r"\@ is a plain at sign, which names nobody"),
+    ("//text", "send a message that begins with a slash"),
 )
 
 
 def help_lines(width: int | None) -> list[str]:
-    """All commands, by what they are for.
+    """All commands, grouped by what they are for.
 
     Args:
-        width: columns of the window; None where there is none.
+        width: the columns of the window; None if there is no window.
     """
     groups = (
         ("talking", [*_SIGNS, *_told(TALKING)]),
         ("rooms", _told(ROOMS)),
-        ("in a room, for its operators", _told(MODERATION)),
-        ("besides", _told(ENDING)),
+        ("for operators of a room", _told(MODERATION)),
+        ("the client", _told(ENDING)),
     )
     wide = width is None or width >= WIDE
     column = max(len(typed) for _, lines in groups for typed, _ in lines) if wide else 0

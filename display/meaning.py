@@ -1,4 +1,4 @@
-"""What a typed line can mean."""
+"""The things that a typed line can mean."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from wire.frames import (
 
 @dataclass(frozen=True)
 class Show:
-    """Lines for the one who typed; nothing is sent.
+    """Lines to show to the person; nothing is sent.
 
     Attributes:
         lines: what to show.
-        wrong: whether the line was a mistake, to be corrected rather than typed again.
+        wrong: whether the typed line was a mistake, so that it should stay to be corrected.
     """
 
     lines: tuple[str, ...]
@@ -35,28 +35,28 @@ class Show:
 
 @dataclass(frozen=True)
 class Help:
-    """The list of commands is wanted."""
+    """The person wants the list of commands."""
 
 
 RoomRequest = Join | Leave | ListRooms | ListMembers | AboutRoom | SetTopic | SetModes | Moderate
-"""What is asked of a room, or about rooms."""
+"""Requests to a room, or about rooms."""
 
 Meaning = Send | Who | Quit | RoomRequest | Show | Help
 
 Reader = Callable[[str, str | None], Meaning]
-"""Finds out what a command means, from what follows it and from the room that one talks in."""
+"""Finds out what a command means, from the text after it and from the current room."""
 
 
 @dataclass(frozen=True)
 class Command:
-    """One thing that can be typed after a slash.
+    """One command.
 
     Attributes:
         name: the word, without the slash.
         arguments: what follows it, for the help; empty if nothing does.
         help: what it does.
         read: finds out what it means.
-        undo: the command that takes it back; empty if there is none.
+        undo: the command that undoes it; empty if no command does.
     """
 
     name: str
@@ -67,10 +67,10 @@ class Command:
 
     @property
     def usage(self) -> str:
-        """How it is typed."""
+        """How to type it."""
         return f"/{self.name} {self.arguments}".rstrip()
 
 
 def mistake(text: str) -> Show:
-    """A line was wrong, and this is why."""
+    """The typed line was a mistake, and this is why."""
     return Show((text,), wrong=True)

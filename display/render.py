@@ -1,8 +1,8 @@
-"""Events to lines of text: pure, so what a person sees can be tested without a terminal.
+"""Turns events into lines of text. Pure, so tests can read what a person sees without a terminal.
 
-Every function returns rows without line ends: whole lines, or as `display.rows` breaks them to
-fit a window. What came from other people has gone through `display.safe_text`; the only escape
-sequences are those of the `Style`.
+Every function returns rows without line ends, broken by `display.rows` to fit the window if there
+is one. All text from other people has gone through `display.safe_text`. The only escape sequences
+come from the `Style`.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ from wire.mentions import EVERYONE
 from wire.reasons import NoticeCode
 
 MOST_QUOTED = 200
-"""Characters of a message of one's own that are given back where there is no window: enough to
-find it again where it came from."""
+"""Characters of our own unsent message that are shown if there is no window: enough to find it
+again in the place that it came from."""
 
 _WHY_LEFT = {
     "quit": "",
@@ -54,12 +54,12 @@ _WHY_LEFT = {
 
 
 def event(event: Event, view: View, before: Modes | None = None) -> list[str]:
-    """What to show for an event; nothing for those that are not for people.
+    """The lines for an event; none if the event is not for people.
 
     Args:
         event: what happened.
-        view: who looks.
-        before: with a change of what holds in a room: what held until then, if that is known.
+        view: who looks at it, and how.
+        before: for a change of modes: the modes before it, if they are known.
     """
     match event:
         case Changed() | Entered() | Out():
@@ -93,11 +93,12 @@ def _of_room(event: Changed | Entered | Out, view: View, before: Modes | None) -
 
 
 def message(msg: Msg, view: View) -> list[str]:
-    """What somebody said: ``10:00:05 sis: hello``, or ``10:00:05 sis → you, mom: hello``.
+    """A message: ``10:00:05 sis: hello``, or ``10:00:05 sis → you, mom: hello``.
 
-    In another room than the one that is looked at: ``10:00:05 #dev sis: hello``.
-    Or what the operators announce: ``10:00:05 *** announcement: back at six``. Nobody can have a
-    name that would make a message look like that.
+    In a room other than the current one: ``10:00:05 #dev sis: hello``.
+
+    An announcement by the operators: ``10:00:05 *** announcement: back at six``. Nobody can have a
+    name that makes a message look like that.
     """
     sender = clean_name(msg.from_)
     if msg.from_ == OPERATOR:
@@ -113,7 +114,7 @@ def message(msg: Msg, view: View) -> list[str]:
 
 
 def gap(event: Gap, view: View) -> list[str]:
-    """A line in the place of what cannot be had any more."""
+    """A line in the place of messages that are lost."""
     if event.room == PRIVATE:
         return broken(view.style.warning("··· private messages may be missing here ···"), view)
     where = _in_room(event.room, view)
@@ -128,22 +129,20 @@ def left(event: Left, view: View) -> list[str]:
 
 
 def users(found: Sequence[User], view: View) -> list[str]:
-    """Who is here: ``· 2 here: dana (you), sis (idle 3 min)``."""
+    """The people in the chat: ``· 2 here: dana (you), sis (idle 3 min)``."""
     shown = sorted(found, key=lambda user: user.name.casefold())
     return info(f"{len(shown)} here: {', '.join(_user(user, view) for user in shown)}", view)
 
 
 def ack(ack: Ack, view: View) -> list[str]:
-    """What a sender should know about where a message went: nothing, if it went where it should."""
+    """What a sender should know about where a message went; nothing if it went as it should."""
     absent = [f"@{clean_name(name)}" for name in ack.absent or ()]
     mentioned, later = _list(ack.mentioned or ()), _list(ack.later or ())
     if ack.room is not None:
         where = "" if ack.room == LOBBY else f" in {shown_room(ack.room)}"
         said = []
         if absent:
-            hint = (
-                ". What names nobody is for everyone" if _means_everyone(ack.absent or ()) else ""
-            )
+            hint = ". To reach everyone, name nobody" if _means_everyone(ack.absent or ()) else ""
             said.append(
                 f"nobody named {' or '.join(absent)} is here: sent to everyone{where}{hint}"
             )
@@ -160,29 +159,29 @@ def ack(ack: Ack, view: View) -> list[str]:
 
 
 def notice(event: Notice, view: View) -> list[str]:
-    """What the gateway says unasked; the warning before an idle goodbye stands out."""
+    """What the gateway says without being asked. The warning before an idle goodbye stands out."""
     if event.code in (NoticeCode.IDLE_SOON, NoticeCode.MENTIONED):
         return broken(view.style.warning(f"· {clean_name(event.text)}"), view)
     return info(clean_name(event.text), view)
 
 
 def error(text: str, view: View) -> list[str]:
-    """Something that was refused, or went wrong."""
+    """A line about something that was refused, or went wrong."""
     return broken(view.style.error(f"! {clean_name(text)}"), view)
 
 
 def not_sent(text: str, why: str, view: View, *, to: Sequence[str] | None = None) -> list[str]:
-    """A message of one's own that was certainly not sent, and why."""
+    """Our own message that was certainly not sent, and why."""
     return error(why, view) + _with_text(f"· not sent{_for(to)}: ", text, view)
 
 
 def unconfirmed(text: str, view: View, *, to: Sequence[str] | None = None) -> list[str]:
-    """A message of one's own of which nobody knows whether it was sent."""
+    """Our own message that may or may not have been sent."""
     return _with_text(f"· not confirmed, may not have been sent{_for(to)}: ", text, view)
 
 
 def sent_again(text: str, view: View) -> list[str]:
-    """A message of one's own that was not confirmed, and that others may read twice now."""
+    """Our own message that was not confirmed, and was sent again: others may read it twice."""
     return _with_text("· not confirmed, so sent again; others may read it twice: ", text, view)
 
 
@@ -210,7 +209,7 @@ def _name(name: str, view: View) -> str:
 
 
 def _in_room(room: str, view: View) -> str:
-    """Behind what happens in another room than the one that is looked at: its name."""
+    """The room's name, to be put at the end of a line; empty if it is the current room."""
     return "" if room == view.room else f" {shown_room(room)}"
 
 

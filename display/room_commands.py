@@ -1,4 +1,4 @@
-"""Commands about rooms: what each means with what was typed behind it."""
+"""Commands about rooms, and what each means with its arguments."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ MODES = {
     "key": (OFF,),
     "history": ("all", "joined"),
 }
-"""What can be set in a room, and values to offer for it."""
+"""The modes of a room, each with values that completion offers."""
 
 
 def _join(arguments: str, _room: str | None) -> Meaning:
     words = arguments.split()
     if len(words) not in (1, 2):
-        return mistake(f"which room? {JOIN.usage}")
+        return mistake(f"write it like this: {JOIN.usage}")
     room = room_named(words[0])
     if room is None:
         return _no_room(words[0])
@@ -59,7 +59,7 @@ def _names(arguments: str, current: str | None) -> Meaning:
 
 
 def _rooms(arguments: str, _room: str | None) -> Meaning:
-    return mistake("/rooms takes nothing behind it") if arguments else ListRooms()
+    return mistake("nothing may follow /rooms") if arguments else ListRooms()
 
 
 def _topic(arguments: str, room: str | None) -> Meaning:
@@ -97,17 +97,17 @@ def _mode(word: str) -> str | None:
 
 
 def _value(mode: str, word: str) -> dict[str, Any] | Show:
-    """The field of a request that a mode with this value is, or why there is none."""
+    """A mode with its value as a field of the request, or a text about what is wrong with it."""
     value = word.casefold()
     match mode:
         case "key":
             if not 0 < len(word) <= _LONGEST_KEY:
-                return mistake(f"which key? One word of at most {_LONGEST_KEY} characters, or off")
+                return mistake(f"key needs one word of at most {_LONGEST_KEY} characters, or off")
             return {"key": "" if value == OFF else word}
         case "slow":
             seconds = 0 if value == OFF else read_span(value)
             if seconds is None or seconds > _LONGEST_SLOW:
-                return mistake("how slow? slow 10s, slow 5m, at most slow 1d; or slow off")
+                return mistake("slow needs a time, like 10s or 5m, at most 1d; or off")
             return {"slow": seconds}
         case "history":
             if value not in MODES[mode]:
@@ -120,30 +120,31 @@ def _value(mode: str, word: str) -> dict[str, Any] | Show:
 
 
 def _moderate(action: Action, *, lasting: bool = False, reason: bool = False) -> Reader:
-    """A reader of ``NAME``, of how long it lasts, and of why, as far as the action has them."""
+    """A reader for ``NAME``, and for a time and a reason if the action takes them."""
 
     def read(arguments: str, room: str | None) -> Meaning:
         if room is None:
             return mistake(NOWHERE)
         names, rest = names_in(arguments)
         if len(names) != 1:
-            return mistake(f"{'one at a time' if names else 'whom'}? {COMMANDS[action].usage}")
+            why = "one person at a time" if names else "write it like this"
+            return mistake(f"{why}: {COMMANDS[action].usage}")
         rest = _one_line(rest)
         seconds = None
         if lasting:
             seconds, rest = _span_first(rest)
             first = rest.split(" ")[0]
             if seconds is None and first.isdigit():
-                return mistake(f"for how long? {first}s, {first}m, {first}h or {first}d")
+                return mistake(f"a time needs a unit: {first}s, {first}m, {first}h or {first}d")
         if rest and not reason:
-            return mistake(f"nothing goes behind that: {COMMANDS[action].usage}")
+            return mistake(f"nothing may follow the name: {COMMANDS[action].usage}")
         return Moderate(room=room, action=action, name=names[0], reason=rest, seconds=seconds)
 
     return read
 
 
 def _span_first(text: str) -> tuple[int | None, str]:
-    """The length of time that a text begins with, in seconds, and the rest."""
+    """The length of time at the beginning of a text, in seconds, and the rest of the text."""
     words = text.split(" ")
     for count in (1, 2):
         seconds = read_span("".join(words[:count]))
@@ -157,37 +158,37 @@ def _room_or(current: str | None, arguments: str) -> str | Show:
     if not words:
         return mistake(NOWHERE) if current is None else current
     if len(words) > 1:
-        return mistake("one room at a time: its name is one word")
+        return mistake("one room at a time; its name is one word")
     return room_named(words[0]) or _no_room(words[0])
 
 
 def _no_room(word: str) -> Show:
-    return mistake(f"no room can be called {word[:40]}: letters, digits, and _ - . between them")
+    return mistake(f"no room can be called {word[:40]}: use letters and digits, with _ - . inside")
 
 
 def _no_mode(word: str) -> Show:
     near = get_close_matches(word[:40].casefold(), MODES, n=1, cutoff=0.5)
-    hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(MODES)}"
-    return mistake(f"there is no {word[:40]} to set: {hint}")
+    hint = f"did you mean {near[0]}?" if near else f"the modes are {', '.join(MODES)}"
+    return mistake(f"there is no mode {word[:40]}: {hint}")
 
 
 def _one_line(text: str) -> str:
     return " ".join(text.split())
 
 
-JOIN = Command("join", "ROOM [KEY]", "enter a room, or talk in one that you are in", _join)
+JOIN = Command("join", "ROOM [KEY]", "enter a room, or talk in another of your rooms", _join)
 
 ROOMS = (
     JOIN,
-    Command("leave", "[ROOM]", "leave it", _leave),
-    Command("rooms", "", "which rooms there are", _rooms),
-    Command("names", "[ROOM]", "who is in it: @ may change it, + has a voice", _names),
-    Command("topic", "[TEXT]", "what it is about; `off` for nothing", _topic),
+    Command("leave", "[ROOM]", "leave a room", _leave),
+    Command("rooms", "", "list the rooms", _rooms),
+    Command("names", "[ROOM]", "list its people: @ operator, + has a voice", _names),
+    Command("topic", "[TEXT]", "show or set the topic; `off` removes it", _topic),
 )
 """For everyone."""
 
 MODERATION = (
-    Command("invite", "NAME", "let them in", _moderate("invite"), undo="uninvite"),
+    Command("invite", "NAME", "let them join", _moderate("invite"), undo="uninvite"),
     Command("kick", "NAME [REASON]", "put them out", _moderate("kick", reason=True)),
     Command(
         "ban",
@@ -199,29 +200,29 @@ MODERATION = (
     Command(
         "mute",
         "NAME [TIME] [REASON]",
-        "let them read, but not talk",
+        "let them read, but not send",
         _moderate("mute", lasting=True, reason=True),
         undo="unmute",
     ),
     Command(
         "voice",
         "NAME",
-        "let them talk if it is read-only",
+        "let them send when read-only",
         _moderate("voice"),
         undo="devoice",
     ),
-    Command("op", "NAME", "let them change the room, too", _moderate("op"), undo="deop"),
-    Command("set", "[MODE VALUE]", "say what holds there; without a mode, see it", _set),
+    Command("op", "NAME", "make them an operator", _moderate("op"), undo="deop"),
+    Command("set", "[MODE VALUE]", "show or change the modes of the room", _set),
 )
 """For operators of a room."""
 
 UNDOING = (
-    Command("uninvite", "NAME", "take an invitation back", _moderate("uninvite")),
-    Command("unban", "NAME", "let them in again", _moderate("unban")),
-    Command("unmute", "NAME", "let them talk again", _moderate("unmute")),
-    Command("devoice", "NAME", "take their voice back", _moderate("devoice")),
-    Command("deop", "NAME", "let them change the room no more", _moderate("deop")),
+    Command("uninvite", "NAME", "take back an invitation", _moderate("uninvite")),
+    Command("unban", "NAME", "let them join again", _moderate("unban")),
+    Command("unmute", "NAME", "let them send again", _moderate("unmute")),
+    Command("devoice", "NAME", "take back their voice", _moderate("devoice")),
+    Command("deop", "NAME", "make them an ordinary member", _moderate("deop")),
 )
-"""For them too; the help tells of each beside what it undoes."""
+"""For operators too. The help shows each beside the command that it undoes."""
 
 COMMANDS = {command.name: command for command in (*ROOMS, *MODERATION, *UNDOING)}

@@ -1,4 +1,4 @@
-"""What is told about rooms, as lines of text: pure, as `display.render` is."""
+"""Turns what the gateway tells about rooms into lines of text. Pure, like `display.render`."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _SIGNS: dict[Role, str] = {"operator": "@", "voice": "+", "": ""}
 _RANKS: dict[Role, int] = {"operator": 0, "voice": 1, "": 2}
 
 _GAP = 2
-"""Columns between two names."""
+"""Blank columns between two names."""
 
 _ACTIONS = {
     "kick": "{by} kicked {name} out of {room}",
@@ -51,7 +51,7 @@ def shown_room(room: str) -> str:
 
 
 def entered(event: Entered, view: View) -> list[str]:
-    """We are in a room: ``· you are in #dev (3 people, invite-only): all about bees``."""
+    """A line about entering a room: ``· you are in #dev (3 people, invite-only): bees``."""
     about = [_people(event.people), *modes(event.modes)]
     if event.role:
         about.append("you are an operator" if event.role == "operator" else "you have a voice")
@@ -60,19 +60,19 @@ def entered(event: Entered, view: View) -> list[str]:
 
 
 def out(event: Out, view: View) -> list[str]:
-    """We are in a room no longer, and why."""
+    """A line about being out of a room, and why."""
     if event.code == _LEFT:
         return info(f"you left {shown_room(event.room)}", view)
     return info(_line(event.text), view)
 
 
 def changed(event: Changed, view: View, before: Modes | None = None) -> list[str]:
-    """Somebody changed something: ``· mom kicked sis out of #dev: spam``.
+    """A line about a change: ``· mom kicked sis out of #dev: spam``.
 
     Args:
         event: what was changed.
-        view: who looks.
-        before: what held in the room until then, as far as that is known.
+        view: who looks at it, and how.
+        before: the modes of the room before the change, if they are known.
     """
     by, room = _actor(event.by, view), shown_room(event.room)
     match event.change:
@@ -83,7 +83,7 @@ def changed(event: Changed, view: View, before: Modes | None = None) -> list[str
         case "modes":
             return info(f"{by} {_modes_changed(room, event.modes or Modes(), before)}", view)
         case action:
-            # A network that is banned is not named to the members.
+            # Members are not told which network is banned.
             name = "a network" if event.name is None else _actor(event.name, view)
             text = _ACTIONS[action].format(by=by, name=name, room=room)
     until = "" if event.until is None else f" until {_moment(event.until, view)}"
@@ -92,7 +92,7 @@ def changed(event: Changed, view: View, before: Modes | None = None) -> list[str
 
 
 def room_list(found: Sequence[Room], view: View) -> list[str]:
-    """The rooms as a table, those with most people first; ``*`` stands before one's own."""
+    """A table of rooms, the fullest first; ``*`` marks the rooms that we are in."""
     found = sorted(found, key=lambda room: (-room.people, room.room))
     names = [shown_room(room.room) for room in found]
     width = max(map(width_of, names), default=0)
@@ -109,7 +109,7 @@ def room_list(found: Sequence[Room], view: View) -> list[str]:
 
 
 def members(room: str, found: Sequence[RoomMember], view: View) -> list[str]:
-    """Who is in a room, in columns: operators with ``@``, voices with ``+``, then the others."""
+    """The members of a room in columns: operators with ``@``, voices with ``+``, the others."""
     found = sorted(found, key=lambda member: (_RANKS[member.role], member.name.casefold()))
     names = [f"{_SIGNS[member.role]}{_member(member, view)}" for member in found]
     title = f"{len(names)} in {shown_room(room)}"
@@ -120,7 +120,7 @@ def members(room: str, found: Sequence[RoomMember], view: View) -> list[str]:
 
 
 def room_info(found: RoomInfo, view: View) -> list[str]:
-    """What holds in a room; of operators' matters nothing, where the gateway did not tell them."""
+    """Topic, modes and people of a room, as far as the gateway tells them to us."""
     held = modes(found.modes)
     lines = [f"{shown_room(found.room)}: {_people(found.people)}"]
     lines.append(_topic(found, view))
@@ -140,7 +140,7 @@ def room_info(found: RoomInfo, view: View) -> list[str]:
 
 
 def modes(held: Modes) -> list[str]:
-    """What holds in a room, in words; nothing for what holds in most."""
+    """Modes in words; nothing for a mode that is off."""
     found = {
         "invite-only": held.invite_only,
         "secret": held.secret,
@@ -161,7 +161,7 @@ def _modes_changed(room: str, now: Modes, before: Modes | None) -> str:
     gone = [words for words in old if words not in held]
     if new and not gone and all(" " not in words for words in new):
         return f"made {room} {' and '.join(new)}"
-    # A slow mode of another length is no end of the slow mode.
+    # Slow mode has only changed if it goes on with another length.
     gone = [words for words in gone if not (words.startswith("one message") and now.slow)]
     if not new and not gone:
         return f"set a new key for {room}" if now.key else f"left {room} as it was"
@@ -195,7 +195,7 @@ def _member(member: RoomMember, view: View) -> str:
 
 
 def _in_columns(names: Sequence[str], width: int) -> list[str]:
-    """Names from top to bottom, then to the right, as far as a row has room."""
+    """Names in columns, from top to bottom and then to the right."""
     column = max(map(width_of, names)) + _GAP
     across = max(1, (width - _GAP) // column)
     down = -(-len(names) // across)
@@ -223,5 +223,5 @@ def _moment(milliseconds: int, view: View) -> str:
 
 
 def _line(text: str) -> str:
-    """A topic, a reason or the like: always one line."""
+    """A short text such as a topic or a reason, as one line."""
     return " ".join(clean_text(text).split())

@@ -1,12 +1,11 @@
-"""Lines to rows of a window: broken by us, so that none can pass for somebody else's line.
+"""Breaks lines into rows that fit a window, so that no row can pass for somebody else's line.
 
-A terminal breaks a line that is too long wherever its edge is, and goes on in the first column,
-where times and names stand. Whoever knows how wide a window is could fill a row and so write a line
-of anybody's. So rows are broken here, between words where that is possible, and all but the first
-are indented.
+A terminal breaks a long line at its edge, and continues in the first column, where times and names
+stand. Anyone who knows how wide a window is could fill a row with blanks and so forge a line. So we
+break rows ourselves, between words if possible, and indent all but the first.
 
-Only an address (URL) that is wider than a row is left to the terminal, which joins it again when it
-is copied. It has no spaces, and nothing follows it in its last row: it looks like no line.
+Only a web address that is wider than a row is left to the terminal, which joins it again when it is
+copied. It has no spaces, and nothing follows it in its last row, so it cannot look like a line.
 """
 
 from __future__ import annotations
@@ -20,13 +19,13 @@ from functools import lru_cache
 from wcwidth import iter_graphemes, wcwidth
 
 INDENT = " " * len("10:00:05 ")
-"""Begins every further line of a message, so that no message can pass for somebody else's."""
+"""Put before every row of a message but the first, so that it cannot pass for another message."""
 
 MOST_ROWS = 40
 """Rows that are shown of one message."""
 
 _LEAST_ROOM = 2
-"""Columns that stay beside the indent in the narrowest window: those of one wide character."""
+"""Columns beside the indent in the narrowest window: enough for one wide character."""
 
 _WIDENS = "\ufe0f"
 _STYLE = r"\x1b\[[\d;]*m"
@@ -37,11 +36,11 @@ _WORDS = re.compile(r"( *)([^ ]+)")
 
 
 def rows(lines: Sequence[str], width: int | None) -> list[str]:
-    """What is shown of one message: its lines, broken to rows, and how many more there would be.
+    """The rows that are shown of one message; a last row tells how many more there are.
 
     Args:
-        lines: without line ends; the only escape sequences are those of `display.style`.
-        width: of the window, in columns; None where there is none: then lines stay as they are.
+        lines: without line ends; the only escape sequences come from `display.style`.
+        width: the columns of the window; None if there is no window: then lines stay whole.
     """
     if width is None:
         return list(lines)
@@ -60,7 +59,7 @@ def rows(lines: Sequence[str], width: int | None) -> list[str]:
 
 @dataclass
 class _Row:
-    """One row, or a few where an address is wider than one.
+    """One row, or several if it holds a web address that is wider than a row.
 
     Attributes:
         text: what is written.
@@ -98,7 +97,7 @@ class _Page:
             self.style = "" if style == _UNSTYLE else style
 
     def put_beyond(self, text: str, columns: int) -> None:
-        """Write what is wider than a row, and let the terminal break it."""
+        """Write a word that is wider than a row, and let the terminal break it."""
         self.turn()
         self.row.used += columns
         self.row.height = -(-self.row.used // self.width)
@@ -106,7 +105,7 @@ class _Page:
         self.row.full = self.written = True
 
     def turn(self) -> None:
-        """Begin the next row; colours end with a row, and go on behind the indent of the next."""
+        """Begin the next row. A colour ends with the row, and begins again after the indent."""
         if self.written:
             self.row.text += _UNSTYLE if self.style else ""
             self.rows.append(self.row)
@@ -135,7 +134,7 @@ def _broken(line: str, width: int) -> list[_Row]:
 
 
 def _pieces(word: str, room: int) -> Iterator[tuple[str, int, bool]]:
-    """The parts of a word that stay on one row, their columns, and whether they are an address."""
+    """The parts of a word that stay on one row, their columns, and whether they are addresses."""
     for number, part in enumerate(_URL.split(word)):
         is_url = number % 2 == 1
         columns = width_of(part)
@@ -147,7 +146,7 @@ def _pieces(word: str, room: int) -> Iterator[tuple[str, int, bool]]:
 
 
 def _breakable(text: str, room: int) -> Iterator[str]:
-    """Parts as wide as a row at most: wide characters one by one, and others together."""
+    """Parts that fit into a row: wide characters one by one, other characters together."""
     run, used, wide = "", 0, False
     for part in _characters(text, room):
         columns = width_of(part)
@@ -162,7 +161,7 @@ def _breakable(text: str, room: int) -> Iterator[str]:
 
 
 def _characters(text: str, room: int) -> Iterator[str]:
-    """What a reader sees as one character; those that could be wider than a row in their parts."""
+    """The characters as a reader sees them; one that is wider than a row comes in parts."""
     for part in _STYLES.split(text):
         if part.startswith("\x1b"):
             yield part
@@ -182,7 +181,7 @@ def _bases(cluster: str) -> Iterable[str]:
 
 
 def width_of(text: str) -> int:
-    """Columns that a text takes, without those of its colours."""
+    """The columns that a text takes; escape sequences for colours take none."""
     if text.isascii() and text.isprintable():
         return len(text)
     return sum(map(_most_columns, _STYLES.sub("", text)))
@@ -190,14 +189,15 @@ def width_of(text: str) -> int:
 
 @lru_cache(maxsize=4096)
 def _most_columns(char: str) -> int:
-    """Columns that a character takes in the terminal that shows it widest.
+    """The columns that a character takes in the terminal that shows it widest.
 
-    Terminals differ about emoji of several characters, flags and vowel signs. Who counts too few
-    columns lets the terminal break the row; who counts too many breaks it a little early.
+    Terminals differ about flags, vowel signs, and emoji that consist of several characters. If we
+    count too few columns the terminal breaks the row; if we count too many, we break it a little
+    early.
     """
     if char == _WIDENS:
         return 1
     columns, category = wcwidth(char), unicodedata.category(char)
     if category in ("Mn", "Me", "Cf"):
         return columns
-    return 2 if category in ("Cn", "Co") else max(1, columns)  # of tomorrow, or of a font
+    return 2 if category in ("Cn", "Co") else max(1, columns)  # not in Unicode yet, or private

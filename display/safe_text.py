@@ -1,18 +1,17 @@
-"""Other people's text, made harmless for a terminal.
+"""Makes other people's text harmless for a terminal.
 
-What a name, a room or a message holds was typed by a stranger. Three kinds of characters never get
-through, because a terminal would obey them or a reader be deceived by them:
+Strangers type names, rooms and messages. A terminal would obey some characters in them, and others
+would deceive a reader. So:
 
-- controls (C0, DEL, C1), line and paragraph separators, lone surrogates: shown as U+FFFD, so that
-  an attempt is seen;
-- bidi controls, which could turn the order of a line around, and other characters without a shape
-  (format and tag characters, fillers): left out of texts, where many come from innocent copying,
-  and shown as U+FFFD in names, where one would make two names look the same;
-- what is left of them is only what writing needs: joiners and variation selectors, for Persian,
-  Indic scripts and emoji.
+- Control characters (C0, DEL, C1), line and paragraph separators and lone surrogates are shown as
+  U+FFFD, so that an attack can be seen.
+- Bidi controls, which could reverse a line, and other invisible characters (format and tag
+  characters, fillers) are left out of texts, where most were copied by accident. In names they are
+  shown as U+FFFD, since two names that differ only in them would look the same.
+- The exceptions are joiners and variation selectors: Persian, Indic scripts and emoji need them.
 
-Marks stand on or below the character before them, as many as there are: piled up they would paint
-over the rows around. Of a pile, `MOST_MARKS` are shown.
+Any number of marks can stand on one character. Piled up they would paint over the rows around them,
+so only `MOST_MARKS` of a pile are shown.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ REPLACEMENT = "\ufffd"
 TAB = " " * 4
 
 MOST_MARKS = 8
-"""Marks, joiners and selectors in a row that are shown; no script needs as many."""
+"""The most marks, joiners and selectors in a row that are shown; no script needs more."""
 
 _JOINERS = "\u200c\u200d"
 _SELECTORS = frozenset(
@@ -36,9 +35,9 @@ _OBEYED = frozenset({"Cc", "Cs", "Zl", "Zp"})
 
 
 def clean_text(text: str) -> str:
-    r"""A message's text as it may be shown.
+    r"""A message's text in a form that is safe to show.
 
-    Its ``\n`` stay, but for those at its end, as pastes have them; tabs become spaces.
+    Every ``\n`` stays, except at the end, where pastes often have some. Tabs become spaces.
     """
     if text.isascii() and text.isprintable():
         return text
@@ -47,14 +46,14 @@ def clean_text(text: str) -> str:
 
 
 def clean_name(name: str) -> str:
-    """A name, a room or any other word as it may be shown: always one line."""
+    """A name or another short text in a form that is safe to show, always on one line."""
     if name.isascii() and name.isprintable():
         return name
     return _low("".join([_shown(char, REPLACEMENT) for char in name]))
 
 
 def _low(text: str) -> str:
-    """A text without the upper part of its piles of marks."""
+    """A text whose piles of marks are cut."""
     kept, height = [], 0
     for char in text:
         height = height + 1 if _stands_on_others(char) else 0

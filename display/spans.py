@@ -17,7 +17,7 @@ _UNITS = {word: seconds for seconds, words in _SECONDS.items() for word in words
 
 
 def read_span(text: str) -> int | None:
-    """Seconds of a length of time such as ``10s``, ``5m``, ``2h`` or ``7d``; None if it is none."""
+    """The seconds of a length of time like ``10s``, ``5m``, ``2h`` or ``7d``; else None."""
     found = _SPAN.fullmatch(text.casefold())
     if not found or found[2] not in _UNITS:
         return None
@@ -25,7 +25,7 @@ def read_span(text: str) -> int | None:
 
 
 def shown_span(seconds: int) -> str:
-    """A length of time in its largest unit that comes out even, or else rounded down."""
+    """A length of time with its unit, rounded down."""
     for unit, name in ((86_400, "d"), (3600, "h"), (60, "min")):
         if seconds >= 2 * unit or seconds == unit:
             return f"{seconds // unit} {name}"

@@ -1,4 +1,4 @@
-"""How shown text is coloured. The only place where escape sequences for text are made."""
+"""Colours for text. Escape sequences for text are made only here."""
 
 from __future__ import annotations
 
@@ -6,47 +6,47 @@ from dataclasses import dataclass
 from zlib import crc32
 
 _NAME_COLORS = (32, 33, 34, 35, 36, 92, 94, 95, 96)
-"""SGR codes that can be read on dark and on light terminals alike; red is for errors."""
+"""SGR codes that are readable on dark and light terminals; red is kept for errors."""
 
 
 @dataclass(frozen=True)
 class Style:
-    """Colours, or none.
+    """Colours, or no colours.
 
     Attributes:
-        color: whether there are any; without, every method returns its text as it is.
+        color: whether to use colours; if not, every method returns its text unchanged.
     """
 
     color: bool
 
     def name(self, shown: str, *, of: str) -> str:
-        """A name in its own colour: the same one on every machine, today and tomorrow.
+        """A name in its own colour, which is the same on every machine and every day.
 
         Args:
-            shown: what is written.
-            of: the name that gives the colour, without regard to case.
+            shown: the text to colour.
+            of: the name that decides the colour; its case makes no difference.
         """
         key = of.casefold().encode("utf-8", "replace")
         return self._paint(_NAME_COLORS[crc32(key) % len(_NAME_COLORS)], shown)
 
     def time(self, text: str) -> str:
-        """A message's time."""
+        """The time of a message."""
         return self._paint(2, text)
 
     def mention(self, text: str) -> str:
-        """One's own name in somebody's message."""
+        """The reader's own name in somebody's message."""
         return self._paint(7, text)
 
     def info(self, text: str) -> str:
-        """What the chat says, and not a person."""
+        """Something that the chat itself says."""
         return self._paint(2, text)
 
     def warning(self, text: str) -> str:
-        """What should be seen soon."""
+        """Something that a person should notice."""
         return self._paint(33, text)
 
     def error(self, text: str) -> str:
-        """What went wrong."""
+        """Something that went wrong."""
         return self._paint(31, text)
 
     def _paint(self, sgr: int, text: str) -> str:

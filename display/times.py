@@ -1,4 +1,4 @@
-"""When something was said, as it stands beside it."""
+"""The time that is shown beside a message."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from datetime import UTC, datetime
 from wire.frames import Msg
 
 CLOCK_TOLERANCE = 60
-"""Seconds by which a sender's clock may differ from the gateway's before it is marked."""
+"""Seconds by which a sender's clock may differ from Redis' clock before the time is marked."""
 
 
 def said_at(msg: Msg, now: datetime) -> str:
-    """The sender's wall clock; what of it is not as here and now is said beside it.
+    """The time on the sender's machine, with its date and UTC offset if they differ from ours.
 
     Args:
-        msg: what was said.
-        now: our machine's time with its offset: says which day is today and which offset is ours.
+        msg: the message.
+        now: the time on our machine with its UTC offset: it tells what today is, and our offset.
     """
     at = msg.at or _gateway_time(msg.ts, now)
     if at is None:
@@ -35,7 +35,7 @@ def _gateway_time(ts: int, now: datetime) -> datetime | None:
     try:
         return datetime.fromtimestamp(ts // 1000, now.tzinfo or UTC)
     except (OverflowError, ValueError, OSError):
-        return None  # no calendar goes as far as that clock
+        return None  # that clock is beyond any calendar
 
 
 def _signed(seconds: int) -> str:

@@ -1,4 +1,4 @@
-"""Who looks at the chat, and how; and the lines that the chat itself says."""
+"""The reader's view of the chat, and lines that the chat itself says."""
 
 from __future__ import annotations
 
@@ -13,15 +13,14 @@ from wire.names import fold
 
 @dataclass(frozen=True)
 class View:
-    """Who looks, when and how.
+    """Who reads the chat, when, and how it is shown.
 
     Attributes:
-        me: the name of the one who looks.
-        now: our machine's time with its offset: says which day is today and which offset is ours.
-        style: colours, or none.
-        width: columns of the window; None where there is none: then no line is broken.
-        room: the room that one looks at; what is said in it is shown without its name. None for
-            none.
+        me: the reader's name.
+        now: the time on our machine with its UTC offset: it tells what today is, and our offset.
+        style: colours, or no colours.
+        width: the columns of the window; None if there is no window: then lines are not broken.
+        room: the current room: its messages are shown without its name. None for none.
     """
 
     me: str
@@ -31,16 +30,16 @@ class View:
     room: str | None = LOBBY
 
     def is_me(self, name: str) -> bool:
-        """Whether a name is that of the one who looks."""
+        """Whether a name is the reader's own."""
         return fold(name) == fold(self.me)
 
 
 def broken(text: str, view: View) -> list[str]:
-    """A text as the rows of one message."""
+    """A text, perhaps of several lines, broken into the rows of one message."""
     first, *more = text.split("\n")
     return rows([first, *(INDENT + line for line in more)], view.width)
 
 
 def info(text: str, view: View) -> list[str]:
-    """A line that the chat itself says. The text must be clean."""
+    """A line that the chat itself says. The text must be safe to show."""
     return broken(view.style.info(f"· {text}"), view)

@@ -571,7 +571,7 @@ class TestRooms:
         await app.back()
         request = await app.peer.expect(Join)
         app.peer.tell(Error(code="bad_key", text="wrong key", seq=request.seq))
-        await app.shown("· you are in #dev no longer: wrong key")
+        await app.shown("· you are no longer in #dev: wrong key")
         app.type("hello" + ENTER)
         await app.shown("· not sent: you are not in #dev.")
 

@@ -92,7 +92,7 @@ def test_names_of_a_private_message_may_be_joined_in_any_way(names):
              "/msg sis \u200b", "/msg (sis) x"]
 )  # fmt: skip
 def test_a_private_message_without_name_or_text_is_never_sent(line):
-    assert read(line) == Show(("to whom, and what? /msg NAME[,NAME] TEXT",), wrong=True)
+    assert read(line) == Show(("write it like this: /msg NAME[,NAME] TEXT",), wrong=True)
 
 
 @pytest.mark.parametrize(
@@ -199,33 +199,33 @@ class TestInARoom:
     @pytest.mark.parametrize(
         ("line", "why"),
         [
-            ("/join", "which room? /join ROOM [KEY]"),
-            ("/join dev and ops", "which room?"),
+            ("/join", "write it like this: /join ROOM [KEY]"),
+            ("/join dev and ops", "write it like this:"),
             ("/join dev,ops", "no room can be called dev,ops"),
             ("/join *", "no room can be called *"),
             ("/join #", "no room can be called #"),
             ("/join " + "x" * 5000, "no room can be called xxxx"),
             ("/leave dev ops", "one room at a time"),
             ("/leave @sis", "no room can be called @sis"),
-            ("/rooms dev", "/rooms takes nothing behind it"),
+            ("/rooms dev", "nothing may follow /rooms"),
             ("/set secret", "secret on, or secret off?"),
             ("/set secret yes", "secret on, or secret off?"),
-            ("/set slow", "how slow?"),
-            ("/set slow 10", "how slow?"),
-            ("/set slow 2d", "at most slow 1d"),
-            ("/set key", "which key?"),
+            ("/set slow", "slow needs a time"),
+            ("/set slow 10", "slow needs a time"),
+            ("/set slow 2d", "at most 1d"),
+            ("/set key", "key needs one word"),
             ("/set key " + "x" * 65, "at most 64 characters"),
             ("/set history none", "history all, or history joined?"),
             ("/set hystory all", "did you mean history?"),
-            ("/set it on fire", "there are invite-only, secret"),
+            ("/set it on fire", "the modes are invite-only, secret"),
             ("/set secret on secret off", "secret is there twice"),
-            ("/kick", "whom? /kick NAME [REASON]"),
-            ("/kick sis, mom", "one at a time?"),
-            ("/kick @sis @mom", "one at a time?"),
-            ("/op sis now", "nothing goes behind that: /op NAME"),
-            ("/unban sis 5m", "nothing goes behind that"),
-            ("/mute sis 5", "for how long? 5s, 5m, 5h or 5d"),
-            ("/ban sis 30 spam", "for how long?"),
+            ("/kick", "write it like this: /kick NAME [REASON]"),
+            ("/kick sis, mom", "one person at a time:"),
+            ("/kick @sis @mom", "one person at a time:"),
+            ("/op sis now", "nothing may follow the name: /op NAME"),
+            ("/unban sis 5m", "nothing may follow the name"),
+            ("/mute sis 5", "a time needs a unit: 5s, 5m, 5h or 5d"),
+            ("/ban sis 30 spam", "a time needs a unit"),
         ],
     )  # fmt: skip
     def test_what_is_wrong_is_told_and_stays_to_be_corrected(self, line, why):
