@@ -25,6 +25,9 @@ NOWHERE = "you are in no room: /rooms lists them, /join ROOM enters one"
 
 OFF = "off"
 
+EARLIER = 20
+"""Earlier messages that somebody who enters a room gets to see, if the room allows that."""
+
 _LONGEST_KEY = 64
 _LONGEST_SLOW = 86_400
 _SWITCHES = ("invite-only", "secret", "read-only")
@@ -45,7 +48,7 @@ def _join(arguments: str, _room: str | None) -> Meaning:
     room = room_named(words[0])
     if room is None:
         return _no_room(words[0])
-    return Join(room=room, key=words[1] if words[1:] else None)
+    return Join(room=room, key=words[1] if words[1:] else None, history=EARLIER)
 
 
 def _leave(arguments: str, current: str | None) -> Meaning:

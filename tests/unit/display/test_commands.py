@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from display.arguments import names_in, room_named
 from display.commands import COMMANDS, read
 from display.meaning import Help, Show
+from display.room_commands import EARLIER
 from wire.frames import (
     AboutRoom,
     Join,
@@ -140,10 +141,10 @@ class TestInARoom:
             ("hello", Send(text="hello", room="dev")),
             ("hi @sis", Send(text="hi @sis", room="dev")),
             ("/msg sis hi", Send(text="hi", to=["sis"])),
-            ("/join ops", Join(room="ops")),
-            ("/join #Ops", Join(room="ops")),
-            ("/JOIN \uff03\uff2f\uff30\uff33", Join(room="ops")),
-            ("/join ops s3cret", Join(room="ops", key="s3cret")),
+            ("/join ops", Join(room="ops", history=EARLIER)),
+            ("/join #Ops", Join(room="ops", history=EARLIER)),
+            ("/JOIN \uff03\uff2f\uff30\uff33", Join(room="ops", history=EARLIER)),
+            ("/join ops s3cret", Join(room="ops", key="s3cret", history=EARLIER)),
             ("/leave", Leave(room="dev")),
             ("/leave #ops", Leave(room="ops")),
             ("/rooms", ListRooms()),
@@ -265,7 +266,7 @@ class TestInNoRoom:
         assert read("/msg sis hi", room=None) == Send(text="hi", to=["sis"])
 
     def test_what_says_where_is_asked(self):
-        assert read("/join dev", room=None) == Join(room="dev")
+        assert read("/join dev", room=None) == Join(room="dev", history=EARLIER)
         assert read("/names dev", room=None) == ListMembers(room="dev")
         assert read("/rooms", room=None) == ListRooms()
 

@@ -194,7 +194,7 @@ def test_no_reason_for_leaving_is_shown_as_a_code(reason):
         (Ack(seq=1, id="1-1", to=["sis"]), ""),
         (
             Ack(seq=1, id="1-1", room="lobby", absent=["All"]),
-            "· nobody named @All is here: sent to everyone. What names nobody is for everyone",
+            "· nobody named @All is here: sent to everyone. To reach everyone, name nobody",
         ),
         (Ack(seq=1, id="1-1", later=["sis"]), "· sis gets it when they are back"),
         (
