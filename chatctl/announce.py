@@ -6,20 +6,23 @@ import click
 
 from chatctl import people, shared_redis
 from chatctl.answers import answer
-from chatctl.failure import Failure
-from chatctl.options import argument, chat_and_json
+from chatctl.failure import Failure, no_room
+from chatctl.options import argument, chat_and_json, option
 from chatctl.shared_redis import Chat
+from chatctl.units import room_name
 
 EXAMPLE = """\b
-Example:
+Examples:
   chatctl announce "We move to a bigger machine at 14:00; your client comes back by itself."
+  chatctl announce --room dev "The release is out."
 """
 
 
 @click.command(epilog=EXAMPLE, short_help="Say something to everyone, as the operators.")
 @argument("text")
+@option("room", type=room_name, default="lobby", metavar="NAME", help="Where to say it.")
 @chat_and_json
-def announce(text: str, chat: Chat, json: bool) -> None:
+def announce(text: str, room: str, chat: Chat, json: bool) -> None:
     """Say something to everyone in a room, on all gateways, as the operators of the chat.
 
     It is stored like any other message of the room, so people who come back get it too.
@@ -27,9 +30,13 @@ def announce(text: str, chat: Chat, json: bool) -> None:
     text = people.said(text)
 
     from gateway.backplane.operators.announce import publish_announcement
+    from gateway.errors import NoSuchRoom
 
     with shared_redis.reached():
-        id = publish_announcement(*chat.at, text)
+        try:
+            id = publish_announcement(*chat.at, room, text)
+        except NoSuchRoom:
+            raise no_room(room) from None
     if id is None:
         raise Failure("no gateway is alive, nobody would hear it: are --redis and --prefix right?")
-    answer(json, {"id": id, "text": text}, f"announced, as message {id}")
+    answer(json, {"id": id, "room": room, "text": text}, f"announced in {room}, as message {id}")

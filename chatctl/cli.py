@@ -24,6 +24,8 @@ from chatctl.given import ExistingFile
 from chatctl.history import history
 from chatctl.kick import kick
 from chatctl.options import option
+from chatctl.room import room
+from chatctl.rooms import rooms
 from chatctl.tail import tail
 from chatctl.top import top
 from chatctl.users import users
@@ -77,9 +79,9 @@ def main(context: click.Context, config: Path | None) -> None:
 for each in (
     gateway,
     client,
-    *(users, history, tail),
+    *(users, rooms, history, tail),
     *(gateways, top, doctor, drain),
-    *(kick, ban, unban, bans, announce, account),
+    *(room, kick, ban, unban, bans, announce, account),
     config_group,
 ):
     main.add_command(each)

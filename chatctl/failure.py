@@ -23,3 +23,8 @@ class Misuse(Failure):
     """The command was wrong."""
 
     exit_code = 2
+
+
+def no_room(room: str) -> Failure:
+    """There is no room of that name."""
+    return Failure(f"there is no room {room}: `chatctl rooms` lists the rooms")

@@ -15,7 +15,7 @@ from chatctl.units import COUNT, moment
 EXAMPLE = """\b
 Examples:
   chatctl history --since 2h
-  chatctl history lobby --last 1000 --json | jq -r '.[] | .from + ": " + .text'
+  chatctl history dev --last 1000 --json | jq -r '.[] | select(.op == "msg") | .text'
 """
 
 LAST = 50
@@ -50,11 +50,11 @@ def history(room: str, last: int | None, since: datetime | None, json: bool, cha
     with shared_redis.reached():
         count = LAST if last is None and since is None else last
         entries = newest(*chat.at, room, count=count, since=since)
-    found = [(message, line) for _, line in entries if (message := public(line))]
+    found = [(event, line) for _, line in entries if (event := public(line))]
     if json:
         click.echo(dumps([for_programs(line) for _, line in found], indent=2))
     elif found:
-        click.echo("\n".join(for_people(message) for message, _ in found))
+        click.echo("\n".join(for_people(event, room) for event, _ in found))
     else:
         when = f" since {since:%Y-%m-%d %H:%M:%S}" if since else ""
         click.echo(f"chatctl: there is no message in room {room!r}{when}", err=True)

@@ -7,35 +7,42 @@ import sys
 from datetime import datetime
 from typing import Any
 
+from chatctl.tables import since
 from client.terminal import columns
 from display import render
 from display.style import Style
 from display.view import View
 from wire.codec import decode_event
-from wire.frames import Msg
+from wire.frames import Changed, Msg
 from wire.reasons import WireError
 
 
-def public(line: bytes) -> Msg | None:
-    """The public message that a line is; None if it is anything else, or newer than we are."""
+def public(line: bytes) -> Msg | Changed | None:
+    """What everybody in a room was told; None for anything else, or for what we do not know."""
     try:
         event = decode_event(line)
     except WireError:
         return None
-    return event if isinstance(event, Msg) and event.to is None else None
+    if isinstance(event, Msg):
+        return event if event.to is None else None
+    return event if isinstance(event, Changed) else None
 
 
-def for_people(message: Msg) -> str:
-    """The message as people in the room see it; it cannot harm a terminal."""
+def for_people(event: Msg | Changed, room: str) -> str:
+    """The event as people in the room see it; it cannot harm a terminal."""
+    now, width = datetime.now().astimezone(), columns(sys.stdout)
+    # A change has no time of its own where people see it happen; here it has.
+    time = f"{since(event.ts, now)} " if isinstance(event, Changed) else ""
     view = View(
         me="",  # an operator has no name in the chat that could be marked in a text
-        now=datetime.now().astimezone(),
+        now=now,
         style=Style(color=False),
-        width=columns(sys.stdout),
+        width=None if width is None else width - len(time),
+        room=room,
     )
-    return "\n".join(render.message(message, view))
+    return time + "\n".join(render.event(event, view))
 
 
 def for_programs(line: bytes) -> Any:
-    """The message as it went over the wire."""
+    """The event as it went over the wire."""
     return json.loads(line)

@@ -42,8 +42,8 @@ def tail(room: str, json: bool, chat: Chat) -> None:
         with shared_redis.reached():
             # The embedded Redis of a gateway ends with it and does not come back.
             for line in _lines(*chat.at, room, comes_back=chat.redis is not None):
-                if message := public(line):
-                    click.echo(dumps(for_programs(line)) if json else for_people(message))
+                if event := public(line):
+                    click.echo(dumps(for_programs(line)) if json else for_people(event, room))
 
 
 def _lines(url: str, prefix: str, room: str, *, comes_back: bool) -> Iterator[bytes]:

@@ -186,10 +186,15 @@ def networks(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
 
 
 def room_name(text: str) -> str:
-    """A room's name, whether there is such a room or not."""
-    if not text or not text.isprintable():
-        raise click.BadParameter(f"{_short(text)!r} is no room: a name has no control characters.")
-    return text
+    """The one name of a room, whether there is such a room or not: ``#Dev`` is ``dev``."""
+    from wire.limits import Limits
+    from wire.names import check_room
+    from wire.reasons import WireError
+
+    try:
+        return check_room(text.removeprefix("#"), Limits().room)
+    except WireError as error:
+        raise click.BadParameter(f"{_short(text)!r} cannot be a room: {error.text}.") from None
 
 
 def prefix_word(text: str) -> str:

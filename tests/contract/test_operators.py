@@ -271,7 +271,7 @@ class TestAnnounce:
     ) -> None:
         channels = [await in_room(gateway) for gateway in (g1, g2)]
         [before] = await g1.publish("lobby", [message("hi")])
-        id = await publish_announcement(*at, "größe\nDinge")
+        id = await publish_announcement(*at, "lobby", "größe\nDinge")
         [after] = await g1.publish("lobby", [message("ho")])
         epoch = before.partition("-")[0]
         assert [before, id, after] == [f"{epoch}-{n}" for n in range(3)]
@@ -286,7 +286,7 @@ class TestAnnounce:
     async def test_it_makes_no_log_forget(self, start: StartBackplane, at: tuple[str, str]) -> None:
         gateway = await start(history=10_000)
         await gateway.publish("lobby", [message("hi")] * 500)
-        await publish_announcement(*at, "hear, hear")
+        await publish_announcement(*at, "lobby", "hear, hear")
         said = await gateway.backplane.said(Log("lobby"), b"0-0", 1000)
         assert len(said.messages) == 501
 
@@ -295,17 +295,17 @@ class TestAnnounce:
     ) -> None:
         await g1.publish("lobby", [message("hi")])
         epoch = look.get(keys.room_epoch("lobby"))
-        await publish_announcement(*at, "hear, hear")
+        await publish_announcement(*at, "lobby", "hear, hear")
         assert look.get(keys.room_epoch("lobby")) == epoch
 
     async def test_no_gateway_lives(self, g1: Gateway, at: tuple[str, str], kill: Any) -> None:
         kill(g1)
-        assert await publish_announcement(*at, "hello?") is None
+        assert await publish_announcement(*at, "lobby", "hello?") is None
 
     async def test_nobody_was_ever_there(
         self, at: tuple[str, str], look: redis.Redis, prefix: str
     ) -> None:
-        assert await publish_announcement(*at, "hello?") is None
+        assert await publish_announcement(*at, "lobby", "hello?") is None
         assert look.keys(f"{prefix}:*") == []
 
 

@@ -14,6 +14,7 @@ from chatctl.configfile import leaves
 from chatctl.options import is_setting
 from display import commands as line_commands
 from display.room_commands import MODES
+from tests.support.commands import called
 from wire.frames import Event, Request
 from wire.limits import Limits
 from wire.reasons import REASONS, ErrorCode, NoticeCode
@@ -80,7 +81,7 @@ def of_command(name: str) -> str:
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_has_a_section_and_a_help_that_ends_with_an_example(name):
-    assert f"chatctl {name}" in REFERENCE
+    assert " ".join(["chatctl", *called(name, "ROOM")]) in REFERENCE
     assert of_command(name)
     command = COMMANDS[name]
     assert command.help

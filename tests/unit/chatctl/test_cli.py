@@ -11,6 +11,7 @@ from chatctl import __version__
 from chatctl.cli import main
 from chatctl.configfile import leaves
 from chatctl.options import is_setting, key, variable
+from tests.support.commands import called
 
 ROOT = Path(__file__).parents[3]
 COMMANDS = {name.replace(".", " "): command for name, command in leaves(main.commands).items()}
@@ -40,19 +41,20 @@ def test_the_package_is_the_command():
 
 
 def test_no_line_of_a_list_of_commands_is_cut_short(chatctl):
-    for group in ([], ["account"], ["config"]):
+    for group in ([], ["account"], ["config"], ["room"]):
         assert "..." not in chatctl(*group, "--help").output.partition("Commands:")[2]
 
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_help_ends_with_an_example(chatctl, command):
-    text = chatctl(*command.split(), "--help").output
-    assert f"chatctl {command}" in text.partition("Example")[2]
+    words = called(command, "dev")
+    text = chatctl(*words, "--help").output
+    assert " ".join(["chatctl", *words]) in text.partition("Example")[2]
 
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_option_is_a_variable_and_says_so(chatctl, command):
-    text = " ".join(chatctl(*command.split(), "--help").output.split())
+    text = " ".join(chatctl(*called(command, "dev"), "--help").output.split())
     for parameter in COMMANDS[command].params:
         wanted = variable(key(parameter))
         if isinstance(parameter, click.Argument) and not is_setting(parameter):

@@ -8,6 +8,7 @@ import pytest
 
 from chatctl.cli import main
 from chatctl.configfile import leaves
+from tests.support.commands import called
 
 COMMANDS = {name.replace(".", " "): command for name, command in leaves(main.commands).items()}
 
@@ -54,7 +55,7 @@ def written(command, parameter=None, text=""):
         for each in arguments
         if each is parameter or each.required
     ]
-    return [*command.split(), *(["--"] if text.startswith("-") else []), *words]
+    return [*called(command, "dana"), *(["--"] if text.startswith("-") else []), *words]
 
 
 def ends_well(result):
@@ -86,8 +87,13 @@ def test_bytes_that_are_no_text_are_refused(chatctl, command, parameter):
         assert ends_well(result).exit_code == 2
 
 
+@pytest.mark.parametrize("text", [*TEXTS, NOT_UTF8])
+def test_no_name_of_a_room_is_a_fault(chatctl, text):
+    ends_well(chatctl("room", "--", text, env=NOWHERE))
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_name_that_looks_like_an_option_can_be_written(chatctl, command):
     if any(isinstance(each, click.Argument) for each in COMMANDS[command].params):
-        result = ends_well(chatctl(*command.split(), "--", "--help", env=NOWHERE))
+        result = ends_well(chatctl(*called(command, "dana"), "--", "--help", env=NOWHERE))
         assert "Usage:" not in result.stdout

@@ -100,8 +100,8 @@ def test_lines_that_cannot_be_read_hide_no_others(history, say, url):
 def test_a_room_and_a_chat_have_logs_of_their_own(history, say, url):
     say(url, "here", room="dev")
     say(url, "there", prefix="family")
-    assert texts(history("dev")) == ["sis #dev: here"]
-    assert texts(history(env={"CHATCTL_ROOM": "dev"})) == ["sis #dev: here"]
+    assert texts(history("dev")) == ["sis: here"]
+    assert texts(history(env={"CHATCTL_ROOM": "dev"})) == ["sis: here"]
     assert texts(history("--prefix", "family")) == ["sis: there"]
 
 
@@ -146,7 +146,7 @@ def test_redis_unreachable_is_one_line_without_the_password(chatctl, tmp_path):
         (("--last", "0"), "--last"),
         (("--since", "soon"), "'soon' is not a time"),
         (("--redis", "http://:secret@h"), "not a Redis URL"),
-        (("a\x1bb",), "no control characters"),
+        (("a\x1bb",), "cannot be a room"),
         (("lobby", "dev"), "unexpected extra argument"),
     ],
 )

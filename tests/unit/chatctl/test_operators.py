@@ -14,7 +14,7 @@ from gateway.backplane.operators.checks import Finding
 from gateway.backplane.operators.gateways import GatewayRecord
 from gateway.backplane.operators.kick import KickResult
 from gateway.backplane.records import Account, Ban, GatewayInfo
-from gateway.errors import RedisUnreachable
+from gateway.errors import NoSuchRoom, RedisUnreachable
 from tests.support.settings import settings
 from wire.names import fold
 
@@ -266,9 +266,13 @@ class TestAnnounce:
     def test_its_id_is_said(self, chatctl, stand_in):
         asked = stand_in("announce.publish_announcement", "7-3")
         assert "7-3" in chatctl("announce", "größe\nDinge", *REDIS).stdout
-        assert asked == [(*AT, "größe\nDinge")]
-        found = json.loads(chatctl("announce", "hi", "--json", *REDIS).stdout)
-        assert found == {"id": "7-3", "text": "hi"}
+        assert asked == [(*AT, "lobby", "größe\nDinge")]
+        found = json.loads(chatctl("announce", "hi", "--room", "#Dev", "--json", *REDIS).stdout)
+        assert found == {"id": "7-3", "room": "dev", "text": "hi"}
+
+    def test_there_is_no_such_room(self, chatctl, stand_in):
+        stand_in("announce.publish_announcement", NoSuchRoom("dev"))
+        failed(chatctl("announce", "hi", "--room", "dev", *REDIS), 1, "there is no room dev")
 
     @pytest.mark.parametrize(
         ("text", "says"), [("", "empty"), (" ", "empty"), ("a\x1b", "U+001B"), ("x" * 4001, "4000")]

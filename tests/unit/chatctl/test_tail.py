@@ -77,7 +77,7 @@ def test_a_room_in_which_nothing_was_said_yet(tail, say, url):
     say(url, "elsewhere", room="dev")
     say(url, "secret", room="dev", prefix="family", to=["dana"])
     say(url, "\x1b[2J\nfirst", room="dev", prefix="family")
-    assert said(process) == "sis #dev: \ufffd[2J\n"
+    assert said(process) == "sis: \ufffd[2J\n"
     assert process.stdout.readline() == "         first\n"
 
 

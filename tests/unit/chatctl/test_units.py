@@ -214,10 +214,11 @@ def test_what_is_no_redis_url_is_not_repeated_as_it_may_hold_a_password(url):
     assert "secret" not in caught.value.message
 
 
-def test_the_name_of_a_room_can_be_shown():
+def test_a_room_has_one_name_however_it_is_written():
     assert room_name("家族") == "家族"
-    for text in ("a\x1bb", "a\nb", "a\udcffb", "a\u202eb"):
-        with pytest.raises(click.BadParameter, match="no control characters") as caught:
+    assert {room_name(text) for text in ("dev", "Dev", "#dev", "#DEV")} == {"dev"}
+    for text in ("", "#", "##dev", "a b", "a\x1bb", "a\nb", "a\udcffb", "a\u202eb", "@", "x" * 51):
+        with pytest.raises(click.BadParameter, match="cannot be a room") as caught:
             room_name(text)
         assert caught.value.message.isprintable()
 

@@ -1,0 +1,34 @@
+-- Delete a room, and tell the gateways that have it open.
+--
+-- KEYS[1]  what holds in the room
+-- KEYS[2]  its members
+-- KEYS[3]  operators
+-- KEYS[4]  voices
+-- KEYS[5]  bans
+-- KEYS[6]  muted
+-- KEYS[7]  invited
+-- KEYS[8]  kicked
+-- KEYS[9]  its log
+-- KEYS[10] its epochs
+-- KEYS[11] its clock
+-- ARGV[1]  the room's channel
+-- ARGV[2]  milliseconds for which it is known that the room was deleted
+-- ARGV[3]  id of the run of Redis
+--
+-- Returns  how many people were in it; -1 if there is no such room
+--
+-- What is left for a while is the version. By it every gateway sees that the room was deleted, and that Redis has
+-- not merely forgotten it, also a gateway that was away.
+--
+-- Atomic, so that nothing is stored in a room that is half deleted.
+local meta = KEYS[1]
+if redis.call('HEXISTS', meta, 'created') == 0 then return -1 end
+local people = redis.call('HLEN', KEYS[2])
+local last = tail(KEYS[9], KEYS[10], ARGV[3], NOTHING)
+local moves = redis.call('HGET', meta, 'moves')
+local version = next_version(meta, now_ms())
+redis.call('DEL', meta, KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7], KEYS[8], KEYS[9], KEYS[10], KEYS[11])
+redis.call('HSET', meta, 'version', version, 'deleted', '1', 'moves', moves or '0')
+redis.call('PEXPIRE', meta, ARGV[2])
+redis.call('SPUBLISH', ARGV[1], '=' .. version .. ' ' .. last .. '\n')
+return people
