@@ -172,7 +172,7 @@ def scripts(missing: Sequence[str] | None) -> Iterator[Finding]:
     if missing is None:
         yield Finding("warning", "scripts", "SCRIPT EXISTS is not allowed here")
     elif missing:
-        text = f"{_some(missing)} not loaded. Gateways load a script when they need it; if this "
+        text = f"{some_of(missing)} not loaded. Gateways load a script when they need it; if this "
         text += "does not change, the gateways are of another version than this chatctl"
         yield Finding("warning", "scripts", text)
     else:
@@ -192,7 +192,7 @@ def leftovers(found: Leftovers | None) -> Iterator[Finding]:
     ]
     for names, of, how in kinds:
         if names:
-            text = f"{len(names)} {of} that belong to nobody: {_some(names)}. "
+            text = f"{len(names)} {of} that belong to nobody: {some_of(names)}. "
             text += f"Remove them with `redis-cli {how}`"
             yield Finding("warning", "leftovers", text)
     if not any(names for names, *_ in kinds):
@@ -218,12 +218,12 @@ def records(found: Records | None) -> Iterator[Finding]:
         return
     if found.unreadable:
         names = [f"{field!r} in {key}" for key, field in found.unreadable]
-        text = f"{len(names)} cannot be read: {_some(names)}. Perhaps another version or program "
+        text = f"{len(names)} cannot be read: {some_of(names)}. Perhaps another version or program "
         text += "wrote them; `redis-cli HDEL KEY NAME` removes one"
         yield Finding("warning", "records", text)
     if found.homeless:
         text = f"{len(found.homeless)} name a gateway that does not list them: "
-        text += f"{_some(found.homeless)}. `chatctl kick NAME` removes one"
+        text += f"{some_of(found.homeless)}. `chatctl kick NAME` removes one"
         yield Finding("warning", "records", text)
     if not (found.unreadable or found.homeless):
         yield Finding("ok", "records", "all can be read and are where they belong")
@@ -235,7 +235,7 @@ def chats(found: Seen | None, server: Server) -> Iterator[Finding]:
     names = [f"{prefix} ({_gateways(living)})" for prefix, living in others]
     databases = [name for name in server.info or {} if re.fullmatch(r"db\d+", name)]
     if names:
-        yield Finding("ok", "other chats", f"in this database, by --prefix: {_some(names)}")
+        yield Finding("ok", "other chats", f"in this database, by --prefix: {some_of(names)}")
     if len(databases) > 1:
         text = f"there are keys in {', '.join(databases)}: each may hold chats of its own"
         yield Finding("ok", "databases", text)
@@ -245,7 +245,8 @@ def _gateways(count: int) -> str:
     return "no gateway alive" if not count else f"{count} gateway{'s' * (count > 1)}"
 
 
-def _some(names: Sequence[str]) -> str:
+def some_of(names: Sequence[str]) -> str:
+    """The first few names, and how many more there are."""
     more = len(names) - EXAMPLES
     return ", ".join(names[:EXAMPLES]) + (f" and {more} more" if more > 0 else "")
 

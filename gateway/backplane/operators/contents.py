@@ -14,6 +14,7 @@ from gateway.backplane.operators.gateways import GatewayRecord
 from gateway.backplane.operators.leftovers import AT_ONCE, MOST
 from gateway.backplane.readable import UNREADABLE
 from gateway.backplane.records import Account, Ban, Registration
+from gateway.chat.room_records import PARTS
 
 TYPES = {
     "users": "hash",
@@ -31,9 +32,15 @@ TYPES = {
     "users:got": "string",
     "users:probed": "string",
     "users:posted": "string",
+    "users:clock": "string",
+    "rooms": "set",
+    "room:members": "hash",
     "room:log": "stream",
     "room:epoch": "string",
+    "room:clock": "string",
     "room:posted": "string",
+    "room:slow": "string",
+    **{f"room:{part}": "hash" for part in PARTS},
 }
 """The types of a chat's keys, by the text between the braces and the word behind them."""
 
@@ -58,10 +65,12 @@ class Seen(NamedTuple):
     Attributes:
         chats: prefix -> living gateways, for each other chat in this database.
         misplaced: keys of the chat that have the wrong type.
+        rooms: the rooms of which there are keys.
     """
 
     chats: dict[str, int]
     misplaced: list[Misplaced]
+    rooms: set[str]
 
 
 class Records(NamedTuple):
@@ -88,6 +97,7 @@ def look(client: redis.Redis, keys: Keys) -> Seen:
     """
     chats: dict[str, int] = {}
     misplaced: list[Misplaced] = []
+    rooms: set[str] = set()
     own = keys.users.removesuffix("{users}")
     cursor = 0
     for _ in range(MOST):
@@ -97,10 +107,14 @@ def look(client: redis.Redis, keys: Keys) -> Seen:
             prefix = key.removesuffix(":{users}:gateways")
             if prefix != key and key != keys.gateways and ":probe:" not in key:
                 chats[prefix] = _living(client, Keys(prefix))
-        misplaced += _misplaced(client, own, [key for key in page if key.startswith(own + "{")])
+        ours = [key.removeprefix(own) for key in page if key.startswith(own + "{")]
+        misplaced += _misplaced(client, own, ours)
+        rooms |= {
+            key[len("{room:") :].partition("}")[0] for key in ours if key.startswith("{room:")
+        }
         if not cursor:
             break
-    return Seen(chats, misplaced)
+    return Seen(chats, misplaced, rooms)
 
 
 def records(client: redis.Redis, keys: Keys, found: Sequence[GatewayRecord]) -> Records:
@@ -132,13 +146,13 @@ def records(client: redis.Redis, keys: Keys, found: Sequence[GatewayRecord]) -> 
 def _misplaced(client: redis.Redis, own: str, page: list[str]) -> list[Misplaced]:
     with client.pipeline(transaction=False) as pipeline:
         for key in page:
-            pipeline.type(key)
+            pipeline.type(own + key)
         types = pipeline.execute()
     found = []
     for key, type in zip(page, types, strict=True):
-        right = TYPES.get(_kind(key.removeprefix(own)), type.decode())
+        right = TYPES.get(_kind(key), type.decode())
         if type.decode() not in (right, "none"):  # "none": it has gone since
-            found.append(Misplaced(key, type.decode(), right))
+            found.append(Misplaced(own + key, type.decode(), right))
     return found
 
 

@@ -11,7 +11,13 @@ from typing import Any, TypeVar
 import redis
 
 from gateway.backplane.keys import Keys
-from gateway.backplane.operators import checks, contents, gateway_checks
+from gateway.backplane.operators import (
+    checks,
+    contents,
+    gateway_checks,
+    room_checks,
+    room_contents,
+)
 from gateway.backplane.operators.asking import tell, wait_until
 from gateway.backplane.operators.checks import Finding, Server
 from gateway.backplane.operators.gateway_checks import Probed
@@ -64,6 +70,9 @@ def _examine(client: redis.Redis, keys: Keys, findings: list[Finding]) -> None:
     findings += gateway_checks.gateways(found, now)
     findings += gateway_checks.alike(found)
     findings += checks.records(_permitted(client, lambda: contents.records(client, keys, found)))
+    if seen is not None:
+        rooms = _permitted(client, lambda: room_contents.look(client, keys, seen.rooms))
+        findings += room_checks.rooms(rooms)
     findings += checks.leftovers(_leftovers(client, keys, found))
     findings += [gateway_checks.probed(each) for each in _probe(client, keys, found)]
 

@@ -1,7 +1,7 @@
 """Rooms, read and changed straight in Redis, for `chatctl`: no gateway has to be alive.
 
-Changes follow the same rules as changes by people in a room. Redis refuses a change that was decided
-by an old state of the room; then the room is read again, and the change decided again.
+Changes follow the rules that hold for people in a room. Redis refuses a change that was decided by
+an old state of the room; then the room is read again, and the change decided again.
 """
 
 from __future__ import annotations

@@ -150,12 +150,12 @@ def test_what_belongs_to_nobody_is_counted_and_how_to_end_it_told():
 
 def test_keys_of_another_type_are_named_and_how_to_end_it():
     wrong = [Misplaced(f"chat:{n}", "list", "hash") for n in range(9)]
-    found = list(checks.types(Seen({}, wrong)))
+    found = list(checks.types(Seen({}, wrong, set())))
     assert len(found) == 3
     assert {each.level for each in found} == {"failure"}
     assert "chat:0 is a list and should be a hash" in found[0].text
     assert "redis-cli DEL 'chat:0'" in found[0].text
-    assert list(checks.types(Seen({}, []))) == list(checks.types(None)) == []
+    assert list(checks.types(Seen({}, [], set()))) == list(checks.types(None)) == []
 
 
 def test_records_that_are_not_right_are_named():
@@ -170,9 +170,11 @@ def test_records_that_are_not_right_are_named():
 
 def test_other_chats_are_named_in_case_this_is_the_wrong_one():
     info = {"redis_version": "7.2.4", "db0": {"keys": 3}, "db1": {"keys": 1}, "dbx": 1}
-    found = list(checks.chats(Seen({"our:family": 2, "a": 0, "b": 1}, []), server(info=info)))
+    found = list(
+        checks.chats(Seen({"our:family": 2, "a": 0, "b": 1}, [], set()), server(info=info))
+    )
     assert {each.level for each in found} == {"ok"}
     assert "a (no gateway alive), b (1 gateway), our:family (2 gateways)" in found[0].text
     assert "db0, db1" in found[1].text
-    assert list(checks.chats(Seen({}, []), server(info={"db0": {}}))) == []
+    assert list(checks.chats(Seen({}, [], set()), server(info={"db0": {}}))) == []
     assert list(checks.chats(None, Server(0.1, None, None))) == []
