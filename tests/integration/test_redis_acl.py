@@ -49,11 +49,15 @@ async def test_a_gateway_works_with_the_rights_of_its_user(server, start_gateway
     assert (await mom.expect(op="msg"))["text"] == "hi"
 
 
-READING = [("users",), ("history",), ("gateways",), ("top", "--count", "1")]
+READING = [
+    ("users",), ("rooms",), ("room", "lobby"), ("history",), ("gateways",), ("top", "--count", "1"),
+]  # fmt: skip
 OPERATING = [
     ("users",), ("gateways",), ("bans",), ("ban", "mom"), ("bans",), ("unban", "mom"),
     ("announce", "tea!"), ("history",), ("account", "add", "dad"), ("account", "passwd", "dad"),
-    ("account", "list"), ("account", "remove", "dad"), ("kick", "sis"), ("doctor",),
+    ("account", "list"), ("account", "remove", "dad"), ("rooms",), ("room", "lobby"),
+    ("room", "dev", "create"), ("room", "dev", "topic", "tea"), ("room", "dev", "ban", "mom"),
+    ("room", "dev", "delete"), ("kick", "sis"), ("doctor",),
 ]  # fmt: skip
 
 
