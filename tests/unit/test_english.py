@@ -60,8 +60,6 @@ KINDS = {".md", ".py", ".lua", ".toml", ".yml", ".yaml", ".conf", ".cfg", ".env"
 NAMES = {"Makefile", "Dockerfile"}
 
 NOT_YET = (
-    "client",
-    "display",
     "gateway/backplane",
     "gateway/core.py",
     "gateway/channels",
