@@ -54,15 +54,14 @@ class Scene:
             await self._prompt(name)
             self._film(KEY)
 
-    async def enter(self, name: str, **shown: str) -> None:
-        """Press Enter, and wait until each terminal that is named has a row that ends as given."""
+    async def enter(self, name: str, **above: str) -> None:
+        """Press Enter, and wait until the rows above the prompts end as given, person by person."""
         self._film(ENTER)
         self._terminals[name].type("\r")
         self._typed[name] = ""
-        for person, end in shown.items():
-            terminal = self._terminals[person]
-            await terminal.until(lambda lines, end=end: any(row.endswith(end) for row in lines))
-        for person in shown:
+        for person, end in above.items():
+            await self._terminals[person].until(lambda lines, end=end: _above(lines).endswith(end))
+        for person in {name, *above}:
             await self._prompt(person)
         self._film(READ)
 
@@ -114,6 +113,10 @@ class FaintAsGrey:
         self._stream.feed(data.replace(DIM, GREY))
 
 
+def _above(lines: list[str]) -> str:
+    return "".join(lines[-2:-1])
+
+
 def _before_cursor(screen: pyte.Screen) -> str:
     return str(screen.display[screen.cursor.y])[: screen.cursor.x]
 
@@ -121,9 +124,9 @@ def _before_cursor(screen: pyte.Screen) -> str:
 async def talk(scene: Scene) -> None:
     """What the picture shows."""
     await scene.type("dana", "chatctl client dana")
-    await scene.enter("dana", dana="· dana joined")
+    await scene.enter("dana")
     await scene.type("sis", "chatctl client sis")
-    await scene.enter("sis", dana="· sis joined", sis="· sis joined")
+    await scene.enter("sis", dana="· sis joined")
     await scene.type("dana", "lunch at twelve?")
     await scene.enter("dana", dana=": lunch at twelve?", sis=": lunch at twelve?")
     await scene.type("sis", "yes! the usual pl")
@@ -131,8 +134,12 @@ async def talk(scene: Scene) -> None:
     await scene.enter("dana", dana=": it is mom's birthday @sis", sis=": it is mom's birthday @sis")
     await scene.type("sis", "ace")
     await scene.enter("sis", dana=": yes! the usual place", sis=": yes! the usual place")
-    await scene.type("sis", "I'll bring the cake @dana")
-    await scene.enter("sis", dana=": I'll bring the cake @dana", sis=": I'll bring the cake @dana")
+    await scene.type("dana", "/join cake")
+    await scene.enter("dana", dana="(only you)")
+    await scene.type("sis", "/join cake")
+    await scene.enter("sis", dana="· sis joined", sis="(2 people)")
+    await scene.type("sis", "chocolate?")
+    await scene.enter("sis", dana=": chocolate?", sis=": chocolate?")
 
 
 async def record() -> str:
