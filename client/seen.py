@@ -31,7 +31,7 @@ class Seen:
         self._anew.discard(room)
 
     def missed(self, room: str, start: str) -> Gap | None:
-        """The gap between the last id seen in a room and where it goes on; None if there is none.
+        """The gap between the last id seen in a room and where it goes on; None for no gap.
 
         Args:
             room: which room.

@@ -13,7 +13,7 @@ from wire.names import fold
 
 @dataclass(frozen=True)
 class View:
-    """Who reads the chat, when, and how it is shown.
+    """The reader of the chat, the time, and how things are shown.
 
     Attributes:
         me: the reader's name.
