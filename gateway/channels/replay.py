@@ -15,6 +15,9 @@ from gateway.channels.positions import Positions
 from gateway.channels.reading import gap, read_on
 from wire.frames import PRIVATE
 
+LATE = 1.0
+"""Seconds after which what a log has and its channel has not brought is lost, and not late."""
+
 _ID = re.compile("(0|[1-9][0-9]{0,14})-(0|[1-9][0-9]{0,19})")
 
 
@@ -64,6 +67,8 @@ class Replay:
             while more:
                 page = await read_on(self._backplane, log, at)
                 at, more = page.upto, page.more
+                if log.room != PRIVATE:
+                    await self._delivered(key, at)
                 if page.lines:
                     self._hub.forward(link, page.lines)
                     self._hub.flush()
@@ -77,6 +82,22 @@ class Replay:
             if await self._join_at(key, link, at):
                 return
             more = True
+
+    async def _delivered(self, channel: bytes, id: bytes) -> None:
+        """Return once a room's channel itself has brought what is up to an id.
+
+        The log may be ahead of it. But only when the channel brings that somebody was banned is
+        that person put out, here too: nobody is told from the log what comes after that.
+        """
+        delivered = asyncio.Event()
+        self._positions.reached(channel, id, delivered.set)
+        try:
+            # No message will move the channel to the beginning of an epoch.
+            async with asyncio.timeout(0.0 if is_beginning(id) else LATE):
+                await delivered.wait()
+        except TimeoutError:
+            self._positions.compare(channel)  # it was lost on the way
+            await delivered.wait()
 
     async def _join_at(self, channel: bytes, link: Link, at: bytes) -> bool:
         """Join when the channel has been delivered up to an id; False if it has gone past it."""

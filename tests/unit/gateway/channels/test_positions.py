@@ -844,3 +844,172 @@ async def test_who_watches_may_be_forgotten_with_the_channel(watched):
     watched.memory.say("b")
     watched.arrive(1)
     assert watched.seen == []
+
+
+# What is not a message: it has its place in the order all the same.
+
+
+JOINED, CHANGED = b'{"op":"joined","room":"lobby","name":"sis"}\n', b""
+
+
+def publish(scene, kind, lines=JOINED, at=None):
+    """Somebody has come, say, after the last message of the room."""
+    last = at or scene.memory.tail(LOBBY)
+    scene.deliver(ROOM, kind + b" " + last + b"\n" + lines)
+
+
+def heard(scene):
+    """What was said and what rooms heard, in order."""
+    return b"".join(lines for _, lines in scene.delivered).splitlines()
+
+
+async def test_what_is_not_a_message_goes_to_the_rooms_in_its_order(live):
+    live.memory.say("a")
+    publish(live, b"+5")
+    live.memory.say("b")
+    publish(live, b"~6")
+    publish(live, b"=1795428000123", CHANGED)
+    live.arrive()
+    assert live.rooms.told == [("+", 5), ("~", 6), ("=", 1795428000123)]
+    assert heard(live)[1] == heard(live)[3] == JOINED.strip()
+    assert not live.tasks
+
+
+async def test_if_a_message_before_it_was_lost_it_waits_for_that(live):
+    live.memory.say("a")
+    publish(live, b"+5")
+    live.arrive(1)
+    assert live.rooms.told == []
+    await live.settled()
+    assert live.rooms.told == [("+", 5)]
+    assert heard(live)[-1] == JOINED.strip()
+    assert len(heard(live)) == 2
+
+
+async def test_what_comes_late_is_told_at_once(live):
+    first = live.memory.say("a")
+    live.memory.say("b")
+    live.arrive()
+    publish(live, b"~5", at=first)
+    live.arrive(2)
+    assert live.rooms.told == [("~", 5)]
+    assert not live.tasks
+
+
+async def test_before_a_repaired_channel_goes_on_the_rooms_are_asked(live):
+    live.memory.say("a")
+    live.memory.say("b")
+    held = live.redis.hold("said")
+    live.arrive(1)
+    await quiet()
+    assert live.rooms.repairs == 0
+    held.set()
+    await live.settled()
+    assert live.rooms.repairs == 1
+    assert live.texts() == ["a", "b"]
+
+
+async def test_if_they_cannot_be_asked_nothing_is_delivered_and_the_hole_stays(live):
+    live.memory.say("a")
+    live.memory.say("b")
+    live.rooms.error = AWAY
+    live.arrive(1)
+    await live.settled()
+    assert live.delivered == []
+    live.rooms.error = None
+    live.memory.say("c")
+    live.arrive(2)
+    await live.settled()
+    assert live.texts() == ["a", "b", "c"]
+
+
+class TestHolding:
+    async def test_nothing_is_delivered_until_the_release(self, live):
+        live.positions.hold(ROOM)
+        live.memory.say("a")
+        publish(live, b"+5")
+        live.arrive()
+        assert (live.delivered, live.rooms.told) == ([], [])
+        live.positions.release(ROOM)
+        assert live.rooms.told == [("+", 5)]
+        assert len(heard(live)) == 2
+        live.memory.say("b")
+        live.arrive(2)
+        assert len(heard(live)) == 3
+        assert not live.tasks
+
+    async def test_a_channel_may_be_held_by_what_it_brings(self, live):
+        live.rooms.at_once = lambda channel, kind, _: kind == b"=" and live.positions.hold(channel)
+        live.memory.say("a")
+        publish(live, b"=2", CHANGED)
+        live.memory.say("b")
+        live.arrive()
+        assert live.texts() == ["a"]
+        live.positions.release(ROOM)
+        assert live.texts() == ["a", "b"]
+
+    async def test_also_by_what_has_waited_and_what_comes_after_that_waits_on(self, live):
+        live.rooms.at_once = lambda channel, kind, _: kind == b"=" and live.positions.hold(channel)
+        live.positions.hold(ROOM)
+        live.memory.say("a")
+        publish(live, b"=2", CHANGED)
+        live.memory.say("b")
+        live.arrive()
+        live.positions.release(ROOM)
+        assert live.texts() == ["a"]
+        live.memory.say("c")
+        live.arrive(3)
+        live.positions.release(ROOM)
+        assert live.texts() == ["a", "b", "c"]
+
+    async def test_a_repair_does_not_end_it(self, live):
+        live.memory.say("a")
+        live.memory.say("b")
+        live.arrive(1)
+        live.positions.hold(ROOM)
+        await live.settled()
+        live.memory.say("c")
+        live.arrive(2)
+        assert "c" not in live.texts()
+        live.positions.release(ROOM)
+        assert live.texts() == ["a", "b", "c"]
+
+    async def test_and_it_does_not_end_a_repair(self, live):
+        live.memory.say("a")
+        live.memory.say("b")
+        held = live.redis.hold("said")
+        live.arrive(1)
+        live.positions.hold(ROOM)
+        live.positions.release(ROOM)
+        await quiet()
+        assert live.delivered == []
+        held.set()
+        await live.settled()
+        assert live.texts() == ["a", "b"]
+
+    async def test_when_too_much_has_waited_the_log_has_the_rest_and_the_rooms_are_asked(
+        self, live, monkeypatch
+    ):
+        # What was dropped may have been that somebody was put out.
+        monkeypatch.setattr("gateway.channels.positions.MOST_LATE", 1)
+        live.positions.hold(ROOM)
+        live.memory.say("a")
+        publish(live, b"=2", CHANGED)
+        live.arrive()
+        live.positions.release(ROOM)
+        assert live.texts() == ["a"]
+        await live.settled()
+        assert live.rooms.repairs == 1
+        live.memory.say("b")
+        live.arrive(2)
+        assert live.texts() == ["a", "b"]
+
+    async def test_a_channel_that_is_forgotten_is_held_no_longer(self, scene):
+        scene.follow()
+        scene.positions.hold(ROOM)
+        scene.positions.forget(ROOM)
+        scene.positions.release(ROOM)
+        scene.follow()
+        scene.memory.say("a")
+        scene.arrive()
+        assert scene.texts() == ["a"]

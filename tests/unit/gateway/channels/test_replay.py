@@ -286,13 +286,38 @@ async def test_messages_sent_while_the_log_is_read_come_once(scene, link):
 
 
 async def test_if_the_log_is_ahead_of_the_channel_the_link_waits(scene, link):
-    # Published messages are still under way; without waiting they would come a second time.
+    # Published messages are still under way. Among them may be that this person was banned.
     scene.patient = True
     (seen, *_) = scene.say("a", "b", "c")
     resume = scene.resume(link, seen)
     await quiet()
-    assert texts(link) == ["b", "c"]
+    assert texts(link) == []
     assert not resume.done()
+    scene.arrive()
+    await resume
+    assert texts(link) == ["b", "c"]
+
+
+async def test_a_link_does_not_wait_long_for_what_was_lost_on_the_way(scene, link, monkeypatch):
+    monkeypatch.setattr("gateway.channels.replay.LATE", 0.01)
+    scene.patient = True
+    (seen, *_) = scene.say("a", "b", "c")
+    await scene.resumed(link, seen)
+    assert texts(link) == ["b", "c"]
+
+
+async def test_private_messages_are_sent_from_the_log_before_the_channel_brings_them(scene, link):
+    scene.patient = True
+    (seen, *_) = scene.whisper("a", "b", "c")
+    await scene.resumed(link, seen, OWN)
+    assert texts(link) == ["b", "c"]
+
+
+async def test_messages_that_were_on_their_way_during_a_replay_come_once(scene, link):
+    scene.patient = True
+    (seen, *_) = scene.say("a", "b", "c")
+    resume = scene.resume(link, seen)
+    await quiet()
     scene.arrive()
     await resume
     scene.say("d")
