@@ -1,40 +1,40 @@
-"""Ids of messages, ``<epoch>-<n>``: n counts up by one within a log and an epoch."""
+"""Ids of messages, ``<epoch>-<n>``: within an epoch of a log, n counts up by one."""
 
 from __future__ import annotations
 
 _GREATEST = 2**64 - 1
 
 NOTHING = b"0-0"
-"""The id before every message: that of a log that is not there yet."""
+"""The id before every message: the last id of a log that does not exist yet."""
 
 
 def parse(id: bytes) -> tuple[int, int]:
-    """Epoch and n: ids are compared as these.
+    """Epoch and n, the form in which ids are compared.
 
     Raises:
-        ValueError: it is no id.
+        ValueError: it is not an id.
     """
     epoch, _, n = id.partition(b"-")
     return int(epoch), int(n)
 
 
 def before(epoch: int) -> bytes:
-    """The id before the first of an epoch: the greatest that there could have been."""
+    """The id before the first of an epoch: the greatest possible id of the epoch before."""
     return b"%d-%d" % (epoch - 1, _GREATEST)
 
 
 def epoch_of(id: bytes) -> int:
-    """The epoch that an id is of; the id before the first of an epoch counts as of that one."""
+    """The epoch of an id; the id before the first of an epoch counts as part of that epoch."""
     epoch, n = parse(id)
     return epoch + 1 if n == _GREATEST else epoch
 
 
 def is_beginning(id: bytes) -> bool:
-    """Whether nothing of its epoch is before the message that follows an id."""
+    """Whether the message after an id is the first of its epoch."""
     return id == NOTHING or parse(id)[1] == _GREATEST
 
 
 def follows(id: bytes, previous: bytes) -> bool:
-    """Whether nothing can have been between two messages of a log."""
+    """Whether there can be no message between two messages of a log."""
     epoch, n = parse(id)
     return parse(previous) == (epoch, n - 1) if n else previous == before(epoch)

@@ -1,8 +1,8 @@
-"""Every key and channel in Redis, and nowhere else.
+"""The names of all keys and channels in Redis, which are written nowhere else.
 
-Keys of one room share a hash tag, and so do all keys of users: on a Redis Cluster each script
-finds what it touches in one slot. All users share one tag, since a message to several people is
-resolved, stored and published by one script: to whom it went must be one answer, not several.
+The keys of one room share a hash tag, and so do all keys of users, so that on a Redis Cluster each
+script finds its keys in one slot. All users share one tag because a message to several people is
+resolved, stored and published by one script: the answer who got it must be one, not several.
 """
 
 from __future__ import annotations
@@ -16,21 +16,21 @@ class Keys:
     """The names under one prefix.
 
     Args:
-        prefix: what every key and channel begins with.
-        database: the number of the database. To pub/sub all are one, so it is part of the channels.
+        prefix: the beginning of every key and channel.
+        database: the number of the database. It is part of the channels, which databases share.
     """
 
     def __init__(self, prefix: str, database: int = 0) -> None:
         self._prefix = prefix
         self._database = database
-        # Behind the prefix, so that the rights of a Redis user need not change. No prefix has an @.
+        # After the prefix, so that the rights of Redis users stay the same. No prefix has an @.
         channels = f"{prefix}:@{database}" if database else prefix
         self.users = f"{prefix}:{{users}}"
-        """Hash: folded name -> who holds it, as JSON (`Registration`)."""
+        """Hash: folded name -> its holder, as JSON (`Registration`)."""
         self.gateways = f"{self.users}:gateways"
-        """Hash: gateway id -> what it tells of itself, as JSON."""
+        """Hash: gateway id -> its report, as JSON."""
         self.bans = f"{self.users}:bans"
-        """Hash: what is banned -> the ban, as JSON (`Ban`)."""
+        """Hash: subject -> the ban, as JSON (`Ban`)."""
         self.accounts = f"{self.users}:accounts"
         """Hash: folded name -> the account, as JSON (`Account`)."""
         self.users_epoch = f"{self.users}:epoch"
@@ -38,9 +38,9 @@ class Keys:
         self.users_clock = f"{self.users}:clock"
         """String: the time of the last private message, milliseconds since 1970."""
         self.users_channel = f"{channels}:{{users}}"
-        """What begins the channels of users."""
+        """The beginning of all channels of users."""
         self.rooms = f"{prefix}:{{rooms}}"
-        """Set: the folded names of the rooms. It may have one that has ended, until it is read."""
+        """Set: the folded names of the rooms. A room that ended stays in it until it is read."""
         self._rooms = f"{prefix}:{{room:"
         self._room_channels = f"{channels}:{{room:"
 
@@ -49,11 +49,11 @@ class Keys:
         return f"{self.users}:alive:{folded}"
 
     def resume(self, folded: str) -> str:
-        """String with a TTL: who left and may come back, as JSON (`Registration`)."""
+        """String with a TTL: somebody who left and may resume, as JSON (`Registration`)."""
         return f"{self.users}:resume:{folded}"
 
     def lease(self, gateway: str) -> str:
-        """String with a TTL of seconds: there while the gateway lives."""
+        """String with a TTL of seconds: exists while the gateway is alive."""
         return f"{self.users}:lease:{gateway}"
 
     def held(self, gateway: str) -> str:
@@ -65,35 +65,35 @@ class Keys:
         return f"{self.users}:log:{folded}"
 
     def waiting(self, folded: str) -> str:
-        """Hash with a TTL: how much waits for somebody who is away, in all and from whom."""
+        """Hash with a TTL: how many messages wait for somebody, in all and by sender."""
         return f"{self.users}:waiting:{folded}"
 
     def attempts(self, of: str) -> str:
-        """String with a TTL: how many wrong passwords there were for a name, or from an address."""
+        """String with a TTL: the number of wrong passwords for a name, or from an address."""
         return f"{self.users}:attempts:{of}"
 
     def got_from(self, folded: str, neighbourhood: str) -> str:
-        """String with a TTL: a name was got from there before, with its password."""
+        """String with a TTL: the name was got from this network before, with its password."""
         return f"{self.users}:got:{neighbourhood}:{folded}"
 
     def probed(self, nonce: str) -> str:
-        """String with a TTL: what a gateway found that was asked to try itself."""
+        """String with a TTL: the answer of a gateway that was asked to probe."""
         return f"{self.users}:probed:{nonce}"
 
     def probe(self, gateway: str) -> Keys:
-        """A small chat of a gateway's own, in which it tries itself."""
+        """The keys of the small chat in which a gateway probes."""
         return Keys(f"{self._prefix}:probe:{gateway}", self._database)
 
     def user_channel(self, folded: str) -> str:
-        """Channel: what is for one user."""
+        """Channel: for one user."""
         return f"{self.users_channel}:to:{folded}"
 
     def control_channel(self, gateway: str) -> str:
-        """Channel: what is for one gateway; no other has its id, in no database."""
+        """Channel: for one gateway; its id is unique over all databases."""
         return f"{self.users}:control:{gateway}"
 
     def room_log(self, room: str) -> str:
-        """Stream: a room's messages; its ids are theirs."""
+        """Stream: a room's messages, with their ids."""
         return f"{self._rooms}{room}}}:log"
 
     def room_epoch(self, room: str) -> str:
@@ -101,7 +101,7 @@ class Keys:
         return f"{self._rooms}{room}}}:epoch"
 
     def room(self, room: str) -> list[str]:
-        """All keys of a room but those with a TTL of their own, as the scripts take them."""
+        """All keys of a room in the scripts' order, except those with their own TTL."""
         state = self.room_state(room)
         return [
             state[0],
@@ -113,11 +113,11 @@ class Keys:
         ]
 
     def room_state(self, room: str) -> list[str]:
-        """The hashes that are a room's `gateway.chat.rooms.RoomState`, in the order of `PARTS`."""
+        """The hashes of a room's `gateway.chat.rooms.RoomState`, in the order of `PARTS`."""
         return [f"{self._rooms}{room}}}:{part}" for part in PARTS]
 
     def room_members(self, room: str) -> str:
-        """Hash: folded name -> who is in a room, as JSON (`Member`)."""
+        """Hash: folded name -> the member of a room, as JSON (`Member`)."""
         return f"{self._rooms}{room}}}:members"
 
     def room_clock(self, room: str) -> str:
@@ -129,15 +129,15 @@ class Keys:
         return f"{self._rooms}{room}}}:meta"
 
     def room_slow(self, room: str) -> str:
-        """What begins the strings with a TTL that say who must not post again yet."""
+        """The beginning of strings with a TTL, one for each person who must not post again yet."""
         return f"{self._rooms}{room}}}:slow:"
 
     def room_posted(self, room: str) -> str:
-        """What begins the strings with a TTL that hold what each origin posted last in a room."""
+        """The beginning of strings with a TTL, each with the last posts of an origin in a room."""
         return f"{self._rooms}{room}}}:posted:"
 
     def room_channel(self, room: str) -> str:
-        """Channel: what is for everyone in a room."""
+        """Channel: for everyone in a room."""
         return f"{self._room_channels}{room}}}:live"
 
     def log(self, log: Log) -> str:
@@ -149,5 +149,5 @@ class Keys:
         return self.users_epoch if log.room == PRIVATE else self.room_epoch(log.room)
 
     def channel(self, log: Log) -> str:
-        """Channel: where what is stored in a log is published."""
+        """Channel: where the entries of a log are published."""
         return self.user_channel(log.reader) if log.room == PRIVATE else self.room_channel(log.room)

@@ -1,4 +1,4 @@
-"""Records as they are found, of which one may be of another version, or damaged."""
+"""Reading records, some of which may be damaged or of another version."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ log = logging.getLogger(__name__)
 Record = TypeVar("Record")
 
 UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError)
-"""What decoding raises of bytes that are no such record."""
+"""What decoding raises for bytes that are not a valid record."""
 
 
 def readable(
     decoder: msgspec.json.Decoder[Record], found: Iterable[bytes], what: str
 ) -> list[Record]:
-    """Those that can be read; one that cannot must not keep the others from being known.
+    """The records that can be read: an unreadable one must not hide the others.
 
     Args:
-        decoder: of such records.
-        found: as they are in Redis.
-        what: one of them is called, in the log: ``an account``.
+        decoder: the decoder of these records.
+        found: the records as they are in Redis.
+        what: what the log calls one of them: ``an account``.
     """
     records = []
     for each in found:
         try:
             records.append(decoder.decode(each))
         except UNREADABLE as error:
-            log.error("%s cannot be read, and is left out: %s", what, error)
+            log.error("%s cannot be read and is ignored: %s", what, error)
     return records

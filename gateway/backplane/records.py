@@ -1,4 +1,4 @@
-"""What is kept in Redis as JSON."""
+"""The records that are kept in Redis as JSON."""
 
 from __future__ import annotations
 
@@ -10,26 +10,27 @@ from wire.names import fold
 
 
 class Registration(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Who holds a name, or has left and may come back: the record in Redis.
+    """A person who holds a name, or who has left and may come back.
 
     Attributes:
-        name: as it is shown.
-        folded: as it is compared.
-        session: id of the session, made anew for each connection: what every write compares.
-        gateway: id of the gateway that holds the connection.
-        address: the peer's, ``host:port``.
+        name: the name as it is shown.
+        folded: the name as it is compared.
+        session: the session's id, new for each connection; every write compares it.
+        gateway: the id of the gateway that holds the connection.
+        address: the peer's address, ``host:port``.
         since: when the session began, milliseconds since 1970.
-        origin: what stays the same when a session resumes another: with a seq it names a send.
-        began: room, or "@" for private messages -> id of the last message before the origin was
-            made: what is up to it was another's, and is never told.
-        resume: SHA-256 of the token that takes the name back; the token itself is not kept.
+        origin: an id that is kept when a session is resumed; with a seq it identifies a send.
+        began: for each room, and "@" for private messages, the id of the last message before the
+            origin began: messages up to it were for others, and are never replayed.
+        resume: the SHA-256 of the token that resumes the session; the token itself is not kept.
         rooms: the rooms that the session is in.
-        shown: SHA-256 of the token that it was got with, if any: good until ``resume`` is used,
-            since the peer may never hear of that one.
-        hello: the peer's count of the hello that it was got with: ``shown`` is good for later ones.
-        client: program and version, if told.
-        account: the name is registered, and whoever has it has shown its password, or the token of
-            a session that had.
+        shown: the SHA-256 of the token that this session was resumed with, if any. It is valid
+            until ``resume`` is used, because the peer may never receive that one.
+        hello: the peer's number of the hello that began this session; ``shown`` is valid only for
+            later hellos.
+        client: the client's program and version, if it has told them.
+        account: whether the name is registered and its holder has given the password, or resumed a
+            session that had.
     """
 
     name: str
@@ -49,14 +50,14 @@ class Registration(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
 
 
 class Member(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Who is in a room: the record in the room's own slot.
+    """A member of a room: the record in the room's own slot.
 
     Attributes:
-        name: as it is shown.
+        name: the name as it is shown.
         session: as in `Registration`.
-        gateway: likewise.
-        origin: likewise.
-        account: likewise.
+        gateway: as in `Registration`.
+        origin: as in `Registration`.
+        account: as in `Registration`.
     """
 
     name: str
@@ -70,8 +71,8 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     """A registered name.
 
     Attributes:
-        name: as it is shown.
-        hash: of its password, as argon2 writes it.
+        name: the name as it is shown.
+        hash: the argon2 hash of its password.
         since: when it was registered, milliseconds since 1970.
     """
 
@@ -81,14 +82,14 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Ban(msgspec.Struct, frozen=True, kw_only=True):
-    """Who may not come in.
+    """A ban from the chat.
 
     Attributes:
-        subject: a name as it was given, or a network such as ``192.0.2.0/24``.
+        subject: a name as it was given, or a network like ``192.0.2.0/24``.
         kind: which of the two it is.
-        since: when it was given, milliseconds since 1970, by Redis' clock.
-        until: when it ends, likewise; None for never.
-        reason: why, for the person it is about; may be empty.
+        since: when it began, milliseconds since 1970 by Redis' clock.
+        until: when it ends, by the same clock; None for never.
+        reason: why, for the banned person; may be empty.
     """
 
     subject: str
@@ -99,29 +100,29 @@ class Ban(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def key(self) -> str:
-        """What it is called in the hash: ``name:<folded name>`` or ``network:<network>``."""
+        """Its field in the hash: ``name:<folded name>`` or ``network:<network>``."""
         subject = fold(self.subject) if self.kind == "name" else self.subject
         return f"{self.kind}:{subject}"
 
 
 class ChatSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """The settings of a gateway that concern the whole chat: all should have the same.
+    """The settings that all gateways of a chat should share.
 
     Attributes:
         auth: whether names that are not registered are let in: "open" or "required".
-        tls: clients need TLS.
-        fallback: what becomes of a message to people who are not here: "public" or "refuse".
-        history: messages that a room's log keeps.
-        history_age: seconds that it keeps one.
+        tls: whether clients need TLS.
+        fallback: what to do with a message to people who are not online: "public" or "refuse".
+        history: how many messages a room's log keeps.
+        history_age: how many seconds it keeps a message.
         idle: seconds of silence before a user is disconnected; None for never.
-        resume_within: seconds in which one can come back.
-        text: characters of the longest text.
-        rate: requests a second in the long run; None for no limit.
-        burst: requests at once.
+        resume_within: seconds in which a session can be resumed.
+        text: the most characters of a text.
+        rate: requests per second in the long run; None for no limit.
+        burst: requests in a burst.
         rooms: whether joining a room makes it: "open" or "closed".
-        lobby: everybody starts in the lobby.
-        quiet_room: people above which nobody is told who comes into a room and who leaves it.
-        rooms_per_person: rooms that one person may be in at once.
+        lobby: whether everybody starts in the lobby.
+        quiet_room: with more people than this, a room is not told who joins and leaves.
+        rooms_per_person: the most rooms that one person may be in.
     """
 
     auth: str
@@ -134,7 +135,7 @@ class ChatSettings(msgspec.Struct, frozen=True, kw_only=True):
     text: int
     rate: float | None
     burst: int
-    # A gateway that does not report these knows no room but the lobby.
+    # A gateway that does not report these knows only the lobby.
     rooms: str = "open"
     lobby: bool = True
     quiet_room: int = 200
@@ -142,22 +143,22 @@ class ChatSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class GatewayInfo(msgspec.Struct, frozen=True, kw_only=True):
-    """What a gateway tells of itself with each renewal of its lease: the lease's value.
+    """A gateway's report about itself: the value of its lease, written at each renewal.
 
     Attributes:
         listen: where it listens, ``host:port``.
         host: the machine's name.
-        version: of the program.
-        since: when it started, milliseconds since 1970, by its own clock.
-        at: when it wrote this, likewise.
-        connections: how many there are.
-        most_connections: how many there may be, by its limit of open files; None for no limit.
-        sessions: how many of them have a name.
-        received: lines that came from peers, since it started.
-        delivered: lines that were written to peers, since it started.
-        lag: seconds that its event loop was late at the worst, since it wrote the last one.
-        draining: it takes nobody any more, and will end.
-        settings: those that all gateways of the chat should share; None of an older version.
+        version: the program's version.
+        since: when it started, milliseconds since 1970 by its own clock.
+        at: when it wrote this report, by the same clock.
+        connections: how many connections it has.
+        most_connections: how many it can have, by its limit of open files; None for no limit.
+        sessions: how many of its connections have a name.
+        received: lines received from peers since it started.
+        delivered: lines written to peers since it started.
+        lag: the most seconds that its event loop was late since its last report.
+        draining: whether it takes no new people and will end.
+        settings: the settings that all gateways should share; None from an older version.
     """
 
     listen: str

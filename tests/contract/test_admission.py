@@ -12,7 +12,7 @@ from gateway.backplane.contract import KNOWN, Claimed, Entry, Log
 from gateway.backplane.keys import Keys
 from gateway.backplane.operators import accounts
 from gateway.backplane.records import Account, Ban
-from gateway.backplane.redis.admission import Tries
+from gateway.backplane.redis.admission import Attempts
 from gateway.errors import BackplaneDown
 from tests.contract.household import Gateway
 from tests.support.servers import Server
@@ -336,20 +336,20 @@ class TestTries:
         assert await self.tries(g1, "dana", HERE, 3) == [0.0] * 3
         *some, wait = await self.tries(g2, "dana", HERE, 3)
         assert some == [0.0] * 2
-        assert 0 < wait <= Tries.WINDOW
+        assert 0 < wait <= Attempts.WINDOW
         assert (await self.tries(g1, "dana", HERE, 1))[0] > 0
         # Another name, and another address, are others.
         assert await self.tries(g1, "sis", HERE, 1) == [0.0]
         assert await self.tries(g1, "dana", THERE, 1) == [0.0]
 
     async def test_a_limit_from_an_address_for_all_names(self, g1: Gateway, g2: Gateway) -> None:
-        for number in range(Tries.FROM_ADDRESS):
+        for number in range(Attempts.FROM_ADDRESS):
             assert await self.tries(g1, f"n{number}", HERE, 1) == [0.0]
         assert (await self.tries(g2, "another", HERE, 1))[0] > 0
         assert await self.tries(g2, "another", THERE, 1) == [0.0]
 
     async def test_a_limit_for_a_name_from_all_addresses(self, g1: Gateway, g2: Gateway) -> None:
-        for number in range(Tries.FOR_NAME):
+        for number in range(Attempts.FOR_NAME):
             assert await self.tries(g1, "dana", f"192.0.2.{number}", 1) == [0.0]
         assert (await self.tries(g2, "dana", THERE, 1))[0] > 0
         assert await self.tries(g2, "sis", THERE, 1) == [0.0]
@@ -359,7 +359,7 @@ class TestTries:
     ) -> None:
         await self.tries(g1, "dana", HERE, 50)
         counts = [int(look.get(key) or 0) for key in look.keys(keys.attempts("*"))]
-        assert counts == [Tries.FOR_NAME_FROM_ADDRESS] * 3
+        assert counts == [Attempts.FOR_NAME_FROM_ADDRESS] * 3
 
     async def test_those_who_try_at_once_get_no_more(self, g1: Gateway, g2: Gateway) -> None:
         attempts = [
@@ -368,7 +368,7 @@ class TestTries:
             for gateway in (g1, g2)
         ]
         waits = await asyncio.gather(*attempts)
-        assert waits.count(0.0) == Tries.FOR_NAME_FROM_ADDRESS
+        assert waits.count(0.0) == Attempts.FOR_NAME_FROM_ADDRESS
 
     async def test_one_that_was_right_is_taken_back(self, g1: Gateway, g2: Gateway) -> None:
         for _ in range(30):
@@ -378,7 +378,7 @@ class TestTries:
     async def test_it_does_not_forgive_those_that_were_wrong(
         self, g1: Gateway, g2: Gateway
     ) -> None:
-        await self.tries(g1, "dana", HERE, Tries.FOR_NAME_FROM_ADDRESS)
+        await self.tries(g1, "dana", HERE, Attempts.FOR_NAME_FROM_ADDRESS)
         await g1.backplane.admission.forgive("dana", HERE)
         assert await self.tries(g2, "dana", HERE, 1) == [0.0]
         assert (await self.tries(g2, "dana", HERE, 1))[0] > 0
@@ -392,7 +392,7 @@ class TestTries:
             got += await admission.try_password("victim", HERE) == 0.0
             if await admission.try_password("mallory", HERE) == 0.0:
                 await admission.forgive("mallory", HERE)
-        assert got == Tries.FOR_NAME_FROM_ADDRESS
+        assert got == Attempts.FOR_NAME_FROM_ADDRESS
 
     async def test_many_addresses_of_one_site_are_no_way_around_it(
         self, g1: Gateway, g2: Gateway
@@ -402,24 +402,24 @@ class TestTries:
         for number in range(20):
             for name in ("dana", "sis", "mom", "dad", "eve"):
                 got += await attempt(name, f"2001:db8:1:{number:x}::/64", site) == 0.0
-        assert got == Tries.FROM_SITE
+        assert got == Attempts.FROM_SITE
         assert await attempt("dana", "2001:db8:2::/64", "2001:db8:2::/48") == 0.0
         for number in range(20):
             at = f"2001:db8:3:{number:x}::/64"
             wait = await g2.backplane.admission.try_password("dana", at, "2001:db8:3::/48")
-            assert (wait == 0.0) is (number < Tries.FOR_NAME_FROM_SITE)
+            assert (wait == 0.0) is (number < Attempts.FOR_NAME_FROM_SITE)
 
     async def test_from_where_a_name_was_got_before_strangers_use_up_no_tries(
         self, g1: Gateway, g2: Gateway
     ) -> None:
         assert await self.tries(g1, "dana", HERE, 1) == [0.0]
         await g1.backplane.admission.forgive("dana", HERE)
-        for number in range(Tries.FOR_NAME):
+        for number in range(Attempts.FOR_NAME):
             await self.tries(g1, "dana", f"192.0.2.{number + 20}", 1)
-        for number in range(Tries.FROM_ADDRESS):
+        for number in range(Attempts.FROM_ADDRESS):
             await self.tries(g1, f"n{number}", HERE, 1)
         assert (await self.tries(g2, "dana", THERE, 1))[0] > 0
-        *some, wait = await self.tries(g2, "dana", HERE, Tries.FOR_NAME_FROM_ADDRESS + 1)
+        *some, wait = await self.tries(g2, "dana", HERE, Attempts.FOR_NAME_FROM_ADDRESS + 1)
         assert (set(some), wait > 0) == ({0.0}, True)
         # It is the owner's address for that name only.
         assert (await self.tries(g2, "sis", HERE, 1))[0] > 0
@@ -429,7 +429,7 @@ class TestTries:
     ) -> None:
         await g1.backplane.admission.forgive("dana", HERE)
         left = look.pttl(keys.got_from("dana", HERE))
-        assert 0 < left <= Tries.REMEMBERED * 1000
+        assert 0 < left <= Attempts.REMEMBERED * 1000
 
     async def test_forgiving_what_is_over_leaves_nothing_behind(
         self, g1: Gateway, look: redis.Redis, keys: Keys
@@ -446,12 +446,12 @@ class TestTries:
         found = look.keys(keys.attempts("*"))
         assert len(found) == 3
         for key in found:
-            assert 0 < look.pttl(key) <= Tries.WINDOW * 1000
+            assert 0 < look.pttl(key) <= Attempts.WINDOW * 1000
 
     async def test_the_window_is_from_the_first_try_and_ends(
         self, g1: Gateway, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(Tries, "WINDOW", 0.3)
+        monkeypatch.setattr(Attempts, "WINDOW", 0.3)
         attempt = g1.backplane.admission.try_password
         while not (wait := await attempt("dana", HERE)):
             pass

@@ -847,7 +847,7 @@ class TestSilence:
     def hurry(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(connection, "PING_AFTER", within(0.1))
         monkeypatch.setattr(connection, "DEAD_AFTER", within(0.5))
-        monkeypatch.setattr(connection, "LOOK_EVERY", within(0.05))
+        monkeypatch.setattr(connection, "CHECK_EVERY", within(0.05))
 
     async def test_a_frozen_server_is_noticed(self, server: Server, g1: Gateway) -> None:
         lobby = await in_room(g1)

@@ -10,7 +10,7 @@ import redis
 
 from gateway.backplane.keys import Keys
 from gateway.backplane.records import Account
-from gateway.backplane.redis.admission import Tries
+from gateway.backplane.redis.admission import Attempts
 from gateway.door.passwords import hash_password, verify
 from tests.support.fixtures import Connect, Join, Peer, Running, StartGateway, Told
 
@@ -166,14 +166,14 @@ class TestTooManyAttempts:
     ) -> None:
         one, two = await start_gateway(), await start_gateway()
         first, second = await connect(one), await connect(two)
-        for number in range(Tries.FOR_NAME_FROM_ADDRESS):
+        for number in range(Attempts.FOR_NAME_FROM_ADDRESS):
             peer = (first, second)[number % 2]
             assert (await tries(peer, "dana", password=f"{number}"))["code"] == "bad_password"
         for peer in (first, second, await connect(one)):
             # The answer no longer shows whether the password is right.
             error = await tries(peer, "dana", password=PASSWORD)
             assert error["code"] == "too_many_attempts"
-            assert 0 < error["retry_after"] <= Tries.WINDOW + 0.1
+            assert 0 < error["retry_after"] <= Attempts.WINDOW + 0.1
         assert (await tries(first, "sis"))["op"] == "welcome"
 
     async def test_are_forgotten_after_a_while(
@@ -184,7 +184,7 @@ class TestTooManyAttempts:
         prefix: str,
     ) -> None:
         peer = await connect(await start_gateway())
-        for number in range(Tries.FOR_NAME_FROM_ADDRESS + 1):
+        for number in range(Attempts.FOR_NAME_FROM_ADDRESS + 1):
             await tries(peer, "dana", password=f"{number}")
         for key in look.keys(Keys(prefix).attempts("*")):
             look.pexpire(key, 1)
@@ -195,7 +195,7 @@ class TestTooManyAttempts:
         self, start_gateway: StartGateway, connect: Connect, look: redis.Redis, prefix: str
     ) -> None:
         gateway = await start_gateway()
-        for _ in range(Tries.FOR_NAME_FROM_ADDRESS + 2):
+        for _ in range(Attempts.FOR_NAME_FROM_ADDRESS + 2):
             peer = await connect(gateway)
             assert (await tries(peer, "dana", password=PASSWORD))["op"] == "welcome"
             await peer.say(op="quit")

@@ -404,7 +404,7 @@ class TestFrozenRedis:
     def hurry(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(connection, "PING_AFTER", within(0.1))
         monkeypatch.setattr(connection, "DEAD_AFTER", within(0.5))
-        monkeypatch.setattr(connection, "LOOK_EVERY", within(0.05))
+        monkeypatch.setattr(connection, "CHECK_EVERY", within(0.05))
 
     async def test_messages_wait_and_are_delivered_in_order_and_once(
         self, start_gateway: StartGateway, join: Join, frozen: Server

@@ -103,14 +103,14 @@ async def test_a_dot_at_the_end_of_the_host_is_not_part_of_its_name(
     names(monkeypatch, localhost=[None], other=[None])
     await reach(f"rediss://localhost.:{front.port}?ssl_ca_certs={authority.ca}")
     url = f"rediss://other.:{front.port}?ssl_ca_certs={authority.ca}"
-    assert "certificate is for another name" in await refusal(reach, url)
+    assert "certificate is for another host name" in await refusal(reach, url)
 
 
 @both
 async def test_a_redis_without_a_trusted_certificate_is_refused(front, stranger, reach):
     for query in ("", f"?ssl_ca_certs={stranger.ca}"):
         text = await refusal(reach, f"rediss://:geheim@localhost:{front.port}{query}")
-        assert "signed by nobody who is trusted here" in text
+        assert "not signed by an authority" in text
         assert "?ssl_ca_certs=/PATH/ca.pem" in text
 
 
@@ -120,7 +120,7 @@ async def test_a_certificate_for_another_name_is_refused(valkey, authority, reac
     with tls_front(*other, valkey.url.removeprefix("unix://")) as front:
         for host in ("localhost", "127.0.0.1"):
             url = f"rediss://{host}:{front.port}?ssl_ca_certs={authority.ca}"
-            assert "certificate is for another name" in await refusal(reach, url)
+            assert "certificate is for another host name" in await refusal(reach, url)
             await reach(f"{url}&ssl_check_hostname=false")
 
 
@@ -146,14 +146,14 @@ async def test_the_error_for_tls_to_a_plain_port_says_so(reach):
 
     server = await asyncio.start_server(answer, "127.0.0.1", 0)
     url = f"rediss://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-    assert "TLS is not spoken there" in await refusal(reach, url)
+    assert "does not speak TLS" in await refusal(reach, url)
     server.close()
 
 
 @both
 async def test_the_error_for_a_plain_connection_to_a_tls_port_says_so(front, reach):
     text = await refusal(reach, f"redis://localhost:{front.port}")
-    assert "if TLS is spoken there, write rediss://" in text
+    assert "if that port speaks TLS, write rediss://" in text
 
 
 @both
@@ -193,7 +193,7 @@ async def test_sentinels_and_their_master_are_reached_over_tls(
             url = f"rediss+sentinel://127.0.0.1:{watcher.port}/chat"
             await reach(f"{url}?ssl_ca_certs={authority.ca}")
             assert watcher.accepted and front.accepted
-            assert "signed by nobody" in await refusal(reach, url)
+            assert "not signed by an authority" in await refusal(reach, url)
 
 
 async def test_a_gateway_works_with_tls_to_its_redis(front, authority, start_gateway, join, prefix):
@@ -237,7 +237,7 @@ async def test_a_redis_that_speaks_tls_itself_is_reached(redis_with_tls, authori
     await reach(f"redis://localhost:{plain}")
     await reach(f"rediss://localhost:{tls}{query}")
     assert "write rediss://" in await refusal(reach, f"redis://localhost:{tls}")
-    assert "signed by nobody" in await refusal(reach, f"rediss://localhost:{tls}")
+    assert "not signed by an authority" in await refusal(reach, f"rediss://localhost:{tls}")
 
 
 @both

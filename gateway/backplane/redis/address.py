@@ -1,4 +1,4 @@
-"""Where the Redis of a URL is now: of one that Sentinels watch over, whichever is master then."""
+"""Finding the Redis of a URL; with Sentinels, the server that is master at the moment."""
 
 from __future__ import annotations
 
@@ -22,32 +22,32 @@ PATIENCE = 3.0
 """Seconds that a command of `chatctl` waits for Redis."""
 
 _HUNG_UP = (ConnectionResetError, BrokenPipeError, BackplaneDown, redis.InvalidResponse)
-"""What may come of talking plainly to a port that speaks TLS."""
+"""Errors that can mean that a plain connection reached a TLS port."""
 
-_MAY_BE_PLAIN = " (if TLS is not spoken there, write redis:// instead of rediss://)"
-_MAY_BE_TLS = " (if TLS is spoken there, write rediss:// instead of redis://)"
+_MAY_BE_PLAIN = " (if that port does not speak TLS, write redis:// instead of rediss://)"
+_MAY_BE_TLS = " (if that port speaks TLS, write rediss:// instead of redis://)"
 _MAY_WANT_OURS = (
-    " (if it wants a certificate of ours, name it in the URL: "
+    " (if it wants a client certificate, name yours in the URL: "
     "?ssl_certfile=/PATH/cert.pem&ssl_keyfile=/PATH/key.pem)"
 )
 _MORE_RIGHTS = (
-    " (the user of Redis lacks a right: give it those that deploy/redis/users.conf has for it; "
+    " (the Redis user lacks a right: give it the rights in deploy/redis/users.conf; "
     "its keys and channels begin with --prefix)"
 )
-_WRONG_PASSWORD = " (look at the user in --redis and at the password: --redis-password-file)"
+_WRONG_PASSWORD = " (check the user in --redis and the password in --redis-password-file)"
 _NO_ENTRY = ("invalid username-password", "WRONGPASS", "NOAUTH", "uthentication required")
-"""How Redis and Valkey turn somebody away at the door; redis-py leaves the codes out."""
+"""How Redis and Valkey refuse a login; redis-py leaves the codes out."""
 _NOT_PERMITTED = ("NOPERM", "o permissions to", "ACL failure", "The user executing the script")
-"""How Redis 7.0 to 8 and Valkey say so, in scripts too; redis-py leaves the first of them out."""
+"""How Redis 7.0 to 8 and Valkey refuse a command, in scripts too; redis-py leaves out the first."""
 
 
 class Target(NamedTuple):
-    """What to connect to, and as whom.
+    """What to connect to, and how to log in.
 
     Attributes:
         place: host and port, or the path of a socket.
-        context: what TLS is spoken with; None for no TLS.
-        url: who one is, and which database.
+        context: the TLS context; None for no TLS.
+        url: the URL, with user, password and database.
     """
 
     place: tuple[str, int] | str
@@ -56,10 +56,10 @@ class Target(NamedTuple):
 
 
 async def locate(url: str) -> Target:
-    """Find what to connect to; Sentinels are asked each time.
+    """Find what to connect to; asks the Sentinels each time.
 
     Raises:
-        RedisUnreachable: the URL is none that can be used, or no Sentinel knows a master.
+        RedisUnreachable: the URL cannot be used, or no Sentinel knows a master.
     """
     try:
         parsed = parse(url)
@@ -73,16 +73,16 @@ async def locate(url: str) -> Target:
 
 
 def client(url: str) -> redis.Redis:
-    """A plain client, for the commands of `chatctl`. It does not retry: that makes answers late.
+    """A redis-py client for the commands of `chatctl`. It does not retry, to answer sooner.
 
     Raises:
-        RedisUnreachable: the URL is none that can be used, or no Sentinel knows a master.
+        RedisUnreachable: the URL cannot be used, or no Sentinel knows a master.
     """
-    place, context, who = asyncio.run(locate(url))
+    place, context, login = asyncio.run(locate(url))
     known: dict[str, Any] = {
-        "db": who.db,
-        "username": who.username,
-        "password": who.password,
+        "db": login.db,
+        "username": login.username,
+        "password": login.password,
         "retry": Retry(NoBackoff(), 0),
         "protocol": 2,
         "socket_timeout": PATIENCE,
@@ -96,11 +96,11 @@ def client(url: str) -> redis.Redis:
 
 
 class _Connection(redis.Connection):
-    """As redis-py's own, but by whichever address of its host answers first.
+    """Like redis-py's, but connects to the first of the host's addresses that answers.
 
     Args:
-        tls: what TLS is spoken with; None for none.
-        known: as redis-py takes it.
+        tls: the TLS context; None for no TLS.
+        known: the arguments of redis-py's connection.
     """
 
     def __init__(self, *, tls: ssl.SSLContext | None, **known: Any) -> None:
@@ -121,21 +121,21 @@ class _Connection(redis.Connection):
 
 @contextmanager
 def reaching(url: str) -> Iterator[redis.Redis]:
-    """A `client` for as long as the context lasts; whatever goes wrong with it has one type.
+    """A `client`, closed at the end of the context; all its errors become one type.
 
     Raises:
         RedisUnreachable: the text says why, without the URL's password.
     """
     shown = without_secrets(url)
     try:
-        with client(url) as there:
-            yield there
+        with client(url) as connection:
+            yield connection
     except redis.RedisError as error:
-        raise _kind(error)(f"{shown}: {_what_happened(error, url)}") from error
+        raise _kind(error)(f"{shown}: {_explain(error, url)}") from error
 
 
 def describe(error: BaseException, url: str) -> str:
-    """What is wrong with the Redis of a URL, in a few words, and what to do if that is known."""
+    """What is wrong with the Redis of a URL, in a few words, and what to do about it if known."""
     encrypted = speaks_tls(url)
     text = str(error).rstrip(".")
     if isinstance(error, TimeoutError):
@@ -151,13 +151,13 @@ def describe(error: BaseException, url: str) -> str:
     if any(sign in text for sign in _NO_ENTRY):
         text += _WRONG_PASSWORD
     if isinstance(error, _HUNG_UP) or text.startswith("Connection closed by"):
-        of_a_socket = url.lower().startswith("unix")
-        text += _MAY_WANT_OURS if encrypted else "" if of_a_socket else _MAY_BE_TLS
+        unix = url.lower().startswith("unix")
+        text += _MAY_WANT_OURS if encrypted else "" if unix else _MAY_BE_TLS
     return text or type(error).__name__
 
 
 def not_permitted(text: str) -> bool:
-    """Whether Redis refuses since its user has not been given the right."""
+    """Whether Redis refuses because its user lacks a right."""
     return any(sign in text for sign in _NOT_PERMITTED)
 
 
@@ -166,9 +166,9 @@ def _kind(error: redis.RedisError) -> type[RedisUnreachable]:
     return RedisRefused if answered else RedisUnreachable
 
 
-def _what_happened(error: BaseException, url: str) -> str:
+def _explain(error: BaseException, url: str) -> str:
     if isinstance(error, redis.TimeoutError):
         return describe(TimeoutError(), url)
-    # What the system said is clearer than what redis-py made of it.
+    # The system's error is clearer than what redis-py makes of it.
     cause = error.__context__ if isinstance(error.__context__, OSError) else error
     return describe(cause, url)

@@ -1,4 +1,4 @@
-"""Who gets in, as all gateways know it: bans, and passwords that were tried."""
+"""Admission data that all gateways share: bans, and attempts at passwords."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ log = logging.getLogger(__name__)
 _ban = msgspec.json.Decoder(Ban)
 
 
-class Tries:
-    """How often a wrong password may be given within a minute."""
+class Attempts:
+    """How often a wrong password may be given per minute."""
 
     WINDOW = 60.0
     FOR_NAME_FROM_ADDRESS = 5
     FROM_ADDRESS = 20
     FOR_NAME_FROM_SITE = 10
     FROM_SITE = 40
-    """From one site, which may have many addresses (of IPv6): twice as many as from one of them."""
+    """From one site, which may have many IPv6 addresses: twice as often as from one address."""
     FOR_NAME = 100
-    """From everywhere. Far above the others: else anybody could keep a name's owner out."""
+    """From everywhere. Far above the others: otherwise anybody could lock a name's owner out."""
     REMEMBERED = 30 * 24 * 3600.0
-    """Seconds for which an address that a name was got from has tries of its own for it."""
+    """Seconds that an address which has got a name keeps its own attempts for that name."""
 
 
 class RedisAdmission:
-    """Keeps `gateway.backplane.Admission`.
+    """Implements `gateway.backplane.contract.Admission`.
 
     Args:
         pair: the connections to Redis.
@@ -49,37 +49,37 @@ class RedisAdmission:
 
     async def try_password(self, folded: str, neighbourhood: str, site: str = "") -> float:
         known, counters = self._counters(folded, neighbourhood, site)
-        window = round(Tries.WINDOW * 1000)
+        window = round(Attempts.WINDOW * 1000)
         keys, limits = [known, *counters], counters.values()
         wait = await self._pair.run("password_try", keys, window, *limits)
         return int(wait) / 1000
 
     async def forgive(self, folded: str, neighbourhood: str, site: str = "") -> None:
         known, counters = self._counters(folded, neighbourhood, site)
-        kept = round(Tries.REMEMBERED * 1000)
+        kept = round(Attempts.REMEMBERED * 1000)
         await self._pair.run("password_forgive", [known, *counters], kept)
 
     def _counters(self, folded: str, neighbourhood: str, site: str) -> tuple[str, dict[str, int]]:
-        """The key of who was there before, and the counters, each with how far it may count."""
+        """The key of an address that is known for the name, and each counter's key and limit."""
         attempts = self._keys.attempts
         counters = {
-            attempts(f"both:{neighbourhood}:{folded}"): Tries.FOR_NAME_FROM_ADDRESS,
-            attempts(f"address:{neighbourhood}"): Tries.FROM_ADDRESS,
-            attempts(f"name:{folded}"): Tries.FOR_NAME,
+            attempts(f"both:{neighbourhood}:{folded}"): Attempts.FOR_NAME_FROM_ADDRESS,
+            attempts(f"address:{neighbourhood}"): Attempts.FROM_ADDRESS,
+            attempts(f"name:{folded}"): Attempts.FOR_NAME,
         }
         if site:
-            counters[attempts(f"both:{site}:{folded}")] = Tries.FOR_NAME_FROM_SITE
-            counters[attempts(f"address:{site}")] = Tries.FROM_SITE
+            counters[attempts(f"both:{site}:{folded}")] = Attempts.FOR_NAME_FROM_SITE
+            counters[attempts(f"address:{site}")] = Attempts.FROM_SITE
         return self._keys.got_from(folded, neighbourhood), counters
 
 
 def _read(found: bytes) -> Ban | None:
-    # One that a newer version has written, say, must not keep the others from being known.
+    # One unreadable ban, from a newer version perhaps, must not hide the others.
     try:
         ban = _ban.decode(found)
         if ban.kind == "network":
             ip_network(ban.subject)
     except (msgspec.DecodeError, ValueError) as error:
-        log.error("a ban cannot be read, and is left out: %s", error)
+        log.error("a ban cannot be read and is ignored: %s", error)
         return None
     return ban

@@ -1,4 +1,4 @@
-"""Calls of the scripts that more than one of us makes: what each takes, in its order, once."""
+"""Calls of scripts: each script's keys and arguments, in order, in one place."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from wire.codec import encode
 from wire.frames import LOBBY, Joined, Left
 
 KEPT_WITH_OPERATORS_MS = 90 * 24 * 3600 * 1000
-"""Milliseconds for which a room is kept that has operators, and in which nobody is."""
+"""Milliseconds that an empty room is kept if it has operators."""
 
 Call = tuple[Any, ...]
-"""A script's name, a list of its keys, and then its arguments: what `Pair.run` takes."""
+"""A script's name, the list of its keys, and its arguments: the arguments of `Pair.run`."""
 
 
 def user_claim(
@@ -34,14 +34,14 @@ def user_claim(
     """Claim a name.
 
     Args:
-        keys: those of the chat.
-        user: who.
-        gateway: that shall have the name.
-        run_id: of Redis.
-        ago_ms: since the last activity.
-        idle_ms: inactivity that the user is given; 0 for no end.
-        resume: hash of the token that was shown, or "".
-        auth: what has to be shown besides.
+        keys: the chat's keys.
+        user: the record to write.
+        gateway: the gateway that claims the name.
+        run_id: Redis' run id.
+        ago_ms: milliseconds since the last activity.
+        idle_ms: milliseconds of inactivity before eviction; 0 for none.
+        resume: the hash of the token that was shown, or "".
+        auth: what the peer has to prove.
     """
     touched = [keys.users, keys.alive(user.folded), keys.held(gateway)]
     touched += [keys.user_log(user.folded), keys.accounts, keys.users_epoch]
@@ -66,7 +66,7 @@ def user_claim(
 
 
 def _without_beginning(user: Registration) -> bytes:
-    """The record, for a script that puts what it decides itself in front."""
+    """The record without the fields that the script writes itself, and without its first brace."""
     fields = msgspec.to_builtins(user)
     for name in ("origin", "began", "rooms", "account"):
         fields.pop(name, None)
@@ -74,13 +74,13 @@ def _without_beginning(user: Registration) -> bytes:
 
 
 def user_release(keys: Keys, gateway: str, users: list[Registration], *, kept_ms: int) -> Call:
-    """Give names back.
+    """Release names.
 
     Args:
-        keys: those of the chat.
-        gateway: that has them.
-        users: who.
-        kept_ms: for which they can resume; 0 for those who left for good.
+        keys: the chat's keys.
+        gateway: the gateway that holds them.
+        users: their records.
+        kept_ms: milliseconds in which they can resume; 0 if they left for good.
     """
     pairs = [part for user in users for part in (user.folded, user.session)]
     return ("user_release", [keys.users, keys.held(gateway)], keys.users, kept_ms, *pairs)
@@ -101,15 +101,15 @@ def room_publish(
     """Publish messages to a room.
 
     Args:
-        keys: those of the chat.
-        room: where.
-        version: as `gateway.backplane.contract.Backplane.publish` takes it.
-        messages: likewise.
-        run_id: of Redis.
-        known: the last id that the caller knows of the room's log.
-        history: messages that the log keeps, roughly.
-        kept_ms: for which seqs are kept.
-        until_ms: when the lease of the gateway ends, since 1970; None for a caller without one.
+        keys: the chat's keys.
+        room: the room.
+        version: see `gateway.backplane.contract.Backplane.publish`.
+        messages: see there.
+        run_id: Redis' run id.
+        known: the last id of the room's log that the caller knows.
+        history: roughly how many messages the log keeps.
+        kept_ms: milliseconds that seqs are kept.
+        until_ms: when the gateway's lease ends, milliseconds since 1970; None without a lease.
     """
     touched = [keys.room_log(room), keys.room_epoch(room)]
     touched += [keys.room_meta(room), keys.room_clock(room)]
@@ -139,11 +139,11 @@ def _head(message: Outgoing) -> str:
 
 
 def room_state(keys: Keys, room: str) -> Call:
-    """Read what holds in a room; see `gateway.backplane.redis.replies.parse_room_state`.
+    """Read a room's state; see `gateway.backplane.redis.replies.parse_room_state`.
 
     Args:
-        keys: those of the chat.
-        room: which.
+        keys: the chat's keys.
+        room: the room.
     """
     return ("room_state", keys.room_state(room))
 
@@ -159,17 +159,17 @@ def room_attend(
     known: bytes,
     kept_ms: int,
 ) -> Call:
-    """Write down who comes into a room and who leaves it.
+    """Record arrivals in a room and departures from it.
 
     Args:
-        keys: those of the chat.
-        room: which.
-        version: as `gateway.backplane.contract.Rooms.attend` takes it.
-        items: likewise.
-        run_id: of Redis.
-        create: as there.
-        known: the last id that the caller knows of the room's log.
-        kept_ms: for which a room without members and operators is kept.
+        keys: the chat's keys.
+        room: the room.
+        version: see `gateway.backplane.contract.Rooms.attend`.
+        items: see there.
+        run_id: Redis' run id.
+        create: see there.
+        known: the last id of the room's log that the caller knows.
+        kept_ms: milliseconds that a room without members and operators is kept.
     """
     arrivals = [each for each in items if isinstance(each, Arrival)]
     founder = next((each for each in arrivals if each.told and each.member.account), None)
@@ -212,21 +212,21 @@ def room_change(
     history: int,
     kept_ms: int,
 ) -> Call:
-    """Change what holds in a room.
+    """Change a room's state.
 
     Args:
-        keys: those of the chat.
-        room: which.
-        version: as `gateway.backplane.contract.Rooms.change` takes it.
-        edits: likewise.
-        event: likewise.
-        run_id: of Redis.
-        removed: as there.
-        invite_members: as there.
-        known: the last id that the caller knows of the room's log.
-        history: messages that the log keeps, roughly.
-        kept_ms: for which a room without members and operators is kept, and for which it is known
-            who was put out.
+        keys: the chat's keys.
+        room: the room.
+        version: see `gateway.backplane.contract.Rooms.change`.
+        edits: see there.
+        event: see there.
+        run_id: Redis' run id.
+        removed: see there.
+        invite_members: see there.
+        known: the last id of the room's log that the caller knows.
+        history: roughly how many messages the log keeps.
+        kept_ms: milliseconds that a room without members and operators is kept, and that Redis
+            remembers who was put out.
     """
     gone = removed and encode(Left(room=room, name=removed.name, code=removed.code))
     values = ((e.where, e.name, "-" if e.value is None else f"={e.value}") for e in edits)
@@ -249,5 +249,5 @@ def room_change(
 
 
 def _ends(room: str, kept_ms: int) -> tuple[int, int]:
-    """For how many milliseconds a room is kept in which nobody is, without operators and with."""
+    """Milliseconds that an empty room is kept: without operators, and with operators."""
     return (0, 0) if room == LOBBY else (kept_ms, max(kept_ms, KEPT_WITH_OPERATORS_MS))

@@ -1,9 +1,8 @@
-"""A connection to Redis for the hot path: bytes to replies, replies to whoever waits.
+"""A connection to Redis for the hot path: from bytes to replies, and from replies to callers.
 
-redis-py reads the URL (and is what the commands of `chatctl` use); it is not on this path, since
-its pub/sub costs ten times the CPU per message, does not notice a frozen server, and hides the
-moments in which messages were lost by reconnecting silently. Here a connection that has been
-lost stays lost, and says so.
+redis-py serves the commands of `chatctl` but is not on this path: its pub/sub costs ten times the
+CPU per message, does not notice a frozen server, and hides by silent reconnects that messages were
+lost. Here a lost connection stays lost, and its owner is told.
 """
 
 from __future__ import annotations
@@ -26,23 +25,23 @@ from network.connecting import certified, connected
 log = logging.getLogger(__name__)
 
 PING_AFTER = 1.5
-"""Seconds without a byte from Redis after which it is asked whether it is there."""
+"""Seconds of silence after which Redis is pinged."""
 
 DEAD_AFTER = 4.0
-"""Seconds without a byte from Redis after which it is dead: noticed within five."""
+"""Seconds of silence after which Redis counts as dead: it is noticed within five."""
 
-LOOK_EVERY = 0.5
-"""Seconds between two looks at how long it has been silent."""
+CHECK_EVERY = 0.5
+"""Seconds between checks of how long it has been silent."""
 
 _MISSING = object()
 
 
 class Connection(asyncio.Protocol):
-    """Pipelines commands, and passes on what is published on the channels subscribed to.
+    """Pipelines commands, and passes on what is published on its channels.
 
-    Commands of one turn of the loop leave in one write. Replies come in the order of their
-    commands; RESP2, so a connection that has subscribed can send nothing but (un)subscriptions
-    and pings, and the gateway has two.
+    All commands of one turn of the loop are sent in one write, and replies come in the order of the
+    commands. The protocol is RESP2: a connection with subscriptions can send only (un)subscriptions
+    and pings, which is why a gateway has two connections.
 
     Args:
         on_message: called with (channel, payload) for each published message.
@@ -61,20 +60,20 @@ class Connection(asyncio.Protocol):
         self._out: list[bytes] = []
         self._transport: asyncio.Transport | None = None
         self._loop = asyncio.get_running_loop()
-        self._heard_at = self._look_at = 0.0
+        self._heard_at = self._check_at = 0.0
         self._probe: asyncio.TimerHandle | None = None
         self.alive = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Start to watch over the connection."""
-        # A cast, since uvloop's transports are no subclasses of asyncio's.
+        """Start to watch the connection."""
+        # A cast, because uvloop's transports are not subclasses of asyncio's.
         self._transport = cast(asyncio.Transport, transport)
         self.alive = True
-        self._heard_at = self._look_at = time.monotonic()
+        self._heard_at = self._check_at = time.monotonic()
         self._watch()
 
     def data_received(self, data: bytes) -> None:
-        """Hand out what has come: the hot path of everything that is published."""
+        """Hand out replies and messages: the hot path of everything that is published."""
         self._heard_at = time.monotonic()
         self._reader.feed(data)
         read, on_message = self._reader.gets, self._on_message
@@ -85,7 +84,7 @@ class Connection(asyncio.Protocol):
                     if kind == b"smessage":
                         try:
                             on_message(reply[1], reply[2])
-                        except Exception:  # costs this message only: the log has it
+                        except Exception:  # only this message suffers, and the log has it
                             log.exception("an unexpected error")
                         continue
                     if kind == b"sunsubscribe":
@@ -95,18 +94,18 @@ class Connection(asyncio.Protocol):
             self.abort()
 
     def connection_lost(self, error: Exception | None) -> None:
-        """Fail whatever still waits."""
+        """Fail all calls that still wait."""
         self.alive = False
         if self._probe is not None:
             self._probe.cancel()
-        # What TLS says is for people to read; of the rest there is nothing to be learnt.
+        # A TLS error explains itself; any other adds nothing.
         refused = tls.meaning(str(error))
         why = str(error) if refused else "the connection to Redis was lost"
         while self._waiting:
             future = self._waiting.popleft()
             if not future.done():
                 future.set_exception(BackplaneDown(why))
-                future.exception()  # nobody need look
+                future.exception()  # the caller may be gone: mark it as read
         if self._on_lost is not None:
             self._on_lost()
 
@@ -126,16 +125,16 @@ class Connection(asyncio.Protocol):
         return future
 
     async def subscribe(self, channels: list[str]) -> None:
-        """Subscribe; returns when Redis has confirmed all.
+        """Subscribe; returns when Redis has confirmed every channel.
 
         Raises:
             BackplaneDown: the connection is lost.
         """
-        # One command a channel: on a Redis Cluster one command may name one slot only.
+        # One command per channel: on a Redis Cluster, a command may name only one slot.
         await asyncio.gather(*(self.call("SSUBSCRIBE", channel) for channel in channels))
 
     def unsubscribe(self, channels: list[str]) -> None:
-        """Unsubscribe; nobody waits for it."""
+        """Unsubscribe, without waiting."""
         for channel in channels:
             self._send(("SUNSUBSCRIBE", channel))
 
@@ -145,7 +144,7 @@ class Connection(asyncio.Protocol):
             self._transport.abort()
 
     async def close(self) -> None:
-        """Send what is still to be sent, and end."""
+        """Send what is still queued, and close."""
         if self._transport is not None:
             self._flush()
             self._transport.close()
@@ -164,44 +163,43 @@ class Connection(asyncio.Protocol):
 
     def _answer(self, reply: Any) -> None:
         if not self._waiting:
-            # An unsolicited reply: Redis says why it ends the connection.
+            # An unsolicited reply: Redis ends the connection and says why.
             self.abort()
             return
         future = self._waiting.popleft()
         if future.done():
             return
         if isinstance(reply, hiredis.ReplyError):
-            # Of a command that it does not know Redis repeats the arguments, and they are ours.
+            # For an unknown command Redis repeats our arguments, which may be secret.
             future.set_exception(BackplaneRefused(str(reply).partition(", with args")[0]))
         else:
             future.set_result(reply)
 
     def _watch(self) -> None:
-        """Ask a silent Redis whether it is there; give up one that does not answer.
+        """Ping a silent Redis, and give up one that does not answer.
 
-        A frozen server, or one behind a network that swallows packets, looks like a quiet one
-        until it is asked.
+        Until it is asked, a frozen server, or one behind a dead network, looks like a quiet one.
         """
         now = time.monotonic()
-        # While our own loop stood still nobody listened: that is no silence of Redis'.
-        self._heard_at += max(0.0, now - self._look_at)
+        # While our loop stood still we could not hear Redis: that does not count as silence.
+        self._heard_at += max(0.0, now - self._check_at)
         silent = now - self._heard_at
         if silent >= DEAD_AFTER:
             self.abort()
             return
         if silent >= PING_AFTER:
             self.call("PING").add_done_callback(asyncio.Future.exception)
-        self._look_at = now + LOOK_EVERY
-        self._probe = self._loop.call_later(LOOK_EVERY, self._watch)
+        self._check_at = now + CHECK_EVERY
+        self._probe = self._loop.call_later(CHECK_EVERY, self._watch)
 
 
 async def connect(url: str, connection: Connection, name: str) -> None:
     """Open a connection to the Redis of a URL.
 
     Args:
-        url: as `gateway.backplane.redis.address` takes it.
-        connection: what it becomes.
-        name: how it shows up in Redis' list of clients.
+        url: a URL that `gateway.backplane.redis.address` accepts.
+        connection: the protocol to use.
+        name: its name in Redis' list of clients.
 
     Raises:
         RedisUnreachable: the text says why, without the URL's password.
@@ -210,7 +208,7 @@ async def connect(url: str, connection: Connection, name: str) -> None:
     password = None
     try:
         async with asyncio.timeout(DEAD_AFTER):
-            place, context, who = await locate(url)
+            place, context, login = await locate(url)
             if isinstance(place, str):
                 await loop.create_unix_connection(lambda: connection, place)
             else:
@@ -221,17 +219,17 @@ async def connect(url: str, connection: Connection, name: str) -> None:
                     ssl=context,
                     server_hostname=certified(place[0]) if context else None,
                 )
-            if password := who.password:
-                user = (who.username,) if who.username else ()
+            if password := login.password:
+                user = (login.username,) if login.username else ()
                 await connection.call("AUTH", *user, password)
-            if who.db:
-                await connection.call("SELECT", who.db)
+            if login.db:
+                await connection.call("SELECT", login.db)
             await connection.call("CLIENT", "SETNAME", name)
     except (OSError, TimeoutError, ValueError, BackplaneDown, BackplaneRefused) as error:
         connection.abort()
         cause = describe(error, url)
         if password:
-            # A server that does not know AUTH repeats how it was called.
+            # A server that does not know AUTH repeats its arguments.
             cause = cause.replace(password, "***")
         kind = RedisRefused if isinstance(error, BackplaneRefused) else RedisUnreachable
         raise kind(f"{without_secrets(url)}: {cause}") from None

@@ -1,4 +1,4 @@
-"""Two connections to Redis that come and go together, and the scripts they run."""
+"""Two connections to Redis that are opened and lost together, and the scripts they run."""
 
 from __future__ import annotations
 
@@ -17,36 +17,36 @@ from gateway.meters import Meters
 
 log = logging.getLogger(__name__)
 
-COME_BACK = (0.05, 1.0)
-"""Seconds between two attempts to come back: at first, and at most."""
+RECONNECT = (0.05, 1.0)
+"""Seconds between attempts to reconnect: at first, and at most."""
 
 
 NOT_THE_MASTER = ("READONLY", "LOADING", "MASTERDOWN")
-"""How refusals begin that mean: not this Redis, or not yet."""
+"""How a refusal begins if this Redis is not the master, or not ready yet."""
 
 
 class Watcher(Protocol):
-    """Who is told how the connections are."""
+    """Is told when the connections are lost and when they are back."""
 
     def away(self) -> None:
-        """They are lost."""
+        """The connections are lost."""
 
     def back(self) -> None:
-        """They are back, and so are the subscriptions."""
+        """The connections are back, with all subscriptions."""
 
 
 class Pair:
-    """One connection for commands, one for subscriptions: RESP2 wants two.
+    """One connection for commands and one for subscriptions: RESP2 needs two.
 
-    When either is lost both are given up, and both come back: half a Redis is none.
+    If either is lost both are closed and both are opened again: one without the other is useless.
 
     Args:
-        url: of Redis.
-        name: how the connections show up in Redis' list of clients.
-        epoch_key: where it is kept with which start of Redis epochs began.
-        channels: what to subscribe to from the start.
+        url: Redis' URL.
+        name: the connections' name in Redis' list of clients.
+        epoch_key: the key that holds which run of Redis epochs began with.
+        channels: the channels to subscribe to from the start.
         on_message: called with (channel, payload) for each published message.
-        watcher: who is told how the connections are.
+        watcher: is told when the connections are lost and when they are back.
         meters: where to count.
     """
 
@@ -71,11 +71,11 @@ class Pair:
         self._shas = {script.name: script.sha for script in all_scripts()}
         self._commands: Connection | None = None
         self._subscriptions: Connection | None = None
-        self._coming_back: asyncio.Task[None] | None = None
+        self._reconnecting: asyncio.Task[None] | None = None
 
     @property
     def up(self) -> bool:
-        """Whether there are connections, as far as is known."""
+        """Whether the connections are up, as far as is known."""
         return self._commands is not None
 
     async def start(self) -> None:
@@ -93,7 +93,7 @@ class Pair:
             run_id = await commands.call("EVALSHA", self._shas["run_find"], 1, self._epoch_key)
             await connect(self._url, subscriptions, f"{self._name}-sub")
             await subscriptions.subscribe(sorted(self._channels))
-            await commands.call("PING")  # it may have been lost meanwhile
+            await commands.call("PING")  # the connection may have been lost in the meantime
             if not (commands.alive and subscriptions.alive):
                 raise BackplaneDown("the connection to Redis was lost")
         except (BackplaneRefused, BackplaneDown) as error:
@@ -101,7 +101,9 @@ class Pair:
             subscriptions.abort()
             what = describe(error, self._url)
             if not not_permitted(what):
-                what = f"this one cannot be used, Redis 7.0 or newer or Valkey is needed: {what}"
+                what = (
+                    f"this server cannot be used; Redis 7.0 or newer, or Valkey, is needed: {what}"
+                )
             kind = RedisRefused if isinstance(error, BackplaneRefused) else RedisUnreachable
             raise kind(what) from error
         except BaseException:
@@ -113,9 +115,9 @@ class Pair:
 
     async def close(self) -> None:
         """Disconnect."""
-        if self._coming_back is not None:
-            self._coming_back.cancel()
-            await asyncio.gather(self._coming_back, return_exceptions=True)
+        if self._reconnecting is not None:
+            self._reconnecting.cancel()
+            await asyncio.gather(self._reconnecting, return_exceptions=True)
         connections = (self._commands, self._subscriptions)
         self._commands = self._subscriptions = None
         for connection in connections:
@@ -136,7 +138,7 @@ class Pair:
             reply = await self._commands.call(*command)
         except BackplaneRefused as error:
             if str(error).startswith(NOT_THE_MASTER):
-                # It took orders until now: somebody else does. Look for whom.
+                # It was the master until now, but another server is. Reconnect to find it.
                 self.give_up()
                 raise BackplaneDown("this Redis is a replica now") from error
             self._meters.redis_full += error.is_full
@@ -157,13 +159,13 @@ class Pair:
         except BackplaneRefused as error:
             if not str(error).startswith("NOSCRIPT"):
                 raise
-        # Somebody has flushed the scripts. The call did nothing, so it can be made again.
+        # Somebody flushed the scripts. The call did nothing, so it can be repeated.
         for each in all_scripts():
             await self.call("SCRIPT", "LOAD", each.source)
         return await self.call(*command)
 
     async def subscribe(self, channel: str) -> None:
-        """Have what is published on a channel told, from the return of this call on.
+        """Receive what is published on a channel, from the return of this call on.
 
         Raises:
             BackplaneDown: Redis is away.
@@ -174,39 +176,39 @@ class Pair:
         await self._subscriptions.subscribe([channel])
 
     def unsubscribe(self, channel: str) -> None:
-        """Have it told no more."""
+        """Stop receiving it."""
         self._channels.discard(channel)
         if self._subscriptions is not None:
             self._subscriptions.unsubscribe([channel])
 
     def give_up(self) -> None:
-        """End the connections, as if they were lost."""
+        """Drop the connections, as if they were lost."""
         if self._commands is not None:
             self._commands.abort()
 
     def _lost(self) -> None:
         connections = (self._commands, self._subscriptions)
         if None in connections:
-            return  # closing, not up yet, or noticed already
+            return  # closing, not up yet, or already noticed
         self._commands = self._subscriptions = None
         for connection in connections:
             assert connection is not None
             connection.abort()
-        # First of all: whatever becomes of the rest, Redis is looked for.
-        self._coming_back = asyncio.get_running_loop().create_task(self._come_back())
+        # Before anything else that could fail: start looking for Redis.
+        self._reconnecting = asyncio.get_running_loop().create_task(self._reconnect())
         self._watcher.away()
 
-    async def _come_back(self) -> None:
-        delay, most = COME_BACK
+    async def _reconnect(self) -> None:
+        delay, most = RECONNECT
         while True:
             try:
                 await self.start()
                 break
             except RedisUnreachable:
-                pass  # said once, by the gateway
+                pass  # the gateway has logged it once
             except Exception:
                 log.exception("an unexpected error")
             await asyncio.sleep(delay * (0.5 + random.random()))
             delay = min(delay * 2, most)
-        self._coming_back = None
+        self._reconnecting = None
         self._watcher.back()

@@ -1,8 +1,8 @@
-"""Whether a frame really travels: a name is claimed, something said and heard, all through Redis.
+"""The probe: checks that a frame really gets through Redis.
 
-It happens in a small chat of the gateway's own, where nobody else is, by the scripts and over the
-connections that everybody's messages take. What it leaves behind if it ends in the middle is gone
-after a minute.
+It claims a name, sends a message and waits to hear it, in a small chat of the gateway's own, by the
+same scripts and connections as everybody's messages. If it is cut short, its keys expire after a
+minute.
 """
 
 from __future__ import annotations
@@ -28,38 +28,38 @@ from wire.codec import encode_body
 from wire.frames import LOBBY, Msg
 
 DEADLINE = 2.0
-"""Seconds after which a probe has failed: who checks readiness has a deadline of a few."""
+"""Seconds after which a probe fails: checks of readiness have deadlines of a few seconds."""
 
 FRESH = 1.0
-"""Seconds for which an answer is good, so that a flood of checks costs Redis nothing."""
+"""Seconds that an answer is reused, so that a flood of checks costs Redis nothing."""
 
 KEPT_MS = 60_000
-"""Milliseconds for which a probe's keys live at the most, and its answer to whoever wanted it."""
+"""The most milliseconds that a probe's keys live, and its answer to a command."""
 
-FULL = "Redis' memory is full, so nothing can be said"
+FULL = "Redis' memory is full, so no messages can be sent"
 
 NAME = "probe"
 WELCOME = (Outcome.GRANTED, Outcome.INHERITED)
-"""Outcomes of a claim that are right; inherited after a probe that ended in the middle."""
+"""The good outcomes of a claim; it is inherited after a probe that was cut short."""
 
 
 def probe_channel(keys: Keys, gateway: str) -> str:
-    """The channel on which a gateway's probe is heard: to be subscribed to from the start.
+    """The channel of a gateway's probe, which the gateway subscribes to at its start.
 
     Args:
-        keys: those of the chat.
-        gateway: its id.
+        keys: the chat's keys.
+        gateway: the gateway's id.
     """
     return keys.probe(gateway).room_channel(LOBBY)
 
 
 class Probe:
-    """Sends a frame on its way, and waits for it.
+    """Sends a frame and waits for it to come back.
 
     Args:
-        keys: those of the chat.
+        keys: the chat's keys.
         gateway: this gateway's id.
-        pair: the connections.
+        pair: the connections to Redis.
     """
 
     def __init__(self, keys: Keys, gateway: str, pair: Pair) -> None:
@@ -74,26 +74,26 @@ class Probe:
         self._began = 0.0
 
     def heard(self, payload: bytes) -> None:
-        """Something was published on the probe's channel."""
+        """Take what was published on the probe's channel."""
         if self._heard is not None and not self._heard.done() and self._nonce in payload:
             self._heard.set_result(None)
 
     async def fresh(self) -> float:
-        """Seconds that it took, now or a moment ago; who asks meanwhile shares the answer.
+        """The seconds that a probe took, now or a moment ago; callers share one probe.
 
         Raises:
-            ProbeFailed: the text says where it ended.
+            ProbeFailed: the text says in which step.
         """
         now = time.monotonic()
         if self._trying is None or (self._trying.done() and now - self._began >= FRESH):
             self._began = now
             self._trying = asyncio.get_running_loop().create_task(self._try())
-            # Whoever asked may be gone by then, and nobody need look.
+            # The caller may be gone by then: mark the exception as read.
             self._trying.add_done_callback(lambda tried: tried.cancelled() or tried.exception())
         return await asyncio.shield(self._trying)
 
     async def answer(self, nonce: str) -> None:
-        """Run it for somebody who looks for the answer in Redis, under this nonce."""
+        """Probe, and leave the answer in Redis under this nonce, for a command."""
         try:
             found: dict[str, Any] = {"ok": True, "seconds": await self.fresh(), "text": ""}
         except ProbeFailed as error:
@@ -103,7 +103,7 @@ class Probe:
             await self._pair.call("SET", self._probed(nonce), found_json, "PX", KEPT_MS)
 
     async def close(self) -> None:
-        """End one that is under way."""
+        """End a probe that is under way."""
         if self._trying is not None:
             self._trying.cancel()
             await asyncio.gather(self._trying, return_exceptions=True)
@@ -112,7 +112,7 @@ class Probe:
         began = time.monotonic()
         try:
             async with asyncio.timeout(DEADLINE):
-                await self._travel()
+                await self._steps()
         except TimeoutError:
             took = f"Redis was too slow: given up after {DEADLINE:.0f} s"
             raise ProbeFailed(f"{took}, while {self._step}") from None
@@ -122,7 +122,7 @@ class Probe:
             raise ProbeFailed(f"Redis failed while {self._step}: {error}") from None
         return time.monotonic() - began
 
-    async def _travel(self) -> None:
+    async def _steps(self) -> None:
         session = secrets.token_hex(8)
         self._nonce = session.encode()
         self._heard = asyncio.get_running_loop().create_future()
@@ -133,9 +133,9 @@ class Probe:
         await self._publish(session)
         self._step = "waiting to hear what was published"
         await self._heard
-        self._step = "giving the name back"
+        self._step = "releasing the name"
         if await self._release(session) != [self._nonce]:
-            raise ProbeFailed("the name of the probe was somebody else's when it was given back")
+            raise ProbeFailed("somebody else had the name of the probe when it was released")
 
     async def _claim(self, session: str) -> Outcome:
         keys, pair = self._keys, self._pair
@@ -151,7 +151,7 @@ class Probe:
             auth=KNOWN,
         )
         made = (keys.users, keys.held(self._gateway), keys.users_epoch)
-        outcome, *_ = await self._at_once(pair.run(*call), *made)
+        outcome, *_ = await self._run_expiring(pair.run(*call), *made)
         return Outcome(outcome.decode())
 
     def _user(self, session: str) -> Registration:
@@ -181,7 +181,7 @@ class Probe:
             kept_ms=KEPT_MS,
             until_ms=None,
         )
-        await self._at_once(pair.run(*call), *self._made_by_publishing())
+        await self._run_expiring(pair.run(*call), *self._made_by_publishing())
 
     def _made_by_publishing(self) -> list[str]:
         keys = self._keys
@@ -193,12 +193,12 @@ class Probe:
         released, *_ = await asyncio.gather(
             pair.run(*call),
             pair.call("DEL", *self._made_by_publishing()),
-            pair.call("DEL", keys.users_epoch),  # of another slot
+            pair.call("DEL", keys.users_epoch),  # in another slot
         )
         return released
 
-    async def _at_once(self, what: Coroutine[Any, Any, Any], *keys: str) -> Any:
-        """Run a script, and in the same write give what it makes its end, should it be the last."""
+    async def _run_expiring(self, call: Coroutine[Any, Any, Any], *keys: str) -> Any:
+        """Run a script; in the same write, make its keys expire in case the probe ends here."""
         ends = (self._pair.call("PEXPIRE", key, KEPT_MS) for key in keys)
-        result, *_ = await asyncio.gather(what, *ends)
+        result, *_ = await asyncio.gather(call, *ends)
         return result

@@ -1,4 +1,4 @@
-"""What Redis replies, read."""
+"""Reading Redis' replies."""
 
 from __future__ import annotations
 
@@ -20,27 +20,27 @@ _member = msgspec.json.Decoder(Member)
 
 
 def registrations(records: Iterable[bytes]) -> list[Registration]:
-    """Those of some users' records that can be read; "" is none."""
+    """The users' records that can be read; "" is skipped."""
     return readable(_registration, filter(None, records), "the record of a user")
 
 
 def registration(record: bytes) -> Registration | None:
-    """A user's record; None for b"", and for one that cannot be read."""
+    """A user's record; None for b"" or an unreadable one."""
     return next(iter(registrations([record])), None)
 
 
 def account_of(record: bytes) -> Account | None:
-    """An account; None for b"", and for one that cannot be read."""
+    """An account; None for b"" or an unreadable one."""
     return next(iter(readable(_account, filter(None, [record]), "an account")), None)
 
 
 def whole(id: bytes, ts: bytes, body: bytes) -> bytes:
-    """A message of a log as it goes over the wire: its body with id and time in front."""
+    """A message from a log as it goes over the wire: its body, with id and time in front."""
     return b'{"id":"%s","ts":%s,%s' % (id, ts, body[1:])
 
 
 def parse_user_list(reply: list[bytes]) -> tuple[str, list[Listed]]:
-    """Read what the script ``user_list`` returns."""
+    """Read the reply of the script ``user_list``."""
     listed = [
         Listed(
             user,
@@ -54,7 +54,7 @@ def parse_user_list(reply: list[bytes]) -> tuple[str, list[Listed]]:
 
 
 def parse_room_state(room: str, reply: list[Any]) -> tuple[int, RoomState]:
-    """Read what the script ``room_state`` returns: Redis' time in milliseconds, and the state."""
+    """Read the reply of the script ``room_state``: Redis' time in milliseconds, and the state."""
     now, *hashes = reply
     parts = dict(zip(map(str, PARTS), map(_texts, hashes), strict=True))
     exists = room == LOBBY or "created" in parts["meta"]
@@ -62,13 +62,13 @@ def parse_room_state(room: str, reply: list[Any]) -> tuple[int, RoomState]:
 
 
 def _texts(found: list[bytes]) -> dict[str, str]:
-    """A hash whose fields and values are text; what is not is nobody's of ours."""
+    """A hash with fields and values as text; we write no bytes that are not UTF-8."""
     texts = [each.decode(errors="replace") for each in found]
     return dict(zip(texts[::2], texts[1::2], strict=True))
 
 
 def parse_room(room: str, meta: list[bytes], people: int) -> tuple[RoomState, int] | None:
-    """A room as a list of rooms shows it, by its hash; None if there is none."""
+    """A room as lists of rooms show it, from its hash; None if it does not exist."""
     fields = _texts(meta)
     if room != LOBBY and "created" not in fields:
         return None
@@ -76,7 +76,7 @@ def parse_room(room: str, meta: list[bytes], people: int) -> tuple[RoomState, in
 
 
 def parse_members(reply: list[Any]) -> tuple[str, dict[str, Member]]:
-    """Some members, as HSCAN tells them: the cursor, and they."""
+    """The members in a reply of HSCAN: the cursor, and the members."""
     cursor, found = reply
     members = {}
     for folded, record in zip(found[::2], found[1::2], strict=True):

@@ -1,4 +1,4 @@
-"""Asking the Sentinels which Redis is the master now."""
+"""Asking Sentinels which Redis is the master now."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ import hiredis
 from gateway.backplane.url import RedisUrl
 from network.connecting import certified, connected, staggered
 
-ANSWER_WITHIN = 1.0
-"""Seconds that a Sentinel is given; the next one is asked long before."""
+ANSWER_TIMEOUT = 1.0
+"""Seconds to wait for a Sentinel's answer; the next one is asked long before that."""
 
 _QUESTION = b"*2\r\n$8\r\nSENTINEL\r\n$7\r\nMASTERS\r\n"
 _NOT_YET = object()
 
 
 async def master(url: RedisUrl, tls: ssl.SSLContext | None) -> tuple[str, int]:
-    """Where the master of a URL is, by the first Sentinel that knows it.
+    """The address of a URL's master, from the first Sentinel that knows it.
 
-    They are asked one after the other, but the next one does not wait for one that is silent: four
-    that are dead must not keep a gateway from its Redis.
+    They are asked one after the other, but without waiting long for a silent one: four dead
+    Sentinels must not keep a gateway from its Redis.
 
     Args:
-        url: names the Sentinels and the master.
-        tls: what TLS is spoken with; None for none.
+        url: the URL with the Sentinels and the name of the master.
+        tls: the TLS context; None for no TLS.
 
     Raises:
-        OSError: none that could be reached knows it; so said the last one.
+        OSError: no Sentinel knows the master; this is the last one's failure.
         LookupError: the same.
         ValueError: the same.
     """
@@ -39,7 +39,7 @@ async def master(url: RedisUrl, tls: ssl.SSLContext | None) -> tuple[str, int]:
 
 
 async def _ask(host: str, port: int, name: str, tls: ssl.SSLContext | None) -> tuple[str, int]:
-    async with asyncio.timeout(ANSWER_WITHIN):
+    async with asyncio.timeout(ANSWER_TIMEOUT):
         reader, writer = await asyncio.open_connection(
             sock=await connected(host, port),
             ssl=tls,
@@ -54,7 +54,7 @@ async def _ask(host: str, port: int, name: str, tls: ssl.SSLContext | None) -> t
         raise ValueError(str(reply).partition(", with args")[0])
     if found := _master(reply, name):
         return found
-    raise LookupError(f"its Sentinels know no {name!r} that is up")
+    raise LookupError(f"its Sentinels know no master named {name!r} that is up")
 
 
 async def _reply(reader: asyncio.StreamReader) -> Any:
@@ -64,14 +64,14 @@ async def _reply(reader: asyncio.StreamReader) -> Any:
         try:
             reply = parser.gets()
         except hiredis.ProtocolError:
-            raise ValueError("what answers there is no Sentinel") from None
+            raise ValueError("the server there is not a Sentinel") from None
         if reply is not _NOT_YET:
             return reply
-    raise ConnectionResetError("the Sentinel hung up")
+    raise ConnectionResetError("the Sentinel closed the connection")
 
 
 def _master(reply: object, name: str) -> tuple[str, int] | None:
-    """Where it is, if the reply says so; whatever else answers there may say anything."""
+    """The master's address, if the reply has it; another kind of server may reply anything."""
     for fields in reply if isinstance(reply, list) else ():
         words = (
             [each for each in fields if isinstance(each, str)] if isinstance(fields, list) else []

@@ -1,4 +1,4 @@
-"""TLS to Redis: whom we trust, and what it means when that fails."""
+"""TLS to Redis: which certificates we trust, and what OpenSSL's errors mean."""
 
 from __future__ import annotations
 
@@ -11,29 +11,29 @@ from gateway.backplane.url import CHOICES, RedisUrl
 
 _MEANINGS = {
     ("hostname mismatch", "ip address mismatch"): (
-        "its certificate is for another name: name it in the URL as its certificate does"
+        "its certificate is for another host name: use the name in its certificate in the URL"
     ),
     ("certificate has expired",): "its certificate has expired: give it a new one",
     ("certificate_verify_failed",): (
-        "its certificate is signed by nobody who is trusted here: name the authority's file in "
-        "the URL, ?ssl_ca_certs=/PATH/ca.pem"
+        "its certificate is not signed by an authority that this machine trusts: name the "
+        "authority's file in the URL, ?ssl_ca_certs=/PATH/ca.pem"
     ),
     ("certificate_required", "handshake_failure", "unknown_ca", "bad_certificate"): (
-        "it wants a certificate of ours that it trusts: name one in the URL, "
+        "it wants a client certificate that it trusts: name one in the URL, "
         "?ssl_certfile=/PATH/cert.pem&ssl_keyfile=/PATH/key.pem"
     ),
     ("wrong_version_number", "record_layer_failure", "unexpected_eof", "http_request"): (
-        "TLS is not spoken there: write redis:// instead of rediss://, or its TLS port"
+        "that port does not speak TLS: write redis:// instead of rediss://, or use the TLS port"
     ),
 }
-"""What may be in OpenSSL's own words, and what that means here."""
+"""Parts of OpenSSL's errors, and what they mean here."""
 
 
 def context(url: RedisUrl) -> ssl.SSLContext | None:
-    """What we speak TLS with ourselves: the same that redis-py would; None for a URL without TLS.
+    """The TLS context for a URL, the same that redis-py would use; None for a URL without TLS.
 
     Raises:
-        ValueError: a file that the URL names cannot be read, or is not what it should be.
+        ValueError: a file in the URL cannot be read, or has the wrong content.
     """
     if not url.tls:
         return None
@@ -54,9 +54,9 @@ def context(url: RedisUrl) -> ssl.SSLContext | None:
         ) from error
 
 
-def meaning(said: str) -> str | None:
-    """What is wrong, and what to do, where these are OpenSSL's words; None where they are not."""
+def meaning(error: str) -> str | None:
+    """What an error of OpenSSL means, and what to do; None if it is not one that is known."""
     for signs, text in _MEANINGS.items():
-        if any(sign in said.lower() for sign in signs):
+        if any(sign in error.lower() for sign in signs):
             return text
     return None

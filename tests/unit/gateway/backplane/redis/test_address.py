@@ -245,7 +245,7 @@ async def test_a_host_that_cannot_be_is_an_error_in_words(host):
         (ValueError(), "ValueError"),
         (
             BackplaneDown("lost"),
-            "lost (if TLS is spoken there, write rediss:// instead of redis://)",
+            "lost (if that port speaks TLS, write rediss:// instead of redis://)",
         ),
     ],
 )

@@ -221,7 +221,7 @@ async def test_a_reply_of_three_that_looks_like_a_message_is_a_reply_to_who_aske
 
 @pytest.fixture
 def impatient(monkeypatch):
-    monkeypatch.setattr(module, "LOOK_EVERY", 0.01)
+    monkeypatch.setattr(module, "CHECK_EVERY", 0.01)
     monkeypatch.setattr(module, "PING_AFTER", 0.02)
     monkeypatch.setattr(module, "DEAD_AFTER", 0.1)
 
@@ -242,7 +242,7 @@ async def test_a_frozen_redis_is_given_up(redis, monkeypatch, listens):
     heard, connection = await opened(redis, listens)
     redis.answer = lambda client, command: None
     call = connection.call("ECHO", 1)
-    monkeypatch.setattr(module, "LOOK_EVERY", 0.01)
+    monkeypatch.setattr(module, "CHECK_EVERY", 0.01)
     monkeypatch.setattr(module, "PING_AFTER", 0.02)
     monkeypatch.setattr(module, "DEAD_AFTER", 0.1)
     connection._watch()
@@ -256,11 +256,11 @@ async def test_a_frozen_redis_is_given_up(redis, monkeypatch, listens):
 async def test_a_redis_is_not_given_up_for_a_stall_of_our_own(redis, monkeypatch, listens):
     heard, connection = await opened(redis, listens)
     # Redis was quiet before, and nobody has asked it yet.
-    monkeypatch.setattr(module, "LOOK_EVERY", 0.01)
+    monkeypatch.setattr(module, "CHECK_EVERY", 0.01)
     monkeypatch.setattr(module, "PING_AFTER", 0.02)
     monkeypatch.setattr(module, "DEAD_AFTER", 0.1)
     connection._probe.cancel()
-    connection._look_at = time.monotonic()
+    connection._check_at = time.monotonic()
     connection._watch()
     for _ in range(3):
         time.sleep(0.15)  # noqa: ASYNC251 - the loop stands still
@@ -279,8 +279,8 @@ async def test_a_redis_that_says_anything_is_not_asked(redis, monkeypatch):
 
 
 async def test_a_redis_that_is_dead_is_noticed_within_five_seconds():
-    assert module.DEAD_AFTER + module.LOOK_EVERY < 5
-    assert module.PING_AFTER + 2 * module.LOOK_EVERY < module.DEAD_AFTER
+    assert module.DEAD_AFTER + module.CHECK_EVERY < 5
+    assert module.PING_AFTER + 2 * module.CHECK_EVERY < module.DEAD_AFTER
 
 
 # Connecting.

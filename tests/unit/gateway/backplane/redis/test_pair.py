@@ -45,7 +45,7 @@ async def scene(redis):
 
 @pytest.fixture(autouse=True)
 def hurry(monkeypatch):
-    monkeypatch.setattr(module, "COME_BACK", (0.001, 0.01))
+    monkeypatch.setattr(module, "RECONNECT", (0.001, 0.01))
 
 
 # Up.
@@ -255,7 +255,7 @@ async def test_it_tries_less_often_from_one_attempt_to_the_next(scene, redis, mo
         if len(waited) == 6:
             redis.answer = usual
 
-    monkeypatch.setattr(module, "COME_BACK", (0.05, 1.0))
+    monkeypatch.setattr(module, "RECONNECT", (0.05, 1.0))
     monkeypatch.setattr(module.random, "random", lambda: 0.5)
     monkeypatch.setattr(module, "asyncio", SimpleNamespace(**vars(asyncio) | {"sleep": sleep}))
     redis.answer = lambda client, command: error("LOADING")
