@@ -354,6 +354,8 @@ class Room:
 
     def came(self, attended: Attended, version: str, comings: list[Coming]) -> None:
         """Redis has let these in: they are told once that is heard here, behind what was before."""
+        # A guest who makes a room changes nothing that has a version.
+        self.state = replace(self.state, exists=True)
         if self._is_open:
             self._arrived.append((attended.moves, version, comings))
             self._tell_arrived()
