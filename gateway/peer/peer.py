@@ -285,8 +285,7 @@ class Peer:
 
     def refused(self, publish: Publish, error: WireError) -> None:
         """A message was not published: the rules do not allow it."""
-        error.seq = publish.seq
-        self.perform_all(self.session.refuse(error, self._shared.monotonic()))
+        self._refuse(publish, error)
         self._answered_one()
 
     def in_doubt(self, publish: Publish, why: str = "") -> None:
@@ -364,16 +363,31 @@ class Peer:
 
     def _publish(self, publish: Publish) -> None:
         try:
-            taken = self._shared.outbox.send(publish, self)
+            self._hand_in(publish)
         except WireError as error:
-            error.seq = publish.seq
-            self.perform_all(self.session.refuse(error, self._shared.monotonic()))
-            return
-        if taken:
+            if self._asking:
+                self._refuse(publish, error)
+            else:
+                self._ask(self._publish_again(publish), publish.seq)
+
+    async def _publish_again(self, publish: Publish) -> None:
+        """Publish what was refused by rules that may be out of date, if it is not refused again."""
+        await self._shared.rooms.refresh(publish.room)
+        try:
+            self._hand_in(publish)
+        except WireError as error:
+            self._refuse(publish, error)
+
+    def _hand_in(self, publish: Publish) -> None:
+        if self._shared.outbox.send(publish, self):
             self._in_flight.add()
             return
         text = "Too much is waiting already to be sent: not sent. Try again in a moment."
         self.tell(Error(code=ErrorCode.OUTBOX_FULL, text=text, seq=publish.seq))
+
+    def _refuse(self, publish: Publish, error: WireError) -> None:
+        error.seq = publish.seq
+        self.perform_all(self.session.refuse(error, self._shared.monotonic()))
 
     async def _enter_room(self, effect: EnterRoom) -> None:
         def tell(entered: Entered) -> None:

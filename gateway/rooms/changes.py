@@ -53,6 +53,9 @@ class Changes:
                 continue  # by somebody else at the same time: see what holds now
             except NoSuchRoom:
                 raise no_such_room(request.room) from None
+            with contextlib.suppress(BackplaneDown, BackplaneRefused):  # it is done
+                # Whoever asked for it sees it from now on, also if that is heard of later.
+                await self._rooms.refresh(request.room)
             if isinstance(request, Moderate) and request.action == "invite":
                 await self._tell_invited(request, person)
             return id
