@@ -6,11 +6,13 @@ import json
 import platform
 import statistics
 import sys
+import time
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import click
 
+from gateway.open_files import raise_limit
 from tests.bench.load import Load
 from tests.bench.servers import Servers, servers
 
@@ -38,7 +40,8 @@ CASES = (
 
 def measure(case: Case, at: Servers) -> dict[str, Any]:
     """Run one case once."""
-    load = Load(at.port, case.clients)
+    load = Load(*at.ports)
+    load.log_in(case.clients)
     load.listen(SETTLE)
     before = at.cpu()
     delivered, seconds = load.talk(SENDERS, case.messages, window=case.window, rate=case.rate)
@@ -55,17 +58,55 @@ def measure(case: Case, at: Servers) -> dict[str, Any]:
 
 
 def measure_logins(at: Servers, clients: int) -> dict[str, Any]:
-    """Log clients in as fast as possible, and measure the CPU and memory that they take."""
-    memory, before = at.memory(), at.cpu()
-    load = Load(at.port, clients)
-    cpu = at.cpu() - before
+    """Log clients in as fast as possible, and measure the CPU and memory that they take.
+
+    The CPU is shown for each tenth of them too: it must not grow with the room.
+    """
+    load = Load(*at.ports)
+    memory, before, tenths = at.memory(), at.cpu(), []
+    start = time.monotonic()
+    for tenth in range(10):
+        last = at.cpu()
+        count = clients // 10 + (tenth < clients % 10)
+        load.log_in(count)
+        tenths.append(round((at.cpu() - last) / count * 1e3, 2))
+    seconds = time.monotonic() - start
     load.listen(SETTLE)
+    # With what they cause a little later.
+    cpu = at.cpu() - before
     weight = (at.memory() - memory) / clients
     load.close()
+    where = f"{len(at.ports)} gateways" if len(at.ports) > 1 else "one gateway"
     return {
-        "case": f"{clients} logins",
+        "case": f"{clients} logins, {where}",
         "cpu_ms_per_login": round(cpu / clients * 1e3, 3),
+        "cpu_ms_by_tenths": " ".join(map(str, tenths)),
+        "seconds": round(seconds, 2),
         "kib_per_connection": round(weight / 1024, 1),
+    }
+
+
+def measure_rooms(at: Servers, rooms: int, people: int, messages: int) -> dict[str, Any]:
+    """Have people in many rooms, who talk in all of them."""
+    load = Load(*at.ports)
+    load.log_in(rooms)
+    load.listen(SETTLE)
+    before = at.cpu()
+    load.enter(rooms, people)
+    entering = at.cpu() - before
+    load.listen(SETTLE)
+    before = at.cpu()
+    delivered, seconds = load.talk_in_rooms(rooms, people, messages, window=200)
+    cpu = at.cpu() - before
+    load.close()
+    latencies = sorted(load.latencies)
+    return {
+        "case": f"{rooms} rooms of {people} people",
+        "cpu_ms_per_join": round(entering / (rooms * people) * 1e3, 3),
+        "deliveries_per_second": round(delivered / seconds),
+        "cpu_us_per_delivery": round(cpu / delivered * 1e6, 3),
+        "p50_ms": round(latencies[len(latencies) // 2], 2),
+        "p99_ms": round(latencies[len(latencies) * 99 // 100], 2),
     }
 
 
@@ -81,17 +122,23 @@ def median(runs: list[dict[str, Any]]) -> dict[str, Any]:
 @click.option("--runs", default=3, show_default=True, help="Runs of each case; medians are shown.")
 @click.option("--loop", default="uvloop", show_default=True, help="Event loop of the gateway.")
 @click.option("--logins", default=1_000, show_default=True, help="Clients that log in at once.")
+@click.option("--arrivals", default=10_000, show_default=True, help="Clients that fill one room.")
 @click.option("--json", "file", default="bench-results.json", type=Path, show_default=True)
-def main(runs: int, loop: str, logins: int, file: Path) -> None:
-    """Measure a gateway and a Redis of their own on this machine."""
+def main(runs: int, loop: str, logins: int, arrivals: int, file: Path) -> None:
+    """Measure gateways and a Redis of their own on this machine."""
     if not sys.platform.startswith("linux"):
         raise click.ClickException("CPU and memory are read from /proc: this needs Linux.")
     results = []
+    raise_limit()
     with servers(loop) as at:
         # Logins come first: only a gateway that has had no users yet shows what they weigh.
         results.append(measure_logins(at, logins))
         results += [median([measure(case, at) for _ in range(runs)]) for case in CASES]
+        results.append(measure_rooms(at, 1_000, 10, 20_000))
         redis = at.description
+    for gateways in (1, 3):
+        with servers(loop, gateways) as at:
+            results.append(measure_logins(at, arrivals))
     for result in results:
         figures = "  ".join(f"{key} {value}" for key, value in result.items() if key != "case")
         click.echo(f"{result['case']:<28}  {figures}")

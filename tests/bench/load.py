@@ -5,7 +5,7 @@ from __future__ import annotations
 import selectors
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 MARK = b'"text":"MK:'
 """What begins the text of a message of ours; the time of sending follows, in hexadecimal ns."""
@@ -15,7 +15,12 @@ STUCK_AFTER = 10.0
 
 
 class Client:
-    """One connection. Counts the messages that reach it; every eighth's latency is kept."""
+    """One connection. Counts the messages that reach it; every eighth's latency is kept.
+
+    Attributes:
+        ready: it has been welcomed.
+        entered: the rooms that it has entered since.
+    """
 
     def __init__(self, port: int, number: int, selector: selectors.BaseSelector) -> None:
         self.socket = socket.create_connection(("127.0.0.1", port))
@@ -23,6 +28,7 @@ class Client:
         self.socket.sendall(b'{"op":"hello","v":1,"name":"bench%d"}\n' % number)
         self.socket.setblocking(False)
         self.ready = False
+        self.entered = 0
         self._rest = b""
         selector.register(self.socket, selectors.EVENT_READ, self)
 
@@ -41,32 +47,85 @@ class Client:
             return 0
         if not self.ready:
             self.ready = b'"op":"welcome"' in whole
+        self.entered += whole.count(b'"op":"entered"')
         parts = whole.split(MARK)
         latencies += [(now - int(part[:16], 16)) / 1e6 for part in parts[1::8]]
         return len(parts) - 1
 
-    def say(self, count: int) -> None:
-        """Send this number of messages, each of 64 bytes."""
+    def say(self, count: int, room: int | None = None) -> None:
+        """Send this number of messages, each of 64 bytes, to the lobby or to a room."""
         text = b"%016x" % time.monotonic_ns()
-        line = b'{"op":"send","text":"MK:' + text.ljust(61, b"x") + b'"}\n'
-        data = line * count
+        where = b"" if room is None else b'"room":"room%d",' % room
+        line = b'{"op":"send",%b"text":"MK:%b"}\n' % (where, text.ljust(61, b"x"))
+        self._send(line * count)
+
+    def enter(self, rooms: Iterable[int]) -> None:
+        """Enter these rooms."""
+        self._send(b"".join(b'{"op":"join","room":"room%d"}\n' % room for room in rooms))
+
+    def _send(self, data: bytes) -> None:
         self.socket.setblocking(True)
         self.socket.sendall(data)
         self.socket.setblocking(False)
 
 
 class Load:
-    """The clients of one gateway."""
+    """The clients of some gateways.
 
-    def __init__(self, port: int, clients: int) -> None:
+    Args:
+        ports: of the gateways, in turn.
+    """
+
+    def __init__(self, *ports: int) -> None:
+        self._ports = ports
         self._selector = selectors.DefaultSelector()
         self.clients: list[Client] = []
         self.latencies: list[float] = []
-        for number in range(clients):
-            self.clients.append(Client(port, number, self._selector))
-            # As fast as they come, but not more than the kernel lets wait.
-            self._until(lambda: len(self.clients) - self._ready() < 200)
-        self._until(lambda: self._ready() == clients)
+        self._unready: list[Client] = []
+
+    def log_in(self, clients: int) -> None:
+        """Log in this number more, as fast as they are let in."""
+        for _ in range(clients):
+            number = len(self.clients)
+            port = self._ports[number % len(self._ports)]
+            client = Client(port, number, self._selector)
+            self.clients.append(client)
+            self._unready.append(client)
+            # Not more than the kernel lets wait.
+            self._until(lambda: self._waiting() < 200)
+        self._until(lambda: not self._waiting())
+
+    def _waiting(self) -> int:
+        if len(self._unready) >= 200 or len(self._unready) < 20:
+            self._unready = [client for client in self._unready if not client.ready]
+        return len(self._unready)
+
+    def enter(self, rooms: int, people: int) -> None:
+        """Have this number of people in each of this number of rooms; each enters as many."""
+        each = rooms * people // len(self.clients)
+        for number, client in enumerate(self.clients):
+            client.enter((number * each + n) % rooms for n in range(each))
+        self._until(lambda: all(client.entered == each for client in self.clients))
+
+    def talk_in_rooms(
+        self, rooms: int, people: int, messages: int, window: int
+    ) -> tuple[int, float]:
+        """Send messages to the rooms in turn, by somebody in each; see `talk`."""
+        each = rooms * people // len(self.clients)
+        by_room: dict[int, Client] = {}
+        for number, client in enumerate(self.clients):
+            for n in range(each):
+                by_room.setdefault((number * each + n) % rooms, client)
+        self.latencies.clear()
+        expected, delivered, sent = messages * people, 0, 0
+        start = time.monotonic()
+        while delivered < expected:
+            while sent < min(delivered // people + window, messages):
+                room = sent % rooms
+                by_room[room].say(1, room)
+                sent += 1
+            delivered += self._wait(STUCK_AFTER)
+        return delivered, time.monotonic() - start
 
     def talk(
         self, senders: int, messages: int, *, window: int = 0, rate: float = 0.0
@@ -109,9 +168,6 @@ class Load:
         for client in self.clients:
             self._selector.unregister(client.socket)
             client.socket.close()
-
-    def _ready(self) -> int:
-        return sum(client.ready for client in self.clients)
 
     def _wait(self, timeout: float) -> int:
         ready = self._selector.select(timeout)

@@ -1,4 +1,4 @@
-"""A gateway and a Redis as processes of their own, and what they use."""
+"""Gateways and a Redis as processes of their own, and what they use."""
 
 from __future__ import annotations
 
@@ -24,49 +24,60 @@ class Servers:
     """What is measured.
 
     Attributes:
-        port: of the gateway.
-        gateway: process id.
+        ports: of the gateways.
+        gateways: process ids.
         redis: process id.
         description: the Redis, name and version.
     """
 
-    port: int
-    gateway: int
+    ports: list[int]
+    gateways: list[int]
     redis: int
     description: str
 
     def cpu(self) -> float:
-        """CPU seconds that gateway and Redis have used, user and system."""
-        return _cpu(self.gateway) + _cpu(self.redis)
+        """CPU seconds that the gateways and Redis have used, user and system."""
+        return sum(map(_cpu, self.gateways)) + _cpu(self.redis)
 
     def memory(self) -> int:
-        """Bytes of the gateway that are in memory."""
-        pages = int(Path(f"/proc/{self.gateway}/statm").read_text().split()[1])
-        return pages * os.sysconf("SC_PAGE_SIZE")
+        """Bytes of the gateways that are in memory."""
+        pages = [
+            int(Path(f"/proc/{gateway}/statm").read_text().split()[1]) for gateway in self.gateways
+        ]
+        return sum(pages) * os.sysconf("SC_PAGE_SIZE")
 
 
 @contextlib.contextmanager
-def servers(loop: str) -> Iterator[Servers]:
-    """Start both, without budgets and evictions; end both."""
+def servers(loop: str, gateways: int = 1) -> Iterator[Servers]:
+    """Start some gateways and a Redis, without budgets and evictions; end all of them."""
     with (
         tempfile.TemporaryDirectory(prefix="chat-bench-") as folder,
         embedded.start(Path(folder)) as own,
+        contextlib.ExitStack() as stack,
     ):
         with redis.Redis.from_url(own.url, protocol=2) as client:
             redis_pid = int(client.info("server")["process_id"])
-        command = [sys.executable, "-m", "chatctl", "gateway", "--listen", "127.0.0.1:0"]
-        command += ["--redis", own.url, "--rate", "off", "--idle", "off", "--loop", loop]
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-        try:
-            assert process.stdout is not None
-            greeting = process.stdout.readline()
-            found = re.search(r"listening on \S+:(\d+)", greeting)
-            if found is None:
-                raise SystemExit(f"the gateway did not start: {greeting!r}")
-            yield Servers(int(found[1]), process.pid, redis_pid, own.description)
-        finally:
-            process.terminate()
-            process.wait(timeout=10)
+        started = [stack.enter_context(_gateway(own.url, loop)) for _ in range(gateways)]
+        ports, pids = [port for port, _ in started], [pid for _, pid in started]
+        yield Servers(ports, pids, redis_pid, own.description)
+
+
+@contextlib.contextmanager
+def _gateway(redis_url: str, loop: str) -> Iterator[tuple[int, int]]:
+    """Start one; its port and its process id."""
+    command = [sys.executable, "-m", "chatctl", "gateway", "--listen", "127.0.0.1:0"]
+    command += ["--redis", redis_url, "--rate", "off", "--idle", "off", "--loop", loop]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None
+        greeting = process.stdout.readline()
+        found = re.search(r"listening on \S+:(\d+)", greeting)
+        if found is None:
+            raise SystemExit(f"the gateway did not start: {greeting!r}")
+        yield int(found[1]), process.pid
+    finally:
+        process.terminate()
+        process.wait(timeout=30)
 
 
 def _cpu(pid: int) -> float:
