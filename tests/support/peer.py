@@ -133,7 +133,9 @@ class Peer:
             case "welcome":
                 self._token = event["resume"]
                 self._seen.update(event.get("seen", {}))
-            case "msg":
+            case "entered":
+                self._seen[event["room"]] = event["seen"]
+            case "msg" | "changed":
                 self._seen["@" if "to" in event else event["room"]] = event["id"]
         self.seen.append(event)
         self._inbox.append(event)
