@@ -459,14 +459,12 @@ class Names(Protocol):
 class Messages(Protocol):
     """The part of the backplane that takes what is said. It raises what the others do."""
 
-    async def publish(
-        self, room: str, version: str | None, messages: list[Outgoing]
-    ) -> list[Posted]:
+    async def publish(self, room: str, version: str, messages: list[Outgoing]) -> list[Posted]:
         """Publish messages to a room, in order.
 
         Args:
             room: where.
-            version: of the `RoomState` by which they were allowed; None: it does not matter.
+            version: of the `RoomState` by which they were allowed.
             messages: which.
 
         Returns:

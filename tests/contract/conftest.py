@@ -23,7 +23,7 @@ IMITATION = "imitation"
 
 SERVERS = ("fakeredis", "valkey", "redis_server", IMITATION)
 
-IMITATED = ("test_backplane", "test_presence", "test_present", "test_recovery")
+IMITATED = ("test_backplane", "test_presence", "test_present", "test_recovery", "test_rooms")
 """Files with what it imitates."""
 
 

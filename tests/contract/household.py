@@ -65,7 +65,9 @@ class Gateway(NamedTuple):
     async def publish(self, room: str, messages: list[bytes | Outgoing]) -> list[str]:
         """Somebody says something to a room, whatever holds there; returns the ids."""
         outgoing = [Outgoing(each) if isinstance(each, bytes) else each for each in messages]
-        return [each.id for each in await self.backplane.publish(room, None, outgoing)]
+        _, state = await self.backplane.rooms.state(room)
+        posted = await self.backplane.publish(room, state.version, outgoing)
+        return [each.id for each in posted]
 
     async def whisper(
         self,

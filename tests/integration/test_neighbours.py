@@ -7,6 +7,7 @@ import redis
 
 from gateway.backplane.contract import Outgoing
 from gateway.backplane.keys import Keys
+from gateway.chat.rooms import NEVER
 from tests.contract.household import message
 from tests.support.fixtures import StartGateway
 
@@ -17,7 +18,7 @@ async def test_a_gateway_with_less_history_does_not_cut_what_another_keeps(
     await start_gateway(history=1000)
     small = (await start_gateway(history=1)).gateway.backplane
     for _ in range(4):
-        await small.publish("lobby", None, [Outgoing(message("kept"))] * 100)
+        await small.publish("lobby", NEVER, [Outgoing(message("kept"))] * 100)
     assert look.xlen(Keys(prefix).room_log("lobby")) == 400
 
 
@@ -26,7 +27,7 @@ async def test_a_gateway_alone_keeps_its_own_history(
 ) -> None:
     small = (await start_gateway(history=1)).gateway.backplane
     for _ in range(4):
-        await small.publish("lobby", None, [Outgoing(message("not kept"))] * 100)
+        await small.publish("lobby", NEVER, [Outgoing(message("not kept"))] * 100)
     assert look.xlen(Keys(prefix).room_log("lobby")) < 250
 
 

@@ -188,9 +188,7 @@ class RedisBackplane:
 
     # Messages and logs.
 
-    async def publish(
-        self, room: str, version: str | None, messages: list[Outgoing]
-    ) -> list[Posted]:
+    async def publish(self, room: str, version: str, messages: list[Outgoing]) -> list[Posted]:
         return await self._messages.publish(room, version, messages)
 
     async def whisper(

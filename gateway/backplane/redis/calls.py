@@ -16,6 +16,9 @@ from wire.frames import LOBBY, Joined, Left
 KEPT_WITH_OPERATORS_MS = 90 * 24 * 3600 * 1000
 """Milliseconds that an empty room is kept if it has operators."""
 
+ANY = "*"
+"""Stands for a version where it does not matter which one a room has."""
+
 Call = tuple[Any, ...]
 """A script's name, the list of its keys, and its arguments: the arguments of `Pair.run`."""
 
@@ -103,7 +106,8 @@ def room_publish(
     Args:
         keys: the chat's keys.
         room: the room.
-        version: see `gateway.backplane.contract.Backplane.publish`.
+        version: see `gateway.backplane.contract.Messages.publish`; None for a caller who may say
+            something whatever the room's rules are.
         messages: see there.
         run_id: Redis' run id.
         known: the last id of the room's log that the caller knows.
@@ -123,7 +127,7 @@ def room_publish(
         keys.room_posted(room),
         kept_ms,
         "" if until_ms is None else until_ms,
-        version or "",
+        ANY if version is None else version,
         keys.room_slow(room),
         *(part for message in messages for part in (_head(message), message.body)),
     )
@@ -176,7 +180,7 @@ def room_attend(
     return (
         "room_attend",
         keys.room(room),
-        version if arrivals else "",
+        version if arrivals else ANY,
         "1" if create else "",
         run_id,
         known,

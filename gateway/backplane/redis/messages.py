@@ -47,9 +47,7 @@ class RedisMessages:
         self._known = known
         self._until_ms = until_ms
 
-    async def publish(
-        self, room: str, version: str | None, messages: list[Outgoing]
-    ) -> list[Posted]:
+    async def publish(self, room: str, version: str, messages: list[Outgoing]) -> list[Posted]:
         call = room_publish(
             self._keys,
             room,

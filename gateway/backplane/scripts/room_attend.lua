@@ -11,7 +11,7 @@
 -- KEYS[9]  its log
 -- KEYS[10] its epochs
 -- KEYS[11] its clock
--- ARGV[1]  the version of what holds there by which the arrivals were allowed; '' for any
+-- ARGV[1]  the version of what holds there by which the arrivals were allowed; '*' for any, without arrivals
 -- ARGV[2]  '1' to make the room if there is none
 -- ARGV[3]  id of the run of Redis
 -- ARGV[4]  the last id that the gateway knows of the log
@@ -38,7 +38,7 @@ local meta, members = KEYS[1], KEYS[2]
 local keys = {
   meta, members, KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7], KEYS[8], KEYS[9], KEYS[10], KEYS[11],
 }
-if ARGV[1] ~= '' and version_of(meta) ~= ARGV[1] then return 'CHANGED' end
+if ARGV[1] ~= '*' and version_of(meta) ~= ARGV[1] then return 'CHANGED' end
 
 local comes = false
 for i = 10, #ARGV, 5 do

@@ -11,7 +11,7 @@
 -- ARGV[5]  what the keys begin with that hold what each origin posted last
 -- ARGV[6]  milliseconds for which those are kept
 -- ARGV[7]  until when the lease of the gateway holds, milliseconds since 1970; '' for no lease
--- ARGV[8]  the version of what holds in the room by which the messages were allowed; '' for any
+-- ARGV[8]  the version of what holds in the room by which the messages were allowed; '*' for any
 -- ARGV[9]  what the keys begin with that say for how long somebody must not post again
 -- ARGV[10..]  two for each message: a head and the body, JSON. The head is
 --             ''                     a message that may be posted twice
@@ -35,7 +35,7 @@ local log, limit, run = KEYS[1], ARGV[1], ARGV[2]
 
 local clock = now_ms()
 if ARGV[7] ~= '' and clock > tonumber(ARGV[7]) then return 'LATE' end
-if ARGV[8] ~= '' and version_of(KEYS[3]) ~= ARGV[8] then return 'CHANGED' end
+if ARGV[8] ~= '*' and version_of(KEYS[3]) ~= ARGV[8] then return 'CHANGED' end
 
 local ts = whole(not_before(KEYS[4], clock))
 local first, last, next_id, behind

@@ -153,7 +153,7 @@ class FakeRooms:
             kept.moves += 1
             self._publish(room, "+", kept.moves, [move[1]])
         self._publish(room, "=", kept.version, [])
-        return posted[0].id if posted else ""
+        return posted[0].id if posted else self._tail(room).decode()
 
     async def members(self, room: str, cursor: str) -> Attendance:
         await self._backplane.asked_for("members", room)
@@ -174,8 +174,8 @@ class FakeRooms:
                 state_from(name, kept.exists, {"meta": self._meta(kept)}),
                 len(kept.members),
             )
-            for name, kept in self._memory.rooms.items()
-            if kept.exists
+            for name, kept in ({LOBBY: KeptRoom()} | self._memory.rooms).items()
+            if kept.exists or name == LOBBY
         ]
 
     async def keep(self, user: Registration) -> None:

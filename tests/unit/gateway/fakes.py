@@ -35,7 +35,7 @@ from gateway.backplane.records import Ban, GatewayInfo, Registration
 from gateway.backplane.redis.logs import PAGE_BYTES
 from gateway.config import GatewayConfig
 from gateway.core import Gateway
-from gateway.errors import BackplaneDown, NameLost, TooMuchWaits
+from gateway.errors import BackplaneDown, NameLost, RoomChanged, TooMuchWaits
 from gateway.listeners.json_lines import JSON_LINES
 from gateway.meters import Meters
 from gateway.outcomes import How, Outcome
@@ -191,6 +191,7 @@ class Memory:
         self.accounts: dict[str, str] = {}
         self.bans: list[Ban] = []
         self.rooms: dict[str, KeptRoom] = {}
+        self._slow: dict[tuple[str, str], float] = {}
         self.backplanes: list[FakeBackplane] = []
         self._newest: dict[str, int] = {}
         self._runs: dict[Log, int] = {}
@@ -269,6 +270,9 @@ class Memory:
             if message.seq is not None and message.seq <= max(posted, default=-1):
                 results.append(Posted(posted.get(message.seq, "")))
                 continue
+            if wait := self._must_wait(room, message):
+                results.append(Posted("", wait))
+                continue
             before, kept = self._store(log, message.body, NOTHING if previous else known)
             previous = previous or before
             results.append(Posted(kept.id.decode()))
@@ -280,6 +284,15 @@ class Memory:
             head = (previous or last) + b" " + last
             self.publish(f"room:{room}", head + b"\n" + b"".join(whole))
         return results
+
+    def _must_wait(self, room: str, message: Outgoing) -> float:
+        """Seconds that the sender has to wait; from now on there are some, if there were none."""
+        if not message.slow:
+            return 0.0
+        now, until = time.monotonic(), self._slow.get((room, message.name), 0.0)
+        if until <= now:
+            self._slow[room, message.name] = now + message.slow
+        return max(0.0, until - now)
 
     def whispered(
         self,
@@ -625,10 +638,10 @@ class FakeBackplane:
         await self.asked_for("idle_left", folded)
         return self.memory.has_left(folded) if self._holds(folded, session) else 0.0
 
-    async def publish(
-        self, room: str, version: str | None, messages: list[Outgoing]
-    ) -> list[Posted]:
+    async def publish(self, room: str, version: str, messages: list[Outgoing]) -> list[Posted]:
         await self.asked_for("publish", list(messages))
+        if version != str(self.memory.rooms.get(room, KeptRoom()).version):
+            raise RoomChanged(room)
         return self.memory.post(room, messages, self._known(Log(room)))
 
     async def whisper(

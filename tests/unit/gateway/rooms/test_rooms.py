@@ -467,8 +467,9 @@ async def test_an_arrival_that_is_not_heard_of_here_is_found_in_redis(
 async def test_a_secret_room_is_listed_for_its_members_only(street: Street) -> None:
     here, there, boss, guest = await crowd(street)
     await here.set(boss, secret=True)
-    assert [room.room for room in await there.directory.all(guest)] == ["dev"]
-    assert await here.directory.all(here.somebody("Anna")) == []
+    assert "dev" in [room.room for room in await there.directory.all(guest)]
+    others = await here.directory.all(here.somebody("Anna"))
+    assert "dev" not in [room.room for room in others]
     with pytest.raises(WireError) as refused:
         await here.directory.members("dev", here.somebody("Ben"))
     assert refused.value.code is ErrorCode.NO_SUCH_ROOM

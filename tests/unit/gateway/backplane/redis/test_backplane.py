@@ -58,14 +58,14 @@ async def test_it_has_two_connections_with_names(scene, redis):
 async def test_which_start_of_redis_it_is_is_told_with_what_is_posted(scene, redis):
     assert scene.backplane.run_id == scripted.RUN_ID
     redis.answer = lambda client, command: array("7-1")
-    await scene.backplane.publish("lobby", None, [Outgoing(b'{"op":"msg"}\n')])
+    await scene.backplane.publish("lobby", "0", [Outgoing(b'{"op":"msg"}\n')])
     assert scripted.RUN_ID in evalsha(redis)[0]
 
 
 async def test_so_is_the_last_id_that_is_known_here(scene, redis):
     scene.knows = {b"t:{room:lobby}:live": b"7-3", b"t:{users}:to:dana": b"7-4"}
     redis.answer = lambda client, command: array("7-5")
-    await scene.backplane.publish("lobby", None, [Outgoing(b'{"op":"msg"}\n')])
+    await scene.backplane.publish("lobby", "0", [Outgoing(b'{"op":"msg"}\n')])
     await scene.backplane.whisper(registration("sis"), ["dana"], b'{"op":"msg"}\n', seq=None)
     room, people = evalsha(redis)
     assert "7-3" in room
@@ -158,7 +158,7 @@ async def test_while_redis_is_away_every_call_says_so(scene, redis):
         scene.backplane.release([dana], for_good=True),
         scene.backplane.touch([Touch("dana", "s", 0.0)]),
         scene.backplane.idle_left("dana", "s"),
-        scene.backplane.publish("lobby", None, [Outgoing(b"{}\n")]),
+        scene.backplane.publish("lobby", "0", [Outgoing(b"{}\n")]),
         scene.backplane.whisper(dana, ["sis"], b"{}\n", seq=None),
         scene.backplane.tails([LOBBY, DANA]),
         scene.backplane.said(LOBBY, b"7-1", 5),
