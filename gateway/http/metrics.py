@@ -50,6 +50,10 @@ class Measured(Protocol):
         """All who have a name."""
 
     @property
+    def rooms(self) -> Sized:
+        """The rooms that somebody here is in."""
+
+    @property
     def outbox(self) -> Outbox:
         """What waits to be published."""
 
@@ -105,6 +109,7 @@ class Metrics(Collector):
         for name, help, value in (
             ("connections", "Connections to the chat port.", len(gateway.peers)),
             ("sessions", "Connections that have a name.", len(gateway.online)),
+            ("rooms", "Rooms that have people on this gateway.", len(gateway.rooms)),
             (
                 "outbox_bytes",
                 "Bytes of lines that wait to be published in rooms.",

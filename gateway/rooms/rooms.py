@@ -95,6 +95,10 @@ class Rooms:
         self._open: dict[str, Room] = {}
         self._by_channel: dict[bytes, Room] = {}
 
+    def __len__(self) -> int:
+        """How many rooms somebody on this gateway is in."""
+        return len(self._open)
+
     # Coming and going.
 
     async def enter(

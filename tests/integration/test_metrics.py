@@ -25,6 +25,7 @@ from wire.reasons import REASONS, ErrorCode
 NAMES = {
     "chat_connections": "gauge",
     "chat_sessions": "gauge",
+    "chat_rooms": "gauge",
     "chat_frames_received": "counter",
     "chat_frames_sent": "counter",
     "chat_deliveries": "counter",
@@ -129,6 +130,17 @@ async def test_every_metric_is_there_before_anything_has_happened(one: Running) 
     assert found.value("chat_draining") == 0
     assert found.value("chat_ready") == 1
     assert found.value("process_cpu_seconds_total") > 0
+
+
+async def test_rooms_are_counted_while_somebody_here_is_in_them(one: Running, join: Join) -> None:
+    assert (await scrape(one)).value("chat_rooms") == 0
+    sis = await join(one, "sis")
+    await sis.say(op="join", room="dev")
+    await sis.expect(op="entered", room="dev")
+    assert (await scrape(one)).value("chat_rooms") == 2
+    await sis.say(op="leave", room="dev")
+    await sis.expect(op="out", room="dev")
+    assert (await scrape(one)).value("chat_rooms") == 1
 
 
 async def test_traffic_is_counted_to_the_byte(one: Running, join: Join) -> None:
