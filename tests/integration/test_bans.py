@@ -46,7 +46,7 @@ async def test_a_banned_name_is_sent_away_everywhere_and_stays_out(
     start_gateway: StartGateway, join: Join, connect: Connect, give: Give
 ) -> None:
     one, two = await start_gateway(), await start_gateway()
-    mallory, sis = await join(one, "Mallory"), await join(two, "sis")
+    sis, mallory = await join(two, "sis"), await join(one, "Mallory")
     await sis.expect(op="joined", name="Mallory")
     give("MALLORY", "name", reason="spam")
     bye = await mallory.ended(code="banned", reconnect=False)

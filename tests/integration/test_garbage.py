@@ -70,7 +70,7 @@ BAD_LINES = {
     b'{"op":"send","text":"\\u001b[2J"}': "bad_text",
     b'{"op":"send","text":"\\u009b2J"}': "bad_text",
     b'{"op":"send","text":"\\ud800"}': None,
-    b'{"op":"send","text":"a","room":"\\u0000"}': "no_such_room",
+    b'{"op":"send","text":"a","room":"\\u0000"}': "bad_room",
     b'{"op":"hello","v":1,"name":"again"}': "hello_twice",
     b"[" * 10_000: "bad_json",
     b'{"op":"ping","a":' + b"[" * 5_000 + b"]" * 5_000 + b"}": None,

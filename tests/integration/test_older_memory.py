@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 import redis
-from gateway.backplane.kick_user import kick_user
 
 from gateway.backplane.ids import parse
 from gateway.backplane.keys import Keys
+from gateway.backplane.operators.kick import kick_user
 from gateway.fleet import presence
 from tests.integration.test_trouble import cut, forget_everything
 from tests.support.deadlines import eventually
