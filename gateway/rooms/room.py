@@ -159,6 +159,7 @@ class Room:
         self.state = RoomState(room=self.name)
         self.roster = Roster()
         self.here: dict[str, Person] = {}
+        self._let_in_by: dict[str, int] = {}
         self.coming: set[str] = set()
         self.gateways: set[str] = set()
         self._of = of
@@ -237,7 +238,15 @@ class Room:
 
     def refusal(self, person: Person, key: str, *, returning: bool) -> WireError | None:
         """Why somebody may not come in, as far as is known here; None: the person may."""
-        return may_enter(self.state, who_is(person), key, self.now(), returning)
+        return may_enter(self._state_for(person), who_is(person), key, self.now(), returning)
+
+    def _state_for(self, person: Person) -> RoomState:
+        """The state without kicks, for a member who was let in after all that this state knows.
+
+        A kick is forgotten when the person enters again, and that makes no new version.
+        """
+        let_in_by = self._let_in_by.get(person.registration.session, -1)
+        return self.state if let_in_by < _number(self.version) else replace(self.state, kicked={})
 
     async def refresh(self) -> None:
         """Read what holds, not earlier than now; put out who may not be here any longer.
@@ -267,7 +276,7 @@ class Room:
                 self._of.spawn(self._restore())
         self._newest = max(self._newest, version)
         before, self.state = self.state, state
-        if (state.exists, state.bans, state.kicked) != (before.exists, before.bans, before.kicked):
+        if state.version != before.version:
             self._look_who_may_stay()
 
     async def _restore(self) -> None:
@@ -294,7 +303,7 @@ class Room:
 
     def _look_who_may_stay(self) -> None:
         for person in list(self.here.values()):
-            out = may_stay(self.state, who_is(person), self.now())
+            out = may_stay(self._state_for(person), who_is(person), self.now())
             if out is not None:
                 self.put_out(person, *out)
 
@@ -331,21 +340,31 @@ class Room:
 
     # Who is in it.
 
-    def enter(self, person: Person) -> None:
-        """Somebody of this gateway is in the room; the need of before stays until `leave`."""
+    def enter(self, person: Person, version: str) -> None:
+        """Somebody of this gateway is in the room; the need of before stays until `leave`.
+
+        Args:
+            person: who.
+            version: the version of the state by which the person was let in.
+        """
         self.here[person.registration.session] = person
+        self._let_in_by[person.registration.session] = _number(version)
 
     def leave(self, person: Person, code: str) -> None:
         """Somebody of this gateway leaves; nothing happens if the person is not here."""
         record = person.registration
-        if self.here.pop(record.session, None) is not None:
+        if self._remove(record.session):
             self.depart(record, code)
             self.drop()
 
     def abandon(self, person: Person) -> None:
         """Somebody of this gateway is gone, and it is told later, if it is."""
-        if self.here.pop(person.registration.session, None) is not None:
+        if self._remove(person.registration.session):
             self.drop()
+
+    def _remove(self, session: str) -> bool:
+        self._let_in_by.pop(session, None)
+        return self.here.pop(session, None) is not None
 
     def depart(self, record: Registration, code: str) -> None:
         """Have it written down that a session is in the room no longer."""

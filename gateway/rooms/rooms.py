@@ -216,7 +216,7 @@ class Rooms:
             room.drop()
             return refusal
         if is_new:
-            room.enter(person)
+            room.enter(person, version)
         else:
             room.drop()
         at = after or self._channels.at(room.channel)

@@ -276,6 +276,28 @@ async def test_a_kick_that_is_not_heard_of_is_found_by_comparing(street: Street)
     assert guest.out[0][:2] == ("dev", "kicked")
 
 
+async def test_somebody_who_is_kicked_a_second_time_is_put_out_a_second_time(
+    street: Street,
+) -> None:
+    here, there, boss, guest = await crowd(street)
+    for times in (1, 2, 3):
+        await here.moderate(boss, "kick", "guest")
+        await until(lambda times=times: len(guest.out) == times)
+        await there.rooms.enter("dev", guest)
+        assert guest.registration.session in there.rooms.get("dev").here
+
+
+async def test_an_old_kick_puts_nobody_out_who_has_come_again(street: Street) -> None:
+    here, there, boss, guest = await crowd(street)
+    await here.moderate(boss, "kick", "guest")
+    await until(lambda: guest.out)
+    await there.rooms.enter("dev", guest)
+    await there.rooms.get("dev").refresh()
+    await here.set(boss, slow=5)
+    await until(lambda: there.rooms.get("dev").state.modes.slow == 5)
+    assert len(guest.out) == 1
+
+
 async def test_an_invitation_lets_in_where_it_was_not_heard_of(street: Street) -> None:
     here, there, boss, _ = await crowd(street)
     await here.set(boss, invite_only=True)
