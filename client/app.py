@@ -169,6 +169,9 @@ class ChatApp:
                 self._rooms.returned()
                 self._asked.clear()
                 self._show(event)
+            case Notice(room=str(room)):
+                self._rooms.invited(room)
+                self._show(event)
             case _:
                 self._show(event)
         if isinstance(event, News | Notice | Entered | Out):

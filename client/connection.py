@@ -201,9 +201,10 @@ class Connection(asyncio.Protocol):
             raise Refused(ErrorCode.LINE_TOO_LONG, "that is too long for one line")
         self._parts[seq] = []
         try:
-            return await self._ask(seq, request)
+            answer = await self._ask(seq, request)
         finally:
             del self._parts[seq]
+        return _whole(answer) if isinstance(request, AboutRoom) else answer
 
     async def who(self) -> list[User]:
         """Find out who is in the chat. Raises what `ask` raises."""
@@ -365,7 +366,7 @@ class Connection(asyncio.Protocol):
         match event:
             case Error(seq=int(seq)) if seq in self._answers:
                 self._settle(self._answers[seq], _refusal(event))
-            case Ack(seq=int(seq)) | RoomInfo(seq=int(seq)) if seq in self._answers:
+            case Ack(seq=int(seq)) if seq in self._answers:
                 self._settle(self._answers[seq], event)
             case Entered(seq=int(seq)) | Out(seq=int(seq)) if seq in self._answers:
                 self._settle(self._answers[seq], event)
@@ -376,6 +377,8 @@ class Connection(asyncio.Protocol):
                 self._add(seq, part, more)
             case MemberList(seq=int(seq), members=part, more=more) if seq in self._parts:
                 self._add(seq, part, more)
+            case RoomInfo(seq=int(seq), more=more) if seq in self._parts:
+                self._add(seq, [event], more)
             case _:
                 return False
         return True
@@ -403,3 +406,18 @@ class Connection(asyncio.Protocol):
 
 def _refusal(error: Error) -> Refused:
     return Refused(error.code, error.text, error.retry_after)
+
+
+def _whole(parts: Sequence[RoomInfo]) -> RoomInfo:
+    """What the gateway told about a room in several parts, which differ in their lists."""
+    first, *others = parts
+    for part in others:
+        first = msgspec.structs.replace(
+            first,
+            operators=[*first.operators, *part.operators],
+            voices=[*first.voices, *part.voices],
+            bans=[*first.bans, *part.bans],
+            muted=[*first.muted, *part.muted],
+            invited=[*first.invited, *part.invited],
+        )
+    return msgspec.structs.replace(first, more=False)

@@ -315,19 +315,20 @@ class LastingChat:
                 self._out_of(room)
         # Once an event is dropped, all later ones are: after the return they come again, in order.
         self._overflown = self._overflown or self._inbox.qsize() >= MOST_WAITING
-        if self._overflown or (
-            isinstance(event, Msg | Changed | Gap) and not self._seen.is_news(event)
-        ):
-            return
-        self._tell(event)
+        if not self._overflown and self._is_news(event):
+            self._tell(event)
+
+    def _is_news(self, event: Event) -> bool:
+        """Whether we have not had an event before; a gap before it is told first."""
+        if isinstance(event, Msg | Changed):
+            gap = self._seen.gap_before(event)
+            if gap and self._seen.is_news(gap):
+                self._tell(gap)
+        return not isinstance(event, Msg | Changed | Gap) or self._seen.is_news(event)
 
     def _entered(self, room: str, start: str) -> None:
-        if room in self._outside:
-            gap = self._seen.missed(room, start)
-            if gap:
-                self._take(gap)
         if room in self._outside or room not in self.rooms:
-            self._seen.begin({room: start})
+            self._seen.entered(room, start, again=room in self._outside)
         self.rooms.setdefault(room, None)
         self._settle(room)
 

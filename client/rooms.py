@@ -118,6 +118,11 @@ class Rooms:
             case Left(room=room, name=name):
                 self.names(room).left(name)
 
+    def invited(self, room: str) -> None:
+        """Somebody invites us to a room: completion offers it."""
+        if room not in self.listed:
+            self.listed.append(room)
+
     def returned(self) -> None:
         """We came back: people may have come and left, but being in our rooms is no news."""
         self._others.doubt()

@@ -8,39 +8,62 @@ from wire.frames import LOBBY, PRIVATE, Changed, Gap, Msg
 
 
 class Seen:
-    """The last id that was seen in each room, and of the private messages.
-
-    Attributes:
-        ids: by room, in the form that a hello needs.
-    """
+    """The last id that was seen in each room, and of the private messages."""
 
     def __init__(self) -> None:
-        self.ids: dict[str, str] = {}
+        self._ids: dict[str, str] = {}
+        self._starts: dict[str, str] = {}  # of rooms in which nothing was seen yet
         self._gaps: set[tuple[str, str | None]] = set()
         self._anew: set[str] = set()
+        self._returned: set[str] = set()
+
+    @property
+    def ids(self) -> dict[str, str]:
+        """The id after which each room goes on, in the form that a hello needs."""
+        return {**self._starts, **self._ids}
 
     def begin(self, ids: Mapping[str, str]) -> None:
-        """The gateway said where a session or a room begins."""
+        """The gateway said where a session begins."""
         for room, id in ids.items():
             self._advance(room, id)
 
-    def forget(self, room: str) -> None:
-        """We are no longer in a room. If we enter it again, everything in it is new."""
-        self.ids.pop(room, None)
-        self._gaps = {gap for gap in self._gaps if gap[0] != room}
-        self._anew.discard(room)
-
-    def missed(self, room: str, start: str) -> Gap | None:
-        """The gap between the last id seen in a room and where it goes on; None for no gap.
+    def entered(self, room: str, start: str, *, again: bool) -> None:
+        """We have entered a room. Earlier messages of it may follow, and they are news.
 
         Args:
             room: which room.
-            start: the id after which the room goes on.
+            start: the last id before we came.
+            again: we were in it before, and a gateway that did not know us has let us in again:
+                so what we missed may follow, or be lost.
         """
-        new, old = _parse(start), _parse(self.ids.get(room, ""))
+        self._starts.setdefault(room, start)
+        if again:
+            self._returned.add(room)
+
+    def forget(self, room: str) -> None:
+        """We are no longer in a room. If we enter it again, everything in it is new."""
+        self._ids.pop(room, None)
+        self._starts.pop(room, None)
+        self._gaps = {gap for gap in self._gaps if gap[0] != room}
+        self._anew.discard(room)
+        self._returned.discard(room)
+
+    def gap_before(self, event: Msg | Changed) -> Gap | None:
+        """The gap before the first news of a room that we have entered again; None for no gap.
+
+        Ids within a room count up by one.
+        """
+        room = event.room or LOBBY
+        if room not in self._returned or (isinstance(event, Msg) and event.to is not None):
+            return None
+        last = self.ids.get(room, "")
+        new, old = _parse(event.id), _parse(last)
         if new is None or old is None or new <= old:
             return None
-        return Gap(room=room, after=self.ids[room], text="messages may be missing here")
+        self._returned.discard(room)
+        if new == (old[0], old[1] + 1):
+            return None
+        return Gap(room=room, after=last, text="messages may be missing here")
 
     def is_news(self, event: Msg | Changed | Gap) -> bool:
         """Whether we have not had this before. From now on we have."""
@@ -56,7 +79,7 @@ class Seen:
         return not told
 
     def _advance(self, room: str, id: str) -> bool:
-        new, old = _parse(id), _parse(self.ids.get(room, ""))
+        new, old = _parse(id), _parse(self._ids.get(room, ""))
         if new is None:
             return True  # not an id that can be compared
         # Epochs never fall, unless Redis lost everything; but then there was a gap first.
@@ -64,7 +87,7 @@ class Seen:
         if old is not None and new <= old and not went_back:
             return False
         self._anew.discard(room)
-        self.ids[room] = id
+        self._ids[room] = id
         return True
 
 

@@ -30,6 +30,7 @@ from wire.frames import (
     RoomInfo,
     RoomList,
     RoomMember,
+    Sanctioned,
     Send,
     SetModes,
     SetTopic,
@@ -284,9 +285,13 @@ class TestRooms:
         chat, peer = await join()
         asking = asyncio.create_task(chat.about("dev"))
         request = await peer.expect(AboutRoom)
-        info = RoomInfo(room="dev", people=2, seq=request.seq)
-        peer.tell(info)
-        assert await asking == info
+        first = RoomInfo(room="dev", people=2, operators=["mom"], more=True, seq=request.seq)
+        bans = [Sanctioned("eve"), Sanctioned("bob")]
+        for ban in bans:
+            peer.tell(msgspec.structs.replace(first, operators=[], bans=[ban], more=ban == bans[0]))
+        assert not asking.done()
+        info = await asking
+        assert (info.people, info.operators, info.bans, info.more) == (2, [], bans, False)
 
     async def test_changes_are_acknowledged(self, join):
         chat, peer = await join()

@@ -41,6 +41,13 @@ def test_a_room_is_news_once_until_one_leaves_it(rooms):
     assert rooms.entered(dev)
 
 
+def test_a_room_that_one_is_invited_to_is_offered_once(rooms):
+    rooms.listed = ["ops"]
+    rooms.invited("club")
+    rooms.invited("club")
+    assert rooms.listed == ["ops", "club"]
+
+
 def test_after_a_return_the_rooms_are_no_news(rooms):
     rooms.returned()
     assert not rooms.entered(Entered(room="lobby", seen="1-0", topic="bees"))

@@ -109,11 +109,48 @@ def test_of_a_room_that_one_has_left_nothing_is_kept(seen):
     assert seen.is_news(Gap(room="dev", after="7-9", text="-"))
 
 
-def test_what_begins_later_than_what_was_seen_is_a_gap(seen):
-    assert seen.missed("lobby", "7-5") is None
-    assert seen.missed("lobby", "7-4") is None
-    assert seen.missed("dev", "7-4") is None
-    assert seen.missed("lobby", "x") is None
-    for start in ("7-6", "8-0"):
-        gap = seen.missed("lobby", start)
-        assert (gap.room, gap.after) == ("lobby", "7-5")
+def test_earlier_messages_of_a_room_that_one_enters_are_news(seen):
+    seen.entered("dev", "7-3", again=False)
+    assert seen.ids["dev"] == "7-3"
+    assert [seen.is_news(said(id, room="dev")) for id in ("7-2", "7-3", "7-4")] == [True] * 3
+    assert seen.ids["dev"] == "7-4"
+
+
+class TestInARoomThatOneHasEnteredAgain:
+    @pytest.fixture
+    def seen(self, seen):
+        seen.entered("dev", "7-3", again=False)
+        seen.is_news(said("7-4", room="dev"))
+        seen.entered("dev", "7-9", again=True)
+        return seen
+
+    def test_what_goes_on_where_it_ended_is_no_gap(self, seen):
+        for id in ("7-3", "7-4", "7-5", "7-8"):
+            assert seen.gap_before(said(id, room="dev")) is None
+            seen.is_news(said(id, room="dev"))
+
+    @pytest.mark.parametrize("id", ["7-6", "8-0"])
+    def test_what_goes_on_later_has_a_gap_before_it_once(self, seen, id):
+        gap = seen.gap_before(said(id, room="dev"))
+        assert (gap.room, gap.after) == ("dev", "7-4")
+        assert seen.gap_before(said(id, room="dev")) is None
+
+    def test_a_change_counts_as_a_message_does(self, seen):
+        change = Changed(id="7-6", room="dev", by="mom", change="topic", topic="bees")
+        assert seen.gap_before(change).after == "7-4"
+
+    def test_other_rooms_and_private_messages_have_nothing_to_do_with_it(self, seen):
+        assert seen.gap_before(said("7-9")) is None
+        assert seen.gap_before(said("7-900", to=["dana"])) is None
+        assert seen.gap_before(said("7-6", room="dev")) is not None
+
+    def test_after_leaving_it_there_is_no_gap(self, seen):
+        seen.forget("dev")
+        seen.entered("dev", "7-9", again=False)
+        assert seen.gap_before(said("7-20", room="dev")) is None
+
+
+def test_a_room_in_which_nothing_was_said_has_a_gap_where_it_began(seen):
+    seen.entered("dev", "7-3", again=False)
+    seen.entered("dev", "7-9", again=True)
+    assert seen.gap_before(said("7-9", room="dev")).after == "7-3"
