@@ -81,7 +81,7 @@ class Load:
         self._selector = selectors.DefaultSelector()
         self.clients: list[Client] = []
         self.latencies: list[float] = []
-        self._unready: list[Client] = []
+        self._ready = 0
 
     def log_in(self, clients: int) -> None:
         """Log in this number more, as fast as they are let in."""
@@ -90,15 +90,9 @@ class Load:
             port = self._ports[number % len(self._ports)]
             client = Client(port, number, self._selector)
             self.clients.append(client)
-            self._unready.append(client)
             # Not more than the kernel lets wait.
-            self._until(lambda: self._waiting() < 200)
-        self._until(lambda: not self._waiting())
-
-    def _waiting(self) -> int:
-        if len(self._unready) >= 200 or len(self._unready) < 20:
-            self._unready = [client for client in self._unready if not client.ready]
-        return len(self._unready)
+            self._until(lambda: len(self.clients) - self._ready < 200)
+        self._until(lambda: len(self.clients) == self._ready)
 
     def enter(self, rooms: int, people: int) -> None:
         """Have this number of people in each of this number of rooms; each enters as many."""
@@ -173,7 +167,13 @@ class Load:
         ready = self._selector.select(timeout)
         if not ready and timeout == STUCK_AFTER:
             raise SystemExit(f"nothing was delivered for {STUCK_AFTER:.0f} seconds")
-        return sum(key.data.read(self.latencies) for key, _ in ready)
+        delivered = 0
+        for key, _ in ready:
+            client: Client = key.data
+            was_ready = client.ready
+            delivered += client.read(self.latencies)
+            self._ready += client.ready and not was_ready
+        return delivered
 
     def _until(self, done: Callable[[], bool]) -> None:
         while not done():
