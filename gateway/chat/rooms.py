@@ -202,6 +202,8 @@ def may_enter(state: RoomState, who: Who, key: str, now: int, returning: bool) -
     room = state.room
     if (ban := ban_of(state, who, now)) is not None:
         return WireError(ErrorCode.BANNED_HERE, f"you are banned from the room {room}{_why(ban)}")
+    if returning and was_deleted(state):
+        return WireError(ErrorCode.NO_SUCH_ROOM, f"the room {room} was deleted")
     if returning and who.origin and state.kicked.get(who.folded) == who.origin:
         return WireError(ErrorCode.NOT_IN_ROOM, f"you were kicked out of the room {room}")
     if role(state, who.folded, who.account) == "operator" or _is_invited(state, who):
@@ -224,13 +226,18 @@ def may_stay(state: RoomState, who: Who, now: int) -> tuple[OutCode, str] | None
         now: Redis' clock, milliseconds since 1970.
     """
     room = state.room
-    if not state.exists and state.version != NEVER:
+    if was_deleted(state):
         return OutCode.KICKED, "The room was deleted."
     if (ban := ban_of(state, who, now)) is not None:
         return OutCode.BANNED, f"You are banned from the room {room}{_why(ban)}."
     if who.origin and state.kicked.get(who.folded) == who.origin:
         return OutCode.KICKED, f"You were kicked out of the room {room}."
     return None
+
+
+def was_deleted(state: RoomState) -> bool:
+    """Whether operators deleted the room; Redis does not forget that for a while."""
+    return not state.exists and state.version != NEVER
 
 
 def may_say(state: RoomState, who: Who, now: int) -> WireError | None:

@@ -119,6 +119,21 @@ async def test_a_deleted_room_is_empty_and_a_new_one_has_nothing_of_it(
     assert json.loads(done(chat, "history", "dev", "--json")) == []
 
 
+async def test_a_deleted_room_is_not_made_again_by_a_client_that_comes_back(
+    two: list[GatewayProcess], chat: Chat
+) -> None:
+    sis, mom = await in_dev(two[0], "sis"), await in_dev(two[1], "mom")
+    await mom.say(op="leave", room="dev")
+    await mom.expect(op="out", room="dev")
+    way_back = sis.way_back
+    sis.vanish()
+    await mom.expect(op="left", room="lobby", name="sis")
+    done(chat, "room", "dev", "delete")
+    sis = await two[1].join("sis", **way_back)
+    assert (await sis.expect(op="out", room="dev"))["code"] == "refused"
+    assert [each["room"] for each in json.loads(done(chat, "rooms", "--json"))] == ["lobby"]
+
+
 async def test_where_rooms_are_closed_only_operators_make_them(
     start_gateway: StartGateway, chat: Chat
 ) -> None:

@@ -133,11 +133,16 @@ def test_who_may_enter(fields, who, key, expected):
         (BAN, ErrorCode.BANNED_HERE),
         (CLOSED, ErrorCode.INVITE_ONLY),
         ({"kicked": {"sis": SIS.origin}}, ErrorCode.NOT_IN_ROOM),
+        ({"exists": False}, ErrorCode.NO_SUCH_ROOM),
         ({"kicked": {"sis": "somebody before"}}, None),
     ],
 )
 def test_somebody_whose_connection_broke_needs_no_key_but_is_checked_otherwise(fields, expected):
     assert refusal(may_enter(state(**fields), SIS, "", NOW, returning=True)) is expected
+
+
+def test_a_room_that_was_deleted_may_be_made_again():
+    assert may_enter(state(exists=False), SIS, "", NOW, returning=False) is None
 
 
 def test_a_kicked_person_may_join_again():
