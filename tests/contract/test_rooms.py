@@ -465,6 +465,24 @@ class TestEnding:
         assert (await enter(g1, mom)).tail == id.encode()
         assert set(times_left(look, keys)) == {-1}
 
+    async def test_last_words_that_come_too_late_end_with_it(
+        self, start: StartBackplane, look: redis.Redis, keys: Keys
+    ) -> None:
+        gateway = await start(resume_within=9.0)
+        sis = gateway.person("sis")
+        await enter(gateway, sis)
+        await leave(gateway, sis)
+        await say(gateway, "late", NEVER)
+        await say(gateway, "later", NEVER)
+        await say(gateway, "where am I", NEVER, room="attic")
+        for room in ("dev", "attic"):
+            assert all(0 < left <= 9000 for left in times_left(look, keys, room))
+        await enter(gateway, sis)
+        await enter(gateway, sis, room="attic", told=False)
+        await say(gateway, "lobby", NEVER, room=LOBBY)
+        for room in ("dev", "attic", LOBBY):
+            assert set(times_left(look, keys, room)) == {-1}
+
     async def test_one_that_has_operators_is_kept_for_long(
         self, g1: Gateway, look: redis.Redis, keys: Keys
     ) -> None:

@@ -17,7 +17,7 @@ KEPT_WITH_OPERATORS_MS = 90 * 24 * 3600 * 1000
 """Milliseconds that an empty room is kept if it has operators."""
 
 ANY = "*"
-"""Stands for a version where it does not matter which one a room has."""
+"""Stands for a version where the version of the room does not matter."""
 
 Call = tuple[Any, ...]
 """A script's name, the list of its keys, and its arguments: the arguments of `Pair.run`."""
@@ -92,7 +92,7 @@ def user_release(keys: Keys, gateway: str, users: list[Registration], *, kept_ms
 def room_publish(
     keys: Keys,
     room: str,
-    version: str | None,
+    version: str,
     messages: list[Outgoing],
     run_id: str,
     *,
@@ -106,13 +106,12 @@ def room_publish(
     Args:
         keys: the chat's keys.
         room: the room.
-        version: see `gateway.backplane.contract.Messages.publish`; None for a caller who may say
-            something whatever the room's rules are.
+        version: see `gateway.backplane.contract.Messages.publish`.
         messages: see there.
         run_id: Redis' run id.
         known: the last id of the room's log that the caller knows.
         history: roughly how many messages the log keeps.
-        kept_ms: milliseconds that seqs are kept.
+        kept_ms: milliseconds that seqs are kept, and what is said in a room that has ended.
         until_ms: when the gateway's lease ends, milliseconds since 1970; None without a lease.
     """
     touched = [keys.room_log(room), keys.room_epoch(room)]
@@ -127,8 +126,9 @@ def room_publish(
         keys.room_posted(room),
         kept_ms,
         "" if until_ms is None else until_ms,
-        ANY if version is None else version,
+        version,
         keys.room_slow(room),
+        _ends(room, kept_ms)[0],
         *(part for message in messages for part in (_head(message), message.body)),
     )
 

@@ -22,6 +22,7 @@ from gateway.backplane.keys import Keys
 from gateway.backplane.records import Registration
 from gateway.backplane.redis.calls import room_publish, user_claim, user_release
 from gateway.backplane.redis.pair import Pair
+from gateway.chat.rooms import NEVER
 from gateway.errors import BackplaneDown, BackplaneRefused, ProbeFailed
 from gateway.outcomes import Outcome
 from wire.codec import encode_body
@@ -173,7 +174,7 @@ class Probe:
         call = room_publish(
             keys,
             LOBBY,
-            None,
+            NEVER,
             [message],
             pair.run_id,
             known=NOTHING,

@@ -53,7 +53,7 @@ else
   local ts = whole(not_before(KEYS[11], now))
   id, _, behind = add_first(
     KEYS[9], KEYS[10], ARGV[3], ARGV[4], newest_epoch(KEYS[10], ARGV[3]), ARGV[2], 'd', ARGV[8], 't', ts)
-  redis.call('SET', KEYS[11], ts)
+  redis.call('SET', KEYS[11], ts, 'KEEPTTL')
   redis.call('SPUBLISH', ARGV[5], behind .. ' ' .. id .. '\n' .. with_beginning(id, ts, ARGV[8]))
 end
 

@@ -11,9 +11,10 @@
 -- ARGV[5]  what the keys begin with that hold what each origin posted last
 -- ARGV[6]  milliseconds for which those are kept
 -- ARGV[7]  until when the lease of the gateway holds, milliseconds since 1970; '' for no lease
--- ARGV[8]  the version of what holds in the room by which the messages were allowed; '*' for any
+-- ARGV[8]  the version of what holds in the room by which the messages were allowed
 -- ARGV[9]  what the keys begin with that say for how long somebody must not post again
--- ARGV[10..]  two for each message: a head and the body, JSON. The head is
+-- ARGV[10] milliseconds for which an empty room is kept; '0' for a room that is always there
+-- ARGV[11..]  two for each message: a head and the body, JSON. The head is
 --             ''                     a message that may be posted twice
 --             ORIGIN SEQ             one that must not
 --             ORIGIN SEQ NAME MS     likewise, and NAME must not post again for MS milliseconds; SEQ is
@@ -35,9 +36,10 @@ local log, limit, run = KEYS[1], ARGV[1], ARGV[2]
 
 local clock = now_ms()
 if ARGV[7] ~= '' and clock > tonumber(ARGV[7]) then return 'LATE' end
-if ARGV[8] ~= '*' and version_of(KEYS[3]) ~= ARGV[8] then return 'CHANGED' end
+if version_of(KEYS[3]) ~= ARGV[8] then return 'CHANGED' end
 
-local ts = whole(not_before(KEYS[4], clock))
+local at, is_first = not_before(KEYS[4], clock)
+local ts = whole(at)
 local first, last, next_id, behind
 local function add(body)
   if first then
@@ -46,14 +48,14 @@ local function add(body)
     first, next_id, behind =
       add_first(log, KEYS[2], run, ARGV[3], newest_epoch(KEYS[2], run), limit, 'd', body, 't', ts)
     last = first
-    redis.call('SET', KEYS[4], ts)
+    redis.call('SET', KEYS[4], ts, 'KEEPTTL')
   end
   return last
 end
 
 local latest, news = {}, {}
 local results, lines = {}, {''}
-for i = 10, #ARGV, 2 do
+for i = 11, #ARGV, 2 do
   local head, body = ARGV[i], ARGV[i + 1]
   if head == '!' then
     lines[#lines + 1] = body
@@ -90,6 +92,14 @@ end
 -- Only now that they are stored they count as posted.
 for origin, lately in pairs(news) do
   if lately ~= '' then keep_posted(ARGV[5] .. origin, lately, ARGV[6]) end
+end
+-- Of a room that is about to end, or has ended, a first message must not stay for ever.
+if first and is_first and ARGV[10] ~= '0' then
+  local left = redis.call('PTTL', KEYS[3])
+  if left == -2 then left = ARGV[10] end
+  if tonumber(left) > 0 then
+    for _, key in ipairs({log, KEYS[2], KEYS[4]}) do redis.call('PEXPIRE', key, left) end
+  end
 end
 if #lines > 1 then
   local upto = last or tail(log, KEYS[2], run, NOTHING)

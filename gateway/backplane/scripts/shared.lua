@@ -104,7 +104,7 @@ local function epochs(key, run, last)
   if of == run then return tonumber(newest), tonumber(first) end
   -- Above what was found, too: the record of it may have been lost within a millisecond.
   newest = math.max(now_ms(), newest or 0, epoch_of(last or NOTHING))
-  redis.call('SET', key, whole(newest) .. ' ' .. run .. ' ' .. whole(newest + 1))
+  redis.call('SET', key, whole(newest) .. ' ' .. run .. ' ' .. whole(newest + 1), 'KEEPTTL')
   return newest, newest + 1
 end
 
@@ -119,7 +119,7 @@ local function begin_epoch(log, key, run, last, known)
   local start = before(epoch)
   redis.call('XADD', log, start, 'd', '')
   redis.call('XDEL', log, start)
-  redis.call('SET', key, whole(epoch) .. ' ' .. run .. ' ' .. whole(first))
+  redis.call('SET', key, whole(epoch) .. ' ' .. run .. ' ' .. whole(first), 'KEEPTTL')
   return epoch, first
 end
 
@@ -192,11 +192,11 @@ local function session_of(member)
 end
 
 -- The time of what is stored now, in milliseconds: never before that of what was stored last, by the key that keeps
--- it, even if Redis' clock was set back.
+-- it, even if Redis' clock was set back. Second, whether nothing was stored before.
 local function not_before(key, now)
-  local last = redis.pcall('GET', key)
-  last = type(last) == 'string' and last:find('^%d+$') and #last <= 15 and tonumber(last)
-  return last and last > now and last or now
+  local kept = redis.pcall('GET', key)
+  local last = type(kept) == 'string' and kept:find('^%d+$') and #kept <= 15 and tonumber(kept)
+  return last and last > now and last or now, not kept
 end
 
 -- A message as it goes over the wire: its body with id and time in front.
