@@ -7,6 +7,8 @@ it. Here is the order in which they are asked.
 
 from __future__ import annotations
 
+import asyncio
+
 from gateway.backplane.contract import Backplane, Channel
 from gateway.channels.hub import Hub
 from gateway.channels.links import Link
@@ -79,14 +81,20 @@ class Channels:
         """Let a link hear what is delivered from this moment on."""
         self._replay.join(channel.key, link)
 
-    async def resume(self, link: Link, channel: Channel, after: bytes) -> None:
+    async def resume(self, link: Link, channel: Channel, after: bytes, turn: asyncio.Lock) -> None:
         """Tell a link what a channel's log has after an id, and let it join where that ends.
+
+        Args:
+            link: whose.
+            channel: which.
+            after: the id.
+            turn: one for all channels with which the link catches up at the same time.
 
         Raises:
             BackplaneDown: Redis is away; the link has not joined.
             BackplaneRefused: Redis refused, likewise.
         """
-        await self._replay.resume(channel, link, after)
+        await self._replay.resume(channel, link, after, turn)
 
     def leave(self, link: Link, channel: Channel) -> None:
         """Let a link hear nothing more of a channel."""

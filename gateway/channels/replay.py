@@ -50,13 +50,23 @@ class Replay:
         self._hub.flush()
         self._hub.join(channel, link)
 
-    async def resume(self, channel: Channel, link: Link, after: bytes) -> None:
+    async def resume(self, channel: Channel, link: Link, after: bytes, turn: asyncio.Lock) -> None:
         """Send what came after an id, and join exactly where that ends.
+
+        Args:
+            channel: which.
+            link: whose.
+            after: the id.
+            turn: held while something is sent: a link may catch up with several channels at once,
+                but takes one page at a time.
 
         Raises:
             BackplaneDown: Redis is away.
         """
         key, log, at = channel.key, channel.log, after
+        if log.room != PRIVATE and at == self._positions.at(key):
+            self.join(key, link)
+            return
         [tail] = await self._backplane.tails([log])
         if parse(at) > parse(tail):
             # Redis never gave this id, or has lost it.
@@ -70,9 +80,10 @@ class Replay:
                 if log.room != PRIVATE:
                     await self._delivered(key, at)
                 if page.lines:
-                    self._hub.forward(link, page.lines)
-                    self._hub.flush()
-                    await link.drained()
+                    async with turn:
+                        self._hub.forward(link, page.lines)
+                        self._hub.flush()
+                        await link.drained()
                     now = asyncio.get_running_loop().time()
                     size = sum(map(len, page.lines))
                     await asyncio.sleep(self._pace.sent(network, size, now))

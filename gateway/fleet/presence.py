@@ -11,7 +11,7 @@ from typing import Protocol
 from gateway.backplane.contract import LEASE, Backplane, Touch
 from gateway.backplane.records import Registration
 from gateway.errors import BackplaneDown, BackplaneRefused
-from gateway.fleet.releases import Releases
+from gateway.fleet.releases import HearsReleases, Releases
 from gateway.journal import event
 from gateway.meters import Meters
 from gateway.tasks import attempt, repeat
@@ -49,22 +49,11 @@ class Present(Protocol):
         """The connection has to end."""
 
 
-class Told(Protocol):
-    """Hears who comes and goes, other than by a hello and a bye."""
+class HearsOfPeople(HearsReleases, Protocol):
+    """Hears who comes and goes, other than by a hello or a bye."""
 
     def arrived(self, who: Present) -> None:
-        """Somebody is here of whom the others had been told that they were gone."""
-
-    def departed(self, registration: Registration, reason: Reason) -> None:
-        """Somebody is gone, and Redis has it too.
-
-        Args:
-            registration: the record.
-            reason: why.
-        """
-
-    def replaced(self, registration: Registration) -> None:
-        """A session has ended whose name another one has by now."""
+        """Somebody is here after all, and the others had been told that they had left."""
 
 
 class Presence:
@@ -92,7 +81,7 @@ class Presence:
         backplane: Backplane,
         idle: float | None,
         everybody: Callable[[], Iterable[Present]],
-        told: Told,
+        told: HearsOfPeople,
         monotonic: Callable[[], float],
         meters: Meters,
     ) -> None:

@@ -16,7 +16,7 @@ BATCH = 100
 """Names that one call releases: Redis does nothing else during it."""
 
 
-class Told(Protocol):
+class HearsReleases(Protocol):
     """Hears whose name has been released."""
 
     def departed(self, registration: Registration, reason: Reason) -> None:
@@ -39,7 +39,7 @@ class Releases:
         told: hears whose name has been released.
     """
 
-    def __init__(self, backplane: Backplane, told: Told) -> None:
+    def __init__(self, backplane: Backplane, told: HearsReleases) -> None:
         self._backplane = backplane
         self._told = told
         self._waiting: dict[str, tuple[Registration, Reason]] = {}

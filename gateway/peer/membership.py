@@ -248,8 +248,7 @@ class Membership:
         # What was said to the person between the claim and now has waited for this.
         parts.channels.follow(self._login.own, self._login.claimed.last)
         # These take their time; the others begin where the welcome said.
-        for channel, after in behind:
-            await self._replay(channel, after)
+        await self._replay(behind)
 
     # Rooms.
 
@@ -290,7 +289,7 @@ class Membership:
         if entry.at == parts.channels.at(channel):
             parts.channels.join(self.link, channel)
         else:
-            await self._replay(channel, entry.at)
+            await self._replay([(channel, entry.at)])
 
     def leave_room(self, room: str) -> None:
         """Leave a room; nothing happens if the session is not in it."""
@@ -336,18 +335,28 @@ class Membership:
         if (replay := self._replays.get(room)) is not None:
             replay.cancel()
 
-    async def _replay(self, channel: Channel, after: bytes) -> None:
-        """Tell what came after an id, and join; returns early once the session leaves the room."""
-        room = channel.log.room
-        replay = asyncio.ensure_future(self._parts.channels.resume(self.link, channel, after))
-        self._replays[room] = replay
+    async def _replay(self, behind: list[tuple[Channel, bytes]]) -> None:
+        """Tell what came in channels after an id each, and join them, all at the same time.
+
+        A replay ends early once the session leaves the room.
+        """
+        if not behind:
+            return
+        resume, turn = self._parts.channels.resume, asyncio.Lock()
+        replays = {
+            channel.log.room: asyncio.ensure_future(resume(self.link, channel, after, turn))
+            for channel, after in behind
+        }
+        self._replays |= replays
         try:
-            await asyncio.wait([replay])
-            if not replay.cancelled():
-                replay.result()
+            done, _ = await asyncio.wait(replays.values(), return_when=asyncio.FIRST_EXCEPTION)
+            for replay in done:
+                if not replay.cancelled():
+                    replay.result()
         finally:
-            replay.cancel()
-            del self._replays[room]
+            for room, replay in replays.items():
+                replay.cancel()
+                del self._replays[room]
 
     # The record in Redis.
 

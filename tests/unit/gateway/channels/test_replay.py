@@ -74,7 +74,7 @@ class Scene:
     def resume(self, link, after, channel=ROOM):
         log = LOBBY_LOG if channel == ROOM else OWN_LOG
         of = Channel(channel.decode(), channel, log)
-        return self.spawn(self.replay.resume(of, link, after))
+        return self.spawn(self.replay.resume(of, link, after, asyncio.Lock()))
 
     async def resumed(self, link, after, channel=ROOM):
         await self.resume(link, after, channel)
@@ -239,14 +239,32 @@ async def test_a_quiet_room_in_a_new_epoch_is_a_gap_once(scene, link):
     assert texts(link) == ["...", "b"]
 
 
-@pytest.mark.parametrize("channel", [ROOM, OWN])
-async def test_a_deleted_log_is_noticed_without_waiting_for_a_check(scene, link, channel):
-    (seen,) = scene.say("a") if channel == ROOM else scene.whisper("a")
-    scene.memory.delete(LOBBY_LOG if channel == ROOM else OWN_LOG)
-    await scene.resumed(link, seen, channel)
+async def test_a_deleted_private_log_is_noticed_without_waiting_for_a_check(scene, link):
+    (seen,) = scene.whisper("a")
+    scene.memory.delete(OWN_LOG)
+    await scene.resumed(link, seen, OWN)
     await scene.settled()
     assert texts(link) == ["..."]
-    scene.say("b") if channel == ROOM else scene.whisper("b")
+    scene.whisper("b")
+    await scene.settled()
+    await quiet()
+    assert texts(link) == ["...", "b"]
+
+
+async def test_a_link_that_missed_nothing_in_a_room_joins_it_without_a_question(scene, link):
+    (seen,) = scene.say("a")
+    await scene.resumed(link, seen)
+    assert scene.redis.calls == []
+    scene.say("b")
+    await quiet()
+    assert texts(link) == ["b"]
+
+
+async def test_it_hears_with_the_others_that_the_log_was_deleted(scene, link):
+    (seen,) = scene.say("a")
+    scene.memory.delete(LOBBY_LOG)
+    await scene.resumed(link, seen)
+    scene.say("b")
     await scene.settled()
     await quiet()
     assert texts(link) == ["...", "b"]
