@@ -95,7 +95,9 @@ class TestComing:
         assert await members(boss) == ["Boss"]
         assert guest.told(op="joined", room="dev") == []
 
-    async def test_whoever_disconnects_has_left_all_rooms(self, boss: Peer, guest: Peer) -> None:
+    async def test_a_person_who_disconnects_has_left_all_rooms(
+        self, boss: Peer, guest: Peer
+    ) -> None:
         await enter(guest, "club")
         await guest.say(op="quit")
         await boss.expect(op="left", room="dev", name="guest", code="quit")
@@ -127,7 +129,7 @@ class TestComing:
         await again.expect(op="msg", text="after")
         assert texts(again) == ["after"]
 
-    async def test_a_person_can_be_in_so_many_rooms(
+    async def test_a_person_can_be_in_a_limited_number_of_rooms(
         self, start_gateway: StartGateway, join: Join
     ) -> None:
         peer = await join(await start_gateway(limits={"rooms": 3}), "guest")
@@ -210,7 +212,7 @@ class TestLooking:
 
 
 class TestOperators:
-    async def test_whoever_makes_a_room_with_an_account_is_its_operator(
+    async def test_a_person_with_an_account_who_makes_a_room_is_its_operator(
         self, boss: Peer, guest: Peer
     ) -> None:
         assert (await moderate(guest, "kick", "Boss"))["code"] == "not_operator"
@@ -396,7 +398,7 @@ class TestModes:
         assert refused["code"] == "slow_down"
         assert 50 < refused["retry_after"] <= 60
         for _ in range(2):
-            assert (await say(boss, "operators need not wait"))["op"] == "ack"
+            assert (await say(boss, "operators do not wait"))["op"] == "ack"
 
     async def test_a_key_is_needed_to_come_and_not_to_come_back(
         self, boss: Peer, two: Running, join: Join
@@ -463,7 +465,7 @@ class TestInvitations:
         again = await join(one, "guest", **guest.way_back)
         assert again.told(op="welcome")[0]["rooms"] == ["lobby", "dev"]
 
-    async def test_whoever_is_uninvited_does_not_come_back(
+    async def test_a_person_who_is_uninvited_does_not_come_back(
         self, boss: Peer, guest: Peer, two: Running, join: Join
     ) -> None:
         await set_modes(boss, invite_only=True)

@@ -111,7 +111,7 @@ class TestResume:
         assert waits["log_read"] == 0, "nothing was missed"
         assert await members(again, "room7") == ["guest"]
 
-    async def test_a_hole_in_one_room_is_told_of_that_room_only(
+    async def test_a_hole_in_one_room_is_told_about_that_room_only(
         self, boss: Peer, guest: Peer, one: Running, join: Join, look: redis.Redis, keys: Keys
     ) -> None:
         guest.vanish()
@@ -126,7 +126,7 @@ class TestResume:
         assert texts(again, "lobby") == ["lobby 0", "lobby 1", "lobby 2"]
         assert [gap["room"] for gap in again.told(op="gap")] == ["dev"]
 
-    async def test_whoever_is_banned_meanwhile_is_told_nothing_of_the_room(
+    async def test_a_person_who_is_banned_meanwhile_is_told_nothing_of_the_room(
         self, boss: Peer, guest: Peer, two: Running, join: Join
     ) -> None:
         guest.vanish()
@@ -139,7 +139,7 @@ class TestResume:
         await again.caught_up()
         assert texts(again) == []
 
-    async def test_whoever_is_kicked_while_it_is_told_what_it_missed_is_told_no_more(
+    async def test_a_person_who_is_kicked_during_the_replay_is_told_nothing_further(
         self, boss: Peer, guest: Peer, one: Running, join: Join
     ) -> None:
         guest.vanish()
@@ -217,7 +217,7 @@ class TestMemory:
         await boss.expect(op="msg", text="we are still here")
         assert [e for e in boss.told(op="left") if e["name"] != "outside"] == []
 
-    async def test_a_member_whom_redis_has_forgotten_is_written_down_again(
+    async def test_a_member_that_redis_has_forgotten_is_written_down_again(
         self, soon: None, boss: Peer, guest: Peer, look: redis.Redis, keys: Keys
     ) -> None:
         look.hdel(keys.room_members("dev"), "guest")

@@ -58,6 +58,6 @@ def lasting_chat(connection, rejoin, pauses=None, pick=lambda _low, _high: 0.0):
 
 
 async def close(chat):
-    """End a chat of which nobody has taken leave."""
+    """End a chat that nobody has left."""
     chat.connection.end(QUIT)
     await chat.quit()

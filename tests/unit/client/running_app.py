@@ -40,7 +40,7 @@ class RunningApp:
         self.running = asyncio.create_task(self.app.run())
 
     async def look_around(self, *names):
-        """Answer who is in a room: what the client asks when a name is to be completed."""
+        """Answer who is in a room: what the client asks in order to complete a name."""
         asked = await self.peer.expect(ListMembers)
         members = [RoomMember(name=name) for name in names]
         self.peer.tell(MemberList(room=asked.room, members=members, seq=asked.seq))
@@ -66,6 +66,6 @@ class RunningApp:
             await changed.wait()
 
     async def history(self, count):
-        """Wait until so many lines can be brought back; prompt_toolkit has no event for that."""
+        """Wait until this number of lines can be brought back; prompt_toolkit has no event for that."""
         while len(self.app._session.default_buffer._working_lines) != count + 1:  # noqa: ASYNC110
             await asyncio.sleep(0)

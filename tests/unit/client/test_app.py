@@ -385,7 +385,7 @@ async def test_a_text_that_is_a_little_too_long_is_taken_to_be_made_shorter(app)
     assert (await app.peer.acknowledge()).text == "x" * 100
 
 
-async def test_many_parts_of_a_paste_that_is_too_long_are_told_of_once(app):
+async def test_many_parts_of_a_paste_that_is_too_long_are_reported_once(app):
     await app.start(limits=Limits(text=10))
     for _ in range(50):
         app.type(f"\x1b[200~{'x' * 41}\x1b[201~")
@@ -401,7 +401,7 @@ async def test_many_parts_of_a_paste_that_is_too_long_are_told_of_once(app):
 class TestRooms:
     @staticmethod
     async def joins(app, room="dev", **fields):
-        """Join a room, up to being told of it."""
+        """Join a room, and wait for the answer."""
         app.type(f"/join {room}" + ENTER)
         request = await app.peer.expect(Join)
         app.peer.tell(Entered(room=room, seen="1-0", seq=request.seq, **fields))

@@ -191,7 +191,7 @@ async def test_a_message_too_long_for_a_line_is_refused_here(join):
     await sending
 
 
-async def test_what_utf8_cannot_say_is_sent_all_the_same(join):
+async def test_what_utf8_cannot_say_is_still_sent(join):
     chat, peer = await join()
     sending = asyncio.create_task(chat.send("broken \udcff paste", to=["s\ud800"]))
     send = await peer.acknowledge(to=["s?"])

@@ -53,7 +53,7 @@ async def test_a_resumed_session_shows_its_token_and_counts_on(join):
     assert second.session is first.session
 
 
-async def test_a_session_that_is_not_known_any_more_is_another_one(join):
+async def test_a_session_that_is_no_longer_known_is_another_one(join):
     first, _ = await join()
     first.end(IDLE)
     second, _ = await join(resume=first, welcome={"resumed": False})
@@ -255,7 +255,7 @@ async def test_a_server_that_is_silent_is_not_waited_for(gateway, second_gateway
             await (await gateway.peer()).welcome()
         first = await connecting
         first.end(IDLE)
-        # Whoever comes back does not begin with it: it comes after the one that was there.
+        # A client that comes back does not begin with this server: it comes after the last one.
         coming_back = asyncio.create_task(dialer(first))
         async with asyncio.timeout(within(3)):
             await (await gateway.peer()).welcome()

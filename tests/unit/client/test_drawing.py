@@ -219,7 +219,7 @@ async def test_a_draft_takes_half_of_the_window_at_most(open_window):
     assert "bob> line 0" in window.lines
 
 
-async def test_rows_that_are_not_needed_any_more_go(open_window):
+async def test_rows_that_are_no_longer_needed_go(open_window):
     window = await open_window()
     window.above.show(["said"])
     await window.type("x" * 200)

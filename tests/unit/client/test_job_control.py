@@ -100,11 +100,11 @@ async def test_by_ctrl_z_again_and_again(chatting):
 
 
 @pytest.mark.parametrize("number", [signal.SIGSTOP, signal.SIGTSTP])
-@pytest.mark.parametrize("whom", ["guard", "client"])
-async def test_by_a_signal(chatting, number, whom):
-    os.kill(getattr(chatting, whom), number)
+@pytest.mark.parametrize("stopped", ["guard", "client"])
+async def test_by_a_signal(chatting, number, stopped):
+    os.kill(getattr(chatting, stopped), number)
     await stops(chatting)
-    if whom == "client":
+    if stopped == "client":
         assert chatting.raw.rindex(b"\x1b[?2004l") > chatting.raw.rindex(b"dana> ")
     await back(chatting)
 
@@ -181,7 +181,7 @@ async def background(gateway):
         yield terminal
 
 
-async def test_whoever_waits_for_it_sees_that_it_stopped(background):
+async def test_a_parent_that_waits_for_it_sees_that_it_stopped(background):
     background.type("bg\n")
     await background.until(lambda _: background.raw.count(b"stopped by SIGTTIN") == 2)
     background.type("fg\n")

@@ -190,7 +190,7 @@ async def test_what_was_not_acknowledged_is_sent_again_as_it_was_and_first(chat,
     assert chat._inbox.empty()  # nobody needs to be told
 
 
-async def test_to_who_is_not_known_any_more_it_is_sent_again_and_that_is_told(chat, events):
+async def test_a_client_that_is_no_longer_known_sends_it_again_and_says_so(chat, events):
     sending, one = await sent(chat, "one")
     chat.rejoin.welcome = {"resumed": False}
     chat.peer.hang_up()

@@ -51,7 +51,7 @@ def connections():
 @pytest.mark.parametrize(
     ("outcomes", "told"),
     [
-        # Known again: the gateway sees to it that it is posted once.
+        # Known again: the gateway makes sure that it is posted once.
         ([(A, LOST), (A, None)], []),
         ([(A, LOST), (A, LOST), (A, None)], []),
         # Not known again: it may have been posted before.

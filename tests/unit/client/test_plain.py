@@ -283,7 +283,7 @@ async def test_a_signal_leaves_cleanly(plain, number):
     assert await plain.running == 128 + number
 
 
-async def test_nobody_reads_any_more(plain):
+async def test_nobody_reads_the_output(plain):
     reader, writer = os.pipe()
     with os.fdopen(writer, "w") as out:
         plain.out = out

@@ -127,7 +127,7 @@ async def test_who_is_not_trusted_for_a_moment_may_be_in_order_again(attempts):
     assert [news.why for news in attempts.told] == ["of another network"]
 
 
-async def test_who_stays_untrusted_is_not_tried_for_ever(attempts):
+async def test_a_server_that_stays_untrusted_is_not_tried_forever(attempts):
     with pytest.raises(Untrusted, match="expired"):
         await attempts.come_back(*[Untrusted("expired")] * 100)
     assert UNTRUSTED_FOR <= attempts.pauses.now < UNTRUSTED_FOR + 2 * LONGEST

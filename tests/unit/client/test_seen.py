@@ -72,7 +72,7 @@ def test_a_welcome_takes_nothing_back(seen):
     assert seen.ids == {"lobby": "7-5", "@": "8-0"}
 
 
-def test_an_id_that_is_none_is_shown_and_not_kept(seen):
+def test_a_malformed_id_is_shown_and_not_kept(seen):
     for id in ("", "x", "7-", "7-6-1", "-"):
         assert seen.is_news(said(id))
     assert seen.ids["lobby"] == "7-5"
@@ -83,7 +83,7 @@ def test_a_gap_is_news_once_in_a_place(seen):
     assert [seen.is_news(one) for one in (gap, gap, other, gap)] == [True, False, True, False]
 
 
-def test_a_gap_right_behind_another_is_none_wherever_it_is_said_to_begin(seen):
+def test_a_gap_right_after_another_is_not_shown_wherever_it_begins(seen):
     here, there = (Gap(room="lobby", after=after, text="-") for after in ("7-5", None))
     assert [seen.is_news(gap) for gap in (here, there)] == [True, False]
     assert seen.is_news(said("8-0"))

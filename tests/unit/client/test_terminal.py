@@ -232,7 +232,7 @@ async def test_a_password_is_asked_for_and_never_seen(asked, gateway):
     assert asked.attributes == asked.attributes_before
 
 
-async def test_a_wrong_password_may_be_typed_again_but_not_for_ever(asked, gateway):
+async def test_a_wrong_password_may_be_typed_again_but_not_forever(asked, gateway):
     for count, attempt in enumerate(("one", "two", "three"), 1):
         # What is typed before the question would not count.
         await asked.until(lambda lines, count=count: lines.count("Password of dana:") == count)

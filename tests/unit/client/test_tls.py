@@ -17,7 +17,7 @@ from wire.frames import Bye, Hello
 from wire.reasons import QUIT, SHUTDOWN
 
 ALERT = b"\x15\x03\x03\x00\x02\x02\x46"
-"""What a server says that does not speak our version of TLS, or none that it understands."""
+"""What a server answers if it does not speak our version of TLS, or no TLS at all."""
 
 
 @pytest.fixture
