@@ -66,6 +66,6 @@ class RunningApp:
             await changed.wait()
 
     async def history(self, count):
-        """Wait until this number of lines can be brought back; prompt_toolkit has no event for that."""
+        """Wait until this many lines can be brought back; prompt_toolkit has no event for it."""
         while len(self.app._session.default_buffer._working_lines) != count + 1:  # noqa: ASYNC110
             await asyncio.sleep(0)

@@ -48,7 +48,7 @@ def test_a_message_in_another_room_says_so():
         ("dana", ["sis", "mom"], "10:00:05 you → sis, mom: hi"),
     ],
 )
-def test_a_private_message_says_from_whom_to_whom(sender, to, expected):
+def test_a_private_message_shows_its_sender_and_its_recipients(sender, to, expected):
     assert shown(said("hi", sender=sender, to=to)) == expected
 
 
@@ -61,7 +61,7 @@ def test_an_announcement_looks_like_nothing_that_a_person_can_say():
     assert "\x1b[33m*** announcement\x1b[0m: \x1b[7mdana\x1b[0m, really" in colored
 
 
-def test_the_time_is_that_of_the_senders_wall_and_its_offset_is_shown_where_it_is_not_ours():
+def test_the_time_is_the_senders_and_its_offset_is_shown_if_it_is_not_ours():
     at = AT.astimezone(timezone(timedelta(hours=2)))
     assert shown(said(at=at)) == "12:00:05+02:00 sis: hello"
 

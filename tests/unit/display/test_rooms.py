@@ -35,7 +35,7 @@ def view(width=None, room="lobby"):
         ),
     ],
 )
-def test_one_is_told_of_the_room_that_one_enters(event, line):
+def test_you_are_told_about_the_room_that_you_enter(event, line):
     assert entered(event, view()) == [line]
 
 
@@ -74,7 +74,7 @@ def test_one_is_told_why_one_is_out_of_a_room():
         ({"change": "devoice", "name": "sis"}, "mom took the voice in #dev from sis"),
     ],
 )
-def test_what_was_changed_and_by_whom(fields, line):
+def test_what_was_changed_and_who_changed_it(fields, line):
     event = Changed(**{"room": "dev", "by": "mom", **fields})
     assert changed(event, view()) == render.event(event, view()) == [f"· {line}"]
 

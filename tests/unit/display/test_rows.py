@@ -128,7 +128,7 @@ def test_an_address_with_what_is_no_letter_of_one_is_a_word():
         ("word " * 1000, "… "),
     ],
 )
-def test_a_message_shows_so_many_rows_and_says_how_many_more_there_are(text, more):
+def test_a_message_shows_a_limited_number_of_rows_and_says_how_many_more_there_are(text, more):
     first, *others = text.split("\n")
     shown = rows([HEAD + first, *(INDENT + line for line in others)], 80)
     assert len(shown) == MOST_ROWS + 1
