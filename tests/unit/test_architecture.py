@@ -23,7 +23,7 @@ def test_a_script_says_what_it_takes_and_returns_and_why_it_is_one(path):
     head = "\n".join(itertools.takewhile(lambda line: line.startswith("--"), lines))
     body = "\n".join(lines[head.count("\n") + 1 :])
     assert "Returns" in head
-    assert re.search(r"^-- (Atomic,|A script, since) ", head, re.M)
+    assert re.search(r"^-- (Atomic,|A script, because) ", head, re.M)
     for taken in ("KEYS[", "ARGV["):
         assert (taken in head) is (taken in body)
 

@@ -1,4 +1,4 @@
-"""The scripts that run inside Redis, each in a file of its own with a header."""
+"""The Lua scripts that run inside Redis, each in its own file with a header."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ class Script:
 
     Attributes:
         name: ``<noun>_<verb>``.
-        own: its file.
-        source: its Lua, behind what it shares with others (``shared.lua``).
-        sha: what Redis calls it once it is loaded.
+        own: the text of its file.
+        source: the whole Lua: ``shared.lua`` and its file.
+        sha: the SHA-1 by which Redis knows it once it is loaded.
     """
 
     def __init__(self, name: str) -> None:
@@ -25,7 +25,7 @@ class Script:
 
 
 SHARED = "shared"
-"""The file of what several scripts need."""
+"""The file with what several scripts share."""
 
 
 def _lua(name: str) -> str:

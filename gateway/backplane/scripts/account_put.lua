@@ -1,19 +1,19 @@
--- Register a name, or change its password, and ask for the end of whoever holds it.
+-- Register a name, or change its password, and ask its holder's gateway to end that session.
 --
 -- KEYS[1]  accounts
 -- KEYS[2]  users
 -- ARGV[1]  the folded name
 -- ARGV[2]  'add' for a name that is not registered, 'change' for one that is
 -- ARGV[3]  the account, JSON without its beginning, {"since":<since>,"changed":<now>,
--- ARGV[4]  the text for whoever holds the name
--- ARGV[5]  what the keys and channels of users begin with
+-- ARGV[4]  the text for the name's holder
+-- ARGV[5]  prefix of the keys and channels of users
 --
--- Returns  {} if there is such an account with 'add', or none with 'change', and then nothing was
---          done; else {name as its holder wrote it, session, gateway, how many heard it}, or {''} if
---          nobody holds it
+-- Returns  {} if the account exists with 'add', or does not exist with 'change': then nothing was
+--          done. Else {the name as its holder wrote it, session, gateway, how many gateways heard the
+--          order}, or {''} if nobody holds the name
 --
--- Atomic, so that nobody has the name without its password once there is one: not its holder, and
--- not whoever could have come back to it with a token.
+-- Atomic, so that once there is a password nobody has the name without it: neither its holder, nor
+-- somebody who could have resumed with a token.
 local old = redis.call('HGET', KEYS[1], ARGV[1])
 if (ARGV[2] == 'add') == (old ~= false) then return {} end
 local record = redis.call('HGET', KEYS[2], ARGV[1])
@@ -25,7 +25,7 @@ redis.call('HSET', KEYS[1], ARGV[1], string.format('{"since":%.0f,"changed":%.0f
 redis.call('DEL', ARGV[5] .. ':resume:' .. ARGV[1])
 local user = record and read_user(record)
 if not user then return {''} end
--- "0" is no token's hash. The count is of no use without them, and might not be written as a whole number.
+-- "0" is not the hash of any token. Without tokens the count is useless, and cjson might not write it as an integer.
 user.resume, user.shown, user.hello = '0', '0', 0
 redis.call('HSET', KEYS[2], ARGV[1], encode_user(user))
 if redis.call('EXISTS', ARGV[5] .. ':lease:' .. user.gateway) == 0 then return {''} end

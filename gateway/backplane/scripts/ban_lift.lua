@@ -2,12 +2,13 @@
 --
 -- KEYS[1]  bans
 -- KEYS[2]  gateways
--- ARGV[1]  what the ban is called in the hash
--- ARGV[2]  what the channels of gateways begin with
+-- ARGV[1]  the ban's field in the hash
+-- ARGV[2]  prefix of the channels of gateways
 --
--- Returns  {the ban (JSON), the ids of gateways that did not hear of it...}; {} if there is none
+-- Returns  {the ban (JSON), the ids of gateways that did not hear about it...}; {} if there is no such
+--          ban
 --
--- Atomic, so that a gateway that hears of it does not find it any more.
+-- Atomic, so that a gateway that hears about it no longer finds the ban.
 local ban = redis.call('HGET', KEYS[1], ARGV[1])
 if not ban then return {} end
 redis.call('HDEL', KEYS[1], ARGV[1])

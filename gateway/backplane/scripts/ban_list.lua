@@ -1,16 +1,16 @@
--- List the bans that hold, and forget those that are over.
+-- List the bans in force, and delete those that have ended.
 --
 -- KEYS[1]  bans
 --
 -- Returns  Redis' time in milliseconds, then the bans (JSON)
 --
--- Atomic, so that the time is that by which the bans were found to hold, and so that what is
--- forgotten is what was over, and not a ban that was given since.
+-- Atomic, so that the time is the one by which the bans were checked, and so that a new ban is never
+-- deleted in place of one that has ended.
 local now = now_ms()
 local found = {whole(now)}
 local bans = redis.call('HGETALL', KEYS[1])
 for i = 1, #bans, 2 do
-  -- One that cannot be read is told as it is: it must not keep the others from being known.
+  -- An unreadable ban is returned as it is: it must not hide the others.
   local readable, ban = pcall(cjson.decode, bans[i + 1])
   local ends = readable and type(ban) == 'table' and ban['until']
   if type(ends) == 'number' and ends <= now then

@@ -2,14 +2,14 @@
 --
 -- KEYS[1]  bans
 -- KEYS[2]  gateways
--- ARGV[1]  what the ban is called in the hash
--- ARGV[2]  milliseconds for which it holds; 0 for no end
+-- ARGV[1]  the ban's field in the hash
+-- ARGV[2]  milliseconds that it lasts; 0 for no end
 -- ARGV[3]  the ban, JSON without its beginning, {"since":<since>,"until":<until>,
--- ARGV[4]  what the channels of gateways begin with
+-- ARGV[4]  prefix of the channels of gateways
 --
--- Returns  {the ban (JSON), the ids of gateways that did not hear of it...}
+-- Returns  {the ban (JSON), the ids of gateways that did not hear about it...}
 --
--- Atomic, so that a gateway that hears of it finds it; and a script, since its times are by Redis'
+-- Atomic, so that a gateway that hears about it finds it. A script, because its times are by Redis'
 -- clock.
 local now = now_ms()
 local ends = ARGV[2] == '0' and 'null' or whole(now + ARGV[2])

@@ -1,15 +1,15 @@
--- List the users that are written down for a gateway, some at a time.
+-- List the users that Redis has for a gateway, some at a time.
 --
 -- KEYS[1]  the set of names that it holds
 -- KEYS[2]  users
 -- ARGV[1]  its id
--- ARGV[2]  cursor: '0' at first, then what the call before returned
+-- ARGV[2]  cursor: '0' at first, then the one that the last call returned
 -- ARGV[3]  about how many
 --
--- Returns  the next cursor ('0': that was all), then the records, JSON
+-- Returns  the next cursor ('0' at the end), then the records, JSON
 --
--- Atomic, so that a name that is taken out of the set, since no record says that the gateway holds
--- it, is not one that it claims meanwhile.
+-- Atomic, so that a name is not removed from the set, for want of a record, while the gateway is
+-- claiming it.
 local page = redis.call('SSCAN', KEYS[1], ARGV[2], 'COUNT', ARGV[3])
 local found = {page[1]}
 for _, name in ipairs(page[2]) do

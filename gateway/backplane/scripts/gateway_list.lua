@@ -1,16 +1,16 @@
--- List the gateways, dead ones that nobody has swept yet included.
+-- List the gateways, including dead ones that have not been swept yet.
 --
 -- KEYS[1]  gateways
--- ARGV[1]  what the keys of users begin with
+-- ARGV[1]  prefix of the keys of users
 --
--- Returns  this moment in milliseconds since 1970, then four for each gateway: id, what it told of
---          itself last (JSON), milliseconds of its lease that are left (-2: it is gone), and how
---          many names it holds
+-- Returns  the time in milliseconds since 1970, then four for each gateway: its id, its last report
+--          (JSON), the milliseconds that are left of its lease (-2: it has ended), and the number of
+--          names it holds
 --
--- A script, since it reads two keys for each gateway, and what is said of them must be of one moment.
+-- A script, because it reads two keys for each gateway, and all must be from the same moment.
 local found = {whole(now_ms())}
 local known = redis.call('HGETALL', KEYS[1])
--- A key of another type costs itself only.
+-- A key of the wrong type affects only its own gateway.
 for i = 1, #known, 2 do
   local lease = ARGV[1] .. ':lease:' .. known[i]
   local told = redis.pcall('GET', lease)

@@ -1,18 +1,18 @@
--- Take the names of a gateway that died from it, some at a time.
+-- Take the names of a dead gateway away, some at a time.
 --
 -- KEYS[1]  its lease
 -- KEYS[2]  users
 -- KEYS[3]  the set of names that it held
 -- KEYS[4]  gateways
 -- ARGV[1]  its id
--- ARGV[2]  how many names at the most
--- ARGV[3]  what the keys of users begin with
--- ARGV[4]  milliseconds for which the users can resume
+-- ARGV[2]  the most names to take
+-- ARGV[3]  prefix of the keys of users
+-- ARGV[4]  milliseconds in which the users can resume
 --
--- Returns  how many names are left, then the records (JSON) of the users who were on it; with
---          none left the gateway is forgotten. {0} if the gateway lives
+-- Returns  the number of names that are left, then the records (JSON) of the users who were on it;
+--          with no names left the gateway is deleted. {0} if the gateway is alive
 --
--- Atomic, so that of several who sweep, one gets each name, and tells the room.
+-- Atomic, so that if several gateways sweep, only one of them gets each name and tells the rooms.
 local gone = {0}
 if redis.call('EXISTS', KEYS[1]) == 1 then return gone end
 for _, name in ipairs(redis.call('SPOP', KEYS[3], ARGV[2])) do

@@ -1,23 +1,23 @@
--- Read some messages of a log, the oldest first.
+-- Read some messages of a log, oldest first.
 --
 -- KEYS[1]  the log
 -- KEYS[2]  its epochs
 -- ARGV[1]  the id after which to read
--- ARGV[2]  how many messages at the most
--- ARGV[3]  bytes after which no more is read
--- ARGV[4]  id of the run of Redis
+-- ARGV[2]  the most messages to read
+-- ARGV[3]  bytes after which to stop
+-- ARGV[4]  Redis' run id
 --
--- Returns  the id behind which the next message comes; where whoever came before there was a log stands; 1 if there is
---          more, else 0; then three for each message: its id, its time, and its body
+-- Returns  the id after which the next message comes; the position of readers from before the log began; 1 if there
+--          is more, else 0; then three for each message: its id, its time and its body
 --
--- A script, since messages differ in size by a factor of a thousand: what is too much is seen only when it is read.
--- Atomic, so that what is missing at the end is missing, and not on its way.
-local AT_ONCE = 8
+-- A script, because messages differ in size by a factor of a thousand, so only reading shows how many are enough.
+-- Atomic, so that a message missing at the end is really missing, and not under way.
+local BATCH = 8
 local most, bytes = tonumber(ARGV[2]), tonumber(ARGV[3])
 local last, start = tail(KEYS[1], KEYS[2], ARGV[4], NOTHING)
 local found, at, more = {last, start, 0}, ARGV[1], true
 while more do
-  local left = math.min(AT_ONCE, most - (#found - 3) / 3)
+  local left = math.min(BATCH, most - (#found - 3) / 3)
   if left <= 0 or bytes <= 0 then
     if is_after(last, at) then found[3] = 1 end
     break

@@ -1,12 +1,12 @@
--- Take back that a password was tried: it was right. From now on the name was got from there.
+-- Uncount an attempt, because the password was right, and note that the name was got from this address.
 --
 -- KEYS[1]  string with a TTL: the name was got from this address before
 -- KEYS[i]  counters, as for password_try
--- ARGV[1]  milliseconds for which it is remembered that the name was got from there
+-- ARGV[1]  milliseconds that this is remembered
 --
 -- Returns  nothing
 --
--- Atomic, so that a counter that ends just now does not come back without its TTL.
+-- Atomic, so that a counter that expires now is not created again without a TTL.
 local last = redis.call('EXISTS', KEYS[1]) == 1 and 2 or #KEYS
 for i = 2, last do
   if tonumber(redis.call('GET', KEYS[i]) or 0) > 0 then redis.call('DECR', KEYS[i]) end

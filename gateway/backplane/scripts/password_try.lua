@@ -1,16 +1,16 @@
--- Count that a password is tried, unless that was done too often.
+-- Count an attempt at a password, unless there were too many.
 --
 -- KEYS[1]    string with a TTL: the name was got from this address before
--- KEYS[i]    counters, strings with a TTL: tries for this name, from this address first, then wider
--- ARGV[1]    milliseconds for which a counter counts
--- ARGV[i]    how far KEYS[i] may count
+-- KEYS[i]    counters, strings with a TTL: attempts at this name from this address first, then wider ones
+-- ARGV[1]    milliseconds that a counter lives
+-- ARGV[i]    the limit of KEYS[i]
 --
 -- Returns  0, or the milliseconds to wait: then nothing was counted
 --
--- From where the name was got before only the first counter counts: else strangers could use up the
--- tries of its owner.
+-- For an address that has got the name before, only the first counter applies: otherwise strangers could
+-- use up the owner's attempts.
 --
--- Atomic, so that many who try at once, on many gateways, do not get more than one who tries.
+-- Atomic, so that many simultaneous attempts, on many gateways, get no more than attempts in a row.
 local last = redis.call('EXISTS', KEYS[1]) == 1 and 2 or #KEYS
 local wait = 0
 for i = 2, last do

@@ -1,6 +1,6 @@
--- Write down who comes into a room and who leaves it, in order, and tell of it.
+-- Record arrivals in a room and departures from it, in order, and publish them.
 --
--- KEYS[1]  what holds in the room
+-- KEYS[1]  the room's meta hash
 -- KEYS[2]  its members
 -- KEYS[3]  operators
 -- KEYS[4]  voices
@@ -11,29 +11,29 @@
 -- KEYS[9]  its log
 -- KEYS[10] its epochs
 -- KEYS[11] its clock
--- ARGV[1]  the version of what holds there by which the arrivals were allowed; '*' for any, without arrivals
--- ARGV[2]  '1' to make the room if there is none
--- ARGV[3]  id of the run of Redis
+-- ARGV[1]  the version of the room's state by which the arrivals were allowed; '*' for any, without arrivals
+-- ARGV[2]  '1' to make the room if it does not exist
+-- ARGV[3]  Redis' run id
 -- ARGV[4]  the last id that the gateway knows of the log
 -- ARGV[5]  the room's channel
--- ARGV[6]  milliseconds for which an empty room is kept; '0' for a room that is always there
--- ARGV[7]  milliseconds for which an empty room that has operators is kept
--- ARGV[8]  the folded name of the room's operator, if it is made now; '' for nobody
--- ARGV[9]  the same as it is shown
--- ARGV[10..]  five for each: '+' for an arrival that all are told of, '~' for one that gateways are told
---             of, '-' for a departure; the folded name; the session ('' with '-': whichever); the
---             member (JSON; '' with '-'); the event, a line
+-- ARGV[6]  milliseconds that an empty room is kept; '0' for a room that always exists
+-- ARGV[7]  milliseconds that an empty room with operators is kept
+-- ARGV[8]  the folded name of the room's first operator, if it is made now; '' for none
+-- ARGV[9]  the same name as it is shown
+-- ARGV[10..]  five for each: '+' for an arrival that everybody is told about, '~' for one that only
+--             gateways are told about, '-' for a departure; the folded name; the session ('' with '-':
+--             any); the member (JSON; '' with '-'); the event, a line
 --
--- Returns  {the id behind which the next message comes, how many are in the room, the folded name of whoever
---          became its operator or '', how many arrivals and departures there have been}. 'CHANGED' if it is of
---          another version, 'NONE' if somebody arrives and there is none; then nothing was done
+-- Returns  {the id after which the next message comes, the number of people in the room, the folded name of its
+--          new operator or '', the number of arrivals and departures so far}. 'CHANGED' if the room has another
+--          version, 'NONE' if somebody arrives and the room does not exist: then nothing was done
 --
--- An arrival of a session that is there already changes nothing: the call can be repeated. One of a name that
--- is there with another session is nothing that people need be told. A departure of a session that is not
--- there does nothing: a newer one may have the name.
+-- An arrival of a session that is there already changes nothing, so the call can be repeated. If the name is
+-- there with another session, people are not told. A departure of a session that is not there does nothing,
+-- because a newer session may have the name.
 --
 -- Atomic, so that the order of arrivals and departures is the same for all, and so that nobody enters by
--- rules that do not hold any longer.
+-- outdated rules.
 local meta, members = KEYS[1], KEYS[2]
 local keys = {
   meta, members, KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7], KEYS[8], KEYS[9], KEYS[10], KEYS[11],

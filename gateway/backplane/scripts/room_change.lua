@@ -1,6 +1,6 @@
--- Change what holds in a room, and say so in its log.
+-- Change a room's state, and store the event in its log.
 --
--- KEYS[1]  what holds in the room: its modes, topic and key
+-- KEYS[1]  the room's meta hash: its modes, topic and key
 -- KEYS[2]  its members
 -- KEYS[3]  operators
 -- KEYS[4]  voices
@@ -12,25 +12,25 @@
 -- KEYS[10] its epochs
 -- KEYS[11] its clock
 -- ARGV[1]  the version by which this was decided
--- ARGV[2]  how many messages the log keeps, roughly
--- ARGV[3]  id of the run of Redis
--- ARGV[4]  the last id that the caller knows of the log
+-- ARGV[2]  roughly how many messages the log keeps
+-- ARGV[3]  Redis' run id
+-- ARGV[4]  the last id of the log that the caller knows
 -- ARGV[5]  the room's channel
--- ARGV[6]  milliseconds for which an empty room is kept; '0' for a room that is always there
--- ARGV[7]  milliseconds for which an empty room that has operators is kept
+-- ARGV[6]  milliseconds that an empty room is kept; '0' for a room that always exists
+-- ARGV[7]  milliseconds that an empty room with operators is kept
 -- ARGV[8]  the event, JSON without id and ts; '' for none: then only gateways are told
--- ARGV[9]  the folded name of whoever is put out; '' for nobody
--- ARGV[10] the event that tells of it, a line
--- ARGV[11] milliseconds for which it is known who was put out
+-- ARGV[9]  the folded name of the person who is put out; '' for nobody
+-- ARGV[10] the event that tells about it, a line
+-- ARGV[11] milliseconds that it is remembered who was put out
 -- ARGV[12] '1': all members count as invited
 -- ARGV[13..]  three for each edit: 'meta', 'operators', 'voices', 'bans', 'muted', 'invited' or 'kicked'; the
---             entry; its new value behind a '=', or '-' to remove it
+--             entry; its new value after a '=', or '-' to remove it
 --
--- Returns  {the id of the event, or of what was stored last, the new version}. 'CHANGED' if the room is of another version, 'NONE' if there
---          is none; then nothing was done
+-- Returns  {the id of the event, or the last id of the log if there is no event; the new version}. 'CHANGED' if the
+--          room has another version, 'NONE' if it does not exist: then nothing was done
 --
--- Atomic, so that of two changes that were decided from one state one is made, and so that the message that
--- is stored next is one that the new rules allow.
+-- Atomic, so that if two changes are decided from one state only one is made, and so that the next message
+-- that is stored is one that the new rules allow.
 local meta, members = KEYS[1], KEYS[2]
 local keys = {
   meta, members, KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7], KEYS[8], KEYS[9], KEYS[10], KEYS[11],
@@ -41,7 +41,7 @@ local parts = {
   ['meta'] = meta, ['operators'] = KEYS[3], ['voices'] = KEYS[4], ['bans'] = KEYS[5], ['muted'] = KEYS[6],
   ['invited'] = KEYS[7], ['kicked'] = KEYS[8],
 }
--- Before anything is written: one of another type refuses the whole.
+-- Check all keys before anything is written: one of the wrong type must refuse the whole call.
 for _, key in pairs(parts) do redis.call('HLEN', key) end
 local people = redis.call('HLEN', members)
 
@@ -82,7 +82,7 @@ local member = ARGV[9] ~= '' and redis.call('HGET', members, ARGV[9])
 if member then
   redis.call('HDEL', members, ARGV[9])
   people = people - 1
-  -- So that a session whose connection breaks now does not come back by it.
+  -- So that a session whose connection breaks now cannot come back into the room by resuming.
   local readable, was = pcall(cjson.decode, member)
   if readable and type(was) == 'table' and type(was.origin) == 'string' then
     if redis.call('HLEN', parts.kicked) >= 500 then redis.call('DEL', parts.kicked) end

@@ -1,6 +1,6 @@
--- Make a room that is kept though nobody is in it, or keep one that is there already.
+-- Make a room that is kept even if it is empty, or keep one that exists already.
 --
--- KEYS[1]  what holds in the room
+-- KEYS[1]  the room's meta hash
 -- KEYS[2]  its members
 -- KEYS[3]  operators
 -- KEYS[4]  voices

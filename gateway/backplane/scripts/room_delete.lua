@@ -1,6 +1,6 @@
 -- Delete a room, and tell the gateways that have it open.
 --
--- KEYS[1]  what holds in the room
+-- KEYS[1]  the room's meta hash
 -- KEYS[2]  its members
 -- KEYS[3]  operators
 -- KEYS[4]  voices
@@ -12,13 +12,13 @@
 -- KEYS[10] its epochs
 -- KEYS[11] its clock
 -- ARGV[1]  the room's channel
--- ARGV[2]  milliseconds for which it is known that the room was deleted
--- ARGV[3]  id of the run of Redis
+-- ARGV[2]  milliseconds that it is remembered that the room was deleted
+-- ARGV[3]  Redis' run id
 --
--- Returns  how many people were in it; -1 if there is no such room
+-- Returns  how many people were in it; -1 if it does not exist
 --
--- What is left for a while is the version. By it every gateway sees that the room was deleted, and that Redis has
--- not merely forgotten it, also a gateway that was away.
+-- The version is kept for a while. By it every gateway, even one that was away, sees that the room was deleted and
+-- that Redis has not merely lost it.
 --
 -- Atomic, so that nothing is stored in a room that is half deleted.
 local meta = KEYS[1]

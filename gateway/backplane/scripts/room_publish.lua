@@ -2,36 +2,35 @@
 --
 -- KEYS[1]  the room's log
 -- KEYS[2]  its epochs
--- KEYS[3]  what holds in the room
+-- KEYS[3]  the room's meta hash
 -- KEYS[4]  its clock: the time of its last message
--- ARGV[1]  how many messages the log keeps, roughly
--- ARGV[2]  id of the run of Redis
--- ARGV[3]  the last id that the gateway knows of this log
+-- ARGV[1]  roughly how many messages the log keeps
+-- ARGV[2]  Redis' run id
+-- ARGV[3]  the last id of the log that the gateway knows
 -- ARGV[4]  the room's channel
--- ARGV[5]  what the keys begin with that hold what each origin posted last
--- ARGV[6]  milliseconds for which those are kept
--- ARGV[7]  until when the lease of the gateway holds, milliseconds since 1970; '' for no lease
--- ARGV[8]  the version of what holds in the room by which the messages were allowed
--- ARGV[9]  what the keys begin with that say for how long somebody must not post again
--- ARGV[10] milliseconds for which an empty room is kept; '0' for a room that is always there
+-- ARGV[5]  prefix of the keys with the last posts of each origin
+-- ARGV[6]  milliseconds that those are kept
+-- ARGV[7]  when the gateway's lease ends, milliseconds since 1970; '' for no lease
+-- ARGV[8]  the version of the room's state by which the messages were allowed
+-- ARGV[9]  prefix of the keys that say how long somebody must not post again
+-- ARGV[10] milliseconds that an empty room is kept; '0' for a room that always exists
 -- ARGV[11..]  two for each message: a head and the body, JSON. The head is
 --             ''                     a message that may be posted twice
 --             ORIGIN SEQ             one that must not
---             ORIGIN SEQ NAME MS     likewise, and NAME must not post again for MS milliseconds; SEQ is
---                                    '-' if it may be posted twice
+--             ORIGIN SEQ NAME MS     the same, and NAME must not post again for MS milliseconds; SEQ is
+--                                    '-' if the message may be posted twice
 --             !                      an event: published as it is, and not stored
 --
--- Returns  for each message its id; '' for one whose seq is not new, and whose id is not known any
---          longer; or, as a number, the milliseconds that its sender must wait: it was not posted.
---          'LATE' if the lease may have run out: its names may be somebody else's; 'CHANGED' if the
---          room is of another version. Then nothing was posted
+-- Returns  for each message its id; '' if its seq was posted before and the id is no longer known; or, as
+--          a number, the milliseconds that its sender must wait: then it was not posted. 'LATE' if the
+--          lease may have run out, so that other sessions may have its names; 'CHANGED' if the room has
+--          another version. Then nothing was posted
 --
--- Atomic, so that the order of the log, of the ids, of the times and of what everyone receives is one
--- order, so that of two attempts to post a message one is the first, and so that nothing is posted by
--- rules that do not hold any longer.
+-- Atomic, so that the log, the ids, the times and what everyone receives have the same order, so that
+-- a message that is sent twice is posted once, and so that nothing is posted by outdated rules.
 --
--- What is published begins with a line of its own, "<previous id> <last id>": its receiver sees at once
--- whether something was lost before it. Where no message is in it both are the last of the log.
+-- What is published begins with the line "<previous id> <last id>", by which the receiver sees at once
+-- whether something was lost before it. Without a message, both are the last id of the log.
 local log, limit, run = KEYS[1], ARGV[1], ARGV[2]
 
 local clock = now_ms()
@@ -89,7 +88,7 @@ for i = 11, #ARGV, 2 do
     end
   end
 end
--- Only now that they are stored they count as posted.
+-- They count as posted only now that they are stored.
 for origin, lately in pairs(news) do
   if lately ~= '' then keep_posted(ARGV[5] .. origin, lately, ARGV[6]) end
 end

@@ -1,6 +1,6 @@
--- Read what holds in a room: all but its members.
+-- Read a room's state: everything except its members.
 --
--- KEYS[1]  its modes, topic and key, its version, and how many arrivals and departures there were ("moves")
+-- KEYS[1]  its modes, topic and key, its version, and the number of arrivals and departures ("moves")
 -- KEYS[2]  operators
 -- KEYS[3]  voices
 -- KEYS[4]  bans
@@ -10,7 +10,7 @@
 --
 -- Returns  Redis' time in milliseconds, then the fields and values of each of these hashes, a list for each
 --
--- Atomic, so that all parts are of the version that is told.
+-- Atomic, so that all parts belong to the same version.
 local found = {whole(now_ms())}
 for i, key in ipairs({KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7]}) do
   found[i + 1] = redis.call('HGETALL', key)

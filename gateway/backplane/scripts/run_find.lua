@@ -1,10 +1,10 @@
--- Find out which start of Redis this is, and begin the epochs of people's logs with it if it is another one.
+-- Find out which run of Redis this is; if it is a new one, begin the epochs of people's logs with it.
 --
 -- KEYS[1]  the epochs of people's logs
 --
--- Returns  its run id; 'unknown' for an imitation that has none, and no memory to lose but with us
+-- Returns  Redis' run id; 'unknown' for an imitation without one, which keeps its data only while it runs
 --
--- A script, since the imitation ends a connection that asks for what it does not know.
+-- A script, because the imitation closes a connection that sends a command it does not know.
 local info = redis.pcall('INFO', 'server')
 local run = 'unknown'
 if type(info) == 'string' then

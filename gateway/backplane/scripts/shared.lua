@@ -1,7 +1,7 @@
--- What several scripts need: put in front of each of them.
+-- Functions for several scripts; this file is put in front of each script.
 
--- Who a user's record is about; nil if it cannot be read, be it of another type, another version, or
--- nobody's: such a record costs itself, and nothing else.
+-- The user of a record; nil if the record cannot be read, for example from another version. An unreadable
+-- record must not affect any other.
 local function read_user(record)
   local readable, user = pcall(cjson.decode, record)
   if not readable or type(user) ~= 'table' then return nil end
@@ -21,7 +21,7 @@ local function read_user(record)
   return user
 end
 
--- Names as a JSON list: of one without names cjson would make an object.
+-- Names as a JSON list; cjson would turn an empty list into an object.
 local function encode_list(names)
   local quoted = {}
   for i, name in ipairs(names) do quoted[i] = cjson.encode(name) end
@@ -34,17 +34,16 @@ local function encode_user(user)
   return '{"rooms":' .. rooms .. ',' .. cjson.encode(user):sub(2)
 end
 
--- Logs. Ids are "<epoch>-<n>"; n counts up by one within a log and an epoch.
+-- Logs. Ids are "<epoch>-<n>"; within an epoch of a log, n counts up by one.
 --
--- A log that is missing, or is of another run of Redis, or is behind what somebody knows of it, has
--- lost what it gave ids to: it goes on in a new epoch, so that no id is given twice and nobody takes
--- what is said next for what comes next. A log by itself remembers the last id that it gave,
--- however much of it is trimmed.
+-- A log has lost messages if it is missing, if it was begun in another run of Redis, or if its last id is before one
+-- that somebody knows. Then it goes on in a new epoch, so that no id is given twice and nobody takes the next message
+-- for the one that follows theirs. A log always remembers its last id, even if it is trimmed to nothing.
 --
--- Beside each log, or all logs of one slot, a string says "<newest> <run id> <first>": the newest epoch that was
--- begun there, and with which run of Redis the epochs from the first one on are begun. Before the first of an epoch is
--- the greatest id that there could have been. Where there is no log one stands before the first epoch: should it be
--- another by the time something is said, then what was said meanwhile may be lost.
+-- Each log, or all logs of one slot together, have a string "<newest> <run id> <first>": the newest epoch, and the
+-- first epoch of that run of Redis. The id before the first of an epoch is the greatest possible id of the epoch
+-- before. A reader of a log that does not exist is before the first epoch. If the first epoch is another one when the
+-- next message comes, messages in between may be lost.
 local GREATEST = '18446744073709551615'
 local NOTHING = '0-0'
 
@@ -62,7 +61,7 @@ local function parts(id)
   return tonumber(epoch), tonumber(n), n
 end
 
--- The epoch that an id is of; the id before the first of an epoch counts as of that one.
+-- The epoch of an id; the id before the first of an epoch counts as part of that epoch.
 local function epoch_of(id)
   local epoch, _, n = parts(id)
   return n == GREATEST and epoch + 1 or epoch
@@ -79,14 +78,14 @@ local function before(epoch)
   return whole(epoch - 1) .. '-' .. GREATEST
 end
 
--- The id before another one of its epoch.
+-- The id before an id, within its epoch.
 local function previous(id)
   local epoch, n = id:match('^(%d+)-(%d+)$')
   return n == '0' and before(epoch) or epoch .. '-' .. whole(n - 1)
 end
 
--- The last id that a log gave, whether or not the message is still there; nil if there is no log. An error is
--- returned: the key is of another type.
+-- The last id of a log, even if the message is gone; nil if there is no log. If the key has the wrong type, the second
+-- value is the error.
 local function last_id(log)
   local info = redis.pcall('XINFO', 'STREAM', log)
   if info.err then
@@ -97,25 +96,25 @@ local function last_id(log)
   end
 end
 
--- The newest epoch, and the first of this run; the first is above the newest until it is begun.
+-- The newest epoch, and the first one of this run; until it has begun, the first is above the newest.
 local function epochs(key, run, last)
   local kept = redis.pcall('GET', key)
   local newest, of, first = (type(kept) == 'string' and kept or ''):match('^(%d+) (%S+) (%d+)$')
   if of == run then return tonumber(newest), tonumber(first) end
-  -- Above what was found, too: the record of it may have been lost within a millisecond.
+  -- Above what was found, too: its record may have been lost within the same millisecond.
   newest = math.max(now_ms(), newest or 0, epoch_of(last or NOTHING))
   redis.call('SET', key, whole(newest) .. ' ' .. run .. ' ' .. whole(newest + 1), 'KEEPTTL')
   return newest, newest + 1
 end
 
--- Begin a new epoch of a log, above all that is known; returns it, and the first of this run.
+-- Begin a new epoch of a log, above all that is known; returns it, and the first one of this run.
 local function begin_epoch(log, key, run, last, known)
   local newest, first = epochs(key, run, last)
   local epoch = newest < first and first or math.max(now_ms(), newest + 1)
   epoch = math.max(epoch, epoch_of(last or NOTHING) + 1)
-  -- A position before an epoch is no knowledge of it.
+  -- A position before an epoch does not mean that the epoch exists.
   if is_after(known, before(epoch)) then epoch = epoch_of(known) + 1 end
-  -- A log keeps its last id by itself, with no message in it.
+  -- A log keeps its last id even without messages.
   local start = before(epoch)
   redis.call('XADD', log, start, 'd', '')
   redis.call('XDEL', log, start)
@@ -123,7 +122,7 @@ local function begin_epoch(log, key, run, last, known)
   return epoch, first
 end
 
--- The id behind which the next message of a log comes, and the one before the first epoch of this run.
+-- The id after which the next message of a log comes, and the id before the first epoch of this run.
 local function tail(log, key, run, known)
   local last, err = last_id(log)
   if err then return NOTHING, NOTHING end
@@ -134,14 +133,14 @@ local function tail(log, key, run, known)
   return last, start
 end
 
--- Whether an id is above one that is known. Nearly always they have the same length: then texts compare as numbers do.
+-- Whether an id is above a known one. They usually have the same length, and then compare correctly as text.
 local function is_news(id, known)
   if #id == #known and id:find('-', 1, true) == known:find('-', 1, true) then return id > known end
   return is_after(id, known)
 end
 
--- Store the first of some messages, in an epoch (a string), or in a new one if there is none that could go on.
--- Returns its id, what the ids of the next begin with, and the id before it.
+-- Store the first of some messages, in an epoch (a string), or in a new epoch if that one cannot go on.
+-- Returns its id, the pattern for the ids of the next messages, and the id before it.
 local function add_first(log, key, run, known, epoch, limit, ...)
   if epoch then
     local start = epoch .. '-*'
@@ -156,7 +155,7 @@ local function add_first(log, key, run, known, epoch, limit, ...)
   return redis.call('XADD', log, 'MAXLEN', '~', limit, start, ...), start, before(first)
 end
 
--- The newest epoch of a slot that has one log, as text; nil if none was begun in this run of Redis.
+-- The newest epoch of a slot with one log, as text; nil if none has begun in this run of Redis.
 local function newest_epoch(key, run)
   local record = redis.pcall('GET', key)
   if type(record) ~= 'string' then return nil end
@@ -165,34 +164,34 @@ local function newest_epoch(key, run)
   return newest
 end
 
--- Rooms. The hash of what holds in one has the fields "version", "created" (there is such a room), "kept" (it stays
--- though nobody is in it), "moves" (how many have come and gone), and its topic, modes and key.
+-- Rooms. The meta hash has the fields "version", "created" (the room exists), "kept" (it stays even if it is empty),
+-- "moves" (the number of arrivals and departures), and the topic, the modes and the key.
 local function version_of(meta)
   return redis.call('HGET', meta, 'version') or '0'
 end
 
--- Give a room a new version, above all that it ever had; returns it.
+-- Give a room a new version, above all earlier ones; returns it.
 local function next_version(meta, now)
   local version = whole(math.max(now, (tonumber(version_of(meta)) or 0) + 1))
   redis.call('HSET', meta, 'version', version)
   return version
 end
 
--- Let a room end in which nobody is: later if it has operators, never if it is kept or always there ('0').
+-- Let an empty room expire: later if it has operators, never if it is kept or always exists ('0').
 local function end_empty(keys, meta, operators, empty_ms, owned_ms)
   if empty_ms == '0' or redis.call('HEXISTS', meta, 'kept') == 1 then return end
   local left = redis.call('EXISTS', operators) == 1 and owned_ms or empty_ms
   for _, key in ipairs(keys) do redis.call('PEXPIRE', key, left) end
 end
 
--- The session of a member, by its record; nil if that cannot be read.
+-- The session in a member's record; nil if the record cannot be read.
 local function session_of(member)
   local readable, record = pcall(cjson.decode, member)
   return readable and type(record) == 'table' and type(record.session) == 'string' and record.session or nil
 end
 
--- The time of what is stored now, in milliseconds: never before that of what was stored last, by the key that keeps
--- it, even if Redis' clock was set back. Second, whether nothing was stored before.
+-- The time of a message that is stored now, in milliseconds: never before the time of the last message, which the key
+-- holds, even if Redis' clock was set back. The second value is whether nothing was stored before.
 local function not_before(key, now)
   local kept = redis.pcall('GET', key)
   local last = type(kept) == 'string' and kept:find('^%d+$') and #kept <= 15 and tonumber(kept)
@@ -204,18 +203,18 @@ local function with_beginning(id, ts, body)
   return '{"id":"' .. id .. '","ts":' .. ts .. ',' .. body:sub(2)
 end
 
--- To be called before anything is written: a key of another type refuses the whole, and not a half of it.
+-- Call this before anything is written: a key of the wrong type must refuse the whole call, not half of it.
 local function need_set(key)
   redis.call('SCARD', key)
 end
 
--- What an origin posted last: a string of lines "<seq> <id>", the newest last, each behind a line end. It is added
--- to, and not written anew, since that is done for each message of a quiet chat.
-local POSTED_BYTES, LONGEST_LINE = 1664, 52 -- so the 32 last are known, however long they are
+-- The last posts of an origin: a string of lines "<seq> <id>", newest last, each after a line end. Lines are appended
+-- instead of writing the string anew, because in a quiet chat this is done for each message.
+local POSTED_BYTES, LONGEST_LINE = 1664, 52 -- enough for the last 32, however long they are
 
 local function newest_seq(key)
   local lately = redis.pcall('GETRANGE', key, -LONGEST_LINE, -1)
-  -- One of another type is not ours, and keeps nobody from speaking.
+  -- A key of the wrong type is not ours, and must not keep anybody from posting.
   if type(lately) ~= 'string' then
     redis.call('DEL', key)
     lately = ''
@@ -223,7 +222,7 @@ local function newest_seq(key)
   return tonumber(lately:match('\n(%d+) [^\n]*$') or -1)
 end
 
--- The id under which a seq was posted; '' if that is not known any more.
+-- The id under which a seq was posted; '' if it is no longer known.
 local function posted_as(posted, seq)
   local _, stop = posted:find('\n' .. seq .. ' ', 1, true)
   return stop and posted:match('^%S+', stop + 1) or ''

@@ -12,51 +12,51 @@
 --          {"origin":"<origin>","began":{...},"rooms":[...],"account":true,
 -- ARGV[4]  milliseconds since the user's last activity
 -- ARGV[5]  milliseconds of inactivity that the user is given; 0 for no end
--- ARGV[6]  what the keys and channels of users begin with
--- ARGV[7]  hash of the resume token that the peer showed; '' for none
--- ARGV[8]  id of the run of Redis
--- ARGV[9]  what has to be shown besides a token: 'known' nothing, 'open' the password of a
---          registered name, 'required' the same, and other names are not let in
--- ARGV[10] hash of which the peer has shown the password; '' for none
+-- ARGV[6]  prefix of the keys and channels of users
+-- ARGV[7]  the hash of the resume token that the peer showed; '' for none
+-- ARGV[8]  Redis' run id
+-- ARGV[9]  what the peer needs if it has no token: 'known' nothing, 'open' the password of a registered
+--          name, 'required' the same, and other names are not let in
+-- ARGV[10] the hash whose password the peer has proved; '' for none
 -- ARGV[11] the session's origin, if it does not continue an older one
--- ARGV[12] where that began: JSON, room -> id of the last message before
+-- ARGV[12] where that origin began: JSON, room -> id of the last message before
 -- ARGV[13] the rooms that the session is in, a JSON list
 -- ARGV[14] '1' if the session has the account already; counts with 'known' only
 --
 -- Returns  {outcome, origin, last id of the user's log, record or '', hash or '',
---          where the origin began, JSON or '', '1' if messages wait behind that id or '',
+--          where the origin began, JSON or '', '1' if messages wait after that id or '',
 --          '1' if the welcome of the older session may never have arrived or '',
 --          the rooms that the session is in, a JSON list or '', '1' if it has the account or ''};
 --          outcomes:
 --          granted    the name was free, or this session's already
---          resumed    it was taken back from the peer's own older session, who was here still
---          returned   the same, but that session had left already; or it is the session itself,
---                     of which the others were told that it is gone
---          inherited  its holder's gateway is dead: nobody has said yet that the record's user left
---          taken_over the password was shown of a name that is in use: its holder's connection is
+--          resumed    it was taken over from the peer's own older session, which was still online
+--          returned   the same, but the older session had left already; or it is this session itself,
+--                     which others were told has gone
+--          inherited  its holder's gateway is dead; nobody has announced yet that the holder left
+--          taken_over the name was in use and its password was given: the holder's connection is
 --                     ended, and its origin with it
---          taken      and then nothing was done; the record is the holder's, for one who is 'known'
---          locked     the password was not shown, and nothing was done; the hash is the name's, ''
---                     if it is not registered
---          The origin, where it began, and the rooms are the older session's with resumed and returned.
---          A session has the account if the name is registered and its password was shown, or the token
---          of a session that had it.
---          Anybody else begins behind the end of the log, and nobody is ever told what is before
---          the beginning of their origin: what another of the same name was told stays unread.
---          But whoever had left the name, and shows a token of it or its password, begins before what
---          waits: the account is the same, since one that is put forgets who left.
+--          taken      then nothing was done; the record is the holder's, if the peer is 'known'
+--          locked     the password was not given, and nothing was done; the hash is the name's, ''
+--                     if the name is not registered
+--          With resumed and returned, the origin, its beginning and the rooms are the older session's.
+--          A session has the account if the name is registered and its password was given, or the token
+--          of a session that had the account.
+--          Anyone else starts after the end of the log, and nobody ever gets messages from before their
+--          origin began, so that nobody reads mail for an earlier holder of the name.
+--          But a person who had left, and shows the session's token or the name's password, starts before
+--          the messages that wait. It is the same account, because a new password deletes who left.
 --
--- The token that a session was got with stays good beside its own, since the welcome with that one
--- may never have arrived. But only for a newer hello: one that was late on its way must not replace
--- the connection that the peer has made since.
+-- The token that a session was resumed with stays valid beside its new one, because the welcome with the
+-- new one may never have arrived. But it is valid only for a newer hello: a hello that was late must not
+-- replace the connection that the peer has made since.
 --
--- Atomic, so that of two who want a name one gets it.
+-- Atomic, so that if two sessions claim a name only one gets it.
 need_set(KEYS[3])
 local name, prefix, proof = ARGV[1], ARGV[6], ARGV[7]
 local outcome, former, older, left = 'granted', '', nil, nil
 local mine = cjson.decode('{' .. ARGV[3])
 local account = redis.call('HGET', KEYS[5], name)
--- An account that cannot be read is nobody's, and still no free name.
+-- An unreadable account belongs to nobody, but its name is not free.
 local readable, kept = pcall(cjson.decode, account or '{}')
 if not readable or type(kept) ~= 'table' then kept = {} end
 
@@ -84,7 +84,7 @@ else
   end
 end
 
--- Its gateway was away when the name got its password, and did not hear that this session was to end.
+-- Its gateway was away when the name got its password, and did not hear that it must end this session.
 if ARGV[9] == 'known' and type(kept.changed) == 'number' and kept.changed > mine.since then
   return {'taken', '', '', '', '', '', '', '', '', ''}
 end
@@ -99,10 +99,10 @@ else
     return {'locked', '', '', '', hash, '', '', '', '', ''}
   end
   if account and outcome == 'taken' then outcome = 'taken_over' end
-  -- Of another's account it is "0", and of a free name it is anybody's.
+  -- It is "0" for the account of somebody else, and for a free name it may be anybody's.
   if not account or left and left.resume == '0' then left = nil end
 end
--- Only now: that a registered name is in use is nobody's business but its owner's.
+-- Only now: only the owner of a registered name may learn that it is in use.
 if outcome == 'taken' then
   return {'taken', '', '', ARGV[9] == 'known' and record or '', '', '', '', '', '', ''}
 end
@@ -122,7 +122,7 @@ if waits then last = waits end
 redis.call('PERSIST', KEYS[4])
 redis.call('DEL', prefix .. ':waiting:' .. name)
 
--- Of itself a session knows best in which rooms it is, and of an older one Redis does.
+-- A session knows its own rooms best; Redis knows an older session's.
 local mine_too = not older or older.session == ARGV[2]
 local began = cjson.decode(ARGV[12])
 if not mine_too then

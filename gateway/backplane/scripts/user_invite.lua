@@ -1,4 +1,4 @@
--- Have somebody told that they may enter a room now.
+-- Tell somebody that they may enter a room now.
 --
 -- KEYS[1]  users
 -- ARGV[1]  the person's folded name

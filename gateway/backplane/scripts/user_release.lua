@@ -1,14 +1,14 @@
--- Give names back.
+-- Release names.
 --
 -- KEYS[1]  users
 -- KEYS[2]  the set of names that the releasing gateway holds
--- ARGV[1]  what the keys of users begin with
--- ARGV[2]  milliseconds for which the users can resume; 0 for those who left for good
+-- ARGV[1]  prefix of the keys of users
+-- ARGV[2]  milliseconds in which the users can resume; 0 if they left for good
 -- ARGV[3..]  two for each user: folded name, session id
 --
--- Returns  the session ids that held their names until now
+-- Returns  the ids of the sessions that held their names until now
 --
--- Atomic, so that a session that lost its name cannot give its successor's away.
+-- Atomic, so that a session that lost its name cannot release it from its successor.
 need_set(KEYS[2])
 local released = {}
 for i = 3, #ARGV, 2 do

@@ -1,12 +1,12 @@
--- Write down in which rooms a session is, and where it began in each.
+-- Record which rooms a session is in, and where it began in each.
 --
 -- KEYS[1]  users
 -- ARGV[1]  the folded name
 -- ARGV[2]  the session
 -- ARGV[3]  the rooms, a JSON list
--- ARGV[4]  where it began: JSON, room -> id of the last message before
+-- ARGV[4]  where it began in each: JSON, room -> id of the last message before
 --
--- Returns  1 if it was done; 0 if the session does not have its name any longer
+-- Returns  1 if it was done; 0 if the session no longer has its name
 --
 -- Atomic, so that a session that lost its name does not change its successor's record.
 local record = redis.call('HGET', KEYS[1], ARGV[1])

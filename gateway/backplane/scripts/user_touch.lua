@@ -1,14 +1,14 @@
--- Write down when users were last active, and give them their inactivity TTL again.
+-- Record when users were last active, and renew their inactivity TTL.
 --
 -- KEYS[1]  users
 -- KEYS[2]  the set of names that the gateway holds
--- ARGV[1]  milliseconds of inactivity that a user is given; 0 for no end
--- ARGV[2]  what the keys of users begin with
+-- ARGV[1]  milliseconds of inactivity before a user is evicted; 0 for never
+-- ARGV[2]  prefix of the keys of users
 -- ARGV[3..]  three for each user: folded name, session id, milliseconds since the last activity
 --
--- Returns  the session ids that do not hold their names any more
+-- Returns  the ids of the sessions that no longer hold their names
 --
--- Atomic, so that a session that lost its name cannot keep its successor's alive.
+-- Atomic, so that a session that lost its name cannot keep it alive for its successor.
 need_set(KEYS[2])
 local lost = {}
 local now = now_ms()
@@ -18,8 +18,8 @@ for i = 3, #ARGV, 3 do
   local user = record and read_user(record)
   if user and user.session == session then
     local key = ARGV[2] .. ':alive:' .. name
-    -- It needs no memory: what a script writes behind such a first write is not refused by a
-    -- full Redis.
+    -- This needs no memory. A full Redis does not refuse what a script writes after such a first
+    -- write.
     redis.call('DEL', key)
     redis.call('SADD', KEYS[2], name)
     local value = session .. ' ' .. whole(now - ago)

@@ -1,34 +1,33 @@
--- Store a private message in the logs of its recipients and its sender, and publish it to those who are here.
+-- Store a private message in the logs of its recipients and its sender, and publish it to those who are online.
 --
 -- KEYS[1]  users
 -- KEYS[2]  the epochs of people's logs
 -- KEYS[3]  their clock: the time of the last message
--- ARGV[1]  how many messages a person's log keeps, roughly
--- ARGV[2]  id of the run of Redis
--- ARGV[3]  what the keys of users begin with
--- ARGV[4]  what the channels of users begin with
+-- ARGV[1]  roughly how many messages a person's log keeps
+-- ARGV[2]  Redis' run id
+-- ARGV[3]  prefix of the keys of users
+-- ARGV[4]  prefix of the channels of users
 -- ARGV[5]  the sender's folded name
 -- ARGV[6]  the sender's session
 -- ARGV[7]  the body of the message, JSON without "to"
 -- ARGV[8]  the sender's origin
 -- ARGV[9]  the send's seq; '' for none: then it can be posted twice
--- ARGV[10] milliseconds for which seqs are kept, and messages for whoever is away
--- ARGV[11] until when the lease of the gateway holds, milliseconds since 1970
--- ARGV[12] the last id that the gateway knows of the sender's log
--- ARGV[13..] two for each recipient: folded name, and the last id that the gateway knows of the log
+-- ARGV[10] milliseconds that seqs are kept, and messages for people who are away
+-- ARGV[11] when the gateway's lease ends, milliseconds since 1970
+-- ARGV[12] the last id of the sender's log that the gateway knows
+-- ARGV[13..] two for each recipient: the folded name, and the last id of the log that the gateway knows
 --
--- Returns  {} if none of them is here or may come back, and then nothing was posted; else the id of the sender's
---          copy ('' if the seq is not new, and what became of it is not known any more), and two for each
---          recipient: the name as it is shown, or '', and 'here', 'later' (somebody who may come back) or 'absent'.
---          {'FULL', ...} likewise, and nothing was posted: with 'full' for whom too much waits already.
---          'LATE' if the lease may have run out, 'GONE' if the sender's session has no name any more: the
---          name may be somebody else's, and nothing was posted
+-- Returns  {} if no recipient is online or may resume: then nothing was posted. Else the id of the sender's copy
+--          ('' if the seq was posted before and its outcome is no longer known), and two for each recipient: the
+--          name as it is shown, or '', and 'here', 'later' (somebody who may resume) or 'absent'.
+--          {'FULL', ...} with two for each recipient, and 'full' if too much waits for them already: then nothing
+--          was posted. 'LATE' if the lease may have run out, 'GONE' if the sender's session has lost its name:
+--          then another session may have the name, and nothing was posted
 --
--- Atomic, so that "sent to sis; mom is not here" is true of one moment. What was decided then
--- stands when the same send comes again: it is not posted a second time, or somewhere else.
+-- Atomic, so that "sent to sis; mom is not here" is true at one moment. If the same send comes again, the first
+-- outcome stands: it is not posted a second time or somewhere else.
 --
--- Each copy has an id of its reader's log. What is published begins with a line of its own,
--- "<previous id> <id>".
+-- Each copy has an id of its reader's log. What is published begins with the line "<previous id> <id>".
 local FULL_MESSAGES, FULL_BYTES, FULL_FROM_ONE = 500, 1048576, 100
 local LOG_BYTES, LOG_LEAST = 1048576, 64
 
@@ -93,7 +92,7 @@ local line = '{"to":' .. cjson.encode(shown) .. ',' .. ARGV[7]:sub(2)
 local ts = whole(not_before(KEYS[3], clock))
 local limit = math.min(tonumber(ARGV[1]), math.max(LOG_LEAST, math.floor(LOG_BYTES / #line)))
 
--- All of them before anything is stored: one of another type refuses the whole.
+-- Check all logs before anything is stored: one of the wrong type must refuse the whole call.
 local epoch, stands = {}, {}
 local function look(name)
   local log = prefix .. ':log:' .. name
@@ -110,7 +109,7 @@ for _, reader in ipairs(readers) do look(reader[1]) end
 
 local function store(name, known, how, ...)
   local log = prefix .. ':log:' .. name
-  -- What waits for somebody is never pushed out.
+  -- Messages that wait for somebody are never trimmed.
   local most = how == 'later' and FULL_MESSAGES * 4 or limit
   local id, _, behind = add_first(log, KEYS[2], run, known, epoch[name], most, 'd', line, 't', ts, ...)
   if how == 'later' then

@@ -51,7 +51,7 @@ def test_the_header_says_what_goes_in_and_what_comes_out(script):
     for number in re.findall(r"ARGV\[(\d+)\]", code(script)):
         assert f"ARGV[{number}" in said
     assert "Returns" in said
-    assert re.search("Atomic|A script, since", said)
+    assert re.search("Atomic|A script, because", said)
 
 
 @pytest.mark.parametrize("script", ALL, ids=lambda script: script.name)
