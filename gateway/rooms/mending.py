@@ -159,6 +159,5 @@ class Mending:
         outcome: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         outcome.add_done_callback(done)
         arrival = arrival_of(person, told=told)
-        self._moves.arrive(
-            room.name, Coming(arrival, room, decide, create=True, is_here=True, done=outcome)
-        )
+        coming = Coming(arrival, room, "", decide, create=True, is_here=True, done=outcome)
+        self._moves.arrive(room.name, coming)

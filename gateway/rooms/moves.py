@@ -49,6 +49,7 @@ class Coming(NamedTuple):
     Attributes:
         arrival: who comes.
         picture: what is known of the room.
+        version: of the state by which the person may enter; "" if that is not decided.
         decide: why the person may not enter, by what is known now.
         create: the room is made if there is none.
         is_here: the person is in the room, and Redis has forgotten it.
@@ -57,6 +58,7 @@ class Coming(NamedTuple):
 
     arrival: Arrival
     picture: Picture
+    version: str
     decide: Callable[[], WireError | None]
     create: bool
     is_here: bool
@@ -188,6 +190,8 @@ class Moves:
 def _may_come(coming: Coming) -> bool:
     if coming.done.done():
         return False  # nobody waits for it any longer
+    if coming.version == coming.picture.version:
+        return True
     if (refusal := coming.decide()) is not None:
         _fail([coming], refusal)
         return False

@@ -186,6 +186,8 @@ class Room:
         if self._opening is None:
             self._opening = asyncio.ensure_future(self._open())
         self._users += 1
+        if self._is_open:
+            return
         try:
             # Shielded: others wait for the same.
             await asyncio.shield(self._opening)

@@ -142,6 +142,8 @@ class Rooms:
             BackplaneRefused: likewise.
         """
         names = list(dict.fromkeys(rooms))
+        if len(names) == 1:
+            return {names[0]: await self._enter_one(names[0], person, returning=returning)}
         tasks = [
             asyncio.ensure_future(self._let_in(name, person, returning=returning)) for name in names
         ]
@@ -162,6 +164,13 @@ class Rooms:
             for name, each in zip(names, found, strict=True)
             if not isinstance(each, BaseException) or isinstance(each, WireError)
         }
+
+    async def _enter_one(self, room: str, person: Person, *, returning: bool) -> Entry | WireError:
+        """Nearly always it is the lobby alone: without a task of its own."""
+        try:
+            return self._settle(await self._let_in(room, person, returning=returning))
+        except WireError as refusal:
+            return refusal
 
     async def _let_in(
         self, name: str, person: Person, key: str = "", history: int = 0, *, returning: bool
@@ -198,7 +207,7 @@ class Rooms:
         done: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         arrival = arrival_of(person, told=True)
         create = self._anybody_makes or room.name == LOBBY
-        coming = Coming(arrival, room, decide, create, is_here=False, done=done)
+        coming = Coming(arrival, room, room.version, decide, create, is_here=False, done=done)
         self._moves.arrive(room.name, coming)
         return await done
 
@@ -244,9 +253,15 @@ class Rooms:
             return b"", []
         epoch, n = parse(at)
         after = b"%d-%d" % (epoch, n - count) if n >= count else before(epoch)
-        said = await self._backplane.said(room.channel.log, after, count)
-        found = [(id, line) for id, line in said.messages if parse(id) <= (epoch, n)]
-        return at, [line for _, line in found if line]
+        lines: list[bytes] = []
+        while parse(after) < (epoch, n):
+            said = await self._backplane.said(room.channel.log, after, count)
+            some = [(id, line) for id, line in said.messages if parse(id) <= (epoch, n)]
+            lines += [line for _, line in some if line]
+            if not (some and said.more):
+                break
+            after = some[-1][0]
+        return at, lines
 
     def leave(self, room: str, person: Person, code: str) -> None:
         """Somebody leaves a room: the others are told as soon as Redis can be.

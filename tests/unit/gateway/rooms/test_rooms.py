@@ -47,6 +47,16 @@ async def test_the_last_messages_are_returned_if_they_are_wanted(street: Street)
     assert entry.at == id
 
 
+async def test_also_many_long_messages_are_returned_without_a_hole(street: Street) -> None:
+    here = street.open()
+    await here.rooms.enter("dev", here.somebody("Anna"))
+    for number in range(60):
+        street.memory.say(f"{number} {'x' * 4000}", "dev")
+    entry = await here.rooms.enter("dev", here.somebody("Ben"), history=50)
+    told = [int(line.split(b'"text":"')[1].split()[0]) for line in entry.history]
+    assert told == list(range(10, 60))
+
+
 async def test_no_messages_from_before_are_returned_if_the_room_hides_them(street: Street) -> None:
     here = street.open()
     anna = here.somebody("Anna", account=True)
