@@ -43,8 +43,9 @@ def member(user: Registration) -> Member:
 
 
 async def enter(gateway: Gateway, user: Registration) -> None:
+    _, state = await gateway.backplane.rooms.state("dev")
     arrival = Arrival(user.folded, member(user), told=True)
-    await gateway.backplane.rooms.attend("dev", "", [arrival], create=True)
+    await gateway.backplane.rooms.attend("dev", state.version, [arrival], create=True)
 
 
 async def leave(gateway: Gateway, user: Registration) -> None:

@@ -59,9 +59,9 @@ async def enter(gateway: Gateway, user: Registration, room: str = "dev") -> None
         origin=user.origin,
         account=user.account,
     )
-    await gateway.backplane.rooms.attend(
-        room, "", [Arrival(user.folded, member, told=True)], create=True
-    )
+    _, state = await gateway.backplane.rooms.state(room)
+    arrival = Arrival(user.folded, member, told=True)
+    await gateway.backplane.rooms.attend(room, state.version, [arrival], create=True)
 
 
 class TestList:
