@@ -56,6 +56,9 @@ OF_OTHERS = {
 }
 """Flags of chatctl itself, and of other programs that the pages name."""
 
+THEIRS = {"redis.conf"}
+"""Files of other programs."""
+
 SLASHED = re.compile(r"^/([a-z]+)(?= |$)", re.M)
 PATHS = {"healthz", "readyz", "metrics", "proc"}
 """Other things that begin with a slash."""
@@ -257,3 +260,12 @@ def test_the_table_of_limits_matches_the_code_including_the_defaults():
     rows = re.findall(r"^\| `(\w+)` \| ([\d.]+) \|", section(PROTOCOL, "Limits"), re.M)
     defaults = Limits()
     assert rows == [(name, str(getattr(defaults, name))) for name in Limits.__struct_fields__]
+
+
+@each_page
+def test_a_page_names_only_files_of_ours_that_exist(page):
+    files = [
+        f"/{path.relative_to(ROOT)}" for path in ROOT.rglob("*.*") if ".venv" not in path.parts
+    ]
+    for named in re.findall(r"(?<![\w./-])[\w/]+\.(?:py|lua|svg|conf|cfg)\b", page.read_text()):
+        assert named in THEIRS or any(file.endswith(f"/{named}") for file in files), named
