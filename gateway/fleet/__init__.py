@@ -1,1 +1,1 @@
-"""What this gateway is to the others."""
+"""This gateway among the others: its lease, its users, orders and shutdown."""

@@ -1,4 +1,4 @@
-"""Sending everybody to the other gateways before this one ends."""
+"""Draining: sending everybody to the other gateways before this one ends."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Movable(Protocol):
     """Somebody who can be sent to another gateway."""
 
     def end(self, reason: Reason, *, keep_name: bool = False) -> None:
-        """The connection has to end."""
+        """End the connection."""
 
 
 class Drained(Protocol):
@@ -31,7 +31,7 @@ class Drained(Protocol):
 
     @property
     def shutdown(self) -> Shutdown:
-        """How far it is on its way out."""
+        """Its shutdown."""
 
     @property
     def peers(self) -> Set[Movable]:
@@ -47,14 +47,14 @@ class Drained(Protocol):
 
 
 async def drain(gateway: Drained, over: float, hurry: asyncio.Event) -> None:
-    """End the connections one by one, so that each comes back elsewhere at once.
+    """End the connections one by one, so that each client reconnects elsewhere at once.
 
-    Returns when all have been told to go. Those who are still here are served as ever.
+    Returns when all have been told to go. Until then people are served as usual.
 
     Args:
-        gateway: one that takes nobody any longer.
-        over: seconds that it may take.
-        hurry: set by somebody who does not want to wait.
+        gateway: a gateway that takes no new connections.
+        over: seconds that the drain may take.
+        hurry: ends the drain early when it is set.
     """
     gateway.shutdown.draining = True
     event(log, logging.INFO, "drain begun", connections=len(gateway.peers), seconds=over)
@@ -64,9 +64,9 @@ async def drain(gateway: Drained, over: float, hurry: asyncio.Event) -> None:
 
 async def _send_away(gateway: Drained, over: float) -> None:
     with contextlib.suppress(BackplaneDown, BackplaneRefused):
-        await gateway.backplane.renew_lease()  # it tells the others that this one drains
+        await gateway.backplane.renew_lease()  # it tells the others that this gateway drains
     peers, begun = list(gateway.peers), gateway.monotonic()
-    random.shuffle(peers)  # those who came together would come back together
+    random.shuffle(peers)  # people who came together should not all reconnect together
     for number, peer in enumerate(peers):
         await asyncio.sleep(begun + over * number / len(peers) - gateway.monotonic())
         peer.end(SHUTDOWN, keep_name=True)

@@ -1,4 +1,4 @@
-"""What a gateway is told to do by the others, and by operators, through Redis."""
+"""Orders: what other gateways and operators tell this gateway to do, through Redis."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from gateway.fleet.presence import Presence
 from wire.frames import Event
 from wire.reasons import KICKED, REPLACED, Reason
 
-MOST_EARLY = 1000
-"""Sessions whose end was ordered and which are not known here: most of them have just gone."""
+MAX_EARLY = 1000
+"""The most sessions to remember that were ordered to end but are not known here."""
 
 
 class Connected(Protocol):
-    """Somebody who is connected, with a name or without."""
+    """Somebody who is connected, with or without a name."""
 
     link: Link
 
     def end(self, reason: Reason) -> None:
-        """The connection has to end."""
+        """End the connection."""
 
 
 class Named(Protocol):
@@ -36,7 +36,7 @@ class Named(Protocol):
     registration: Registration
 
     def end(self, reason: Reason) -> None:
-        """The connection has to end."""
+        """End the connection."""
 
     def tell(self, event: Event) -> None:
         """Tell the person an event."""
@@ -47,15 +47,15 @@ class Orders:
 
     Args:
         backplane: what all gateways share.
-        presence: takes out of Redis those who are not here.
-        bans: what this gateway knows of them.
+        presence: removes people from Redis who are not here.
+        bans: this gateway's copy of the bans.
         connected: everybody who is connected here.
-        online: those of them who have a name, by session.
-        spawn: has a coroutine run.
+        online: everybody who has a name, by session.
+        spawn: runs a coroutine in the background.
         monotonic: a clock in seconds that never goes back.
 
     Attributes:
-        drain: set once this gateway has been told to drain and end.
+        drain: set when this gateway has been told to drain and end.
     """
 
     def __init__(
@@ -80,15 +80,15 @@ class Orders:
         self._settling = False
 
     def early(self, session: str) -> Reason | None:
-        """Why a session that begins has to end at once; None if it has not.
+        """Why a new session must end at once; None if it may go on.
 
-        Orders and the answers of Redis come over two connections, so a session may be ended before
-        its gateway knows that it got the name.
+        Orders and Redis' replies come over two connections, so the order to end a session may come
+        before its gateway knows that it got the name.
         """
         return self._early.pop(session, None)
 
     def take(self, verb: str, rest: str) -> None:
-        """Do one thing; what a newer version may say is ignored."""
+        """Carry out one order; an unknown one, from a newer version, is ignored."""
         session, _, text = rest.partition(" ")
         match verb:
             case "replaced":
@@ -107,7 +107,7 @@ class Orders:
                 self.drain.set()
 
     async def read_bans(self) -> None:
-        """Learn who is banned, and send away everybody who is.
+        """Read the bans, and disconnect everybody who is banned.
 
         Raises:
             BackplaneDown: Redis is away.
@@ -128,7 +128,7 @@ class Orders:
             member.end(reason)
         else:
             self._early[session] = reason
-            if len(self._early) > MOST_EARLY:
+            if len(self._early) > MAX_EARLY:
                 del self._early[next(iter(self._early))]
 
     def _invited(self, session: str, room: str, by: str) -> None:
@@ -136,18 +136,22 @@ class Orders:
             member.tell(invited(room, by))
 
     def _settle(self) -> None:
-        """Take out of Redis those who are not here: the order may have been about one of them."""
+        """Remove people from Redis who are not here: the order may have been about one of them."""
         if not self._settling:
             self._settling = True
             self._spawn(self._settle_once())
 
     async def _settle_once(self) -> None:
         try:
-            with contextlib.suppress(BackplaneDown, BackplaneRefused):  # done every 10 s
+            with contextlib.suppress(
+                BackplaneDown, BackplaneRefused
+            ):  # it is done every 10 s anyway
                 await self._presence.settle()
         finally:
             self._settling = False
 
     async def _bans_changed(self) -> None:
-        with contextlib.suppress(BackplaneDown, BackplaneRefused):  # they are read when it is back
+        with contextlib.suppress(
+            BackplaneDown, BackplaneRefused
+        ):  # they are read again when Redis is back
             await self.read_bans()

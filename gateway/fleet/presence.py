@@ -1,4 +1,4 @@
-"""That this gateway and its users are here: said again and again, and heard of the others."""
+"""Presence: telling Redis that this gateway and its users are alive, and sweeping dead ones."""
 
 from __future__ import annotations
 
@@ -20,33 +20,33 @@ from wire.reasons import GATEWAY_LOST, NAME_LOST, REPLACED, Reason
 log = logging.getLogger(__name__)
 
 LEASE_EVERY = 3.0
-"""Seconds between two renewals of the lease, and between two sweeps: under a third of the
-lease's ten, so that two may fail."""
+"""Seconds between renewals of the lease, and between sweeps: less than a third of the lease's ten,
+so that two renewals may fail."""
 
 SWEEP_AFTER = 2 * LEASE_EVERY
-"""Seconds that a gateway holds its lease before it sweeps. When all leases ended together, for a
-clock's or Redis' own sake, the others have renewed theirs by then."""
+"""Seconds that a gateway must hold its lease before it sweeps. If all leases ended at once, through
+a wrong clock perhaps, the others have renewed theirs by then."""
 
 ALL_BACK = 5.0
-"""Seconds after which all gateways have written their people down again, once Redis forgot them."""
+"""Seconds in which all gateways register their people again after Redis has lost them."""
 
 SETTLE_EVERY = 10.0
-"""Seconds between two comparisons of Redis' records of this gateway with who is here."""
+"""Seconds between comparisons of Redis' records of this gateway with the people here."""
 
-AT_ONCE = 200
-"""Users that are looked after by one bundle of calls."""
+BATCH = 200
+"""Users that are checked in one bundle of calls."""
 
 
 class Present(Protocol):
-    """Somebody who is here."""
+    """Somebody who is online here."""
 
     registration: Registration
 
     def active_at(self) -> float:
-        """When the user was last active, on the monotonic clock."""
+        """When the user was last active, by the monotonic clock."""
 
     def end(self, reason: Reason) -> None:
-        """The connection has to end."""
+        """End the connection."""
 
 
 class HearsOfPeople(HearsReleases, Protocol):
@@ -57,19 +57,19 @@ class HearsOfPeople(HearsReleases, Protocol):
 
 
 class Presence:
-    """Keeps the lease and the users' activity in Redis up to date, and sweeps after the dead.
+    """Keeps the lease and the users' activity in Redis up to date, and sweeps dead gateways.
 
-    A gateway may speak for its users while it knows that they are its own: while its lease, by
-    its own clock, cannot have run out. One that was stopped, or cut off from Redis, for longer
-    than that has to look first whom it still has.
+    A gateway may act for its users only while it is sure that they are its own: while its lease, by
+    its own clock, cannot have run out. A gateway that was stopped or cut off from Redis for longer
+    must first check which users it still has.
 
-    What Redis remembers may be older than what it was told. Of the records that name this gateway
-    nobody knows better than itself: who is here and forgotten is written down again, and who is
-    written down and not here is taken out.
+    Redis' data may be older than what was written. This gateway knows its own people best: people
+    who are here but lost in Redis are registered again, and records of people who are not here are
+    removed.
 
     Args:
         backplane: what all gateways share.
-        idle: seconds of inactivity that a user is given; None for no end.
+        idle: seconds of inactivity before a user is evicted; None for never.
         everybody: all who are online here.
         told: hears who comes and goes, other than by a hello and a bye.
         monotonic: a clock in seconds that never goes back.
@@ -92,7 +92,7 @@ class Presence:
         self._meters = meters
         self._releases = Releases(backplane, told)
         self._active: set[Present] = set()
-        self._left_over: set[Present] = set()
+        self._unchecked: set[Present] = set()
         self._lost: set[Present] = set()
         self._expected: set[str] = set()
         self._touch_every = 1.0 if idle is None else min(1.0, idle / 10)
@@ -104,29 +104,29 @@ class Presence:
         self._verifying = asyncio.Lock()
 
     async def release(self, registration: Registration, reason: Reason) -> None:
-        """Give a name back; if Redis is away or refuses, as soon as it can be done."""
+        """Release a name; if Redis is away or refuses, as soon as possible."""
         await self._releases.add(registration, reason)
 
     def note(self, who: Present) -> None:
-        """Somebody was active: Redis hears of it within a second."""
+        """Note that somebody was active; Redis is told within a second."""
         self._active.add(who)
 
     def forget(self, who: Present) -> None:
-        """Somebody is gone."""
+        """Forget somebody who has gone."""
         self._active.discard(who)
-        self._left_over.discard(who)
+        self._unchecked.discard(who)
         self._lost.discard(who)
 
     def expect(self, session: str) -> None:
-        """Redis may have this session, though it is not online: it is not to be taken out."""
+        """Redis may have this session although it is not online: do not remove it."""
         self._expected.add(session)
 
     def expect_no_more(self, session: str) -> None:
-        """It is online, or Redis does not have it."""
+        """The session is online now, or Redis does not have it."""
         self._expected.discard(session)
 
     async def run(self) -> None:
-        """Go on until cancelled."""
+        """Run until cancelled."""
         await asyncio.gather(
             repeat(self._touch_every, self._touch),
             repeat(LEASE_EVERY, self._renew_and_sweep),
@@ -134,41 +134,41 @@ class Presence:
         )
 
     def is_verified(self) -> bool:
-        """Whether this gateway's users are its own."""
+        """Whether this gateway is sure that its users are its own."""
         return self._monotonic() - self._renewed_at < LEASE
 
     async def ready(self) -> None:
-        """Return once this gateway's users are its own."""
+        """Wait until this gateway is sure that its users are its own."""
         while not self.is_verified():
             self._verified.clear()
             await self._verified.wait()
 
     async def all_known(self) -> None:
-        """Return once Redis knows who is here on any gateway: it may have forgotten everybody.
+        """Wait until Redis knows who is online on all gateways: it may have lost everybody.
 
-        Else what is said to one of them alone would find nobody, and go to the whole room.
+        Otherwise a private message would find nobody and go to the whole room.
         """
         wait = self._forgotten_at + ALL_BACK - self._monotonic()
         if wait > 0:
             await asyncio.sleep(wait)
 
     def doubt(self) -> None:
-        """Redis is away: from now on this gateway does not know whose its users are.
+        """Redis is away: from now on this gateway is not sure of its users.
 
-        When it is back it may remember less than it did, the lease notwithstanding.
+        When Redis is back, it may have lost data even if it still has the lease.
         """
         self._renewed_at = float("-inf")
         self._checked = False
 
     async def verify(self) -> None:
-        """Renew the lease; look who is still ours, and send away who is not.
+        """Renew the lease, check which users are still ours, and end the sessions of the others.
 
         Raises:
             BackplaneDown: Redis is away.
         """
         async with self._verifying:
             asked_at = self._monotonic()
-            # An attempt that failed may have taken the lease again: then it says nothing.
+            # A failed attempt may have taken a new lease, so the lease proves nothing.
             checked, self._checked = self._checked, False
             kept = await self._backplane.renew_lease()
             if not kept and self._held_since is not None:
@@ -176,55 +176,55 @@ class Presence:
             if not kept or self._held_since is None:
                 self._held_since = asked_at
             if not (kept and checked):
-                await self._look_after_all()
+                await self._check_all()
             self._renewed_at, self._checked = asked_at, True
         self._verified.set()
-        # What is refused must not keep us from sweeping.
-        await attempt(self._releases.give_back)
+        # A refusal must not keep us from sweeping.
+        await attempt(self._releases.release_all)
 
-    async def look_after(self, who: Present) -> None:
-        """See whether a name is still held; if Redis has forgotten it, claim it again.
+    async def check(self, who: Present) -> None:
+        """Check whether a name is still held; if Redis has lost it, claim it again.
 
         Raises:
             BackplaneDown: Redis is away.
         """
         async with self._verifying:
-            await self._look_after([who])
+            await self._check([who])
 
     async def settle(self) -> None:
-        """Make the records that name this gateway agree with who is here.
+        """Make Redis' records of this gateway agree with the people here.
 
         Raises:
             BackplaneDown: Redis is away.
         """
         if not self.is_verified():
-            return  # what is done then is more than this
+            return  # `verify` will do more than this
         async with self._verifying:
-            await self._look_after_all()
+            await self._check_all()
             strays, cursor = 0, "0"
             while True:
                 cursor, held = await self._backplane.own_users(cursor)
-                here = {who.registration.session for who in self._everybody()}
-                some = [each for each in held if not self._is_ours(each.session, here)]
+                online = {who.registration.session for who in self._everybody()}
+                some = [each for each in held if not self._is_ours(each.session, online)]
                 if some:
                     strays += len(await self._backplane.release(some, for_good=False))
                 if cursor == "0":
                     break
         if strays:
-            event(log, logging.WARNING, "took out who is not here", users=strays)
+            event(log, logging.WARNING, "removed users who are not here", users=strays)
 
-    def _is_ours(self, session: str, here: Iterable[str]) -> bool:
-        return session in here or session in self._expected or session in self._releases
+    def _is_ours(self, session: str, online: Iterable[str]) -> bool:
+        return session in online or session in self._expected or session in self._releases
 
-    async def _look_after_all(self) -> None:
-        # Whoever goes meanwhile is taken out again, here too.
-        self._left_over = set(self._everybody())
-        while self._left_over:
-            some = min(AT_ONCE, len(self._left_over))
-            await self._look_after([self._left_over.pop() for _ in range(some)])
+    async def _check_all(self) -> None:
+        # `forget` takes people out of the set who leave in the meantime.
+        self._unchecked = set(self._everybody())
+        while self._unchecked:
+            some = min(BATCH, len(self._unchecked))
+            await self._check([self._unchecked.pop() for _ in range(some)])
 
-    async def _look_after(self, some: Iterable[Present]) -> None:
-        """Write down when they were active; who is not down as ours any more is claimed again."""
+    async def _check(self, some: Iterable[Present]) -> None:
+        """Write their activity; claim the names again that Redis no longer has as ours."""
         now = self._monotonic()
         by_session = {who.registration.session: who for who in some}
         touches = [
@@ -232,7 +232,7 @@ class Presence:
             for session, who in by_session.items()
         ]
         lost = {by_session[session] for session in await self._backplane.touch(touches)}
-        # Whoever goes meanwhile is taken out again: a name that was given back stays so.
+        # `forget` takes people out of the set: a name that was released must not be claimed again.
         self._lost |= lost.intersection(self._everybody()) if lost else lost
         await asyncio.gather(*(self._claim_again(who) for who in lost))
 
@@ -246,7 +246,7 @@ class Presence:
         if claimed.outcome == "taken" and holder is not None and holder.gateway == user.gateway:
             here = {each.registration.session for each in self._everybody()}
             if not self._is_ours(holder.session, here):
-                # Redis remembers an older session of ours, which is not here.
+                # Redis has an older session of ours that is not here.
                 await self._backplane.release([holder], for_good=False)
                 claimed = await self._backplane.claim(user, ago, None)
         match claimed.outcome:
@@ -266,7 +266,7 @@ class Presence:
             return
         active, self._active = self._active, set()
         try:
-            await self._look_after(active)
+            await self._check(active)
         except (BackplaneDown, BackplaneRefused):
             self._active |= active
             raise
@@ -278,6 +278,6 @@ class Presence:
         swept = await self._backplane.sweep()
         self._meters.swept += len(swept)
         for gateway, users in Counter(each.gateway for each in swept).items():
-            event(log, logging.WARNING, "swept after a dead gateway", gateway=gateway, users=users)
+            event(log, logging.WARNING, "swept a dead gateway", gateway=gateway, users=users)
         for registration in swept:
             self._told.departed(registration, GATEWAY_LOST)

@@ -17,7 +17,7 @@ BATCH = 100
 
 
 class HearsReleases(Protocol):
-    """Hears whose name has been released."""
+    """Is told whose name has been released."""
 
     def departed(self, registration: Registration, reason: Reason) -> None:
         """Somebody has gone, and Redis has been told.
@@ -36,7 +36,7 @@ class Releases:
 
     Args:
         backplane: what all gateways share.
-        told: hears whose name has been released.
+        told: is told whose name has been released.
     """
 
     def __init__(self, backplane: Backplane, told: HearsReleases) -> None:
@@ -55,9 +55,9 @@ class Releases:
         if not self._backplane.up:
             return  # thousands may leave at such a time: do not try all names for each of them
         with contextlib.suppress(BackplaneDown, BackplaneRefused):
-            await self.give_back()
+            await self.release_all()
 
-    async def give_back(self) -> None:
+    async def release_all(self) -> None:
         """Release the names that wait.
 
         Raises:

@@ -1,4 +1,4 @@
-"""How far a gateway is on its way out, and what that means for the people on it."""
+"""The shutdown of a gateway: how far it is, and when its people should reconnect."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import random
 
 
 class Shutdown:
-    """Nothing of it at first.
+    """The state of the shutdown; at first it has not begun.
 
     Attributes:
-        draining: the gateway sends its people to the others, whose names are kept until they
-            come back there.
+        draining: the gateway sends its people to the others, and keeps their names until they
+            are there.
         stopping: nothing more is read from anybody.
-        spread: seconds over which the people should come back; 0: at once.
+        spread: seconds over which people should reconnect; 0 for at once.
     """
 
     def __init__(self) -> None:
@@ -21,5 +21,5 @@ class Shutdown:
         self.spread = 0.0
 
     def come_back_after(self) -> float:
-        """Seconds that somebody whose name is kept should wait: another number for each."""
+        """Seconds that a person whose name is kept should wait; a random number for each."""
         return round(random.uniform(0.0, self.spread), 1)

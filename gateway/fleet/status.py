@@ -1,4 +1,4 @@
-"""What a gateway tells of itself with each renewal of its lease."""
+"""The report of a gateway about itself, written at each renewal of its lease."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from gateway.open_files import most_connections
 
 
 class Status:
-    """How a gateway is.
+    """Makes the report.
 
     Args:
-        listen: where it listens, ``host:port``.
-        version: of the program.
-        settings: those that all gateways of the chat should share.
+        listen: the gateway's address, ``host:port``.
+        version: the program's version.
+        settings: the settings that all gateways of the chat should share.
         connected: everybody who is connected here.
-        online: those of them who have a name.
-        shutdown: whether it drains.
-        meters: what it has counted.
+        online: everybody who has a name.
+        shutdown: says whether the gateway drains.
+        meters: what the gateway has counted.
         wall: a clock in seconds since 1970.
 
     Attributes:
-        listen: as above; another one once it is known which port was free.
+        listen: the same; changed when the port is known.
     """
 
     def __init__(
@@ -52,7 +52,7 @@ class Status:
         self._since = round(wall() * 1000)
 
     def read(self) -> bytes:
-        """How it is now, JSON of a `GatewayInfo`. The lag is the worst since the last call."""
+        """The report of now, a `GatewayInfo` in JSON; its lag is the worst since the last call."""
         meters = self._meters
         info = GatewayInfo(
             listen=self.listen,

@@ -279,7 +279,7 @@ class Questions:
                     return None  # it has given its name back
                 # Then the peer is on its way out; or Redis has forgotten it, and is told again.
                 with contextlib.suppress(BackplaneDown):
-                    await self._presence.look_after(sender)
+                    await self._presence.check(sender)
             except TooMuchWaits as error:
                 text = f"too much waits for {error} already: not sent. Say it when they are back"
                 refusal = WireError(ErrorCode.OUTBOX_FULL, text, seq)

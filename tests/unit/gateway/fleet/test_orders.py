@@ -5,7 +5,7 @@ import pytest
 
 from gateway.backplane.records import Ban
 from gateway.errors import BackplaneRefused
-from gateway.fleet.orders import MOST_EARLY
+from gateway.fleet.orders import MAX_EARLY
 from tests.unit.gateway.fakes import AWAY, FakeLink, backplane_of, quiet, registration, until
 from wire.frames import Hello, Joined, Left, Notice, Welcome
 from wire.reasons import KICKED, REPLACED
@@ -48,10 +48,10 @@ class TestKicks:
         assert house.memory.users == {}
 
     async def test_orders_for_sessions_that_are_not_here_are_not_kept_without_end(self, gateway):
-        for number in range(3 * MOST_EARLY):
+        for number in range(3 * MAX_EARLY):
             gateway.control("kick", f"{number:x} text")
-        kept = [gateway.orders.early(f"{number:x}") for number in range(3 * MOST_EARLY)]
-        assert sum(each is not None for each in kept) == MOST_EARLY
+        kept = [gateway.orders.early(f"{number:x}") for number in range(3 * MAX_EARLY)]
+        assert sum(each is not None for each in kept) == MAX_EARLY
         assert kept[-1] is not None
 
     @pytest.mark.parametrize("rest", ["", "nobody", "nobody text", " "])

@@ -6,7 +6,7 @@ import pytest
 from gateway.backplane.contract import LEASE, Touch
 from gateway.errors import BackplaneDown, BackplaneRefused
 from gateway.fleet import presence as module
-from gateway.fleet.presence import AT_ONCE, Presence
+from gateway.fleet.presence import BATCH, Presence
 from gateway.meters import Meters
 from tests.unit.gateway.fakes import AWAY, Clock, FakeBackplane, Memory, quiet, registration, until
 from wire.reasons import (
@@ -524,7 +524,7 @@ async def test_a_redis_that_goes_meanwhile_is_not_taken_for_settled(scene):
 
 
 async def test_who_goes_while_all_are_looked_after_stays_gone(scene, monkeypatch):
-    monkeypatch.setattr(module, "AT_ONCE", 1)
+    monkeypatch.setattr(module, "BATCH", 1)
     people = [scene.online(name) for name in ("Dana", "sis")]
     scene.memory.users.clear()
     held = scene.redis.hold("claim")
@@ -668,11 +668,11 @@ async def test_who_has_just_lost_the_lease_does_not_sweep_yet(hurry, monkeypatch
 
 async def test_not_everybody_is_looked_after_at_once(scene):
     await scene.presence.verify()
-    for number in range(AT_ONCE + 50):
+    for number in range(BATCH + 50):
         scene.online(f"user{number}")
     scene.redis.lease = False
     await scene.presence.verify()
-    assert [len(touches) for touches in scene.redis.asked("touch")] == [AT_ONCE, 50]
+    assert [len(touches) for touches in scene.redis.asked("touch")] == [BATCH, 50]
 
 
 async def test_two_who_make_certain_do_not_do_it_at_once(scene):
