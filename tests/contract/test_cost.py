@@ -13,12 +13,15 @@ import redis
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gateway.backplane.contract import Entry, Log, Touch
+from gateway.backplane.contract import Arrival, Departure, Entry, Log, Touch
 from gateway.backplane.ids import NOTHING
 from gateway.backplane.keys import Keys
+from gateway.backplane.records import Member, Registration
+from gateway.chat.room_records import Edit
 from tests.contract.household import Gateway, StartBackplane, message, sealed
 from tests.support.servers import Server
-from wire.frames import LOBBY, PRIVATE
+from wire.codec import encode_body
+from wire.frames import LOBBY, PRIVATE, Changed
 
 # The loop of the gateway is not what is measured.
 pytestmark = pytest.mark.asyncio(loop_factories=["uvloop"])
@@ -32,6 +35,10 @@ NEGLIGIBLE = 300.0
 """Microseconds that nobody has to explain."""
 
 Call = Callable[[Gateway, str], Awaitable[Any]]
+
+DEV = "dev"
+
+EVENT = encode_body(Changed(room=DEV, by="dana", change="topic", topic="tea"))
 
 _CHARACTERS = st.sampled_from("\"\\{}[]() .,:;@-_0a\u00e9\u0301\u200d\n\0%'")
 
@@ -64,6 +71,24 @@ def _spent(look: redis.Redis) -> float:
     stats: dict[str, Any] = look.info("commandstats")
     scripts = [spent for name, spent in stats.items() if name.startswith("cmdstat_eval")]
     return float(sum(each["usec"] for each in scripts))
+
+
+def arrival(person: Registration) -> Arrival:
+    """Somebody enters a room."""
+    session, gateway, origin = person.session, person.gateway, person.origin
+    member = Member(name=person.name, session=session, gateway=gateway, origin=origin)
+    return Arrival(person.folded, member, told=True)
+
+
+def departure(person: Registration) -> Departure:
+    """Somebody leaves it."""
+    return Departure(person.folded, person.name, person.session, "left")
+
+
+async def attend(gateway: Gateway, items: list[Arrival | Departure]) -> None:
+    """These enter a room, and leave it."""
+    _, state = await gateway.backplane.rooms.state(DEV)
+    await gateway.backplane.rooms.attend(DEV, state.version, items, create=True)
 
 
 # Texts, each wherever a peer can put one.
@@ -149,7 +174,25 @@ async def many_leave(gateway: Gateway, count: int) -> None:
     assert len(await gateway.release(*people, for_good=False)) == count
 
 
-@pytest.mark.parametrize("call", [to_many, many_lines, many_leave], ids=lambda call: call.__name__)
+async def many_enter_a_room_and_leave_it(gateway: Gateway, count: int) -> None:
+    people = [gateway.person(f"user{n}") for n in range(count)]
+    await attend(gateway, [arrival(person) for person in people])
+    await attend(gateway, [departure(person) for person in people])
+
+
+async def many_are_invited(gateway: Gateway, count: int) -> None:
+    people = [gateway.person(f"user{n}") for n in range(count)]
+    await attend(gateway, [arrival(person) for person in people])
+    _, state = await gateway.backplane.rooms.state(DEV)
+    edits = [Edit("invited", person.folded, None) for person in people]
+    await gateway.backplane.rooms.change(DEV, state.version, edits, EVENT, invite_members=True)
+    await attend(gateway, [departure(person) for person in people])
+
+
+MANY = [to_many, many_lines, many_leave, many_enter_a_room_and_leave_it, many_are_invited]
+
+
+@pytest.mark.parametrize("call", MANY, ids=lambda call: call.__name__)
 async def test_many_at_once_cost_no_more_than_their_number(
     g1: Gateway, look: redis.Redis, call: Callable[[Gateway, int], Awaitable[Any]]
 ) -> None:
@@ -201,8 +244,17 @@ async def reads_some(gateway: Gateway) -> None:
         await gateway.backplane.tails([log])
 
 
+async def enters_and_leaves(gateway: Gateway) -> None:
+    dad = gateway.person("dad")
+    await attend(gateway, [arrival(dad)])
+    await gateway.backplane.rooms.marks([DEV])
+    await attend(gateway, [departure(dad)])
+
+
 @pytest.mark.parametrize(
-    "call", [says_again, says_more, lists_some, reads_some], ids=lambda call: call.__name__
+    "call",
+    [says_again, says_more, lists_some, reads_some, enters_and_leaves],
+    ids=lambda call: call.__name__,
 )
 async def test_what_was_said_before_and_who_is_here_costs_nothing(
     start: StartBackplane,
@@ -219,7 +271,8 @@ async def test_what_was_said_before_and_who_is_here_costs_nothing(
         await gateway.publish(LOBBY, [body] * count)
         for n in range(count):
             await gateway.whisper(dana, ["dana"])
-            await gateway.online(f"user{count}-{n}")
+            user = await gateway.online(f"user{count}-{n}")
+            await attend(gateway, [arrival(user)])
         return await cost(look, lambda: call(gateway))
 
     small, large = await after(100), await after(100 * GROWTH)

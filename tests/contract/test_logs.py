@@ -138,6 +138,7 @@ class TestBeginning:
         # As if it had been later then.
         last = b"9999999999999-5"
         await write(g1, log, "a")
+        await heard(g1, listening(log), "a")
         look.xadd(keys.log(log), {"d": message("z").decode(), "t": 1}, id=last)
         [at] = await g1.backplane.tails([log])
         g1.heard.knows[listening(log)] = at
