@@ -274,7 +274,7 @@ class Gateway:
     # What the presence tells of people.
 
     def arrived(self, who: Present) -> None:
-        """Somebody is here of whom the rooms were told that they were gone."""
+        """Somebody is here, although the rooms were told that they were gone."""
         if (member := self.online.get(who.registration.session)) is not None:
             self.rooms.enter_again(member)
 

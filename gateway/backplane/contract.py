@@ -1,7 +1,7 @@
-"""What all gateways share: the contract. `gateway.backplane.redis.backplane` keeps it with Redis.
+"""The contract: what all gateways share. `gateway.backplane.redis.backplane` implements it.
 
-The gateway knows names, rooms and lines; which keys, channels and scripts they become is the
-business of this package alone.
+The gateway knows names, rooms and lines. Only this package knows which keys, channels and scripts
+of Redis they become.
 """
 
 from __future__ import annotations
@@ -14,27 +14,27 @@ from gateway.chat.rooms import RoomState
 from gateway.outcomes import How, Outcome
 
 LEASE = 10.0
-"""Seconds that a gateway's lease lasts. With a sweep each 3 s, a dead gateway's users are gone
-after 13 s at the latest; a renewal may fail twice before the lease runs out."""
+"""Seconds that a gateway's lease lasts. With a sweep every 3 s, a dead gateway's users are gone
+after at most 13 s. A renewal may fail twice before the lease ends."""
 
 
 class Claimed(NamedTuple):
-    """What became of a claim.
+    """The result of a claim.
 
     Attributes:
-        outcome: in one word.
-        origin: with "resumed" and "returned" that of the older session.
-        last: id in the user's log behind which the user begins: that of the last message, or with
-            ``waiting`` that of the last one before those.
-        former: with "inherited": the dead holder, of whom the rooms have not been told yet; with
-            "taken": the holder, for one who was let in before.
-        began: where the origin began (`Registration.began`); None if the name was not got.
-        hash: with "locked": that of the password; "" if the name is not registered.
-        waiting: behind ``last`` there are messages that waited for the user.
-        unheard: with "resumed" and "returned": the peer showed the token that the older session was
-            got with, so the welcome of that one, and what came with it, may never have arrived.
-        rooms: the rooms of the session: with "resumed" and "returned" those of the older one. None
-            if the name was not got.
+        outcome: the result in one word.
+        origin: with "resumed" and "returned": the origin of the older session.
+        last: the id in the user's log after which the user begins: the last message, or with
+            ``waiting`` the last one before the messages that waited.
+        former: with "inherited": the dead holder, who has not left the rooms yet; with "taken":
+            the holder, for a person who was let in before.
+        began: where the origin began (`Registration.began`); None if the claim failed.
+        hash: with "locked": the hash of the password; "" if the name is not registered.
+        waiting: after ``last`` there are messages that waited for the user.
+        unheard: with "resumed" and "returned": the peer showed the token with which the older
+            session began. So its welcome, and what came with it, may never have arrived.
+        rooms: the rooms of the session; with "resumed" and "returned", of the older session. None
+            if the claim failed.
         account: as in `Registration`.
     """
 
@@ -51,7 +51,7 @@ class Claimed(NamedTuple):
 
 
 class Found(NamedTuple):
-    """What was found of a recipient: the name as it is shown ("" if absent), and how."""
+    """A recipient: the name as it is shown ("" if absent), and how the message finds them."""
 
     name: str
     how: How
@@ -61,12 +61,12 @@ ABSENT = Found("", How.ABSENT)
 
 
 class Whispered(NamedTuple):
-    """What became of a private message.
+    """The result of a private message.
 
     Attributes:
-        id: that of the sender's copy; None if all are absent, and nothing was posted; "" if its
-            seq is not new, and what became of it is not known any more.
-        found: for each recipient.
+        id: the id of the sender's copy; None if all recipients are absent and nothing was posted;
+            "" if its seq is not new, and its result is no longer known.
+        found: one for each recipient.
     """
 
     id: str | None
@@ -78,11 +78,12 @@ class Outgoing(NamedTuple):
 
     Attributes:
         body: as `wire.codec.encode_body` makes it.
-        origin: the sender's (`Registration.origin`); needed with ``seq``.
-        seq: the sender's count; with it the message is posted once, however often it is published.
+        origin: the sender's origin (`Registration.origin`); needed with ``seq``.
+        seq: the sender's count. With it the message is posted once, however often it is published.
         name: the sender's folded name; needed with ``slow``.
         slow: seconds that must pass between two messages of that name; 0 for none.
-        event: not a message, but an event as `wire.codec.encode` makes it, which is not stored.
+        event: the body is not a message, but an event that is not stored, as `wire.codec.encode`
+            makes it.
     """
 
     body: bytes
@@ -94,12 +95,12 @@ class Outgoing(NamedTuple):
 
 
 class Posted(NamedTuple):
-    """What became of a message for a room.
+    """The result of a message for a room.
 
     Attributes:
-        id: the message's; "" if it was not posted, or its seq is not new and its id is not known
-            any longer.
-        wait: the seconds that its sender must wait; then it was not posted. 0.0 otherwise.
+        id: the message's id; "" if it was not posted, or if its seq is not new and its id is no
+            longer known.
+        wait: seconds that its sender must wait, if it was not posted for that reason; else 0.0.
     """
 
     id: str
@@ -111,7 +112,7 @@ class Known(NamedTuple):
 
     Attributes:
         name: as it is shown.
-        origin: of the session that has the name, or may come back to it; "" if there is none.
+        origin: the origin of the session that has the name, or may come back to it; or "".
         registered: the name is registered.
     """
 
@@ -138,7 +139,7 @@ class Channel(NamedTuple):
     Attributes:
         name: what to subscribe to.
         key: the same as bytes, as deliveries name it.
-        log: what it is the channel of.
+        log: the log.
     """
 
     name: str
@@ -150,12 +151,11 @@ class Said(NamedTuple):
     """Some messages of a log.
 
     Attributes:
-        tail: the id behind which the next message comes, whether or not the log has the last one
-            still.
-        start: where whoever came before there was a log stands.
-        more: there are more than these.
-        messages: id and line each, the oldest first. The line is empty where somebody else wrote
-            something into the log.
+        tail: the id after which the next message comes, whether or not the log still has that one.
+        start: the position of a reader who came before there was a log.
+        more: there are more messages.
+        messages: ids and lines, the oldest first. A line is empty if another program wrote the
+            entry.
     """
 
     tail: bytes
@@ -187,12 +187,13 @@ class Touch(NamedTuple):
 
 
 class Entry(NamedTuple):
-    """What somebody has to show who claims a name without a token.
+    """What a claim without a token has to show.
 
     Attributes:
-        mode: nothing, since this gateway has let them in before ("known"); the password of a
-            registered name ("open"); the same, and only registered names are let in ("required").
-        hash: that of which the peer has shown the password; "" if none.
+        mode: "known": nothing, because this gateway has let the person in before. "open": the
+            password, if the name is registered. "required": the password, and the name must be
+            registered.
+        hash: the stored hash whose password the peer has proved; "" if it has proved none.
     """
 
     mode: Literal["known", "open", "required"]
@@ -208,7 +209,8 @@ class Arrival(NamedTuple):
     Attributes:
         folded: the name.
         member: the record.
-        told: the others are told; else only gateways are, since nobody knew that they were gone.
+        told: the other members are told. If not, only gateways are, because nobody knew that the
+            person was gone.
     """
 
     folded: str
@@ -222,7 +224,7 @@ class Departure(NamedTuple):
     Attributes:
         folded: the name.
         name: as it is shown.
-        session: which.
+        session: the session that leaves.
         code: why (`wire.frames.Left`).
     """
 
@@ -233,13 +235,13 @@ class Departure(NamedTuple):
 
 
 class Attended(NamedTuple):
-    """What became of some arrivals and departures.
+    """The result of some arrivals and departures.
 
     Attributes:
-        tail: the id behind which the next message of the room comes.
-        people: how many are in the room now.
-        founder: the folded name that became the room's operator, since it made the room; or "".
-        moves: how many arrivals and departures there have been, these among them.
+        tail: the id after which the next message of the room comes.
+        people: how many members the room has now.
+        founder: the folded name that became the room's operator by making it; or "".
+        moves: the number of arrivals and departures so far, including these.
     """
 
     tail: bytes
@@ -252,9 +254,9 @@ class Attendance(NamedTuple):
     """Some of a room's members.
 
     Attributes:
-        cursor: for the next ones; "0": that was all.
-        moves: how many arrivals and departures there had been before this was read.
-        members: by their folded names.
+        cursor: where the next ones begin; "0" if these are the last.
+        moves: the number of arrivals and departures before this was read.
+        members: folded name -> member.
     """
 
     cursor: str
@@ -263,11 +265,11 @@ class Attendance(NamedTuple):
 
 
 class Mark(NamedTuple):
-    """By what a gateway sees that its picture of a room is out of date.
+    """What tells a gateway that its picture of a room is out of date.
 
     Attributes:
-        version: of its `RoomState`.
-        moves: how many arrivals and departures there have been.
+        version: the version of the room's `RoomState`.
+        moves: the number of arrivals and departures so far.
     """
 
     version: str
@@ -278,14 +280,14 @@ class Events(Protocol):
     """What a backplane tells its gateway."""
 
     def deliver(self, channel: bytes, payload: bytes) -> None:
-        """Lines were published on a channel, behind a first one that says which kind they are.
+        """Lines were published on a channel, after a first line that says what they are.
 
         - ``<previous id> <last id>``: messages. The hot path.
         - ``+<moves> <last id>``: `Joined` and `Left` events. ``moves`` counts all arrivals and
-          departures, these among them. The id is that of the last message before them.
+          departures, including these. The id belongs to the last message before them.
         - ``~<moves> <last id>``: the same, but for gateways only.
         - ``=<version> <last id>``: the room's state has changed; no lines follow. What is published
-          behind this must not reach anybody who is not in the room any more.
+          after this must not reach anybody who is no longer in the room.
         """
 
     def control(self, verb: str, rest: str) -> None:
@@ -306,60 +308,60 @@ class Events(Protocol):
         """Redis is away. Every call raises `BackplaneDown` until `back`."""
 
     def back(self) -> None:
-        """Redis is back, and the subscriptions are. What was published meanwhile was not heard.
+        """Redis is back, with the subscriptions. What was published meanwhile was not heard.
 
-        Its memory may be older than what was acknowledged, or empty.
+        Its data may be older than what was acknowledged, or empty.
         """
 
 
 class Admission(Protocol):
-    """The part of the backplane that decides who gets in. It raises what the others do."""
+    """The part of the backplane about who gets in. It raises the same errors as the others."""
 
     async def bans(self) -> tuple[int, list[Ban]]:
-        """Redis' time, milliseconds since 1970, and the bans that hold."""
+        """Redis' time, milliseconds since 1970, and the bans that are in force."""
 
     async def try_password(self, folded: str, neighbourhood: str, site: str = "") -> float:
-        """Count that a password is tried, before it is looked at; `forgive` one that was right.
+        """Count an attempt with a password before it is checked; `forgive` it if it was right.
 
         Args:
             folded: the name.
-            neighbourhood: from where, as `gateway.addresses.neighbourhood` says it.
-            site: the same, as `gateway.addresses.site` says it.
+            neighbourhood: where it comes from, by `gateway.addresses.neighbourhood`.
+            site: where it comes from, by `gateway.addresses.site`.
 
         Returns:
-            0.0, or the seconds to wait: then it was not counted, and must not be looked at.
+            0.0, or the seconds to wait: then it was not counted and must not be checked.
         """
 
     async def forgive(self, folded: str, neighbourhood: str, site: str = "") -> None:
-        """Take back that a password was tried: it was right, and remember from where."""
+        """Take an attempt back, because the password was right, and remember where it came from."""
 
 
 class Rooms(Protocol):
-    """The part of the backplane that is about rooms: who is in them, and what holds there.
+    """The part of the backplane about rooms: their members and their states.
 
-    It raises what the others do.
+    It raises the same errors as the others.
     """
 
     async def state(self, room: str) -> tuple[int, RoomState]:
-        """Redis' time, milliseconds since 1970, and what holds in a room."""
+        """Redis' time, milliseconds since 1970, and the state of a room."""
 
     async def attend(
         self, room: str, version: str, items: list[Arrival | Departure], *, create: bool
     ) -> Attended:
-        """Write down who comes into a room and who leaves it, in order, and tell of it.
+        """Write down arrivals and departures of a room, in order, and publish them.
 
         A room without members and operators ends some time later, with its history.
 
         Args:
-            room: which.
-            version: of the state by which the arrivals were allowed. Departures need none.
-            items: who.
-            create: make the room if there is none; the first arrival with an account becomes its
-                operator.
+            room: its name, folded.
+            version: the version of the state that allowed the arrivals. Departures need none.
+            items: the arrivals and departures.
+            create: make the room if it does not exist. The first arrival with an account becomes
+                its operator.
 
         Raises:
-            RoomChanged: it is of another version; nothing was done.
-            NoSuchRoom: there is none, and ``create`` is False.
+            RoomChanged: the room has another version; nothing was done.
+            NoSuchRoom: the room does not exist, and ``create`` is False.
         """
 
     async def change(
@@ -372,39 +374,39 @@ class Rooms(Protocol):
         removed: Departure | None = None,
         invite_members: bool = False,
     ) -> str:
-        """Change what holds in a room, and say so in its log.
+        """Change the state of a room, and write it into the room's log.
 
         Args:
-            room: which.
-            version: of the state by which this was decided.
+            room: its name, folded.
+            version: the version of the state that this was decided from.
             edits: what changes.
-            event: a `wire.frames.Changed` as `wire.codec.encode_body` makes it; b"" for none: then
-                only gateways are told.
-            removed: who is put out of the room by it, whichever session has the name.
+            event: a `wire.frames.Changed` as `wire.codec.encode_body` makes it; b"" to tell only
+                the gateways.
+            removed: a person who is put out of the room, whichever session has the name.
             invite_members: everybody who is in the room counts as invited.
 
         Returns:
-            The id of the event, or without one that of what was stored last.
+            The id of the event; without an event, the id of the last entry of the log.
 
         Raises:
-            RoomChanged: it is of another version; nothing was done.
-            NoSuchRoom: there is none.
+            RoomChanged: the room has another version; nothing was done.
+            NoSuchRoom: the room does not exist.
         """
 
     async def members(self, room: str, cursor: str) -> Attendance:
-        """Some of those who are in a room. Begin with "0"."""
+        """Some of the members of a room. Begin with "0"."""
 
     async def marks(self, rooms: list[str]) -> list[Mark]:
-        """How far the pictures of these rooms have come."""
+        """The versions and moves of these rooms."""
 
     async def all(self) -> list[tuple[RoomState, int]]:
-        """All rooms there are, with how many are in each; of the states no lists of people."""
+        """The states of all rooms, without their lists of people, and the number of members."""
 
     async def keep(self, user: Registration) -> None:
-        """Write ``rooms`` and ``began`` of a session into its record, if it has its name still."""
+        """Write ``rooms`` and ``began`` of a session into its record, if it still has its name."""
 
     async def tell_invited(self, folded: str, room: str, by: str) -> None:
-        """Have the person with a name told about an invitation; nothing happens if nobody has it.
+        """Tell the person with a name about an invitation. Nothing happens if nobody has the name.
 
         Args:
             folded: the name.
@@ -414,30 +416,30 @@ class Rooms(Protocol):
 
 
 class Names(Protocol):
-    """The part of the backplane that is about people. It raises what the others do."""
+    """The part of the backplane about people and names. It raises the same errors as the others."""
 
     async def claim(
         self, user: Registration, ago: float, resume: str | None, auth: Entry = KNOWN
     ) -> Claimed:
-        """Claim a name; a claim by the session that has it already renews it.
+        """Claim a name. A claim by the session that has it already renews it.
 
         Args:
             user: who.
             ago: seconds since the last activity.
             resume: SHA-256 of the token that the peer showed.
-            auth: what it has to show besides.
+            auth: what the claim has to show without a token.
         """
 
     async def release(self, users: list[Registration], *, for_good: bool) -> list[str]:
-        """Give names back; returns the ids of the sessions that had theirs until now.
+        """Give names back, and return the ids of the sessions that still had theirs.
 
         Args:
             users: who.
-            for_good: they cannot resume.
+            for_good: the users cannot resume.
         """
 
     async def touch(self, touches: list[Touch]) -> list[str]:
-        """Write activity down; returns the ids of the sessions that lost their names."""
+        """Write activity down, and return the ids of the sessions that have lost their names."""
 
     async def idle_left(self, folded: str, session: str) -> float:
         """Seconds of inactivity that a user has left; 0 if none."""
@@ -446,10 +448,10 @@ class Names(Protocol):
         """Some of the users, with the next cursor. Begin with "0"; "0" is returned at the end."""
 
     async def look_up(self, folded: str) -> Known | None:
-        """What is known of somebody by a folded name; None if it is nobody's."""
+        """What is known about the holder of a folded name; None if nobody has it."""
 
     async def present(self, names: list[str]) -> list[str]:
-        """Which of these people (folded names) are here, or may come back.
+        """Find out which of these people (folded names) are here, or may come back.
 
         Returns:
             For each the name as it is shown, or "" if nobody has it.
@@ -457,57 +459,57 @@ class Names(Protocol):
 
 
 class Messages(Protocol):
-    """The part of the backplane that takes what is said. It raises what the others do."""
+    """The part of the backplane that takes messages. It raises the same errors as the others."""
 
     async def publish(self, room: str, version: str, messages: list[Outgoing]) -> list[Posted]:
         """Publish messages to a room, in order.
 
         Args:
             room: where.
-            version: of the `RoomState` by which they were allowed.
-            messages: which.
+            version: the version of the `RoomState` that allowed the messages.
+            messages: the messages.
 
         Returns:
-            What became of each message, in order; nothing for events.
+            The result of each message, in order; nothing for events.
 
         Raises:
-            RoomChanged: the room is of another version; nothing was posted.
+            RoomChanged: the room has another version; nothing was posted.
         """
 
     async def whisper(
         self, sender: Registration, names: list[str], body: bytes, *, seq: int | None
     ) -> Whispered:
-        """Send a message to those of these people who are here or may come back, and to its sender.
+        """Send a message to its sender, and to each recipient who is here or may come back.
 
         Args:
             sender: who.
             names: folded names.
             body: as `wire.codec.encode_body` makes it, without ``to``.
-            seq: the sender's count; with it the message is posted once, however often it comes.
+            seq: the sender's count. With it the message is posted once, however often it comes.
 
         Raises:
             NameLost: the sender's session has lost its name.
-            TooMuchWaits: for one of them, who is away. Nothing was posted.
+            TooMuchWaits: for a recipient who is away. Nothing was posted.
         """
 
 
 class Logs(Protocol):
-    """The part of the backplane that knows what was said. It raises what the others do."""
+    """The part of the backplane about stored messages. It raises the same errors as the others."""
 
     async def tails(self, logs: list[Log]) -> list[bytes]:
-        """The ids behind which the next messages of logs come: those of the last ones.
+        """The ids of the last messages of some logs; the next messages come after them.
 
-        A log that has lost what it gave ids to (as `Events.known` knows, or since Redis is another
-        one) begins a new epoch: then, and where there is no log yet, it is the id before the first
-        of an epoch.
+        A log that has lost messages (by `Events.known`, or because another run of Redis began it)
+        begins a new epoch. Then, and if there is no log yet, it is the id before the first of an
+        epoch.
         """
 
     async def said(self, log: Log, after: bytes, count: int) -> Said:
-        """Messages of a log, up to some 64 KiB of them.
+        """Some messages of a log, up to about 64 KiB.
 
         Args:
             log: which.
-            after: the id behind which to begin.
+            after: the id after which to begin.
             count: how many at most.
         """
 
@@ -515,14 +517,14 @@ class Logs(Protocol):
         """Forget what is too old in these logs."""
 
     def keep(self, history: int, age: float) -> None:
-        """From now on the logs keep this many messages each, for ``age`` seconds."""
+        """From now on each log keeps ``history`` messages, for ``age`` seconds."""
 
 
 class Gateways(Protocol):
-    """The part of the backplane by which gateways know of each other. It raises what others do."""
+    """The part of the backplane about gateways. It raises the same errors as the others."""
 
     async def renew_lease(self, seconds: float = LEASE) -> bool:
-        """Say that this gateway lives; False if its lease had run out.
+        """Say that this gateway lives; False if its lease had ended.
 
         Then others may have taken its names.
         """
@@ -534,11 +536,11 @@ class Gateways(Protocol):
         """Some of the users of this gateway, by Redis, with the next cursor, as `Names.users`."""
 
     async def sweep(self) -> list[Registration]:
-        """Take the names of gateways that died from them; returns the users who were on them."""
+        """Take the names of dead gateways from them, and return the users who were on them."""
 
 
 class Backplane(Names, Messages, Logs, Gateways, Protocol):
-    """What a gateway does with what all gateways share.
+    """Everything that a gateway asks of what all gateways share.
 
     Every method may raise `gateway.errors.BackplaneDown`: Redis is away, and the call may or may
     not have had its effect.
@@ -550,7 +552,7 @@ class Backplane(Names, Messages, Logs, Gateways, Protocol):
 
     @property
     def rooms(self) -> Rooms:
-        """Who is in which room, and what holds there."""
+        """The members and the states of rooms."""
 
     def room(self, room: str) -> Channel:
         """The channel of what is for everyone in a room."""
@@ -559,7 +561,7 @@ class Backplane(Names, Messages, Logs, Gateways, Protocol):
         """The channel of what is for one user."""
 
     async def subscribe(self, channel: str) -> None:
-        """Have what is published on a channel delivered, from the return of this call on."""
+        """Deliver what is published on a channel, from the return of this call on."""
 
     def unsubscribe(self, channel: str) -> None:
         """End that."""
@@ -570,14 +572,14 @@ class Backplane(Names, Messages, Logs, Gateways, Protocol):
 
     @property
     def run_id(self) -> str:
-        """Which start of Redis this is: another one may have forgotten anything."""
+        """Which run of Redis this is: another run may have forgotten anything."""
 
     async def probe(self) -> float:
-        """Have a frame travel through Redis; returns the seconds that it took.
+        """Send a frame through Redis, and return the seconds that it took.
 
         Raises:
             ProbeFailed: the text says where it ended.
         """
 
     async def answer_probe(self, nonce: str) -> None:
-        """The same, for a command that looks for the answer in Redis."""
+        """The same, for a command that reads the answer from Redis."""

@@ -1,4 +1,4 @@
-"""Reading records, some of which may be damaged or of another version."""
+"""Reading records. Some may be damaged, or written by another version."""
 
 from __future__ import annotations
 

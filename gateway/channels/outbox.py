@@ -1,10 +1,10 @@
 """What is on its way to a room: collected for a turn of the loop, published by one call.
 
-A room has one call under way at a time. While Redis works on it the next batch grows, so that
-the busier a room is, the less each message costs; and when the connection is lost it is known
-which messages are in doubt: those of one call.
+A room has one call under way at a time. While Redis works on it the next batch grows. So the
+busier a room is, the less each message costs. And when the connection is lost, only the messages of
+one call are in doubt.
 
-While Redis is away what is to be said waits here, in order and in bounded memory.
+While Redis is away messages wait here, in order and in bounded memory.
 
 A message goes out with the version of the room's rules by which it was allowed, and Redis refuses
 it if the room has changed since. Then, and when the rules are known to have changed while it
@@ -41,7 +41,7 @@ class Sender(Protocol):
     """The sender's name was given away: nothing more may be said in it."""
 
     place: str
-    """Where the sender is: those of one place have a share of what may wait."""
+    """Where the sender is: the senders of one place have a share of what may wait."""
 
     def outgoing(self, publish: Publish) -> Outgoing:
         """A message as the backplane takes it, by the room's rules as they are known now.
@@ -112,9 +112,9 @@ class Outbox:
     Args:
         publish: `gateway.backplane.contract.Backplane.publish`.
         ready: returns once this gateway may speak for its users.
-        rules: those of rooms.
+        rules: the rules of rooms.
         limit: bytes that may wait; half of them from one place.
-        stored: told of each batch of messages that was published: the room, the last id, and when
+        stored: told about each published batch of messages: the room, the last id, and when
             the oldest was handed in.
         monotonic: a clock in seconds that never goes back.
     """

@@ -118,10 +118,10 @@ class Positions:
             followed.mend([])
 
     def follow(self, channel: bytes, at: bytes) -> None:
-        """Deliver what is published on an expected channel behind an id."""
+        """Deliver what is published on an expected channel after an id."""
         followed = self._followed.get(channel)
         if followed is None:
-            return  # nobody needs it any more
+            return  # nobody needs it now
         followed.at = max(followed.at, at, key=parse)
         self._mended(channel, followed)
 
@@ -168,7 +168,7 @@ class Positions:
 
         Args:
             channel: which.
-            passed: takes the id; returns whether it need not be called again.
+            passed: takes the id; returns whether it is done, and must not be called again.
         """
         self._waiting.setdefault(channel, []).append(passed)
 
@@ -287,7 +287,7 @@ class Positions:
             # What had come before the log was read to its end is in it, or nowhere.
             after, before = followed.at, len(followed.late or ())
             page = await read_on(self._backplane, followed.log, after)
-            # Not read before the page: whoever hears it may hear all of it.
+            # Not before the page is read: a link that hears a part of it may hear all of it.
             await self._rooms.repaired(channel)
             if self._followed.get(channel) is not followed:
                 return False
@@ -301,7 +301,7 @@ class Positions:
         return True
 
     def _mended(self, channel: bytes, followed: _Followed, before: int = 0) -> None:
-        """The log has been read to its end, or need not be.
+        """The log has been read to its end, or did not have to be read.
 
         Args:
             channel: which.
@@ -371,7 +371,7 @@ class Positions:
         """Deliver what is in no log, joined and left, of what was published.
 
         Returns:
-            Whether there were messages besides.
+            Whether there were other messages.
         """
         every = lines.splitlines(keepends=True)
         events = [line for line in every if not line.startswith(MESSAGE)]

@@ -406,7 +406,7 @@ class Membership:
         if login.resumed and seen is not None:
             # What was said before the origin began was for another, or for nobody of this name.
             began = login.registration.began.get(channel.log.room, "0-0").encode()
-            # A hello of somebody whom nobody knew was granted, and its welcome may never have
+            # A hello of an unknown peer was granted, and its welcome may never have
             # arrived. Now the peer says hello again, with the ids that it had before.
             anew = login.claimed.unheard and parse(seen) < parse(began)
             return _Start(max(seen, began, key=parse), replayed=True, gap=anew, anew=anew)

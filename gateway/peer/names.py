@@ -162,7 +162,7 @@ class Names:
         return Login(registration, token, own, claimed)
 
     def _began(self) -> dict[str, str]:
-        """Where a stranger's origin begins; where that of somebody who resumes did, Redis knows."""
+        """Where a stranger's origin begins. For somebody who resumes, Redis knows it."""
         known = {room: self._channels.known(self._backplane.room(room)) for room in self._rooms}
         return {room: id.decode() for room, id in known.items() if id != NOTHING}
 

@@ -93,7 +93,7 @@ class Shared:
         tasks: run what takes its time.
         meters: where to count.
         monotonic: a clock in seconds that never goes back.
-        gone: told of each peer that has left.
+        gone: told about each peer that has left.
     """
 
     rules: Rules
@@ -476,7 +476,7 @@ class Peer:
         now = self._shared.monotonic()
         self.perform_all(session.granted(claim.name, membership.token, resumed, seen, now, rooms))
         for each in entered:
-            # Nothing is to be said about a lobby of which nothing was ever set.
+            # A lobby in which nothing was ever set goes without saying.
             if each.room != LOBBY or each.topic or each.modes != Modes():
                 self.perform_all(session.entered(each))
         for refused in out:

@@ -54,7 +54,7 @@ class Changes:
             except NoSuchRoom:
                 raise no_such_room(request.room) from None
             with contextlib.suppress(BackplaneDown, BackplaneRefused):  # it is done
-                # Whoever asked for it sees it from now on, also if that is heard of later.
+                # The person who asked for it sees it from now on, even if it is heard later.
                 await self._rooms.refresh(request.room)
             if isinstance(request, Moderate) and request.action == "invite":
                 await self._tell_invited(request, person)
@@ -89,7 +89,7 @@ class Changes:
             await self._backplane.rooms.tell_invited(fold(invite.name), invite.room, by)
 
     async def _target(self, request: Change, members: Mapping[str, Named]) -> Target | None:
-        """The person whom it is about, if it is about one."""
+        """The person that the request is about, if there is one."""
         if not isinstance(request, Moderate) or network_in(request) is not None:
             return None
         if not may_be_held(request.name, self._longest):

@@ -32,7 +32,7 @@ class Mending:
         backplane: what all gateways share.
         gateway: id of this one.
         moves: takes arrivals and departures to Redis.
-        leaving: sessions that are gone from here, and of which nobody was told yet.
+        leaving: sessions that have gone from here, and nobody was told about it yet.
     """
 
     def __init__(
@@ -88,7 +88,7 @@ class Mending:
 
         Args:
             room: which.
-            dead: gateways whose members are to be taken out.
+            dead: gateways whose members must be taken out.
 
         Raises:
             BackplaneDown: Redis is away.

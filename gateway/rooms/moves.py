@@ -1,4 +1,4 @@
-"""Who comes into rooms and leaves them, on the way to Redis.
+"""Arrivals and departures of rooms, on their way to Redis.
 
 A room has one call under way at a time. While Redis works on it the next batch grows, so that the
 more come at once, the less each of them costs; and of one room everything happens in order.
@@ -49,9 +49,9 @@ class Coming(NamedTuple):
     Attributes:
         arrival: who comes.
         picture: what is known of the room.
-        version: of the state by which the person may enter; "" if that is not decided.
+        version: of the state by which the person may enter; "" if that is not decided yet.
         decide: why the person may not enter, by what is known now.
-        create: the room is made if there is none.
+        create: make the room if it does not exist.
         is_here: the person is in the room, and Redis has forgotten it.
         done: the version of the state by which the person was let in.
     """
@@ -174,7 +174,7 @@ class Moves:
     async def _came(self, attended: Attended, version: str, comings: list[Coming]) -> None:
         picture = comings[0].picture
         if attended.founder:
-            # Now the room has an operator: whoever made it is told to be that.
+            # Now the room has an operator: the person who made it is told.
             with contextlib.suppress(BackplaneDown, BackplaneRefused):
                 await picture.refresh()
         picture.came(attended, version, comings)
@@ -199,7 +199,7 @@ def _may_come(coming: Coming) -> bool:
 
 
 def _again(batch: list[_Item]) -> Iterator[_Item]:
-    """What remains to be done of a batch of which it is not known whether it was written down."""
+    """What remains to be done of a batch, if nobody knows whether it was written down."""
     for item in batch:
         if isinstance(item, Departure):
             yield item

@@ -97,7 +97,7 @@ class Surroundings(NamedTuple):
 
     Attributes:
         backplane: what all gateways share.
-        channels: those of this gateway.
+        channels: the channels of this gateway.
         moves: takes arrivals and departures to Redis.
         ready: returns once this gateway may speak for its users.
         spawn: has a coroutine run.
@@ -467,5 +467,5 @@ class Room:
 
 
 def _number(version: str) -> int:
-    """Versions grow; what is none is older than any."""
+    """Versions grow; anything else is older than any version."""
     return int(version) if version.isdecimal() else 0

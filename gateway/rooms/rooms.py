@@ -25,7 +25,7 @@ class Entry(NamedTuple):
     """Somebody is in a room.
 
     Attributes:
-        at: the id behind which the person is to be told what is said. Without a history it is the
+        at: the id after which the person hears what is said. Without a history it is the
             position of the channel at the moment in which `Rooms.enter` returns, if that is not
             behind.
         entered: what to tell the person; without ``seq``.
@@ -38,7 +38,7 @@ class Entry(NamedTuple):
 
 
 class _Inside(NamedTuple):
-    """Somebody whom Redis has let in: the room is needed for the person from now on."""
+    """Somebody that Redis has let in: the room is needed for this person from now on."""
 
     room: Room
     person: Person
@@ -56,7 +56,7 @@ class Rooms:
     Args:
         gateway: id of this one.
         backplane: what all gateways share.
-        channels: those of this gateway.
+        channels: the channels of this gateway.
         ready: returns once this gateway may speak for its users.
         spawn: has a coroutine run.
         anybody_makes: entering a room makes it.
@@ -104,7 +104,7 @@ class Rooms:
     async def enter(
         self, room: str, person: Person, *, key: str = "", history: int = 0, returning: bool = False
     ) -> Entry:
-        """Have somebody enter a room, if the rules allow it; the room is made if there is none.
+        """Let somebody enter a room, if the rules allow it. A room that does not exist is made.
 
         At the moment of the return the person is in the room: join the channel before anything
         else is awaited, and nothing is missed. From then on the person may be put out at any time
@@ -116,7 +116,7 @@ class Rooms:
             key: what the person showed for a room that asks for one.
             history: how many of the last messages are wanted; as many as may be read are returned.
             returning: the person was in the room before, and has resumed: no key is needed, and
-                whoever was kicked meanwhile is refused.
+                a person who was kicked meanwhile is refused.
 
         Raises:
             WireError: the person may not enter, or there is no such room and none is made.

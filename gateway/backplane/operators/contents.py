@@ -65,7 +65,7 @@ class Seen(NamedTuple):
     Attributes:
         chats: prefix -> living gateways, for each other chat in this database.
         misplaced: keys of the chat that have the wrong type.
-        rooms: the rooms of which there are keys.
+        rooms: the rooms that have keys.
     """
 
     chats: dict[str, int]

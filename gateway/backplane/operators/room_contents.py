@@ -48,7 +48,7 @@ def look(client: redis.Redis, keys: Keys, rooms: Iterable[str]) -> RoomContents:
     Args:
         client: of Redis.
         keys: of the chat.
-        rooms: those of which there are keys.
+        rooms: the rooms that have keys.
 
     Raises:
         ResponseError: this user may not, or a key has the wrong type.

@@ -50,7 +50,7 @@ class RedisBackplane:
     Args:
         gateway: this gateway's id.
         info: returns what `chatctl` should know of this gateway now, JSON of a `GatewayInfo`.
-        events: whom to tell.
+        events: is told what happens.
         meters: where to count.
         url: of Redis.
         prefix: what every key begins with.

@@ -92,7 +92,7 @@ end
 for origin, lately in pairs(news) do
   if lately ~= '' then keep_posted(ARGV[5] .. origin, lately, ARGV[6]) end
 end
--- Of a room that is about to end, or has ended, a first message must not stay for ever.
+-- If a room is about to end, or has ended, a first message must not keep it forever.
 if first and is_first and ARGV[10] ~= '0' then
   local left = redis.call('PTTL', KEYS[3])
   if left == -2 then left = ARGV[10] end
