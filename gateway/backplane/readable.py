@@ -8,9 +8,17 @@ from typing import TypeVar
 
 import msgspec
 
+from gateway.backplane.records import Account, Ban, GatewayInfo, Member, Registration
+
 log = logging.getLogger(__name__)
 
 Record = TypeVar("Record")
+
+REGISTRATION = msgspec.json.Decoder(Registration)
+MEMBER = msgspec.json.Decoder(Member)
+ACCOUNT = msgspec.json.Decoder(Account)
+BAN = msgspec.json.Decoder(Ban)
+GATEWAY_INFO = msgspec.json.Decoder(GatewayInfo)
 
 UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError)
 """What decoding raises for bytes that are not a valid record."""

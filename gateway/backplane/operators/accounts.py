@@ -9,12 +9,10 @@ import msgspec
 from gateway.backplane.keys import Keys
 from gateway.backplane.operators.asking import run
 from gateway.backplane.operators.kick import KickResult, wait_for_end
-from gateway.backplane.readable import readable
+from gateway.backplane.readable import ACCOUNT, readable
 from gateway.backplane.records import Account
 from gateway.backplane.redis.address import reaching
 from wire.names import fold
-
-_account = msgspec.json.Decoder(Account)
 
 
 def put_account(
@@ -72,4 +70,4 @@ def list_accounts(url: str, prefix: str) -> list[Account]:
     """
     with reaching(url) as client:
         found: Any = client.hgetall(Keys(prefix).accounts)
-    return readable(_account, [found[folded] for folded in sorted(found)], "an account")
+    return readable(ACCOUNT, [found[folded] for folded in sorted(found)], "an account")

@@ -10,11 +10,9 @@ import redis
 from gateway.backplane.keys import Keys
 from gateway.backplane.operators.asking import run
 from gateway.backplane.operators.gateways import read_gateways
-from gateway.backplane.readable import readable
+from gateway.backplane.readable import BAN, readable
 from gateway.backplane.records import Ban
 from gateway.backplane.redis.address import reaching
-
-_ban = msgspec.json.Decoder(Ban)
 
 
 class BanChange(NamedTuple):
@@ -86,7 +84,7 @@ def list_bans(url: str, prefix: str) -> tuple[int, list[Ban]]:
     """
     with reaching(url) as client:
         now, *found = run(client, "ban_list", [Keys(prefix).bans])
-    bans = readable(_ban, found, "a ban")
+    bans = readable(BAN, found, "a ban")
     return int(now), sorted(bans, key=lambda ban: (ban.since, ban.key))
 
 
@@ -101,4 +99,4 @@ def _ban_change(client: redis.Redis, keys: Keys, reply: list[bytes]) -> BanChang
         for each in read_gateways(client, keys)[1]
         if each.lease is not None and not each.draining
     }
-    return BanChange(_ban.decode(ban), len(serving & {each.decode() for each in deaf}))
+    return BanChange(BAN.decode(ban), len(serving & {each.decode() for each in deaf}))

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import msgspec
 import redis
 
 from gateway.backplane.keys import Keys
 from gateway.backplane.operators.asking import run
-from gateway.backplane.readable import UNREADABLE
+from gateway.backplane.readable import GATEWAY_INFO, UNREADABLE
 from gateway.backplane.records import GatewayInfo
 from gateway.backplane.redis.address import reaching
-
-_info = msgspec.json.Decoder(GatewayInfo)
 
 
 @dataclass(frozen=True)
@@ -70,6 +67,6 @@ def read_gateways(client: redis.Redis, keys: Keys) -> tuple[int, list[GatewayRec
 def gateway_info(record: bytes) -> GatewayInfo | None:
     """What a gateway reports of itself; None if it cannot be read."""
     try:
-        return _info.decode(record)
+        return GATEWAY_INFO.decode(record)
     except UNREADABLE:
         return None

@@ -8,21 +8,17 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from typing import Any, NamedTuple
 
-import msgspec
 import redis
 
 from gateway.backplane.keys import Keys
 from gateway.backplane.operators.gateways import GatewayRecord
-from gateway.backplane.readable import UNREADABLE
-from gateway.backplane.records import Registration
+from gateway.backplane.readable import REGISTRATION, UNREADABLE
 
 AT_ONCE = 500
 """Keys that Redis reads in one call."""
 
 MOST = 2000
 """The most calls: for a million keys, since there may be other programs in that Redis."""
-
-_registration = msgspec.json.Decoder(Registration)
 
 
 class Leftovers(NamedTuple):
@@ -112,7 +108,7 @@ def _holders(client: redis.Redis, keys: Keys, name: str | None = None) -> dict[s
     holders = {}
     for folded, record in records:
         with suppress(*UNREADABLE):  # there is another finding for that
-            holders[folded.decode()] = _registration.decode(record).gateway
+            holders[folded.decode()] = REGISTRATION.decode(record).gateway
     return holders
 
 

@@ -6,12 +6,10 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any, NamedTuple
 
-import msgspec
 import redis
 
 from gateway.backplane.keys import Keys
-from gateway.backplane.readable import UNREADABLE
-from gateway.backplane.records import Member, Registration
+from gateway.backplane.readable import MEMBER, REGISTRATION, UNREADABLE
 from gateway.chat.room_records import PARTS
 from wire.frames import LOBBY
 
@@ -19,9 +17,6 @@ AT_ONCE = 500
 """Rooms, or members, that are read in one call."""
 
 OPERATORS = PARTS.index("operators")
-
-_member = msgspec.json.Decoder(Member)
-_registration = msgspec.json.Decoder(Registration)
 
 
 class RoomContents(NamedTuple):
@@ -91,7 +86,7 @@ def _look_at_members(client: redis.Redis, keys: Keys, room: str, found: RoomCont
         for folded, record in page:
             name = folded.decode(errors="replace")
             try:
-                sessions[name] = _member.decode(record).session
+                sessions[name] = MEMBER.decode(record).session
             except UNREADABLE:
                 found.unreadable.append((room, name))
         absent = _absent(client, keys, sessions)
@@ -114,14 +109,14 @@ def _absent(client: redis.Redis, keys: Keys, sessions: dict[str, str]) -> list[s
 def _stays(client: redis.Redis, keys: Keys, room: str, name: str) -> bool:
     record: Any = client.hget(keys.room_members(room), name)
     try:
-        return bool(record and _absent(client, keys, {name: _member.decode(record).session}))
+        return bool(record and _absent(client, keys, {name: MEMBER.decode(record).session}))
     except UNREADABLE:
         return False
 
 
 def _session(record: bytes | None) -> str | None:
     try:
-        return _registration.decode(record).session if record else None
+        return REGISTRATION.decode(record).session if record else None
     except UNREADABLE:
         return None
 

@@ -8,12 +8,11 @@ from ipaddress import ip_network
 import msgspec
 
 from gateway.backplane.keys import Keys
+from gateway.backplane.readable import BAN
 from gateway.backplane.records import Ban
 from gateway.backplane.redis.pair import Pair
 
 log = logging.getLogger(__name__)
-
-_ban = msgspec.json.Decoder(Ban)
 
 
 class Attempts:
@@ -76,7 +75,7 @@ class RedisAdmission:
 def _read(found: bytes) -> Ban | None:
     # One unreadable ban, from a newer version perhaps, must not hide the others.
     try:
-        ban = _ban.decode(found)
+        ban = BAN.decode(found)
         if ban.kind == "network":
             ip_network(ban.subject)
     except (msgspec.DecodeError, ValueError) as error:

@@ -5,11 +5,9 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable
 
-import msgspec
-
 from gateway.backplane.contract import LEASE
 from gateway.backplane.keys import Keys
-from gateway.backplane.readable import UNREADABLE
+from gateway.backplane.readable import GATEWAY_INFO, UNREADABLE
 from gateway.backplane.records import GatewayInfo, Registration
 from gateway.backplane.redis.pair import Pair
 from gateway.backplane.redis.replies import registrations
@@ -72,7 +70,7 @@ class RedisGateways:
         for id, info, lease in zip(found[::4], found[1::4], found[2::4], strict=True):
             if id.decode(errors="replace") != self._gateway and int(lease) >= 0:
                 with contextlib.suppress(*UNREADABLE):  # of another version
-                    others[id.decode()] = msgspec.json.decode(info, type=GatewayInfo)
+                    others[id.decode()] = GATEWAY_INFO.decode(info)
         return others
 
     async def own_users(self, cursor: str) -> tuple[str, list[Registration]]:

@@ -5,23 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-import msgspec
-
 from gateway.backplane.contract import Listed
-from gateway.backplane.readable import readable
+from gateway.backplane.readable import ACCOUNT, MEMBER, REGISTRATION, readable
 from gateway.backplane.records import Account, Member, Registration
 from gateway.chat.room_records import PARTS, state_from
 from gateway.chat.rooms import RoomState
 from wire.frames import LOBBY
 
-_registration = msgspec.json.Decoder(Registration)
-_account = msgspec.json.Decoder(Account)
-_member = msgspec.json.Decoder(Member)
-
 
 def registrations(records: Iterable[bytes]) -> list[Registration]:
     """The users' records that can be read; "" is skipped."""
-    return readable(_registration, filter(None, records), "the record of a user")
+    return readable(REGISTRATION, filter(None, records), "the record of a user")
 
 
 def registration(record: bytes) -> Registration | None:
@@ -31,7 +25,7 @@ def registration(record: bytes) -> Registration | None:
 
 def account_of(record: bytes) -> Account | None:
     """An account; None for b"" or an unreadable one."""
-    return next(iter(readable(_account, filter(None, [record]), "an account")), None)
+    return next(iter(readable(ACCOUNT, filter(None, [record]), "an account")), None)
 
 
 def whole(id: bytes, ts: bytes, body: bytes) -> bytes:
@@ -80,6 +74,6 @@ def parse_members(reply: list[Any]) -> tuple[str, dict[str, Member]]:
     cursor, found = reply
     members = {}
     for folded, record in zip(found[::2], found[1::2], strict=True):
-        for member in readable(_member, [record], "the record of a member"):
+        for member in readable(MEMBER, [record], "the record of a member"):
             members[folded.decode(errors="replace")] = member
     return cursor.decode(), members
