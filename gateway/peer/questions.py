@@ -118,7 +118,7 @@ class Questions:
         self._crowds = asyncio.Semaphore(CROWDS)
 
     async def whisper(self, asker: Asker, whisper: Whisper) -> None:
-        """Publish a message to those of its recipients who are here, or to the room.
+        """Publish a message to its recipients who are here, or to the room.
 
         While Redis is away a send with a seq waits for it, and the peer's next requests wait too.
         """

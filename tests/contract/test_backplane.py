@@ -226,7 +226,7 @@ class TestActivity:
         assert 0 < look.pttl(keys.alive("sis")) <= 200
         assert await quick.backplane.idle_left("sis", sis.session) <= 0.2
 
-    async def test_without_an_end_there_is_none(
+    async def test_a_user_without_a_limit_is_never_idle(
         self, start: StartBackplane, look: redis.Redis, keys: Keys
     ) -> None:
         patient = await start(idle=None)
@@ -272,7 +272,7 @@ class TestUsers:
         sis = await patient.online("sis")
         assert (await patient.everybody())["sis"] == Listed(sis, pytest.approx(0, abs=5), None)
 
-    async def test_those_of_a_dead_gateway_are_left_out(
+    async def test_users_of_a_dead_gateway_are_left_out(
         self, g1: Gateway, g2: Gateway, kill: Any
     ) -> None:
         await g1.online("sis"), await g2.online("mom")
@@ -387,7 +387,9 @@ class TestPublish:
         assert [msg.text for msg in parsed(g1.heard.lines(attic))] == ["in the attic"]
         assert len(g1.heard.delivered) == 1
 
-    async def test_unsubscribed_is_heard_no_more(self, g1: Gateway, g2: Gateway) -> None:
+    async def test_an_unsubscribed_channel_is_no_longer_heard(
+        self, g1: Gateway, g2: Gateway
+    ) -> None:
         lobby, attic = await in_room(g1), await in_room(g1, "attic")
         g1.backplane.unsubscribe(lobby)
         await in_room(g1, "cellar")  # by when it has had its effect
@@ -499,7 +501,7 @@ class TestWhisper:
         assert found == here("Größe", "שרה")
 
     @pytest.mark.parametrize("lost", ["to another session", "for good"])
-    async def test_nothing_is_said_for_a_session_that_has_no_name_any_more(
+    async def test_nothing_is_said_for_a_session_that_has_lost_its_name(
         self, g1: Gateway, look: redis.Redis, keys: Keys, lost: str
     ) -> None:
         sis, _ = await g1.online("sis"), await g1.online("mom")
@@ -862,7 +864,7 @@ class TestSilence:
         await g1.heard.until(lambda heard: any("hi" in line for line in heard.lines(lobby)))
 
     async def test_a_quiet_one_is_not_taken_for_dead(self, g1: Gateway) -> None:
-        # What is to be seen is that nothing happens, in twice the time in which it would.
+        # Nothing may happen, in twice the time in which it would.
         await asyncio.sleep(within(1.0))
         assert g1.heard.told == []
 

@@ -91,7 +91,7 @@ class TestBeginning:
         assert follows(await write(g1, log, "b"), last)
 
     @LOGS
-    async def test_a_log_of_which_the_last_was_erased_goes_on(
+    async def test_a_log_whose_last_message_was_erased_goes_on(
         self, g1: Gateway, listening: Callable[[Log], str], log: Log, look: redis.Redis, keys: Keys
     ) -> None:
         await write(g1, log, "a")
@@ -147,7 +147,7 @@ class TestBeginning:
         assert parse(await write(g1, log, "b")) > parse(last)
 
     @LOGS
-    async def test_one_that_went_back_is_noticed_by_whoever_knows_more(
+    async def test_a_log_that_went_back_is_noticed_by_a_gateway_that_knows_more(
         self,
         g1: Gateway,
         g2: Gateway,
@@ -181,7 +181,7 @@ class TestBeginning:
 
     @LOGS
     @pytest.mark.parametrize("how", ["lost", "of another run", "no string", "no epoch"])
-    async def test_of_which_run_of_redis_it_is_must_be_known(
+    async def test_the_run_of_redis_that_began_it_must_be_known(
         self,
         g1: Gateway,
         g2: Gateway,

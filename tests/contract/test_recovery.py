@@ -165,7 +165,7 @@ class TestWhisperingOnce:
         await g2.heard.until(lambda heard: "the end" in "".join(heard.lines(own)))
         assert [msg.text for msg in parsed(g2.heard.lines(own))] == ["psst", "the end"]
 
-    async def test_whoever_has_come_or_gone_meanwhile(self, g1: Gateway, g2: Gateway) -> None:
+    async def test_people_who_have_come_or_gone_meanwhile(self, g1: Gateway, g2: Gateway) -> None:
         sis, mom = await g1.online("sis"), await g2.online("Mom")
         first = await g1.whisper(sis, ["mom", "dad"], seq=1)
         await g2.release(mom)
@@ -524,7 +524,7 @@ class TestLogs:
         assert all(is_beginning(id) for id in (start, attic))
         assert await g2.backplane.tails([]) == []
 
-    async def test_those_of_many_people(self, g1: Gateway) -> None:
+    async def test_the_logs_of_many_people(self, g1: Gateway) -> None:
         logs = [Log(PRIVATE, f"user{number}") for number in range(250)]
         assert await g1.backplane.tails(logs) == [await nowhere(g1)] * 250
 

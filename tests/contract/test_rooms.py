@@ -44,7 +44,7 @@ def departure(person: Registration, code: str = "left", **fields: Any) -> Depart
 async def enter(
     gateway: Gateway, *people: Registration, room: str = "dev", **fields: Any
 ) -> Attended:
-    """These enter a room, which is made if there is none."""
+    """Let these people enter a room, which is made if it does not exist."""
     state = await state_of(gateway, room)
     arrivals: list[Arrival | Departure] = [arrival(person, **fields) for person in people]
     return await gateway.backplane.rooms.attend(room, state.version, arrivals, create=True)
@@ -371,7 +371,7 @@ class TestChanges:
         await enter(gateway, mallory)
         assert (await state_of(gateway)).kicked == {}
 
-    async def test_whoever_is_not_in_the_room_is_not_put_out_and_no_longer_invited(
+    async def test_a_person_who_is_not_in_the_room_is_not_put_out_and_no_longer_invited(
         self, g1: Gateway
     ) -> None:
         channel = await in_room(g1, "dev")
@@ -426,7 +426,7 @@ class TestOldPictures:
         await change(g2, BANNED, BAN)
         assert (await leave(g1, sis)).people == 0
 
-    async def test_a_room_of_which_redis_has_forgotten_everything_is_another(
+    async def test_a_room_that_redis_has_forgotten_is_a_new_one(
         self, g1: Gateway, look: redis.Redis, keys: Keys
     ) -> None:
         await enter(g1, g1.person("dana"), account=True)
@@ -659,7 +659,7 @@ class TestManyRooms:
 
 
 class TestTime:
-    """The time of what is stored is Redis', and never before that of what was stored last."""
+    """The time of a message comes from Redis, and never falls within a log."""
 
     async def test_live_and_listed_are_equal(self, g1: Gateway) -> None:
         channel = await in_room(g1, "dev")
@@ -669,7 +669,7 @@ class TestTime:
         assert isinstance(live, Msg)
         assert live == decode_event(line)
 
-    async def test_it_is_that_of_redis_clock(self, g1: Gateway, look: redis.Redis) -> None:
+    async def test_it_comes_from_the_clock_of_redis(self, g1: Gateway, look: redis.Redis) -> None:
         before, _ = await g1.backplane.rooms.state("dev")
         await say(g1, "hi", NEVER)
         after, _ = await g1.backplane.rooms.state("dev")

@@ -140,12 +140,12 @@ class FakeLink:
         return [event for line in self.lines if (event := decode_event(line)) is not None]
 
     def told(self, kind: type[Event]) -> list[Any]:
-        """What it was told of one kind."""
+        """The events of one kind that it was told."""
         return [event for event in self.events if type(event) is kind]
 
 
 REMEMBERED = 32
-"""Seqs of each origin of which it is known what became of them."""
+"""Seqs of each origin whose results are known."""
 
 
 class Kept(NamedTuple):
@@ -167,9 +167,9 @@ class Memory:
         logs: the messages of each log.
         last: the last id that each log gave.
         resumable: folded name -> who left, and may come back.
-        full: folded names of those for whom too much waits, besides those for whom it really does.
+        full: folded names with too much waiting for them, apart from those where it really does.
         idle: seconds of inactivity that users are given; None: each has what is in `left`.
-        age: seconds for which logs keep a message; None for ever.
+        age: seconds for which logs keep a message; None for no limit.
         accounts: folded name -> hash of its password.
         bans: those that hold.
         rooms: what holds in each, and who is in it.
@@ -240,7 +240,7 @@ class Memory:
     # What the scripts do.
 
     def start(self, log: Log) -> bytes:
-        """Where whoever comes before there is a log stands."""
+        """The position of a reader who comes before there is a log."""
         return before(self._first_of(log.room))
 
     def tail(self, log: Log, known: bytes = NOTHING) -> bytes:
@@ -249,7 +249,7 @@ class Memory:
         return self.tail_of(log)
 
     def tail_of(self, log: Log) -> bytes:
-        """The same, for whoever knows nothing of the log."""
+        """The same, for a caller that knows nothing about the log."""
         is_ours = log in self.last and self._runs[log] == self.run
         return self.last[log] if is_ours else self.start(log)
 
@@ -304,7 +304,7 @@ class Memory:
     ) -> Whispered:
         holder = self.users.get(sender.folded)
         if holder is None or holder.session != sender.session:
-            raise NameLost("the sender does not have its name any more")
+            raise NameLost("the sender has lost its name")
         posted = self._posted.setdefault((PRIVATE, sender.origin), {})
         nobody = Whispered(None, [ABSENT] * len(names))
         own = Log(PRIVATE, sender.folded)
@@ -346,7 +346,7 @@ class Memory:
         self.was_active(user.folded, ago)
 
     def swept(self, by: str) -> list[Registration]:
-        """Those of dead gateways, whose names are taken from them."""
+        """The users of dead gateways, whose names are taken from them."""
         gone = [u for u in self.users.values() if u.gateway in self.dead and u.gateway != by]
         for user in gone:
             self.resumable[user.folded] = self.users.pop(user.folded)
@@ -452,7 +452,7 @@ class FakeAdmission:
     """Keeps `gateway.backplane.Admission` in memory.
 
     Attributes:
-        wait: seconds that whoever tries a password is told to wait.
+        wait: seconds that anyone who tries a password is told to wait.
         tried: names and places for which passwords were tried, and not forgiven.
     """
 

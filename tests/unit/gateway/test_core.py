@@ -40,7 +40,7 @@ def codes(link):
 
 
 def departed(gateway):
-    """Who has left a room, as Redis was told: name and code."""
+    """The departures from rooms, as Redis was told: name and code."""
     calls = backplane_of(gateway).asked("attend")
     moves = [move for _, some in calls for move in some]
     return [(move.name, move.code) for move in moves if isinstance(move, Departure)]

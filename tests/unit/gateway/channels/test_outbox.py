@@ -48,7 +48,7 @@ class Redis:
 
 
 class Rules:
-    """Those of all rooms.
+    """The rules of all rooms.
 
     Attributes:
         newer: the version that is read when they are read again.
@@ -163,7 +163,7 @@ async def test_of_each_batch_it_is_told_when_the_oldest_message_was_handed_in(
     assert redis.stored == [("lobby", "7-2", 6.0)]
 
 
-async def test_each_sender_is_told_of_their_own(outbox):
+async def test_each_sender_is_told_about_their_own(outbox):
     dana, sis = Sender(), Sender()
     send(outbox, dana, 1)
     send(outbox, sis, 1)
@@ -314,7 +314,7 @@ async def test_a_sender_may_send_again_as_soon_as_it_hears(outbox, redis):
 # While Redis is away.
 
 
-async def test_nothing_is_published_while_it_is_not_certain_for_whom_one_speaks(
+async def test_nothing_is_published_until_the_gateway_knows_who_is_still_its_own(
     outbox, redis, sender
 ):
     redis.certain.clear()
@@ -486,7 +486,7 @@ async def test_what_waits_is_bounded_and_what_is_over_it_is_not_taken(redis, sen
     await outbox.settle()
 
 
-async def test_those_of_one_place_leave_half_of_it_to_others(redis, sender):
+async def test_senders_of_one_place_leave_half_of_it_to_others(redis, sender):
     outbox = outbox_on(redis, 4 * len(line(0)))
     neighbour, other = Sender(), Sender("elsewhere")
     redis.certain.clear()

@@ -164,7 +164,7 @@ async def test_of_a_channel_that_nobody_follows_nothing_is_delivered(scene):
     assert scene.delivered == []
 
 
-async def test_a_channel_that_is_forgotten_is_followed_no_more(live):
+async def test_a_channel_that_is_forgotten_is_no_longer_followed(live):
     live.positions.forget(ROOM)
     live.positions.forget(ROOM)
     live.memory.say("a")
@@ -216,7 +216,7 @@ async def test_nothing_behind_a_hole_is_delivered_before_it_is_filled(live):
     assert live.texts() == ["a", "b", "c", "d"]
 
 
-async def test_a_hole_is_looked_at_once_however_much_comes_behind_it(live):
+async def test_a_hole_is_examined_once_however_much_comes_after_it(live):
     held = live.redis.hold("said")
     for number in range(10):
         live.memory.say(f"{number}")
@@ -268,7 +268,7 @@ async def test_a_long_hole_is_filled_page_by_page(live, monkeypatch):
     assert live.redis.count("said") == 4
 
 
-async def test_what_the_log_does_not_have_any_more_is_owned_up_to(live):
+async def test_what_the_log_no_longer_has_is_told_as_a_gap(live):
     for text in "abcd":
         live.memory.say(text)
     live.memory.forget(LOBBY, 2)
@@ -305,7 +305,7 @@ async def test_nor_where_only_that_they_left_shows_that_the_words_were_lost(live
     assert kinds(live) == ["msg", "left"]
 
 
-async def test_who_left_is_told_of_though_the_words_before_it_were_had_another_way(live):
+async def test_a_leave_is_told_although_the_messages_before_it_came_another_way(live):
     live.memory.say("a")
     body = b'{"op":"msg","from":"d","text":"b"}\n'
     live.memory.post("lobby", [Outgoing(body), Outgoing(LEFT, event=True)])
@@ -658,7 +658,7 @@ async def test_without_redis_a_check_says_so(live):
         await live.positions.check()
 
 
-async def test_in_a_new_epoch_what_may_be_lost_is_owned_up_to_once(live):
+async def test_in_a_new_epoch_what_may_be_lost_is_told_as_a_gap_once(live):
     live.memory.say("a")
     live.arrive()
     live.memory.restart()
@@ -846,7 +846,7 @@ async def test_who_watches_may_be_forgotten_with_the_channel(watched):
     assert watched.seen == []
 
 
-# What is not a message: it has its place in the order all the same.
+# What is not a message still has its place in the order.
 
 
 JOINED, CHANGED = b'{"op":"joined","room":"lobby","name":"sis"}\n', b""

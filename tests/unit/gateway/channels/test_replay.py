@@ -457,7 +457,7 @@ def test_a_valid_id_is_accepted(text):
         "\u0667-1", "9" * 16 + "-1", "7-" + "9" * 21, f"7-{2**64}", "07-1", "7-01", "00-0",
     ],
 )  # fmt: skip
-def test_an_invalid_id_is_none(text):
+def test_an_invalid_id_is_ignored(text):
     assert seen_id(text) is None
 
 

@@ -204,7 +204,7 @@ class TestComingBack:
         dana.say(Hello(v=1, name="dana"))
         await dana.hears(Welcome)
 
-    async def test_a_session_put_out_of_a_room_is_told_no_more_of_what_it_missed_there(
+    async def test_a_session_put_out_of_a_room_is_told_nothing_further_of_what_it_missed_there(
         self, house, gateway, redis, dana
     ):
         await enter(dana, "attic")

@@ -21,7 +21,7 @@ async def test_somebody_who_enters_is_in_the_room_on_every_gateway(street: Stree
     assert await there.names() == ["Anna", "Ben"]
 
 
-async def test_nobody_is_told_of_its_own_arrival(street: Street) -> None:
+async def test_nobody_is_told_about_their_own_arrival(street: Street) -> None:
     here = street.open()
     await here.rooms.enter("dev", here.somebody("Anna"))
     at_return = here.heard()
@@ -196,7 +196,7 @@ async def test_a_departure_waits_for_redis(street: Street, monkeypatch: pytest.M
     assert "dev" not in street.memory.rooms
 
 
-async def test_whoever_comes_back_is_not_taken_out_by_the_departure_of_before(
+async def test_a_person_who_comes_back_is_not_taken_out_by_an_earlier_departure(
     street: Street,
 ) -> None:
     here, there = street.open(), street.open()
@@ -422,7 +422,7 @@ async def test_nobody_becomes_an_operator_by_being_written_down_again(street: St
     assert "operators" not in street.memory.rooms["dev"].parts
 
 
-async def test_the_others_hear_of_people_of_whom_they_had_heard_that_they_were_gone(
+async def test_the_others_hear_that_people_are_back_who_were_said_to_be_gone(
     street: Street,
 ) -> None:
     here, there, _, guest = await crowd(street)
