@@ -54,7 +54,7 @@ from wire.frames import (
     Send,
     Who,
 )
-from wire.reasons import QUIT
+from wire.reasons import QUIT, OutCode
 
 ACTIVE_EVERY = 5.0
 """How often, in seconds, the gateway is told that somebody is typing."""
@@ -161,8 +161,8 @@ class ChatApp:
     def _take(self, event: Event | News) -> None:
         match event:
             case Msg() | Joined() | Left():
-                self._rooms.heard(event)
-                self._show(event)
+                if self._rooms.heard(event):
+                    self._show(event)
             case Entered() | Out() | Changed() | NotRejoined():
                 self._take_room(event)
             case Back():
@@ -174,7 +174,7 @@ class ChatApp:
                 self._show(event)
             case _:
                 self._show(event)
-        if isinstance(event, News | Notice | Entered | Out):
+        if isinstance(event, News | Notice | Entered | Out | Changed):
             self._session.app.invalidate()  # the prompt shows the state and the room
 
     def _take_room(self, event: Entered | Out | Changed | NotRejoined) -> None:
@@ -185,15 +185,19 @@ class ChatApp:
                 self._aim.entered(room)
                 if is_new:
                     self._show(event)
-            case Changed():
+            case Changed() if not self._rooms.is_earlier(event):
                 self._screen.show(render.event(event, self._view, self._rooms.changed(event)))
-            case Out(room=room) | NotRejoined(room=room):
-                if not self._rooms.knows_why(room):
-                    self._show(event)
-                chosen = isinstance(event, Out) and event.code == "left"
-                where = self._aim.out(room, chosen=chosen)
-                if where:
-                    self._info(where)
+                if self._rooms.puts_us_out(event):
+                    self._out_of(event.room, chosen=False)
+            case Out(room=room) | NotRejoined(room=room) if room in self._rooms:
+                self._show(event)
+                chosen = isinstance(event, Out) and event.code == OutCode.LEFT
+                self._out_of(room, chosen=chosen)
+
+    def _out_of(self, room: str, *, chosen: bool) -> None:
+        where = self._aim.out(room, chosen=chosen)
+        if where:
+            self._info(where)
 
     def _show(self, event: Event | News) -> None:
         match event:

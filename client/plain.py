@@ -31,6 +31,10 @@ from wire.frames import (
     Error,
     Event,
     Join,
+    Joined,
+    Left,
+    Modes,
+    Msg,
     Notice,
     Out,
     Quit,
@@ -119,16 +123,27 @@ class PlainClient:
             self._out_of(news.room)
 
     def _take(self, event: Event) -> None:
-        if isinstance(event, Entered) and not self._rooms.entered(event):
-            return
-        if isinstance(event, Out) and self._rooms.knows_why(event.room):
-            self._out_of(event.room)
-            return
-        before = self._rooms.changed(event) if isinstance(event, Changed) else None
+        match event:
+            case Entered() if not self._rooms.entered(event):
+                pass
+            case Changed() if self._rooms.is_earlier(event):
+                pass
+            case Changed():
+                self._show(event, self._rooms.changed(event))
+                if self._rooms.puts_us_out(event):
+                    self._out_of(event.room)
+            case Out(room=room):
+                if room in self._rooms:
+                    self._show(event)
+                    self._out_of(room)
+            case Msg() | Joined() | Left() if not self._rooms.heard(event):
+                pass
+            case _:
+                self._show(event)
+
+    def _show(self, event: Event, before: Modes | None = None) -> None:
         stream = self._err if isinstance(event, Notice | Error) else self._out
         self._print(stream, render.event(event, self._view(stream), before))
-        if isinstance(event, Out):
-            self._out_of(event.room)
 
     def _out_of(self, room: str) -> None:
         """We are no longer in a room. Lines that were meant for it never go to another one."""

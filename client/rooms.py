@@ -6,8 +6,12 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from client.names import KnownNames
+from client.seen import is_later
 from wire.frames import LOBBY, OPERATOR, PRIVATE, Changed, Entered, Joined, Left, Modes, Msg
 from wire.names import fold
+
+PUTS_OUT = ("kick", "ban")
+"""Changes that put somebody out of a room."""
 
 
 def first_of(rooms: Collection[str]) -> str | None:
@@ -23,13 +27,15 @@ class _Room:
         names: who is in it.
         modes: its modes.
         told: the person knows about being in it.
-        put_out: the person knows about being put out of it.
+        start: the last id before we came; empty if we were in it at the start.
+        put_out: people who were put out of it, and whose leaving will be told too.
     """
 
     names: KnownNames
     modes: Modes = field(default_factory=Modes)
     told: bool = False
-    put_out: bool = False
+    start: str = ""
+    put_out: set[str] = field(default_factory=set)
 
 
 class Rooms:
@@ -79,7 +85,8 @@ class Rooms:
 
     def entered(self, event: Entered) -> bool:
         """We are in a room. Returns whether that is news to the person."""
-        room = self._rooms.setdefault(event.room, _Room(KnownNames(self._me)))
+        new = _Room(KnownNames(self._me), start=event.seen)
+        room = self._rooms.setdefault(event.room, new)
         room.modes = event.modes
         told, room.told = room.told, True
         if self.current is None:
@@ -94,29 +101,49 @@ class Rooms:
         self.current = first_of(self._rooms)
         return True
 
+    def is_earlier(self, event: Changed) -> bool:
+        """Whether something was changed before we came: then it is history."""
+        room = self._rooms.get(event.room)
+        return room is not None and bool(room.start) and not is_later(event.id, room.start)
+
     def changed(self, event: Changed) -> Modes | None:
         """Something changed in a room. Returns its modes before that; None if we are not in it."""
         room = self._rooms.get(event.room)
         if room is None:
             return None
-        if event.change in ("kick", "ban") and fold(event.name or "") == fold(self._me):
-            room.put_out = True
+        if event.change in PUTS_OUT and event.name is not None:
+            room.put_out.add(fold(event.name))
         before, room.modes = room.modes, event.modes or room.modes
         return before
 
-    def knows_why(self, room: str) -> bool:
-        """Whether the person knows already about being put out of a room, and why."""
-        return room in self._rooms and self._rooms[room].put_out
+    def puts_us_out(self, event: Changed) -> bool:
+        """Whether a change puts us out of a room. A moment later the gateway says so, too."""
+        is_about_us = event.name is not None and fold(event.name) == fold(self._me)
+        return event.change in PUTS_OUT and is_about_us
 
-    def heard(self, event: Msg | Joined | Left) -> None:
-        """Somebody said something, came or left."""
+    def heard(self, event: Msg | Joined | Left) -> bool:
+        """Somebody said something, came or left.
+
+        Returns:
+            Whether it is news: a change has told before if somebody leaves who was put out.
+        """
         match event:
             case Msg(from_=name, room=room) if name != OPERATOR:
                 self.names(room or PRIVATE).spoke(name)
             case Joined(room=room, name=name):
                 self.names(room).joined(name)
+                self._was_put_out(room, name)  # and is back
             case Left(room=room, name=name):
                 self.names(room).left(name)
+                return not self._was_put_out(room, name)
+        return True
+
+    def _was_put_out(self, room: str, name: str) -> bool:
+        found = self._rooms.get(room)
+        if found is None or fold(name) not in found.put_out:
+            return False
+        found.put_out.discard(fold(name))
+        return True
 
     def invited(self, room: str) -> None:
         """Somebody invites us to a room: completion offers it."""

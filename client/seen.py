@@ -91,6 +91,12 @@ class Seen:
         return True
 
 
+def is_later(id: str, than: str) -> bool:
+    """Whether one id of a room comes after another; False if they cannot be compared."""
+    new, old = _parse(id), _parse(than)
+    return new is not None and old is not None and new > old
+
+
 def _parse(id: str) -> tuple[int, int] | None:
     """The epoch and the number of an id: ids are compared by these."""
     epoch, _, n = id.partition("-")

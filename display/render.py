@@ -44,6 +44,7 @@ again in the place that it came from."""
 
 _WHY_LEFT = {
     "quit": "",
+    "left": "",
     "connection_lost": "connection lost",
     "flood": "too many bad requests",
     "gateway_lost": "gateway lost",

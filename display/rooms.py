@@ -21,8 +21,7 @@ from wire.frames import (
     RoomMember,
     Sanctioned,
 )
-
-_LEFT = "left"
+from wire.reasons import OutCode
 
 _SIGNS: dict[Role, str] = {"operator": "@", "voice": "+", "": ""}
 _RANKS: dict[Role, int] = {"operator": 0, "voice": 1, "": 2}
@@ -61,7 +60,7 @@ def entered(event: Entered, view: View) -> list[str]:
 
 def out(event: Out, view: View) -> list[str]:
     """A line about being out of a room, and why."""
-    if event.code == _LEFT:
+    if event.code == OutCode.LEFT:
         return info(f"you left {shown_room(event.room)}", view)
     return info(_line(event.text), view)
 

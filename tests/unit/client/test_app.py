@@ -471,11 +471,29 @@ class TestRooms:
             Changed(id="1-1", room="dev", by="mom", change="kick", name="dana", reason="spam"),
             Out(room="dev", code="kicked", text="You were kicked out of the room dev."),
         )
-        app.peer.say("bye")
-        await app.shown("sis: bye")
+        app.peer.tell(Joined(room="lobby", name="sis"))
+        app.peer.tell(Changed(id="1-0", room="lobby", by="mom", change="ban", name="sis"))
+        app.peer.tell(Left(room="lobby", name="sis", code="banned"))
+        app.peer.say("bye", sender="mom")
+        await app.shown("mom: bye")
         shown = app.written.getvalue()
         assert "· mom kicked you out of #dev: spam\r\n" in shown
         assert "You were kicked" not in shown
+        assert "· mom banned sis from #lobby\r\n" in shown
+        assert "sis left" not in shown
+
+    async def test_of_earlier_changes_nothing_is_shown_to_one_who_comes_later(self, app):
+        await app.start()
+        app.type("/join dev" + ENTER)
+        request = await app.peer.expect(Join)
+        app.peer.tell(Entered(room="dev", seen="1-9", seq=request.seq))
+        app.peer.say("hello", room="dev", id="1-8")
+        app.peer.tell(Changed(id="1-9", room="dev", by="mom", change="kick", name="dana"))
+        app.peer.tell(Changed(id="1-10", room="dev", by="mom", change="topic", topic="bees"))
+        await app.shown("topic of #dev: bees")
+        assert "sis: hello" in app.written.getvalue()
+        assert "kicked you" not in app.written.getvalue()
+        await app.shown("dana #dev>")
 
     async def test_a_pause_that_is_long_holds_up_nothing_else(self, app):
         await app.start(rooms=["lobby", "dev"])

@@ -88,13 +88,24 @@ def test_only_those_in_the_lobby_alone_need_no_names_of_rooms(rooms):
     assert not rooms.only_lobby
 
 
-@pytest.mark.parametrize(("change", "name"), [("kick", "DANA"), ("ban", "dana")])
-def test_a_change_tells_why_one_is_out_of_a_room(rooms, change, name):
-    assert not rooms.knows_why("dev")
-    rooms.changed(Changed(room="dev", by="mom", change=change, name="sis"))
-    assert not rooms.knows_why("dev")
-    rooms.changed(Changed(room="dev", by="mom", change=change, name=name))
-    assert rooms.knows_why("dev")
-    rooms.out("dev")
-    rooms.entered(Entered(room="dev", seen="1-0"))
-    assert not rooms.knows_why("dev")
+@pytest.mark.parametrize(
+    ("change", "name", "is_us"),
+    [("kick", "DANA", True), ("ban", "dana", True), ("kick", "sis", False), ("mute", "dana", False),
+     ("ban", None, False)],
+)  # fmt: skip
+def test_a_change_may_put_us_out_of_a_room(rooms, change, name, is_us):
+    assert rooms.puts_us_out(Changed(room="dev", by="mom", change=change, name=name)) is is_us
+
+
+def test_a_person_who_was_put_out_leaves_without_another_word(rooms):
+    rooms.changed(Changed(room="dev", by="mom", change="kick", name="Sis"))
+    assert not rooms.heard(Left(room="dev", name="sis", code="kicked"))
+    assert rooms.heard(Joined(room="dev", name="sis"))
+    assert rooms.heard(Left(room="dev", name="sis", code="left"))
+
+
+def test_what_was_changed_before_we_came_is_history(rooms):
+    rooms.entered(Entered(room="ops", seen="7-5"))
+    told = [Changed(id=id, room="ops", by="mom", change="topic") for id in ("7-5", "7-6")]
+    assert [rooms.is_earlier(event) for event in told] == [True, False]
+    assert not rooms.is_earlier(Changed(id="7-1", room="dev", by="mom", change="topic"))
