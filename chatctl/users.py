@@ -47,6 +47,7 @@ def _for_programs(user: Listed) -> dict[str, Any]:
         "idle": user.idle,
         "left": user.left,
         "client": record.client,
+        "rooms": record.rooms,
     }
 
 

@@ -256,6 +256,7 @@ class TestDelete:
         assert (state.exists, state.topic) == (False, "")
         assert int(state.version) > int(old.version)
         assert left_of(look, keys) == [keys.room_meta("dev")]
+        assert not look.sismember(keys.rooms, "dev")
         assert look.pttl(keys.room_meta("dev")) > 0
         assert [each.state.room for each in await list_rooms(*at)] == ["lobby"]
         with pytest.raises(RoomChanged):

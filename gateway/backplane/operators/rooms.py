@@ -204,8 +204,9 @@ def delete_room(url: str, prefix: str, room: str) -> int | None:
     with reaching(url) as client:
         channel, run_id = keys.room_channel(room), _run_id(client, keys)
         args = (channel, DELETED_FOR * 1000, run_id)
-        people: int = run(client, "room_delete", keys.room(room), *args)
+        # First, since the room may be made again, and listed, at any moment after that.
         client.srem(keys.rooms, room)
+        people: int = run(client, "room_delete", keys.room(room), *args)
     return None if people < 0 else people
 
 

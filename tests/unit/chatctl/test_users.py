@@ -126,6 +126,7 @@ def test_json_is_one_array_with_everything(users, user):
             "idle": 12.7,
             "left": 47.3,
             "client": "x/1",
+            "rooms": [],
         },
         {
             "name": "sis",
@@ -135,6 +136,7 @@ def test_json_is_one_array_with_everything(users, user):
             "idle": 12.7,
             "left": None,
             "client": None,
+            "rooms": [],
         },
     ]
 
