@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from chatctl.tables import printable
+from wire.unseen import printable
 
 
 def answer(json: bool, data: Any, text: str) -> None:

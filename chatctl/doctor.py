@@ -7,7 +7,7 @@ import click
 from chatctl.answers import answer
 from chatctl.options import chat_and_json
 from chatctl.shared_redis import Chat
-from chatctl.tables import printable
+from wire.unseen import printable
 
 EXAMPLE = """\b
 Examples:

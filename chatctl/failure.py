@@ -6,7 +6,7 @@ from typing import IO, Any
 
 import click
 
-from chatctl.tables import printable
+from wire.unseen import printable
 
 
 class Failure(click.ClickException):

@@ -14,8 +14,9 @@ from chatctl.answers import answer
 from chatctl.failure import Failure, Misuse, no_room
 from chatctl.options import argument, chat_and_json, option
 from chatctl.shared_redis import Chat
-from chatctl.tables import printable, since, span, table
+from chatctl.tables import since, span, table
 from chatctl.units import duration, room_name
+from wire.unseen import printable
 
 if TYPE_CHECKING:
     from gateway.backplane.operators.rooms import RoomDetails

@@ -7,6 +7,8 @@ from datetime import datetime
 
 from wcwidth import wcswidth
 
+from wire.unseen import printable
+
 
 def table(rows: Sequence[Sequence[str]]) -> str:
     """Rows with their cells below each other, the head first; no text can harm a terminal."""
@@ -18,11 +20,6 @@ def table(rows: Sequence[Sequence[str]]) -> str:
         ).rstrip()
         for row in shown
     )
-
-
-def printable(text: str) -> str:
-    """The text with everything that could move the cursor, or hide, spelt out."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def since(milliseconds: int, now: datetime) -> str:

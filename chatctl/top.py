@@ -20,8 +20,9 @@ from chatctl.live import in_place
 from chatctl.options import chat_and_json, option
 from chatctl.rates import Rate, Rates
 from chatctl.shared_redis import Chat
-from chatctl.tables import printable, span, table
+from chatctl.tables import span, table
 from chatctl.units import COUNT, duration
+from wire.unseen import printable
 
 if TYPE_CHECKING:
     from gateway.backplane.operators.gateways import GatewayRecord

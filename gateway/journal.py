@@ -17,6 +17,7 @@ from typing import Any, Literal
 
 from gateway.chat.budget import Budget
 from gateway.log_writer import LogWriter
+from wire.unseen import printable
 
 STDERR = 2
 
@@ -91,10 +92,10 @@ class TextLines(logging.Formatter):
         """One line, and more if there is a traceback."""
         fields = "".join(f" {name}={_shown(value)}" for name, value in _fields(record).items())
         head = f"{self.formatTime(record)} {record.levelname} {record.name}"
-        line = f"{head}: {_visible(record.getMessage())}{fields}"
+        line = f"{head}: {printable(record.getMessage())}{fields}"
         if record.exc_info:
             error = self.formatException(record.exc_info).splitlines()
-            line += "".join(f"\n    {_visible(each)}" for each in error)
+            line += "".join(f"\n    {printable(each)}" for each in error)
         return line
 
 
@@ -126,11 +127,4 @@ def _shown(value: object) -> str:
     text = str(value)
     if _PLAIN.fullmatch(text):
         return text
-    return '"' + _visible(text.replace("\\", "\\\\").replace('"', '\\"')) + '"'
-
-
-def _visible(text: str) -> str:
-    """Escape characters that end a line, move the cursor, change the direction or are invisible."""
-    return "".join(
-        each if each.isprintable() else each.encode("unicode_escape").decode() for each in text
-    )
+    return '"' + printable(text.replace("\\", "\\\\").replace('"', '\\"')) + '"'

@@ -47,3 +47,10 @@ def without_blank_end(text: str) -> str:
     while len(lines) > 1 and shows_nothing(lines[-1]):
         lines.pop()
     return "\n".join(lines)
+
+
+def printable(text: str) -> str:
+    """A text with every character escaped that ends a line, moves the cursor or is invisible."""
+    return "".join(
+        each if each.isprintable() else each.encode("unicode_escape").decode() for each in text
+    )

@@ -27,12 +27,10 @@ from urllib.parse import quote
 
 from gateway.backplane.embedded.keeper import Keeper
 from gateway.backplane.embedded.runfile import secure
+from gateway.backplane.scripts import OLDEST_REDIS
 from gateway.errors import StartError
 
 logger = logging.getLogger(__name__)
-
-OLDEST = 7
-"""The oldest major version with all that the scripts use: sharded pub/sub, partial stream ids."""
 
 START_TIMEOUT = 10.0
 """Seconds for a server to start and answer; it usually takes 0.05."""
@@ -118,7 +116,7 @@ def _version(binary: str) -> str | None:
     except (OSError, subprocess.SubprocessError):
         return None
     match = re.search(r"(\w+) server v=(\d+)(\S*)", answer.stdout)
-    if match is None or int(match[2]) < OLDEST:
+    if match is None or int(match[2]) < OLDEST_REDIS:
         return None
     return f"{match[1].lower()} {match[2]}{match[3]}"
 

@@ -8,6 +8,7 @@ from typing import Any, Literal, NamedTuple
 
 from gateway.backplane.operators.contents import Records, Seen
 from gateway.backplane.operators.leftovers import Leftovers
+from gateway.backplane.scripts import OLDEST_REDIS
 
 SETTINGS = (
     "maxmemory",
@@ -18,9 +19,6 @@ SETTINGS = (
     "client-output-buffer-limit",
 )
 """The settings of Redis that matter to a chat."""
-
-OLDEST = 7
-"""The oldest major version of Redis that can run the scripts."""
 
 SLOW_TRIP = 0.02
 """Seconds for a round trip above which people notice that the chat is slow."""
@@ -253,4 +251,4 @@ def some_of(names: Sequence[str]) -> str:
 
 def _is_new_enough(version: str) -> bool:
     major = version.partition(".")[0]
-    return major.isdecimal() and int(major) >= OLDEST
+    return major.isdecimal() and int(major) >= OLDEST_REDIS

@@ -24,6 +24,9 @@ class Script:
         self.sha = sha1(self.source.encode(), usedforsecurity=False).hexdigest()
 
 
+OLDEST_REDIS = 7
+"""The oldest major version with all that the scripts use: sharded pub/sub, partial stream ids."""
+
 SHARED = "shared"
 """The file with what several scripts share."""
 
