@@ -50,19 +50,19 @@ from wire.reasons import NoticeCode, Reason
 log = logging.getLogger(__name__)
 
 CHECK_EVERY = 10.0
-"""Seconds between two comparisons of quiet channels with their logs."""
+"""Seconds between comparisons of quiet channels with their logs."""
 
 TRIM_EVERY = 60.0
-"""Seconds between two searches for messages that are too old to be kept."""
+"""Seconds between searches for messages that are too old to keep."""
 
 
 class Gateway:
-    """Makes the parts of a gateway, starts and stops them, and hands on what the backplane tells.
+    """Makes the parts of a gateway, starts and stops them, and passes on the backplane's events.
 
-    Nobody is given the whole of it: each part is made of those that it needs.
+    No part is given the whole gateway, only the parts that it needs.
 
     Args:
-        config: its settings.
+        config: the settings.
         monotonic: a clock in seconds that never goes back.
         wall: a clock in seconds since 1970.
     """
@@ -201,7 +201,7 @@ class Gateway:
         self._empty = asyncio.Event()
 
     async def start(self) -> None:
-        """Connect to Redis, and be known there.
+        """Connect to Redis, and register the gateway there.
 
         Raises:
             RedisUnreachable: the text says why.
@@ -218,16 +218,16 @@ class Gateway:
         self.tasks.spawn(repeat(TRIM_EVERY, self._neighbours.trim))
 
     def connect(self, link: Link) -> Peer:
-        """Somebody has connected."""
+        """Make the peer of a new connection."""
         peer = Peer(link, next(self._numbers), self._shared)
         self.peers.add(peer)
         return peer
 
     async def stop(self, reason: Reason, patience: float) -> None:
-        """Take nothing more, finish what is under way, end every connection, let go of Redis.
+        """Take nothing more, finish what is under way, end every connection and disconnect Redis.
 
-        With a drain the names are kept for those who were here: each who still is is told when
-        to come back, and nobody hears that they were gone.
+        With a drain, names are kept for the people who are still here: each is told when to
+        reconnect, and nobody is told that they left.
 
         Args:
             reason: what the peers are told.
@@ -244,7 +244,7 @@ class Gateway:
         self.outbox.stop()
         await self.tasks.end()
         for peer in list(self.peers):
-            self._forget(peer)  # it could not be let go in time
+            self._forget(peer)  # it could not be ended in time
             after = shutdown.come_back_after() if shutdown.draining else None
             self.hub.close(peer.link, reason, after)
         self.accounts.close()
@@ -263,51 +263,55 @@ class Gateway:
             async with asyncio.timeout(seconds):
                 await work
         except TimeoutError:
-            event(log, logging.WARNING, "Redis too slow at the end: unacknowledged may be lost")
+            event(
+                log,
+                logging.WARNING,
+                "Redis too slow at the end: messages without an ack may be lost",
+            )
 
     def _forget(self, peer: Peer) -> None:
-        """A peer is gone for good."""
+        """Forget a peer that has gone for good."""
         self.peers.discard(peer)
         if not self.peers:
             self._empty.set()
 
-    # What the presence tells of people.
+    # From the presence.
 
     def arrived(self, who: Present) -> None:
-        """Somebody is here, although the rooms were told that they were gone."""
+        """Somebody is here after the rooms were told that they had gone."""
         if (member := self.online.get(who.registration.session)) is not None:
             self.rooms.enter_again(member)
 
     def departed(self, registration: Registration, reason: Reason) -> None:
-        """Somebody is gone for good, or may come back."""
+        """Somebody has gone, for good or for now."""
         self.rooms.depart(registration, reason.code)
 
     def replaced(self, registration: Registration) -> None:
-        """A session is gone whose name a newer one has."""
+        """A session has gone, and a newer one has its name."""
         self.rooms.replaced(registration)
 
-    # What the positions tell of rooms.
+    # From the positions.
 
     def heard(self, channel: bytes, kind: bytes, number: int, lines: bytes) -> None:
-        """What is not a message was published on a room's channel."""
+        """Something other than a message was published on a room's channel."""
         self.rooms.heard(channel, kind, number, lines)
 
     async def repaired(self, channel: bytes) -> None:
-        """Some of a channel was lost, and is about to be delivered from its log."""
+        """Lost messages of a channel are about to be delivered from its log."""
         await self.rooms.repaired(channel)
 
-    # What the backplane tells.
+    # From the backplane.
 
     def deliver(self, channel: bytes, payload: bytes) -> None:
         """Something was published on a channel."""
         self.positions.deliver(channel, payload)
 
     def known(self, channel: bytes) -> bytes:
-        """The last id that was heard on a channel."""
+        """The last id delivered on a channel."""
         return self.positions.known(channel)
 
     def control(self, verb: str, rest: str) -> None:
-        """This gateway was told something."""
+        """An order for this gateway came."""
         self.orders.take(verb, rest)
 
     def away(self) -> None:
@@ -329,7 +333,7 @@ class Gateway:
         try:
             await self.presence.verify()
         except (BackplaneDown, BackplaneRefused) as error:
-            # Gone again, or not itself yet. The next renewal of the lease tries again.
+            # It has gone again, or is not ready yet. The next renewal of the lease tries again.
             event(log, logging.WARNING, "Redis is not back for good", why=error)
             await self.presence.ready()
         except Exception:
@@ -344,7 +348,7 @@ class Gateway:
         await attempt(partial(self.rooms.check, thoroughly=True))
 
     def _stored(self, room: str, id: str, since: float) -> None:
-        """Messages are stored: see when they are delivered here, if anybody here listens."""
+        """Messages were stored: measure when they are delivered here, if anybody is in the room."""
         channel, note = self.backplane.room(room), self.meters.publish_to_deliver.note
         self.positions.reached(channel.key, id.encode(), lambda: note(self.monotonic() - since))
 

@@ -1,4 +1,4 @@
-"""How what a gateway asked of Redis can end, in one word each; the scripts say the same words."""
+"""The outcomes of what a gateway asks Redis for, in the words that the scripts use."""
 
 from __future__ import annotations
 
@@ -6,30 +6,30 @@ from enum import StrEnum
 
 
 class Outcome(StrEnum):
-    """What became of a claim."""
+    """The outcome of a claim."""
 
     GRANTED = "granted"
     """The name was free, or this session has it already."""
     RESUMED = "resumed"
-    """The peer has taken it back from its own older session, which was still here."""
+    """The peer resumed its own older session, which was still online."""
     RETURNED = "returned"
-    """The peer has taken it back from its own older session, which had left."""
+    """The peer resumed its own older session, which had left."""
     INHERITED = "inherited"
-    """It was free, since its holder's gateway is dead."""
+    """The name was free because its holder's gateway is dead."""
     TAKEN_OVER = "taken_over"
-    """The peer has shown its password; the session that held it is ended."""
+    """The peer gave the password; the session that held the name is ended."""
     TAKEN = "taken"
-    """Somebody else has it."""
+    """Somebody else has the name."""
     LOCKED = "locked"
-    """It needs a password that was not shown."""
+    """The name needs a password that was not given."""
 
 
 class How(StrEnum):
     """How a private message finds its recipient."""
 
     HERE = "here"
-    """Connected."""
+    """They are connected."""
     LATER = "later"
-    """Gone for the moment and able to come back: the message waits."""
+    """They have gone but may resume: the message waits."""
     ABSENT = "absent"
     """Nobody has the name."""

@@ -1,4 +1,4 @@
-"""What runs beside everything else, and what a fault does to it: it is logged, and ends no more."""
+"""Background tasks. An unexpected error in one is logged and does not end the others."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ log = logging.getLogger(__name__)
 
 
 class Tasks:
-    """The tasks of a gateway, which end with it at the latest."""
+    """The background tasks of a gateway; all of them end with it."""
 
     def __init__(self) -> None:
         self._running: set[asyncio.Task[Any]] = set()
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        """Have something done. If it raises, that is a fault of ours, and it is logged as one."""
+        """Run a coroutine in the background. An exception is a bug, and is logged as an error."""
         task = asyncio.get_running_loop().create_task(work)
         self._running.add(task)
         task.add_done_callback(self._done)
@@ -66,7 +66,7 @@ async def attempt(work: Callable[[], Awaitable[None]]) -> None:
 
 
 async def first(*several: Coroutine[Any, Any, object]) -> None:
-    """Return when one of these is done; the others are cancelled, and have ended by then.
+    """Return when one of these is done; the others are cancelled and have ended by then.
 
     Raises what the one that is done raises.
     """

@@ -1,1 +1,1 @@
-"""Where lines are published: who hears them, in which order, and what was missed."""
+"""Channels: where lines are published, who gets them, in which order, and what was missed."""

@@ -1,8 +1,8 @@
 """Channels: the one place where they are opened and closed, and where links join and leave them.
 
-Four parts each know one thing about a channel: the subscriptions, who needs it; the positions, how
-far it has been delivered; the hub, which links are in it; the replay, how somebody catches up with
-it. Here is the order in which they are asked.
+Four parts each know one thing about a channel. The subscriptions know who uses it, the positions
+how far it has been delivered, the hub which links are in it, and the replay how somebody catches up
+with it. This module calls them in the right order.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ class Channels:
     Args:
         backplane: what all gateways share.
         positions: how far each channel has been delivered.
-        hub: the links in each.
-        replay: tells links what they missed.
+        hub: the links in each channel.
+        replay: sends links what they missed.
     """
 
     def __init__(
@@ -38,23 +38,23 @@ class Channels:
         self._subscriptions = Subscriptions(self._open, self._close)
 
     async def need(self, channel: Channel) -> None:
-        """Return once what is published on a channel is heard here.
+        """Use a channel; returns once it is open.
 
-        A room's channel is delivered from its last message on. What is published on a person's
-        waits until it is known where that person begins: see `follow`.
+        A room's channel is delivered from its last message on. A person's channel waits until it is
+        known where that person starts: see `follow`.
 
         Raises:
-            BackplaneDown: Redis is away; then the channel is not needed.
-            BackplaneRefused: Redis refused, likewise.
+            BackplaneDown: Redis is away; the channel is not used.
+            BackplaneRefused: Redis refused; the channel is not used.
         """
         await self._subscriptions.need(channel)
 
     def drop(self, channel: Channel) -> None:
-        """One who needed a channel needs it no longer; without anybody it is closed."""
+        """Stop using a channel; without users it is closed."""
         self._subscriptions.drop(channel)
 
     def follow(self, channel: Channel, at: bytes) -> None:
-        """Deliver what is published on a person's channel after an id, and what has waited."""
+        """Deliver a person's channel after an id, including what has waited."""
         self._positions.follow(channel.key, at)
 
     def at(self, channel: Channel) -> bytes:
@@ -62,15 +62,15 @@ class Channels:
         return self._positions.at(channel.key)
 
     def known(self, channel: Channel) -> bytes:
-        """The same; `gateway.backplane.ids.NOTHING` for a channel that nobody here needs."""
+        """The same; `gateway.backplane.ids.NOTHING` for a channel that nobody here uses."""
         return self._positions.known(channel.key)
 
     def deliver(self, channel: Channel, lines: bytes) -> None:
-        """Write events to all links in a channel, behind what it has brought."""
+        """Write events to all links in a channel, after everything delivered so far."""
         self._hub.deliver(channel.key, lines)
 
     def hold(self, channel: Channel) -> None:
-        """Deliver nothing of a channel until `release`: what comes waits, in its order."""
+        """Stop delivering a channel until `release`; what comes waits in order."""
         self._positions.hold(channel.key)
 
     def release(self, channel: Channel) -> None:
@@ -78,26 +78,26 @@ class Channels:
         self._positions.release(channel.key)
 
     def join(self, link: Link, channel: Channel) -> None:
-        """Let a link hear what is delivered from this moment on."""
+        """Let a link get what is delivered from now on."""
         self._replay.join(channel.key, link)
 
     async def resume(self, link: Link, channel: Channel, after: bytes, turn: asyncio.Lock) -> None:
-        """Tell a link what a channel's log has after an id, and let it join where that ends.
+        """Send a link what a channel's log has after an id, and let it join where that ends.
 
         Args:
-            link: whose.
-            channel: which.
+            link: the link.
+            channel: the channel.
             after: the id.
-            turn: one for all channels with which the link catches up at the same time.
+            turn: one lock for all channels that the link catches up with at the same time.
 
         Raises:
             BackplaneDown: Redis is away; the link has not joined.
-            BackplaneRefused: Redis refused, likewise.
+            BackplaneRefused: Redis refused; the link has not joined.
         """
         await self._replay.resume(channel, link, after, turn)
 
     def leave(self, link: Link, channel: Channel) -> None:
-        """Let a link hear nothing more of a channel."""
+        """Let a link get nothing more of a channel."""
         self._hub.leave(channel.key, link)
 
     async def _open(self, channel: Channel) -> None:

@@ -1,14 +1,14 @@
-"""What is on its way to a room: collected for a turn of the loop, published by one call.
+"""The outbox: messages on their way to rooms, collected per turn of the loop and sent in one call.
 
-A room has one call under way at a time. While Redis works on it the next batch grows. So the
-busier a room is, the less each message costs. And when the connection is lost, only the messages of
+A room has one call under way at a time. While Redis works on it the next batch grows, so that
+the busier a room is, the less each message costs. If the connection is lost, only the messages of
 one call are in doubt.
 
 While Redis is away messages wait here, in order and in bounded memory.
 
-A message goes out with the version of the room's rules by which it was allowed, and Redis refuses
-it if the room has changed since. Then, and when the rules are known to have changed while it
-waited, its sender is asked again whether it may still be said.
+A message goes out with the version of the room's rules that allowed it, and Redis refuses it if the
+room has changed since. Then, or if the rules are known to have changed while it waited, the sender
+is asked again whether it may still be sent.
 """
 
 from __future__ import annotations
@@ -27,52 +27,52 @@ from wire.reasons import WireError
 log = logging.getLogger(__name__)
 
 BATCH = 512
-"""Messages in one call, at most: Redis does nothing else meanwhile, a few milliseconds at worst."""
+"""The most messages in one call: it keeps Redis busy for a few milliseconds at worst."""
 
 
 PAUSE = 1.0
-"""Seconds to wait after Redis refused to tell a room's rules."""
+"""Seconds to wait after Redis refused to return a room's rules."""
 
 
 class Sender(Protocol):
-    """Has sent a message, and is told what became of it."""
+    """The sender of a message, who is told its outcome."""
 
     lost: bool
-    """The sender's name was given away: nothing more may be said in it."""
+    """The sender has lost its name: nothing more may be sent in it."""
 
     place: str
-    """Where the sender is: the senders of one place have a share of what may wait."""
+    """The sender's network: all senders of one network have a share of what may wait."""
 
     def outgoing(self, publish: Publish) -> Outgoing:
-        """A message as the backplane takes it, by the room's rules as they are known now.
+        """A message in the backplane's form, by the room's rules as they are known now.
 
         Raises:
-            WireError: they do not allow it.
+            WireError: the rules do not allow it.
         """
 
     def published(self, publish: Publish, posted: Posted) -> None:
-        """It was stored and published, or Redis has said why not."""
+        """The message was stored and published, or Redis says why not."""
 
     def refused(self, publish: Publish, error: WireError) -> None:
-        """It was not published: the room's rules have changed."""
+        """The message was not published, because the room's rules have changed."""
 
     def in_doubt(self, publish: Publish, why: str = "") -> None:
-        """It was not published, or that is not known.
+        """The message was not published, or that is not known.
 
         Args:
             publish: the effect.
-            why: it was not, for people; "" if that is not known.
+            why: why it was not, for people; "" if that is not known.
         """
 
 
 class Rules(Protocol):
-    """Knows the rules of rooms."""
+    """The rules of rooms, as this gateway knows them."""
 
     def version(self, room: str) -> str | None:
-        """The version of a room's rules, as they are known here; None if they are not."""
+        """The version of a room's rules; None if they are not known here."""
 
     async def refresh(self, room: str) -> None:
-        """Read them again.
+        """Read a room's rules again.
 
         Raises:
             BackplaneDown: Redis is away.
@@ -84,11 +84,11 @@ class _Entry(NamedTuple):
     """A message that waits.
 
     Attributes:
-        message: as the backplane takes it.
+        message: the message in the backplane's form.
         publish: the effect.
-        sender: who is told what becomes of it.
-        version: of the rules by which it was allowed; None: they have changed since.
-        since: when it was handed in, on the monotonic clock.
+        sender: is told the outcome.
+        version: the version of the rules that allowed it; None if they have changed since.
+        since: when it was handed in, by the monotonic clock.
     """
 
     message: Outgoing
@@ -111,11 +111,11 @@ class Outbox:
 
     Args:
         publish: `gateway.backplane.contract.Backplane.publish`.
-        ready: returns once this gateway may speak for its users.
+        ready: returns once this gateway may act for its users.
         rules: the rules of rooms.
-        limit: bytes that may wait; half of them from one place.
-        stored: told about each published batch of messages: the room, the last id, and when
-            the oldest was handed in.
+        limit: the most bytes that may wait; half of them from one network.
+        stored: called for each batch that was published, with the room, the last id, and when the
+            oldest message was handed in.
         monotonic: a clock in seconds that never goes back.
     """
 
@@ -145,14 +145,14 @@ class Outbox:
         return self._bytes
 
     def send(self, publish: Publish, sender: Sender) -> bool:
-        """Publish a message, and tell its sender what became of it.
+        """Publish a message, and tell its sender the outcome.
 
         Args:
             publish: the effect.
-            sender: is told.
+            sender: the sender.
 
         Returns:
-            False if too much is waiting already; then it was not taken.
+            False if too much is waiting already; then it was not accepted.
 
         Raises:
             WireError: the room's rules do not allow it.
@@ -170,12 +170,12 @@ class Outbox:
         version = self._rules.version(name)
         room.entries.append(_Entry(message, publish, sender, version, self._monotonic()))
         if room.sending is None:
-            # It runs at the end of this turn of the loop, with all that the turn brought.
+            # It runs at the end of this turn of the loop, with all messages of the turn.
             room.sending = self._loop.create_task(self._send_all(name, room))
         return True
 
     async def settle(self) -> None:
-        """Return when all is published that has been handed in."""
+        """Wait until everything that was handed in is published."""
         sending = [room.sending for room in self._rooms.values() if room.sending is not None]
         if sending:
             await asyncio.wait(sending)
@@ -190,7 +190,7 @@ class Outbox:
         while room.entries:
             await self._ready()
             batch, room.entries = room.entries[:BATCH], room.entries[BATCH:]
-            # If nobody here is in the room any longer, it goes by what was known last.
+            # If nobody here is in the room now, use the last known version.
             version = self._rules.version(name) or batch[0].version or ""
             batch = [ready for entry in batch if (ready := self._checked(entry, version))]
             if not batch:
@@ -203,14 +203,14 @@ class Outbox:
                 room.entries = [entry._replace(version=None) for entry in batch] + room.entries
                 await self._read_rules(name)
             except BackplaneDown:
-                # It may have been stored. What has a seq is not stored twice: it goes first again.
+                # It may have been stored. With a seq it is not stored twice: send it again first.
                 room.entries = [e for e in batch if e.publish.seq is not None] + room.entries
                 self._doubt([entry for entry in batch if entry.publish.seq is None])
             except BackplaneRefused as error:
                 event(log, logging.ERROR, "Redis refused to publish", lines=len(batch), why=error)
                 self._doubt(batch, error.not_sent)
             except Exception:
-                # A fault of ours: it must not silence the room for good.
+                # Our own error must not silence the room for good.
                 log.exception("could not publish %d messages", len(batch))
                 self._doubt(batch)
             else:
@@ -221,13 +221,13 @@ class Outbox:
         try:
             await self._rules.refresh(name)
         except BackplaneDown:
-            pass  # it is waited for, and Redis is asked again then
+            pass  # the next attempt waits until Redis is back
         except BackplaneRefused as error:
             event(log, logging.ERROR, "Redis refused", why=error)
             await asyncio.sleep(PAUSE)
 
     def _checked(self, entry: _Entry, version: str) -> _Entry | None:
-        """A message as it may be published by this version of the rules; None if it may not."""
+        """The entry, checked by this version of the rules; None if it may not be published."""
         if entry.sender.lost:
             self._doubt([entry])
             return None
@@ -250,7 +250,7 @@ class Outbox:
         for entry, each in zip(batch, posted, strict=True):
             self._done(entry)
             self._tell(entry.sender.published, entry.publish, each)
-        # What had been posted before has an id of before, or none.
+        # A message that was posted before has its old id, or none.
         if last := posted[-1].id:
             self._stored(name, last, batch[0].since)
 
@@ -258,11 +258,11 @@ class Outbox:
         try:
             told(*what)
         except Exception:
-            # A fault of ours: the others wait for their answers.
-            log.exception("could not tell a sender what became of a message")
+            # Our own error must not keep the others from their answers.
+            log.exception("could not tell a sender the outcome of a message")
 
     def _done(self, entry: _Entry) -> None:
-        """A message waits no longer."""
+        """A message no longer waits."""
         size, place = len(entry.message.body), entry.sender.place
         self._bytes -= size
         self._bytes_from[place] -= size

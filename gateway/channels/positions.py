@@ -1,12 +1,11 @@
-"""How far each channel has been heard here: nothing is lost unnoticed, and nothing comes twice.
+"""Positions: how far each channel has been delivered, so that nothing is missed or comes twice.
 
-What is published names the message before it. If that is not the one that was heard last, the
-log has what is between: it is read before anything else is delivered. A quiet channel is
-compared with its log from time to time, since what was lost may have been the last.
+Each published message names the one before it. If that is not the last one delivered, the messages
+in between are read from the log before anything else is delivered. A quiet channel is compared with
+its log from time to time, because the lost message may have been the last.
 
-What is published on a room's channel and is not a message (somebody has come, the rules have
-changed) goes to the rooms, at its place in the order. They may hold the channel until they know
-who may still hear it.
+Other things on a room's channel (somebody has joined, the rules have changed) go to the rooms, at
+their place in the order. The rooms may hold the channel until they know who may still get it.
 """
 
 from __future__ import annotations
@@ -25,36 +24,36 @@ from wire.codec import encode
 
 logger = logging.getLogger(__name__)
 
-MOST_LATE = 1000
-"""What may wait of a channel while a hole is being repaired; the log has the rest."""
+MAX_LATE = 1000
+"""The most payloads that wait while a hole is repaired; the log has the rest."""
 
 MESSAGE = b'{"id":'
-"""How the line of a message begins, and no other."""
+"""The beginning of a message's line, and of no other line."""
 
 
 NO_MESSAGE = (b"+", b"~", b"=")
-"""What the head of a payload begins with that has no messages; an id begins with a digit."""
+"""The beginnings of a payload without messages; an id begins with a digit."""
 
 
 class Hears(Protocol):
-    """What hears of a room's channel what is not a message: `gateway.rooms.rooms.Rooms`."""
+    """Gets everything on rooms' channels that is not a message: `gateway.rooms.rooms.Rooms`."""
 
     def heard(self, channel: bytes, kind: bytes, number: int, lines: bytes) -> None:
-        """It was published, and is told at its place in the order.
+        """Take something that was published, at its place in the order.
 
         Args:
-            channel: where.
+            channel: the channel.
             kind: one of `NO_MESSAGE`.
-            number: what stands behind it.
+            number: the number after the kind.
             lines: the events.
         """
 
     async def repaired(self, channel: bytes) -> None:
-        """Some of the log has been read, since it was lost on the way: it is delivered next.
+        """Lost messages have been read from the log, and will be delivered next.
 
         Raises:
-            BackplaneDown: Redis is away; then it is not delivered.
-            BackplaneRefused: Redis refused, likewise.
+            BackplaneDown: Redis is away; they are not delivered.
+            BackplaneRefused: Redis refused; they are not delivered.
         """
 
 
@@ -64,34 +63,34 @@ class _Followed:
     def __init__(self, log: Log) -> None:
         self.log = log
         self.at = NOTHING
-        # The log is being read or compared, or it is not known yet from where on to follow.
+        # The log is being read or compared, or the first position is not known yet.
         self.mending = False
-        # Somebody has to know something before more is delivered.
+        # The rooms must read something before more is delivered.
         self.held = False
-        # What comes while one of these is so; None while neither is.
+        # What comes while mending or held; None at other times.
         self.late: list[tuple[bytes, bytes, bytes]] | None = None
-        # Some of that was dropped, since too much came.
+        # Some of that was dropped, because there was too much.
         self.dropped = False
         # How much of it came before the log was read to its end.
         self.before = 0
-        # A hole was found, and is not repaired yet: an attempt may have failed.
+        # A hole was found and is not repaired yet: an attempt may have failed.
         self.hole = False
         # The position at which a gap was told.
         self.told = b""
 
     def mend(self, late: list[tuple[bytes, bytes, bytes]]) -> None:
-        """From now on the log is being read or compared; these have come already."""
+        """Start mending: the log is being read or compared. These have come already."""
         self.mending, self.late = True, late
 
 
 class Positions:
-    """Stands between the backplane and the hub.
+    """Delivers what the backplane brings to the hub, without losses and in order.
 
     Args:
         backplane: what to repair from.
-        deliver: takes (channel, lines), without losses and in order.
-        rooms: hear what is not a message.
-        spawn: has a coroutine run.
+        deliver: called with (channel, lines), without losses and in order.
+        rooms: get what is not a message.
+        spawn: runs a coroutine in the background.
         meters: where to count.
     """
 
@@ -112,7 +111,7 @@ class Positions:
         self._waiting: dict[bytes, list[Callable[[bytes], bool]]] = {}
 
     def expect(self, channel: bytes, log: Log) -> None:
-        """Keep what is published on a channel until it is known from where on to `follow` it."""
+        """Keep what is published on a channel until `follow` says where to start."""
         if channel not in self._followed:
             followed = self._followed[channel] = _Followed(log)
             followed.mend([])
@@ -121,17 +120,17 @@ class Positions:
         """Deliver what is published on an expected channel after an id."""
         followed = self._followed.get(channel)
         if followed is None:
-            return  # nobody needs it now
+            return  # nobody uses the channel now
         followed.at = max(followed.at, at, key=parse)
         self._mended(channel, followed)
 
     def forget(self, channel: bytes) -> None:
-        """Deliver no more of a channel."""
+        """Stop delivering a channel."""
         self._followed.pop(channel, None)
         self._waiting.pop(channel, None)
 
     def hold(self, channel: bytes) -> None:
-        """Deliver nothing of a channel until `release`: what comes waits, in its order."""
+        """Stop delivering a channel until `release`; what comes waits in order."""
         if (followed := self._followed.get(channel)) is not None:
             followed.held = True
             if followed.late is None:
@@ -159,42 +158,42 @@ class Positions:
         return [followed.log for followed in self._followed.values()]
 
     def skip(self, channel: bytes, upto: bytes) -> None:
-        """Deliver nothing up to an id: it has been had another way."""
+        """Deliver nothing up to an id: its reader has it already."""
         followed = self._followed[channel]
         followed.at = max(followed.at, upto, key=parse)
 
     def watch(self, channel: bytes, passed: Callable[[bytes], bool]) -> None:
-        """Have a function called at once when a channel has been delivered up to another id.
+        """Call a function each time a channel's position has moved.
 
         Args:
-            channel: which.
-            passed: takes the id; returns whether it is done, and must not be called again.
+            channel: the channel.
+            passed: called with the id; returns True when it should not be called again.
         """
         self._waiting.setdefault(channel, []).append(passed)
 
     def reached(self, channel: bytes, id: bytes, then: Callable[[], None]) -> None:
-        """Have a function called once a channel has been delivered up to an id, if it ever is."""
+        """Call a function once, when a channel has been delivered up to an id."""
         followed = self._followed.get(channel)
         if followed is None:
             return
 
         def passed(upto: bytes) -> bool:
-            if there := parse(upto) >= parse(id):
+            if done := parse(upto) >= parse(id):
                 then()
-            return there
+            return done
 
         if not passed(followed.at):
             self.watch(channel, passed)
 
     def deliver(self, channel: bytes, payload: bytes) -> None:
-        """Something was published. The hot path."""
+        """Deliver what was published. The hot path."""
         head, _, lines = payload.partition(b"\n")
         followed = self._followed.get(channel)
         if followed is None:
             return
         previous, _, last = head.partition(b" ")
         if followed.late is not None:
-            if len(followed.late) < MOST_LATE:
+            if len(followed.late) < MAX_LATE:
                 followed.late.append((previous, last, lines))
             else:
                 followed.dropped = True
@@ -212,18 +211,18 @@ class Positions:
         elif previous.startswith(NO_MESSAGE):
             self._rooms.heard(channel, previous[:1], int(previous[1:]), lines)
         elif self._deliver_events(channel, lines):
-            # These messages were had already, or the log gives ids again.
+            # These messages were delivered already, or the log gives ids a second time.
             self.compare(channel)
 
     def compare(self, channel: bytes) -> None:
-        """Have a channel compared with its log now, as `check` does now and then with all."""
+        """Compare a channel with its log now, as `check` does with all from time to time."""
         followed = self._followed[channel]
         if followed.late is None:
             followed.mend([])
             self._spawn(self._compare(channel, followed))
 
     async def check(self) -> None:
-        """Compare all channels with their logs, and repair those that are not where they are.
+        """Compare all channels with their logs, and repair those that are behind.
 
         Raises:
             BackplaneDown: Redis is away.
@@ -232,13 +231,13 @@ class Positions:
         before = [f.at for _, f in idle]
         tails = await self._backplane.tails([f.log for _, f in idle])
         for (channel, followed), at, tail in zip(idle, before, tails, strict=True):
-            # One that has moved meanwhile is alive, and no worry.
+            # A channel that has moved in the meantime is alive.
             if followed.late is None and followed.at == at and parse(tail) > parse(at):
                 followed.mend([])
                 self._spawn(self._repair(channel, followed))
 
     async def _compare(self, channel: bytes, followed: _Followed) -> None:
-        """See whether a log has gone back: then it is in a new epoch now."""
+        """Check whether a log has lost messages; then it is in a new epoch now."""
         try:
             [tail] = await self._backplane.tails([followed.log])
         except (BackplaneDown, BackplaneRefused):
@@ -259,11 +258,11 @@ class Positions:
         try:
             repaired = await self._read_on(channel, followed)
         except (BackplaneDown, BackplaneRefused) as error:
-            # The position stays where it is: the hole is found again.
+            # The position stays where it is, so the hole will be found again.
             event(logger, logging.WARNING, "gap not repaired yet", why=error, **of)
             self._give_up(followed)
         except Exception:
-            # A fault of ours: it must not silence the channel for good.
+            # Our own error must not silence the channel for good.
             logger.exception("could not repair a gap")
             self._give_up(followed)
         else:
@@ -284,15 +283,15 @@ class Positions:
     async def _read_on(self, channel: bytes, followed: _Followed) -> bool:
         more, before = True, 0
         while more:
-            # What had come before the log was read to its end is in it, or nowhere.
+            # What came before the log was read to its end is in the log, or nowhere.
             after, before = followed.at, len(followed.late or ())
             page = await read_on(self._backplane, followed.log, after)
-            # Not before the page is read: a link that hears a part of it may hear all of it.
+            # After the page is read: everybody who is still in the room may get all of it.
             await self._rooms.repaired(channel)
             if self._followed.get(channel) is not followed:
                 return False
             if followed.at != after:
-                continue  # skipped, or followed anew: some of this has been had another way
+                continue  # the position was moved: some of this was delivered in another way
             self._advance(channel, followed, b"".join(page.lines), page.upto)
             if page.lines and not page.lines[-1].startswith(MESSAGE):
                 followed.told = page.upto
@@ -301,11 +300,11 @@ class Positions:
         return True
 
     def _mended(self, channel: bytes, followed: _Followed, before: int = 0) -> None:
-        """The log has been read to its end, or did not have to be read.
+        """End the mending: the log has been read to its end, or does not have to be read.
 
         Args:
-            channel: which.
-            followed: how far.
+            channel: the channel.
+            followed: its position.
             before: how much of what waits came before that.
         """
         followed.mending, followed.before = False, before
@@ -313,17 +312,17 @@ class Positions:
             self._catch_up(channel, followed)
 
     def _give_up(self, followed: _Followed) -> None:
-        """Reading the log has failed: what waits is in it, or is found missing with it."""
+        """Reading the log has failed: what waits will be read from it, or found missing, later."""
         followed.mending = False
         followed.late = [] if followed.held else None
 
     def _catch_up(self, channel: bytes, followed: _Followed) -> None:
-        """Deliver what has waited, as far as it is news."""
+        """Deliver what has waited and is new."""
         late, followed.late = followed.late or [], None
         before, followed.before = followed.before, 0
         for number, (previous, last, lines) in enumerate(late):
             if followed.late is not None:
-                # What was delivered just now has led to another wait.
+                # What was just delivered has led to another wait.
                 followed.late += late[number:]
                 followed.before = 0 if followed.mending else max(0, before - number)
                 return
@@ -343,15 +342,15 @@ class Positions:
         *,
         lost: bool,
     ) -> None:
-        """Deliver something that has waited, if it is news.
+        """Deliver something that has waited, if it is new.
 
         Args:
-            channel: which.
-            followed: how far.
+            channel: the channel.
+            followed: its position.
             previous: the head of the payload, up to the blank.
-            last: the rest of it.
-            lines: the payload's.
-            lost: the log does not have what may be missing before it: to read it again is no use.
+            last: the rest of the head.
+            lines: the lines of the payload.
+            lost: the log does not have what may be missing before it, so reading again is useless.
         """
         if previous.startswith(NO_MESSAGE):
             if lost or parse(last) <= parse(followed.at):
@@ -368,10 +367,10 @@ class Positions:
         self.deliver(channel, previous + b" " + last + b"\n" + lines)
 
     def _deliver_events(self, channel: bytes, lines: bytes) -> bool:
-        """Deliver what is in no log, joined and left, of what was published.
+        """Deliver only the events that are not in the log, like joined and left.
 
         Returns:
-            Whether there were other messages.
+            Whether there were messages, too.
         """
         every = lines.splitlines(keepends=True)
         events = [line for line in every if not line.startswith(MESSAGE)]

@@ -7,15 +7,15 @@ from collections.abc import Iterator
 from wire.lines import LineTooLong
 
 Line = bytes | LineTooLong | None
-"""None stands behind the last line of who sends no more."""
+"""None comes after the last line, when the client sends no more."""
 
 PACKED = 256
-"""Lines that are kept as one. As an object of its own a short line takes ten times its bytes, and
-one read of a socket can bring a hundred thousand of them."""
+"""Lines that are kept as one object. A short line takes ten times its bytes as an object, and one
+read of a socket can bring a hundred thousand lines."""
 
 
 class Held:
-    """Lines, in order."""
+    """Lines that wait, in order."""
 
     __slots__ = ("_count", "_loose", "_packs")
 
@@ -28,7 +28,7 @@ class Held:
         return self._count
 
     def add(self, line: Line) -> None:
-        """Keep one more."""
+        """Keep one more line."""
         self._count += 1
         if not isinstance(line, bytes):
             self._pack()
@@ -39,7 +39,7 @@ class Held:
             self._pack()
 
     def take(self) -> Iterator[Line]:
-        """All of them; what is added from now on is not among them."""
+        """Take out all lines; lines added later are not among them."""
         self._pack()
         packs, self._packs, self._count = self._packs, [], 0
         return _unpacked(packs)

@@ -1,4 +1,4 @@
-"""What a session has of the chat: its name, its rooms, and the channels that it listens to."""
+"""A membership: what a session has in the chat, its name, its rooms and its channels."""
 
 from __future__ import annotations
 
@@ -33,29 +33,29 @@ log = logging.getLogger(__name__)
 
 
 class Holder(Protocol):
-    """What a membership asks of its peer."""
+    """What a membership needs from its peer."""
 
     link: Link
 
     def active_at(self) -> float:
-        """When the person was last active, on the monotonic clock."""
+        """When the person was last active, by the monotonic clock."""
 
     def end(self, reason: Reason) -> None:
-        """The connection has to end."""
+        """End the connection."""
 
     def out(self, out: Out) -> None:
-        """The session is in a room no longer."""
+        """The session is no longer in a room."""
 
 
 class Backplane(Protocol):
-    """What memberships ask of what all gateways share."""
+    """What memberships need from the backplane."""
 
     @property
     def rooms(self) -> contract.Rooms:
-        """Keeps in which rooms a session is."""
+        """Stores which rooms a session is in."""
 
     def room(self, room: str) -> Channel:
-        """The channel of what is for everyone in a room."""
+        """The channel of a room."""
 
 
 @dataclass(frozen=True)
@@ -64,13 +64,13 @@ class Parts:
 
     Attributes:
         backplane: what all gateways share.
-        channels: this gateway's.
-        hub: tells links what the channels do not bring.
-        rooms: those that are open here.
-        presence: keeps the names.
+        channels: this gateway's channels.
+        hub: tells links what channels do not bring.
+        rooms: the rooms that are open here.
+        presence: keeps and releases names.
         online: everybody who has a name here, by session.
-        resume_within: seconds in which one can come back.
-        spawn: has a coroutine run.
+        resume_within: seconds in which a session can be resumed.
+        spawn: runs a coroutine in the background.
         wall: a clock in seconds since 1970.
     """
 
@@ -89,10 +89,10 @@ class Beginning(NamedTuple):
     """How a session begins, as the welcome tells it.
 
     Attributes:
-        resumed: it goes on where an earlier one of the peer ended.
-        seen: the id in each room after which it begins, where that is not an id that the peer saw.
+        resumed: it goes on where an earlier session of the peer ended.
+        seen: the id in each room after which it starts, if that is not the id that the peer saw.
         entered: the rooms that it is in.
-        out: the rooms in which the earlier one was, and that do not let it in.
+        out: the rooms of the earlier session that do not let it in.
     """
 
     resumed: bool
@@ -102,13 +102,13 @@ class Beginning(NamedTuple):
 
 
 class _Start(NamedTuple):
-    """Where in a channel a session begins.
+    """Where in a channel a session starts.
 
     Attributes:
-        id: after which message.
-        replayed: what came since then is told from the log; else the channel has come just there.
-        gap: messages are missing before that, and the peer is told so.
-        anew: the session goes on where an earlier one ended, but not from what the peer saw.
+        id: the id of the message after which it starts.
+        replayed: later messages are sent from the log; otherwise the channel has just come there.
+        gap: messages before it are missing, and the peer is told.
+        anew: an earlier session goes on, but not from the id that the peer saw.
     """
 
     id: bytes
@@ -118,19 +118,19 @@ class _Start(NamedTuple):
 
 
 class Membership:
-    """One session's, from the claim that got the name until the name is given back.
+    """The membership of one session, from the claim of its name until the name is released.
 
-    Everybody else sees the session through this: presence, orders, rooms.
+    The other parts see the session through this: presence, orders, rooms.
 
     Args:
         login: the name that was got.
         holder: the peer.
-        parts: what it works with.
+        parts: the parts of the gateway that it needs.
 
     Attributes:
         registration: the record in Redis, as it is or is about to be.
-        token: what takes the name back later.
-        link: the peer's.
+        token: the token that resumes the session.
+        link: the peer's link.
     """
 
     __slots__ = (
@@ -165,15 +165,15 @@ class Membership:
 
     @property
     def ip(self) -> Address:
-        """Where the peer is."""
+        """The peer's address."""
         return self.link.ip
 
     def active_at(self) -> float:
-        """When the person was last active, on the monotonic clock."""
+        """When the person was last active, by the monotonic clock."""
         return self._holder.active_at()
 
     def end(self, reason: Reason) -> None:
-        """The connection has to end."""
+        """End the connection."""
         self._holder.end(reason)
 
     def tell(self, event: Event) -> None:
@@ -183,14 +183,14 @@ class Membership:
     # Arriving.
 
     def begin(self) -> None:
-        """Be online: from now on others see the session, and can end it."""
+        """Go online: from now on others see the session and can end it."""
         self._parts.online[self.registration.session] = self
 
     async def arrive(self, seen: Mapping[str, str]) -> Beginning:
         """Enter the rooms of the session; `catch_up` must be called in the turn of the return.
 
         Args:
-            seen: the last id that the peer saw in each room, as it said.
+            seen: the last id that the peer saw in each room, as the peer says.
 
         Raises:
             BackplaneDown: Redis is away.
@@ -226,7 +226,7 @@ class Membership:
         )
 
     async def catch_up(self, seen: Mapping[str, str]) -> None:
-        """Join the channels; somebody who comes back is told first what was missed.
+        """Join the channels; somebody who comes back gets first what they missed.
 
         Args:
             seen: as in `arrive`.
@@ -245,9 +245,9 @@ class Membership:
                 behind.append((channel, start.id))
             else:
                 parts.channels.join(self.link, channel)
-        # What was said to the person between the claim and now has waited for this.
+        # Private messages between the claim and now have waited for this.
         parts.channels.follow(self._login.own, self._login.claimed.last)
-        # These take their time; the others begin where the welcome said.
+        # These take their time; the other channels start where the welcome says.
         await self._replay(behind)
 
     # Rooms.
@@ -259,13 +259,13 @@ class Membership:
     async def enter(
         self, room: str, key: str, history: int, tell: Callable[[Entered], None]
     ) -> None:
-        """Enter a room, or only tell the peer about it if the session is in it already.
+        """Enter a room; if the session is in it already, only tell the peer about it.
 
         Args:
             room: its name, folded.
-            key: what the peer showed, for a room that needs one.
-            history: how many of the last messages it wants.
-            tell: tells the peer that it is in the room; before all that is said there.
+            key: the key that the peer gave, for a room that needs one.
+            history: how many earlier messages it wants.
+            tell: tells the peer that it is in the room, before any message of the room.
 
         Raises:
             WireError: it may not enter.
@@ -292,27 +292,27 @@ class Membership:
             await self._replay([(channel, entry.at)])
 
     def leave_room(self, room: str) -> None:
-        """Leave a room; nothing happens if the session is not in it."""
+        """Leave a room; does nothing if the session is not in it."""
         if self.is_in(room):
-            self._deafen(room)
+            self._detach(room)
             self._parts.rooms.leave(room, self, OutCode.LEFT)
             self._remove(room)
 
     def put_out(self, room: str, code: str, text: str) -> None:
-        """Be in a room no longer: `gateway.rooms.rooms.Rooms` has let go of the session already."""
+        """Take the session out of a room; `gateway.rooms.rooms.Rooms` has removed it already."""
         if self.is_in(room):
-            self._deafen(room)
+            self._detach(room)
             self._remove(room)
             self._holder.out(Out(room=room, code=code, text=text))
 
     # Leaving.
 
     async def leave(self, reason: Reason, *, keep_name: bool) -> None:
-        """Leave all channels and rooms, and give the name back; nothing happens the second time.
+        """Leave all channels and rooms, and release the name; does nothing the second time.
 
         Args:
             reason: why.
-            keep_name: nobody else may have the name yet: the lease keeps it for its owner.
+            keep_name: keep the name for its owner for now; the lease protects it.
         """
         if self._left:
             return
@@ -321,7 +321,7 @@ class Membership:
         parts.online.pop(registration.session, None)
         parts.presence.forget(self)
         for room in list(self._channels):
-            self._deafen(room)
+            self._detach(room)
         parts.rooms.abandon(self)
         parts.channels.drop(self._login.own)
         if keep_name:
@@ -329,16 +329,16 @@ class Membership:
         else:
             await parts.presence.release(registration, reason)
 
-    def _deafen(self, room: str) -> None:
-        """Let a room's channel bring nothing more, also of what was missed."""
+    def _detach(self, room: str) -> None:
+        """Stop everything from a room's channel, including its replay."""
         self._parts.channels.leave(self.link, self._channels.pop(room))
         if (replay := self._replays.get(room)) is not None:
             replay.cancel()
 
     async def _replay(self, behind: list[tuple[Channel, bytes]]) -> None:
-        """Tell what came in channels after an id each, and join them, all at the same time.
+        """Send what came in each channel after an id, and join it; all channels at the same time.
 
-        A replay ends early once the session leaves the room.
+        A replay ends early if the session leaves the room.
         """
         if not behind:
             return
@@ -383,7 +383,7 @@ class Membership:
                 self._parts.spawn(self._keep_all())
 
     async def _keep_all(self) -> None:
-        """Have it written down until Redis has the newest."""
+        """Write the record to Redis until Redis has the newest one."""
         kept = None
         try:
             while kept is not self.registration and not self._left:
@@ -404,21 +404,21 @@ class Membership:
         login, private = self._login, channel.log.room == PRIVATE
         at = login.claimed.last if private else self._parts.channels.at(channel)
         if login.resumed and seen is not None:
-            # What was said before the origin began was for another, or for nobody of this name.
+            # Messages from before the origin began were for somebody else with this name.
             began = login.registration.began.get(channel.log.room, "0-0").encode()
-            # A hello of an unknown peer was granted, and its welcome may never have
-            # arrived. Now the peer says hello again, with the ids that it had before.
+            # The peer was unknown, its hello was granted, and the welcome may never have arrived.
+            # Now the peer says hello again, with the same ids as before.
             anew = login.claimed.unheard and parse(seen) < parse(began)
             return _Start(max(seen, began, key=parse), replayed=True, gap=anew, anew=anew)
         if private and login.claimed.waiting:
             return _Start(at, replayed=True)
         if seen is None:
             return _Start(at)
-        # Nobody knows any longer who this was, so nobody knows what was missed.
+        # The old session is no longer known, so nobody knows what was missed.
         if private or seen == NOTHING or epoch_of(seen) >= epoch_of(at):
             return _Start(at, gap=True)
-        # Redis has lost its memory, and with it who this was: what the room said since then is for
-        # all who were there before.
+        # Redis has lost its data, and with it the old session: the room's messages since then are
+        # for everybody who was there before.
         since = self._parts.wall() - epoch_of(at) / 1000
         start = before(epoch_of(at)) if since < self._parts.resume_within else at
         return _Start(start, replayed=start != at, gap=True)

@@ -1,4 +1,4 @@
-"""How somebody gets a name: its channel is opened, and then the name is claimed in Redis."""
+"""Getting a name: its channel is opened, and then the name is claimed in Redis."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Login(NamedTuple):
 
     Attributes:
         registration: the record in Redis.
-        token: what takes the name back later; in Redis there is only its hash.
+        token: the token that resumes the session; Redis has only its hash.
         own: the person's channel. It is open, and what it brings waits.
         claimed: how the name was got.
     """
@@ -41,7 +41,7 @@ class Login(NamedTuple):
 
     @property
     def resumed(self) -> bool:
-        """Whether the peer has proved that it had the name before."""
+        """Whether the peer resumed an older session."""
         return self.claimed.outcome in (Outcome.RESUMED, Outcome.RETURNED)
 
 
@@ -53,8 +53,8 @@ class Names:
         lobby: whether everybody is in the lobby at the start.
         auth: whether names that are not registered are let in.
         backplane: what all gateways share.
-        channels: this gateway's.
-        presence: is told which sessions Redis may have before they are online.
+        channels: this gateway's channels.
+        presence: is told about sessions that Redis may have before they are online.
         accounts: checks passwords.
         meters: where to count.
         wall: a clock in seconds since 1970.
@@ -83,11 +83,11 @@ class Names:
         self._wall = wall
 
     async def claim(self, claim: Claim, link: Link) -> Login:
-        """Claim a name for a new session, with its password where it needs one.
+        """Claim a name for a new session, with its password if it needs one.
 
         Args:
-            claim: what the peer wants.
-            link: the peer's.
+            claim: what the peer asks for.
+            link: the peer's link.
 
         Raises:
             WireError: it cannot have the name.
@@ -118,11 +118,11 @@ class Names:
         return login
 
     async def _try(self, claim: Claim, link: Link, entry: Entry) -> Login:
-        """Claim it once; without the name the person's channel is closed again."""
+        """Claim the name once; if that fails, close the person's channel again."""
         folded, token = fold(claim.name), secrets.token_urlsafe(24)
         proof = _digest(claim.resume) if claim.resume else ""
         own = self._backplane.user(folded)
-        # Listen first: from the moment of the claim on, people write to this name.
+        # Listen first: from the moment of the claim people can write to this name.
         await self._channels.need(own)
         registration = Registration(
             name=claim.name,
@@ -145,7 +145,7 @@ class Names:
         except BaseException as error:
             self._channels.drop(own)
             if isinstance(error, Exception):
-                # Redis may have done it: then a session that never began holds the name.
+                # The claim may have succeeded: then a session that never began holds the name.
                 await self._presence.release(registration, CONNECTION_LOST)
             raise
         finally:
@@ -162,7 +162,7 @@ class Names:
         return Login(registration, token, own, claimed)
 
     def _began(self) -> dict[str, str]:
-        """Where a stranger's origin begins. For somebody who resumes, Redis knows it."""
+        """Where a new origin begins in each room; for a resumed session, Redis knows where."""
         known = {room: self._channels.known(self._backplane.room(room)) for room in self._rooms}
         return {room: id.decode() for room, id in known.items() if id != NOTHING}
 

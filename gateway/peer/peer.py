@@ -70,8 +70,8 @@ from wire.reasons import (
 
 log = logging.getLogger(__name__)
 
-MOST_HELD = 32
-"""Lines that may wait before no more is read from a peer: half a MiB of the longest."""
+MAX_HELD = 32
+"""The lines that may wait before reading from a peer stops: half a MiB of the longest."""
 
 
 @dataclass(frozen=True)
@@ -79,21 +79,21 @@ class Shared:
     """What the peers of a gateway share.
 
     Attributes:
-        rules: the chat's.
+        rules: the rules of the chat.
         hub: writes to links.
-        outbox: publishes what is said to rooms.
+        outbox: publishes messages to rooms.
         names: gets names.
-        parts: what memberships work with.
-        rooms: know what may be said where.
-        questions: asks all gateways.
+        parts: the parts that memberships need.
+        rooms: know who may send what in which room.
+        questions: asks Redis about all gateways.
         presence: is told who was active.
-        orders: knows who has to go as soon as they come.
-        bans: likewise.
-        shutdown: whether the gateway is on its way out.
-        tasks: run what takes its time.
+        orders: knows sessions that must end as soon as they begin.
+        bans: this gateway's copy of the bans.
+        shutdown: says whether the gateway is shutting down.
+        tasks: run things in the background.
         meters: where to count.
         monotonic: a clock in seconds that never goes back.
-        gone: told about each peer that has left.
+        gone: called with each peer that has left.
     """
 
     rules: Rules
@@ -114,31 +114,30 @@ class Shared:
 
 
 class Stage(Enum):
-    """How far a peer is. Each step is taken once, and none is taken back."""
+    """The stage of a peer. It only goes forward."""
 
     HERE = "here"
-    """Its requests are taken."""
+    """Its requests are accepted."""
     ENDING = "ending"
-    """Nothing more is taken from it, but something that has begun must come to its end first."""
+    """Nothing more is accepted, but something that has begun must finish first."""
     LEAVING = "leaving"
-    """Its channels and its name are given back, and then its link is closed."""
+    """It leaves its channels and its name, and then its link is closed."""
 
 
 class Peer:
     """Carries out what a session wants.
 
-    Requests are taken one after the other. While one waits for Redis (a claim, a private
-    message) those behind it wait too, all but pings, and once many wait no more is read from the
-    peer: so order is kept, and what waits is bounded. Meanwhile the peer's clock stands still.
+    Requests are handled one after the other. While one waits for Redis (a claim, a private
+    message), the next ones wait too, except pings. When many wait, reading from the peer stops. So
+    order is kept, and what waits is bounded. During such a wait the peer's clock stands still.
 
-    How it ends is written down in `Stage`. What must come to its end first is a claim, since only
-    a name that was got can be given back; and the answers to what the peer said, if it waits for
-    them.
+    `Stage` says how a peer ends. Two things must finish first: a claim, because only a name that
+    was got can be released, and the answers to the peer's messages, if the peer waits for them.
 
     Args:
         link: its write end.
-        number: which one it is of this gateway.
-        shared: what it works with.
+        number: its number on this gateway.
+        shared: what the peers of the gateway share.
     """
 
     __slots__ = (
@@ -178,7 +177,7 @@ class Peer:
     # From the listener.
 
     def receive(self, lines: Iterable[Line]) -> None:
-        """The peer has sent these lines."""
+        """The client has sent these lines."""
         if self._asking:
             self._hold(lines)
             return
@@ -194,29 +193,29 @@ class Peer:
                 self._hold(lines)
                 break
             if session.state is State.CLOSED:
-                break  # a read can hold 100,000 lines: to look at each would stop the loop
+                break  # a read can bring 100,000 lines: going through all would block the loop
         if session.life.active_at == now and session.state is State.ONLINE:
             shared.presence.note(self.membership)
         if session.deadline != self._alarm.at:
-            self._alarm.set(session.deadline)  # by now it pings, and is watched
+            self._alarm.set(session.deadline)  # the session may have a deadline for pings now
 
     def hung_up(self) -> None:
-        """The peer sends no more: it leaves once it has its answers."""
+        """The client sends no more: the peer leaves once it has its answers."""
         self.receive([None])
 
     def end(self, reason: Reason, *, keep_name: bool = False) -> None:
-        """The connection is lost, or has to end.
+        """End the peer: its connection is lost, or must end.
 
         Args:
             reason: why.
-            keep_name: nobody else may have the name yet: the peer should come back in a moment.
+            keep_name: keep the name for now, because the client should reconnect in a moment.
         """
         if reason is NAME_LOST:
             self.lost = True
         self.perform_all(self.session.close(reason, keep_name=keep_name))
 
     def _hold(self, lines: Iterable[Line]) -> None:
-        """Keep lines for later, but for pings: while Redis is away the connection is not."""
+        """Keep lines for later, but answer pings: the connection is alive even if Redis is away."""
         session, now, typed = self.session, self._shared.monotonic(), False
         is_ping = self.link.speech.is_ping
         online = session.state is State.ONLINE
@@ -229,7 +228,7 @@ class Peer:
         if online and typed:
             session.life.typed(now)
             self._shared.presence.note(self.membership)
-        if len(self._held) > MOST_HELD:
+        if len(self._held) > MAX_HELD:
             self.link.read(False)
 
     def _take(self, line: Line, now: float) -> list[Effect]:
@@ -241,16 +240,16 @@ class Peer:
             raise WireError(ErrorCode.LINE_TOO_LONG, f"the line has more than {limit} bytes")
         return self.session.close(HUNG_UP)
 
-    # For those who carry something out for it.
+    # For the parts that work for the peer.
 
     @property
     def membership(self) -> Membership:
-        """Its name, and what goes with it. Only a session that is online has one."""
+        """Its membership; only a session that is online has one."""
         assert self._membership is not None
         return self._membership
 
     async def answered(self) -> None:
-        """Return once it is known what became of everything that was said to the room."""
+        """Wait until all its messages to rooms are answered."""
         await self._in_flight.settled()
 
     def active_at(self) -> float:
@@ -258,10 +257,10 @@ class Peer:
         return self.session.life.active_at
 
     def outgoing(self, publish: Publish) -> Outgoing:
-        """A message as the backplane takes it, by the room's rules as they are known now.
+        """A message in the backplane's form, by the room's rules as they are known now.
 
         Raises:
-            WireError: they do not allow it.
+            WireError: the rules do not allow it.
         """
         member, rooms, room = self.membership, self._shared.rooms, publish.room
         if not member.is_in(room):
@@ -273,7 +272,7 @@ class Peer:
         return Outgoing(body, record.origin, publish.seq, record.folded, slow)
 
     def published(self, publish: Publish, posted: Posted) -> None:
-        """A message was published, or Redis has said why not."""
+        """A message was published, or Redis says why not."""
         if posted.wait:
             self.refused(publish, too_fast(publish.room, posted.wait))
         elif not posted.id:
@@ -284,7 +283,7 @@ class Peer:
             self._answered_one()
 
     def refused(self, publish: Publish, error: WireError) -> None:
-        """A message was not published: the rules do not allow it."""
+        """A message was not published, because the rules do not allow it."""
         self._refuse(publish, error)
         self._answered_one()
 
@@ -297,7 +296,7 @@ class Peer:
         self._answered_one()
 
     def out(self, out: Out) -> None:
-        """The session is in a room no longer, without having wanted that."""
+        """The session was put out of a room."""
         self.perform_all(self.session.out(out))
 
     def _answered_one(self) -> None:
@@ -305,12 +304,12 @@ class Peer:
         self._leave_if_due()
 
     def perform_all(self, effects: list[Effect]) -> None:
-        """Do what the session wants done."""
+        """Carry out what the session wants."""
         for effect in effects:
             self._perform(effect)
 
-    def unavailable(self, seq: int | None, why: str = "The chat's memory is away") -> None:
-        """Tell that what became of a request is not known."""
+    def unavailable(self, seq: int | None, why: str = "The chat's storage is away") -> None:
+        """Tell the peer that the outcome of a request is unknown."""
         text = f"{why}: this was not confirmed. Try again in a moment."
         self.tell(Error(code=ErrorCode.UNAVAILABLE, text=text, seq=seq))
 
@@ -339,7 +338,7 @@ class Peer:
                 self._perform_in_turn(effect)
 
     def _perform_in_turn(self, effect: Effect) -> None:
-        """Carry out what takes its time: the peer's next requests wait for it."""
+        """Carry out an effect that takes time; the peer's next requests wait for it."""
         questions = self._shared.questions
         match effect:
             case Whisper():
@@ -371,7 +370,7 @@ class Peer:
                 self._ask(self._publish_again(publish), publish.seq)
 
     async def _publish_again(self, publish: Publish) -> None:
-        """Publish what was refused by rules that may be out of date, if it is not refused again."""
+        """Publish a message again that was refused by rules that may be outdated."""
         await self._shared.rooms.refresh(publish.room)
         try:
             self._hand_in(publish)
@@ -382,7 +381,7 @@ class Peer:
         if self._shared.outbox.send(publish, self):
             self._in_flight.add()
             return
-        text = "Too much is waiting already to be sent: not sent. Try again in a moment."
+        text = "Not sent: too much is already waiting to be sent. Try again in a moment."
         self.tell(Error(code=ErrorCode.OUTBOX_FULL, text=text, seq=publish.seq))
 
     def _refuse(self, publish: Publish, error: WireError) -> None:
@@ -400,7 +399,7 @@ class Peer:
             self.perform_all(self.session.refuse(error, self._shared.monotonic()))
 
     async def _leave_room(self, effect: LeaveRoom) -> None:
-        await self._in_flight.settled()  # what was said before is still said
+        await self._in_flight.settled()  # earlier messages are sent first
         self.membership.leave_room(effect.room)
         text = f"You have left the room {effect.room}."
         out = Out(room=effect.room, code=OutCode.LEFT, text=text, seq=effect.seq)
@@ -434,12 +433,12 @@ class Peer:
             self.link.read(not self._shared.shutdown.stopping)
 
     async def _arrive(self, claim: Claim) -> None:
-        """Get the peer its name, tell it what it missed, and tell the others that it is here."""
+        """Get the peer its name, send it what it missed, and tell the others that it has joined."""
         if self._stage is not Stage.HERE:
             return
         shared, folded = self._shared, fold(claim.name)
         if (banned := self._banned(folded)) is not None:
-            self.end(banned)  # before the name is claimed: nobody is to hear that it left
+            self.end(banned)  # before the name is claimed, so that nobody is told that it left
             return
         try:
             login = await shared.names.claim(claim, self.link)
@@ -448,7 +447,7 @@ class Peer:
             return
         membership = self._membership = Membership(login, self, shared.parts)
         membership.begin()
-        # While Redis was asked somebody may have wanted it to go.
+        # In the meantime an order or a ban may have come.
         session = membership.registration.session
         if (ended := shared.orders.early(session) or self._banned(folded)) is not None:
             self.end(ended)
@@ -476,7 +475,7 @@ class Peer:
         now = self._shared.monotonic()
         self.perform_all(session.granted(claim.name, membership.token, resumed, seen, now, rooms))
         for each in entered:
-            # A lobby in which nothing was ever set goes without saying.
+            # A lobby without topic and modes needs no event.
             if each.room != LOBBY or each.topic or each.modes != Modes():
                 self.perform_all(session.entered(each))
         for refused in out:
@@ -484,7 +483,7 @@ class Peer:
         self.trace.began(membership.registration, membership.outcome)
 
     def _banned(self, folded: str) -> Reason | None:
-        # The address too: a ban may be newer than the connection.
+        # Check the address too: a ban may be newer than the connection.
         bans, now = self._shared.bans, self._shared.monotonic()
         return bans.of_address(self.link.ip, now) or bans.of_name(folded, now)
 
@@ -495,7 +494,7 @@ class Peer:
 
     def _tick(self) -> None:
         if self._asking:
-            return  # it is we who are waited for
+            return  # the peer is waiting for us
         self.perform_all(self.session.tick(self._shared.monotonic()))
         self._alarm.set(self.session.deadline)
 
@@ -506,12 +505,12 @@ class Peer:
         self.link.read(False)
         self._stage, self._close = Stage.ENDING, close
         if self._arriving is not None and self._membership is not None:
-            # It is being told what it missed, and may not be reading: that has no end.
+            # Its replay may never end, because it may not be reading.
             self._arriving.cancel()
         self._leave_if_due()
 
     def _leave_if_due(self) -> None:
-        """Leave, unless what has begun must come to its end first."""
+        """Leave, unless something must finish first."""
         if self._stage is not Stage.ENDING or self._close is None or self._arriving is not None:
             return
         if self._in_flight and self._close.reason in (QUIT, HUNG_UP):
@@ -520,14 +519,14 @@ class Peer:
         self._shared.tasks.spawn(self._leave(self._close))
 
     async def _leave(self, close: Close) -> None:
-        """Tell the peer why it goes, once its name is free, or kept until it comes back."""
+        """Tell the peer why it ends, once its name is released, or kept for its return."""
         shared, reason = self._shared, close.reason
         shared.meters.ends[reason.code] += 1
         try:
             if self._membership is not None:
                 await self._membership.leave(reason, keep_name=close.keep_name)
         finally:
-            # Whatever became of the name: nobody stays connected to a session that has ended.
+            # Even if releasing the name failed, the connection must end with its session.
             shared.gone(self)
             self.trace.ended(reason, shared.monotonic())
             after = shared.shutdown.come_back_after() if close.keep_name else None

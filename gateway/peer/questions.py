@@ -1,4 +1,4 @@
-"""What a session asks of all gateways, once it has a name."""
+"""Questions of a session that concern all gateways, once it has a name."""
 
 from __future__ import annotations
 
@@ -38,42 +38,42 @@ from wire.reasons import ErrorCode, WireError
 log = logging.getLogger(__name__)
 
 USERS_IN_LINE = 50
-"""So that a line of them stays below 16 KiB, whatever their names; of members of a room too."""
+"""Users in one line, so that it stays below 16 KiB with any names; members of a room, too."""
 
 ROOMS_IN_LINE = 10
-"""The same of rooms, whatever their topics."""
+"""Rooms in one line, with any topics."""
 
 FEW = 4
-"""Recipients that a private message may have before it costs more than one request: Redis stores
-and sends a copy for each."""
+"""Recipients of a private message that count as one request: Redis stores and publishes a copy for
+each recipient."""
 
 CROWDS = 8
-"""Private messages to more than a few that are under way at once. What Redis publishes faster than
-it is taken in waits there, and above some 32 MiB it would end our subscription."""
+"""The most private messages to more than a few that are under way at a time. What Redis publishes
+faster than we take it in waits there, and above about 32 MiB Redis would end our subscription."""
 
 HEARD = 1.0
-"""Seconds that one of them waits to be heard here, before the next takes its turn."""
+"""Seconds to wait until such a message has come here, before the next one gets its turn."""
 
 
 class Asker(Protocol):
-    """What the answers need of a peer."""
+    """What the answers need from a peer."""
 
     link: Link
     session: Session
 
     @property
     def membership(self) -> Membership:
-        """Its name, and what goes with it."""
+        """Its membership."""
 
     @property
     def lost(self) -> bool:
-        """Its name was given away: nothing more may be said in it."""
+        """It has lost its name: nothing more may be sent in it."""
 
     async def answered(self) -> None:
-        """Return once everything is answered that it said to a room."""
+        """Wait until all its messages to rooms are answered."""
 
     def perform_all(self, effects: list[Effect]) -> None:
-        """Do what its session wants done."""
+        """Carry out what its session wants."""
 
     def tell(self, event: Event) -> None:
         """Tell it an event."""
@@ -83,16 +83,16 @@ class Asker(Protocol):
 
 
 class Questions:
-    """Asks, and hands the answers to the session.
+    """Asks the questions, and gives the answers to the session.
 
     Args:
         backplane: what all gateways share.
-        presence: knows when this gateway may speak for its people.
-        everybody: knows who is here, on all gateways.
-        directory: knows what rooms there are, and who is in them.
+        presence: knows when this gateway may act for its people.
+        everybody: knows who is online, on all gateways.
+        directory: knows the rooms and their members.
         changes: changes rooms.
-        positions: know what has been heard here.
-        longest_name: characters of the longest name that somebody can have.
+        positions: know what has been delivered here.
+        longest_name: the most characters of a name.
         monotonic: a clock in seconds that never goes back.
     """
 
@@ -118,13 +118,13 @@ class Questions:
         self._crowds = asyncio.Semaphore(CROWDS)
 
     async def whisper(self, asker: Asker, whisper: Whisper) -> None:
-        """Publish a message to its recipients who are here, or to the room.
+        """Publish a private message to its recipients who are online, or to the room if none is.
 
-        While Redis is away a send with a seq waits for it, and the peer's next requests wait too.
+        While Redis is away, a send with a seq waits, and the peer's next requests wait too.
         """
-        # Names that nobody can have cost nothing: to fold a name takes longer the longer it is.
+        # Skip names that nobody can have: folding a long name takes long.
         known = [name for name in whisper.names if may_be_held(name, self._longest_name)]
-        # It goes another way than what the peer said to the room, and must not overtake that.
+        # It takes another way than the peer's messages to rooms, and must not overtake them.
         await asker.answered()
         if len(known) <= FEW:
             await self._send(asker, whisper, known)
@@ -134,7 +134,7 @@ class Questions:
                 await self._heard(asker, id)
 
     async def find_mentioned(self, asker: Asker, effect: FindMentioned) -> None:
-        """Publish a message to the room once it is known which of the people it names are here."""
+        """Publish a message to the room, once it is known which of its names are online."""
         names = [fold(name) for name in effect.names]
         while True:
             await self._presence.ready()
@@ -154,7 +154,7 @@ class Questions:
         asker.perform_all(asker.session.mentioned(effect, here, self._monotonic()))
 
     async def list_users(self, asker: Asker, effect: ListUsers) -> None:
-        """Tell a peer who is here: it costs one request for each line of them."""
+        """List the users for a peer; each line of the answer costs one request."""
         try:
             users = await self._everybody.users()
         except (BackplaneDown, BackplaneRefused):
@@ -167,7 +167,7 @@ class Questions:
             await asker.link.drained()
 
     async def list_rooms(self, asker: Asker, effect: ShowRooms) -> None:
-        """Tell a peer which rooms there are: it costs one request for each line of them."""
+        """List the rooms for a peer; each line of the answer costs one request."""
         rooms = await self._directory.all(asker.membership)
         asker.session.budget.charge(len(rooms) // ROOMS_IN_LINE, self._monotonic())
         for start in range(0, max(1, len(rooms)), ROOMS_IN_LINE):
@@ -176,7 +176,7 @@ class Questions:
             await asker.link.drained()
 
     async def list_members(self, asker: Asker, effect: ShowMembers) -> None:
-        """Tell a peer who is in a room, likewise."""
+        """List the members of a room for a peer; each line of the answer costs one request."""
         try:
             members = await self._directory.members(effect.room, asker.membership)
         except WireError as error:
@@ -190,7 +190,7 @@ class Questions:
             await asker.link.drained()
 
     async def show_room(self, asker: Asker, effect: ShowRoom) -> None:
-        """Tell a peer the topic, the modes and the like of a room."""
+        """Tell a peer a room's topic, modes and so on."""
         try:
             parts = await self._directory.about(effect.room, asker.membership, effect.seq)
         except WireError as error:
@@ -202,7 +202,7 @@ class Questions:
             await asker.link.drained()
 
     async def change_room(self, asker: Asker, effect: ChangeRoom) -> None:
-        """Change a room as a peer wants it, after all that the peer has said."""
+        """Change a room for a peer, after all its earlier messages are sent."""
         await asker.answered()
         try:
             id = await self._changes.change(effect.request, asker.membership)
@@ -216,18 +216,18 @@ class Questions:
         asker.perform_all(asker.session.refuse(error, self._monotonic()))
 
     async def idle_left(self, membership: Membership) -> float:
-        """Seconds of inactivity that a person has left."""
+        """Seconds of inactivity that are left for a person."""
         registration = membership.registration
         try:
             return await self._backplane.idle_left(registration.folded, registration.session)
         except (BackplaneDown, BackplaneRefused):
-            return 0.0  # nobody knows better than this gateway
+            return 0.0  # Redis cannot say: this gateway decides
         except Exception:
             log.exception("an unexpected error")
             return 0.0
 
     async def _send(self, asker: Asker, whisper: Whisper, known: list[str]) -> str | None:
-        """Send it to those recipients that there may be; returns its id, if it was posted."""
+        """Send it to the recipients that can exist; returns its id, if it was posted."""
         body = encode_body(whisper.message)
         whispered = await self._whisper(asker, [fold(name) for name in known], body, whisper.seq)
         if whispered is None:
@@ -247,7 +247,7 @@ class Questions:
         return id
 
     async def _heard(self, asker: Asker, id: str) -> None:
-        """Wait until a message has come here, and with it all that was published before it."""
+        """Wait until a message has come here, and with it everything published before it."""
         heard = asyncio.Event()
         channel = self._backplane.user(asker.membership.registration.folded)
         self._positions.reached(channel.key, id.encode(), heard.set)
@@ -257,7 +257,7 @@ class Questions:
     async def _whisper(
         self, asker: Asker, names: list[str], body: bytes, seq: int | None
     ) -> Whispered | None:
-        """Publish it; None if it was not, and the peer was told so or can be told nothing."""
+        """Publish it; None if it was not published, and the peer has been told if possible."""
         sender = asker.membership
         while True:
             await self._presence.ready()
@@ -276,12 +276,12 @@ class Questions:
                 return None
             except NameLost:
                 if asker.session.state is State.CLOSED:
-                    return None  # it has given its name back
-                # Then the peer is on its way out; or Redis has forgotten it, and is told again.
+                    return None  # it has released its name
+                # Either the peer is leaving, or Redis has lost its record, which is written again.
                 with contextlib.suppress(BackplaneDown):
                     await self._presence.check(sender)
             except TooMuchWaits as error:
-                text = f"too much waits for {error} already: not sent. Say it when they are back"
+                text = f"not sent: too much waits for {error} already; send it when they are back"
                 refusal = WireError(ErrorCode.OUTBOX_FULL, text, seq)
                 asker.perform_all(asker.session.refuse(refusal, self._monotonic()))
                 return None

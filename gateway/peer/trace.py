@@ -1,4 +1,4 @@
-"""What the log tells of one connection: that it came, who it was, and how it ended."""
+"""The journal of one connection: when it came, who it was, and how it ended."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ log = logging.getLogger(__name__)
 
 
 class Trace:
-    """One connection, for the log.
+    """The journal of one connection.
 
     Args:
-        number: which one it is of this gateway.
-        address: where it comes from.
+        number: its number on this gateway.
+        address: the client's address.
         now: reading of a monotonic clock, seconds.
 
     Attributes:
-        id: what it is called.
-        requests: lines that were taken from it.
-        refusals: those that were refused.
+        id: its id in the journal.
+        requests: the number of lines received from it.
+        refusals: the number of requests that were refused.
     """
 
     __slots__ = ("_address", "_began", "_session", "id", "refusals", "requests")
@@ -33,11 +33,11 @@ class Trace:
         self._address = address
         self._began = now
         self._session: str | None = None
-        # Balancers that look whether the port is open come and go all the time.
+        # Balancers that check whether the port is open come and go all the time.
         event(log, logging.DEBUG, "connected", connection=self.id, address=address)
 
     def began(self, user: Registration, how: str) -> None:
-        """It has a name.
+        """The connection has got a name.
 
         Args:
             user: the record.
@@ -56,7 +56,7 @@ class Trace:
         )
 
     def ended(self, reason: Reason, now: float) -> None:
-        """It is gone.
+        """The connection has ended.
 
         Args:
             reason: why.

@@ -265,7 +265,7 @@ class TestStuck:
     ):
         monkeypatch.setattr(tcp, "STUCK", 3600)
         one.stop()
-        one.link._look(0, due=asyncio.get_running_loop().time() - 60)
+        one.link._check(0, due=asyncio.get_running_loop().time() - 60)
         await quiet()
         assert one.ended == []
         one.link.close(IDLE)

@@ -317,7 +317,7 @@ async def test_a_leave_is_told_although_the_messages_before_it_came_another_way(
 
 
 async def test_what_waits_behind_a_hole_is_bounded_and_nothing_of_it_lost(live, monkeypatch):
-    monkeypatch.setattr("gateway.channels.positions.MOST_LATE", 3)
+    monkeypatch.setattr("gateway.channels.positions.MAX_LATE", 3)
     held = live.redis.hold("said")
     for number in range(9):
         live.memory.say(f"{number}")
@@ -991,7 +991,7 @@ class TestHolding:
         self, live, monkeypatch
     ):
         # What was dropped may have been that somebody was put out.
-        monkeypatch.setattr("gateway.channels.positions.MOST_LATE", 1)
+        monkeypatch.setattr("gateway.channels.positions.MAX_LATE", 1)
         live.positions.hold(ROOM)
         live.memory.say("a")
         publish(live, b"=2", CHANGED)

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from gateway.errors import BackplaneRefused
-from gateway.peer.peer import MOST_HELD
+from gateway.peer.peer import MAX_HELD
 from gateway.peer.questions import USERS_IN_LINE
 from tests.unit.gateway.fakes import AWAY, Clock, backplane_of, quiet, registration, until
 from wire.codec import encode
@@ -131,7 +131,7 @@ async def test_what_was_sent_behind_the_hello_waits_for_the_welcome(house, gatew
 async def test_while_many_requests_wait_no_more_is_read(house, gateway):
     held = backplane_of(gateway).hold("claim")
     dana = house.connect(gateway)
-    dana.say(HELLO, *(Send("one") for _ in range(MOST_HELD)))
+    dana.say(HELLO, *(Send("one") for _ in range(MAX_HELD)))
     await quiet()
     assert dana.link.reading is True
     dana.say(Send("one more"))
