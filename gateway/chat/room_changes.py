@@ -219,14 +219,17 @@ def _taken(state: RoomState, request: Moderate, target: Target) -> Edit:
 
 def _put_out(state: RoomState, by: Who, request: Moderate, target: Target, now: int) -> list[Edit]:
     folded = target.folded
+    # The connection of the person may have broken just now: then it must not come back by a resume.
+    kicked = [Edit("kicked", folded, target.origin)] if target.origin else []
     if request.action == "ban":
         return [
             *_sanction(state, "bans", f"name:{folded}", target.name, by, request, now),
             *_removals(state, folded, "operators", "voices", "invited"),
+            *kicked,
         ]
     if not target.inside:
         raise _no_such_person(f"{target.name} is not in the room {state.room}")
-    return _removals(state, folded, "invited")
+    return [*_removals(state, folded, "invited"), *kicked]
 
 
 def _given(state: RoomState, by: Who, request: Moderate, target: Target, now: int) -> list[Edit]:

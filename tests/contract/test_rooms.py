@@ -381,6 +381,17 @@ class TestChanges:
         heads = [head[0] for head, _ in await heard(g1, channel, 3)]
         assert heads.count("+") == 1
 
+    async def test_a_kick_of_somebody_whose_connection_has_just_broken_is_remembered_for_a_while(
+        self, start: StartBackplane, look: redis.Redis, keys: Keys
+    ) -> None:
+        gateway = await start(resume_within=7.0)
+        mallory = gateway.person("mallory")
+        await enter(gateway, gateway.person("sis"))
+        kick = [Edit("kicked", "mallory", mallory.origin)]
+        await change(gateway, kick, BAN, removed=departure(mallory, "kicked", session=""))
+        assert (await state_of(gateway)).kicked == {"mallory": mallory.origin}
+        assert 0 < look.pttl(keys.room_state("dev")[-1]) <= 7000
+
     async def test_all_members_can_be_invited(self, g1: Gateway) -> None:
         sis, mom = g1.person('S"is'), g1.person("Mom")
         await enter(g1, sis)

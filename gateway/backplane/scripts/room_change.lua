@@ -57,6 +57,7 @@ else
   redis.call('SPUBLISH', ARGV[5], behind .. ' ' .. id .. '\n' .. with_beginning(id, ts, ARGV[8]))
 end
 
+if ARGV[9] ~= '' and redis.call('HLEN', parts.kicked) >= 500 then redis.call('DEL', parts.kicked) end
 for i = 13, #ARGV, 3 do
   local key, entry, value = parts[ARGV[i]], ARGV[i + 1], ARGV[i + 2]
   if value == '-' then
@@ -85,14 +86,13 @@ if member then
   -- So that a session whose connection breaks now cannot come back into the room by resuming.
   local readable, was = pcall(cjson.decode, member)
   if readable and type(was) == 'table' and type(was.origin) == 'string' then
-    if redis.call('HLEN', parts.kicked) >= 500 then redis.call('DEL', parts.kicked) end
     redis.call('HSET', parts.kicked, ARGV[9], was.origin)
-    redis.call('PEXPIRE', parts.kicked, ARGV[11])
   end
   local moves = whole((tonumber(redis.call('HGET', meta, 'moves') or 0) or 0) + 1)
   redis.call('HSET', meta, 'moves', moves)
   redis.call('SPUBLISH', ARGV[5], '+' .. moves .. ' ' .. id .. '\n' .. ARGV[10])
 end
+redis.call('PEXPIRE', parts.kicked, ARGV[11])
 redis.call('SPUBLISH', ARGV[5], '=' .. version .. ' ' .. id .. '\n')
 if people == 0 then end_empty(keys, meta, KEYS[3], ARGV[6], ARGV[7]) end
 return {id, version}

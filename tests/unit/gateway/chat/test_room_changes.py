@@ -128,7 +128,7 @@ def test_the_members_of_a_room_that_becomes_invite_only_are_invited():
 def test_a_kicked_member_is_put_out_and_loses_the_invitation():
     found = planned(moderate("kick", reason="calm down"), invited={"sis": Invitation("Sis", "")})
     assert found == Plan(
-        [Edit("invited", "sis", None)],
+        [Edit("invited", "sis", None), Edit("kicked", "sis", "o-sis")],
         Changed(room="dev", by="Mom", change="kick", name="Sis", reason="calm down"),
         removed="sis",
     )
@@ -140,7 +140,7 @@ def test_only_a_member_can_be_kicked():
 
 def test_operators_can_be_kicked_and_keep_their_rights():
     found = planned(moderate("kick"), operators={"mom": "Mom", "sis": "Sis"})
-    assert (found.edits, found.removed) == ([], "sis")
+    assert (found.edits, found.removed) == ([Edit("kicked", "sis", "o-sis")], "sis")
 
 
 def test_a_ban_lasts_as_long_as_it_says_and_takes_all_rights():
@@ -157,6 +157,7 @@ def test_a_ban_lasts_as_long_as_it_says_and_takes_all_rights():
         Edit("operators", "sis", None),
         Edit("voices", "sis", None),
         Edit("invited", "sis", None),
+        Edit("kicked", "sis", "o-sis"),
     ]
     assert (found.event.until, found.event.reason, found.removed) == (until, "spam", "sis")
 
