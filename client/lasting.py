@@ -66,7 +66,7 @@ from wire.frames import (
     User,
     Who,
 )
-from wire.reasons import IDLE, QUIT, SLOW, NoticeCode, Reason
+from wire.reasons import IDLE, QUIT, SLOW, NoticeCode, OutCode, Reason
 
 
 class State(StrEnum):
@@ -260,7 +260,7 @@ class LastingChat:
 
     async def _follow(self, connection: Connection) -> None:
         """Handle the events of a connection, until its end."""
-        entering = asyncio.create_task(self._enter_again(connection))
+        entering = asyncio.create_task(self._agree_on_rooms(connection))
         try:
             async for event in connection:
                 self._take(event)
@@ -270,18 +270,32 @@ class LastingChat:
         if not entering.cancelled():
             entering.result()
 
-    async def _enter_again(self, connection: Connection) -> None:
-        """Enter our rooms again, if this is a new session that is not in them."""
-        for room in sorted(self._outside):
-            try:
-                # Also ask for the messages that we have missed, as far as the room has them.
-                again = Join(room=room, key=self.rooms[room], history=HISTORY)
-                await enter(connection, again, self.over, self._pick)
-            except Refused as refused:
+    async def _agree_on_rooms(self, connection: Connection) -> None:
+        """Enter our rooms again in a new session; in an old one, check that we are in them."""
+        with suppress(Ended):
+            for room in sorted(self.rooms.keys() - set(connection.welcome.rooms)):
+                if room in self._outside:
+                    await self._enter_again(connection, room)
+                else:
+                    await self._check(connection, room)
+
+    async def _enter_again(self, connection: Connection, room: str) -> None:
+        # Also ask for the messages that we have missed, as far as the room has them.
+        again = Join(room=room, key=self.rooms[room], history=HISTORY)
+        try:
+            await enter(connection, again, self.over, self._pick)
+        except Refused as refused:
+            self._out_of(room)
+            self._tell(NotRejoined(room, str(refused)))
+
+    async def _check(self, connection: Connection, room: str) -> None:
+        """We were put out of a room, perhaps by an event that was lost with the old connection."""
+        try:
+            await connection.ask(ListMembers(room=room))
+        except Refused as refused:
+            if room in self.rooms and not refused.may_pass:
                 self._out_of(room)
-                self._tell(NotRejoined(room, str(refused)))
-            except Ended:
-                return
+                self._tell(Out(room=room, code=OutCode.REFUSED, text=str(refused)))
 
     async def _connected(self) -> Connection:
         while (self.connection.ended or self._outside) and not self.ended:

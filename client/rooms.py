@@ -125,7 +125,8 @@ class Rooms:
         """Somebody said something, came or left.
 
         Returns:
-            Whether it is news: a change has told before if somebody leaves who was put out.
+            Whether to tell the person. A change has told already if somebody was put out, and what
+            happens to us is told in another way.
         """
         match event:
             case Msg(from_=name, room=room) if name != OPERATOR:
@@ -135,7 +136,7 @@ class Rooms:
                 self._was_put_out(room, name)  # and is back
             case Left(room=room, name=name):
                 self.names(room).left(name)
-                return not self._was_put_out(room, name)
+                return not self._was_put_out(room, name) and fold(name) != fold(self._me)
         return True
 
     def _was_put_out(self, room: str, name: str) -> bool:

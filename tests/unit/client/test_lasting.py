@@ -16,6 +16,7 @@ from wire.frames import (
     Gap,
     Join,
     Leave,
+    ListMembers,
     Msg,
     Notice,
     Out,
@@ -436,6 +437,27 @@ class TestRooms:
         peer = await come_back(chat, events)
         assert (await self.lets_in(peer)).room == "dev"
         assert isinstance(await anext(events), Entered)
+
+    async def test_being_put_out_is_told_though_the_event_was_lost(self, chat, events):
+        chat.rejoin.welcome = {"rooms": ["lobby"]}
+        chat.peer.hang_up()
+        peer = await come_back(chat, events)
+        asked = await peer.expect(ListMembers)
+        assert asked.room == "dev"
+        peer.tell(Error(code="not_in_room", text="you are not in dev", seq=asked.seq))
+        assert await anext(events) == Out(room="dev", code="refused", text="you are not in dev")
+        assert chat.rooms == {"lobby": None}
+
+    async def test_being_put_out_is_told_once_if_the_event_comes_after_all(self, chat, events):
+        chat.rejoin.welcome = {"rooms": ["lobby"]}
+        chat.peer.hang_up()
+        peer = await come_back(chat, events)
+        asked = await peer.expect(ListMembers)
+        out = Out(room="dev", code="refused", text="you are banned")
+        peer.tell(out, Error(code="not_in_room", text="-", seq=asked.seq))
+        peer.say("hello", id="1-1")
+        assert await anext(events) == out
+        assert (await anext(events)).text == "hello"
 
     @pytest.mark.parametrize("code", ["kicked", "left"])
     async def test_a_room_that_one_is_out_of_is_not_joined_again(self, chat, events, code):

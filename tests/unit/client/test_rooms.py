@@ -104,6 +104,10 @@ def test_a_person_who_was_put_out_leaves_without_another_word(rooms):
     assert rooms.heard(Left(room="dev", name="sis", code="left"))
 
 
+def test_nobody_is_told_about_leaving_oneself(rooms):
+    assert not rooms.heard(Left(room="dev", name="DANA", code="kicked"))
+
+
 def test_what_was_changed_before_we_came_is_history(rooms):
     rooms.entered(Entered(room="ops", seen="7-5"))
     told = [Changed(id=id, room="ops", by="mom", change="topic") for id in ("7-5", "7-6")]
