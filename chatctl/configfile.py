@@ -8,8 +8,8 @@
     [account.add]
     password-file = "/run/secrets/new"
 
-Everything in it is checked when it is read, whichever command runs: a misspelt key that is quietly
-ignored would be a setting that somebody believes in.
+All of it is checked whenever a command runs. If a misspelt key were ignored, somebody would believe
+that it had an effect.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ _Value = str | bool
 
 
 def default_path() -> Path | None:
-    """Where the file is looked for when nobody names one; None if there is no such place."""
+    """Where the file is if the user names none; None if there is no such place."""
     folder = os.environ.get("XDG_CONFIG_HOME", "")
-    if not os.path.isabs(folder):  # XDG has such ones ignored
+    if not os.path.isabs(folder):  # XDG says to ignore a relative path
         if (own := home()) is None:
             return None
         folder = f"{own}/.config"
@@ -43,7 +43,7 @@ def default_path() -> Path | None:
 
 
 def leaves(commands: Mapping[str, click.Command]) -> dict[str, click.Command]:
-    """Every command that does something, by its words with dots between: ``account.add``."""
+    """Every command that is not a group, by its words with dots between: ``account.add``."""
     found: dict[str, click.Command] = {}
     for name, command in commands.items():
         if isinstance(command, click.Group):
@@ -134,16 +134,16 @@ def _defaults(
 
 
 def _checked(value: Any, parameter: click.Parameter, where: str, folder: Path) -> _Value:
-    """The value as the command line would have it: text, or a bool for a switch.
+    """The value as on the command line: a text, or a bool for a switch.
 
-    A relative path is meant from the folder that the file is in.
+    A relative path starts at the folder of the file.
     """
     if isinstance(parameter, click.Option) and parameter.is_flag:
         if not isinstance(value, bool):
-            raise Misuse(f"{where}: a switch is true or false.")
+            raise Misuse(f"{where}: write true or false here.")
         return value
     if isinstance(value, bool) or not isinstance(value, str | int | float):
-        raise Misuse(f"{where}: a text or a number belongs here.")
+        raise Misuse(f"{where}: write a text or a number here.")
     try:
         text = clean(str(value), parameter.type)
         if isinstance(parameter.type, click.Path):
@@ -155,7 +155,7 @@ def _checked(value: Any, parameter: click.Parameter, where: str, folder: Path) -
 
 
 def _unknown(name: str, command: str | None, known: Mapping[str, _Keys]) -> str:
-    """What is wrong with a key (or table) that nobody knows, and which was probably meant."""
+    """An error about an unknown key or table, with the one that was probably meant."""
     where = f"[{command}]" if command else "the file"
     places = {key: f"[{each}] {key}" for each, keys in known.items() for key in keys}
     places |= {key: f"{key}, above the tables" for key in _shared(known)}

@@ -71,7 +71,7 @@ CHAT: tuple[Decorator, ...] = (
         type=click.Choice(["open", "closed"]),
         default="open",
         help="open: joining a room that does not exist makes it. closed: only you make rooms, "
-        "with `chatctl room NAME create`.",
+        "with `chatctl room ROOM create`.",
     ),
     option(
         "lobby",

@@ -30,7 +30,7 @@ Examples:
 def rooms(chat: Chat, json: bool) -> None:
     """List all rooms, secret ones too: how many people and operators are in them, and their topics.
 
-    `chatctl room NAME` shows one of them in full.
+    `chatctl room ROOM` shows one of them in full.
     """
     from gateway.backplane.operators.rooms import list_rooms
 

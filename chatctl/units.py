@@ -1,4 +1,4 @@
-"""The values of options as people write them: durations, times, sizes, rates, addresses, URLs.
+"""Values of options as people write them: durations, times, sizes, rates, addresses, URLs.
 
 Each function is a click type: it takes the text and returns the value, or raises
 ``click.BadParameter`` with a text that shows how to write it.
@@ -17,16 +17,16 @@ import click
 from gateway.backplane.url import parse
 
 DEFAULT_PORT = 2428
-"""CHAT on a telephone's keys."""
+"""CHAT on the keys of a telephone."""
 
 MOST = 1_000_000_000
-"""The largest count that an option takes: computers of all kinds can still work with it."""
+"""The largest count that an option takes; every computer can still work with it."""
 
 COUNT = click.IntRange(min=1, max=MOST)
 """A whole number, at least 1."""
 
 LONGEST = 100 * 365 * 86400.0
-"""Seconds of the longest duration: of a hundred years."""
+"""The longest duration: the seconds of a hundred years."""
 
 _SECONDS = {"": 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _AGO = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
@@ -68,7 +68,7 @@ def duration_or_off(text: str) -> float | None:
 
 
 def moment(text: str) -> datetime:
-    """A time that was: ``10m`` ago, ``14:30`` today, ``2026-11-23``, or RFC 3339.
+    """A time in the past: ``10m`` ago, ``14:30`` today, ``2026-11-23``, or RFC 3339.
 
     Without an offset it is by this machine's clock, and so is what is returned.
     """
@@ -90,7 +90,7 @@ def moment(text: str) -> datetime:
 
 
 def rate_or_off(text: str) -> float | None:
-    """Times a second, more than 0: ``5/s``, ``30/m`` or ``5``; None for ``off``."""
+    """Times per second, more than 0: ``5/s``, ``30/m`` or ``5``; None for ``off``."""
     if _is_off(text):
         return None
     rate = _quantity(text, _PER_SECOND)
@@ -100,7 +100,7 @@ def rate_or_off(text: str) -> float | None:
 
 
 def size(text: str) -> int:
-    """Bytes, at least 1 KiB, since no frame fits into less: ``16KiB``, ``1MiB``, or ``16384``."""
+    """Bytes, at least 1 KiB so that a frame fits in: ``16KiB``, ``1MiB``, or ``16384``."""
     count = _quantity(text, _BYTES)
     if count is None:
         raise click.BadParameter(
@@ -164,7 +164,7 @@ def count_or_off(text: str) -> int | None:
 
 
 def network(text: str) -> IPv4Network | IPv6Network:
-    """``192.0.2.0/24``, ``2001:db8::/32``, or one address; one of IPv4 may be dressed as IPv6."""
+    """``192.0.2.0/24``, ``2001:db8::/32``, or an address. IPv4 may be written as IPv6."""
     try:
         if "%" in text:
             raise ValueError("a zone has no place in it")
@@ -181,7 +181,7 @@ def network(text: str) -> IPv4Network | IPv6Network:
 
 
 def networks(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
-    """Any number of `network`, with commas between them."""
+    """Any number of networks, with commas between them."""
     return tuple(network(part) for part in text.split(",") if part.strip())
 
 
@@ -198,7 +198,7 @@ def room_name(text: str) -> str:
 
 
 def prefix_word(text: str) -> str:
-    """What keys and channels begin with: one that only looks like another is another chat."""
+    """What keys and channels begin with. Only plain characters, so that no two look alike."""
     if not re.fullmatch(r"[A-Za-z0-9_.:-]{1,64}", text):
         raise click.BadParameter(
             f"{_short(text)!r} is not a prefix: it has 1 to 64 characters, of A-Z a-z 0-9 _ - . :"
