@@ -1,4 +1,4 @@
-"""What the operators of rooms want done."""
+"""Changes that operators of rooms ask for."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Changes:
 
     Args:
         backplane: what all gateways share.
-        rooms: those that are open here.
+        rooms: the rooms that are open here.
         longest: characters of the longest name of a person.
     """
 
@@ -33,27 +33,27 @@ class Changes:
         self._longest = longest
 
     async def change(self, request: Change, person: Person) -> str:
-        """Do what somebody asks for; returns the id of the event that tells of it.
+        """Make a change, and return the id of its event.
 
-        After the return it holds on every gateway, whatever that knows still: Redis refuses what
-        was decided from an older state.
+        After the return it is in force on every gateway, even if one has an older state: Redis
+        refuses what was decided from an older state.
 
         Returns:
-            The id; empty if all was so already.
+            The id; empty if there was nothing to change.
 
         Raises:
-            WireError: the person may not, or it cannot be done.
-            BackplaneDown: Redis is away; it may or may not have been done.
-            BackplaneRefused: it was not done.
+            WireError: the person may not do this, or it is not possible.
+            BackplaneDown: Redis is away; the change may or may not have been made.
+            BackplaneRefused: the change was not made.
         """
         while True:
             try:
                 id = await self._change(request, person)
             except RoomChanged:
-                continue  # by somebody else at the same time: see what holds now
+                continue  # somebody else has changed it: decide again
             except NoSuchRoom:
                 raise no_such_room(request.room) from None
-            with contextlib.suppress(BackplaneDown, BackplaneRefused):  # it is done
+            with contextlib.suppress(BackplaneDown, BackplaneRefused):  # the change is made
                 # The person who asked for it sees it from now on, even if it is heard later.
                 await self._rooms.refresh(request.room)
             if isinstance(request, Moderate) and request.action == "invite":
@@ -62,7 +62,7 @@ class Changes:
 
     async def _change(self, request: Change, person: Person) -> str:
         room = request.room
-        # What is known here may be a little old, and this is seldom: it is worth a question.
+        # The state here may be a little old, and changes are rare. So ask Redis.
         now, state = await self._backplane.rooms.state(room)
         members = await self._rooms.members(room)
         target = await self._target(request, members)
@@ -85,7 +85,7 @@ class Changes:
 
     async def _tell_invited(self, invite: Moderate, person: Person) -> None:
         by = person.registration.name
-        with contextlib.suppress(BackplaneDown, BackplaneRefused):  # the invitation holds already
+        with contextlib.suppress(BackplaneDown, BackplaneRefused):  # they are invited already
             await self._backplane.rooms.tell_invited(fold(invite.name), invite.room, by)
 
     async def _target(self, request: Change, members: Mapping[str, Named]) -> Target | None:
@@ -99,6 +99,6 @@ class Changes:
         found = await self._backplane.look_up(folded) or Known(request.name, "", False)
         inside = folded in members
         if request.action == "kick" and not inside:
-            # Somebody may have come in a moment ago.
+            # The person may have entered a moment ago.
             inside = folded in await self._rooms.read_members(request.room)
         return Target(folded, found.name, found.origin, found.registered, inside)

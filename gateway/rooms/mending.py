@@ -1,8 +1,7 @@
-"""Rooms as this gateway knows them, and as Redis does: compared now and then, and both mended.
+"""Rooms as this gateway and as Redis know them: compared now and then, and both repaired.
 
-What was published may have been lost, and what Redis remembers may be older than what it was told.
-Of the people of this gateway nobody knows better than itself who is in a room; of all others, and
-of what holds there, Redis does.
+What was published may have been lost, and Redis may have older data than it was told. About its own
+people this gateway knows best. About all other people, and about the states of rooms, Redis does.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ from wire.reasons import CONNECTION_LOST, GATEWAY_LOST, ErrorCode, OutCode, Wire
 log = logging.getLogger(__name__)
 
 AT_ONCE = 500
-"""Rooms that are compared by one call."""
+"""Rooms that one call compares."""
 
 
 class Mending:
@@ -30,7 +29,7 @@ class Mending:
 
     Args:
         backplane: what all gateways share.
-        gateway: id of this one.
+        gateway: the id of this gateway.
         moves: takes arrivals and departures to Redis.
         leaving: sessions that have gone from here, and nobody was told about it yet.
     """
@@ -46,15 +45,15 @@ class Mending:
         self._missing: set[str] = set()
 
     async def check(self, rooms: list[Room], *, thoroughly: bool) -> None:
-        """Compare these rooms.
+        """Compare some rooms.
 
         Args:
-            rooms: which.
-            thoroughly: read all their members, however alike they look.
+            rooms: the rooms.
+            thoroughly: read all their members, even if nothing seems to differ.
 
         Raises:
             BackplaneDown: Redis is away.
-            BackplaneRefused: it refuses.
+            BackplaneRefused: Redis refused.
         """
         dead, were_alive = await self._dead(rooms)
         for start in range(0, len(rooms), AT_ONCE):
@@ -66,16 +65,16 @@ class Mending:
                     continue
                 if mark.version != version == room.version:
                     room.heard_change(mark.version)
-                # One that has moved meanwhile is alive, and no worry.
+                # A room that has moved in the meantime is up to date.
                 differs = mark.moves != moves == room.roster.moves
                 if thoroughly or differs or were_alive or not dead.isdisjoint(room.gateways):
                     await self.mend(room, dead)
 
     async def _dead(self, rooms: list[Room]) -> tuple[set[str], bool]:
-        """The gateways that have been missing twice, and whether one was alive a while ago."""
+        """The gateways that were missing twice, and whether one of them was alive before."""
         alive = {*await self._backplane.neighbours(), self._gateway}
         known = self._alive.union(*(room.gateways for room in rooms))
-        # Once is not enough: when all leases have ended together, they come back one by one.
+        # Once is not enough: after all leases have ended together, they come back one by one.
         missing = known - alive
         dead = missing & self._missing
         were_alive = not dead.isdisjoint(self._alive)
@@ -84,15 +83,15 @@ class Mending:
         return dead, were_alive
 
     async def mend(self, room: Room, dead: Collection[str] = ()) -> None:
-        """Read all members of a room, and mend what is wrong with them.
+        """Read all members of a room, and repair what is wrong.
 
         Args:
-            room: which.
+            room: the room.
             dead: gateways whose members must be taken out.
 
         Raises:
             BackplaneDown: Redis is away.
-            BackplaneRefused: it refuses.
+            BackplaneRefused: Redis refused.
         """
         here = list(room.here.values())
         members = await room.members()
@@ -118,7 +117,7 @@ class Mending:
             event(
                 log,
                 logging.WARNING,
-                "room mended",
+                "room repaired",
                 room=room.name,
                 written_down_again=len(forgotten),
                 taken_out=len(strays) + len(of_ours),
@@ -133,12 +132,12 @@ class Mending:
             self._moves.depart(room.name, departure)
 
     def enter_again(self, room: Room, person: Person, *, told: bool) -> None:
-        """Write somebody down again who is here, if the rules still allow it.
+        """Write a person down again who is here, if the rules still allow it.
 
         Args:
-            room: where.
-            person: who.
-            told: the others know the person to be gone.
+            room: the room.
+            person: the person.
+            told: the others were told that the person is gone.
         """
 
         def decide() -> WireError | None:

@@ -1,7 +1,7 @@
 """Arrivals and departures of rooms, on their way to Redis.
 
-A room has one call under way at a time. While Redis works on it the next batch grows, so that the
-more come at once, the less each of them costs; and of one room everything happens in order.
+A room has one call under way at a time. While Redis works on it the next batch grows. So the more
+people come at once, the less each of them costs, and everything in one room happens in order.
 
 A departure is never lost: while Redis is away it waits here.
 """
@@ -23,14 +23,15 @@ from wire.reasons import CONNECTION_LOST, WireError
 log = logging.getLogger(__name__)
 
 BATCH = 200
-"""Arrivals and departures in one call: Redis does nothing else meanwhile, some milliseconds."""
+"""Most arrivals and departures in one call. Redis does nothing else during a call, which takes a
+few milliseconds."""
 
 PAUSE = 1.0
-"""Seconds to wait after Redis did not do what it was asked."""
+"""Seconds to wait after Redis has refused or failed."""
 
 
 class Picture(Protocol):
-    """What is known here of a room that somebody wants to enter."""
+    """What is known here about a room that somebody wants to enter."""
 
     @property
     def version(self) -> str:
@@ -40,20 +41,20 @@ class Picture(Protocol):
         """Read the state again."""
 
     def came(self, attended: Attended, version: str, comings: list[Coming]) -> None:
-        """These were let in by a version of the state; they are told once that is heard here."""
+        """Redis has let these people in. They are told once this gateway hears of it."""
 
 
 class Coming(NamedTuple):
     """An arrival on its way.
 
     Attributes:
-        arrival: who comes.
-        picture: what is known of the room.
-        version: of the state by which the person may enter; "" if that is not decided yet.
-        decide: why the person may not enter, by what is known now.
+        arrival: the arrival.
+        picture: what is known about the room.
+        version: the version of the state that allows it; "" if that is not decided yet.
+        decide: returns why the person may not enter, by what is known now.
         create: make the room if it does not exist.
-        is_here: the person is in the room, and Redis has forgotten it.
-        done: the version of the state by which the person was let in.
+        is_here: the person is in the room already, and Redis has forgotten it.
+        done: gets the version of the state that let the person in.
     """
 
     arrival: Arrival
@@ -65,7 +66,7 @@ class Coming(NamedTuple):
     done: asyncio.Future[str]
 
     def departure(self) -> Departure:
-        """What takes the person out again."""
+        """The departure that takes the person out again."""
         folded, member, _ = self.arrival
         return Departure(folded, member.name, member.session, CONNECTION_LOST.code)
 
@@ -87,7 +88,7 @@ class Moves:
     Args:
         backplane: what all gateways share.
         ready: returns once this gateway may speak for its users.
-        spawn: has a coroutine run.
+        spawn: runs a coroutine.
     """
 
     def __init__(
@@ -102,7 +103,7 @@ class Moves:
         self._queues: dict[str, _Queue] = {}
 
     def arrive(self, room: str, coming: Coming) -> None:
-        """Somebody wants to come in: ``coming.done`` says what became of it."""
+        """Somebody wants to enter; ``coming.done`` gets the result."""
         self._add(room, coming)
 
     def depart(self, room: str, departure: Departure) -> None:
@@ -110,7 +111,7 @@ class Moves:
         self._add(room, departure)
 
     async def settle(self, room: str | None = None) -> None:
-        """Return once Redis has everything, of one room or of all."""
+        """Return once Redis has everything, for one room or for all."""
         rooms = list(self._queues) if room is None else [room]
         for each in rooms:
             if (queue := self._queues.get(each)) is not None:
@@ -136,7 +137,7 @@ class Moves:
             queue.empty.set()
 
     async def _write_down(self, room: str, batch: list[_Item], waiting: list[_Item]) -> bool:
-        """Write some down; what has to be tried again goes back to those who wait.
+        """Write a batch down. What must be tried again goes back to the waiting ones.
 
         Returns:
             Whether to go on at once.
@@ -157,14 +158,20 @@ class Moves:
             waiting[:0] = list(_again(batch))
             _fail(comings, error)
             if isinstance(error, BackplaneRefused):
-                event(log, logging.ERROR, "Redis refused who comes and goes", room=room, why=error)
+                event(
+                    log,
+                    logging.ERROR,
+                    "Redis refused arrivals and departures",
+                    room=room,
+                    why=error,
+                )
             return False
         except NoSuchRoom:
             waiting[:0] = [item for item in batch if isinstance(item, Departure)]
             _fail(comings, no_such_room(room))
         except Exception as error:
             # A fault of ours: it must not keep everybody else out for good.
-            log.exception("could not write down who comes and goes")
+            log.exception("could not write down arrivals and departures")
             _fail(comings, error)
         else:
             if comings:
@@ -204,12 +211,12 @@ def _again(batch: list[_Item]) -> Iterator[_Item]:
         if isinstance(item, Departure):
             yield item
         elif not item.is_here:
-            # The person may be in by now, and is told not to be: so it leaves.
+            # The person may be in the room by now, but is told otherwise. So take them out.
             yield item.departure()
 
 
 def _fail(comings: list[Coming], error: Exception) -> None:
-    """These do not come in."""
+    """These people do not enter."""
     for coming in comings:
         if not coming.done.done():
             coming.done.set_exception(error)

@@ -1,4 +1,4 @@
-"""One room that somebody on this gateway is in: what holds there, and who is in it."""
+"""One room that is open on this gateway: its state and its members."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ from wire.reasons import WireError
 log = logging.getLogger(__name__)
 
 LATE = 1.0
-"""Seconds after which it is lost, and not late, that somebody has come."""
+"""Seconds after which the news of an arrival counts as lost, and not as late."""
 
 
 class Person(Protocol):
-    """Somebody on this gateway who is in rooms, or wants to be."""
+    """Somebody on this gateway who is in rooms, or wants to enter one."""
 
     @property
     def registration(self) -> Registration:
@@ -36,17 +36,17 @@ class Person(Protocol):
 
     @property
     def ip(self) -> Address:
-        """Where the person is: bans may be of networks."""
+        """The address of the person, for bans of networks."""
 
     def put_out(self, room: str, code: str, text: str) -> None:
-        """The person is in a room no longer: leave its channel, tell it, change the record.
+        """The person is no longer in a room: leave its channel, tell the person, change the record.
 
-        `Rooms` has let go of the person already: `Rooms.leave` is not to be called.
+        `Rooms` has already let go of the person, so `Rooms.leave` must not be called.
 
         Args:
-            room: which.
+            room: the room.
             code: why (`wire.frames.Out`).
-            text: the same, for the person.
+            text: why, for the person.
         """
 
 
@@ -55,38 +55,38 @@ class Backplane(Protocol):
 
     @property
     def rooms(self) -> contract.Rooms:
-        """Who is in rooms, and what holds there."""
+        """The members and the states of rooms."""
 
     def room(self, room: str) -> Channel:
         """The channel of what is for everyone in a room."""
 
     async def said(self, log: Log, after: bytes, count: int) -> Said:
-        """Messages of a log."""
+        """Some messages of a log."""
 
     async def neighbours(self) -> dict[str, GatewayInfo]:
         """The other gateways that live."""
 
     async def look_up(self, folded: str) -> Known | None:
-        """What is known of a name; None if nothing is."""
+        """What is known about the holder of a name; None if nobody has it."""
 
 
 class Channels(Protocol):
     """What rooms ask of the channels of this gateway."""
 
     async def need(self, channel: Channel) -> None:
-        """Return once what is published on a room's channel is heard from here on."""
+        """Return once this gateway hears what is published on a room's channel."""
 
     def drop(self, channel: Channel) -> None:
-        """One who needed the channel needs it no more."""
+        """One user of the channel no longer needs it."""
 
     def at(self, channel: Channel) -> bytes:
         """The id up to which the channel has been delivered."""
 
     def deliver(self, channel: Channel, lines: bytes) -> None:
-        """Tell lines to all who have joined the channel."""
+        """Deliver lines to all links that have joined the channel."""
 
     def hold(self, channel: Channel) -> None:
-        """Deliver nothing of the channel until `release`: what comes waits, in its order."""
+        """Deliver nothing of the channel until `release`; what comes waits, in order."""
 
     def release(self, channel: Channel) -> None:
         """Deliver what waits."""
@@ -100,9 +100,9 @@ class Surroundings(NamedTuple):
         channels: the channels of this gateway.
         moves: takes arrivals and departures to Redis.
         ready: returns once this gateway may speak for its users.
-        spawn: has a coroutine run.
-        mend: reads all members of a room again, and mends what is wrong with them.
-        quiet_above: members above which clients are not told who comes and goes.
+        spawn: runs a coroutine.
+        mend: reads all members of a room again, and repairs what is wrong.
+        quiet_above: with more members than this, clients are not told who comes and goes.
         monotonic: a clock in seconds that never goes back.
     """
 
@@ -117,13 +117,13 @@ class Surroundings(NamedTuple):
 
 
 def who_is(person: Person) -> Who:
-    """A person, as the rules of rooms see one."""
+    """A person as the rules of rooms see them."""
     record = person.registration
     return Who(record.folded, record.name, record.origin, record.account, person.ip)
 
 
 def arrival_of(person: Person, *, told: bool) -> Arrival:
-    """A person, as Redis is told that one is in a room; see `Arrival`."""
+    """The arrival of a person, for Redis; see `Arrival`."""
     record = person.registration
     member = Member(
         name=record.name,
@@ -139,18 +139,18 @@ class Room:
     """What is known here about one room.
 
     Args:
-        channel: the room's.
+        channel: the room's channel.
         of: what every room needs.
-        emptied: called when the last who needed the room is gone.
+        emptied: called when nobody needs the room any longer.
 
     Attributes:
-        name: the room's.
-        channel: where what is said in it is published.
-        state: what holds in it.
-        roster: who is in it, on any gateway.
-        here: who of this gateway is in it, by their sessions.
-        coming: sessions of those who are on their way in.
-        gateways: those on which somebody was when all members were read the last time.
+        name: the room's name.
+        channel: the room's channel.
+        state: the room's state, as it is known here.
+        roster: its members, on all gateways.
+        here: its members on this gateway, by session.
+        coming: sessions that are on their way in.
+        gateways: the gateways with members, when all members were read the last time.
     """
 
     def __init__(self, channel: Channel, of: Surroundings, emptied: Callable[[Room], None]) -> None:
@@ -175,28 +175,31 @@ class Room:
         self._held = False
         self._counting = asyncio.Lock()
         self._mending = False
-        # Who has come, by Redis, and is told once that is heard here, with the count of moves.
+        # Arrivals that Redis has accepted. They are told once they are heard here, by their moves.
         self._arrived: list[tuple[int, str, list[Coming]]] = []
         self._timer: asyncio.TimerHandle | None = None
 
     # Opening and closing.
 
     async def need(self) -> None:
-        """Return once the room is open; raises what opening it raises. To be `drop`ped, if so."""
+        """Return once the room is open; call `drop` when it is no longer needed.
+
+        Raises whatever opening it raises; then there is nothing to drop.
+        """
         if self._opening is None:
             self._opening = asyncio.ensure_future(self._open())
         self._users += 1
         if self._is_open:
             return
         try:
-            # Shielded: others wait for the same.
+            # Shielded, because others wait for it too.
             await asyncio.shield(self._opening)
         except BaseException:
             self.drop()
             raise
 
     def drop(self) -> None:
-        """One who needed the room needs it no longer; without any it is closed."""
+        """One user of the room no longer needs it. Without users it is closed."""
         self._users -= 1
         if not self._users:
             self._close()
@@ -207,7 +210,7 @@ class Room:
         self.roster.begin()
         await channels.need(self.channel)
         try:
-            # Listening already: what changes while these are read is heard behind them.
+            # We listen already, so changes during these reads are heard after them.
             await asyncio.gather(self.refresh(), self.members())
         except BaseException:
             channels.drop(self.channel)
@@ -226,7 +229,7 @@ class Room:
             self._let_go(comings)
         self._arrived = []
 
-    # What holds.
+    # Its state.
 
     @property
     def version(self) -> str:
@@ -234,34 +237,34 @@ class Room:
         return self.state.version
 
     def now(self) -> int:
-        """Redis' clock, milliseconds since 1970: a little behind, never ahead."""
+        """Redis' time, milliseconds since 1970: a little behind, never ahead."""
         told, at = self._read_at
         return told + round((self._of.monotonic() - at) * 1000)
 
     def refusal(self, person: Person, key: str, *, returning: bool) -> WireError | None:
-        """Why somebody may not come in, as far as is known here; None: the person may."""
+        """Why somebody may not enter, by the state that is known here; None if they may."""
         return may_enter(self._state_for(person), who_is(person), key, self.now(), returning)
 
     def _state_for(self, person: Person) -> RoomState:
-        """The state without kicks, for a member who was let in after all that this state knows.
+        """The state; without kicks for a member who was let in later than this version.
 
-        A kick is forgotten when the person enters again, and that makes no new version.
+        Redis forgets a kick when the person enters again, and that makes no new version.
         """
         let_in_by = self._let_in_by.get(person.registration.session, -1)
         return self.state if let_in_by < _number(self.version) else replace(self.state, kicked={})
 
     async def refresh(self) -> None:
-        """Read what holds, not earlier than now; put out who may not be here any longer.
+        """Read the state again, and put out the members who may no longer be here.
 
         Raises:
             BackplaneDown: Redis is away.
-            BackplaneRefused: it refuses.
+            BackplaneRefused: Redis refused.
         """
         self._asked += 1
         ticket = self._asked
         async with self._reading:
             if self._answered >= ticket:
-                return  # it was read for others, and after this one had asked
+                return  # another call has read it in the meantime
             asked = self._asked
             now, state = await self._of.backplane.state(self.name)
             self._answered = asked
@@ -271,7 +274,7 @@ class Room:
     def _take_in(self, state: RoomState) -> None:
         version = _number(state.version)
         if version < self._newest:
-            # Redis has forgotten something. What is known here holds until it knows again.
+            # Redis has forgotten something. What is known here stays valid until it knows it again.
             state = replace(self.state, version=state.version)
             if not self._restoring:
                 self._restoring = True
@@ -282,11 +285,11 @@ class Room:
             self._look_who_may_stay()
 
     async def _restore(self) -> None:
-        """Write down again what Redis has forgotten of what holds here."""
-        event(log, logging.WARNING, "Redis has forgotten what holds in a room", room=self.name)
+        """Write the state down again, after Redis has forgotten it."""
+        event(log, logging.WARNING, "Redis has forgotten the state of a room", room=self.name)
         while self._is_open:
             try:
-                # People first: with them there is the room again.
+                # People first: they make the room exist again.
                 await self._of.mend(self)
                 await self._of.moves.settle(self.name)
                 _, state = await self._of.backplane.state(self.name)
@@ -310,17 +313,17 @@ class Room:
                 self.put_out(person, *out)
 
     def put_out(self, person: Person, code: str, text: str) -> None:
-        """Somebody is in the room no longer, without having wanted that."""
+        """Put somebody out of the room."""
         self.leave(person, code)
         person.put_out(self.name, code, text)
 
     @property
     def is_open(self) -> bool:
-        """Whether it has been opened, and is not closed again."""
+        """Whether it has been opened, and not closed since."""
         return self._is_open
 
     def heard_change(self, version: str) -> None:
-        """What holds has changed: nothing more is delivered before it is known who may hear it."""
+        """The state has changed: nothing is delivered until it is known who may still hear it."""
         if version == self.version or self._held:
             return
         self._held = True
@@ -340,27 +343,27 @@ class Room:
         if self._is_open:
             self._of.channels.release(self.channel)
 
-    # Who is in it.
+    # Its members.
 
     def enter(self, person: Person, version: str) -> None:
-        """Somebody of this gateway is in the room; the need of before stays until `leave`.
+        """Somebody on this gateway is in the room now, and needs it until `leave`.
 
         Args:
-            person: who.
-            version: the version of the state by which the person was let in.
+            person: the new member.
+            version: the version of the state that let the person in.
         """
         self.here[person.registration.session] = person
         self._let_in_by[person.registration.session] = _number(version)
 
     def leave(self, person: Person, code: str) -> None:
-        """Somebody of this gateway leaves; nothing happens if the person is not here."""
+        """Somebody on this gateway leaves. Nothing happens if the person is not here."""
         record = person.registration
         if self._remove(record.session):
             self.depart(record, code)
             self.drop()
 
     def abandon(self, person: Person) -> None:
-        """Somebody of this gateway is gone, and it is told later, if it is."""
+        """Somebody on this gateway is gone; whether the others are told is decided later."""
         if self._remove(person.registration.session):
             self.drop()
 
@@ -369,13 +372,13 @@ class Room:
         return self.here.pop(session, None) is not None
 
     def depart(self, record: Registration, code: str) -> None:
-        """Have it written down that a session is in the room no longer."""
+        """Have Redis write down that a session has left the room."""
         departure = Departure(record.folded, record.name, record.session, code)
         self._of.moves.depart(self.name, departure)
 
     def came(self, attended: Attended, version: str, comings: list[Coming]) -> None:
-        """Redis has let these in: they are told once that is heard here, behind what was before."""
-        # A guest who makes a room changes nothing that has a version.
+        """Redis has let these people in. They are told once this gateway hears of it, in order."""
+        # A guest who makes a room does not change its version.
         self.state = replace(self.state, exists=True)
         if self._is_open:
             self._arrived.append((attended.moves, version, comings))
@@ -384,12 +387,12 @@ class Room:
             self._let_go(comings)
 
     def heard_moves(self, moves: int, lines: bytes, *, told: bool) -> None:
-        """Some came and went.
+        """Arrivals and departures were published.
 
         Args:
-            moves: the count behind these.
+            moves: the number of moves so far, including these.
             lines: the events.
-            told: for clients too, and not for gateways only.
+            told: they are for clients too, and not for gateways only.
         """
         complete = self.roster.hear(moves, lines)
         if told and len(self.roster) <= self._of.quiet_above:
@@ -413,7 +416,7 @@ class Room:
             self._timer = asyncio.get_running_loop().call_later(LATE, self._is_late)
 
     def _let_go(self, comings: list[Coming]) -> None:
-        """Nobody waits any longer for these to have come."""
+        """Nobody waits for these arrivals any longer."""
         for coming in comings:
             if not coming.is_here:
                 self._of.moves.depart(self.name, coming.departure())
@@ -425,25 +428,25 @@ class Room:
             self._tell_arrived()
 
     def count_again(self) -> None:
-        """Have all members read again."""
+        """Read all members again."""
         if not self._mending:
             self._mending = True
             self._of.spawn(self._count())
 
     async def _count(self) -> None:
         try:
-            with contextlib.suppress(BackplaneDown, BackplaneRefused):  # it is found again
+            with contextlib.suppress(BackplaneDown, BackplaneRefused):  # the next check finds it
                 await self._of.mend(self)
         finally:
             self._mending = False
         self._tell_arrived()
 
     async def members(self) -> dict[str, Member]:
-        """Read all members again, for the roster too; returns their records.
+        """Read all members again into the roster, and return their records.
 
         Raises:
             BackplaneDown: Redis is away.
-            BackplaneRefused: it refuses.
+            BackplaneRefused: Redis refused.
         """
         async with self._counting:
             return await self._read_members()

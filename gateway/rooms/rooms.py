@@ -1,4 +1,4 @@
-"""All rooms that somebody on this gateway is in."""
+"""All rooms that are open on this gateway."""
 
 from __future__ import annotations
 
@@ -18,18 +18,17 @@ from wire.frames import LOBBY, Entered
 from wire.reasons import CONNECTION_LOST, WireError
 
 REPLACED_AFTER = 5.0
-"""Seconds in which a newer session is in all rooms in which it will be without being asked."""
+"""Seconds after which a newer session has entered all rooms that it resumes."""
 
 
 class Entry(NamedTuple):
-    """Somebody is in a room.
+    """Somebody has entered a room.
 
     Attributes:
         at: the id after which the person hears what is said. Without a history it is the
-            position of the channel at the moment in which `Rooms.enter` returns, if that is not
-            behind.
-        entered: what to tell the person; without ``seq``.
-        history: the last messages up to ``at``, each a line, the oldest first.
+            position of the channel at the moment in which `Rooms.enter` returns.
+        entered: the event for the person; without ``seq``.
+        history: the last messages up to ``at``, as lines, the oldest first.
     """
 
     at: bytes
@@ -48,19 +47,19 @@ class _Inside(NamedTuple):
 
 
 class Rooms:
-    """Who of this gateway is in which room.
+    """The rooms of this gateway's people.
 
-    A room is open here while somebody of this gateway is in it: its channel is listened to, and
-    its state and its members are known.
+    A room is open here while somebody on this gateway is in it. Then this gateway listens to its
+    channel, and knows its state and its members.
 
     Args:
-        gateway: id of this one.
+        gateway: the id of this gateway.
         backplane: what all gateways share.
         channels: the channels of this gateway.
         ready: returns once this gateway may speak for its users.
-        spawn: has a coroutine run.
-        anybody_makes: entering a room makes it.
-        quiet_above: members above which clients are not told who comes and goes.
+        spawn: runs a coroutine.
+        anybody_makes: entering a room that does not exist makes it.
+        quiet_above: with more members than this, clients are not told who comes and goes.
         monotonic: a clock in seconds that never goes back.
     """
 
@@ -96,7 +95,7 @@ class Rooms:
         self._by_channel: dict[bytes, Room] = {}
 
     def __len__(self) -> int:
-        """How many rooms somebody on this gateway is in."""
+        """The number of open rooms."""
         return len(self._open)
 
     # Coming and going.
@@ -106,22 +105,22 @@ class Rooms:
     ) -> Entry:
         """Let somebody enter a room, if the rules allow it. A room that does not exist is made.
 
-        At the moment of the return the person is in the room: join the channel before anything
-        else is awaited, and nothing is missed. From then on the person may be put out at any time
-        (`Person.put_out`). Someone who is in the room already gets the same answer.
+        At the moment of the return the person is in the room. If the link joins the channel before
+        anything else is awaited, nothing is missed. From then on the person may be put out at any
+        time (`Person.put_out`). Somebody who is in the room already gets the same answer.
 
         Args:
             room: its name, folded.
-            person: who.
-            key: what the person showed for a room that asks for one.
-            history: how many of the last messages are wanted; as many as may be read are returned.
-            returning: the person was in the room before, and has resumed: no key is needed, and
-                a person who was kicked meanwhile is refused.
+            person: the person.
+            key: the key that the person showed; "" for none.
+            history: how many of the last messages are wanted. Those that may be read are returned.
+            returning: the person was in the room before, and has resumed. No key is needed, and a
+                person who was kicked meanwhile is refused.
 
         Raises:
-            WireError: the person may not enter, or there is no such room and none is made.
+            WireError: the person may not enter, or the room does not exist and is not made.
             BackplaneDown: Redis is away; the person is not in the room.
-            BackplaneRefused: likewise.
+            BackplaneRefused: Redis refused; the person is not in the room.
         """
         inside = await self._let_in(room, person, key, history, returning=returning)
         entry = self._settle(inside)
@@ -132,14 +131,14 @@ class Rooms:
     async def enter_all(
         self, rooms: Iterable[str], person: Person, *, returning: bool
     ) -> dict[str, Entry | WireError]:
-        """Have somebody enter several rooms, all asked for at once; see `enter`.
+        """Let somebody enter several rooms at the same time; see `enter`.
 
         Returns:
             For each room the entry, or why it was refused.
 
         Raises:
             BackplaneDown: Redis is away; the person is in none of them.
-            BackplaneRefused: likewise.
+            BackplaneRefused: Redis refused; the person is in none of them.
         """
         names = list(dict.fromkeys(rooms))
         if len(names) == 1:
@@ -150,7 +149,7 @@ class Rooms:
         try:
             found = await asyncio.gather(*tasks, return_exceptions=True)
         except BaseException:
-            # Cancelled, and so are they; some may have come in just before.
+            # We are cancelled, and so are the tasks. Some may have entered just before.
             for task in tasks:
                 task.add_done_callback(self._give_back)
             raise
@@ -194,13 +193,13 @@ class Rooms:
         return _Inside(room, person, version, after, lines)
 
     async def _arrive(self, room: Room, person: Person, key: str, *, returning: bool) -> str:
-        """Have Redis let somebody in; returns the version by which that was allowed."""
+        """Have Redis let somebody in; returns the version of the state that allowed it."""
 
         def decide() -> WireError | None:
             return room.refusal(person, key, returning=returning)
 
         if decide() is not None:
-            # An invitation may be newer than what is known here.
+            # An invitation may be newer than the state that is known here.
             await room.refresh()
             if (refusal := decide()) is not None:
                 raise refusal
@@ -212,7 +211,7 @@ class Rooms:
         return await done
 
     def _settle(self, inside: _Inside) -> Entry | WireError:
-        """Take somebody in who has been let in, unless that is out of date."""
+        """Take in a person that Redis has let in, unless the state has changed since."""
         room, person, version, after, history = inside
         record = person.registration
         is_new = record.session not in room.here
@@ -234,7 +233,7 @@ class Rooms:
         return Entry(at, told, history)
 
     def _give_back(self, task: asyncio.Future[_Inside]) -> None:
-        """Somebody was let in and does not come."""
+        """Take somebody out again who was let in and does not come."""
         if task.cancelled() or task.exception() is not None:
             return
         room, person = task.result()[:2]
@@ -245,7 +244,7 @@ class Rooms:
         room.drop()
 
     async def _last(self, room: Room, count: int) -> tuple[bytes, list[bytes]]:
-        """The last messages, and up to which id they are; an empty one if none are wanted."""
+        """The last messages, and the id of the last one; an empty id if none are wanted."""
         if not count or room.state.modes.history != "all":
             return b"", []
         at = self._channels.at(room.channel)
@@ -264,22 +263,22 @@ class Rooms:
         return at, lines
 
     def leave(self, room: str, person: Person, code: str) -> None:
-        """Somebody leaves a room: the others are told as soon as Redis can be.
+        """Take somebody out of a room. The others are told as soon as Redis has written it down.
 
-        Leave the channel first: if nobody else of this gateway is in the room, it is closed here.
+        Leave the channel first: if nobody else on this gateway is in the room, it is closed here.
 
         Args:
-            room: which.
-            person: who. Nothing happens if the person is not in it.
+            room: the room.
+            person: the person. Nothing happens if they are not in the room.
             code: why (`wire.frames.Left`).
         """
         if (known := self._open.get(room)) is not None:
             known.leave(person, code)
 
     def abandon(self, person: Person) -> None:
-        """Somebody is gone from all rooms here; whether others are told is not decided yet.
+        """Take somebody out of all rooms here, without telling others yet.
 
-        It is, by `depart` or `replaced`; without them the person's place in the rooms is kept.
+        `depart` or `replaced` tell them. Without these the person keeps their place in the rooms.
         """
         record = person.registration
         self._leaving.add(record.session)
@@ -291,7 +290,7 @@ class Rooms:
         """Take a session out of all rooms of its record, whichever gateway it was on.
 
         Args:
-            record: whose.
+            record: the record of the session.
             code: why (`wire.frames.Left`).
         """
         self._leaving.discard(record.session)
@@ -300,87 +299,87 @@ class Rooms:
             self._moves.depart(room, departure)
 
     def enter_again(self, person: Person) -> None:
-        """Others had said of somebody who is here that it was gone: tell the rooms that it is not.
+        """Tell the rooms that somebody is here after all, because others had said otherwise.
 
         Args:
-            person: who.
+            person: the person.
         """
         for name in person.registration.rooms:
             if (room := self.get(name)) is not None and person.registration.session in room.here:
                 self._mending.enter_again(room, person, told=True)
 
     def replaced(self, record: Registration) -> None:
-        """A newer session has the name: soon take this one out of where the newer one is not."""
+        """A newer session has the name: take this one out of rooms that the newer is not in."""
         loop = asyncio.get_running_loop()
         loop.call_later(REPLACED_AFTER, self.depart, record, CONNECTION_LOST.code)
 
     async def check(self, *, thoroughly: bool = False) -> None:
-        """Compare what is known here with Redis, and mend both; to be called every ten seconds.
+        """Compare what is known here with Redis, and repair both. Call it every ten seconds.
 
         Args:
-            thoroughly: Redis may have forgotten anything: read all members again.
+            thoroughly: read all members again, because Redis may have forgotten anything.
 
         Raises:
             BackplaneDown: Redis is away.
-            BackplaneRefused: it refuses.
+            BackplaneRefused: Redis refused.
         """
         rooms = [room for room in self._open.values() if room.is_open]
         await self._mending.check(rooms, thoroughly=thoroughly)
 
     async def settle(self) -> None:
-        """Return once Redis knows of all who have come and gone."""
+        """Return once Redis has written down all arrivals and departures."""
         await self._moves.settle()
 
     # What may be said.
 
     def may_say(self, room: str, person: Person) -> WireError | None:
-        """Why somebody may not say something in a room; None: the person may.
+        """Why somebody may not say something in a room; None if they may.
 
-        Decided from what is known here. To be asked again for every message if `version` is not
-        the same any longer when it is published, and after a `RoomChanged` and `refresh`.
+        This is decided from the state that is known here. Ask again if `version` has changed when
+        the message is published, and after a `RoomChanged` and `refresh`.
         """
         known = self._open[room]
         return may_say(known.state, who_is(person), known.now())
 
     def slow(self, room: str, person: Person) -> int:
-        """Seconds that must be between two messages of this person in this room; 0 for none."""
+        """Seconds that this person has to wait between two messages in this room; 0 for none."""
         return slow_for(self._open[room].state, who_is(person))
 
     def version(self, room: str) -> str | None:
-        """The version of what is known here about a room: Redis refuses to publish by another.
+        """The version of a room's state; None if the room is not open here.
 
-        None: the room is not open here.
+        Redis refuses to publish with another version than the room has.
         """
         known = self._open.get(room)
         return None if known is None else known.version
 
     async def refresh(self, room: str) -> None:
-        """Read again what holds in a room; put out who may not be in it any longer.
+        """Read the state of a room again, and put out the members who may no longer be in it.
 
         Raises:
             BackplaneDown: Redis is away.
-            BackplaneRefused: it refuses.
+            BackplaneRefused: Redis refused.
         """
         if (known := self._open.get(room)) is not None:
             await known.refresh()
 
     def get(self, room: str) -> Room | None:
-        """What is known here of a room; None if it is not open here."""
+        """A room; None if it is not open here."""
         known = self._open.get(room)
         return known if known is not None and known.is_open else None
 
     async def members(self, room: str) -> Mapping[str, Named]:
-        """Who is in a room, as far as is known here; Redis is asked about one that is not open.
+        """The members of a room, as they are known here; of one that is not open, by Redis.
 
         Raises:
             BackplaneDown: Redis is away.
-            BackplaneRefused: it refuses.
+            BackplaneRefused: Redis refused.
         """
         known = self.get(room)
         return await self.read_members(room) if known is None else known.roster.members
 
     async def read_members(self, room: str) -> Mapping[str, Named]:
-        """The same, by Redis; raises what `members` raises."""
+        """The members of a room, by Redis; raises what `members` raises."""
         members: dict[str, Named] = {}
         cursor, more = "0", True
         while more:
@@ -393,12 +392,12 @@ class Rooms:
     # What is heard.
 
     def heard(self, channel: bytes, kind: bytes, number: int, lines: bytes) -> None:
-        """Something that is no message was published on a room's channel; called in its order.
+        """Something other than messages was published on a room's channel. Call it in order.
 
         Args:
-            channel: which.
+            channel: the channel.
             kind: ``+``, ``~`` or ``=`` (`gateway.backplane.contract.Events.deliver`).
-            number: what stands behind it: the moves, or the version.
+            number: the moves, or the version.
             lines: the events.
         """
         room = self._by_channel.get(channel)
@@ -412,12 +411,12 @@ class Rooms:
     async def repaired(self, channel: bytes) -> None:
         """A channel has been repaired from its log, and nothing of that is delivered yet.
 
-        Await it before anything is: what was lost may have been that somebody was put out. If it
-        raises, nothing must be delivered: the hole is still there.
+        Await this before you deliver it, because the lost part may have put somebody out. If it
+        raises, deliver nothing: the hole is still there.
 
         Raises:
             BackplaneDown: Redis is away.
-            BackplaneRefused: it refuses.
+            BackplaneRefused: Redis refused.
         """
         if (room := self._by_channel.get(channel)) is not None:
             await room.refresh()

@@ -1,7 +1,7 @@
-"""Who is in a room, as far as a gateway has heard. Pure.
+"""The members of a room, as a gateway knows them. Pure.
 
-A gateway reads all members once, and from then on it is told who comes and who goes. Each move is
-counted: if the count jumps, something was lost, and all members have to be read again.
+A gateway reads all members once. From then on it hears about each arrival and departure. These
+moves are counted: if the count jumps, something was lost, and all members must be read again.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from wire.names import fold
 
 
 class Named(NamedTuple):
-    """What a gateway knows of a member.
+    """What a gateway knows about a member.
 
     Attributes:
         name: as it is shown.
@@ -31,8 +31,8 @@ class Roster:
     """The members of one room.
 
     Attributes:
-        members: by their folded names. Out of date while `reading`.
-        moves: how many arrivals and departures have been taken in.
+        members: folded name -> member. Out of date while `reading`.
+        moves: the number of arrivals and departures that are included.
     """
 
     def __init__(self) -> None:
@@ -48,28 +48,28 @@ class Roster:
 
     @property
     def reading(self) -> bool:
-        """Whether all members are being read: what is heard meanwhile is kept for `finish`."""
+        """Whether all members are being read. What is heard meanwhile is kept for `finish`."""
         return self._pages is not None
 
     def begin(self) -> None:
-        """All members are going to be read."""
+        """Begin to read all members."""
         self._pages, self._base, self._heard = {}, None, []
 
     def page(self, page: Attendance) -> None:
-        """Take in some of them."""
+        """Take in some of the members."""
         assert self._pages is not None, "not begun"
         if self._base is None:
             self._base = page.moves
         self._pages.update(page.members)
 
     def finish(self) -> dict[str, Member] | None:
-        """That was all of them; returns them as they were read.
+        """End reading, and return the members as they were read.
 
-        Someone who came or went meanwhile may be among them or not: the moves that were heard
-        say so in the end, since each can be taken in twice.
+        A person who came or went meanwhile may be among them or not. The moves that were heard
+        meanwhile put that right; it does no harm to take one in twice.
 
         Returns:
-            None if some of what happened meanwhile was not heard: begin again.
+            The members; None if some moves were not heard: then begin again.
         """
         pages, base, heard = self._pages, self._base, self._heard
         assert pages is not None, "not begun"
@@ -83,20 +83,20 @@ class Roster:
         return pages if all(complete) else None
 
     def give_up(self) -> None:
-        """They could not be read."""
+        """The members could not be read."""
         heard, self._pages, self._heard = self._heard, None, []
         for moves, lines in heard:
             self._take_in(moves, lines)
 
     def hear(self, moves: int, lines: bytes) -> bool:
-        r"""Some came and went.
+        r"""Take in arrivals and departures.
 
         Args:
-            moves: the count behind these moves.
+            moves: the number of moves so far, including these.
             lines: a `Joined` or a `Left` for each, with its ``\n``.
 
         Returns:
-            False if something before them was not heard, or Redis has forgotten what was.
+            False if earlier moves were not heard, or if Redis has forgotten some.
         """
         went_back, self._last = moves <= self._last, moves
         if self._pages is not None:
@@ -106,7 +106,7 @@ class Roster:
 
     def _take_in(self, moves: int, lines: bytes) -> bool:
         if moves <= self.moves:
-            return True  # the members were read later than this happened
+            return True  # the members were read after this had happened
         every = lines.splitlines()
         complete = self.moves + len(every) == moves
         for line in every:
