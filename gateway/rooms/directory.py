@@ -86,11 +86,8 @@ class Directory:
     async def _look(self, room: str, person: Person) -> tuple[RoomState, Mapping[str, Named], int]:
         """What holds in a room, who is in it, and Redis' clock."""
         inside = person.registration.session in self._here(room)
-        known = self._rooms.get(room)
-        if known is not None:
-            now, state = known.now(), known.state
-        else:
-            now, state = await self._backplane.state(room)
+        # What is known here may be a little old, and somebody who asks has just heard of a change.
+        now, state = await self._backplane.state(room)
         if (refusal := may_read(state, who_is(person), inside)) is not None:
             raise refusal
         return state, await self._rooms.members(room), now

@@ -353,7 +353,7 @@ class TestChanges:
         await enter(g2, mallory, sis)
         kicked = departure(mallory, "kicked", session="")
         id = await change(g1, [], BAN, removed=kicked)
-        *_, told, left, looked = await heard(g1, channel, 4)
+        *_, told, looked, left = await heard(g1, channel, 4)
         assert isinstance(told[1][0], Changed)
         assert left == (f"+3 {id}", [Left("dev", "Mallory", "kicked")])
         assert looked[0].startswith("=")

@@ -250,6 +250,7 @@ class TestKicks:
         assert (await guest.expect(op="out", room="dev"))["code"] == "kicked"
         assert guest.told(op="changed", change="kick")[0]["reason"] == "enough"
         await boss.expect(op="left", room="dev", name="guest", code="kicked")
+        assert guest.told(op="left") == [], "nobody is told to have left"
         assert (await say(guest, "still here"))["code"] == "not_in_room"
         assert (await enter(guest))["op"] == "entered"
 

@@ -78,6 +78,8 @@ if ARGV[12] == '1' then
   end
 end
 local version = next_version(meta, now)
+-- First, so that nobody who is put out is told to have left: such people hear nothing behind this.
+redis.call('SPUBLISH', ARGV[5], '=' .. version .. ' ' .. id .. '\n')
 
 local member = ARGV[9] ~= '' and redis.call('HGET', members, ARGV[9])
 if member then
@@ -93,6 +95,5 @@ if member then
   redis.call('SPUBLISH', ARGV[5], '+' .. moves .. ' ' .. id .. '\n' .. ARGV[10])
 end
 redis.call('PEXPIRE', parts.kicked, ARGV[11])
-redis.call('SPUBLISH', ARGV[5], '=' .. version .. ' ' .. id .. '\n')
 if people == 0 then end_empty(keys, meta, KEYS[3], ARGV[6], ARGV[7]) end
 return {id, version}

@@ -145,6 +145,7 @@ class FakeRooms:
                 kept.edit([Edit("invited", folded, invitation(member))])
         kept.bump()
         posted = self._memory.post(room, [Outgoing(event)]) if event else []
+        self._publish(room, "=", kept.version, [])
         if removed is not None and (there := kept.members.get(removed.folded)) is not None:
             kept.edit([Edit("kicked", removed.folded, there.origin)])
             kept.edit([Edit("invited", removed.folded, None)])
@@ -152,7 +153,6 @@ class FakeRooms:
             assert move is not None, "it is there"
             kept.moves += 1
             self._publish(room, "+", kept.moves, [move[1]])
-        self._publish(room, "=", kept.version, [])
         return posted[0].id if posted else self._tail(room).decode()
 
     async def members(self, room: str, cursor: str) -> Attendance:
