@@ -31,7 +31,7 @@ def client(chatctl, module):
     return client
 
 
-def test_without_anything_it_is_the_gateway_here_and_a_name_to_be_asked_for(client):
+def test_without_options_it_uses_the_gateway_here_and_asks_for_a_name(client):
     result, settings = client()
     assert result.exit_code == 0
     assert settings == Settings(servers=(("127.0.0.1", 2428),), name=None, color=False)
@@ -67,7 +67,7 @@ def test_there_may_be_several_servers(client):
         ("never", True, "", False),
     ],
 )
-def test_colors_are_for_terminals_unless_somebody_says_otherwise(
+def test_colors_are_for_terminals_unless_an_option_says_otherwise(
     client, monkeypatch, color, tty, no_color, wanted
 ):
     stdout = SimpleNamespace(isatty=lambda: tty)
@@ -80,7 +80,7 @@ def test_the_exit_code_is_the_clients(client):
     assert client(code=1)[0].exit_code == 1
 
 
-def test_port_0_is_nothing_to_connect_to(client):
+def test_port_0_is_refused(client):
     result, settings = client("--server", "localhost,localhost:0")
     assert (result.exit_code, settings) == (2, None)
     assert "0 is no port to connect to" in result.stderr
@@ -90,13 +90,13 @@ def test_port_0_is_nothing_to_connect_to(client):
     ("given", "to"),
     [("sis", ("sis",)), ("sis,mom", ("sis", "mom")), ("@sis, @mom", ("sis", "mom"))],
 )
-def test_all_may_be_for_some_people_only(client, given, to):
+def test_every_message_can_go_to_a_few_people_only(client, given, to):
     assert client("cron", "--to", given)[1].to == to
     assert client("cron", env={"CHATCTL_TO": given})[1].to == to
 
 
 @pytest.mark.parametrize("given", ["", " ", ",", "sis,", "@"])
-def test_who_names_nobody_to_send_to_does_not_tell_everyone(client, given):
+def test_an_empty_list_of_recipients_never_means_everyone(client, given):
     for result, settings in (
         client("cron", "--to", given),
         client("cron", env={"CHATCTL_TO": given}),
@@ -105,7 +105,7 @@ def test_who_names_nobody_to_send_to_does_not_tell_everyone(client, given):
         assert "names nobody" in result.stderr
 
 
-def test_an_empty_variable_takes_no_recipients_away(client):
+def test_an_empty_variable_does_not_remove_recipients_from_a_flag(client):
     assert client("cron", "--to", "sis", env={"CHATCTL_TO": ""})[1].to == ("sis",)
 
 
@@ -120,7 +120,7 @@ def test_tls_is_asked_for_by_its_flag_or_by_an_authority(client, tmp_path):
 
 
 class TestPassword:
-    def test_it_comes_from_a_file_or_the_environment_or_the_config_file(
+    def test_it_comes_from_a_file_the_environment_or_the_config_file(
         self, client, configure, tmp_path
     ):
         path = tmp_path / "password"

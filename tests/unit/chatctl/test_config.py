@@ -67,7 +67,7 @@ def test_a_wrong_variable_is_named(chatctl):
     assert result.stderr.startswith("chatctl: CHATCTL_IDLE: 'soon' is not a duration")
 
 
-def test_a_variable_that_is_nobodys_is_warned_of(chatctl):
+def test_a_variable_that_is_not_a_setting_gives_a_warning(chatctl):
     result = chatctl("config", "show", "users", env={"CHATCTL_IDEL": "15m", "CHATCTL_PREFIX": "x"})
     assert result.exit_code == 0
     assert result.stderr == (
@@ -76,14 +76,14 @@ def test_a_variable_that_is_nobodys_is_warned_of(chatctl):
     )
 
 
-def test_where_there_is_no_value_people_see_what_that_means(chatctl):
+def test_an_option_without_a_value_says_what_that_means(chatctl):
     [line] = [
         each for each in chatctl("config", "show", "users").stdout.splitlines() if "run-dir" in each
     ]
     assert "($XDG_RUNTIME_DIR/chatctl, else /tmp/chatctl-UID)" in line
 
 
-def test_a_command_that_there_is_not(chatctl):
+def test_an_unknown_command_is_an_error(chatctl):
     result = chatctl("config", "show", "gatway")
     assert result.exit_code == 2
     assert "there is no command 'gatway'" in result.stderr
@@ -100,7 +100,7 @@ def test_the_shell_can_complete(chatctl):
 @pytest.mark.parametrize(
     "url", ["redis://hush@host/0", "redis://u%3Ahush@host/0", "redis://host/0?pass%77ord=hush"]
 )
-def test_a_password_that_is_written_wrongly_is_not_shown_either(chatctl, url):
+def test_a_password_in_a_malformed_url_is_not_shown(chatctl, url):
     result = chatctl("config", "show", "users", env={"CHATCTL_REDIS": url})
     assert "hush" not in result.output
 
@@ -109,7 +109,9 @@ class TestFilesWithSecrets:
     @pytest.mark.parametrize(
         "text", ["[client]\npassword = 'hush'", "redis = 'redis://:hush@h/0'", "prefix = 'family'"]
     )
-    def test_a_config_file_that_others_can_use_is_told(self, chatctl, configure, text):
+    def test_a_config_file_with_a_secret_that_others_can_read_gives_a_warning(
+        self, chatctl, configure, text
+    ):
         path = configure(text)
         path.chmod(0o600)
         assert chatctl("config", "show").stderr == ""
@@ -122,7 +124,9 @@ class TestFilesWithSecrets:
             else:
                 assert told == ""
 
-    def test_and_so_is_one_with_a_password_or_a_key(self, chatctl, tmp_path):
+    def test_a_file_with_a_password_or_a_key_that_others_can_read_gives_a_warning(
+        self, chatctl, tmp_path
+    ):
         for name in ("PASSWORD_FILE", "REDIS_PASSWORD_FILE", "TLS_KEY"):
             path = tmp_path / name
             path.write_text("hush")

@@ -17,7 +17,7 @@ def load(tmp_path):
     return load
 
 
-def test_an_empty_file_says_nothing(load):
+def test_an_empty_file_sets_nothing(load):
     assert load("") == {
         name: {each: {} for each in command.commands} if isinstance(command, click.Group) else {}
         for name, command in main.commands.items()
@@ -51,7 +51,7 @@ def test_a_key_above_the_tables_is_for_all_commands_that_have_it(load):
     assert defaults["client"] == {}
 
 
-def test_a_command_of_a_group_has_a_table_below_its(load):
+def test_a_command_of_a_group_has_a_table_of_its_own(load):
     defaults = load('redis = "redis://a"\n[account.add]\npassword-file = "/run/p"')
     assert defaults["account"]["add"] == {"redis": "redis://a", "password_file": "/run/p"}
     assert defaults["account"]["list"] == {"redis": "redis://a"}
@@ -107,19 +107,19 @@ def test_a_wrong_value_is_an_error_that_names_file_and_key(load, tmp_path, text,
     assert what in caught.value.message
 
 
-def test_what_is_not_toml_is_told_with_its_line(load):
+def test_an_error_in_the_toml_names_the_line(load):
     with pytest.raises(Misuse, match=r"config\.toml is not a TOML file: .*line 2"):
         load("a = 1\nb =\n")
 
 
-def test_a_file_in_another_encoding_is_told(tmp_path):
+def test_a_file_in_another_encoding_is_an_error(tmp_path):
     path = tmp_path / "config.toml"
     path.write_bytes(b"name = '\xff'")
     with pytest.raises(Misuse, match="is not a TOML file"):
         configfile.load(path, main.commands)
 
 
-def test_a_file_that_cannot_be_read_is_told(tmp_path):
+def test_a_file_that_cannot_be_read_is_an_error(tmp_path):
     with pytest.raises(Misuse, match="cannot be read: Is a directory"):
         configfile.load(tmp_path, main.commands)
 
@@ -129,7 +129,7 @@ def test_a_file_that_is_nested_too_deep_is_refused(load):
         load(f"name = {'[' * 100_000}")
 
 
-def test_the_file_is_where_the_desktop_says(monkeypatch, tmp_path):
+def test_the_file_is_in_the_config_folder_of_the_desktop(monkeypatch, tmp_path):
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
     assert configfile.default_path() == tmp_path / ".config/chatctl/config.toml"

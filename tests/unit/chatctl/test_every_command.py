@@ -71,13 +71,13 @@ def ends_well(result):
 
 
 @pytest.mark.parametrize(("command", "parameter"), PARAMETERS)
-def test_no_text_is_a_fault(chatctl, command, parameter):
+def test_no_text_causes_an_unexpected_error(chatctl, command, parameter):
     for text in TEXTS:
         ends_well(chatctl(*written(command, parameter, text), env=NOWHERE))
 
 
 @pytest.mark.parametrize(("command", "parameter"), PARAMETERS)
-def test_bytes_that_are_no_text_are_refused(chatctl, command, parameter):
+def test_bytes_that_are_not_text_are_refused(chatctl, command, parameter):
     asked = []
     if parameter.opts[0] != parameter.envvar:
         asked.append(chatctl(*written(command, parameter, NOT_UTF8), env=NOWHERE))
@@ -88,7 +88,7 @@ def test_bytes_that_are_no_text_are_refused(chatctl, command, parameter):
 
 
 @pytest.mark.parametrize("text", [*TEXTS, NOT_UTF8])
-def test_no_name_of_a_room_is_a_fault(chatctl, text):
+def test_no_name_of_a_room_causes_an_unexpected_error(chatctl, text):
     ends_well(chatctl("room", "--", text, env=NOWHERE))
 
 

@@ -59,7 +59,7 @@ def own_redis(monkeypatch):
     return calls
 
 
-def test_the_defaults_are_the_same_as_in_the_protocol(chatctl, server):
+def test_the_defaults_are_the_ones_in_the_protocol(chatctl, server):
     assert chatctl("gateway", *REDIS).exit_code == 0
     config = server.config
     assert config.limits == Limits()
@@ -117,7 +117,7 @@ def test_a_gateway_that_cannot_start_says_so_in_one_line(chatctl, server):
     assert result.stderr == "chatctl: port 2428 is taken: choose another with --listen\n"
 
 
-def test_without_redis_it_starts_its_own_and_stops_it(chatctl, server, own_redis, tmp_path):
+def test_without_a_redis_it_starts_one_and_stops_it(chatctl, server, own_redis, tmp_path):
     assert chatctl("gateway").exit_code == 0
     assert server.config.redis == "unix:///own.sock"
     assert own_redis == [tmp_path / "run" / "chatctl", "stopped"]
@@ -158,7 +158,7 @@ def test_users_can_find_its_own_redis_while_it_runs(chatctl, server, own_redis, 
     assert [*directory.iterdir()] == []
 
 
-def test_of_a_redis_of_others_it_leaves_no_word(chatctl, server, tmp_path):
+def test_a_gateway_without_an_embedded_redis_records_nothing(chatctl, server, tmp_path):
     chatctl("gateway", *REDIS)
     assert not (tmp_path / "run").exists()
 
@@ -186,7 +186,7 @@ def test_uvloop_is_the_default_where_there_is_one(chatctl, server, monkeypatch):
     assert server.loop.startswith("asyncio")
 
 
-def test_a_loop_that_is_not_installed_is_told(chatctl, server, monkeypatch):
+def test_a_loop_that_is_not_installed_is_an_error(chatctl, server, monkeypatch):
     monkeypatch.setitem(sys.modules, "uvloop", None)
     result = chatctl("gateway", *REDIS, "--loop", "uvloop")
     assert result.exit_code == 1

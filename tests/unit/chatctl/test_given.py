@@ -39,24 +39,24 @@ def refused(result, says):
 
 class TestFrame:
     @pytest.mark.parametrize("framed", ["dana\n", "dana\r\n", "\ufeffdana", "\ufeffdana\r\n"])
-    def test_a_byte_order_mark_and_a_line_end_are_no_part_of_a_value(self, framed):
+    def test_a_byte_order_mark_and_a_line_end_are_dropped(self, framed):
         assert run(CHATCTL_WORD=framed).stdout == "'dana'\n"
         assert run("--word", framed).stdout == "'dana'\n"
         assert run(framed).stdout == "'dana'\n"
         assert run(CHATCTL_DIRECTORY=framed).stdout == "PosixPath('dana')\n"
 
-    def test_nothing_else_is_taken_away(self):
+    def test_nothing_else_is_dropped(self):
         assert run("--word", " a\nb \n\n").stdout == "' a\\nb \\n'\n"
 
 
 class TestBytes:
-    def test_what_is_no_utf8_is_refused_and_not_repeated(self):
+    def test_what_is_not_utf8_is_refused_and_not_repeated(self):
         refused(run("--word", NOT_UTF8), "'--word'")
         refused(run("--word", NOT_UTF8), "it is not UTF-8")
         refused(run(CHATCTL_WORD=NOT_UTF8), "it is not UTF-8")
         refused(run(NOT_UTF8), "it is not UTF-8")
 
-    def test_a_locale_of_ascii_does_not_change_it(self):
+    def test_it_works_in_a_locale_of_ascii(self):
         ascii_only = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
         code = "import sys, click; from chatctl.given import clean\n"
         code += "print(ascii(clean(sys.argv[1], click.STRING)))"
@@ -74,7 +74,7 @@ class TestBytes:
             pass
         assert run("--file", path).exit_code == 0
 
-    def test_the_name_of_a_directory_may_be_told_to_others_so_it_is_text(self):
+    def test_the_name_of_a_directory_must_be_text_since_others_may_see_it(self):
         refused(run("--directory", NOT_UTF8), "it is not UTF-8")
 
     def test_a_nul_is_refused(self):
@@ -94,7 +94,7 @@ class TestPaths:
         assert run("--directory", "~").stdout == f"{own!r}\n"
         assert run("--directory", "a/~/b").stdout == f"{Path('a/~/b')!r}\n"
 
-    def test_the_home_of_a_user_who_is_named(self):
+    def test_a_tilde_with_a_name_is_that_users_home(self):
         me = pwd.getpwuid(os.getuid())
         assert run("--directory", f"~{me.pw_name}/x").stdout == f"{Path(me.pw_dir) / 'x'!r}\n"
         refused(run("--directory", "~nobody-of-this-name/x"), "there is no home directory")
@@ -103,11 +103,11 @@ class TestPaths:
         refused(run("--directory", ""), "it is empty")
 
     @pytest.mark.parametrize("wrong", ["", "here"])
-    def test_a_home_that_is_no_path_is_not_believed(self, monkeypatch, wrong):
+    def test_a_home_that_is_not_a_path_is_ignored(self, monkeypatch, wrong):
         monkeypatch.setenv("HOME", wrong)
         assert home() == pwd.getpwuid(os.getuid()).pw_dir
 
-    def test_nobody_needs_a_home(self, monkeypatch):
+    def test_it_works_without_a_home(self, monkeypatch):
         monkeypatch.delenv("HOME")
         monkeypatch.delenv("XDG_CONFIG_HOME")
         monkeypatch.setattr(os, "getuid", lambda: 2**31 - 7)
@@ -117,7 +117,7 @@ class TestPaths:
         refused(run("--directory", "~/run"), "there is no home directory ~")
 
 
-def test_what_is_out_of_reach_is_not_said_to_be_missing(tmp_path, monkeypatch):
+def test_a_file_in_a_closed_folder_is_not_called_missing(tmp_path, monkeypatch):
     file, stat = str(tmp_path / "file"), os.stat
 
     def closed(path, *rest, **more):
@@ -139,10 +139,10 @@ class TestConfigFile:
 
         return load
 
-    def test_a_byte_order_mark_is_no_part_of_it(self, load):
+    def test_a_byte_order_mark_is_dropped(self, load):
         assert load("\ufeff[client]\nname = 'dana'")["client"] == {"name": "dana"}
 
-    def test_paths_are_meant_from_where_it_is(self, load, tmp_path):
+    def test_relative_paths_start_at_its_folder(self, load, tmp_path):
         (tmp_path / "ca.pem").touch()
         client = load("[client]\nca = 'ca.pem'\nserver = 'localhost'")["client"]
         assert client == {"ca": str(tmp_path / "ca.pem"), "server": "localhost"}
@@ -152,7 +152,7 @@ class TestConfigFile:
         assert load("run-dir = '~/run'")["gateway"] == {"run_dir": "/home/of/dana/run"}
 
     @pytest.mark.parametrize("elsewhere", ["~/.config", "config", ""])
-    def test_a_folder_that_is_no_path_is_not_believed(self, monkeypatch, tmp_path, elsewhere):
+    def test_a_config_folder_that_is_not_a_path_is_ignored(self, monkeypatch, tmp_path, elsewhere):
         monkeypatch.setenv("HOME", str(tmp_path))
         monkeypatch.setenv("XDG_CONFIG_HOME", elsewhere)
         assert configfile.default_path() == tmp_path / ".config/chatctl/config.toml"
@@ -167,6 +167,6 @@ class TestSecretFile:
         file.write_bytes(content.encode())
         assert first_line(file) == "hunter2222"
 
-    def test_no_more_of_it_is_read_than_a_password_can_have(self):
+    def test_no_more_of_it_is_read_than_a_password_needs(self):
         with pytest.raises(Misuse, match="too long for a password"):
             first_line(Path("/dev/zero"))

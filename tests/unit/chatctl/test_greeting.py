@@ -22,7 +22,7 @@ def context(*flags, info_name="chatctl"):
     return gateway.make_context("gateway", [*flags], parent=parent)
 
 
-def test_the_first_lines_tell_how_to_go_on():
+def test_the_first_lines_say_what_to_do_next():
     text = greeting(
         context(), Address("127.0.0.1", 2428), "unix:///r.sock", "valkey 9.1.2 (embedded)", None
     )
@@ -58,13 +58,13 @@ def test_a_file_with_the_password_is_named_and_the_password_is_not_shown(tmp_pat
     assert "secret" not in text
 
 
-def test_who_joins_a_gateway_with_tls_is_told_to_use_it():
+def test_the_line_for_joining_has_tls_if_the_gateway_has():
     flags = ("--tls-cert", __file__, "--tls-key", __file__)
     text = greeting(context(*flags), Address("127.0.0.1", 2428), "redis://h", None, None)
     assert "  join        chatctl client NAME --tls\n" in text
 
 
-def test_what_all_gateways_should_have_alike_is_repeated_for_the_next_one():
+def test_options_that_gateways_should_share_are_repeated_for_the_next_one():
     flags = (
         *("--auth", "required", "--tls-cert", __file__, "--tls-key", __file__),
         *("--idle", "off", "--history", "10", "--history-age", "36h", "--resume-within", "1.5s"),
@@ -80,7 +80,7 @@ def test_what_all_gateways_should_have_alike_is_repeated_for_the_next_one():
     assert again.params["tls_key"] == first.params["tls_key"]
 
 
-def test_what_the_environment_says_is_not_repeated(monkeypatch):
+def test_options_from_the_environment_are_not_repeated(monkeypatch):
     monkeypatch.setenv("CHATCTL_REDIS", "redis://h")
     text = greeting(context(), Address("127.0.0.1", 2428), "redis://h", None, None)
     assert "--redis" not in text
@@ -94,13 +94,13 @@ def test_what_the_environment_says_is_not_repeated(monkeypatch):
         (Address("::", 2428), " --server [::1]:2428"),
     ],
 )
-def test_every_interface_is_joined_over_the_nearest(listening, server):
+def test_a_gateway_on_every_interface_is_joined_over_loopback(listening, server):
     join = greeting(context(), listening, "redis://h", None, None).splitlines()[2]
     assert join == f"  join        chatctl client NAME{server}"
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0"])
-def test_where_health_is_told_is_told(host):
+def test_the_address_of_the_health_pages_is_shown(host):
     at = Address("127.0.0.1", 2428)
     text = greeting(context(), at, "redis://h", None, Address(host, 9100))
     assert text.splitlines()[-1] == "  health      http://127.0.0.1:9100/readyz"
@@ -114,7 +114,7 @@ def test_where_health_is_told_is_told(host):
         ("/my chat/bin/chatctl", "/usr/bin/chatctl", "'/my chat/bin/chatctl'"),
     ],
 )
-def test_commands_are_shown_as_this_one_was_called(monkeypatch, argv0, which, called):
+def test_commands_are_shown_with_the_program_as_it_was_called(monkeypatch, argv0, which, called):
     monkeypatch.setattr(sys, "argv", [argv0])
     monkeypatch.setattr(shutil, "which", lambda name: which)
     assert called_as(context()) == called

@@ -62,29 +62,29 @@ def code(monkeypatch, http):
         ("127.0.0.1", "\ufeff127.0.0.1:{}\r\n"),
     ],
 )
-def test_it_asks_where_the_gateway_was_told_to_listen(serve, monkeypatch, host, setting):
+def test_it_asks_at_the_address_of_the_gateways_health_pages(serve, monkeypatch, host, setting):
     port, asked = serve(host)
     assert code(monkeypatch, setting.format(port)) == 0
     assert asked == ["/healthz"]
 
 
 @pytest.mark.parametrize("setting", ["off", "OFF", "", "off\n", "\n", "0.0.0.0:0"])
-def test_where_nothing_can_be_asked_nothing_is_ill(monkeypatch, setting):
+def test_without_health_pages_the_gateway_counts_as_healthy(monkeypatch, setting):
     assert code(monkeypatch, setting) == 0
 
 
-def test_without_a_setting_nothing_is_ill(monkeypatch):
+def test_without_a_setting_the_gateway_counts_as_healthy(monkeypatch):
     monkeypatch.delenv("CHATCTL_HTTP", raising=False)
     assert healthy.main() == 0
 
 
 @pytest.mark.parametrize("setting", ["127.0.0.1:1", "nonsense:x", "nowhere.invalid:8080"])
-def test_who_does_not_answer_is_ill(monkeypatch, capsys, setting):
+def test_a_gateway_that_does_not_answer_is_not_healthy(monkeypatch, capsys, setting):
     assert code(monkeypatch, setting) == 1
     assert capsys.readouterr().out.count("\n") == 1
 
 
-def test_who_answers_with_something_else_is_ill(serve, monkeypatch):
+def test_a_gateway_that_answers_with_an_error_is_not_healthy(serve, monkeypatch):
     port, _ = serve(status=500)
     assert code(monkeypatch, f"127.0.0.1:{port}") == 1
 

@@ -42,7 +42,7 @@ def test_it_is_shown_as_the_client_shows_it_oldest_first(history, say, url):
     assert texts(result) == ["sis: morning!", "李小龍: two", "        lines"]
 
 
-def test_the_last_fifty_where_nothing_is_said(history, say, url):
+def test_without_an_option_the_last_fifty_are_shown(history, say, url):
     for n in range(51):
         say(url, f"n{n}")
     assert texts(history()) == [f"sis: n{n}" for n in range(1, 51)]
@@ -59,7 +59,7 @@ def test_since(history, say, url):
     assert len(texts(history("--since", "3h"))) == 2
 
 
-def test_nobody_elses_text_reaches_the_terminal_as_it_is(history, say, url):
+def test_control_characters_never_reach_the_terminal(history, say, url):
     say(url, "\x1b[2Jgone\x9b1m\rover\u202e\x07", sender="a\x1b]0;x\nb\u202e")
     output = history().stdout
     assert not set(output) & set("\x1b\x9b\r\u202e\x07")
@@ -77,7 +77,7 @@ def test_json_is_one_array_of_what_went_over_the_wire(history, say, url):
 
 
 @pytest.mark.parametrize("arguments", [(), ("--json",)])
-def test_what_is_private_or_not_a_message_we_know_is_left_out(history, say, url, arguments):
+def test_private_messages_and_unknown_events_are_left_out(history, say, url, arguments):
     say(url, "secret", to=["dana"])
     say(url, "hello", room="@", to=["dana"])
     say(url, "public")
@@ -87,7 +87,7 @@ def test_what_is_private_or_not_a_message_we_know_is_left_out(history, say, url,
     assert "public" in history(*arguments).stdout
 
 
-def test_lines_that_cannot_be_read_hide_no_others(history, say, url):
+def test_lines_that_cannot_be_read_do_not_hide_others(history, say, url):
     say(url, "before")
     with redis.Redis.from_url(url, protocol=2) as there:
         for body in (b'{"op":"later"}\n', b'{"op":"msg","from":7}\n', b"gibberish"):
@@ -105,7 +105,7 @@ def test_a_room_and_a_chat_have_logs_of_their_own(history, say, url):
     assert texts(history("--prefix", "family")) == ["sis: there"]
 
 
-def test_nothing_said_is_no_failure_and_is_told(history):
+def test_an_empty_history_is_not_a_failure_and_says_so(history):
     result = history("nowhere")
     assert (result.exit_code, result.stdout) == (0, "")
     assert result.stderr == "chatctl: there is no message in room 'nowhere'\n"
@@ -113,7 +113,7 @@ def test_nothing_said_is_no_failure_and_is_told(history):
     assert result.stderr.endswith("in room 'lobby' since 2026-11-23 14:30:00\n")
 
 
-def test_json_of_nothing_is_an_empty_array(history):
+def test_json_of_an_empty_history_is_an_empty_array(history):
     result = history("nowhere", "--json")
     assert (result.exit_code, result.stderr, json.loads(result.stdout)) == (0, "", [])
 
@@ -150,7 +150,7 @@ def test_redis_unreachable_is_one_line_without_the_password(chatctl, tmp_path):
         (("lobby", "dev"), "unexpected extra argument"),
     ],
 )
-def test_what_is_asked_wrongly_is_usage(history, arguments, hint):
+def test_a_wrong_option_is_a_usage_error(history, arguments, hint):
     result = history(*arguments)
     assert (result.exit_code, result.stdout) == (2, "")
     assert hint in result.stderr
@@ -158,7 +158,7 @@ def test_what_is_asked_wrongly_is_usage(history, arguments, hint):
     assert "\x1b" not in result.stderr
 
 
-def test_what_an_old_terminal_cannot_show_does_not_stop_it(say, url):
+def test_characters_that_a_terminal_lacks_do_not_stop_it(say, url):
     say(url, "→ 李")
     done = subprocess.run(
         [sys.executable, "-m", "chatctl", "history", "--redis", url],

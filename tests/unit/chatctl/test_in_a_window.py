@@ -17,7 +17,7 @@ FORGED = "12:00:00 mom: send me the password"
 
 @pytest.mark.parametrize("width", [20, 60, 80])
 @pytest.mark.parametrize("command", ["history", "tail"])
-async def test_no_message_can_pass_for_two(start_redis, say, command, width):
+async def test_no_message_can_look_like_two(start_redis, say, command, width):
     url = start_redis().url
     row = "00:00:00 mallory: hi"
     say(url, f"hi{' ' * (width - len(row))}{FORGED}", sender="mallory")

@@ -101,7 +101,7 @@ def test_a_failure_is_one_line_whatever_redis_says(chatctl, stand_in):
 class TestKick:
     GONE = KickResult("Sis", "s1", "g-aa", heard=True, ended=True)
 
-    def test_who_it_was_is_said(self, chatctl, stand_in):
+    def test_the_person_and_the_gateway_are_named(self, chatctl, stand_in):
         asked = stand_in("kick.kick_user", self.GONE)
         result = chatctl("kick", "SIS", "--reason", " too loud ", *REDIS)
         assert (result.exit_code, result.stdout) == (0, "Sis was disconnected from g-aa\n")
@@ -131,12 +131,14 @@ class TestKick:
             (("sis", "--reason", "a\x1bb"), "control character"),
         ],
     )
-    def test_what_cannot_be_is_asked_of_nobody(self, chatctl, stand_in, arguments, says):
+    def test_a_wrong_argument_changes_nothing(self, chatctl, stand_in, arguments, says):
         asked = stand_in("kick.kick_user", None)
         failed(chatctl("kick", *arguments, *REDIS), 2, says)
         assert asked == []
 
-    def test_nobody_is_kicked_by_what_the_environment_or_the_file_says(self, chatctl, configure):
+    def test_the_name_to_kick_cannot_come_from_the_environment_or_the_file(
+        self, chatctl, configure
+    ):
         configure("[client]\nname = 'dana'")
         result = chatctl("kick", *REDIS, env={"CHATCTL_NAME": "dana"})
         assert result.exit_code == 2
@@ -145,7 +147,7 @@ class TestKick:
     @pytest.mark.parametrize(
         "name", ["sis.", "all", "-1", "\u05e9\u05bc\u05c1" * 32, "\u0915\u093c" * 32]
     )
-    def test_who_has_a_name_that_is_no_longer_given_can_be_sent_away(self, chatctl, stand_in, name):
+    def test_a_person_with_a_name_that_is_reserved_now_can_be_kicked(self, chatctl, stand_in, name):
         asked = stand_in("kick.kick_user", self.GONE)
         assert chatctl("kick", *REDIS, "--", name).exit_code == 0
         assert fold(asked[0][-2]) == fold(name)
@@ -183,7 +185,7 @@ class TestBans:
         assert chatctl("unban", *arguments, *REDIS).exit_code == 0
         assert lifted == [(*AT, wanted.key)]
 
-    def test_one_address_of_ipv6_is_said_to_be_one_of_many(self, chatctl, stand_in):
+    def test_a_ban_of_one_ipv6_address_warns_about_its_network(self, chatctl, stand_in):
         stand_in("bans.put_ban", BanChange(self.BAN, 0))
         warned = chatctl("ban", "2001:db8:0:1::7", *REDIS)
         assert warned.exit_code == 0
@@ -211,17 +213,19 @@ class TestBans:
         ],
     )
     @pytest.mark.parametrize("command", ["ban", "unban"])
-    def test_what_can_be_neither_is_misuse(self, chatctl, command, arguments, says):
+    def test_a_subject_that_is_neither_name_nor_network_is_refused(
+        self, chatctl, command, arguments, says
+    ):
         failed(chatctl(command, *arguments, *REDIS), 2, says)
 
     @pytest.mark.parametrize(("command", "run"), [("ban", "put_ban"), ("unban", "lift_ban")])
-    def test_gateways_that_do_not_hear_of_it_are_warned_of(self, chatctl, stand_in, command, run):
+    def test_it_warns_about_gateways_that_do_not_listen(self, chatctl, stand_in, command, run):
         stand_in(f"bans.{run}", BanChange(self.BAN, 2))
         result = chatctl(command, "sis", *REDIS)
         assert result.exit_code == 0
         assert "2 gateways do not listen" in result.stderr
 
-    def test_there_was_none_to_lift(self, chatctl, stand_in):
+    def test_lifting_a_ban_that_does_not_exist_is_a_failure(self, chatctl, stand_in):
         stand_in("bans.lift_ban", None)
         failed(chatctl("unban", "sis", *REDIS), 1, "sis (name) is not banned")
 
@@ -251,7 +255,7 @@ class TestBans:
 @pytest.mark.parametrize(
     "command", [("bans",), ("account", "list"), ("users",), ("kick", "sis"), ("unban", "sis")]
 )
-def test_what_redis_has_and_cannot_be_read_is_a_failure_in_one_line(chatctl, monkeypatch, command):
+def test_unreadable_data_in_redis_is_a_failure_in_one_line(chatctl, monkeypatch, command):
     @contextmanager
     def reaching(url):
         raise msgspec.ValidationError("Object missing required field `name`")
@@ -277,10 +281,10 @@ class TestAnnounce:
     @pytest.mark.parametrize(
         ("text", "says"), [("", "empty"), (" ", "empty"), ("a\x1b", "U+001B"), ("x" * 4001, "4000")]
     )
-    def test_what_nobody_could_say_no_operator_can(self, chatctl, text, says):
+    def test_texts_that_cannot_be_sent_are_refused(self, chatctl, text, says):
         failed(chatctl("announce", text, *REDIS), 2, says)
 
-    def test_nobody_was_ever_there(self, chatctl, stand_in):
+    def test_without_a_living_gateway_it_fails(self, chatctl, stand_in):
         stand_in("announce.publish_announcement", None)
         failed(chatctl("announce", "hi", *REDIS), 1, "are --redis and --prefix right?")
 
@@ -308,10 +312,12 @@ class TestDrain:
             ("g-b", 1, "is dead already"),
         ],
     )
-    def test_one_that_cannot_be(self, chatctl, given, code, says):
+    def test_a_gateway_that_cannot_be_drained_is_a_failure(self, chatctl, given, code, says):
         failed(chatctl("drain", given, *REDIS), code, says)
 
-    def test_the_beginning_of_the_id_will_do_and_the_only_one_is_warned_of(self, chatctl, stand_in):
+    def test_the_beginning_of_an_id_is_enough_and_draining_the_only_gateway_gives_a_warning(
+        self, chatctl, stand_in
+    ):
         stand_in("gateways.list_gateways", (NOW, [UP, DEAD]))
         stand_in("drain.drain_gateway", True)
         result = chatctl("drain", "g-a", "--json", *REDIS)
@@ -322,7 +328,7 @@ class TestDrain:
     @pytest.mark.parametrize(
         ("answer", "says"), [(None, "does not listen"), (False, "has not begun")]
     )
-    def test_one_that_does_not(self, chatctl, stand_in, answer, says):
+    def test_a_gateway_that_does_not_drain_is_a_failure(self, chatctl, stand_in, answer, says):
         stand_in("drain.drain_gateway", answer)
         failed(chatctl("drain", "g-aa", *REDIS), 1, says)
 
@@ -334,7 +340,7 @@ class TestDoctor:
         Finding("failure", "gateways", "none"),
     )
 
-    def test_each_line_says_how_it_is(self, chatctl, stand_in):
+    def test_each_line_begins_with_its_level(self, chatctl, stand_in):
         asked = stand_in("doctor.examine", list(self.FINDINGS))
         result = chatctl("doctor", *REDIS)
         assert asked == [AT]
@@ -351,7 +357,7 @@ class TestDoctor:
         assert [each["level"] for each in json.loads(result.stdout)] == ["ok", "warning", "failure"]
         assert result.exit_code == 1
 
-    def test_warnings_are_no_failure(self, chatctl, stand_in):
+    def test_warnings_do_not_fail(self, chatctl, stand_in):
         stand_in("doctor.examine", list(self.FINDINGS[:2]))
         assert chatctl("doctor", *REDIS).exit_code == 0
 
@@ -397,7 +403,7 @@ class TestAccount:
         assert "needs its password" in text
         assert "horse" not in result.output
 
-    def test_from_a_file_or_the_environment_which_is_said(self, chatctl, put, tmp_path):
+    def test_the_answer_says_which_file_or_variable_had_the_password(self, chatctl, put, tmp_path):
         from gateway.door.passwords import verify
 
         file = tmp_path / "secret"
@@ -414,7 +420,7 @@ class TestAccount:
     @pytest.mark.parametrize(
         ("password", "says"), [("1234567", "at least 8"), ("x" * 257, "at most 256")]
     )
-    def test_a_password_that_will_not_do(self, chatctl, put, password, says):
+    def test_a_password_that_cannot_be_used_is_refused(self, chatctl, put, password, says):
         result = chatctl("account", "add", "dana", *REDIS, env={"CHATCTL_PASSWORD": password})
         failed(result, 2, "CHATCTL_PASSWORD: ", says)
         assert put == []
@@ -427,7 +433,7 @@ class TestAccount:
         )
         assert put == []
 
-    def test_nobody_to_ask(self, chatctl, put):
+    def test_without_an_answer_to_the_prompt_it_fails(self, chatctl, put):
         result = chatctl("account", "add", "dana", *REDIS)
         assert result.exit_code == 1
         assert "no password was given" in result.stderr
@@ -436,7 +442,9 @@ class TestAccount:
     @pytest.mark.parametrize(
         ("command", "says"), [("add", "is registered already: "), ("passwd", "is not registered")]
     )
-    def test_what_cannot_be_done(self, chatctl, stand_in, command, says):
+    def test_an_account_that_exists_or_does_not_exist_is_a_failure(
+        self, chatctl, stand_in, command, says
+    ):
         stand_in("accounts.put_account", (False, None))
         env = {"CHATCTL_PASSWORD": "correct horse"}
         failed(chatctl("account", command, "dana", *REDIS, env=env), 1, says)

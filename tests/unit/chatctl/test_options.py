@@ -84,7 +84,7 @@ def test_url_and_file_may_be_in_the_environment(file):
     assert CliRunner().invoke(reading, env=env).output == "redis://:ge%2Fheim%20%401@h\n"
 
 
-def test_without_a_file_the_url_is_taken_as_it_is():
+def test_without_a_file_the_url_stays_as_it_is():
     url = "redis://dana:word@h"
     assert CliRunner().invoke(reading, ["--redis", url]).output == url + "\n"
 
@@ -99,7 +99,9 @@ def test_without_a_file_the_url_is_taken_as_it_is():
         (("--redis", "redis://h"), b"\xff", "UTF-8"),
     ],
 )
-def test_a_file_that_cannot_be_meant_is_misuse_and_shows_no_password(tmp_path, url, text, flaw):
+def test_a_password_file_that_does_not_fit_is_refused_without_showing_the_password(
+    tmp_path, url, text, flaw
+):
     path = tmp_path / "password"
     path.write_bytes(text)
     result = CliRunner().invoke(reading, [*url, "--redis-password-file", str(path)])
@@ -109,7 +111,7 @@ def test_a_file_that_cannot_be_meant_is_misuse_and_shows_no_password(tmp_path, u
     assert "word" not in result.stderr.replace("password", "")
 
 
-def test_a_file_that_is_not_there_is_misuse(tmp_path):
+def test_a_missing_file_is_a_usage_error(tmp_path):
     flags = ["--redis", "redis://h", "--redis-password-file", str(tmp_path / "none")]
     result = CliRunner().invoke(reading, flags)
     assert result.exit_code == 2

@@ -125,7 +125,7 @@ class TestShow:
     def test_a_room_cannot_have_such_a_name(self, chatctl, name):
         failed(chatctl("room", name, *REDIS), 2, "cannot be a room")
 
-    def test_help_of_the_group_also_behind_the_name_of_a_room(self, chatctl):
+    def test_help_works_after_the_name_of_a_room_too(self, chatctl):
         for words in (["room", "--help"], ["room", "dev", "--help"]):
             assert "Commands:" in chatctl(*words).stdout
 
@@ -150,7 +150,7 @@ class TestCreateAndDelete:
         assert says in chatctl("room", "dev", "delete", *REDIS).stdout
         assert asked == [(*AT, "dev")]
 
-    def test_delete_what_is_not_there(self, chatctl, stand_in):
+    def test_deleting_a_room_that_does_not_exist_fails(self, chatctl, stand_in):
         stand_in("delete_room", None)
         failed(chatctl("room", "dev", "delete", *REDIS), 1, "there is no room dev")
 
@@ -183,13 +183,13 @@ class TestChange:
         assert asked == [(*AT, wanted)]
 
     @pytest.mark.parametrize("action", ["op", "deop", "voice", "devoice", "invite", "uninvite"])
-    def test_what_is_about_somebody(self, chatctl, asked, action):
+    def test_rights_and_invitations(self, chatctl, asked, action):
         found = json.loads(chatctl("room", "dev", action, "Sis", "--json", *REDIS).stdout)
         assert found == {"room": "dev", "id": "7-3", "action": action, "name": "Sis"}
         assert asked == [(*AT, Moderate(room="dev", action=action, name="Sis"))]
 
     @pytest.mark.parametrize("action", ["ban", "mute"])
-    def test_what_may_end(self, chatctl, asked, action):
+    def test_a_ban_or_a_mute_may_have_an_end(self, chatctl, asked, action):
         words = (action, "sis", "--for", "1h", "--reason", " too loud ")
         assert "for 1h" in chatctl("room", "dev", *words, *REDIS).stdout
         wanted = Moderate(room="dev", action=action, name="sis", reason="too loud", seconds=3600)
@@ -222,11 +222,11 @@ class TestChange:
             (("kick", "sis", "--reason", "x" * 301), "reason is too long"),
         ],
     )
-    def test_what_cannot_be_asked_for_is_not_asked(self, chatctl, asked, words, says):
+    def test_a_wrong_value_changes_nothing(self, chatctl, asked, words, says):
         failed(chatctl("room", "dev", *words, *REDIS), 2, says)
         assert asked == []
 
-    def test_nothing_to_change(self, chatctl, stand_in):
+    def test_the_answer_says_if_nothing_had_to_be_changed(self, chatctl, stand_in):
         stand_in("change_room", None)
         result = chatctl("room", "dev", "op", "sis", *REDIS)
         assert (result.exit_code, result.stdout) == (0, "nothing to change in dev\n")
@@ -258,7 +258,7 @@ def test_modes_are_written_as_they_are_set():
     assert list(modes.written(Modes())) == []
 
 
-def test_a_mode_may_be_written_as_on_the_wire():
+def test_the_name_of_a_mode_may_have_an_underscore():
     assert modes.read(["invite_only=on"]) == {"invite_only": True}
     with pytest.raises(Misuse):
         modes.read(["invite only=on"])

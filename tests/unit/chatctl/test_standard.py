@@ -46,7 +46,7 @@ class TestClosed:
         )
         assert (done.returncode, done.stderr) == (1, "it is closed\n")
 
-    def test_an_output_that_nobody_needs_is_dropped(self):
+    def test_an_output_that_is_not_needed_is_dropped(self):
         assert run("standard.allow_closed_output(); print('x', flush=True)", ">&-").returncode == 0
         assert run("standard.allow_closed_output(); print('x', flush=True)").stdout == "x\n"
 
@@ -90,7 +90,7 @@ def start(code, stream, to, **env):
 
 @UNBUFFERED
 @pytest.mark.parametrize("stream", ["stdout", "stderr"])
-def test_a_pipe_that_does_not_wait_gets_all_of_it(stream, unbuffered):
+def test_a_pipe_that_does_not_block_gets_everything(stream, unbuffered):
     reading, writing = os.pipe()
     os.set_blocking(writing, False)
     code = f"print('x' * 1_000_000, file=sys.{stream})"
@@ -111,12 +111,12 @@ def test_an_output_that_nobody_reads_is_a_broken_pipe():
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
-def test_what_an_encoding_lacks_is_a_question_mark(encoding):
+def test_a_character_that_the_encoding_lacks_becomes_a_question_mark(encoding):
     done = run("print('каша\\udc80')", PYTHONIOENCODING=encoding)
     assert (done.returncode, done.stdout) == (0, "каша?\n" if encoding == "utf-8" else "?????\n")
 
 
-def test_what_was_being_printed_at_an_interrupt_is_not_printed_again():
+def test_a_line_that_was_interrupted_is_not_printed_again():
     # It comes between two of Python's own steps, when all was written and nobody knows it yet.
     code = """
 class Interrupted(standard._Output):

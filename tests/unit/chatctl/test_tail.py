@@ -81,7 +81,7 @@ def test_a_room_in_which_nothing_was_said_yet(tail, say, url):
     assert process.stdout.readline() == "         first\n"
 
 
-def test_json_is_a_message_a_line_as_it_went_over_the_wire(tail, say, url):
+def test_json_is_one_message_per_line_as_it_went_over_the_wire(tail, say, url):
     process = tail("--redis", url, "--json")
     for text in ("a\nb", "é\x9b"):
         line = say(url, text)
@@ -90,7 +90,7 @@ def test_json_is_a_message_a_line_as_it_went_over_the_wire(tail, say, url):
         assert shown.isascii()
 
 
-def test_a_restart_of_redis_is_told_and_nothing_is_shown_twice(tail, say, start_redis):
+def test_a_restart_of_redis_is_reported_and_nothing_is_shown_twice(tail, say, start_redis):
     def start():
         """A server with an address that the next one takes over: a link to its own one."""
         server = start_redis()
@@ -118,7 +118,7 @@ def test_a_restart_of_redis_is_told_and_nothing_is_shown_twice(tail, say, start_
     assert ended(process) == (0, "")
 
 
-def test_that_redis_is_away_is_told_once_however_long_it_takes(chatctl, monkeypatch):
+def test_it_says_once_that_redis_is_away(chatctl, monkeypatch):
     def follow(*_, after):
         attempts.append(after)
         if len(attempts) < 4:
@@ -148,7 +148,7 @@ def test_a_closed_pipe_ends_it_quietly(tail, say, url):
     assert ended(process)[1] == ""
 
 
-def test_with_a_gateways_own_redis_it_ends(tail, say, start_redis, tmp_path):
+def test_it_ends_with_the_embedded_redis_of_a_gateway(tail, say, start_redis, tmp_path):
     server = start_redis()
     say(server.url, "hi")
     with runfile.announced(runfile.secure(tmp_path / "run"), "127.0.0.1:2428", server.url):
@@ -169,5 +169,5 @@ def test_redis_unreachable_at_the_start_is_one_line_without_the_password(chatctl
 
 
 @pytest.mark.parametrize("arguments", [("a", "b"), ("--last", "3"), ("a\nb",)])
-def test_what_is_asked_wrongly_is_usage(chatctl, arguments):
+def test_a_wrong_option_is_a_usage_error(chatctl, arguments):
     assert chatctl("tail", *arguments).exit_code == 2

@@ -21,7 +21,7 @@ def record(id="g-1", lease=9.0, **told):
 
 
 class TestRates:
-    def test_they_come_from_two_accounts_however_often_it_is_looked(self):
+    def test_rates_come_from_the_last_two_reports(self):
         rates = Rates()
         assert rates.look([record(at=1000, received=10, delivered=100)]) == {}
         assert rates.look([record(at=1000, received=10, delivered=100)]) == {}
@@ -33,13 +33,13 @@ class TestRates:
     @pytest.mark.parametrize(
         "gone", [[], [record(lease=None)], [GatewayRecord("g-1", None, 9.0, 0)]]
     )
-    def test_who_is_gone_has_none(self, gone):
+    def test_a_gateway_that_is_gone_has_no_rate(self, gone):
         rates = Rates()
         rates.look([record(at=1000)])
         assert rates.look([record(at=4000, received=3)]) == {"g-1": Rate(1.0, 0.0)}
         assert rates.look(gone) == {}
 
-    def test_a_clock_that_was_set_back_is_no_rate(self):
+    def test_a_clock_that_was_set_back_gives_no_rate(self):
         rates = Rates()
         rates.look([record(at=4000)])
         assert rates.look([record(at=1000, received=3)]) == {}
@@ -70,7 +70,7 @@ def looks(monkeypatch):
 REDIS = ("--redis", "redis://h")
 
 
-def test_without_a_terminal_each_look_comes_below_the_last(chatctl, looks):
+def test_without_a_terminal_each_refresh_comes_below_the_last(chatctl, looks):
     dead = GatewayRecord("g-2", None, None, 1)
     waits = looks([record()], [record(at=4000, received=6, delivered=30), dead])
     result = chatctl("top", *REDIS, "--count", "2", "--every", "5s")
@@ -84,7 +84,7 @@ def test_without_a_terminal_each_look_comes_below_the_last(chatctl, looks):
     assert lines[8].split() == ["g-2", "?", "?", "-", "-", "?", "gone", "dead"]
 
 
-def test_json_is_one_object_a_line(chatctl, looks):
+def test_json_is_one_object_per_line(chatctl, looks):
     looks([record()], [record(at=4000, received=6)])
     result = chatctl("top", *REDIS, "--count", "2", "--json")
     first, second = [json.loads(line) for line in result.stdout.splitlines()]
@@ -94,7 +94,7 @@ def test_json_is_one_object_a_line(chatctl, looks):
     assert second["gateways"][0]["id"] == "g-1"
 
 
-def test_on_a_terminal_it_is_refreshed_in_place_and_the_last_look_stays(looks, monkeypatch, capsys):
+def test_on_a_terminal_it_is_refreshed_in_place_and_the_last_one_stays(looks, monkeypatch, capsys):
     from chatctl.cli import main
 
     two = [record("g-1"), record("g-2")]
@@ -140,7 +140,7 @@ def test_nothing_is_left_behind_in_a_window_that_became_narrower(looks, monkeypa
         assert times == [False, True, *[False] * 28]
 
 
-def test_it_never_scrolls_what_it_has_to_go_back_to(looks, monkeypatch, capsys):
+def test_it_never_scrolls_away_lines_that_it_must_replace(looks, monkeypatch, capsys):
     from chatctl.cli import main
 
     many = [record(f"g-{n}") for n in range(30)]
@@ -177,7 +177,7 @@ def test_a_redis_that_goes_away_is_waited_for(chatctl, looks):
     assert lines[8].startswith("g-1")
 
 
-def test_one_that_was_never_there_is_a_failure(chatctl, looks):
+def test_a_redis_that_was_never_there_is_a_failure(chatctl, looks):
     looks(RedisUnreachable("redis://h: no answer"))
     result = chatctl("top", *REDIS)
     assert (result.exit_code, result.stdout) == (1, "")

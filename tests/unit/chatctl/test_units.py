@@ -39,12 +39,12 @@ def test_durations(text, seconds):
 @pytest.mark.parametrize(
     "text", ["", "0", "0s", "-1s", "1w", "s", "1e9", "inf", "nan", "1m30s", "٣s"]
 )
-def test_what_is_no_duration_is_told_how_to_write_one(text):
+def test_the_error_says_how_to_write_a_duration(text):
     with pytest.raises(click.BadParameter, match=r"write 60s, 1\.5s, 15m, 2h or 7d\.$"):
         duration(text)
 
 
-def test_off_is_no_duration_unless_it_may_be():
+def test_off_is_a_duration_only_where_that_is_allowed():
     assert duration_or_off("off") is duration_or_off(" OFF ") is None
     assert duration_or_off("15m") == 900
     with pytest.raises(click.BadParameter, match=r"'never' .* or 7d, or off\.$"):
@@ -63,7 +63,7 @@ def test_off_is_no_duration_unless_it_may_be():
         ("0s", timedelta()),
     ],
 )
-def test_times_that_are_so_long_ago(text, ago):
+def test_times_before_now(text, ago):
     earliest = datetime.now(UTC) - ago
     assert earliest <= moment(text) <= datetime.now(UTC) - ago
 
@@ -72,7 +72,7 @@ def test_times_that_are_so_long_ago(text, ago):
     ("text", "hour", "minute", "second"),
     [("14:30", 14, 30, 0), ("9:05", 9, 5, 0), ("00:00:07", 0, 0, 7)],
 )
-def test_a_time_alone_is_one_of_today_here(text, hour, minute, second):
+def test_a_time_without_a_date_is_today_by_local_time(text, hour, minute, second):
     before, found = datetime.now(), moment(text)
     assert (found.hour, found.minute, found.second) == (hour, minute, second)
     assert found.utcoffset() is not None
@@ -89,7 +89,7 @@ def test_a_time_alone_is_one_of_today_here(text, hour, minute, second):
         ("2026-11-23T14:30:00.5+02:00", datetime(2026, 11, 23, 12, 30, 0, 500_000, UTC)),
     ],
 )
-def test_times_are_of_here_where_they_do_not_say_otherwise(text, expected):
+def test_times_without_an_offset_are_local(text, expected):
     assert moment(text) == expected.astimezone()
 
 
@@ -97,7 +97,7 @@ def test_times_are_of_here_where_they_do_not_say_otherwise(text, expected):
     "text",
     ["", "soon", "10", "1430", "25:00", "9:5", "-5m", "5w", "2026-02-30", "9999999999d"],
 )
-def test_what_is_no_time_is_told_how_to_write_one(text):
+def test_the_error_says_how_to_write_a_time(text):
     with pytest.raises(
         click.BadParameter, match=r"write 10m or 2h .* 14:30 .* 2026-11-23"
     ) as caught:
@@ -105,7 +105,7 @@ def test_what_is_no_time_is_told_how_to_write_one(text):
     assert caught.value.message.startswith(f"{text!r} is not a time")
 
 
-def test_health_is_never_told_on_the_chat_port_by_default():
+def test_the_address_of_the_health_pages_needs_a_port():
     assert address_or_off("off") is None
     assert address_or_off("[::1]:8080") == Address("::1", 8080)
     for text, hint in [("0.0.0.0", "write 0.0.0.0:8080"), ("[::1]", r"write \[::1\]:8080")]:
@@ -121,7 +121,7 @@ def test_rates(text, rate):
 
 
 @pytest.mark.parametrize("text", ["0/s", "5/d", "fast", "/s", ""])
-def test_what_is_no_rate_is_told_how_to_write_one(text):
+def test_the_error_says_how_to_write_a_rate(text):
     with pytest.raises(click.BadParameter, match="write 5/s, 30/m, or off"):
         rate_or_off(text)
 
@@ -135,12 +135,12 @@ def test_sizes(text, count):
 
 
 @pytest.mark.parametrize("text", ["16KB", "1M", "-1", "big", ""])
-def test_what_is_no_size_is_told_how_to_write_one(text):
+def test_the_error_says_how_to_write_a_size(text):
     with pytest.raises(click.BadParameter, match="write 16KiB, 1MiB"):
         size(text)
 
 
-def test_a_size_that_no_frame_fits_into_is_refused():
+def test_a_size_that_is_too_small_for_a_frame_is_refused():
     assert size("1KiB") == 1024
     with pytest.raises(click.BadParameter, match="at least 1KiB"):
         size("1023")
@@ -176,7 +176,7 @@ def test_addresses(text, host, port):
         ("host:65536", "65535 is the last"),
     ],
 )
-def test_what_is_no_address_is_told_how_to_write_one(text, hint):
+def test_the_error_says_how_to_write_an_address(text, hint):
     with pytest.raises(click.BadParameter) as caught:
         address(text)
     assert hint in caught.value.message
@@ -193,7 +193,7 @@ def test_what_is_no_address_is_told_how_to_write_one(text, hint):
         "unix:///run/redis.sock?db=1",
     ],
 )
-def test_redis_urls_are_taken_as_they_are(url):
+def test_redis_urls_stay_as_they_are(url):
     assert redis_url(url) == url
 
 
@@ -208,7 +208,7 @@ def test_redis_urls_are_taken_as_they_are(url):
         "",
     ],
 )
-def test_what_is_no_redis_url_is_not_repeated_as_it_may_hold_a_password(url):
+def test_a_malformed_redis_url_is_not_repeated_since_it_may_hold_a_password(url):
     with pytest.raises(click.BadParameter, match="write redis://HOST:6379/0") as caught:
         redis_url(url)
     assert "secret" not in caught.value.message
@@ -231,7 +231,7 @@ def test_prefixes(text):
 @pytest.mark.parametrize(
     "text", ["", " ", "chat ", "chat\n", "a\tb", "a" * 65, "a" * 2000, "{chat}", "чат", "chat*"]
 )
-def test_what_is_no_prefix_is_refused_in_few_words(text):
+def test_a_wrong_prefix_is_refused_in_few_words(text):
     with pytest.raises(click.BadParameter, match="is not a prefix") as refusal:
         prefix_word(text)
     assert len(refusal.value.message) < 200
@@ -239,19 +239,19 @@ def test_what_is_no_prefix_is_refused_in_few_words(text):
 
 @pytest.mark.parametrize("unit", [duration, duration_or_off, rate_or_off, size, count_or_off])
 @pytest.mark.parametrize("digits", [13, 30, 400, 5000])
-def test_numbers_that_nothing_can_work_with_are_refused_in_few_words(unit, digits):
+def test_numbers_that_are_too_large_are_refused_in_few_words(unit, digits):
     with pytest.raises(click.BadParameter) as refusal:
         unit("9" * digits)
     assert len(refusal.value.message) < 200
 
 
 @pytest.mark.parametrize("host", ["a..b", ".a", "a" * 64, "ü" * 64])
-def test_what_cannot_be_a_host_is_refused(host):
+def test_a_wrong_host_is_refused(host):
     for text in (host, f"{host}:1"):
         with pytest.raises(click.BadParameter, match="is not an address"):
             address(text)
 
 
 @pytest.mark.parametrize("host", ["localhost.", "bücher.example", "a" * 63])
-def test_what_can_be_a_host_is_taken(host):
+def test_a_possible_host_is_accepted(host):
     assert address(f"{host}:1") == Address(host, 1)

@@ -92,7 +92,7 @@ def test_nobody(users):
     assert users(*REDIS)[0].output == "nobody is here\n"
 
 
-def test_names_cannot_play_with_the_terminal(users, user):
+def test_names_cannot_control_the_terminal(users, user):
     names = ["\x1b[2J", "a\nb", "a\u202eb", "\x9b1m", "e\u0301"]
     output = users(*REDIS, found=[user(name) for name in names])[0].output
     assert len(output.splitlines()) == 1 + len(names)
@@ -110,7 +110,7 @@ def starts_of(cell, table):
 @pytest.mark.parametrize(
     "name", ["สมชิดดี", "नमस्ते", "ខ្មែរ", "李小龍", "한글", "e\u0301", "👨‍👩‍👧‍👦", "❤️", "🇩🇪"]
 )
-def test_columns_stand_below_each_other_in_every_script(name):
+def test_columns_are_aligned_in_every_script(name):
     shown = table([("NAME", "GATEWAY"), ("dana and others", "g1"), (name, "g1")])
     assert len(starts_of("g1", shown)) == 1
 
@@ -151,14 +151,14 @@ def test_redis_and_prefix_come_from_the_file_for_all_commands(users, configure):
     assert users(env={"CHATCTL_REDIS": "redis://env"})[1] == [("redis://env", "family")]
 
 
-def test_without_redis_the_embedded_one_of_this_machine_is_asked(users, gateway_runs):
+def test_without_an_option_the_embedded_redis_of_this_machine_is_used(users, gateway_runs):
     gateway_runs(3000)
     result, asked = users()
     assert asked == [("unix:///3000.sock", "chat")]
     assert result.stderr == ""
 
 
-def test_of_several_gateways_the_one_with_the_default_port_is_asked_and_named(users, gateway_runs):
+def test_of_several_gateways_the_one_on_the_default_port_is_used_and_named(users, gateway_runs):
     gateway_runs(3000, started=2)
     gateway_runs(2428, started=1)
     result, asked = users()
@@ -169,7 +169,7 @@ def test_of_several_gateways_the_one_with_the_default_port_is_asked_and_named(us
     )
 
 
-def test_of_several_others_the_newest_is_asked(users, gateway_runs):
+def test_of_several_others_the_newest_is_used(users, gateway_runs):
     gateway_runs(3000, started=time.time() - 9)
     gateway_runs(3001, started=time.time())
     assert users()[1] == [("unix:///3001.sock", "chat")]
@@ -183,14 +183,14 @@ def test_no_gateway_here_is_one_line_that_says_what_to_do(users):
     assert result.stderr.count("\n") == 1
 
 
-def test_a_run_directory_that_others_can_write_is_not_believed(users, tmp_path):
+def test_a_run_directory_that_others_can_write_is_refused(users, tmp_path):
     (tmp_path / "open").mkdir(mode=0o755)
     result, asked = users("--run-dir", str(tmp_path / "open"))
     assert (result.exit_code, asked) == (1, [])
     assert result.stderr.startswith("chatctl: the run directory")
 
 
-def test_a_redis_that_refuses_is_not_said_to_be_out_of_reach(users):
+def test_a_redis_that_refuses_is_not_called_unreachable(users):
     result, _ = users(*REDIS, error=RedisRefused("redis://h: wrong password"))
     assert result.exit_code == 1
     assert result.stderr == "chatctl: Redis refuses: redis://h: wrong password\n"
