@@ -174,7 +174,7 @@ class TestRights:
         assert "role" not in entered
         await refused(sis, "not_operator", "topic", room="attic", topic="x")
 
-    async def test_only_operators_change_a_room_and_others_are_told_whom_to_ask(
+    async def test_only_operators_change_a_room_and_others_are_told_who_to_ask(
         self, mom: Peer, sis: Peer
     ) -> None:
         await enter(sis, "dev")
