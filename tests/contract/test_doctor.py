@@ -90,7 +90,7 @@ def of(findings: list[Finding], what: str) -> Finding:
     return found
 
 
-def test_a_chat_that_is_well(
+def test_a_healthy_chat(
     at: tuple[str, str], told: Any, answering: Any, look: redis.Redis, keys: Keys
 ) -> None:
     told("g-1")
@@ -166,7 +166,7 @@ def test_a_key_of_another_type(
         "{users}:resume:a",
     ],
 )
-def test_so_is_one_of_a_name_of_a_gateway_or_of_a_room(
+def test_keys_of_names_gateways_and_rooms_are_checked_too(
     at: tuple[str, str], look: redis.Redis, prefix: str, key: str
 ) -> None:
     look.rpush(f"{prefix}:{key}", "x")
@@ -174,7 +174,7 @@ def test_so_is_one_of_a_name_of_a_gateway_or_of_a_room(
     assert any(f"{prefix}:{key} is a list" in text for text in failures)
 
 
-async def test_what_a_chat_makes_itself_is_of_the_right_types(
+async def test_the_keys_that_a_chat_makes_have_the_right_types(
     at: tuple[str, str], g1: Gateway, g2: Gateway
 ) -> None:
     sis, mom = await g1.online("Sis"), await g2.online("Mom")
@@ -191,7 +191,7 @@ async def test_what_a_chat_makes_itself_is_of_the_right_types(
     assert of(found, "records").level == "ok"
 
 
-def test_records_and_names_that_are_no_text(
+def test_records_and_names_that_are_not_text(
     at: tuple[str, str], told: Any, look: redis.Redis, keys: Keys
 ) -> None:
     told("g-1")
@@ -265,7 +265,7 @@ class TestLeftovers:
         # It has no loop of its own, but may need one.
         return partial(asyncio.to_thread, look_around)
 
-    async def test_a_key_that_belongs_to_something_is_not_one(
+    async def test_keys_in_use_are_not_reported(
         self, look_around: Any, g1: Gateway, g2: Gateway, look: redis.Redis, keys: Keys, kill: Any
     ) -> None:
         sis, mom = await g1.online("sis"), await g1.online("mom")
@@ -276,7 +276,7 @@ class TestLeftovers:
         found = await look_around(keys)
         assert found == ([], [], [], [], keys.users, True)
 
-    async def test_what_belongs_to_nobody_is_found(
+    async def test_orphaned_keys_are_found(
         self, look_around: Any, g1: Gateway, look: redis.Redis, keys: Keys
     ) -> None:
         lost = g1.person("lost", gateway="g-forgotten")

@@ -68,7 +68,7 @@ list_accounts = aside(accounts.list_accounts)
 
 
 class TestGateways:
-    async def test_each_with_what_it_told_last(
+    async def test_each_is_listed_with_its_last_report(
         self, g1: Gateway, g2: Gateway, at: tuple[str, str], tell_of: Any
     ) -> None:
         await g1.online("sis")
@@ -82,13 +82,13 @@ class TestGateways:
         assert by_id[g1.id].names == 1
         assert 0 < (by_id[g1.id].lease or 0) <= 10
 
-    async def test_what_another_version_tells_is_not_known(
+    async def test_the_report_of_another_version_is_unknown(
         self, g1: Gateway, at: tuple[str, str]
     ) -> None:
         ((_, [found])) = await list_gateways(*at)
         assert (found.id, found.info, found.draining) == (g1.id, None, False)
 
-    async def test_nor_is_what_is_no_text(
+    async def test_a_report_that_is_not_text_is_unknown(
         self, g1: Gateway, at: tuple[str, str], look: redis.Redis, keys: Keys
     ) -> None:
         look.set(keys.lease(g1.id), b'{"listen":"\xff"}', px=10_000)
@@ -105,7 +105,7 @@ class TestGateways:
         assert (found["g-bad"].info, found["g-bad"].names) == (None, 0)
         assert found[g1.id].lease
 
-    async def test_a_dead_one_is_there_until_it_is_swept(
+    async def test_a_dead_gateway_is_listed_until_it_is_swept(
         self, g1: Gateway, g2: Gateway, at: tuple[str, str], kill: Any
     ) -> None:
         await g1.online("sis")
@@ -124,7 +124,7 @@ class TestGateways:
 
 
 class TestKick:
-    async def test_the_gateway_is_asked_and_its_doing_waited_for(
+    async def test_the_gateway_is_asked_and_the_end_of_the_session_awaited(
         self, g1: Gateway, g2: Gateway, at: tuple[str, str]
     ) -> None:
         sis = await g1.online("Sis")
@@ -134,7 +134,7 @@ class TestKick:
         assert await kicking == ("Sis", sis.session, g1.id, True, True)
         assert g2.heard.told == []
 
-    async def test_who_came_back_meanwhile_is_another(
+    async def test_a_person_who_came_back_has_another_session(
         self, g1: Gateway, g2: Gateway, at: tuple[str, str]
     ) -> None:
         sis = await g1.online("sis")
@@ -172,7 +172,7 @@ class TestKick:
         await g1.release(sis)
         assert await kicking
 
-    async def test_a_record_that_cannot_be_read_meanwhile_is_nobodys(
+    async def test_a_record_that_becomes_unreadable_counts_as_gone(
         self, g1: Gateway, at: tuple[str, str], look: redis.Redis, keys: Keys
     ) -> None:
         await g1.online("Sis")
@@ -183,7 +183,7 @@ class TestKick:
         assert asked is not None
         assert asked.ended
 
-    async def test_with_a_deaf_gateway_nobody_waits(
+    async def test_it_does_not_wait_for_a_gateway_that_does_not_listen(
         self, g1: Gateway, at: tuple[str, str], look: redis.Redis, keys: Keys, monkeypatch: Any
     ) -> None:
         await g1.backplane.claim(g1.person("sis", gateway="g-deaf"), 0.0, None)
@@ -217,7 +217,7 @@ class TestBans:
             assert found == [given]
             assert clock >= given.since
 
-    async def test_they_are_listed_oldest_first_and_one_of_the_same_replaces(
+    async def test_they_are_listed_oldest_first_and_a_second_ban_replaces_the_first(
         self, g1: Gateway, at: tuple[str, str], look: redis.Redis, keys: Keys
     ) -> None:
         first, second = (
@@ -233,7 +233,7 @@ class TestBans:
         assert look.hlen(keys.bans) == 2
         assert set((await list_bans(*at))[1]) == {again, second}
 
-    async def test_one_that_is_over_is_forgotten(
+    async def test_a_ban_that_has_ended_is_removed(
         self, g1: Gateway, at: tuple[str, str], look: redis.Redis, keys: Keys
     ) -> None:
         given = (await put_ban(*at, self.NETWORK, 60.0)).ban
@@ -242,7 +242,7 @@ class TestBans:
         assert (await list_bans(*at))[1] == []
         assert look.hlen(keys.bans) == 0
 
-    async def test_a_lifted_one_is_gone_and_all_are_told(
+    async def test_a_lifted_ban_is_gone_and_all_gateways_are_told(
         self, g1: Gateway, at: tuple[str, str]
     ) -> None:
         given = (await put_ban(*at, self.NAME, None)).ban
@@ -302,7 +302,7 @@ class TestAnnounce:
         kill(g1)
         assert await publish_announcement(*at, "lobby", "hello?") is None
 
-    async def test_nobody_was_ever_there(
+    async def test_a_chat_that_never_existed_stays_empty(
         self, at: tuple[str, str], look: redis.Redis, prefix: str
     ) -> None:
         assert await publish_announcement(*at, "lobby", "hello?") is None
@@ -320,7 +320,7 @@ class TestDrain:
         assert await draining is True
         assert g2.heard.told == []
 
-    async def test_one_that_has_ended_has_drained(
+    async def test_a_gateway_that_has_ended_has_drained(
         self, g1: Gateway, at: tuple[str, str], kill: Any
     ) -> None:
         draining = asyncio.create_task(drain_gateway(*at, g1.id))
@@ -334,7 +334,7 @@ class TestDrain:
     ) -> None:
         assert await drain_gateway(*at, g1.id) is False
 
-    async def test_one_that_does_not_listen(self, at: tuple[str, str]) -> None:
+    async def test_a_gateway_that_does_not_listen_is_reported(self, at: tuple[str, str]) -> None:
         assert await drain_gateway(*at, "g-none") is None
 
 
@@ -355,7 +355,7 @@ class TestAccounts:
         assert await put("change", "sis", "h2", "") == (True, None)
         assert await list_accounts(*at) == [msgspec.structs.replace(added, name="sis", hash="h2")]
 
-    async def test_who_holds_the_name_can_be_read_as_before(
+    async def test_the_record_of_the_holder_stays_readable(
         self, put: Any, look: redis.Redis, keys: Keys, g1: Gateway
     ) -> None:
         dana = msgspec.structs.replace(g1.person("Dana"), hello=2**53)
@@ -365,7 +365,7 @@ class TestAccounts:
         assert holder is not None and holder.session == dana.session
 
     @pytest.mark.parametrize("written", ["no JSON", "[]", "{}", '{"since":"x","name":1}'])
-    async def test_one_that_cannot_be_read_is_left_out_and_can_be_put_right(
+    async def test_an_unreadable_account_is_left_out_and_can_be_repaired(
         self,
         put: Any,
         at: tuple[str, str],
@@ -381,7 +381,7 @@ class TestAccounts:
         assert await put("change", "sis", "h2", "") == (True, None)
         assert [account.name for account in await list_accounts(*at)] == ["mom", "sis"]
 
-    async def test_removed_it_is_free(self, put: Any, at: tuple[str, str], g1: Gateway) -> None:
+    async def test_a_removed_name_is_free(self, put: Any, at: tuple[str, str], g1: Gateway) -> None:
         await put("add", "Sis", "h1", "")
         await put("add", "mom", "h1", "")
         sis = g1.person("sis")
@@ -391,7 +391,7 @@ class TestAccounts:
         assert [account.name for account in await list_accounts(*at)] == ["mom"]
         assert (await g1.backplane.claim(sis, 0.0, None, Entry("open"))).outcome == "granted"
 
-    async def test_who_left_cannot_come_back_to_one_that_was_removed(
+    async def test_nobody_can_resume_a_name_that_was_removed(
         self, put: Any, at: tuple[str, str], g1: Gateway
     ) -> None:
         await put("add", "sis", "h1", "")
@@ -402,7 +402,9 @@ class TestAccounts:
         assert back.outcome == "locked"
 
     @pytest.mark.parametrize("how", ["add", "change"])
-    async def test_who_holds_the_name_is_sent_away(self, put: Any, g1: Gateway, how: str) -> None:
+    async def test_the_holder_of_the_name_is_disconnected(
+        self, put: Any, g1: Gateway, how: str
+    ) -> None:
         if how == "change":
             await put("add", "sis", "h1", "")
         sis = await g1.online("Sis")
@@ -428,7 +430,7 @@ class TestAccounts:
             new = g2.person("Sis", hello=2)
             assert (await g2.backplane.claim(new, 0.0, token, Entry("open"))).outcome == "locked"
 
-    async def test_whose_gateway_is_dead_holds_nothing(
+    async def test_a_person_on_a_dead_gateway_does_not_hold_the_name(
         self, put: Any, g1: Gateway, kill: Any
     ) -> None:
         await g1.online("Sis")
@@ -458,7 +460,7 @@ class TestAccounts:
 
     @pytest.mark.usefixtures("quickly")
     @pytest.mark.parametrize("again", [True, False])
-    async def test_its_next_owner_is_not_told_what_the_last_one_was(
+    async def test_its_next_owner_gets_no_messages_of_the_last_one(
         self, put: Any, at: tuple[str, str], g1: Gateway, g2: Gateway, again: bool
     ) -> None:
         entry = Entry("open", "h1")
@@ -476,7 +478,7 @@ class TestAccounts:
         assert (await g2.backplane.said(Log(PRIVATE, "sis"), began.encode(), 10)).messages == []
 
     @pytest.mark.usefixtures("quickly")
-    async def test_no_token_from_before_is_a_way_around_the_password(
+    async def test_no_older_token_replaces_the_password(
         self, put: Any, g1: Gateway, g2: Gateway, kill: Any
     ) -> None:
         here, left, dead = [await g1.online(name) for name in ("sis", "mom", "dad")]

@@ -29,7 +29,7 @@ def text(findings, what):
     return found
 
 
-def test_a_good_redis_is_all_ok():
+def test_a_good_redis_gives_only_ok():
     found = [*checks.server(server()), *checks.settings(server())]
     assert set(levels(found).values()) == {"ok"}
 
@@ -64,14 +64,14 @@ def test_the_version_decides_whether_it_can_be_used(info, shown, level):
         (120, "failure", "full"),
     ],
 )
-def test_how_full_it_is(used, level, says):
+def test_the_level_depends_on_how_full_it_is(used, level, says):
     info = {} if used is None else {"used_memory": used * 1024**2}
     found = list(checks.settings(server(info=info, maxmemory=str(100 * 1024**2))))
     assert levels(found)["memory"] == level
     assert says in text(found, "memory")
 
 
-def test_a_replica_takes_no_orders():
+def test_a_replica_is_a_failure():
     found = list(checks.server(server(info={"redis_version": "7.2.4", "role": "slave"})))
     assert levels(found)["role"] == "failure"
 
@@ -104,13 +104,13 @@ def test_a_slow_redis_is_reported():
         ({"client_output_buffer_limit": "pubsub 0 0 0"}, "subscribers", "ok", ""),
     ],
 )
-def test_settings_that_lose_something_say_what_to_do(config, what, level, says):
+def test_settings_that_can_lose_data_say_what_to_do(config, what, level, says):
     found = list(checks.settings(server(**config)))
     assert levels(found)[what] == level
     assert says in text(found, what)
 
 
-def test_what_may_not_be_asked_is_a_warning_that_says_so():
+def test_a_command_that_is_not_allowed_is_a_warning():
     found = [
         *checks.server(Server(0.001, None, None)),
         *checks.settings(Server(0.001, None, None)),
@@ -127,14 +127,14 @@ def test_what_may_not_be_asked_is_a_warning_that_says_so():
     assert all("not allowed" in each.text for each in found if each.level == "warning")
 
 
-def test_scripts_that_are_missing_are_named_some_of_them():
+def test_missing_scripts_are_named():
     assert levels(checks.scripts([]))["scripts"] == "ok"
     found = list(checks.scripts(["a", "b", "c", "d", "e"]))
     assert levels(found)["scripts"] == "warning"
     assert "a, b, c and 2 more not loaded" in text(found, "scripts")
 
 
-def test_what_belongs_to_nobody_is_counted_and_how_to_end_it_told():
+def test_orphaned_keys_are_counted_with_what_to_do():
     found = [
         *checks.leftovers(Leftovers([f"k{n}" for n in range(5)], ["sis"], [], [], "users", False))
     ]
@@ -148,7 +148,7 @@ def test_what_belongs_to_nobody_is_counted_and_how_to_end_it_told():
     assert levels(checks.leftovers(Leftovers([], [], [], [], "users", True))) == {"leftovers": "ok"}
 
 
-def test_keys_of_another_type_are_named_and_how_to_end_it():
+def test_keys_of_the_wrong_type_are_named_with_what_to_do():
     wrong = [Misplaced(f"chat:{n}", "list", "hash") for n in range(9)]
     found = list(checks.types(Seen({}, wrong, set())))
     assert len(found) == 3
@@ -158,7 +158,7 @@ def test_keys_of_another_type_are_named_and_how_to_end_it():
     assert list(checks.types(Seen({}, [], set()))) == list(checks.types(None)) == []
 
 
-def test_records_that_are_not_right_are_named():
+def test_damaged_records_are_named():
     unreadable = [("chat:{users}", "sis"), ("chat:{users}:accounts", "dana")]
     found = list(checks.records(Records(unreadable, ["mom"])))
     assert [each.level for each in found] == ["warning"] * 2

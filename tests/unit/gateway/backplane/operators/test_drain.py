@@ -31,12 +31,12 @@ def redis_is(monkeypatch):
     return redis_is
 
 
-def test_a_gateway_whose_own_redis_ends_with_it_has_drained(redis_is):
+def test_a_gateway_whose_embedded_redis_ends_has_drained(redis_is):
     redis_is(EndsWithItsGateway())
     assert drain.drain_gateway("unix:///gone", "chat", "g-aa") is True
 
 
-def test_an_order_that_nobody_can_have_heard_has_failed(redis_is):
+def test_an_order_to_a_redis_that_is_not_there_fails(redis_is):
     redis_is(Gone())
     with pytest.raises(redis.ConnectionError):
         drain.drain_gateway("unix:///gone", "chat", "g-aa")

@@ -24,7 +24,7 @@ def text(findings, what):
 @pytest.mark.parametrize(
     ("ahead", "says"), [(4.9, None), (-4.9, None), (60.2, "60 s ahead of"), (-7.0, "7 s behind")]
 )
-def test_clocks_that_differ(ahead, says):
+def test_clocks_that_differ_give_a_warning(ahead, says):
     [found] = checks.clock(ahead)
     assert found.level == ("warning" if says else "ok")
     assert (says or "") in found.text
@@ -52,26 +52,26 @@ def gateway(lease=9.0, names=2, **fields):
         (GatewayRecord("g-1", None, 9.0, 0), "warning", "another version"),
     ],
 )
-def test_how_a_gateway_is(record, level, says):
+def test_each_state_of_a_gateway(record, level, says):
     found = list(checks.gateways([record], NOW))
     assert levels(found)["gateway g-1"] == level
     assert says in text(found, "gateway g-1")
 
 
-def test_that_the_others_sweep_is_said_where_there_are_others():
+def test_a_dead_gateway_is_swept_by_the_others_if_there_are_any():
     other = GatewayRecord("g-2", INFO, 9.0, 0)
     found = list(checks.gateways([gateway(lease=None, names=5), other], NOW))
     assert "the others remove its 5 names" in text(found, "gateway g-1")
 
 
-def test_that_none_lives_is_a_failure():
+def test_without_a_living_gateway_it_fails():
     assert levels(checks.gateways([], NOW)) == {"gateways": "failure"}
     assert levels(checks.gateways([gateway(lease=None)], NOW))["gateways"] == "failure"
     assert "gateways" not in levels(checks.gateways([gateway()], NOW))
 
 
 @pytest.mark.parametrize(("wrong", "level"), [(0, "ok"), (4, "ok"), (60, "warning")])
-def test_a_gateways_clock_is_told_from_when_it_wrote_its_lease(wrong, level):
+def test_a_gateways_clock_is_checked_by_the_time_in_its_lease(wrong, level):
     # Nine of the ten seconds are left: it was written a second ago.
     found = checks.gateways([gateway(at=NOW - 1000 - wrong * 1000)], NOW)
     assert levels(found)["clock of g-1"] == level
@@ -99,9 +99,7 @@ def test_gateways_that_differ_are_named_setting_by_setting():
         ([GatewayRecord("g-new", None, 9.0, 0)], 0),
     ],
 )
-def test_those_that_are_alike_are_well_and_who_is_dead_or_tells_nothing_does_not_count(
-    others, count
-):
+def test_equal_settings_are_ok_and_gateways_without_a_report_do_not_count(others, count):
     found = list(checks.alike([like("g-1", history=1000), *others]))
     assert [each.level for each in found] == ["ok"] * count
 

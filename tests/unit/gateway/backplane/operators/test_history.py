@@ -74,7 +74,7 @@ def test_epochs_are_ordered_as_numbers(url, stored):
     assert newest(url, *ROOM) == said
 
 
-def test_since_is_by_the_clock_of_redis_and_includes_its_moment(url, stored):
+def test_since_counts_by_redis_clock_and_includes_that_moment(url, stored):
     moment = datetime(2026, 11, 23, 10, tzinfo=UTC)
     at = round(moment.timestamp() * 1000)
     said = stored(at - 1, at, at + 1)
@@ -90,7 +90,7 @@ def test_another_room_and_another_chat_are_not_in_it(url, stored, there):
     assert newest(url, "chat", "@") == []
 
 
-def test_a_follower_gets_what_is_there_and_then_what_is_said(url, stored):
+def test_a_follower_gets_old_entries_and_then_new_ones(url, stored):
     first, *missed = stored(1, 2, 3)
     following = follow(url, *ROOM, first.id)
     assert next(following) == missed
@@ -101,7 +101,7 @@ def test_a_follower_gets_what_is_there_and_then_what_is_said(url, stored):
     following.close()
 
 
-def test_a_follower_goes_on_where_the_log_was_deleted_and_began_anew(url, stored, there):
+def test_a_follower_goes_on_after_the_log_was_deleted(url, stored, there):
     stored(1, 2, 3, epoch=1795428000123)
     following = follow(url, *ROOM, NOTHING)
     next(following)
@@ -111,7 +111,7 @@ def test_a_follower_goes_on_where_the_log_was_deleted_and_began_anew(url, stored
     following.close()
 
 
-def test_what_somebody_else_wrote_into_the_log_is_passed_over(url, stored, there):
+def test_entries_of_other_programs_are_skipped(url, stored, there):
     log = Keys("chat").room_log("lobby")
     said = stored(1)
     others = [{"x": "y"}, {"d": "{}\n", "t": "soon"}, {"d": "no\n", "t": "5"}, {"t": "7"}]
@@ -124,7 +124,7 @@ def test_what_somebody_else_wrote_into_the_log_is_passed_over(url, stored, there
     following.close()
 
 
-def test_a_key_of_another_type_is_an_error_in_one_sentence(url, there):
+def test_a_log_of_the_wrong_type_is_an_error_in_one_sentence(url, there):
     there.set(Keys("chat").room_log("lobby"), "x")
     for read in (newest, lambda *room: next(follow(*room, NOTHING))):
         with pytest.raises(RedisUnreachable):
@@ -139,7 +139,7 @@ def test_a_follower_far_behind_gets_it_page_by_page(url, stored):
     following.close()
 
 
-def test_without_news_a_follower_is_told_that_redis_is_there(url, stored, monkeypatch):
+def test_without_news_a_follower_learns_that_redis_is_there(url, stored, monkeypatch):
     monkeypatch.setattr(history, "BLOCK", 0.01)
     following = follow(url, *ROOM, NOTHING)
     assert next(following) == []
@@ -148,12 +148,12 @@ def test_without_news_a_follower_is_told_that_redis_is_there(url, stored, monkey
     following.close()
 
 
-def test_redis_keeps_a_follower_waiting_for_less_than_it_is_given():
+def test_a_follower_waits_less_than_its_patience_with_redis():
     assert history.BLOCK < address.PATIENCE / 2
 
 
 @pytest.mark.parametrize("read", [newest, lambda *room: next(follow(*room, NOTHING))])
-def test_a_redis_that_is_not_there_or_hangs_is_an_error_without_the_password(read, monkeypatch):
+def test_an_unreachable_redis_is_an_error_without_the_password(read, monkeypatch):
     monkeypatch.setattr(address, "PATIENCE", 0.05)
     with socket.create_server(("127.0.0.1", 0)) as mute:
         url = f"redis://ann:secret@127.0.0.1:{mute.getsockname()[1]}"
@@ -166,7 +166,7 @@ def test_a_redis_that_is_not_there_or_hangs_is_an_error_without_the_password(rea
         assert "***" in str(error.value)
 
 
-def test_a_server_that_ends_is_an_error_to_its_follower():
+def test_a_server_that_ends_is_an_error_for_its_follower():
     with tempfile.TemporaryDirectory() as directory, embedded.start(Path(directory)) as server:
         with redis.Redis.from_url(server.url, protocol=2) as there:
             there.xadd(Keys("chat").room_log("lobby"), {"d": "{}", "t": 1})
