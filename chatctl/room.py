@@ -326,7 +326,7 @@ def _sanction(each: Sanction, now: datetime) -> tuple[str, str, str, str]:
 def _person(name: str) -> str:
     from wire.frames import OPERATOR
 
-    return "the operators of the chat" if name == OPERATOR else name
+    return "an operator of the chat" if name == OPERATOR else name
 
 
 def _roles(found: RoomDetails) -> dict[str, str]:
