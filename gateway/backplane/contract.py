@@ -82,8 +82,6 @@ class Outgoing(NamedTuple):
         seq: the sender's count. With it the message is posted once, however often it is published.
         name: the sender's folded name; needed with ``slow``.
         slow: seconds that must pass between two messages of that name; 0 for none.
-        event: the body is not a message, but an event that is not stored, as `wire.codec.encode`
-            makes it.
     """
 
     body: bytes
@@ -91,7 +89,6 @@ class Outgoing(NamedTuple):
     seq: int | None = None
     name: str = ""
     slow: int = 0
-    event: bool = False
 
 
 class Posted(NamedTuple):
@@ -470,7 +467,7 @@ class Messages(Protocol):
             messages: the messages.
 
         Returns:
-            The result of each message, in order; nothing for events.
+            The result of each message, in order.
 
         Raises:
             RoomChanged: the room has another version; nothing was posted.

@@ -210,7 +210,7 @@ class Positions:
             self._spawn(self._repair(channel, followed))
         elif previous.startswith(NO_MESSAGE):
             self._rooms.heard(channel, previous[:1], int(previous[1:]), lines)
-        elif self._deliver_events(channel, lines):
+        else:
             # These messages were delivered already, or the log gives ids a second time.
             self.compare(channel)
 
@@ -357,7 +357,6 @@ class Positions:
                 self._rooms.heard(channel, previous[:1], int(previous[1:]), lines)
                 return
         elif parse(last) <= parse(followed.at):
-            self._deliver_events(channel, lines)
             return
         elif lost and previous != followed.at:
             if followed.told != followed.at:
@@ -365,15 +364,3 @@ class Positions:
             self._advance(channel, followed, lines, last)
             return
         self.deliver(channel, previous + b" " + last + b"\n" + lines)
-
-    def _deliver_events(self, channel: bytes, lines: bytes) -> bool:
-        """Deliver only the events that are not in the log, like joined and left.
-
-        Returns:
-            Whether there were messages, too.
-        """
-        every = lines.splitlines(keepends=True)
-        events = [line for line in every if not line.startswith(MESSAGE)]
-        if events:
-            self._deliver(channel, b"".join(events))
-        return len(events) < len(every)

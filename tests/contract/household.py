@@ -119,11 +119,6 @@ def sealed(origin: str, seq: int, body: bytes) -> Outgoing:
     return Outgoing(body, origin, seq)
 
 
-def event(line: bytes) -> Outgoing:
-    """What is told to everyone in a room, and not stored."""
-    return Outgoing(line, event=True)
-
-
 def parsed(lines: list[str]) -> list[Msg]:
     events = [decode_event(line.encode()) for line in lines]
     assert all(isinstance(event, Msg) for event in events)

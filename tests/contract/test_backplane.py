@@ -19,7 +19,6 @@ from tests.contract.household import (
     Gateway,
     StartBackplane,
     begun,
-    event,
     in_room,
     message,
     nowhere,
@@ -28,8 +27,7 @@ from tests.contract.household import (
 from tests.support import servers
 from tests.support.deadlines import within
 from tests.support.servers import Server
-from wire.codec import encode
-from wire.frames import PRIVATE, Joined, Msg
+from wire.frames import PRIVATE, Msg
 
 
 class TestClaim:
@@ -349,26 +347,6 @@ class TestPublish:
         await asyncio.gather(*(g1.publish("lobby", [message(text)]) for text in texts))
         await g1.heard.until(lambda heard: len(heard.lines(channel)) == 100)
         assert [msg.text for msg in parsed(g1.heard.lines(channel))] == texts
-
-    async def test_events_are_published_in_their_place_and_not_stored(
-        self, g1: Gateway, look: redis.Redis, keys: Keys
-    ) -> None:
-        channel = await in_room(g1)
-        joined = encode(Joined(room="lobby", name="mom"))
-        ids = await g1.publish("lobby", [message("before"), event(joined), message("after")])
-        await g1.heard.until(lambda heard: heard.delivered)
-        lines = g1.heard.lines(channel)
-        assert len(ids) == 2
-        assert lines[1] == joined.decode().rstrip("\n")
-        assert [msg.text for msg in parsed([lines[0], lines[2]])] == ["before", "after"]
-        assert look.xlen(keys.room_log("lobby")) == 2
-
-    async def test_events_alone(self, g1: Gateway, look: redis.Redis, keys: Keys) -> None:
-        channel = await in_room(g1)
-        joined = encode(Joined(room="lobby", name="mom"))
-        assert await g1.publish("lobby", [event(joined)] * 2) == []
-        await g1.heard.until(lambda heard: len(heard.lines(channel)) == 2)
-        assert not look.exists(keys.room_log("lobby"))
 
     async def test_the_log_is_capped(
         self, start: StartBackplane, look: redis.Redis, keys: Keys

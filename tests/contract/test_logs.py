@@ -10,7 +10,7 @@ from gateway.backplane.contract import Log
 from gateway.backplane.ids import NOTHING, before, epoch_of, follows, is_beginning, parse
 from gateway.backplane.keys import Keys
 from gateway.errors import BackplaneRefused
-from tests.contract.household import Gateway, event, in_room, message, nowhere, parsed, sealed
+from tests.contract.household import Gateway, in_room, message, parsed, sealed
 from tests.support.servers import Server
 from wire.frames import PRIVATE
 
@@ -255,18 +255,6 @@ class TestBeginning:
         with pytest.raises(BackplaneRefused, match=r"WRONGTYPE|wrong kind of value"):
             await g1.whisper(sis, ["mom"], seq=1)
         assert not look.exists(keys.log(SIS))
-
-    async def test_joins_say_behind_what_they_come(
-        self, g1: Gateway, listening: Callable[[Log], str]
-    ) -> None:
-        joined = b'{"op":"joined"}\n'
-        start = (await nowhere(g1, "lobby")).decode()
-        await g1.publish("lobby", [event(joined)])
-        [last] = await say(g1, "a")
-        await g1.publish("lobby", [event(joined)])
-        await g1.heard.until(lambda heard: len(heard.heads) == 3)
-        id = last.decode()
-        assert g1.heard.follows(listening(LOBBY)) == [(start, start), (start, id), (id, id)]
 
     async def test_before_an_epoch_is_no_message(self, g1: Gateway) -> None:
         sis = await g1.online("sis")

@@ -134,8 +134,6 @@ def room_publish(
 
 
 def _head(message: Outgoing) -> str:
-    if message.event:
-        return "!"
     seq = "-" if message.seq is None else message.seq
     if message.slow:
         return f"{message.origin} {seq} {message.name} {message.slow * 1000}"

@@ -19,7 +19,6 @@
 --             ORIGIN SEQ             one that must not
 --             ORIGIN SEQ NAME MS     the same, and NAME must not post again for MS milliseconds; SEQ is
 --                                    '-' if the message may be posted twice
---             !                      an event: published as it is, and not stored
 --
 -- Returns  for each message its id; '' if its seq was posted before and the id is no longer known; or, as
 --          a number, the milliseconds that its sender must wait: then it was not posted. 'LATE' if the
@@ -30,7 +29,7 @@
 -- a message that is sent twice is posted once, and so that nothing is posted by outdated rules.
 --
 -- What is published begins with the line "<previous id> <last id>", by which the receiver sees at once
--- whether something was lost before it. Without a message, both are the last id of the log.
+-- whether something was lost before it.
 local log, limit, run = KEYS[1], ARGV[1], ARGV[2]
 
 local clock = now_ms()
@@ -56,9 +55,7 @@ local latest, news = {}, {}
 local results, lines = {}, {''}
 for i = 11, #ARGV, 2 do
   local head, body = ARGV[i], ARGV[i + 1]
-  if head == '!' then
-    lines[#lines + 1] = body
-  elseif head == '' then
+  if head == '' then
     local id = add(body)
     results[#results + 1] = id
     lines[#lines + 1] = with_beginning(id, ts, body)
@@ -100,9 +97,8 @@ if first and is_first and ARGV[10] ~= '0' then
     for _, key in ipairs({log, KEYS[2], KEYS[4]}) do redis.call('PEXPIRE', key, left) end
   end
 end
-if #lines > 1 then
-  local upto = last or tail(log, KEYS[2], run, NOTHING)
-  lines[1] = (behind or upto) .. ' ' .. upto .. '\n'
+if first then
+  lines[1] = behind .. ' ' .. last .. '\n'
   redis.call('SPUBLISH', ARGV[4], table.concat(lines))
 end
 return results

@@ -261,11 +261,8 @@ class Memory:
     def post(self, room: str, messages: list[Outgoing], known: bytes = NOTHING) -> list[Posted]:
         log = Log(room)
         results: list[Posted] = []
-        whole, previous = [], None
+        whole, previous = [], b""
         for message in messages:
-            if message.event:
-                whole.append(message.body)
-                continue
             posted = self._posted.setdefault((room, message.origin), {})
             if message.seq is not None and message.seq <= max(posted, default=-1):
                 results.append(Posted(posted.get(message.seq, "")))
@@ -280,8 +277,7 @@ class Memory:
                 _remember(posted, message.seq, kept.id.decode())
             whole.append(kept.line)
         if whole:
-            last = self.tail_of(log)
-            head = (previous or last) + b" " + last
+            head = previous + b" " + self.tail_of(log)
             self.publish(f"room:{room}", head + b"\n" + b"".join(whole))
         return results
 

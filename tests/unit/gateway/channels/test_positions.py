@@ -141,16 +141,6 @@ async def test_several_in_one_piece_stay_in_one_piece(live):
     assert not live.tasks
 
 
-async def test_what_has_no_id_passes_and_moves_nothing(live):
-    at = live.positions.at(ROOM)
-    live.memory.post(
-        "lobby", [Outgoing(b'{"op":"joined","room":"lobby","name":"sis"}\n', event=True)]
-    )
-    live.arrive()
-    assert live.delivered == [(ROOM, b'{"op":"joined","room":"lobby","name":"sis"}\n')]
-    assert live.positions.at(ROOM) == at
-
-
 async def test_a_channel_is_as_far_as_its_last_message(live):
     live.memory.say("a")
     last = live.memory.say("b")
@@ -288,30 +278,11 @@ async def test_who_left_does_not_overtake_their_last_words(live):
     held = live.redis.hold("said")
     for text in "ab":
         live.memory.say(text)
-    live.memory.post("lobby", [Outgoing(LEFT, event=True)])
+    publish(live, b"+5", LEFT)
     live.arrive(1, 2)
     await quiet()
     assert live.delivered == []
     held.set()
-    await live.settled()
-    assert kinds(live) == ["msg", "msg", "left"]
-
-
-async def test_nor_where_only_that_they_left_shows_that_the_words_were_lost(live):
-    live.memory.say("a")
-    live.memory.post("lobby", [Outgoing(LEFT, event=True)])
-    live.arrive(1)
-    await live.settled()
-    assert kinds(live) == ["msg", "left"]
-
-
-async def test_a_leave_is_told_although_the_messages_before_it_came_another_way(live):
-    live.memory.say("a")
-    body = b'{"op":"msg","from":"d","text":"b"}\n'
-    live.memory.post("lobby", [Outgoing(body), Outgoing(LEFT, event=True)])
-    await live.positions.check()
-    await live.settled()
-    live.arrive()
     await live.settled()
     assert kinds(live) == ["msg", "msg", "left"]
 
