@@ -106,17 +106,27 @@ def start_redis():
 
 
 @pytest.fixture
-def say():
-    """Write into a room's log as a gateway does; returns the message as it went over the wire."""
+def store():
+    """Write into a room's log as a gateway does; returns the event as it went over the wire."""
 
-    def say(url, text, *, sender="sis", room="lobby", prefix="chat", epoch=7, ago=0.0, to=None):
+    def store(url, event, *, room="lobby", prefix="chat", epoch=7, ago=0.0):
         now = round((time.time() - ago) * 1000)
-        at = datetime.fromtimestamp(now // 1000).astimezone()
-        message = Msg(from_=sender, room=None if to else room, to=to, text=text, at=at)
-        body = encode_body(message)
-        with redis.Redis.from_url(url, protocol=2) as there:
+        body = encode_body(event)
+        with redis.Redis.from_url(url, protocol=2) as client:
             log = Keys(prefix).room_log(room)
-            id = there.xadd(log, {"d": body, "t": now}, id=f"{epoch}-*")
+            id = client.xadd(log, {"d": body, "t": now}, id=f"{epoch}-*")
         return whole(id, b"%d" % now, body).decode().rstrip("\n")
+
+    return store
+
+
+@pytest.fixture
+def say(store):
+    """Store a message; returns it as it went over the wire."""
+
+    def say(url, text, *, sender="sis", room="lobby", ago=0.0, to=None, **where):
+        at = datetime.fromtimestamp(round(time.time() - ago)).astimezone()
+        message = Msg(from_=sender, room=None if to else room, to=to, text=text, at=at)
+        return store(url, message, room=room, ago=ago, **where)
 
     return say

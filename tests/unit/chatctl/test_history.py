@@ -10,6 +10,7 @@ import pytest
 import redis
 
 from gateway.backplane.embedded import runfile
+from wire.frames import Changed
 
 ROOT = Path(__file__).parents[3]
 
@@ -40,6 +41,19 @@ def test_it_is_shown_as_the_client_shows_it_oldest_first(history, say, url):
     time = datetime.fromisoformat(first["at"])
     assert result.stdout.splitlines()[0].endswith(f"{time:%H:%M:%S} sis: morning!")
     assert texts(result) == ["sis: morning!", "李小龍: two", "        lines"]
+
+
+def test_changes_in_a_room_are_shown_with_their_time_among_its_messages(history, say, store, url):
+    say(url, "hi", room="dev")
+    changed = Changed(room="dev", by="mom", change="kick", name="sis", reason="tea\x1b[2J")
+    line = store(url, changed, room="dev")
+    say(url, "ho", room="dev")
+    time = f"{datetime.fromtimestamp(json.loads(line)['ts'] / 1000):%H:%M:%S}"
+    shown = history("dev").stdout.splitlines()
+    assert shown[1] == f"{time} · mom kicked sis out of #dev: tea\ufffd[2J"
+    found = json.loads(history("dev", "--json").stdout)
+    assert [each["op"] for each in found] == ["msg", "changed", "msg"]
+    assert found[1] == json.loads(line)
 
 
 def test_without_an_option_the_last_fifty_are_shown(history, say, url):
