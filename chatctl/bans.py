@@ -121,13 +121,13 @@ def _for_programs(ban: Ban) -> dict[str, Any]:
 
 
 def _warn_of_neighbours(banned: IPv4Network | IPv6Network) -> None:
-    from gateway.addresses import neighbourhood
+    from gateway.addresses import subnet
 
     address = banned.network_address
     if banned.version == 6 and banned.prefixlen > 64 and not address.is_loopback:
         warn(
             f"a person with the address {banned} usually has a whole /64 of them: "
-            f"`chatctl ban {neighbourhood(address)}` keeps all of these out"
+            f"`chatctl ban {subnet(address)}` keeps all of these out"
         )
 
 

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import click
 
-from gateway.backplane.url import parse
+from gateway.backplane.url import parse_url
 
 DEFAULT_PORT = 2428
 """CHAT on the keys of a telephone."""
@@ -209,7 +209,7 @@ def prefix_word(text: str) -> str:
 def redis_url(text: str) -> str:
     """A Redis URL. It may hold a password, so no text here ever shows it."""
     try:
-        parse(text)
+        parse_url(text)
     except ValueError as error:
         raise click.BadParameter(f"{error}.") from None
     return text

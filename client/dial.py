@@ -17,7 +17,7 @@ from client.connection import Connection
 from client.errors import CannotConnect, Ended, Untrusted
 from client.heartbeat import Pulse
 from client.tls import explained
-from network.connecting import certified, connected, staggered
+from network.connecting import certificate_name, open_socket, staggered
 from wire.frames import VERSION, Hello
 from wire.reasons import CONNECTION_LOST, FOREIGN
 
@@ -90,7 +90,7 @@ class Dialer:
         async def reach(server: Server) -> tuple[Server, socket.socket]:
             try:
                 async with asyncio.timeout(PATIENCE):
-                    return server, await connected(*server)
+                    return server, await open_socket(*server)
             except OSError as error:
                 raise _explained(error, _shown(server), PATIENCE, self._tls) from None
 
@@ -149,9 +149,9 @@ async def connect(
         async with asyncio.timeout(within):
             await asyncio.get_running_loop().create_connection(
                 lambda: connection,
-                sock=link or await connected(host, port),
+                sock=link or await open_socket(host, port),
                 ssl=tls,
-                server_hostname=certified(host) if tls else None,
+                server_hostname=certificate_name(host) if tls else None,
                 # Shorter than the whole: so we can tell a gateway that waits for a hello without
                 # TLS from a host that is not there.
                 ssl_handshake_timeout=within / 2 if tls else None,

@@ -22,8 +22,8 @@ def host_port(host: Address | str, port: int) -> str:
     return f"[{host}]:{port}" if ":" in str(host) else f"{host}:{port}"
 
 
-def neighbourhood(address: Address) -> str:
-    """What counts as one address: for IPv6 the /64, the smallest block a customer usually gets."""
+def subnet(address: Address) -> str:
+    """What counts as one address: an IPv4 address itself, or the /64 of an IPv6 address."""
     return _network(address, 64) or str(address)
 
 

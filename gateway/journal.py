@@ -49,7 +49,7 @@ def write_to_stderr(style: Literal["text", "json"], level: str) -> None:
         level: the lowest level to write: ``debug``, ``info``, ``warning`` or ``error``.
     """
     handler = LogWriter(STDERR)
-    handler.setFormatter(JsonLines() if style == "json" else TextLines())
+    handler.setFormatter(JsonFormatter() if style == "json" else TextFormatter())
     handler.addFilter(FloodFilter())
     logging.basicConfig(level=level.upper(), handlers=[handler])
 
@@ -82,7 +82,7 @@ class FloodFilter(logging.Filter):
         return True
 
 
-class TextLines(logging.Formatter):
+class TextFormatter(logging.Formatter):
     """``2026-11-23 10:00:00,123 INFO gateway.login: session began connection=c17 name=dana``.
 
     The traceback of an error follows on indented lines.
@@ -99,7 +99,7 @@ class TextLines(logging.Formatter):
         return line
 
 
-class JsonLines(logging.Formatter):
+class JsonFormatter(logging.Formatter):
     """One JSON object per event: ``at``, ``level``, ``logger``, ``event``, and the fields."""
 
     def format(self, record: logging.LogRecord) -> str:

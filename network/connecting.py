@@ -25,7 +25,7 @@ Endpoint = tuple[socket.AddressFamily, Any]
 """An address family, and what a socket of that family connects to."""
 
 
-async def connected(host: str, port: int) -> socket.socket:
+async def open_socket(host: str, port: int) -> socket.socket:
     """Connect to a host, at the first of its addresses that answers.
 
     Args:
@@ -39,7 +39,7 @@ async def connected(host: str, port: int) -> socket.socket:
         OSError: there is no such host, or none of its addresses can be reached.
     """
     found = await resolve(host, port)
-    attempts = [partial(_connect, *address) for address in in_turn(found)]
+    attempts = [partial(_connect, *address) for address in interleaved(found)]
     return await staggered(attempts, discard=socket.socket.close)
 
 
@@ -59,7 +59,7 @@ async def resolve(host: str, port: int) -> list[Endpoint]:
     return list(dict.fromkeys((family, address) for family, _, _, _, address in found))
 
 
-def in_turn(addresses: Iterable[Endpoint]) -> list[Endpoint]:
+def interleaved(addresses: Iterable[Endpoint]) -> list[Endpoint]:
     """Alternate between the address families: often a whole family does not answer."""
     families: dict[socket.AddressFamily, list[Endpoint]] = {}
     for address in addresses:
@@ -137,6 +137,6 @@ async def _writable(connection: socket.socket) -> None:
         loop.remove_writer(connection)
 
 
-def certified(host: str) -> str:
+def certificate_name(host: str) -> str:
     """A host's name as certificates have it: without the dot at the end."""
     return host.removesuffix(".")

@@ -183,7 +183,7 @@ class Touch(NamedTuple):
     ago: float
 
 
-class Entry(NamedTuple):
+class Proof(NamedTuple):
     """What a claim without a token has to show.
 
     Attributes:
@@ -197,7 +197,7 @@ class Entry(NamedTuple):
     hash: str = ""
 
 
-KNOWN = Entry("known")
+KNOWN = Proof("known")
 
 
 class Arrival(NamedTuple):
@@ -317,19 +317,19 @@ class Admission(Protocol):
     async def bans(self) -> tuple[int, list[Ban]]:
         """Redis' time, milliseconds since 1970, and the bans that are in force."""
 
-    async def try_password(self, folded: str, neighbourhood: str, site: str = "") -> float:
+    async def try_password(self, folded: str, subnet: str, site: str = "") -> float:
         """Count an attempt with a password before it is checked; `forgive` it if it was right.
 
         Args:
             folded: the name.
-            neighbourhood: where it comes from, by `gateway.addresses.neighbourhood`.
+            subnet: where it comes from, by `gateway.addresses.subnet`.
             site: where it comes from, by `gateway.addresses.site`.
 
         Returns:
             0.0, or the seconds to wait: then it was not counted and must not be checked.
         """
 
-    async def forgive(self, folded: str, neighbourhood: str, site: str = "") -> None:
+    async def forgive(self, folded: str, subnet: str, site: str = "") -> None:
         """Take an attempt back, because the password was right, and remember where it came from."""
 
 
@@ -416,7 +416,7 @@ class Names(Protocol):
     """The part of the backplane about people and names. It raises the same errors as the others."""
 
     async def claim(
-        self, user: Registration, ago: float, resume: str | None, auth: Entry = KNOWN
+        self, user: Registration, ago: float, resume: str | None, auth: Proof = KNOWN
     ) -> Claimed:
         """Claim a name. A claim by the session that has it already renews it.
 

@@ -8,7 +8,7 @@ NOTHING = b"0-0"
 """The id before every message: the last id of a log that does not exist yet."""
 
 
-def parse(id: bytes) -> tuple[int, int]:
+def parse_id(id: bytes) -> tuple[int, int]:
     """Epoch and n, the form in which ids are compared.
 
     Raises:
@@ -25,16 +25,16 @@ def before(epoch: int) -> bytes:
 
 def epoch_of(id: bytes) -> int:
     """The epoch of an id; the id before the first of an epoch counts as part of that epoch."""
-    epoch, n = parse(id)
+    epoch, n = parse_id(id)
     return epoch + 1 if n == _GREATEST else epoch
 
 
 def is_beginning(id: bytes) -> bool:
     """Whether the message after an id is the first of its epoch."""
-    return id == NOTHING or parse(id)[1] == _GREATEST
+    return id == NOTHING or parse_id(id)[1] == _GREATEST
 
 
 def follows(id: bytes, previous: bytes) -> bool:
     """Whether there can be no message between two messages of a log."""
-    epoch, n = parse(id)
-    return parse(previous) == (epoch, n - 1) if n else previous == before(epoch)
+    epoch, n = parse_id(id)
+    return parse_id(previous) == (epoch, n - 1) if n else previous == before(epoch)

@@ -72,9 +72,9 @@ class Keys:
         """String with a TTL: the number of wrong passwords for a name, or from an address."""
         return f"{self.users}:attempts:{of}"
 
-    def got_from(self, folded: str, neighbourhood: str) -> str:
+    def got_from(self, folded: str, subnet: str) -> str:
         """String with a TTL: the name was got from this network before, with its password."""
-        return f"{self.users}:got:{neighbourhood}:{folded}"
+        return f"{self.users}:got:{subnet}:{folded}"
 
     def probed(self, nonce: str) -> str:
         """String with a TTL: the answer of a gateway that was asked to probe."""

@@ -68,7 +68,7 @@ class RedisUrl:
     tls_options: Mapping[str, str] = field(default_factory=dict)
 
 
-def parse(url: str) -> RedisUrl:
+def parse_url(url: str) -> RedisUrl:
     """Parse a URL.
 
     Raises:
@@ -119,7 +119,7 @@ def speaks_tls(url: str) -> bool:
 def database(url: str) -> int:
     """The number of the database in a URL; 0 if the URL cannot be used."""
     try:
-        return parse(url).db
+        return parse_url(url).db
     except ValueError:
         return 0
 

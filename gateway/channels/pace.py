@@ -27,7 +27,7 @@ class Pace:
         """Count what was sent; returns the seconds to wait before sending more.
 
         Args:
-            network: the receiver's network, from `gateway.addresses.neighbourhood`.
+            network: the receiver's network, from `gateway.addresses.subnet`.
             size: the number of bytes.
             now: reading of a monotonic clock, seconds.
         """

@@ -15,7 +15,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any, Protocol
 
 from gateway.backplane.contract import Backplane, Log
-from gateway.backplane.ids import NOTHING, parse
+from gateway.backplane.ids import NOTHING, parse_id
 from gateway.channels.reading import gap, read_on
 from gateway.errors import BackplaneDown, BackplaneRefused
 from gateway.journal import event
@@ -121,7 +121,7 @@ class Positions:
         followed = self._followed.get(channel)
         if followed is None:
             return  # nobody uses the channel now
-        followed.at = max(followed.at, at, key=parse)
+        followed.at = max(followed.at, at, key=parse_id)
         self._mended(channel, followed)
 
     def forget(self, channel: bytes) -> None:
@@ -160,7 +160,7 @@ class Positions:
     def skip(self, channel: bytes, upto: bytes) -> None:
         """Deliver nothing up to an id: its reader has it already."""
         followed = self._followed[channel]
-        followed.at = max(followed.at, upto, key=parse)
+        followed.at = max(followed.at, upto, key=parse_id)
 
     def watch(self, channel: bytes, passed: Callable[[bytes], bool]) -> None:
         """Call a function each time a channel's position has moved.
@@ -178,7 +178,7 @@ class Positions:
             return
 
         def passed(upto: bytes) -> bool:
-            if done := parse(upto) >= parse(id):
+            if done := parse_id(upto) >= parse_id(id):
                 then()
             return done
 
@@ -205,7 +205,7 @@ class Positions:
     def _deliver_out_of_order(
         self, channel: bytes, followed: _Followed, previous: bytes, last: bytes, lines: bytes
     ) -> None:
-        if parse(last) > parse(followed.at):
+        if parse_id(last) > parse_id(followed.at):
             followed.mend([(previous, last, lines)])
             self._spawn(self._repair(channel, followed))
         elif previous.startswith(NO_MESSAGE):
@@ -232,7 +232,7 @@ class Positions:
         tails = await self._backplane.tails([f.log for _, f in idle])
         for (channel, followed), at, tail in zip(idle, before, tails, strict=True):
             # A channel that has moved in the meantime is alive.
-            if followed.late is None and followed.at == at and parse(tail) > parse(at):
+            if followed.late is None and followed.at == at and parse_id(tail) > parse_id(at):
                 followed.mend([])
                 self._spawn(self._repair(channel, followed))
 
@@ -245,7 +245,7 @@ class Positions:
         except Exception:
             logger.exception("could not compare a channel with its log")
             tail = NOTHING
-        if parse(tail) > parse(followed.at):
+        if parse_id(tail) > parse_id(followed.at):
             await self._repair(channel, followed)
         else:
             self._mended(channel, followed)
@@ -353,10 +353,10 @@ class Positions:
             lost: the log does not have what may be missing before it, so reading again is useless.
         """
         if previous.startswith(NO_MESSAGE):
-            if lost or parse(last) <= parse(followed.at):
+            if lost or parse_id(last) <= parse_id(followed.at):
                 self._rooms.heard(channel, previous[:1], int(previous[1:]), lines)
                 return
-        elif parse(last) <= parse(followed.at):
+        elif parse_id(last) <= parse_id(followed.at):
             return
         elif lost and previous != followed.at:
             if followed.told != followed.at:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from gateway.backplane.contract import Backplane, Log
-from gateway.backplane.ids import follows, is_beginning, parse
+from gateway.backplane.ids import follows, is_beginning, parse_id
 from wire.codec import encode
 from wire.frames import Gap
 
@@ -36,7 +36,7 @@ async def read_on(backplane: Backplane, log: Log, after: bytes) -> Page:
     said = await backplane.said(log, after, PAGE)
     at, lines = after, []
     for id, line in said.messages:
-        if not (follows(id, at) or (at == said.start and parse(id)[1] == 0)):
+        if not (follows(id, at) or (at == said.start and parse_id(id)[1] == 0)):
             lines.append(encode(gap(log.room, at)))
         if line:
             lines.append(line)
@@ -44,7 +44,7 @@ async def read_on(backplane: Backplane, log: Log, after: bytes) -> Page:
     if said.more:
         return Page(at, lines, True)
     tail = said.tail
-    if parse(tail) < parse(at):
+    if parse_id(tail) < parse_id(at):
         # The log has lost messages, and goes on in a new epoch from now on.
         [tail] = await backplane.tails([log])
     if tail != at and not (at == said.start and is_beginning(tail)):

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import re
 
-from gateway.addresses import neighbourhood
+from gateway.addresses import subnet
 from gateway.backplane.contract import Backplane, Channel
-from gateway.backplane.ids import is_beginning, parse
+from gateway.backplane.ids import is_beginning, parse_id
 from gateway.channels.hub import Hub
 from gateway.channels.links import Link
 from gateway.channels.pace import Pace
@@ -26,7 +26,7 @@ def seen_id(text: str | None) -> bytes | None:
     if text is None or not _ID.fullmatch(text):
         return None
     id = text.encode()
-    return id if parse(id)[1] < 2**64 else None
+    return id if parse_id(id)[1] < 2**64 else None
 
 
 class Replay:
@@ -68,11 +68,11 @@ class Replay:
             self.join(key, link)
             return
         [tail] = await self._backplane.tails([log])
-        if parse(at) > parse(tail):
+        if parse_id(at) > parse_id(tail):
             # Redis never gave this id, or has lost it.
             self._hub.tell(link, gap(log.room, at))
             at = tail
-        more, network = at != tail, neighbourhood(link.ip)
+        more, network = at != tail, subnet(link.ip)
         while True:
             while more:
                 page = await read_on(self._backplane, log, at)
@@ -117,7 +117,7 @@ class Replay:
         def passed(upto: bytes) -> bool:
             if joined.done():
                 return True
-            if parse(upto) < parse(at):
+            if parse_id(upto) < parse_id(at):
                 return False
             if exact := upto == at:
                 self.join(channel, link)

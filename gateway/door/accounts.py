@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
 
-from gateway.addresses import Address, neighbourhood, site
+from gateway.addresses import Address, site, subnet
 from gateway.backplane.contract import Admission
 from gateway.chat.effects import Claim
 from gateway.door.passwords import verify
@@ -58,13 +58,13 @@ class Accounts:
                 ErrorCode.PASSWORD_REQUIRED, f"the name {claim.name} needs its password"
             )
         try:
-            async with self._turns.turn(site(ip) or neighbourhood(ip)):
+            async with self._turns.turn(site(ip) or subnet(ip)):
                 await self._check(claim.name, claim.password, hash, ip)
         except Full as full:
             raise _too_many("passwords are being checked", full.after) from None
 
     async def _check(self, name: str, password: str, hash: str, ip: Address) -> None:
-        folded, networks = fold(name), (neighbourhood(ip), site(ip))
+        folded, networks = fold(name), (subnet(ip), site(ip))
         if wait := await self._admission.try_password(folded, *networks):
             raise _too_many("wrong passwords", wait)
         loop = asyncio.get_running_loop()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gateway.addresses import Address, neighbourhood
+from gateway.addresses import Address, subnet
 from gateway.chat.budget import Budget
 from gateway.config import AddressLimits
 
@@ -69,7 +69,7 @@ class Door:
             self._forget(now, FORGET_EVERY)
         elif len(self._visitors) >= self._max_remembered:
             self._forget(now, 0.0)
-        key = neighbourhood(address)
+        key = subnet(address)
         visitor = self._visitors.get(key)
         if visitor is None:
             visitor = self._visitors[key] = _Visitor(limits.connects, now)

@@ -30,7 +30,7 @@ class Connected(Protocol):
         """End the connection."""
 
 
-class Named(Protocol):
+class Online(Protocol):
     """Somebody who has a name."""
 
     registration: Registration
@@ -64,7 +64,7 @@ class Orders:
         presence: Presence,
         bans: Bans,
         connected: Set[Connected],
-        online: Mapping[str, Named],
+        online: Mapping[str, Online],
         spawn: Callable[[Coroutine[Any, Any, None]], object],
         monotonic: Callable[[], float],
     ) -> None:

@@ -48,7 +48,7 @@ class Answer(NamedTuple):
     type: str = TEXT
 
 
-Page = Callable[[], Awaitable[Answer]]
+Handler = Callable[[], Awaitable[Answer]]
 
 
 class HttpPort:
@@ -58,7 +58,7 @@ class HttpPort:
         pages: for each path, the function that makes its answer.
     """
 
-    def __init__(self, pages: Mapping[str, Page]) -> None:
+    def __init__(self, pages: Mapping[str, Handler]) -> None:
         self._pages = pages
         self._servers: list[asyncio.Server] = []
         # Oldest first.
@@ -197,6 +197,6 @@ class _Exchange(asyncio.Protocol):
             self._transport.abort()
 
 
-def _listed(paths: Mapping[str, Page]) -> str:
+def _listed(paths: Mapping[str, Handler]) -> str:
     *most, last = paths
     return f"{', '.join(most)} and {last}" if most else last

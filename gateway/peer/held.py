@@ -14,7 +14,7 @@ PACKED = 256
 read of a socket can bring a hundred thousand lines."""
 
 
-class Held:
+class HeldLines:
     """Lines that wait, in order."""
 
     __slots__ = ("_count", "_loose", "_packs")

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from gateway.addresses import Address
 from gateway.backplane import contract
 from gateway.backplane.contract import Channel
-from gateway.backplane.ids import NOTHING, before, epoch_of, parse
+from gateway.backplane.ids import NOTHING, before, epoch_of, parse_id
 from gateway.backplane.records import Registration
 from gateway.channels.channels import Channels
 from gateway.channels.hub import Hub
@@ -408,8 +408,8 @@ class Membership:
             began = login.registration.began.get(channel.log.room, "0-0").encode()
             # The peer was unknown, its hello was granted, and the welcome may never have arrived.
             # Now the peer says hello again, with the same ids as before.
-            anew = login.claimed.unheard and parse(seen) < parse(began)
-            return _Start(max(seen, began, key=parse), replayed=True, gap=anew, anew=anew)
+            anew = login.claimed.unheard and parse_id(seen) < parse_id(began)
+            return _Start(max(seen, began, key=parse_id), replayed=True, gap=anew, anew=anew)
         if private and login.claimed.waiting:
             return _Start(at, replayed=True)
         if seen is None:

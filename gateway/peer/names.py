@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple
 
 import msgspec
 
-from gateway.backplane.contract import Backplane, Channel, Claimed, Entry
+from gateway.backplane.contract import Backplane, Channel, Claimed, Proof
 from gateway.backplane.ids import NOTHING
 from gateway.backplane.records import Registration
 from gateway.channels.channels import Channels
@@ -105,11 +105,11 @@ class Names:
         return login
 
     async def _claim(self, claim: Claim, link: Link) -> Login:
-        login = await self._try(claim, link, Entry(self._auth))
+        login = await self._try(claim, link, Proof(self._auth))
         if login.claimed.outcome is Outcome.LOCKED:
             hash = login.claimed.hash
             await self._accounts.check(claim, hash, link.ip)
-            login = await self._try(claim, link, Entry(self._auth, hash))
+            login = await self._try(claim, link, Proof(self._auth, hash))
         match login.claimed.outcome:
             case Outcome.TAKEN:
                 raise WireError(ErrorCode.NAME_TAKEN, f"the name {claim.name} is taken")
@@ -117,7 +117,7 @@ class Names:
                 raise WireError(ErrorCode.BAD_PASSWORD, "the password was changed just now")
         return login
 
-    async def _try(self, claim: Claim, link: Link, entry: Entry) -> Login:
+    async def _try(self, claim: Claim, link: Link, entry: Proof) -> Login:
         """Claim the name once; if that fails, close the person's channel again."""
         folded, token = fold(claim.name), secrets.token_urlsafe(24)
         proof = _digest(claim.resume) if claim.resume else ""

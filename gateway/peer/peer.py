@@ -11,7 +11,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from gateway.addresses import neighbourhood
+from gateway.addresses import subnet
 from gateway.alarm import Alarm
 from gateway.backplane.contract import Outgoing, Posted
 from gateway.channels.hub import Hub
@@ -44,7 +44,7 @@ from gateway.fleet.presence import Presence
 from gateway.fleet.shutdown import Shutdown
 from gateway.journal import event
 from gateway.meters import Meters
-from gateway.peer.held import Held, Line
+from gateway.peer.held import HeldLines, Line
 from gateway.peer.in_flight import InFlight
 from gateway.peer.membership import Beginning, Membership, Parts
 from gateway.peer.names import Names
@@ -159,13 +159,13 @@ class Peer:
 
     def __init__(self, link: Link, number: int, shared: Shared) -> None:
         self.link = link
-        self.place = neighbourhood(link.ip)
+        self.place = subnet(link.ip)
         self.session = Session(shared.rules, now := shared.monotonic())
         self.trace = Trace(number, link.address, now)
         self.lost = False
         self._shared = shared
         self._membership: Membership | None = None
-        self._held = Held()
+        self._held = HeldLines()
         self._in_flight = InFlight()
         self._arriving: asyncio.Task[None] | None = None
         self._asking = False

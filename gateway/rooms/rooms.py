@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from gateway.backplane.contract import Departure
-from gateway.backplane.ids import before, is_beginning, parse
+from gateway.backplane.ids import before, is_beginning, parse_id
 from gateway.backplane.records import Registration
 from gateway.chat.rooms import entered, may_say, slow_for
 from gateway.rooms.mending import Mending
@@ -250,12 +250,12 @@ class Rooms:
         at = self._channels.at(room.channel)
         if is_beginning(at):
             return b"", []
-        epoch, n = parse(at)
+        epoch, n = parse_id(at)
         after = b"%d-%d" % (epoch, n - count) if n >= count else before(epoch)
         lines: list[bytes] = []
-        while parse(after) < (epoch, n):
+        while parse_id(after) < (epoch, n):
             said = await self._backplane.said(room.channel.log, after, count)
-            some = [(id, line) for id, line in said.messages if parse(id) <= (epoch, n)]
+            some = [(id, line) for id, line in said.messages if parse_id(id) <= (epoch, n)]
             lines += [line for _, line in some if line]
             if not (some and said.more):
                 break

@@ -16,7 +16,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
-from gateway.backplane.ids import parse
+from gateway.backplane.ids import parse_id
 from gateway.backplane.keys import Keys
 from gateway.backplane.operators.users import list_users
 from gateway.backplane.records import Registration
@@ -161,7 +161,7 @@ class Lab:
     def _epoch(self, room: str) -> int:
         with self.server.client() as client:
             entries = client.xrevrange(Keys(PREFIX).room_log(room), count=1)
-        return parse(entries[0][0])[0] if entries else 0
+        return parse_id(entries[0][0])[0] if entries else 0
 
 
 @contextlib.asynccontextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from gateway.backplane.ids import parse
+from gateway.backplane.ids import parse_id
 from tests.chaos.bots import Record, Said
 from tests.chaos.lapses import Lapse
 from wire.frames import PRIVATE, Gap, Msg
@@ -98,7 +98,7 @@ def read(record: Record, room: str, records: Sequence[Record], lapses: Sequence[
 
 def parsed(id: str) -> tuple[int, int]:
     """An id as numbers, which can be compared."""
-    return parse(id.encode())
+    return parse_id(id.encode())
 
 
 def _goes_to(said: Said, reader: Record, sender: Record, room: str) -> bool:

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 import redis
 
-from gateway.backplane.contract import KNOWN, Claimed, Entry, Log
+from gateway.backplane.contract import KNOWN, Claimed, Log, Proof
 from gateway.backplane.keys import Keys
 from gateway.backplane.operators import accounts
 from gateway.backplane.records import Account, Ban
@@ -18,7 +18,7 @@ from tests.contract.household import Gateway
 from tests.support.servers import Server
 from wire.frames import PRIVATE
 
-OPEN, REQUIRED = Entry("open"), Entry("required")
+OPEN, REQUIRED = Proof("open"), Proof("required")
 LOCKED = Claimed("locked", hash="$argon2id$1")
 HERE, THERE = "192.0.2.7", "2001:db8::/64"
 
@@ -57,7 +57,7 @@ class TestAccounts:
     ) -> None:
         register("Dana")
         before = everything()
-        for auth in (OPEN, REQUIRED, Entry("open", "$argon2id$2"), Entry("required", "x")):
+        for auth in (OPEN, REQUIRED, Proof("open", "$argon2id$2"), Proof("required", "x")):
             claimed = await g1.backplane.claim(g1.person("DANA"), 0.0, None, auth)
             assert claimed == LOCKED
         assert everything() == before
@@ -67,7 +67,7 @@ class TestAccounts:
         self, g1: Gateway, register: Any, mode: Literal["open", "required"]
     ) -> None:
         register("Dana")
-        entry = Entry(mode, LOCKED.hash)
+        entry = Proof(mode, LOCKED.hash)
         claimed = await g1.backplane.claim(g1.person("dana"), 0.0, None, entry)
         assert claimed.outcome == "granted"
         assert list(await g1.everybody()) == ["dana"]
@@ -85,7 +85,7 @@ class TestAccounts:
     ) -> None:
         register("Dana")
         before = everything()
-        claimed = await g1.backplane.claim(g1.person("sis"), 0.0, None, Entry("required", hash))
+        claimed = await g1.backplane.claim(g1.person("sis"), 0.0, None, Proof("required", hash))
         assert claimed == Claimed("locked")
         assert everything() == before
 
@@ -98,7 +98,7 @@ class TestAccounts:
 
     @pytest.mark.parametrize("entry", [OPEN, REQUIRED])
     async def test_a_token_will_do_instead_of_the_password(
-        self, g1: Gateway, g2: Gateway, register: Any, entry: Entry
+        self, g1: Gateway, g2: Gateway, register: Any, entry: Proof
     ) -> None:
         register("Dana")
         old = await g1.online("dana")
@@ -125,7 +125,7 @@ class TestAccounts:
         register("Dana")
         looked = await g1.backplane.claim(g1.person("dana"), 0.0, None, OPEN)
         register("Dana", "$argon2id$2")
-        entry = Entry("open", looked.hash)
+        entry = Proof("open", looked.hash)
         again = await g1.backplane.claim(g1.person("dana"), 0.0, None, entry)
         assert again == Claimed("locked", hash="$argon2id$2")
         assert await g1.everybody() == {}
@@ -136,7 +136,7 @@ class TestAccounts:
         register("Dana")
         look.delete(keys.accounts)
         for mode, outcome in (("required", "locked"), ("open", "granted")):
-            entry = Entry(mode, LOCKED.hash)  # type: ignore[arg-type]
+            entry = Proof(mode, LOCKED.hash)  # type: ignore[arg-type]
             claimed = await g1.backplane.claim(g1.person("dana"), 0.0, None, entry)
             assert claimed.outcome == outcome
 
@@ -149,7 +149,7 @@ class TestAccounts:
         before = everything()
         assert await g2.backplane.claim(g2.person("dana"), 0.0, None, OPEN) == LOCKED
         assert everything() == before
-        entry = Entry("open", LOCKED.hash)
+        entry = Proof("open", LOCKED.hash)
         claimed = await g2.backplane.claim(g2.person("dana"), 0.0, None, entry)
         assert (claimed.outcome, claimed.former) == ("inherited", old)
 
@@ -160,7 +160,7 @@ class TestAccounts:
         register("Dana")
         dana = await g1.online("Dana")
         for hash in ("", "x"):
-            claim = g2.backplane.claim(g2.person("dana"), 0.0, None, Entry(mode, hash))
+            claim = g2.backplane.claim(g2.person("dana"), 0.0, None, Proof(mode, hash))
             assert await claim == LOCKED
         assert (await g1.everybody())["Dana"].registration == dana
         assert g1.heard.told == []
@@ -171,7 +171,7 @@ class TestAccounts:
     ) -> None:
         register("Dana")
         old, new = await g1.online("Dana"), g2.person("DANA")
-        claimed = await g2.backplane.claim(new, 0.0, None, Entry(mode, LOCKED.hash))
+        claimed = await g2.backplane.claim(new, 0.0, None, Proof(mode, LOCKED.hash))
         assert (claimed.outcome, claimed.origin) == ("taken_over", "")
         await g1.heard.until(lambda heard: heard.told == [f"replaced {old.session}"])
         holder = (await g1.everybody())["DANA"].registration
@@ -189,7 +189,7 @@ class TestAccounts:
         await g1.release(dana, for_good=False)
         for text in ("waits", "waits too"):
             await g1.whisper(mom, ["dana"], text)
-        entry = Entry("open", LOCKED.hash)
+        entry = Proof("open", LOCKED.hash)
         claimed = await g2.backplane.claim(g2.person("Dana"), 0.0, None, entry)
         assert (claimed.outcome, claimed.waiting) == ("granted", True)
         said = (await g2.backplane.said(Log(PRIVATE, "dana"), claimed.last, 10)).messages
@@ -203,7 +203,7 @@ class TestAccounts:
         mom, dana = await g1.online("Mom"), await g2.online("Dana")
         kill(g2)
         await g1.whisper(mom, ["dana"], "waits")
-        entry = Entry("open", LOCKED.hash)
+        entry = Proof("open", LOCKED.hash)
         claimed = await g1.backplane.claim(g1.person("Dana"), 0.0, None, entry)
         assert (claimed.outcome, claimed.former, claimed.waiting) == ("inherited", dana, True)
         said = (await g1.backplane.said(Log(PRIVATE, "dana"), claimed.last, 10)).messages
@@ -237,7 +237,7 @@ class TestAccounts:
             await g1.whisper(mom, ["dana"], "a secret")
             await asyncio.to_thread(accounts.put_account, *at, "add", "Dana", LOCKED.hash, "")
             await g1.backplane.sweep()
-        entry = Entry("open", LOCKED.hash)
+        entry = Proof("open", LOCKED.hash)
         claimed = await g1.backplane.claim(g1.person("Dana"), 0.0, None, entry)
         assert (claimed.outcome, claimed.waiting) == ("granted", False)
         said = await g1.backplane.said(Log(PRIVATE, "dana"), claimed.last, 10)
@@ -248,7 +248,7 @@ class TestAccounts:
     ) -> None:
         register("Dana")
         await g1.online("Sis")
-        entry = Entry("open", LOCKED.hash)
+        entry = Proof("open", LOCKED.hash)
         assert await g2.backplane.claim(g2.person("sis"), 0.0, None, entry) == Claimed("taken")
 
     @pytest.mark.parametrize(
@@ -259,7 +259,7 @@ class TestAccounts:
     ) -> None:
         look.hset(keys.accounts, "dana", bad)
         for hash in ("", "x"):
-            claim = g1.backplane.claim(g1.person("Dana"), 0.0, None, Entry("open", hash))
+            claim = g1.backplane.claim(g1.person("Dana"), 0.0, None, Proof("open", hash))
             assert await claim == Claimed("locked")
         assert (await g1.backplane.claim(g1.person("Sis"), 0.0, None, OPEN)).outcome == "granted"
 

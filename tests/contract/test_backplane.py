@@ -9,7 +9,7 @@ import msgspec
 import pytest
 import redis
 
-from gateway.backplane.contract import ABSENT, Claimed, Entry, Found, Listed, Log, Touch, Whispered
+from gateway.backplane.contract import ABSENT, Claimed, Found, Listed, Log, Proof, Touch, Whispered
 from gateway.backplane.ids import NOTHING
 from gateway.backplane.keys import Keys
 from gateway.backplane.redis import connection
@@ -41,7 +41,7 @@ class TestClaim:
     async def test_a_name_is_taken_however_it_is_written(self, g1: Gateway, g2: Gateway) -> None:
         sis = await g1.online("Straße")
         for again in ("Straße", "STRASSE", "strasse"):
-            claimed = await g2.backplane.claim(g2.person(again), 0.0, None, Entry("open"))
+            claimed = await g2.backplane.claim(g2.person(again), 0.0, None, Proof("open"))
             assert claimed == Claimed("taken")
             claimed = await g2.backplane.claim(g2.person(again), 0.0, None)
             assert claimed == Claimed("taken", former=sis), "for one who was let in before"

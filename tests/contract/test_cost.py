@@ -13,7 +13,7 @@ import redis
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gateway.backplane.contract import Arrival, Departure, Entry, Log, Touch
+from gateway.backplane.contract import Arrival, Departure, Log, Proof, Touch
 from gateway.backplane.ids import NOTHING
 from gateway.backplane.keys import Keys
 from gateway.backplane.records import Member, Registration
@@ -96,12 +96,12 @@ async def attend(gateway: Gateway, items: list[Arrival | Departure]) -> None:
 
 async def claims(gateway: Gateway, text: str) -> None:
     person = gateway.person(text, folded=text, address=text)
-    await gateway.backplane.claim(person, 0.0, text, Entry("open", text))
+    await gateway.backplane.claim(person, 0.0, text, Proof("open", text))
     await gateway.backplane.touch([Touch(text, person.session, 0.0)])
     await gateway.backplane.users("0")
     await gateway.release(person, for_good=False)
     again = gateway.person(text, folded=text, address=text)
-    await gateway.backplane.claim(again, 0.0, text, Entry("open", text))
+    await gateway.backplane.claim(again, 0.0, text, Proof("open", text))
     await gateway.release(again, for_good=True)
 
 

@@ -7,7 +7,7 @@ import pytest
 import redis
 
 from gateway.backplane.contract import Log
-from gateway.backplane.ids import NOTHING, before, epoch_of, follows, is_beginning, parse
+from gateway.backplane.ids import NOTHING, before, epoch_of, follows, is_beginning, parse_id
 from gateway.backplane.keys import Keys
 from gateway.errors import BackplaneRefused
 from tests.contract.household import Gateway, in_room, message, parsed, sealed
@@ -112,7 +112,7 @@ class TestBeginning:
         # Who comes now stands where those did who came first.
         first = await write(g1, log, "d")
         assert (await g1.backplane.said(log, start, 9)).start == start
-        assert parse(first) > parse(last)
+        assert parse_id(first) > parse_id(last)
         assert not follows(first, last)
         *_, (previous, _) = await heard(g1, listening(log), "a", "b", "c", "d")
         assert previous == start.decode()
@@ -127,7 +127,7 @@ class TestBeginning:
         look.delete(keys.log(log))
         [tail] = await g1.backplane.tails([log])
         assert is_beginning(tail)
-        assert parse(tail) > parse(last)
+        assert parse_id(tail) > parse_id(last)
         assert await g1.backplane.tails([log]) == [tail]
         assert follows(await write(g1, log, "b"), tail)
 
@@ -144,7 +144,7 @@ class TestBeginning:
         g1.heard.knows[listening(log)] = at
         for key in (keys.users_epoch, keys.room_epoch("lobby"), keys.log(log)):
             look.delete(key)
-        assert parse(await write(g1, log, "b")) > parse(last)
+        assert parse_id(await write(g1, log, "b")) > parse_id(last)
 
     @LOGS
     async def test_a_log_that_went_back_is_noticed_by_a_gateway_that_knows_more(
@@ -163,7 +163,7 @@ class TestBeginning:
         await heard(g1, listening(log), "a", "b", "c")
         look.restore(keys.log(log), 0, older, replace=True)
         again = await write(g1, log, "d")
-        assert parse(again) > parse(last)
+        assert parse_id(again) > parse_id(last)
         assert epoch_of(again) > epoch_of(last)
         assert await texts(g2, log) == ["a", "d"]
 
@@ -177,7 +177,7 @@ class TestBeginning:
         await heard(g1, listening(log), "a", "b")
         look.restore(keys.log(log), 0, older, replace=True)
         [tail] = await g1.backplane.tails([log])
-        assert parse(tail) > parse(last)
+        assert parse_id(tail) > parse_id(last)
 
     @LOGS
     @pytest.mark.parametrize("how", ["lost", "of another run", "no string", "no epoch"])
@@ -204,8 +204,8 @@ class TestBeginning:
         if how == "no string":
             look.lpush(key, "x")
         first = await write(g1, log, "b")
-        assert parse(first) > parse(last)
-        assert parse(first)[1] == 0
+        assert parse_id(first) > parse_id(last)
+        assert parse_id(first)[1] == 0
         assert await g2.backplane.tails([log]) == [first]
         assert follows(await write(g1, log, "c"), first)
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import redis
 
-from gateway.backplane.contract import Entry, Touch
+from gateway.backplane.contract import Proof, Touch
 from gateway.backplane.keys import Keys
 from gateway.errors import NameLost
 from tests.contract.household import Gateway, StartBackplane, message, sealed
@@ -104,10 +104,10 @@ async def test_nor_of_those_who_were_refused(
 ) -> None:
     await g1.online("Dana")
     before = without_end(look, prefix)
-    for auth in (Entry("open"), Entry("required")):
+    for auth in (Proof("open"), Proof("required")):
         refused = await g2.backplane.claim(g2.person("Dana"), 0.0, "wrong", auth)
         assert refused.outcome in ("taken", "locked")
-    refused = await g2.backplane.claim(g2.person("Mom"), 0.0, None, Entry("required"))
+    refused = await g2.backplane.claim(g2.person("Mom"), 0.0, None, Proof("required"))
     assert refused.outcome == "locked"
     await g2.backplane.admission.try_password("mom", "192.0.2.7")
     await g2.backplane.admission.forgive("mom", "192.0.2.8")

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 import redis
 
-from gateway.backplane.contract import Entry, Log
+from gateway.backplane.contract import Log, Proof
 from gateway.backplane.keys import Keys
 from gateway.backplane.operators import accounts, announce, bans, drain, gateways, kick
 from gateway.backplane.records import Ban, GatewayInfo
@@ -385,11 +385,11 @@ class TestAccounts:
         await put("add", "Sis", "h1", "")
         await put("add", "mom", "h1", "")
         sis = g1.person("sis")
-        assert (await g1.backplane.claim(sis, 0.0, None, Entry("open"))).outcome == "locked"
+        assert (await g1.backplane.claim(sis, 0.0, None, Proof("open"))).outcome == "locked"
         assert await remove_account(*at, "SIS")
         assert not await remove_account(*at, "SIS")
         assert [account.name for account in await list_accounts(*at)] == ["mom"]
-        assert (await g1.backplane.claim(sis, 0.0, None, Entry("open"))).outcome == "granted"
+        assert (await g1.backplane.claim(sis, 0.0, None, Proof("open"))).outcome == "granted"
 
     async def test_nobody_can_resume_a_name_that_was_removed(
         self, put: Any, at: tuple[str, str], g1: Gateway
@@ -398,7 +398,7 @@ class TestAccounts:
         sis = await g1.online("sis")
         await g1.backplane.release([sis], for_good=False)
         assert await remove_account(*at, "sis")
-        back = await g1.backplane.claim(g1.person("sis"), 0.0, sis.resume, Entry("required"))
+        back = await g1.backplane.claim(g1.person("sis"), 0.0, sis.resume, Proof("required"))
         assert back.outcome == "locked"
 
     @pytest.mark.parametrize("how", ["add", "change"])
@@ -428,7 +428,7 @@ class TestAccounts:
         await put(how, "sis", "h2", "")
         for token in (first.resume, second.resume):
             new = g2.person("Sis", hello=2)
-            assert (await g2.backplane.claim(new, 0.0, token, Entry("open"))).outcome == "locked"
+            assert (await g2.backplane.claim(new, 0.0, token, Proof("open"))).outcome == "locked"
 
     async def test_a_person_on_a_dead_gateway_does_not_hold_the_name(
         self, put: Any, g1: Gateway, kill: Any
@@ -463,7 +463,7 @@ class TestAccounts:
     async def test_its_next_owner_gets_no_messages_of_the_last_one(
         self, put: Any, at: tuple[str, str], g1: Gateway, g2: Gateway, again: bool
     ) -> None:
-        entry = Entry("open", "h1")
+        entry = Proof("open", "h1")
         if again:
             await put("add", "sis", "h1", "")
         mom, sis = await g1.online("Mom"), await g1.online("Sis")
@@ -490,12 +490,12 @@ class TestAccounts:
         await put("add", "dad", "h", "")
         for one in (here, left, dead):
             new = g2.person(one.name, hello=9)
-            claimed = await g2.backplane.claim(new, 0.0, one.resume, Entry("open"))
+            claimed = await g2.backplane.claim(new, 0.0, one.resume, Proof("open"))
             assert claimed.outcome == "locked", one.name
         assert {user.name for user in await g2.backplane.sweep()} == {"sis", "dad"}
         for one in (here, dead):
             new = g2.person(one.name, hello=9)
-            claimed = await g2.backplane.claim(new, 0.0, one.resume, Entry("open"))
+            claimed = await g2.backplane.claim(new, 0.0, one.resume, Proof("open"))
             assert claimed.outcome == "locked", one.name
-        with_password = Entry("open", "h")
+        with_password = Proof("open", "h")
         assert (await g2.backplane.claim(new, 0.0, None, with_password)).outcome == "granted"

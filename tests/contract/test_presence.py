@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import redis
 
-from gateway.backplane.contract import Entry, Touch
+from gateway.backplane.contract import Proof, Touch
 from gateway.backplane.keys import Keys
 from gateway.backplane.records import Registration
 from gateway.errors import BackplaneRefused, ProbeFailed
@@ -74,7 +74,7 @@ class TestForgotten:
         sis = await g1.online("Sis")
         await g1.release(sis, for_good=False)
         another = g1.person("Sis", session=sis.session)
-        claimed = await g1.backplane.claim(another, 0.0, None, Entry("open"))
+        claimed = await g1.backplane.claim(another, 0.0, None, Proof("open"))
         assert claimed.outcome == "granted"
 
     async def test_a_gateway_that_redis_forgot_is_known_again_with_the_next_renewal(
@@ -217,7 +217,7 @@ class TestKeysOfAnotherType:
         sis = await g1.online("Sis")
         await g1.release(sis, for_good=False)
         look.set(keys.waiting("sis"), "no hash")
-        claimed = await g1.backplane.claim(g1.person("Sis"), 0.0, sis.resume, Entry("open"))
+        claimed = await g1.backplane.claim(g1.person("Sis"), 0.0, sis.resume, Proof("open"))
         assert (claimed.outcome, claimed.waiting) == ("returned", False)
 
     async def test_one_of_what_somebody_posted_keeps_nobody_from_speaking(

@@ -9,7 +9,7 @@ import pytest
 import redis
 
 from gateway.backplane.contract import ABSENT, Found, Log, Outgoing, Touch, Whispered
-from gateway.backplane.ids import NOTHING, epoch_of, is_beginning, parse
+from gateway.backplane.ids import NOTHING, epoch_of, is_beginning, parse_id
 from gateway.backplane.keys import Keys
 from gateway.backplane.records import Registration
 from gateway.errors import BackplaneDown
@@ -605,7 +605,7 @@ class TestTrim:
         assert texts(await said(g1)) == ["young", "younger"]
         assert await said(g1, SIS) == []
         id, _ = await g1.whisper(sis, ["sis"])
-        assert parse((id or "").encode())[1] == 2501
+        assert parse_id((id or "").encode())[1] == 2501
 
     async def test_a_message_that_was_forgotten_is_known_and_not_posted_again(
         self, start: StartBackplane

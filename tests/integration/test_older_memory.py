@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import redis
 
-from gateway.backplane.ids import parse
+from gateway.backplane.ids import parse_id
 from gateway.backplane.keys import Keys
 from gateway.backplane.operators.kick import kick_user
 from gateway.fleet import presence
@@ -137,7 +137,7 @@ async def test_a_person_that_redis_forgot_gets_later_messages_on_return(
     assert sorted(each["room"] for each in again.told(op="gap")) == ["@", "lobby"]
     # The client starts there: a gap must not hide what it already has.
     start = again.told(op="welcome")[0]["seen"]["lobby"].encode()
-    assert all(parse(each["id"].encode()) > parse(start) for each in again.told(op="msg"))
+    assert all(parse_id(each["id"].encode()) > parse_id(start) for each in again.told(op="msg"))
 
 
 async def test_a_newcomer_does_not_get_them(one: Running, two: Running, join: Join) -> None:

@@ -20,7 +20,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
 
-from gateway.backplane.url import RedisUrl, parse
+from gateway.backplane.url import RedisUrl, parse_url
 from gateway.errors import StartError
 from gateway.journal import event
 
@@ -213,7 +213,7 @@ def _validated(content: dict[str, Any] | None) -> RunFile | None:
         return None
     try:
         record = RunFile(**content)
-        parse(record.redis)
+        parse_url(record.redis)
         valid = record.port > 0 and type(record.pid) is int and 0 < record.pid < 2**31
         return record if valid and isinstance(record.started, int | float) else None
     except (ValueError, AttributeError, TypeError):
@@ -223,7 +223,7 @@ def _validated(content: dict[str, Any] | None) -> RunFile | None:
 def _state(url: str) -> Literal["answers", "silent", "gone"]:
     """The state of a Redis; any failure but a refused connection counts as silent."""
     try:
-        with _connected(parse(url)) as link:
+        with _connected(parse_url(url)) as link:
             link.sendall(b"PING\r\n")
             return "answers" if link.recv(64).startswith(b"+PONG") else "silent"
     except (FileNotFoundError, ConnectionRefusedError):

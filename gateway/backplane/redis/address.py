@@ -14,9 +14,9 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from gateway.backplane.redis import sentinels, tls
-from gateway.backplane.url import RedisUrl, parse, speaks_tls, without_secrets
+from gateway.backplane.url import RedisUrl, parse_url, speaks_tls, without_secrets
 from gateway.errors import BackplaneDown, RedisRefused, RedisUnreachable
-from network.connecting import certified, connected
+from network.connecting import certificate_name, open_socket
 
 PATIENCE = 3.0
 """Seconds that a command of `chatctl` waits for Redis."""
@@ -41,7 +41,7 @@ _NOT_PERMITTED = ("NOPERM", "o permissions to", "ACL failure", "The user executi
 """How Redis 7.0 to 8 and Valkey refuse a command, in scripts too; redis-py leaves out the first."""
 
 
-class Target(NamedTuple):
+class RedisTarget(NamedTuple):
     """What to connect to, and how to log in.
 
     Attributes:
@@ -55,21 +55,21 @@ class Target(NamedTuple):
     url: RedisUrl
 
 
-async def locate(url: str) -> Target:
+async def locate(url: str) -> RedisTarget:
     """Find what to connect to; asks the Sentinels each time.
 
     Raises:
         RedisUnreachable: the URL cannot be used, or no Sentinel knows a master.
     """
     try:
-        parsed = parse(url)
+        parsed = parse_url(url)
         context = tls.context(parsed)
         place: tuple[str, int] | str = parsed.path or parsed.hosts[0]
         if parsed.master:
             place = await sentinels.master(parsed, context)
     except (OSError, LookupError, ValueError) as error:
         raise RedisUnreachable(f"{without_secrets(url)}: {describe(error, url)}") from error
-    return Target(place, context, parsed)
+    return RedisTarget(place, context, parsed)
 
 
 def client(url: str) -> redis.Redis:
@@ -112,11 +112,11 @@ class _Connection(redis.Connection):
         link.settimeout(self.socket_timeout)
         if self._tls is None:
             return link
-        return self._tls.wrap_socket(link, server_hostname=certified(self.host))
+        return self._tls.wrap_socket(link, server_hostname=certificate_name(self.host))
 
     async def _connected(self) -> socket.socket:
         async with asyncio.timeout(self.socket_connect_timeout):
-            return await connected(self.host, self.port)
+            return await open_socket(self.host, self.port)
 
 
 @contextmanager

@@ -46,30 +46,30 @@ class RedisAdmission:
         clock, *found = await self._pair.run("ban_list", [self._keys.bans])
         return int(clock), [ban for each in found if (ban := _read(each)) is not None]
 
-    async def try_password(self, folded: str, neighbourhood: str, site: str = "") -> float:
-        known, counters = self._counters(folded, neighbourhood, site)
+    async def try_password(self, folded: str, subnet: str, site: str = "") -> float:
+        known, counters = self._counters(folded, subnet, site)
         window = round(Attempts.WINDOW * 1000)
         keys, limits = [known, *counters], counters.values()
         wait = await self._pair.run("password_try", keys, window, *limits)
         return int(wait) / 1000
 
-    async def forgive(self, folded: str, neighbourhood: str, site: str = "") -> None:
-        known, counters = self._counters(folded, neighbourhood, site)
+    async def forgive(self, folded: str, subnet: str, site: str = "") -> None:
+        known, counters = self._counters(folded, subnet, site)
         kept = round(Attempts.REMEMBERED * 1000)
         await self._pair.run("password_forgive", [known, *counters], kept)
 
-    def _counters(self, folded: str, neighbourhood: str, site: str) -> tuple[str, dict[str, int]]:
+    def _counters(self, folded: str, subnet: str, site: str) -> tuple[str, dict[str, int]]:
         """The key of an address that is known for the name, and each counter's key and limit."""
         attempts = self._keys.attempts
         counters = {
-            attempts(f"both:{neighbourhood}:{folded}"): Attempts.FOR_NAME_FROM_ADDRESS,
-            attempts(f"address:{neighbourhood}"): Attempts.FROM_ADDRESS,
+            attempts(f"both:{subnet}:{folded}"): Attempts.FOR_NAME_FROM_ADDRESS,
+            attempts(f"address:{subnet}"): Attempts.FROM_ADDRESS,
             attempts(f"name:{folded}"): Attempts.FOR_NAME,
         }
         if site:
             counters[attempts(f"both:{site}:{folded}")] = Attempts.FOR_NAME_FROM_SITE
             counters[attempts(f"address:{site}")] = Attempts.FROM_SITE
-        return self._keys.got_from(folded, neighbourhood), counters
+        return self._keys.got_from(folded, subnet), counters
 
 
 def _read(found: bytes) -> Ban | None:

@@ -14,13 +14,13 @@ from gateway.backplane.contract import (
     LEASE,
     Channel,
     Claimed,
-    Entry,
     Events,
     Known,
     Listed,
     Log,
     Outgoing,
     Posted,
+    Proof,
     Said,
     Touch,
     Whispered,
@@ -164,7 +164,7 @@ class RedisBackplane:
     # Names.
 
     async def claim(
-        self, user: Registration, ago: float, resume: str | None, auth: Entry = KNOWN
+        self, user: Registration, ago: float, resume: str | None, auth: Proof = KNOWN
     ) -> Claimed:
         return await self._names.claim(user, ago, resume, auth)
 

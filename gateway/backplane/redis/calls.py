@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from gateway.backplane.contract import Arrival, Departure, Entry, Outgoing
+from gateway.backplane.contract import Arrival, Departure, Outgoing, Proof
 from gateway.backplane.keys import Keys
 from gateway.backplane.records import Registration
 from gateway.chat.room_records import Edit
@@ -32,7 +32,7 @@ def user_claim(
     ago_ms: int,
     idle_ms: int,
     resume: str,
-    auth: Entry,
+    auth: Proof,
 ) -> Call:
     """Claim a name.
 

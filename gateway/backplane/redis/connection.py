@@ -20,7 +20,7 @@ from gateway.backplane.redis import tls
 from gateway.backplane.redis.address import describe, locate
 from gateway.backplane.url import without_secrets
 from gateway.errors import BackplaneDown, BackplaneRefused, RedisRefused, RedisUnreachable
-from network.connecting import certified, connected
+from network.connecting import certificate_name, open_socket
 
 log = logging.getLogger(__name__)
 
@@ -212,12 +212,12 @@ async def connect(url: str, connection: Connection, name: str) -> None:
             if isinstance(place, str):
                 await loop.create_unix_connection(lambda: connection, place)
             else:
-                link = await connected(*place)
+                link = await open_socket(*place)
                 await loop.create_connection(
                     lambda: connection,
                     sock=link,
                     ssl=context,
-                    server_hostname=certified(place[0]) if context else None,
+                    server_hostname=certificate_name(place[0]) if context else None,
                 )
             if password := login.password:
                 user = (login.username,) if login.username else ()

@@ -6,7 +6,7 @@ import asyncio
 
 import msgspec
 
-from gateway.backplane.contract import KNOWN, Claimed, Entry, Known, Listed, Touch
+from gateway.backplane.contract import KNOWN, Claimed, Known, Listed, Proof, Touch
 from gateway.backplane.keys import Keys
 from gateway.backplane.records import Registration
 from gateway.backplane.redis.calls import user_claim, user_release
@@ -36,7 +36,7 @@ class RedisNames:
         self._resume_ms = resume_ms
 
     async def claim(
-        self, user: Registration, ago: float, resume: str | None, auth: Entry = KNOWN
+        self, user: Registration, ago: float, resume: str | None, auth: Proof = KNOWN
     ) -> Claimed:
         call = user_claim(
             self._keys,

@@ -10,7 +10,7 @@ from typing import Any
 import hiredis
 
 from gateway.backplane.url import RedisUrl
-from network.connecting import certified, connected, staggered
+from network.connecting import certificate_name, open_socket, staggered
 
 ANSWER_TIMEOUT = 1.0
 """Seconds to wait for a Sentinel's answer; the next one is asked long before that."""
@@ -41,9 +41,9 @@ async def master(url: RedisUrl, tls: ssl.SSLContext | None) -> tuple[str, int]:
 async def _ask(host: str, port: int, name: str, tls: ssl.SSLContext | None) -> tuple[str, int]:
     async with asyncio.timeout(ANSWER_TIMEOUT):
         reader, writer = await asyncio.open_connection(
-            sock=await connected(host, port),
+            sock=await open_socket(host, port),
             ssl=tls,
-            server_hostname=certified(host) if tls else None,
+            server_hostname=certificate_name(host) if tls else None,
         )
         try:
             writer.write(_QUESTION)

@@ -18,7 +18,6 @@ from gateway.backplane.contract import (
     LEASE,
     Channel,
     Claimed,
-    Entry,
     Events,
     Found,
     Known,
@@ -26,11 +25,12 @@ from gateway.backplane.contract import (
     Log,
     Outgoing,
     Posted,
+    Proof,
     Said,
     Touch,
     Whispered,
 )
-from gateway.backplane.ids import NOTHING, before, epoch_of, is_beginning, parse
+from gateway.backplane.ids import NOTHING, before, epoch_of, is_beginning, parse_id
 from gateway.backplane.records import Ban, GatewayInfo, Registration
 from gateway.backplane.redis.logs import PAGE_BYTES
 from gateway.config import GatewayConfig
@@ -244,7 +244,7 @@ class Memory:
         return before(self._first_of(log.room))
 
     def tail(self, log: Log, known: bytes = NOTHING) -> bytes:
-        if parse(known) > parse(self.tail_of(log)):
+        if parse_id(known) > parse_id(self.tail_of(log)):
             self._begin(log, known)
         return self.tail_of(log)
 
@@ -401,7 +401,7 @@ class Memory:
         begun = (
             log not in self.last
             or self._runs[log] != self.run
-            or parse(self._next(log)) <= parse(known)
+            or parse_id(self._next(log)) <= parse_id(known)
         )
         if begun:
             self._begin(log, known)
@@ -414,12 +414,12 @@ class Memory:
 
     def _next(self, log: Log) -> bytes:
         last = self.last[log]
-        return b"%d-%d" % (epoch_of(last), 0 if is_beginning(last) else parse(last)[1] + 1)
+        return b"%d-%d" % (epoch_of(last), 0 if is_beginning(last) else parse_id(last)[1] + 1)
 
     def _begin(self, log: Log, known: bytes) -> None:
         first, last = self._first_of(log.room), self.last.get(log, NOTHING)
         epoch = max(first, self._newest.get(log.room, 0) + 1, epoch_of(last) + 1)
-        if parse(known) > parse(before(epoch)):
+        if parse_id(known) > parse_id(before(epoch)):
             epoch = epoch_of(known) + 1
         self._newest[log.room], self._runs[log] = epoch, self.run
         self.last[log] = before(epoch)
@@ -438,7 +438,7 @@ def _proves(user: Registration, resume: str | None, older: Registration) -> bool
     return resume == older.resume or (resume == older.shown and user.hello > older.hello)
 
 
-def _is_locked(hash: str, auth: Entry) -> bool:
+def _is_locked(hash: str, auth: Proof) -> bool:
     if auth.mode == "known" or not (hash or auth.mode == "required"):
         return False
     return not hash or auth.hash != hash
@@ -460,13 +460,13 @@ class FakeAdmission:
     async def bans(self) -> tuple[int, list[Ban]]:
         return self.memory.clock, list(self.memory.bans)
 
-    async def try_password(self, folded: str, neighbourhood: str, site: str = "") -> float:
+    async def try_password(self, folded: str, subnet: str, site: str = "") -> float:
         if not self.wait:
-            self.tried.append((folded, neighbourhood))
+            self.tried.append((folded, subnet))
         return self.wait
 
-    async def forgive(self, folded: str, neighbourhood: str, site: str = "") -> None:
-        self.tried.remove((folded, neighbourhood))
+    async def forgive(self, folded: str, subnet: str, site: str = "") -> None:
+        self.tried.remove((folded, subnet))
 
 
 class FakeBackplane:
@@ -569,7 +569,7 @@ class FakeBackplane:
             self.channels.remove(channel)
 
     async def claim(
-        self, user: Registration, ago: float, resume: str | None, auth: Entry = KNOWN
+        self, user: Registration, ago: float, resume: str | None, auth: Proof = KNOWN
     ) -> Claimed:
         await self.asked_for("claim", (user, ago, resume))
         memory, folded = self.memory, user.folded
@@ -663,7 +663,7 @@ class FakeBackplane:
 
     async def said(self, log: Log, after: bytes, count: int) -> Said:
         await self.asked_for("said", (log, after))
-        behind = [e for e in self.memory.logs.get(log, []) if parse(e.id) > parse(after)]
+        behind = [e for e in self.memory.logs.get(log, []) if parse_id(e.id) > parse_id(after)]
         found: list[tuple[bytes, bytes]] = []
         for entry in behind[:count]:
             if sum(len(line) for _, line in found) >= PAGE_BYTES:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.addresses import from_socket, host_port, neighbourhood, site, unmapped
+from gateway.addresses import from_socket, host_port, site, subnet, unmapped
 
 
 @pytest.mark.parametrize(
@@ -18,7 +18,7 @@ from gateway.addresses import from_socket, host_port, neighbourhood, site, unmap
     ],
 )
 def test_a_whole_64_of_ipv6_counts_as_one_address(address, counted):
-    assert neighbourhood(ip_address(address)) == counted
+    assert subnet(ip_address(address)) == counted
 
 
 def test_a_site_is_the_48_of_an_ipv6_address():
@@ -28,9 +28,9 @@ def test_a_site_is_the_48_of_an_ipv6_address():
 
 
 @given(st.ip_addresses(v=6), st.integers(0, 2**64 - 1))
-def test_another_interface_id_is_in_the_same_neighbourhood(address, other):
+def test_another_interface_id_is_in_the_same_subnet(address, other):
     moved = IPv6Address((int(address) >> 64 << 64) | other)
-    assert neighbourhood(moved) == neighbourhood(address)
+    assert subnet(moved) == subnet(address)
 
 
 def test_an_ipv4_address_written_as_ipv6_is_the_same_address():

@@ -6,7 +6,7 @@ from datetime import datetime
 
 import pytest
 
-from gateway.journal import BURST, FloodFilter, JsonLines, TextLines, event
+from gateway.journal import BURST, FloodFilter, JsonFormatter, TextFormatter, event
 from tests.unit.gateway.fakes import Clock
 
 NASTY = 'a"b\\c\nd\re\x1b[2Jf\u202eg\u200bh\x85i=j k'
@@ -50,7 +50,7 @@ def fault(log):
 
 
 def test_in_text_an_event_is_one_line(log):
-    lines = collect(log, TextLines())
+    lines = collect(log, TextFormatter())
     event(log, logging.INFO, "session began", connection="c17", session="ab12", seconds=1.5)
     assert lines[0].partition(" INFO ")[2] == (
         "gateway.test: session began connection=c17 session=ab12 seconds=1.5"
@@ -59,7 +59,7 @@ def test_in_text_an_event_is_one_line(log):
 
 
 def test_in_json_an_event_is_one_object(log):
-    lines = collect(log, JsonLines())
+    lines = collect(log, JsonFormatter())
     event(log, logging.WARNING, "session ended", connection="c17", seconds=1.5, requests=3)
     written = json.loads(lines[0])
     at = datetime.fromisoformat(written.pop("at"))
@@ -75,7 +75,7 @@ def test_in_json_an_event_is_one_object(log):
 
 
 def test_a_field_without_a_value_is_left_out(log):
-    lines = collect(log, TextLines())
+    lines = collect(log, TextFormatter())
     event(log, logging.INFO, "disconnected", session=None, requests=0)
     assert lines[0].endswith("disconnected requests=0")
 
@@ -95,13 +95,13 @@ def test_a_field_without_a_value_is_left_out(log):
     ],
 )
 def test_a_value_cannot_break_its_line_or_hide_in_it(log, value, shown):
-    lines = collect(log, TextLines())
+    lines = collect(log, TextFormatter())
     event(log, logging.INFO, "x", name=value)
     assert lines[0].endswith(f" x name={shown}")
 
 
 def test_a_nasty_value_is_escaped_everywhere(log):
-    text, machines = collect(log, TextLines()), collect(log, JsonLines())
+    text, machines = collect(log, TextFormatter()), collect(log, JsonFormatter())
     event(log, logging.INFO, "x", name=NASTY)
     log.info("plain %s", NASTY)
     for line in text + machines:
@@ -110,7 +110,7 @@ def test_a_nasty_value_is_escaped_everywhere(log):
 
 
 def test_in_text_a_traceback_is_indented(log):
-    lines = collect(log, TextLines())
+    lines = collect(log, TextFormatter())
     fault(log)
     first, *rest = lines[0].splitlines()
     assert first.endswith("gateway.test: an unexpected error")
@@ -119,20 +119,20 @@ def test_in_text_a_traceback_is_indented(log):
 
 
 def test_in_json_a_traceback_is_a_field(log):
-    lines = collect(log, JsonLines())
+    lines = collect(log, JsonFormatter())
     fault(log)
     assert "ValueError" in json.loads(lines[0])["exception"]
     assert "\n" not in lines[0]
 
 
 def test_an_event_below_the_level_is_not_logged(log):
-    lines = collect(log, TextLines())
+    lines = collect(log, TextFormatter())
     event(log, logging.DEBUG, "connected")
     assert lines == []
 
 
 def test_part_of_a_flood_is_written_and_a_later_line_says_how_many_were_left_out(log, clock):
-    lines = collect(log, TextLines(), FloodFilter(clock))
+    lines = collect(log, TextFormatter(), FloodFilter(clock))
 
     def flood(count):
         for number in range(count):

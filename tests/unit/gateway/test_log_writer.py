@@ -5,7 +5,7 @@ import os
 import pytest
 
 from gateway import log_writer as module
-from gateway.journal import JsonLines, TextLines
+from gateway.journal import JsonFormatter, TextFormatter
 from gateway.log_writer import LogWriter
 from tests.support.deadlines import wait_until
 
@@ -72,7 +72,7 @@ def test_logging_never_waits_for_a_reader_that_has_stopped(pipe):
     assert pipe.read(2)[1] == "first"
 
 
-@pytest.mark.parametrize("formatter", [TextLines(), JsonLines()])
+@pytest.mark.parametrize("formatter", [TextFormatter(), JsonFormatter()])
 def test_lost_lines_are_counted_and_reported_once_lines_can_be_written_again(pipe, formatter):
     handler, log = make_writer(pipe.writer, formatter)
     pipe.fill()

@@ -4,7 +4,7 @@ import socket
 import pytest
 
 from network import connecting as module
-from network.connecting import certified, connected, in_turn, staggered
+from network.connecting import certificate_name, interleaved, open_socket, staggered
 from tests.support.deadlines import eventually, within
 from tests.support.network import listening, names, silent
 
@@ -47,7 +47,7 @@ async def test_a_silent_address_does_not_hold_up_the_next(monkeypatch):
     with silent() as nobody, listening() as somebody:
         names(monkeypatch, h=[nobody, somebody])
         async with asyncio.timeout(within(3)):
-            with await connected("h", 1) as link:
+            with await open_socket("h", 1) as link:
                 assert link.getpeername() == somebody
                 assert link.getblocking() is False
                 assert link.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
@@ -57,21 +57,21 @@ async def test_many_silent_addresses_are_tried_side_by_side(monkeypatch):
     with silent() as nobody, listening() as somebody:
         names(monkeypatch, h=[nobody] * 4 + [somebody])
         async with asyncio.timeout(within(6)):
-            with await connected("h", 1) as link:
+            with await open_socket("h", 1) as link:
                 assert link.getpeername() == somebody
 
 
 async def test_an_address_that_refuses_costs_no_time(monkeypatch, never):
     with listening() as somebody:
         names(monkeypatch, h=[("127.0.0.1", 1), ("127.0.0.1", 2), somebody])
-        with await connected("h", 1) as link:
+        with await open_socket("h", 1) as link:
             assert link.getpeername() == somebody
 
 
 async def test_if_every_address_fails_the_error_says_why(monkeypatch, never):
     names(monkeypatch, h=[("127.0.0.1", 1), ("127.0.0.1", 2)])
     with pytest.raises(ConnectionRefusedError):
-        await connected("h", 1)
+        await open_socket("h", 1)
 
 
 async def test_giving_up_leaves_nothing_behind(monkeypatch, soon):
@@ -79,25 +79,25 @@ async def test_giving_up_leaves_nothing_behind(monkeypatch, soon):
         names(monkeypatch, h=[nobody] * 3)
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.05):
-                await connected("h", 1)
+                await open_socket("h", 1)
 
 
 @pytest.mark.parametrize("host", ["nowhere.invalid", "a..b", "x" * 64])
 async def test_an_impossible_host_name_is_an_error(host):
     with pytest.raises(socket.gaierror):
-        await connected(host, 1)
+        await open_socket(host, 1)
 
 
 async def test_a_host_may_be_an_address():
-    with listening() as (host, port), await connected(host, port) as link:
+    with listening() as (host, port), await open_socket(host, port) as link:
         assert link.getpeername() == (host, port)
 
 
 def test_address_families_alternate_and_the_preferred_one_is_first():
     found = [(V6, 1), (V6, 2), (V6, 3), (V4, 4)]
-    assert in_turn(found) == [(V6, 1), (V4, 4), (V6, 2), (V6, 3)]
-    assert in_turn(reversed(found)) == [(V4, 4), (V6, 3), (V6, 2), (V6, 1)]
-    assert in_turn([]) == []
+    assert interleaved(found) == [(V6, 1), (V4, 4), (V6, 2), (V6, 3)]
+    assert interleaved(reversed(found)) == [(V4, 4), (V6, 3), (V6, 2), (V6, 1)]
+    assert interleaved([]) == []
 
 
 async def test_the_first_success_wins_and_the_others_are_cancelled(soon):
@@ -160,4 +160,4 @@ async def test_if_all_attempts_fail_the_last_error_is_raised(soon):
     [("localhost.", "localhost"), ("a.example", "a.example"), ("127.0.0.1", "127.0.0.1")],
 )
 def test_a_name_in_a_certificate_has_no_dot_at_the_end(host, name):
-    assert certified(host) == name
+    assert certificate_name(host) == name

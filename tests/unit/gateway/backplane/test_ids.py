@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.backplane.ids import NOTHING, before, epoch_of, follows, is_beginning, parse
+from gateway.backplane.ids import NOTHING, before, epoch_of, follows, is_beginning, parse_id
 
 GREATEST = 2**64 - 1
 epochs = st.integers(1, 2**40)
@@ -15,18 +15,18 @@ def id_of(epoch, n):
 
 def test_ids_are_compared_as_two_numbers():
     ids = [b"10-0", b"7-10", b"7-0", b"7-2"]
-    assert sorted(ids, key=parse) == [b"7-0", b"7-2", b"7-10", b"10-0"]
+    assert sorted(ids, key=parse_id) == [b"7-0", b"7-2", b"7-10", b"10-0"]
 
 
 @pytest.mark.parametrize("id", [b"", b"7", b"7-", b"-", b"x-1", b"7-1-2"])
 def test_what_is_no_id_is_an_error(id):
     with pytest.raises(ValueError, match="invalid literal"):
-        parse(id)
+        parse_id(id)
 
 
 @given(epochs, counts)
 def test_an_id_is_its_two_numbers(epoch, n):
-    assert parse(id_of(epoch, n)) == (epoch, n)
+    assert parse_id(id_of(epoch, n)) == (epoch, n)
 
 
 def test_within_an_epoch_one_follows_the_other():
@@ -44,8 +44,8 @@ def test_an_epoch_begins_behind_everything_that_there_could_have_been():
 
 @given(epochs, counts, epochs, counts)
 def test_before_an_epoch_is_behind_all_older_and_ahead_of_all_of_it(epoch, n, older, m):
-    assert parse(before(epoch)) < parse(id_of(epoch, n))
-    assert (parse(id_of(older, m)) <= parse(before(epoch))) is (older < epoch)
+    assert parse_id(before(epoch)) < parse_id(id_of(epoch, n))
+    assert (parse_id(id_of(older, m)) <= parse_id(before(epoch))) is (older < epoch)
 
 
 @given(epochs, counts, epochs, counts)

@@ -5,7 +5,7 @@ import pytest
 from gateway.backplane.url import (
     RedisUrl,
     has_password,
-    parse,
+    parse_url,
     with_password,
     without_password,
     without_secrets,
@@ -48,7 +48,7 @@ from tests.unit.gateway.backplane.secret_urls import SECRETS
     ],
 )  # fmt: skip
 def test_a_url_is_taken_apart(url, parts):
-    assert parse(url) == RedisUrl(**parts)
+    assert parse_url(url) == RedisUrl(**parts)
 
 
 @pytest.mark.parametrize(
@@ -91,7 +91,7 @@ def test_a_url_is_taken_apart(url, parts):
 )
 def test_a_url_that_cannot_be_used_is_refused_in_words(url, flaw):
     with pytest.raises(ValueError, match=flaw):
-        parse(url)
+        parse_url(url)
 
 
 @pytest.mark.parametrize("url", SECRETS)
@@ -99,7 +99,7 @@ def test_nothing_shows_a_password(url):
     assert has_password(url)
     assert "heim" not in without_password(url)
     try:
-        parsed = repr(parse(url))
+        parsed = repr(parse_url(url))
     except ValueError as error:
         parsed = str(error)
     assert "heim" not in parsed
@@ -107,7 +107,7 @@ def test_nothing_shows_a_password(url):
 
 def test_a_password_that_may_lack_its_escapes_is_asked_for():
     with pytest.raises(ValueError, match="%-encoded"):
-        parse("redis://dana:ge/heim@h:1")
+        parse_url("redis://dana:ge/heim@h:1")
 
 
 @pytest.mark.parametrize(
@@ -164,7 +164,7 @@ def test_where_something_is_wrong_a_user_without_a_password_is_hidden_too(url, s
 @pytest.mark.parametrize("password", ["word", "a/b@c:d?e#f%2F g", "日本"])
 def test_a_password_is_put_into_a_url_and_changes_nothing_else(url, password):
     assert not has_password(url)
-    before, after = parse(url), parse(with_password(url, password))
+    before, after = parse_url(url), parse_url(with_password(url, password))
     assert after.password == password
     assert {**vars(after), "password": None} == vars(before)
     assert without_password(with_password(url, password)).count("***") == 1

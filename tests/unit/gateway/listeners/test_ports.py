@@ -6,7 +6,7 @@ import pytest
 
 from gateway.listeners import ports as module
 from gateway.listeners.ports import listening_on, open_port
-from network.connecting import connected
+from network.connecting import open_socket
 from tests.support.network import link_local
 
 V4, V6 = socket.AF_INET, socket.AF_INET6
@@ -156,7 +156,7 @@ async def test_a_scope_is_kept_and_returned(opened):
         pytest.skip("this machine has no link-local address")
     [one] = await opened(host)
     assert listening_on(one)[0] == host
-    with await connected(*listening_on(one)) as link:
+    with await open_socket(*listening_on(one)) as link:
         assert link.getpeername() == one.getsockname()
 
 

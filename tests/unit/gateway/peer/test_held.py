@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.peer.held import PACKED, Held
+from gateway.peer.held import PACKED, HeldLines
 from wire.lines import TOO_LONG
 
 LINE = st.binary(max_size=20).filter(lambda line: b"\n" not in line)
@@ -12,7 +12,7 @@ LINE = st.binary(max_size=20).filter(lambda line: b"\n" not in line)
 
 @given(st.lists(LINE | st.just(TOO_LONG) | st.none(), max_size=3 * PACKED))
 def test_what_is_kept_comes_back_in_order(lines):
-    held = Held()
+    held = HeldLines()
     for line in lines:
         held.add(line)
     assert len(held) == len(lines)
@@ -21,7 +21,7 @@ def test_what_is_kept_comes_back_in_order(lines):
 
 
 def test_what_is_added_while_it_is_taken_is_for_the_next_time():
-    held = Held()
+    held = HeldLines()
     for line in (b"1", b"2"):
         held.add(line)
     taken = held.take()
@@ -33,7 +33,7 @@ def test_what_is_added_while_it_is_taken_is_for_the_next_time():
 
 @pytest.mark.parametrize("line", [b"", b"xy"])
 def test_short_lines_take_little_more_than_their_bytes(line):
-    held = Held()
+    held = HeldLines()
     count = 100 * PACKED
     for _ in range(count):
         held.add(line)

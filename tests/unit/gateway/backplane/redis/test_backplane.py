@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from gateway.backplane.contract import ABSENT, Claimed, Entry, Found, Log, Outgoing, Said, Touch
+from gateway.backplane.contract import ABSENT, Claimed, Found, Log, Outgoing, Proof, Said, Touch
 from gateway.backplane.records import Registration
 from gateway.backplane.redis import backplane as module
 from gateway.backplane.redis.replies import parse_user_list
@@ -224,7 +224,7 @@ async def test_who_claims_has_to_show_what_is_asked(scene, redis):
     redis.answer = lambda client, command: array("taken", *[""] * 9)
     dana = registration("dana")
     await scene.backplane.claim(dana, 0.0, None)
-    await scene.backplane.claim(dana, 0.0, None, Entry("required", "$argon2"))
+    await scene.backplane.claim(dana, 0.0, None, Proof("required", "$argon2"))
     assert [call[-6:-4] for call in evalsha(redis)] == [["known", ""], ["required", "$argon2"]]
 
 

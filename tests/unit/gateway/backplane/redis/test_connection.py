@@ -402,7 +402,7 @@ async def test_no_error_holds_a_password(url, caplog, monkeypatch):
     caplog.set_level(logging.DEBUG)
     connection = Connection()
     for each in (module, sentinels):
-        monkeypatch.setattr(each, "connected", nothing)
+        monkeypatch.setattr(each, "open_socket", nothing)
     monkeypatch.setattr(module.asyncio, "get_running_loop", lambda: loop)
     with pytest.raises(RedisUnreachable) as caught:
         await connect(url, connection, "test")
