@@ -16,7 +16,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from gateway.backplane.contract import Outgoing, Posted
 from gateway.chat.effects import Publish
@@ -29,9 +29,11 @@ log = logging.getLogger(__name__)
 BATCH = 512
 """The most messages in one call: it keeps Redis busy for a few milliseconds at worst."""
 
-
 PAUSE = 1.0
 """Seconds to wait after Redis refused to return a room's rules."""
+
+Allowed = tuple[Outgoing, str]
+"""A message as the backplane takes it, and the version of the rules by which it is allowed."""
 
 
 class Sender(Protocol):
@@ -43,7 +45,7 @@ class Sender(Protocol):
     place: str
     """The sender's network: all senders of one network have a share of what may wait."""
 
-    def outgoing(self, publish: Publish) -> Outgoing:
+    def allowed(self, publish: Publish) -> Allowed:
         """A message in the backplane's form, by the room's rules as they are known now.
 
         Raises:
@@ -157,7 +159,7 @@ class Outbox:
         Raises:
             WireError: the room's rules do not allow it.
         """
-        message = sender.outgoing(publish)
+        message, version = sender.allowed(publish)
         size, from_there = len(message.body), self._bytes_from.get(sender.place, 0)
         if self._bytes + size > self._limit or from_there + size > self._limit // 2:
             return False
@@ -167,7 +169,6 @@ class Outbox:
         room = self._rooms.get(name)
         if room is None:
             room = self._rooms[name] = _Room()
-        version = self._rules.version(name)
         room.entries.append(_Entry(message, publish, sender, version, self._monotonic()))
         if room.sending is None:
             # It runs at the end of this turn of the loop, with all messages of the turn.
@@ -192,7 +193,7 @@ class Outbox:
             batch, room.entries = room.entries[:BATCH], room.entries[BATCH:]
             # If nobody here is in the room now, use the last known version.
             version = self._rules.version(name) or batch[0].version or ""
-            batch = [ready for entry in batch if (ready := self._checked(entry, version))]
+            batch = [e for entry in batch if (e := self._checked(entry, version)) is not None]
             if not batch:
                 continue
             try:
@@ -234,37 +235,32 @@ class Outbox:
         if entry.version == version:
             return entry
         try:
-            message = entry.sender.outgoing(entry.publish)
+            message, version = entry.sender.allowed(entry.publish)
         except WireError as error:
-            self._done(entry)
-            self._tell(entry.sender.refused, entry.publish, error)
+            self._tell(entry, entry.sender.refused, error)
             return None
         return entry._replace(message=message, version=version)
 
     def _doubt(self, batch: list[_Entry], why: str = "") -> None:
         for entry in batch:
-            self._done(entry)
-            self._tell(entry.sender.in_doubt, entry.publish, why)
+            self._tell(entry, entry.sender.in_doubt, why)
 
     def _answer(self, name: str, batch: list[_Entry], posted: list[Posted]) -> None:
         for entry, each in zip(batch, posted, strict=True):
-            self._done(entry)
-            self._tell(entry.sender.published, entry.publish, each)
+            self._tell(entry, entry.sender.published, each)
         # A message that was posted before has its old id, or none.
         if last := posted[-1].id:
             self._stored(name, last, batch[0].since)
 
-    def _tell(self, told: Callable[..., None], *what: object) -> None:
-        try:
-            told(*what)
-        except Exception:
-            # Our own error must not keep the others from their answers.
-            log.exception("could not tell a sender the outcome of a message")
-
-    def _done(self, entry: _Entry) -> None:
-        """A message no longer waits."""
+    def _tell(self, entry: _Entry, tell: Callable[[Publish, Any], None], outcome: object) -> None:
+        """A message no longer waits: tell its sender the outcome."""
         size, place = len(entry.message.body), entry.sender.place
         self._bytes -= size
         self._bytes_from[place] -= size
         if not self._bytes_from[place]:
             del self._bytes_from[place]
+        try:
+            tell(entry.publish, outcome)
+        except Exception:
+            # A fault of ours: the others wait for their answers.
+            log.exception("could not tell a sender what became of a message")

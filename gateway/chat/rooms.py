@@ -134,6 +134,12 @@ class RoomState:
     kicked: dict[str, str] = field(default_factory=dict)
 
     @cached_property
+    def lets_all_talk(self) -> bool:
+        """Whether every member may send, and as often as they like: nearly always."""
+        modes = self.modes
+        return not (self.bans or self.muted or modes.read_only or modes.slow)
+
+    @cached_property
     def banned_networks(self) -> list[tuple[IPv4Network | IPv6Network, Sanction]]:
         """The bans of networks."""
         found = []
@@ -248,8 +254,6 @@ def may_say(state: RoomState, who: Who, now: int) -> WireError | None:
         who: the member.
         now: Redis' clock, milliseconds since 1970.
     """
-    if not (state.bans or state.muted or state.modes.read_only):
-        return None
     room = state.room
     if (ban := ban_of(state, who, now)) is not None:
         return WireError(ErrorCode.BANNED_HERE, f"you are banned from the room {room}{_why(ban)}")

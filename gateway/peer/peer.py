@@ -16,7 +16,7 @@ from gateway.alarm import Alarm
 from gateway.backplane.contract import Outgoing, Posted
 from gateway.channels.hub import Hub
 from gateway.channels.links import Link
-from gateway.channels.outbox import Outbox
+from gateway.channels.outbox import Allowed, Outbox
 from gateway.chat.effects import (
     ChangeRoom,
     CheckIdle,
@@ -256,20 +256,20 @@ class Peer:
         """When the person was last active."""
         return self.session.life.active_at
 
-    def outgoing(self, publish: Publish) -> Outgoing:
+    def allowed(self, publish: Publish) -> Allowed:
         """A message in the backplane's form, by the room's rules as they are known now.
 
         Raises:
             WireError: the rules do not allow it.
         """
-        member, rooms, room = self.membership, self._shared.rooms, publish.room
+        member, room = self.membership, publish.room
         if not member.is_in(room):
             raise not_in_room(room)
-        if (refusal := rooms.may_say(room, member)) is not None:
-            raise refusal
-        record, slow = member.registration, rooms.slow(room, member)
-        body = encode_body(publish.message)
-        return Outgoing(body, record.origin, publish.seq, record.folded, slow)
+        version, slow = self._shared.rooms.terms(room, member)
+        record, body = member.registration, encode_body(publish.message)
+        if not slow:
+            return Outgoing(body, record.origin, publish.seq), version
+        return Outgoing(body, record.origin, publish.seq, record.folded, slow), version
 
     def published(self, publish: Publish, posted: Posted) -> None:
         """A message was published, or Redis says why not."""

@@ -36,6 +36,18 @@ class Entry(NamedTuple):
     history: list[bytes]
 
 
+class Terms(NamedTuple):
+    """The terms on which a member of a room may send to it.
+
+    Attributes:
+        version: of the room's rules by which this was decided.
+        slow: seconds that the member has to wait between two messages; 0 for none.
+    """
+
+    version: str
+    slow: int
+
+
 class _Inside(NamedTuple):
     """Somebody that Redis has let in: the room is needed for this person from now on."""
 
@@ -332,18 +344,23 @@ class Rooms:
 
     # What may be said.
 
-    def may_say(self, room: str, person: Person) -> WireError | None:
-        """Why somebody may not say something in a room; None if they may.
+    def terms(self, room: str, person: Person) -> Terms:
+        """The terms on which a member of a room may send to it.
 
         This is decided from the state that is known here. Ask again if `version` has changed when
         the message is published, and after a `RoomChanged` and `refresh`.
+
+        Raises:
+            WireError: the person may not.
         """
         known = self._open[room]
-        return may_say(known.state, who_is(person), known.now())
-
-    def slow(self, room: str, person: Person) -> int:
-        """Seconds that this person has to wait between two messages in this room; 0 for none."""
-        return slow_for(self._open[room].state, who_is(person))
+        state = known.state
+        if state.lets_all_talk:  # nearly always, and this is asked for each message
+            return Terms(state.version, 0)
+        who = who_is(person)
+        if (refusal := may_say(state, who, known.now())) is not None:
+            raise refusal
+        return Terms(state.version, slow_for(state, who))
 
     def version(self, room: str) -> str | None:
         """The version of a room's state; None if the room is not open here.

@@ -77,7 +77,8 @@ class Sender:
         asked: how often that was asked.
     """
 
-    def __init__(self, place="here"):
+    def __init__(self, place="here", rules=None):
+        self.rules = rules or Rules()
         self.heard = []
         self.reasons = []
         self.refusals = []
@@ -86,13 +87,13 @@ class Sender:
         self.mute = None
         self.asked = 0
 
-    def outgoing(self, publish):
+    def allowed(self, publish):
         self.asked += 1
         if self.mute is not None:
             raise self.mute
         if publish.seq is None:
-            return Outgoing(b'"%s"\n' % publish.message.text.encode())
-        return Outgoing(line(publish.seq), "d4", publish.seq)
+            return Outgoing(b'"%s"\n' % publish.message.text.encode()), self.rules.known
+        return Outgoing(line(publish.seq), "d4", publish.seq), self.rules.known
 
     def published(self, publish, posted):
         self.heard.append((publish.seq, posted.id))
@@ -550,7 +551,8 @@ def rules():
 
 
 @pytest.fixture
-async def ruled(redis, rules):
+async def ruled(redis, rules, sender):
+    sender.rules = rules
     outbox = outbox_on(redis, 1_000_000, rules)
     yield outbox
     await outbox.settle()
@@ -574,7 +576,7 @@ async def test_messages_go_out_with_the_version_by_which_they_were_allowed(
 
 
 async def test_when_the_rules_have_changed_each_sender_is_asked_again(ruled, redis, rules):
-    muted, other = Sender(), Sender()
+    muted, other = Sender(rules=rules), Sender(rules=rules)
     redis.certain.clear()
     send(ruled, muted, 0)
     send(ruled, other, 1)
@@ -587,7 +589,7 @@ async def test_when_the_rules_have_changed_each_sender_is_asked_again(ruled, red
 
 
 async def test_when_redis_says_that_they_have_changed_they_are_read_again(ruled, redis, rules):
-    muted, other = Sender(), Sender()
+    muted, other = Sender(rules=rules), Sender(rules=rules)
     redis.patient, redis.error = True, RoomChanged()
     send(ruled, muted, 0)
     send(ruled, other, 1)
