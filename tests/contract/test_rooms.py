@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import random
+from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -632,6 +635,13 @@ class TestSessions:
         await g1.backplane.rooms.keep(msgspec.structs.replace(sis, rooms=["attic"]))
         assert (await g1.everybody())["sis"].registration.rooms == new.rooms
 
+    @pytest.mark.parametrize("hello", [0, 123_456_789_012_345, 2**53 - 1, 2**53])
+    async def test_the_rest_of_the_record_stays_as_it_was(self, g1: Gateway, hello: int) -> None:
+        before = await g1.online("Größe", client='a "client"', hello=hello, shown="0b")
+        await g1.backplane.rooms.keep(msgspec.structs.replace(before, rooms=["dev"]))
+        after = (await g1.everybody())["Größe"].registration
+        assert msgspec.structs.replace(after, rooms=before.rooms) == before
+
     async def test_damaged_rooms_cost_themselves_only(
         self, g1: Gateway, look: redis.Redis, keys: Keys
     ) -> None:
@@ -758,3 +768,88 @@ def _ts(line: bytes) -> int:
     event = decode_event(line)
     assert isinstance(event, Msg | Changed)
     return event.ts
+
+
+class TestTogether:
+    """Two gateways that do much at once, and often know what held a moment ago."""
+
+    @pytest.mark.parametrize("seed", range(4))
+    async def test_both_hear_one_story_and_it_is_that_of_redis(
+        self, g1: Gateway, g2: Gateway, seed: int
+    ) -> None:
+        chance = random.Random(seed)
+        channels = [await in_room(gateway, "dev") for gateway in (g1, g2)]
+        await g1.backplane.rooms.attend("dev", NEVER, [arrival(g1.person("host"))], create=True)
+        people = [gateway.person(f"user{n}") for n in range(8) for gateway in (g1, g2)]
+
+        async def act(gateway: Gateway) -> None:
+            rooms, version = gateway.backplane.rooms, (await state_of(gateway)).version
+            who = chance.sample(people, chance.randrange(1, 4))
+            what = chance.randrange(5)
+            with suppress(RoomChanged):
+                if what == 0:
+                    come = [arrival(each, told=chance.random() < 0.7) for each in who]
+                    await rooms.attend("dev", version, come, create=False)
+                elif what == 1:
+                    await leave(gateway, *who)
+                elif what == 2:
+                    out = departure(who[0], "kicked", session="")
+                    await rooms.change("dev", version, [], BAN, removed=out)
+                else:
+                    await say(gateway, f"by {version}", version)
+
+        for _ in range(25):
+            await asyncio.gather(*(act(chance.choice((g1, g2))) for _ in range(6)))
+        last = await change(g1, [Edit("meta", "topic", "the end")])
+        version, names = (await state_of(g1)).version, set(await people_in(g2))
+
+        end = f"={version} {last}"
+        for gateway, channel in zip((g1, g2), channels, strict=True):
+            await gateway.heard.until(lambda _, g=gateway, c=channel: payloads(g, c)[-1][0] == end)
+        one, other = (payloads(g, c) for g, c in zip((g1, g2), channels, strict=True))
+        assert one == other
+        roster, moves, at = set[str](), 0, ""
+        for head, events in one:
+            first, upto = head.split(" ")
+            if first[0] in "+~":
+                assert int(first[1:]) == moves + len(events)
+                moves += len(events)
+            elif first[0] != "=":
+                assert first == at or not at
+            at = upto
+            for event in events:
+                if isinstance(event, Joined):
+                    roster.add(event.name)
+                elif isinstance(event, Left):
+                    roster.remove(event.name)
+        assert roster == names
+        assert moves == (await g1.backplane.rooms.marks(["dev"]))[0].moves
+
+    async def test_after_the_answer_to_a_ban_nothing_is_stored_that_was_allowed_before(
+        self, g1: Gateway, g2: Gateway
+    ) -> None:
+        await enter(g2, g2.person("mallory"))
+        old = (await state_of(g2)).version
+        answered = asyncio.Event()
+        stored: list[tuple[str, bool]] = []
+
+        async def post(number: int) -> None:
+            late = answered.is_set()
+            with suppress(RoomChanged):
+                stored.append((await say(g2, f"{number}", old), late))
+
+        async def ban() -> str:
+            id = await change(g1, BANNED, BAN)
+            answered.set()
+            return id
+
+        banning = asyncio.ensure_future(ban())
+        for number in range(40):
+            await post(number)
+        banned = await banning
+        await asyncio.gather(*(post(number) for number in range(40)))
+        assert not [id for id, late in stored if late]
+        said = await g1.backplane.said(Log("dev"), NOTHING, 200)
+        events = [decode_event(line) for _, line in said.messages]
+        assert isinstance(events[-1], Changed)
+        assert events[-1].id == banned

@@ -25,7 +25,7 @@ redis.call('HSET', KEYS[1], ARGV[1], string.format('{"since":%.0f,"changed":%.0f
 redis.call('DEL', ARGV[5] .. ':resume:' .. ARGV[1])
 local user = record and read_user(record)
 if not user then return {''} end
--- "0" is not the hash of any token. Without tokens the count is useless, and cjson might not write it as an integer.
+-- "0" is not the hash of any token. Without tokens the count is useless.
 user.resume, user.shown, user.hello = '0', '0', 0
 redis.call('HSET', KEYS[2], ARGV[1], encode_user(user))
 if redis.call('EXISTS', ARGV[5] .. ':lease:' .. user.gateway) == 0 then return {''} end

@@ -8,7 +8,7 @@ local function read_user(record)
   for _, field in ipairs({'name', 'session', 'gateway', 'origin', 'resume'}) do
     if type(user[field]) ~= 'string' then return nil end
   end
-  if type(user.hello) ~= 'number' then user.hello = 0 end
+  if type(user.hello) ~= 'number' or user.hello ~= user.hello or math.abs(user.hello) > 2^53 then user.hello = 0 end
   if type(user.began) ~= 'table' then user.began = nil end
   for room, id in pairs(user.began or {}) do
     if type(id) ~= 'string' or not id:find('^%d+%-%d+$') then user.began[room] = nil end
@@ -28,10 +28,11 @@ local function encode_list(names)
   return '[' .. table.concat(quoted, ',') .. ']'
 end
 
+-- A user's record as JSON. cjson would write a large count as a fraction, which no gateway could read.
 local function encode_user(user)
-  local rooms = encode_list(user.rooms)
-  user.rooms = nil
-  return '{"rooms":' .. rooms .. ',' .. cjson.encode(user):sub(2)
+  local rooms, hello = encode_list(user.rooms), string.format('%.0f', user.hello)
+  user.rooms, user.hello = nil, nil
+  return '{"rooms":' .. rooms .. ',"hello":' .. hello .. ',' .. cjson.encode(user):sub(2)
 end
 
 -- Logs. Ids are "<epoch>-<n>"; within an epoch of a log, n counts up by one.
