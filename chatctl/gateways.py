@@ -62,9 +62,9 @@ def for_programs(gateway: GatewayRecord) -> dict[str, Any]:
     """All that is known of a gateway. What it reports may be of another version."""
     from msgspec import to_builtins
 
-    told = gateway.info
-    names = told.__struct_fields__ if told else ()
-    fields = {name: to_builtins(getattr(told, name)) for name in names}
+    info = gateway.info
+    names = info.__struct_fields__ if info else ()
+    fields = {name: to_builtins(getattr(info, name)) for name in names}
     return {
         "id": gateway.id,
         "state": state(gateway),
@@ -79,15 +79,15 @@ def _table(found: Sequence[GatewayRecord], now: datetime) -> str:
 
 
 def _row(gateway: GatewayRecord, now: datetime) -> tuple[str, ...]:
-    told = gateway.info
+    info = gateway.info
     return (
         gateway.id,
-        told.listen if told else "?",
-        told.host if told else "?",
-        told.version if told else "?",
-        since(told.since, now) if told else "?",
-        str(told.connections) if told else "?",
-        str(told.sessions) if told else "?",
+        info.listen if info else "?",
+        info.host if info else "?",
+        info.version if info else "?",
+        since(info.since, now) if info else "?",
+        str(info.connections) if info else "?",
+        str(info.sessions) if info else "?",
         "gone" if gateway.lease is None else span(gateway.lease),
         state(gateway),
     )

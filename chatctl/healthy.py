@@ -27,9 +27,9 @@ def main() -> int:
         if at is None or at.port == 0:
             return 0
         # Not by urllib, which would ask the proxy that an HTTP_PROXY names.
-        there = http.client.HTTPConnection(*reachable(at), timeout=ANSWER_WITHIN)
-        there.request("GET", "/healthz")
-        status = there.getresponse().status
+        connection = http.client.HTTPConnection(*reachable(at), timeout=ANSWER_WITHIN)
+        connection.request("GET", "/healthz")
+        status = connection.getresponse().status
     except (click.BadParameter, OSError, http.client.HTTPException) as error:
         click.echo(f"the gateway does not answer: {error}")
         return 1

@@ -90,16 +90,16 @@ def _looks(chat: Chat, json: bool) -> Iterator[str]:
                 dumps({"error": str(error)}) if json else f"Redis is away: {printable(str(error))}"
             )
             continue
-        looked = rates.look(found)
-        yield dumps(_for_programs(now, found, looked)) if json else _for_people(found, looked)
+        measured = rates.look(found)
+        yield dumps(_for_programs(now, found, measured)) if json else _for_people(found, measured)
 
 
 def _for_people(found: Sequence[GatewayRecord], rates: dict[str, Rate]) -> str:
     alive = [each for each in found if each.lease is not None]
-    told = [each.info for each in alive if each.info]
+    reports = [each.info for each in alive if each.info]
     total = (
-        f"gateways {len(alive)}  connections {sum(each.connections for each in told)}  "
-        f"sessions {sum(each.sessions for each in told)}  "
+        f"gateways {len(alive)}  connections {sum(each.connections for each in reports)}  "
+        f"sessions {sum(each.sessions for each in reports)}  "
         f"in {_total(rate.received for rate in rates.values())}  "
         f"out {_total(rate.delivered for rate in rates.values())}"
     )
@@ -113,14 +113,14 @@ def _total(rates: Iterable[float]) -> str:
 
 
 def _row(gateway: GatewayRecord, rate: Rate | None) -> tuple[str, ...]:
-    told = gateway.info
+    info = gateway.info
     return (
         gateway.id,
-        str(told.connections) if told else "?",
-        str(told.sessions) if told else "?",
+        str(info.connections) if info else "?",
+        str(info.sessions) if info else "?",
         f"{rate.received:.1f}" if rate else "-",
         f"{rate.delivered:.1f}" if rate else "-",
-        f"{told.lag * 1000:.0f} ms" if told else "?",
+        f"{info.lag * 1000:.0f} ms" if info else "?",
         "gone" if gateway.lease is None else span(gateway.lease),
         state(gateway),
     )

@@ -144,7 +144,7 @@ class Channel(NamedTuple):
     log: Log
 
 
-class Said(NamedTuple):
+class LogPage(NamedTuple):
     """Some messages of a log.
 
     Attributes:
@@ -501,7 +501,7 @@ class Logs(Protocol):
         epoch.
         """
 
-    async def said(self, log: Log, after: bytes, count: int) -> Said:
+    async def read_log(self, log: Log, after: bytes, count: int) -> LogPage:
         """Some messages of a log, up to about 64 KiB.
 
         Args:

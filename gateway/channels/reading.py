@@ -33,21 +33,21 @@ async def read_on(backplane: Backplane, log: Log, after: bytes) -> Page:
     Raises:
         BackplaneDown: Redis is away.
     """
-    said = await backplane.said(log, after, PAGE)
+    page = await backplane.read_log(log, after, PAGE)
     at, lines = after, []
-    for id, line in said.messages:
-        if not (follows(id, at) or (at == said.start and parse_id(id)[1] == 0)):
+    for id, line in page.messages:
+        if not (follows(id, at) or (at == page.start and parse_id(id)[1] == 0)):
             lines.append(encode(gap(log.room, at)))
         if line:
             lines.append(line)
         at = id
-    if said.more:
+    if page.more:
         return Page(at, lines, True)
-    tail = said.tail
+    tail = page.tail
     if parse_id(tail) < parse_id(at):
         # The log has lost messages, and goes on in a new epoch from now on.
         [tail] = await backplane.tails([log])
-    if tail != at and not (at == said.start and is_beginning(tail)):
+    if tail != at and not (at == page.start and is_beginning(tail)):
         # Messages are missing, or may be.
         lines.append(encode(gap(log.room, at)))
     return Page(tail, lines, False)

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, Protocol
 
 from gateway.addresses import Address
 from gateway.backplane import contract
-from gateway.backplane.contract import Arrival, Attended, Channel, Departure, Known, Log, Said
+from gateway.backplane.contract import Arrival, Attended, Channel, Departure, Known, Log, LogPage
 from gateway.backplane.records import GatewayInfo, Member, Registration
 from gateway.chat.room_records import edits_between
 from gateway.chat.rooms import RoomState, Who, may_enter, may_stay
@@ -60,7 +60,7 @@ class Backplane(Protocol):
     def room(self, room: str) -> Channel:
         """The channel of what is for everyone in a room."""
 
-    async def said(self, log: Log, after: bytes, count: int) -> Said:
+    async def read_log(self, log: Log, after: bytes, count: int) -> LogPage:
         """Some messages of a log."""
 
     async def neighbours(self) -> dict[str, GatewayInfo]:

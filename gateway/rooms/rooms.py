@@ -241,8 +241,8 @@ class Rooms:
             room.drop()
         at = after or self._channels.at(room.channel)
         who = who_is(person)
-        told = entered(room.state, who, at.decode(), len(room.roster))
-        return Entry(at, told, history)
+        event = entered(room.state, who, at.decode(), len(room.roster))
+        return Entry(at, event, history)
 
     def _give_back(self, task: asyncio.Future[_Inside]) -> None:
         """Take somebody out again who was let in and does not come."""
@@ -266,10 +266,10 @@ class Rooms:
         after = b"%d-%d" % (epoch, n - count) if n >= count else before(epoch)
         lines: list[bytes] = []
         while parse_id(after) < (epoch, n):
-            said = await self._backplane.said(room.channel.log, after, count)
-            some = [(id, line) for id, line in said.messages if parse_id(id) <= (epoch, n)]
+            page = await self._backplane.read_log(room.channel.log, after, count)
+            some = [(id, line) for id, line in page.messages if parse_id(id) <= (epoch, n)]
             lines += [line for _, line in some if line]
-            if not (some and said.more):
+            if not (some and page.more):
                 break
             after = some[-1][0]
         return at, lines

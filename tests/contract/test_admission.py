@@ -192,7 +192,7 @@ class TestAccounts:
         entry = Proof("open", LOCKED.hash)
         claimed = await g2.backplane.claim(g2.person("Dana"), 0.0, None, entry)
         assert (claimed.outcome, claimed.waiting) == ("granted", True)
-        said = (await g2.backplane.said(Log(PRIVATE, "dana"), claimed.last, 10)).messages
+        said = (await g2.backplane.read_log(Log(PRIVATE, "dana"), claimed.last, 10)).messages
         assert [json.loads(line)["text"] for _, line in said] == ["waits", "waits too"]
         assert (claimed.began or {})["@"] == claimed.last.decode()
 
@@ -206,7 +206,7 @@ class TestAccounts:
         entry = Proof("open", LOCKED.hash)
         claimed = await g1.backplane.claim(g1.person("Dana"), 0.0, None, entry)
         assert (claimed.outcome, claimed.former, claimed.waiting) == ("inherited", dana, True)
-        said = (await g1.backplane.said(Log(PRIVATE, "dana"), claimed.last, 10)).messages
+        said = (await g1.backplane.read_log(Log(PRIVATE, "dana"), claimed.last, 10)).messages
         assert [json.loads(line)["text"] for _, line in said] == ["waits"]
 
     async def test_so_is_who_shows_a_token_and_does_not_say_what_was_seen(
@@ -218,7 +218,7 @@ class TestAccounts:
         await g1.whisper(mom, ["dana"], "waits")
         claimed = await g2.backplane.claim(g2.person("Dana"), 0.0, dana.resume, OPEN)
         assert (claimed.outcome, claimed.waiting) == ("returned", True)
-        said = (await g2.backplane.said(Log(PRIVATE, "dana"), claimed.last, 10)).messages
+        said = (await g2.backplane.read_log(Log(PRIVATE, "dana"), claimed.last, 10)).messages
         assert [json.loads(line)["text"] for _, line in said] == ["waits"]
 
     @pytest.mark.parametrize("why", ["not registered", "registered since", "nothing waits"])
@@ -240,7 +240,7 @@ class TestAccounts:
         entry = Proof("open", LOCKED.hash)
         claimed = await g1.backplane.claim(g1.person("Dana"), 0.0, None, entry)
         assert (claimed.outcome, claimed.waiting) == ("granted", False)
-        said = await g1.backplane.said(Log(PRIVATE, "dana"), claimed.last, 10)
+        said = await g1.backplane.read_log(Log(PRIVATE, "dana"), claimed.last, 10)
         assert said.messages == []
 
     async def test_a_name_that_is_not_registered_is_not_taken_over(

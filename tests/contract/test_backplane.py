@@ -470,7 +470,7 @@ class TestWhisper:
         await g1.whisper(dana, ["eve"], "see you")
         for _ in range(1500):
             await g1.whisper(mallory, ["mallory"], "x")
-        said = await g1.backplane.said(Log(PRIVATE, "eve"), NOTHING, 10)
+        said = await g1.backplane.read_log(Log(PRIVATE, "eve"), NOTHING, 10)
         assert [m.text for m in parsed([line.decode() for _, line in said.messages])] == ["see you"]
 
     async def test_names_in_many_scripts(self, g1: Gateway) -> None:
@@ -506,7 +506,7 @@ class TestWhisperLater:
     """To somebody whose connection broke, and who can still come back."""
 
     async def texts(self, gateway: Gateway, name: str) -> list[str]:
-        said = await gateway.backplane.said(Log(PRIVATE, name), NOTHING, 500)
+        said = await gateway.backplane.read_log(Log(PRIVATE, name), NOTHING, 500)
         return [msg.text for msg in parsed([line.decode() for _, line in said.messages])]
 
     async def test_it_waits(self, g1: Gateway, look: redis.Redis, keys: Keys) -> None:

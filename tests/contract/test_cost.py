@@ -240,7 +240,7 @@ async def lists_some(gateway: Gateway) -> None:
 
 async def reads_some(gateway: Gateway) -> None:
     for log in (Log(LOBBY), Log(PRIVATE, "dana")):
-        await gateway.backplane.said(log, NOTHING, 20)
+        await gateway.backplane.read_log(log, NOTHING, 20)
         await gateway.backplane.tails([log])
 
 

@@ -24,7 +24,7 @@ async def say(gateway: Gateway, *said: str) -> list[bytes]:
 
 
 async def texts(gateway: Gateway, log: Log, after: bytes = NOTHING) -> list[str]:
-    said = await gateway.backplane.said(log, after, 100)
+    said = await gateway.backplane.read_log(log, after, 100)
     return [msg.text for msg in parsed([line.decode() for _, line in said.messages])]
 
 
@@ -76,7 +76,7 @@ class TestBeginning:
     ) -> None:
         [start] = await g1.backplane.tails([log])
         assert is_beginning(start)
-        assert await g1.backplane.said(log, start, 9) == (start, start, False, [])
+        assert await g1.backplane.read_log(log, start, 9) == (start, start, False, [])
         first = await write(g1, log, "a")
         assert follows(first, start)
         assert await heard(g1, listening(log), "a") == [(start.decode(), first.decode())]
@@ -111,7 +111,7 @@ class TestBeginning:
         look.delete(keys.log(log))
         # Who comes now stands where those did who came first.
         first = await write(g1, log, "d")
-        assert (await g1.backplane.said(log, start, 9)).start == start
+        assert (await g1.backplane.read_log(log, start, 9)).start == start
         assert parse_id(first) > parse_id(last)
         assert not follows(first, last)
         *_, (previous, _) = await heard(g1, listening(log), "a", "b", "c", "d")
@@ -260,4 +260,4 @@ class TestBeginning:
         sis = await g1.online("sis")
         await g1.whisper(sis, ["sis"], "a")
         assert await texts(g1, SIS) == ["a"]
-        assert (await g1.backplane.said(SIS, before(1), 10)).messages
+        assert (await g1.backplane.read_log(SIS, before(1), 10)).messages

@@ -281,13 +281,13 @@ class TestAnnounce:
             assert (told["id"], told["from"], told["room"]) == (id, "*", "lobby")
             assert told["text"] == "größe\nDinge"
             assert abs(datetime.fromisoformat(told["at"]).timestamp() - told["ts"] / 1000) < 60
-        assert len((await g1.backplane.said(Log("lobby"), b"0-0", 10)).messages) == 3
+        assert len((await g1.backplane.read_log(Log("lobby"), b"0-0", 10)).messages) == 3
 
     async def test_it_makes_no_log_forget(self, start: StartBackplane, at: tuple[str, str]) -> None:
         gateway = await start(history=10_000)
         await gateway.publish("lobby", [message("hi")] * 500)
         await publish_announcement(*at, "lobby", "hear, hear")
-        said = await gateway.backplane.said(Log("lobby"), b"0-0", 1000)
+        said = await gateway.backplane.read_log(Log("lobby"), b"0-0", 1000)
         assert len(said.messages) == 501
 
     async def test_it_begins_no_epoch(
@@ -475,7 +475,7 @@ class TestAccounts:
         claimed = await g2.backplane.claim(g2.person("Sis"), 0.0, None, entry)
         began = (claimed.began or {})["@"]
         assert claimed.outcome == "granted"
-        assert (await g2.backplane.said(Log(PRIVATE, "sis"), began.encode(), 10)).messages == []
+        assert (await g2.backplane.read_log(Log(PRIVATE, "sis"), began.encode(), 10)).messages == []
 
     @pytest.mark.usefixtures("quickly")
     async def test_no_older_token_replaces_the_password(

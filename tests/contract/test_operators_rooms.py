@@ -123,7 +123,7 @@ class TestChange:
             await gateway.heard.until(lambda heard, on=channel: len(heard.lines(on)) >= 3)
             event = json.loads(gateway.heard.lines(channel)[1])
             assert (event["op"], event["by"], event["topic"]) == ("changed", "*", TOPIC.topic)
-        said = await g1.backplane.said(Log("dev"), b"0-0", 10)
+        said = await g1.backplane.read_log(Log("dev"), b"0-0", 10)
         assert len(said.messages) == 3
 
     async def test_what_was_decided_by_an_older_state_is_refused_from_then_on(

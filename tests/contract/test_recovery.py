@@ -39,7 +39,7 @@ def texts(pairs: list[tuple[bytes, bytes]]) -> list[str]:
 
 
 async def said(gateway: Gateway, log: Log = LOBBY) -> list[tuple[bytes, bytes]]:
-    return (await gateway.backplane.said(log, NOTHING, 100)).messages
+    return (await gateway.backplane.read_log(log, NOTHING, 100)).messages
 
 
 async def say(gateway: Gateway, *said: str, room: str = "lobby") -> list[bytes]:
@@ -359,7 +359,7 @@ class TestComingBack:
         [newest] = await g1.backplane.tails([SIS])
         await g1.release(sis, for_good=for_good)
         claimed = await g2.backplane.claim(g2.person("sis"), 0.0, None)
-        assert (await g2.backplane.said(SIS, claimed.last, 10)).messages == []
+        assert (await g2.backplane.read_log(SIS, claimed.last, 10)).messages == []
         assert claimed == begun(await nowhere(g2) if for_good else newest)
 
     async def test_so_does_an_heir(self, g1: Gateway, g2: Gateway, kill: Any) -> None:
@@ -530,16 +530,16 @@ class TestLogs:
 
     async def test_what_was_said_comes_in_pages(self, g1: Gateway, g2: Gateway) -> None:
         ids = await say(g1, *(str(n) for n in range(25)))
-        page = await g2.backplane.said(LOBBY, NOTHING, 20)
+        page = await g2.backplane.read_log(LOBBY, NOTHING, 20)
         assert texts(page.messages) == [str(n) for n in range(20)]
         assert (page.more, page.tail) == (True, ids[-1])
-        page = await g2.backplane.said(LOBBY, ids[19], 5)
+        page = await g2.backplane.read_log(LOBBY, ids[19], 5)
         assert texts(page.messages) == [str(n) for n in range(20, 25)]
         assert not page.more
-        page = await g2.backplane.said(LOBBY, ids[24], 2)
+        page = await g2.backplane.read_log(LOBBY, ids[24], 2)
         assert (page.tail, page.more, page.messages) == (ids[24], False, [])
         start = await nowhere(g1, "attic")
-        assert await g2.backplane.said(Log("attic"), start, 2) == (start, start, False, [])
+        assert await g2.backplane.read_log(Log("attic"), start, 2) == (start, start, False, [])
 
     async def test_a_page_has_some_64_kib_and_no_more(self, g1: Gateway) -> None:
         for _ in range(10):
@@ -547,7 +547,7 @@ class TestLogs:
         at, pages, found = NOTHING, 0, 0
         more = True
         while more:
-            _, _, more, messages = await g1.backplane.said(LOBBY, at, 500)
+            _, _, more, messages = await g1.backplane.read_log(LOBBY, at, 500)
             assert sum(len(line) for _, line in messages) < 65536 + 8 * 11_000
             at, pages, found = messages[-1][0], pages + 1, found + len(messages)
         assert found == 100

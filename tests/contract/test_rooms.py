@@ -311,7 +311,7 @@ class TestChanges:
             id=id, ts=event.ts, room="dev", by="dana", change="topic", topic="tea"
         )
         assert looked == (f"={version} {id}", [])
-        said = await g1.backplane.said(Log("dev"), start.encode(), 10)
+        said = await g1.backplane.read_log(Log("dev"), start.encode(), 10)
         assert [decode_event(line) for _, line in said.messages][1] == event
 
     async def test_without_an_event_only_gateways_look(self, g1: Gateway) -> None:
@@ -323,7 +323,7 @@ class TestChanges:
         *_, looked = await heard(g1, channel, 3)
         assert looked == (f"={state.version} {last}", [])
         assert state.topic == "tea"
-        assert len((await g1.backplane.said(Log("dev"), NOTHING, 9)).messages) == 1
+        assert len((await g1.backplane.read_log(Log("dev"), NOTHING, 9)).messages) == 1
 
     async def test_of_two_that_were_decided_at_once_one_is_made(
         self, g1: Gateway, g2: Gateway
@@ -420,7 +420,7 @@ class TestOldPictures:
         await change(g1, BANNED, BAN)
         with pytest.raises(RoomChanged):
             await say(g2, "after", old)
-        said = await g1.backplane.said(Log("dev"), NOTHING, 10)
+        said = await g1.backplane.read_log(Log("dev"), NOTHING, 10)
         events = [decode_event(line) for _, line in said.messages]
         assert [type(event) for event in events] == [Msg, Changed]
         await say(g2, "after", (await state_of(g2)).version)
@@ -541,7 +541,7 @@ class TestSlow:
         assert (await said(g2, mom)).id
         # It was not refused because it came again.
         assert await said(g1, sis, 1) == first
-        texts = [line for _, line in (await g1.backplane.said(Log("dev"), NOTHING, 9)).messages]
+        texts = [line for _, line in (await g1.backplane.read_log(Log("dev"), NOTHING, 9)).messages]
         assert len(texts) == 2
 
     async def test_of_several_in_one_piece_one_is_posted(self, g1: Gateway) -> None:
@@ -661,7 +661,7 @@ class TestManyRooms:
             for room in rooms:
                 await say(gateway, room, NEVER, room)
         for room in rooms:
-            said = await g1.backplane.said(Log(room), NOTHING, 10)
+            said = await g1.backplane.read_log(Log(room), NOTHING, 10)
             assert [id.partition(b"-")[2] for id, _ in said.messages] == [b"0", b"1"]
         tails = await g1.backplane.tails([Log(room) for room in rooms])
         assert [tail.partition(b"-")[2] for tail in tails] == [b"1"] * 20
@@ -686,7 +686,7 @@ class TestTime:
         channel = await in_room(g1, "dev")
         id = await say(g1, "hi", NEVER)
         live = decode_event(_line(g1, channel, id, await heard(g1, channel, 1)))
-        ((_, line),) = (await g1.backplane.said(Log("dev"), NOTHING, 1)).messages
+        ((_, line),) = (await g1.backplane.read_log(Log("dev"), NOTHING, 1)).messages
         assert isinstance(live, Msg)
         assert live == decode_event(line)
 
@@ -694,7 +694,7 @@ class TestTime:
         before, _ = await g1.backplane.rooms.state("dev")
         await say(g1, "hi", NEVER)
         after, _ = await g1.backplane.rooms.state("dev")
-        ((_, line),) = (await g1.backplane.said(Log("dev"), NOTHING, 1)).messages
+        ((_, line),) = (await g1.backplane.read_log(Log("dev"), NOTHING, 1)).messages
         assert before <= _ts(line) <= after
 
     async def test_it_does_not_go_back_with_the_clock(
@@ -705,7 +705,7 @@ class TestTime:
         look.set(keys.room_clock("dev"), "9000000000000")
         await say(g1, "b", NEVER)
         await change(g1, [])
-        found = (await g1.backplane.said(Log("dev"), NOTHING, 9)).messages
+        found = (await g1.backplane.read_log(Log("dev"), NOTHING, 9)).messages
         times = [_ts(line) for _, line in found]
         assert times[0] < times[1] == times[2] == 9_000_000_000_000
 
@@ -717,7 +717,7 @@ class TestTime:
         look.set(keys.users_clock, "9000000000000")
         await g1.whisper(sis, ["mom"])
         for reader in ("sis", "mom"):
-            ((_, line),) = (await g1.backplane.said(Log("@", reader), NOTHING, 9)).messages
+            ((_, line),) = (await g1.backplane.read_log(Log("@", reader), NOTHING, 9)).messages
             assert _ts(line) == 9_000_000_000_000
 
     @pytest.mark.parametrize("junk", ["soon", "", "9" * 40, "-1"])
@@ -726,7 +726,7 @@ class TestTime:
     ) -> None:
         look.set(keys.room_clock("dev"), junk)
         await say(g1, "a", NEVER)
-        ((_, line),) = (await g1.backplane.said(Log("dev"), NOTHING, 9)).messages
+        ((_, line),) = (await g1.backplane.read_log(Log("dev"), NOTHING, 9)).messages
         assert 1_700_000_000_000 < _ts(line) < 9_000_000_000_000
 
 
@@ -849,7 +849,7 @@ class TestTogether:
         banned = await banning
         await asyncio.gather(*(post(number) for number in range(40)))
         assert not [id for id, late in stored if late]
-        said = await g1.backplane.said(Log("dev"), NOTHING, 200)
+        said = await g1.backplane.read_log(Log("dev"), NOTHING, 200)
         events = [decode_event(line) for _, line in said.messages]
         assert isinstance(events[-1], Changed)
         assert events[-1].id == banned

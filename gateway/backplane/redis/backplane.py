@@ -18,10 +18,10 @@ from gateway.backplane.contract import (
     Known,
     Listed,
     Log,
+    LogPage,
     Outgoing,
     Posted,
     Proof,
-    Said,
     Touch,
     Whispered,
 )
@@ -199,8 +199,8 @@ class RedisBackplane:
     async def tails(self, logs: list[Log]) -> list[bytes]:
         return await self._logs.tails(logs)
 
-    async def said(self, log: Log, after: bytes, count: int) -> Said:
-        return await self._logs.said(log, after, count)
+    async def read_log(self, log: Log, after: bytes, count: int) -> LogPage:
+        return await self._logs.read_log(log, after, count)
 
     async def trim(self, logs: list[Log]) -> None:
         await self._logs.trim(logs)

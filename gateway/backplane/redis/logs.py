@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from gateway.backplane.contract import Log, Said
+from gateway.backplane.contract import Log, LogPage
 from gateway.backplane.keys import Keys
 from gateway.backplane.readable import UNREADABLE
 from gateway.backplane.redis.pair import Pair
@@ -67,13 +67,13 @@ class RedisLogs:
         tails = {log: tail for each in found for log, tail in each.items()}
         return [tails[log] for log in logs]
 
-    async def said(self, log: Log, after: bytes, count: int) -> Said:
+    async def read_log(self, log: Log, after: bytes, count: int) -> LogPage:
         keys = [self._keys.log(log), self._keys.epoch(log)]
         tail, start, more, *found = await self._pair.run(
             "log_read", keys, after, count, PAGE_BYTES, self._pair.run_id
         )
         messages = zip(found[::3], found[1::3], found[2::3], strict=True)
-        return Said(tail, start, bool(more), [(each[0], _readable(*each)) for each in messages])
+        return LogPage(tail, start, bool(more), [(each[0], _readable(*each)) for each in messages])
 
     async def trim(self, logs: list[Log]) -> None:
         for log in logs:

@@ -23,10 +23,10 @@ from gateway.backplane.contract import (
     Known,
     Listed,
     Log,
+    LogPage,
     Outgoing,
     Posted,
     Proof,
-    Said,
     Touch,
     Whispered,
 )
@@ -661,15 +661,15 @@ class FakeBackplane:
         await self.asked_for("tails", list(logs))
         return [self.memory.tail(log, self._known(log)) for log in logs]
 
-    async def said(self, log: Log, after: bytes, count: int) -> Said:
-        await self.asked_for("said", (log, after))
+    async def read_log(self, log: Log, after: bytes, count: int) -> LogPage:
+        await self.asked_for("read_log", (log, after))
         behind = [e for e in self.memory.logs.get(log, []) if parse_id(e.id) > parse_id(after)]
         found: list[tuple[bytes, bytes]] = []
         for entry in behind[:count]:
             if sum(len(line) for _, line in found) >= PAGE_BYTES:
                 break
             found.append((entry.id, entry.line))
-        return Said(
+        return LogPage(
             self.memory.tail_of(log), self.memory.start(log), len(behind) > len(found), found
         )
 

@@ -55,11 +55,11 @@ async def test_who_says_hello_and_ends_in_the_same_turn_leaves_no_name_behind(
 STEPS = st.sampled_from(
     ["hello", "back", "say", "whisper", "who", "bad", "hang up", "turn", "turns", "tick", *ENDS]
 )
-HELD = st.sampled_from(["claim", "subscribe", "said", "whisper", "release", "publish", "tails"])
+HELD = st.sampled_from(["claim", "subscribe", "read_log", "whisper", "release", "publish", "tails"])
 
 
 FAILING = st.dictionaries(
-    st.sampled_from(["claim", "subscribe", "said", "whisper", "release", "publish", "users"]),
+    st.sampled_from(["claim", "subscribe", "read_log", "whisper", "release", "publish", "users"]),
     st.sampled_from([AWAY, BackplaneRefused("OOM"), ZeroDivisionError()]),
     max_size=2,
 )

@@ -193,7 +193,7 @@ async def test_a_hole_is_filled_from_the_log(live):
 
 
 async def test_nothing_behind_a_hole_is_delivered_before_it_is_filled(live):
-    held = live.redis.hold("said")
+    held = live.redis.hold("read_log")
     for text in "abcd":
         live.memory.say(text)
     live.arrive(0, 2)
@@ -207,7 +207,7 @@ async def test_nothing_behind_a_hole_is_delivered_before_it_is_filled(live):
 
 
 async def test_a_hole_is_examined_once_however_much_comes_after_it(live):
-    held = live.redis.hold("said")
+    held = live.redis.hold("read_log")
     for number in range(10):
         live.memory.say(f"{number}")
     live.arrive(*range(1, 10))
@@ -218,18 +218,18 @@ async def test_a_hole_is_examined_once_however_much_comes_after_it(live):
 
 
 async def test_what_comes_behind_the_log_was_read_is_delivered_too(live):
-    said, held = live.redis.said, asyncio.Event()
+    said, held = live.redis.read_log, asyncio.Event()
 
     async def answer_late(*args):
         found = await said(*args)
         await held.wait()
         return found
 
-    live.redis.said = answer_late
+    live.redis.read_log = answer_late
     for text in "ab":
         live.memory.say(text)
     live.arrive(1)
-    await until(lambda: live.redis.count("said"))
+    await until(lambda: live.redis.count("read_log"))
     await quiet()
     live.memory.say("c")
     live.arrive(2)
@@ -239,7 +239,7 @@ async def test_what_comes_behind_the_log_was_read_is_delivered_too(live):
 
 
 async def test_a_second_hole_behind_the_first_is_filled_too(live):
-    held = live.redis.hold("said")
+    held = live.redis.hold("read_log")
     for text in "abcdef":
         live.memory.say(text)
     live.arrive(1, 5)
@@ -255,7 +255,7 @@ async def test_a_long_hole_is_filled_page_by_page(live, monkeypatch):
     live.arrive(10)
     await live.settled()
     assert live.texts() == [f"{number}" for number in range(11)]
-    assert live.redis.count("said") == 4
+    assert live.redis.count("read_log") == 4
 
 
 async def test_what_the_log_no_longer_has_is_told_as_a_gap(live):
@@ -275,7 +275,7 @@ def kinds(scene):
 
 
 async def test_who_left_does_not_overtake_their_last_words(live):
-    held = live.redis.hold("said")
+    held = live.redis.hold("read_log")
     for text in "ab":
         live.memory.say(text)
     publish(live, b"+5", LEFT)
@@ -289,7 +289,7 @@ async def test_who_left_does_not_overtake_their_last_words(live):
 
 async def test_what_waits_behind_a_hole_is_bounded_and_nothing_of_it_lost(live, monkeypatch):
     monkeypatch.setattr("gateway.channels.positions.MAX_LATE", 3)
-    held = live.redis.hold("said")
+    held = live.redis.hold("read_log")
     for number in range(9):
         live.memory.say(f"{number}")
     live.arrive(*range(1, 9))
@@ -301,7 +301,7 @@ async def test_what_waits_behind_a_hole_is_bounded_and_nothing_of_it_lost(live, 
 
 
 async def test_an_unexpected_error_does_not_silence_a_channel(live, caplog):
-    live.redis.fail(ValueError("a fault of ours"), "said")
+    live.redis.fail(ValueError("a fault of ours"), "read_log")
     for text in "ab":
         live.memory.say(text)
     live.arrive(1)
@@ -326,7 +326,7 @@ async def test_a_hole_in_a_log_that_is_deleted_meanwhile_is_one_gap(live):
     live.arrive(3)
     await live.settled()
     assert live.texts() == ["a", "...", "d"]
-    assert live.redis.count("said") == 1
+    assert live.redis.count("read_log") == 1
 
 
 async def test_a_stranger_on_the_channel_cannot_make_it_read_again_and_again(live):
@@ -335,7 +335,7 @@ async def test_a_stranger_on_the_channel_cannot_make_it_read_again_and_again(liv
     line = b'{"id":"9-7","op":"msg","from":"x","room":"lobby","text":"x","ts":1}\n'
     live.positions.deliver(ROOM, b"9-6 9-7\n" + line)
     await live.settled()
-    assert live.redis.count("said") == 1
+    assert live.redis.count("read_log") == 1
     assert live.texts() == ["a", "...", "x"]
 
 
@@ -417,7 +417,7 @@ async def test_in_a_new_run_of_redis_a_quiet_channel_is_a_gap_once(live):
 
 @pytest.mark.parametrize("error", [AWAY, LOST])
 async def test_a_hole_that_could_not_be_filled_is_found_again_by_the_next_message(live, error):
-    live.redis.fail(error, "said")
+    live.redis.fail(error, "read_log")
     for text in "ab":
         live.memory.say(text)
     live.arrive(1)
@@ -432,7 +432,7 @@ async def test_a_hole_that_could_not_be_filled_is_found_again_by_the_next_messag
 
 @pytest.mark.parametrize("error", [AWAY, LOST])
 async def test_a_hole_that_could_not_be_filled_is_found_again_by_the_next_check(live, error):
-    live.redis.fail(error, "said")
+    live.redis.fail(error, "read_log")
     for text in "ab":
         live.memory.say(text)
     live.arrive(1)
@@ -474,7 +474,7 @@ async def test_a_repair_that_fails_half_way_goes_on_where_it_was(live, monkeypat
     monkeypatch.setattr("gateway.channels.reading.PAGE", 2)
     for number in range(5):
         live.memory.say(f"{number}")
-    said, calls = live.redis.said, 0
+    said, calls = live.redis.read_log, 0
 
     async def fail_once(*args):
         nonlocal calls
@@ -483,7 +483,7 @@ async def test_a_repair_that_fails_half_way_goes_on_where_it_was(live, monkeypat
             raise AWAY
         return await said(*args)
 
-    live.redis.said = fail_once
+    live.redis.read_log = fail_once
     live.arrive(4)
     await live.settled()
     assert live.texts() == ["0", "1"]
@@ -493,11 +493,11 @@ async def test_a_repair_that_fails_half_way_goes_on_where_it_was(live, monkeypat
 
 
 async def test_a_channel_that_is_forgotten_while_it_is_repaired_gets_nothing(live):
-    held = live.redis.hold("said")
+    held = live.redis.hold("read_log")
     for text in "ab":
         live.memory.say(text)
     live.arrive(1)
-    await until(lambda: live.redis.count("said"))
+    await until(lambda: live.redis.count("read_log"))
     live.positions.forget(ROOM)
     held.set()
     await live.settled()
@@ -505,11 +505,11 @@ async def test_a_channel_that_is_forgotten_while_it_is_repaired_gets_nothing(liv
 
 
 async def test_a_channel_that_is_followed_anew_while_it_is_repaired_gets_what_is_new(live):
-    held = live.redis.hold("said")
+    held = live.redis.hold("read_log")
     for text in "ab":
         live.memory.say(text)
     live.arrive(1)
-    await until(lambda: live.redis.count("said"))
+    await until(lambda: live.redis.count("read_log"))
     live.positions.forget(ROOM)
     live.follow()
     live.memory.say("c")
@@ -520,7 +520,7 @@ async def test_a_channel_that_is_followed_anew_while_it_is_repaired_gets_what_is
 
 
 async def test_channels_do_not_wait_for_each_other(live):
-    live.redis.hold("said")
+    live.redis.hold("read_log")
     live.follow(OWN, BEGIN)
     live.memory.say("a")
     live.memory.say("b")
@@ -586,13 +586,13 @@ async def test_what_arrives_while_it_is_checked_is_not_delivered_twice(live):
     await check
     await live.settled()
     assert live.texts() == ["a"]
-    assert not live.redis.count("said")
+    assert not live.redis.count("read_log")
 
 
 async def test_what_arrives_while_a_check_repairs_is_not_delivered_twice(live):
     for text in "abc":
         live.memory.say(text)
-    held = live.redis.hold("said")
+    held = live.redis.hold("read_log")
     await live.positions.check()
     live.arrive(0, 1, 2)
     held.set()
@@ -601,7 +601,7 @@ async def test_what_arrives_while_a_check_repairs_is_not_delivered_twice(live):
 
 
 async def test_a_channel_under_repair_is_not_repaired_twice(live):
-    held = live.redis.hold("said")
+    held = live.redis.hold("read_log")
     for text in "ab":
         live.memory.say(text)
     live.arrive(1)
@@ -739,10 +739,10 @@ async def test_ids_are_compared_as_numbers(live):
 async def test_what_is_skipped_while_a_hole_is_filled_is_not_delivered(scene, channel):
     scene.follow(channel, BEGIN)
     say = scene.memory.say if channel == ROOM else lambda text: scene.memory.whisper(text, "dana")
-    held = scene.redis.hold("said")
+    held = scene.redis.hold("read_log")
     ids = [say(text) for text in "abcd"]
     scene.arrive(2)
-    await until(lambda: scene.redis.count("said"))
+    await until(lambda: scene.redis.count("read_log"))
     scene.positions.skip(channel, ids[1])
     held.set()
     await scene.settled()
@@ -754,10 +754,10 @@ async def test_what_is_skipped_while_a_hole_is_filled_is_not_delivered(scene, ch
 async def test_who_comes_back_while_a_hole_is_filled_is_told_nothing_twice(scene):
     # The channel is followed already, by the connection that is replaced.
     scene.follow(OWN, BEGIN)
-    held = scene.redis.hold("said")
+    held = scene.redis.hold("read_log")
     ids = [scene.memory.whisper(text, "dana") for text in "abc"]
     scene.arrive(1)
-    await until(lambda: scene.redis.count("said"))
+    await until(lambda: scene.redis.count("read_log"))
     scene.positions.expect(OWN, DANA)
     scene.positions.follow(OWN, ids[1])
     scene.arrive(2)
@@ -870,7 +870,7 @@ async def test_what_comes_late_is_told_at_once(live):
 async def test_before_a_repaired_channel_goes_on_the_rooms_are_asked(live):
     live.memory.say("a")
     live.memory.say("b")
-    held = live.redis.hold("said")
+    held = live.redis.hold("read_log")
     live.arrive(1)
     await quiet()
     assert live.rooms.repairs == 0
@@ -948,7 +948,7 @@ class TestHolding:
     async def test_and_it_does_not_end_a_repair(self, live):
         live.memory.say("a")
         live.memory.say("b")
-        held = live.redis.hold("said")
+        held = live.redis.hold("read_log")
         live.arrive(1)
         live.positions.hold(ROOM)
         live.positions.release(ROOM)

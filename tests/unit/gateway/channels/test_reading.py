@@ -67,7 +67,7 @@ async def test_a_long_log_is_read_page_by_page(redis, memory, monkeypatch, count
         memory.say(text)
     told, _ = await everything(redis, ROOM, BEGIN)
     assert told == said
-    assert redis.count("said") == (count + 4) // 5
+    assert redis.count("read_log") == (count + 4) // 5
 
 
 async def test_what_was_forgotten_is_a_gap_behind_the_last_that_was_seen(redis, memory):
@@ -211,7 +211,7 @@ async def test_what_is_for_others_is_in_their_logs(redis, memory):
 
 @pytest.mark.parametrize("log", [ROOM, DANA])
 async def test_without_redis_nothing_is_read(redis, log):
-    redis.fail(AWAY, "said")
+    redis.fail(AWAY, "read_log")
     with pytest.raises(BackplaneDown):
         await read_on(redis, log, BEGIN)
 

@@ -148,7 +148,7 @@ async def test_a_slow_link_is_waited_for_page_by_page(scene, link, monkeypatch):
     resume = scene.resume(link, BEGIN)
     await quiet()
     assert texts(link) == ["a", "b"]
-    assert scene.redis.count("said") == 1
+    assert scene.redis.count("read_log") == 1
     scene.say("d")
     link.slow.set()
     await resume
@@ -270,7 +270,7 @@ async def test_it_hears_with_the_others_that_the_log_was_deleted(scene, link):
     assert texts(link) == ["...", "b"]
 
 
-@pytest.mark.parametrize("call", ["tails", "said"])
+@pytest.mark.parametrize("call", ["tails", "read_log"])
 async def test_if_redis_goes_away_the_replay_ends(scene, link, call):
     scene.redis.fail(AWAY, call)
     scene.say("a")
@@ -291,7 +291,7 @@ async def test_a_link_that_joins_does_not_get_earlier_lines_of_this_turn(scene, 
 
 
 async def test_messages_sent_while_the_log_is_read_come_once(scene, link):
-    held = scene.redis.hold("said")
+    held = scene.redis.hold("read_log")
     (seen, _) = scene.say("a", "b")
     resume = scene.resume(link, seen)
     await quiet()
@@ -346,7 +346,7 @@ async def test_messages_that_were_on_their_way_during_a_replay_come_once(scene, 
 
 async def test_if_the_channel_is_ahead_of_the_log_the_log_is_read_on(scene, link):
     scene.say("a")
-    said, early = scene.redis.said, []
+    said, early = scene.redis.read_log, []
 
     async def read_and_then_something_is_said(*args):
         found = await said(*args)
@@ -354,7 +354,7 @@ async def test_if_the_channel_is_ahead_of_the_log_the_log_is_read_on(scene, link
             early.extend(scene.say("b"))
         return found
 
-    scene.redis.said = read_and_then_something_is_said
+    scene.redis.read_log = read_and_then_something_is_said
     await scene.resumed(link, BEGIN)
     assert texts(link) == ["a", "b"]
 
@@ -483,8 +483,8 @@ class Steered(FakeBackplane):
         await self._turn()
         return found
 
-    async def said(self, log, after, count):
-        found = await super().said(log, after, count)
+    async def read_log(self, log, after, count):
+        found = await super().read_log(log, after, count)
         await self._turn()
         return found
 

@@ -213,11 +213,11 @@ class TestComingBack:
         await dana.gone()
         for _ in range(3):
             house.memory.say("missed", "attic")
-        held = redis.hold("said")
+        held = redis.hold("read_log")
         again = house.connect(gateway)
         token = dana.told(Welcome)[0].resume
         again.say(Hello(v=1, name="dana", resume=token, seen={"attic": "7-0"}))
-        await until(lambda: redis.count("said"))
+        await until(lambda: redis.count("read_log"))
         gateway.rooms.get("attic").put_out(again.peer.membership, "kicked", "You were kicked.")
         held.set()
         again.say(Send("in the lobby", seq=1))

@@ -815,7 +815,7 @@ async def test_a_replay_that_redis_breaks_off_ends_and_can_be_had_again(house, g
     dana.peer.end(CONNECTION_LOST)
     await dana.gone()
     await said(house, "a")
-    backplane_of(gateway).fail(error, "said")
+    backplane_of(gateway).fail(error, "read_log")
     seen = {"lobby": f"6-{2**64 - 1}"}
     broken = await comes_back(house, gateway, dana, seen=seen)
     assert await broken.gone() == INTERRUPTED
@@ -829,7 +829,7 @@ async def test_what_is_said_behind_the_hello_waits_until_all_is_told(house, gate
     dana.peer.end(CONNECTION_LOST)
     await dana.gone()
     await said(house, "a")
-    held = backplane_of(gateway).hold("said")
+    held = backplane_of(gateway).hold("read_log")
     again = await comes_back(house, gateway, dana, seen={"lobby": f"6-{2**64 - 1}"})
     again.say(Send("hi", seq=1))
     await quiet()

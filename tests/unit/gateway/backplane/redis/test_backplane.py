@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from gateway.backplane.contract import ABSENT, Claimed, Found, Log, Outgoing, Proof, Said, Touch
+from gateway.backplane.contract import ABSENT, Claimed, Found, Log, LogPage, Outgoing, Proof, Touch
 from gateway.backplane.records import Registration
 from gateway.backplane.redis import backplane as module
 from gateway.backplane.redis.replies import parse_user_list
@@ -161,7 +161,7 @@ async def test_while_redis_is_away_every_call_says_so(scene, redis):
         scene.backplane.publish("lobby", "0", [Outgoing(b"{}\n")]),
         scene.backplane.whisper(dana, ["sis"], b"{}\n", seq=None),
         scene.backplane.tails([LOBBY, DANA]),
-        scene.backplane.said(LOBBY, b"7-1", 5),
+        scene.backplane.read_log(LOBBY, b"7-1", 5),
         scene.backplane.trim([LOBBY]),
         scene.backplane.users("0"),
         scene.backplane.renew_lease(),
@@ -349,7 +349,7 @@ async def test_what_was_said_is_read_as_it_went_over_the_wire(scene, redis):
     redis.answer = lambda client, command: array(
         "7-2", "6-9", 1, "7-1", "4", '{"op":1}\n', "7-2", "5", '{"op":2}\n', "7-3", "", ""
     )
-    assert await scene.backplane.said(LOBBY, b"7-0", 5) == Said(
+    assert await scene.backplane.read_log(LOBBY, b"7-0", 5) == LogPage(
         b"7-2", b"6-9", True,
         [
             (b"7-1", b'{"id":"7-1","ts":4,"op":1}\n'),
@@ -373,7 +373,7 @@ async def test_what_was_said_is_read_as_it_went_over_the_wire(scene, redis):
 )
 async def test_what_no_reader_could_make_anything_of_is_no_line(scene, redis, ts, body):
     redis.answer = lambda client, command: array("7-1", "6-9", 0, "7-1", ts, body)
-    assert (await scene.backplane.said(LOBBY, b"7-0", 5)).messages == [(b"7-1", b"")]
+    assert (await scene.backplane.read_log(LOBBY, b"7-0", 5)).messages == [(b"7-1", b"")]
 
 
 async def test_what_is_too_old_is_forgotten_some_at_a_time(redis):
