@@ -397,7 +397,10 @@ class Rooms(Protocol):
         """The versions and moves of these rooms."""
 
     async def all(self) -> list[tuple[RoomState, int]]:
-        """The states of all rooms, without their lists of people, and the number of members."""
+        """The states of all rooms, without their lists of people, and the number of members.
+
+        An empty room that is about to end is left out.
+        """
 
     async def keep(self, user: Registration) -> None:
         """Write ``rooms`` and ``began`` of a session into its record, if it still has its name."""

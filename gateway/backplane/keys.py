@@ -120,6 +120,10 @@ class Keys:
         """Hash: folded name -> the member of a room, as JSON (`Member`)."""
         return f"{self._rooms}{room}}}:members"
 
+    def room_operators(self, room: str) -> str:
+        """Hash: folded name -> name of each operator of a room."""
+        return f"{self._rooms}{room}}}:operators"
+
     def room_clock(self, room: str) -> str:
         """String: the time of a room's last message, milliseconds since 1970."""
         return f"{self._rooms}{room}}}:clock"

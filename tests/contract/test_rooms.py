@@ -581,6 +581,20 @@ class TestLists:
         assert [state.room for state, _ in await g1.backplane.rooms.all()] == [LOBBY]
         assert not look.sismember(keys.rooms, "dev")
 
+    async def test_an_empty_room_is_listed_only_if_it_stays(
+        self, g1: Gateway, look: redis.Redis, keys: Keys
+    ) -> None:
+        sis = g1.person("sis")
+        for room in ("empty", "kept", "owned"):
+            await enter(g1, sis, room=room, account=room == "owned")
+            await leave(g1, sis, room=room)
+        look.hset(keys.room_meta("kept"), "kept", "1")
+        listed = {state.room: people for state, people in await g1.backplane.rooms.all()}
+        assert listed == {"kept": 0, "owned": 0, LOBBY: 0}
+        assert not look.sismember(keys.rooms, "empty")
+        await enter(g1, sis, room="empty")
+        assert "empty" in [state.room for state, _ in await g1.backplane.rooms.all()]
+
     async def test_one_that_the_list_has_forgotten_comes_back_by_those_who_know_it(
         self, g1: Gateway, look: redis.Redis, keys: Keys
     ) -> None:

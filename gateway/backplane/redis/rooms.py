@@ -125,14 +125,21 @@ class RedisRooms:
         rooms = sorted(names | {LOBBY})
         metas = asyncio.gather(*(call("HGETALL", keys.room_meta(room)) for room in rooms))
         counts = asyncio.gather(*(call("HLEN", keys.room_members(room)) for room in rooms))
-        found = [
-            parse_room(room, meta, people)
-            for room, meta, people in zip(rooms, await metas, await counts, strict=True)
-        ]
-        ended = [room for room, each in zip(rooms, found, strict=True) if each is None]
+        owned = asyncio.gather(*(call("EXISTS", keys.room_operators(room)) for room in rooms))
+        found, ended = [], []
+        for room, meta, people, has_operators in zip(
+            rooms, await metas, await counts, await owned, strict=True
+        ):
+            listed = parse_room(room, meta, people)
+            stays = people or has_operators or room == LOBBY or b"kept" in meta[::2]
+            if listed is not None and stays:
+                found.append(listed)
+            else:
+                ended.append(room)
         if ended:
+            # The next person who enters one of them adds it again.
             await call("SREM", keys.rooms, *ended)
-        return [each for each in found if each is not None]
+        return found
 
     async def keep(self, user: Registration) -> None:
         rooms, began = msgspec.json.encode(user.rooms), msgspec.json.encode(user.began)
