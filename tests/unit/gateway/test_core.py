@@ -206,7 +206,8 @@ async def test_the_clock_of_the_gateway_is_the_clock_of_presence():
 async def test_a_gateway_hands_on_what_was_published(gateway):
     _, link = await online(gateway, "dana")
     await quiet()
-    gateway.deliver(b"room:lobby", b'0-0 0-0\n{"op":"pong"}\n')
+    at = gateway.positions.known(b"room:lobby")
+    gateway.deliver(b"room:lobby", at + b' 7-0\n{"op":"pong"}\n')
     await asyncio.sleep(0)
     await quiet()
     assert link.lines[-1] == b'{"op":"pong"}'
