@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable
 
 STALL = 1.0
 """Seconds that an alarm may be late. If it is later, the whole gateway stood still, and everything
-that arrived meanwhile must be read before anybody is judged to be late."""
+that arrived in the meantime must be read before anybody is judged to be late."""
 
 CATCH_UP = 0.1
 """Seconds to read it."""

@@ -25,7 +25,7 @@ class Entry(NamedTuple):
     """Somebody has entered a room.
 
     Attributes:
-        at: the id after which the person hears what is said. Without a history it is the
+        at: the id after which the person gets messages. Without a history it is the
             position of the channel at the moment in which `Rooms.enter` returns.
         entered: the event for the person; without ``seq``.
         history: the last messages up to ``at``, as lines, the oldest first.
@@ -177,7 +177,7 @@ class Rooms:
         }
 
     async def _enter_one(self, room: str, person: Person, *, returning: bool) -> Entry | WireError:
-        """Nearly always it is the lobby alone: without a task of its own."""
+        """The usual case, the lobby alone, without a task."""
         try:
             return self._settle(await self._let_in(room, person, returning=returning))
         except WireError as refusal:
@@ -342,7 +342,7 @@ class Rooms:
         """Return once Redis has written down all arrivals and departures."""
         await self._moves.settle()
 
-    # What may be said.
+    # Who may send.
 
     def terms(self, room: str, person: Person) -> Terms:
         """The terms on which a member of a room may send to it.
@@ -386,7 +386,7 @@ class Rooms:
         return known if known is not None and known.is_open else None
 
     async def members(self, room: str) -> Mapping[str, Named]:
-        """The members of a room, as they are known here; of one that is not open, by Redis.
+        """The members of a room: from its roster, or from Redis if it is not open here.
 
         Raises:
             BackplaneDown: Redis is away.
@@ -396,7 +396,7 @@ class Rooms:
         return await self.read_members(room) if known is None else known.roster.members
 
     async def read_members(self, room: str) -> Mapping[str, Named]:
-        """The members of a room, by Redis; raises what `members` raises."""
+        """The members of a room, from Redis; raises what `members` raises."""
         members: dict[str, Named] = {}
         cursor, more = "0", True
         while more:

@@ -203,7 +203,7 @@ def _read(path: Path) -> dict[str, Any] | None:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         return {name: content[name] for name in names}
-    except (OSError, ValueError, TypeError, KeyError):  # gone meanwhile, or not written by us
+    except (OSError, ValueError, TypeError, KeyError):  # it has gone, or we did not write it
         return None
 
 

@@ -1,6 +1,6 @@
-"""The backplane kept with Redis: what the gateway says, as keys, channels and scripts.
+"""The backplane on Redis: turns the gateway's calls into keys, channels and scripts.
 
-Each part of the contract is kept by a class of its own; this one puts them together.
+Each part of the contract is implemented by its own class; this one puts them together.
 """
 
 from __future__ import annotations
@@ -41,20 +41,20 @@ from gateway.meters import Meters
 from wire.frames import PRIVATE
 
 GOODBYE = 1.0
-"""Seconds that a closing backplane waits for Redis to take the lease back."""
+"""Seconds that a closing backplane waits for Redis to end the lease."""
 
 
 class RedisBackplane:
-    """Keeps `gateway.backplane.contract.Backplane`.
+    """Implements `gateway.backplane.contract.Backplane`.
 
     Args:
         gateway: this gateway's id.
-        info: returns what `chatctl` should know of this gateway now, JSON of a `GatewayInfo`.
+        info: returns this gateway's report, a `GatewayInfo` in JSON.
         events: is told what happens.
         meters: where to count.
-        url: of Redis.
-        prefix: what every key begins with.
-        idle: seconds of inactivity that a user is given; None for no end.
+        url: Redis' URL.
+        prefix: the beginning of every key and channel.
+        idle: seconds of inactivity before a user is evicted; None for never.
         resume_within: seconds for which users can resume.
         history: how many messages a log keeps, roughly, until `keep` says otherwise.
         history_age: for how many seconds it keeps one, likewise.
@@ -94,7 +94,7 @@ class RedisBackplane:
         self.admission = RedisAdmission(pair, keys)
         self.rooms = RedisRooms(pair, keys, keeping, resume_ms, logs.known)
 
-    # Up and down.
+    # Starting and closing.
 
     async def start(self) -> None:
         """Connect.
@@ -108,8 +108,8 @@ class RedisBackplane:
         """Disconnect.
 
         Args:
-            lease: seconds for which the gateway still counts as alive: in them its users can
-                resume elsewhere, and nobody takes their names. 0 to be forgotten at once.
+            lease: seconds that the gateway still counts as alive, in which its users can resume
+                elsewhere and nobody else gets their names. 0 to end the lease at once.
         """
         with contextlib.suppress(BackplaneDown, BackplaneRefused, TimeoutError):
             async with asyncio.timeout(GOODBYE):

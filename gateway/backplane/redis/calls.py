@@ -111,7 +111,7 @@ def room_publish(
         run_id: Redis' run id.
         known: the last id of the room's log that the caller knows.
         history: roughly how many messages the log keeps.
-        kept_ms: milliseconds that seqs are kept, and what is said in a room that has ended.
+        kept_ms: milliseconds that seqs are kept, and messages of a room that has ended.
         until_ms: when the gateway's lease ends, milliseconds since 1970; None without a lease.
     """
     touched = [keys.room_log(room), keys.room_epoch(room)]

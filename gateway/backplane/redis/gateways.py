@@ -1,4 +1,4 @@
-"""What gateways say of themselves, and of each other: leases, settings, who is held, sweeps."""
+"""Gateways: their leases and reports, the names that they hold, and sweeps of dead ones."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ HELD_AT_ONCE = 200
 
 
 class RedisGateways:
-    """Keeps `gateway.backplane.contract.Gateways`.
+    """Implements `gateway.backplane.contract.Gateways`.
 
     Args:
-        pair: the connections.
+        pair: the connections to Redis.
         keys: the names of the keys.
         gateway: this gateway's id.
-        info: returns what `chatctl` should know of this gateway now, JSON of a `GatewayInfo`.
-        resume_ms: for which users can resume, milliseconds.
+        info: returns this gateway's report, a `GatewayInfo` in JSON.
+        resume_ms: milliseconds in which users can resume.
     """
 
     def __init__(
@@ -36,7 +36,7 @@ class RedisGateways:
         self._gateway = gateway
         self._info = info
         self._resume_ms = resume_ms
-        # Until when the lease holds, by Redis' clock: nothing is posted in our users' names later.
+        # When the lease ends, by Redis' clock: after that nothing is posted in our users' names.
         self._until_ms = 0
 
     async def renew_lease(self, seconds: float = LEASE) -> bool:
@@ -52,14 +52,14 @@ class RedisGateways:
         return bool(kept)
 
     def lease_ends(self) -> int:
-        """Until when the lease holds, milliseconds since 1970 by Redis' clock."""
+        """When the lease ends, milliseconds since 1970 by Redis' clock."""
         return self._until_ms
 
     async def end_lease(self) -> None:
-        """Give the lease up: this gateway is dead from now on."""
+        """Give up the lease: from now on this gateway counts as dead."""
         keys, own = self._keys, self._gateway
         await self._pair.call("DEL", keys.lease(own))
-        # If names are left, the others sweep them: as long as they know of this gateway.
+        # If names are left, the others must still know this gateway to sweep them.
         if not await self._pair.call("SCARD", keys.held(own)):
             await self._pair.call("HDEL", keys.gateways, own)
 
@@ -69,7 +69,7 @@ class RedisGateways:
         others = {}
         for id, info, lease in zip(found[::4], found[1::4], found[2::4], strict=True):
             if id.decode(errors="replace") != self._gateway and int(lease) >= 0:
-                with contextlib.suppress(*UNREADABLE):  # of another version
+                with contextlib.suppress(*UNREADABLE):  # a report of another version
                     others[id.decode()] = GATEWAY_INFO.decode(info)
         return others
 
@@ -87,15 +87,15 @@ class RedisGateways:
             id = gateway.decode(errors="replace")
             try:
                 if id != self._gateway:
-                    await self._sweep_after(id, gone)
+                    await self._sweep_one(id, gone)
             except (BackplaneDown, BackplaneRefused) as error:
-                failure = error  # one that cannot be swept after does not keep the others
-        # What was taken is in Redis no more: if it is not told now, it never is.
+                failure = error  # a gateway that cannot be swept must not hold up the others
+        # Names that were taken are gone from Redis: nobody else can announce them.
         if failure is not None and not gone:
             raise failure
         return gone
 
-    async def _sweep_after(self, gateway: str, gone: list[Registration]) -> None:
+    async def _sweep_one(self, gateway: str, gone: list[Registration]) -> None:
         keys, left = self._keys, 1
         touched = [keys.lease(gateway), keys.users, keys.held(gateway), keys.gateways]
         while left:

@@ -16,24 +16,24 @@ from gateway.backplane.redis.replies import whole
 from wire.frames import PRIVATE
 
 PAGE_BYTES = 65536
-"""Bytes after which no more is read at once; the last message may go beyond."""
+"""Bytes after which one call stops reading; the last message may go beyond."""
 
 TAILS_AT_ONCE = 100
-"""People's logs that one call looks at."""
+"""People's logs that one call checks."""
 
 TRIMMED_AT_ONCE = 1000
-"""Messages that one call forgets: Redis does nothing else meanwhile, some milliseconds."""
+"""The most messages that one call deletes: it keeps Redis busy for a few milliseconds."""
 
 _object = msgspec.json.Decoder(dict)
 
 
 @dataclass
 class Keeping:
-    """What logs keep.
+    """How much logs keep.
 
     Attributes:
-        history: how many messages, roughly.
-        age_ms: for how long each, milliseconds.
+        history: roughly how many messages.
+        age_ms: milliseconds that each message is kept.
     """
 
     history: int
@@ -41,12 +41,12 @@ class Keeping:
 
 
 class RedisLogs:
-    """Keeps `gateway.backplane.contract.Logs`.
+    """Implements `gateway.backplane.contract.Logs`.
 
     Args:
-        pair: the connections.
+        pair: the connections to Redis.
         keys: the names of the keys.
-        keeping: what logs keep.
+        keeping: how much logs keep.
         known: `gateway.backplane.contract.Events.known`.
     """
 
@@ -60,7 +60,7 @@ class RedisLogs:
 
     async def tails(self, logs: list[Log]) -> list[bytes]:
         private = [log for log in logs if log.room == PRIVATE]
-        # People's logs are in one slot, and each room's in one of its own.
+        # People's logs share a slot, and each room's log has its own.
         some = [private[i : i + TAILS_AT_ONCE] for i in range(0, len(private), TAILS_AT_ONCE)]
         some += [[log] for log in logs if log.room != PRIVATE]
         found = await asyncio.gather(*(self._tails_of(each) for each in some))
@@ -84,7 +84,7 @@ class RedisLogs:
                 )
 
     def known(self, log: Log) -> bytes:
-        """The last id that this gateway knows of a log."""
+        """The last id of a log that this gateway knows."""
         return self._known_on(self._keys.channel(log).encode())
 
     async def _tails_of(self, logs: list[Log]) -> dict[Log, bytes]:
@@ -95,7 +95,7 @@ class RedisLogs:
 
 
 def _readable(id: bytes, ts: bytes, body: bytes) -> bytes:
-    """A line of a log; empty if no reader could make anything of it: somebody else wrote it."""
+    """A line of a log; empty if it is not a valid frame, because another program wrote it."""
     line = whole(id, ts, body)
     try:
         _object.decode(line)

@@ -1,4 +1,4 @@
-"""What is said: to a room, or to some people only."""
+"""Messages: to a room, or to some people only."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ PRIVATE_HISTORY = 1000
 
 
 class RedisMessages:
-    """Keeps `gateway.backplane.contract.Messages`.
+    """Implements `gateway.backplane.contract.Messages`.
 
     Args:
-        pair: the connections.
+        pair: the connections to Redis.
         keys: the names of the keys.
-        keeping: what logs keep.
-        seqs_ms: milliseconds for which it is known what was posted under which seq.
+        keeping: how much logs keep.
+        seqs_ms: milliseconds that Redis remembers what was posted under which seq.
         known: returns the last id that this gateway knows of a log.
         until_ms: returns when the lease of this gateway ends, milliseconds since 1970.
     """
@@ -100,9 +100,9 @@ class RedisMessages:
         return Whispered(id, posted or [ABSENT] * len(names))
 
     def _in_time(self, reply: Any) -> Any:
-        """The reply of a script that posts, unless it came to Redis after our lease."""
+        """The reply of a script that posts, unless the call came to Redis after our lease."""
         if reply == b"LATE":
-            # It was under way for so long that nobody knows what holds: begin again.
+            # It was under way for so long that nothing is certain: reconnect.
             self._pair.give_up()
-            raise BackplaneDown("it came to Redis after the lease had run out")
+            raise BackplaneDown("the call came to Redis after the lease had run out")
         return reply

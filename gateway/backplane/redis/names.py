@@ -1,4 +1,4 @@
-"""People: who has which name, and when they were last active."""
+"""Names: who has which name, and when they were last active."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ LISTED_AT_ONCE = 200
 
 
 class RedisNames:
-    """Keeps `gateway.backplane.contract.Names`.
+    """Implements `gateway.backplane.contract.Names`.
 
     Args:
-        pair: the connections.
+        pair: the connections to Redis.
         keys: the names of the keys.
         gateway: this gateway's id.
-        idle_ms: milliseconds of inactivity that a user is given; 0 for no end.
-        resume_ms: milliseconds for which users can resume.
+        idle_ms: milliseconds of inactivity before a user is evicted; 0 for never.
+        resume_ms: milliseconds in which users can resume.
     """
 
     def __init__(self, pair: Pair, keys: Keys, gateway: str, idle_ms: int, resume_ms: int) -> None:

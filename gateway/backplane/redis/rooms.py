@@ -1,4 +1,4 @@
-"""Rooms: who is in them, and what holds there."""
+"""Rooms: their members and their state."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ MEMBERS_AT_ONCE = 500
 
 
 class RedisRooms:
-    """Keeps `gateway.backplane.contract.Rooms`.
+    """Implements `gateway.backplane.contract.Rooms`.
 
     Args:
-        pair: the connections.
+        pair: the connections to Redis.
         keys: the names of the keys.
-        keeping: what logs keep.
-        kept_ms: for which a room without members and operators is kept, milliseconds.
+        keeping: how much logs keep.
+        kept_ms: milliseconds that a room without members and operators is kept.
         known: returns the last id that this gateway knows of a log.
     """
 
@@ -66,7 +66,7 @@ class RedisRooms:
         )
         attending = self._pair.run(*call)
         if create:
-            # First, so that no room is there that no list shows.
+            # First, so that no room exists that no list shows.
             _, reply = await asyncio.gather(self._add_to_index([room]), attending)
         else:
             reply = await attending
@@ -101,7 +101,7 @@ class RedisRooms:
 
     async def members(self, room: str, cursor: str) -> Attendance:
         keys = self._keys
-        # Sent in this order: what is counted has happened before what is read.
+        # In this order: all moves in the count happened before the members are read.
         moves, found = await asyncio.gather(
             self._pair.call("HGET", keys.room_meta(room), "moves"),
             self._pair.call("HSCAN", keys.room_members(room), cursor, "COUNT", MEMBERS_AT_ONCE),
