@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from display.rows import rows, width_of
+from display.rows import INDENT, MOST_ROWS, rows, width_of
 from display.safe_text import clean_name, clean_text
 from display.spans import shown_span
 from display.view import View, info
@@ -92,19 +92,22 @@ def changed(event: Changed, view: View, before: Modes | None = None) -> list[str
 
 def room_list(found: Sequence[Room], view: View) -> list[str]:
     """A table of rooms, the fullest first; ``*`` marks the rooms that we are in."""
-    found = sorted(found, key=lambda room: (-room.people, room.room))
-    names = [shown_room(room.room) for room in found]
+    title = f"· {len(found)} room{'s' * (len(found) != 1)}{':' if found else ''}"
+    shown = sorted(found, key=lambda room: (-room.people, room.room))
+    if view.width is not None:
+        shown = shown[:MOST_ROWS]
+    names = [shown_room(room.room) for room in shown]
     width = max(map(width_of, names), default=0)
-    count = max((len(str(room.people)) for room in found), default=0)
-    lines = [f"· {len(found)} room{'s' * (len(found) != 1)}{':' if found else ''}"]
-    for room, name in zip(found, names, strict=True):
+    count = max((len(str(room.people)) for room in shown), default=0)
+    lines = [title]
+    for room, name in zip(shown, names, strict=True):
         held = modes(room.modes)
         about = [_line(room.topic)] if room.topic else []
         about += [f"({', '.join(held)})"] if held else []
         mark = "*" if room.joined else " "
         row = f"{mark} {_padded(name, width)}  {room.people:{count}}  {' '.join(about)}"
         lines.append(f" {row}".rstrip())
-    return rows([view.style.info(line) for line in lines], view.width)
+    return _listed(lines, len(found) - len(shown), "rooms", view)
 
 
 def members(room: str, found: Sequence[RoomMember], view: View) -> list[str]:
@@ -114,8 +117,17 @@ def members(room: str, found: Sequence[RoomMember], view: View) -> list[str]:
     title = f"{len(names)} in {shown_room(room)}"
     if view.width is None or not names:
         return info(f"{title}: {', '.join(names)}" if names else title, view)
-    lines = [f"· {title}:", *_in_columns(names, view.width)]
-    return rows([view.style.info(line) for line in lines], view.width)
+    column = max(map(width_of, names)) + _GAP
+    across = max(1, (view.width - _GAP) // column)
+    shown = names[: MOST_ROWS * across]
+    lines = [f"· {title}:", *_in_columns(shown, column, across)]
+    return _listed(lines, len(names) - len(shown), "people", view)
+
+
+def _listed(lines: Sequence[str], left_out: int, what: str, view: View) -> list[str]:
+    if left_out:
+        lines = [*lines, f"{INDENT}… {left_out:,} more {what}"]
+    return [row for line in lines for row in rows([view.style.info(line)], view.width)]
 
 
 def room_info(found: RoomInfo, view: View) -> list[str]:
@@ -193,10 +205,8 @@ def _member(member: RoomMember, view: View) -> str:
     return clean_name(member.name) + (" (you)" if view.is_me(member.name) else "")
 
 
-def _in_columns(names: Sequence[str], width: int) -> list[str]:
+def _in_columns(names: Sequence[str], column: int, across: int) -> list[str]:
     """Names in columns, from top to bottom and then to the right."""
-    column = max(map(width_of, names)) + _GAP
-    across = max(1, (width - _GAP) // column)
     down = -(-len(names) // across)
     lines = (names[row::down] for row in range(down))
     return [

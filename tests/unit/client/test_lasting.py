@@ -9,6 +9,7 @@ from client.news import Back, Held, Lost, NotRejoined, SentAgain, StillAway
 from tests.unit.client.rejoin import Pauses, Rejoin, close, lasting_chat
 from wire.frames import (
     HISTORY,
+    Active,
     Bye,
     Changed,
     Entered,
@@ -384,11 +385,14 @@ class TestRooms:
         chat.peer.hang_up()
         peer = await come_back(chat, events)
         sending = asyncio.create_task(chat.send("hello", room="dev"))
-        request = await self.lets_in(peer, seen="1-5")
+        request = await peer.expect(Join)
         assert request == Join(room="dev", key="s3cret", history=HISTORY, seq=request.seq)
+        chat.connection.active()
+        assert isinstance(await peer.request(), Active)  # and no message before we are in
+        peer.tell(Entered(room="dev", seen="1-5", seq=request.seq))
         for number, text in ((3, "three"), (4, "four"), (5, "five")):
             peer.say(text, room="dev", id=f"1-{number}")
-        assert (await peer.acknowledge(room="dev")).room == "dev"  # and not before we are in
+        assert (await peer.acknowledge(room="dev")).room == "dev"
         await sending
         assert isinstance(await anext(events), Entered)
         assert (await anext(events)).text == "five"
@@ -456,8 +460,12 @@ class TestRooms:
         out = Out(room="dev", code="refused", text="you are banned")
         peer.tell(out, Error(code="not_in_room", text="-", seq=asked.seq))
         peer.say("hello", id="1-1")
+        sending = asyncio.create_task(chat.send("hi"))
+        await peer.acknowledge()
+        await sending
         assert await anext(events) == out
         assert (await anext(events)).text == "hello"
+        assert chat._inbox.empty()
 
     @pytest.mark.parametrize("code", ["kicked", "left"])
     async def test_a_room_that_one_is_out_of_is_not_joined_again(self, chat, events, code):

@@ -98,7 +98,8 @@ def test_a_private_message_without_name_or_text_is_never_sent(line):
 
 @pytest.mark.parametrize(
     "line",
-    [".msg sis secret", "\\msg sis secret", "!msg sis secret", "`/msg sis secret`", "'/msg sis hi'",
+    [".msg sis secret", '"msg sis secret"', "*msg sis secret*", "\\msg sis secret",
+     "!msg sis secret", "`/msg sis secret`", "'/msg sis hi'",
      '"/msg sis hi"', ":msg sis hi", "-msg sis hi", "#msg sis hi", "(/msg sis hi)",
      ">/msg sis hi", "./msg sis hi", " .msg sis hi", "\u200b!msg sis hi", ".who", "!quit",
      "\\help", "~msg sis hi", "|msg sis hi", "*msg sis hi", "\u29f8msg sis hi", "\u2571msg sis hi"],
