@@ -27,7 +27,7 @@ from gateway.outcomes import Outcome
 from gateway.peer.names import Login
 from gateway.rooms.rooms import Entry, Rooms
 from wire.frames import PRIVATE, Entered, Event, Out
-from wire.reasons import CONNECTION_LOST, GATEWAY_LOST, OutCode, Reason, WireError
+from wire.reasons import CONNECTION_LOST, GATEWAY_LOST, ErrorCode, OutCode, Reason, WireError
 
 log = logging.getLogger(__name__)
 
@@ -155,7 +155,7 @@ class Membership:
         self._parts = parts
         self._channels = {PRIVATE: login.own}
         self._replays: dict[str, asyncio.Future[None]] = {}
-        self._keeping = False
+        self._keeping: asyncio.Future[None] | None = None
         self._left = False
 
     @property
@@ -283,6 +283,9 @@ class Membership:
             return
         channel = self._channels[room] = parts.backplane.room(room)
         self._add(room, entry.at.decode())
+        await self.kept()
+        if not self.is_in(room):
+            raise WireError(ErrorCode.NOT_IN_ROOM, f"you were put out of the room {room} at once")
         tell(entry.entered)
         if entry.history:
             parts.hub.forward(self.link, entry.history)
@@ -375,14 +378,19 @@ class Membership:
             )
         )
 
+    async def kept(self) -> None:
+        """Return once Redis has the record: a session that resumes this one is in its rooms."""
+        if self._keeping is not None:
+            await asyncio.shield(self._keeping)
+
     def _keep(self, record: Registration) -> None:
         if record != self.registration:
             self.registration = record
-            if not self._keeping:
-                self._keeping = True
-                self._parts.spawn(self._keep_all())
+            if self._keeping is None:
+                self._keeping = asyncio.get_running_loop().create_future()
+                self._parts.spawn(self._keep_all(self._keeping))
 
-    async def _keep_all(self) -> None:
+    async def _keep_all(self, keeping: asyncio.Future[None]) -> None:
         """Write the record to Redis until Redis has the newest one."""
         kept = None
         try:
@@ -396,7 +404,8 @@ class Membership:
         except BackplaneRefused as error:
             event(log, logging.ERROR, "Redis refused", why=error)
         finally:
-            self._keeping = False
+            self._keeping = None
+            keeping.set_result(None)
 
     # Where to begin.
 

@@ -401,6 +401,7 @@ class Peer:
     async def _leave_room(self, effect: LeaveRoom) -> None:
         await self._in_flight.settled()  # earlier messages are sent first
         self.membership.leave_room(effect.room)
+        await self.membership.kept()
         text = f"You have left the room {effect.room}."
         out = Out(room=effect.room, code=OutCode.LEFT, text=text, seq=effect.seq)
         self.perform_all(self.session.out(out))

@@ -227,23 +227,48 @@ class TestComingBack:
 
 
 class TestTheRecord:
-    async def test_it_is_written_once_for_what_changes_together(self, house, redis, dana):
+    async def test_a_join_is_answered_once_it_is_written(self, house, redis, dana):
         await until(lambda: "lobby" in record(house).began)
-        held, before = redis.hold("keep rooms"), redis.count("keep rooms")
-        for room in ("attic", "cellar", "garden"):
-            await enter(dana, room)
+        held = redis.hold("keep rooms")
+        dana.say(Join("attic", seq=1))
+        await until(lambda: record(house).rooms == ["lobby"] and redis.count("keep rooms") > 1)
+        await quiet()
+        assert dana.told(Entered) == []
         held.set()
-        await until(lambda: record(house).rooms == ["lobby", "attic", "cellar", "garden"])
-        assert redis.count("keep rooms") - before == 2
+        await dana.hears(Entered)
+        assert record(house).rooms == ["lobby", "attic"]
+
+    async def test_a_leave_is_answered_once_it_is_written(self, house, redis, dana):
+        await enter(dana, "attic")
+        held = redis.hold("keep rooms")
+        dana.say(Leave("attic", seq=1))
+        await quiet()
+        assert dana.told(Out) == []
+        held.set()
+        await dana.hears(Out)
+        assert record(house).rooms == ["lobby"]
 
     async def test_it_is_written_when_redis_is_back(self, house, redis, dana):
         await until(lambda: "lobby" in record(house).began)
         redis.fail(AWAY, "keep rooms")
-        await enter(dana, "attic")
+        dana.say(Join("attic", seq=1))
         await quiet()
         assert record(house).rooms == ["lobby"]
         redis.failing.clear()
-        await until(lambda: record(house).rooms == ["lobby", "attic"])
+        await dana.hears(Entered)
+        assert record(house).rooms == ["lobby", "attic"]
+
+    async def test_somebody_who_is_put_out_before_the_join_is_answered_is_refused(
+        self, gateway, redis, dana
+    ):
+        held = redis.hold("keep rooms")
+        dana.say(Join("attic", seq=1))
+        await until(lambda: dana.peer.membership.is_in("attic"))
+        gateway.rooms.get("attic").put_out(dana.peer.membership, "kicked", "Out.")
+        held.set()
+        error = await dana.hears(Error)
+        assert (error.code, error.seq) == ("not_in_room", 1)
+        assert dana.told(Entered) == []
 
     async def test_who_comes_after_others_needs_no_second_call(self, house, gateway, redis, dana):
         await until(lambda: "lobby" in record(house).began)
