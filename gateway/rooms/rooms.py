@@ -342,7 +342,7 @@ class Rooms:
         """Return once Redis has written down all arrivals and departures."""
         await self._moves.settle()
 
-    # Who may send.
+    # Sending.
 
     def terms(self, room: str, person: Person) -> Terms:
         """The terms on which a member of a room may send to it.

@@ -785,10 +785,10 @@ def _ts(line: bytes) -> int:
 
 
 class TestTogether:
-    """Two gateways that do much at once, and often know what held a moment ago."""
+    """Two busy gateways, each often with an outdated picture."""
 
     @pytest.mark.parametrize("seed", range(4))
-    async def test_both_hear_one_story_and_it_is_that_of_redis(
+    async def test_both_hear_the_same_story_as_redis(
         self, g1: Gateway, g2: Gateway, seed: int
     ) -> None:
         chance = random.Random(seed)
