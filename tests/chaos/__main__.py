@@ -12,7 +12,7 @@ import click
 from tests.chaos.faults import EVERY
 from tests.chaos.run import BOTS, GATEWAYS, Outcome, run
 from tests.chaos.verdict import excused
-from wire.frames import Msg
+from wire.frames import Entered, Msg
 
 WIDTH = 200
 """The most characters to show of a line."""
@@ -59,12 +59,15 @@ def sums(outcome: Outcome, seconds: float) -> str:
     heard = sum(isinstance(event, Msg) for record in records for event in record.heard)
     lost = sum(len(record.lost) for record in records)
     gaps = sum(len(record.gaps) for record in records)
+    entered = sum(isinstance(each, Entered) for record in records for each in record.rooms)
+    done = outcome.done
     return (
         f"seed {outcome.seed}, {seconds:.0f} s, {BOTS} bots, {GATEWAYS} gateways, "
         f"{platform.python_version()}: {len(said)} messages said, {acked} acknowledged, "
         f"refused {dict(refused)}, {heard} received; "
         f"{lost} connections lost; {gaps} gaps told, "
-        f"{excused(records)} messages missed in them"
+        f"{excused(records)} messages missed in them; rooms entered {entered} times, "
+        f"{len(done.silences)} bans and mutes, {len(done.closed)} times a closed room looked after"
     )
 
 

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import math
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from random import Random
 
@@ -15,8 +15,21 @@ from client.connection import Connection
 from client.errors import Refused, Unconfirmed
 from client.heartbeat import Pulse
 from client.lasting import LastingChat, State
-from client.news import Back, Lost, News
-from wire.frames import Ack, Event, Gap, Joined, Left, Msg
+from client.news import Back, Lost, News, NotRejoined
+from wire.frames import (
+    LOBBY,
+    Ack,
+    Entered,
+    Event,
+    Gap,
+    Join,
+    Joined,
+    Leave,
+    Left,
+    ListMembers,
+    Msg,
+    Out,
+)
 
 PATIENCE = 30.0
 """Seconds that any wait may take; it is there only so that a run ends."""
@@ -35,6 +48,7 @@ class Said:
     Attributes:
         text: its text; no two are the same.
         to: its recipients, if it was private.
+        room: where it was said, if it was public.
         ack: the gateway's ack.
         refused: the code of a refusal; "unconfirmed" if there was no answer.
         asked: when it was sent, by `time.monotonic`.
@@ -44,6 +58,7 @@ class Said:
 
     text: str
     to: list[str] | None
+    room: str = LOBBY
     ack: Ack | None = None
     refused: str | None = None
     asked: float = 0.0
@@ -67,6 +82,7 @@ class Record:
         heard: the messages and gaps that it got, in order.
         when: when each of them came, by `time.monotonic`.
         seen: who joined and left, in order.
+        rooms: the same messages, and the rooms that it entered and was out of, in order.
         lost: why its connections ended, in order.
         strange: when it reconnected and was no longer known.
     """
@@ -76,6 +92,7 @@ class Record:
     heard: list[Msg | Gap] = field(default_factory=list)
     when: list[float] = field(default_factory=list)
     seen: list[Joined | Left] = field(default_factory=list)
+    rooms: list[Msg | Entered | Out] = field(default_factory=list)
     lost: list[str] = field(default_factory=list)
     strange: list[float] = field(default_factory=list)
 
@@ -140,13 +157,26 @@ class Bot:
             yield self
         await listening
 
-    async def say(self, text: str, to: Sequence[str] | None = None) -> Said:
+    @property
+    def rooms(self) -> Collection[str]:
+        """The rooms that it is in, or will be in again once it is back."""
+        return self._chat.rooms
+
+    async def ask(self, request: Join | Leave) -> None:
+        """Enter or leave a room. Raises what `LastingChat.ask` raises."""
+        await self._chat.ask(request)
+
+    async def members(self, room: str) -> list[str]:
+        """Who is in a room, as its gateway says."""
+        return sorted(member.name for member in await self._chat.ask(ListMembers(room=room)))
+
+    async def say(self, text: str, to: Sequence[str] | None = None, room: str = LOBBY) -> Said:
         """Send a message; returns once it is answered, however many connections that takes."""
-        said = Said(text, None if to is None else list(to), asked=time.monotonic())
+        said = Said(text, None if to is None else list(to), room, asked=time.monotonic())
         said.strange = self.record.strange
         self.record.said.append(said)
         try:
-            said.ack = await self._chat.send(text, to=to)
+            said.ack = await self._chat.send(text, to=to, room=room)
         except Refused as refused:
             said.refused = refused.code
         except Unconfirmed:
@@ -197,10 +227,15 @@ class Bot:
                 self.record.when.append(time.monotonic())
                 if isinstance(event, Msg):
                     self._texts.add(event.text)
+                    self.record.rooms.append(event)
+            case Entered() | Out():
+                self.record.rooms.append(event)
             case Joined() | Left():
                 self.record.seen.append(event)
             case Lost(reason=reason):
                 self.record.lost.append(reason.code)
+            case NotRejoined(room=room, why=why):
+                self.record.rooms.append(Out(room=room, code="refused", text=why))
             case Back(resumed=resumed):
                 if not resumed:
                     self.record.strange.append(time.monotonic())

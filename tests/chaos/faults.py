@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from tests.chaos import memory
 from tests.chaos.lab import Lab
-from tests.chaos.lapses import PEOPLE
+from tests.chaos.lapses import PEOPLE, PLAZA
 from tests.chaos.memory import DELETE, KEYS, TRIM, Happen, forget, spoil
 from tests.chaos.proxy import Proxy, Way
 from wire.frames import LOBBY, PRIVATE
@@ -171,7 +171,7 @@ async def freeze_server(lab: Lab, dice: Random) -> AsyncIterator[None]:
 @contextlib.asynccontextmanager
 async def restart_server(lab: Lab, dice: Random) -> AsyncIterator[None]:
     """Redis is killed, and comes back with its data."""
-    with lab.lapse(LOBBY, PRIVATE, lost=False):
+    with lab.lapse(LOBBY, PLAZA, PRIVATE, lost=False):
         lab.server.kill()
         try:
             yield
@@ -213,6 +213,7 @@ LAPSES = tuple(
     Fault(name, (0.0, 1.0), happen, "redis")
     for name, happen in {
         "room's log deleted": forget(DELETE, memory.ROOM_LOG, LOBBY),
+        "another room's log deleted": forget(DELETE, KEYS.room_log(PLAZA), PLAZA),
         "room's log trimmed": forget(TRIM, memory.ROOM_LOG, LOBBY),
         "room's log of the wrong type": spoil(memory.ROOM_LOG, LOBBY),
         "private logs deleted": forget(DELETE, memory.PRIVATE_LOGS, PRIVATE),
@@ -226,6 +227,7 @@ LAPSES = tuple(
         "what gateways hold deleted": forget(DELETE, KEYS.held("*"), PEOPLE),
         "signs of life deleted": forget(DELETE, KEYS.alive("*"), PEOPLE),
         "who may come back deleted": forget(DELETE, KEYS.resume("*"), PEOPLE),
+        "members of rooms deleted": forget(DELETE, KEYS.room_members("*")),
         "FLUSHALL": memory.forget_everything,
     }.items()
 )

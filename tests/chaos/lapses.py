@@ -4,6 +4,15 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+PLAZA = "plaza"
+"""A room that every bot of a run is in, besides the lobby."""
+
+COURT = "court"
+"""A room that bots enter and leave, and from which some are put out."""
+
+VAULT = "vault"
+"""A room for invited bots only."""
+
 PEOPLE = "people"
 """The data about who is online and who may resume."""
 

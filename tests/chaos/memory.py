@@ -9,12 +9,12 @@ from random import Random
 
 from gateway.backplane.keys import Keys
 from tests.chaos.lab import PREFIX, Lab
-from tests.chaos.lapses import PEOPLE
+from tests.chaos.lapses import COURT, PEOPLE, PLAZA, VAULT
 from wire.frames import LOBBY, PRIVATE
 
 Happen = Callable[[Lab, Random], AbstractAsyncContextManager[None]]
 
-EVERYTHING = (LOBBY, PRIVATE, PEOPLE)
+EVERYTHING = (LOBBY, PLAZA, COURT, VAULT, PRIVATE, PEOPLE)
 
 KEYS = Keys(PREFIX)
 

@@ -75,7 +75,7 @@ def read(record: Record, room: str, records: Sequence[Record], lapses: Sequence[
         for said in other.said:
             among = record is other or record.name in (said.to or ())
             if said.refused not in NOT_POSTED and (
-                among if room == PRIVATE and said.to else room != PRIVATE and not said.to
+                among if room == PRIVATE and said.to else room == said.room and not said.to
             ):
                 meant[said.text] = said
             if said.ack is not None and _goes_to(said, record, other, room):

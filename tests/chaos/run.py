@@ -11,15 +11,19 @@ from dataclasses import dataclass, field
 from random import Random
 
 from client.errors import ChatError
+from gateway.backplane.operators.rooms import read_room
 from tests.chaos.again import ask_again
 from tests.chaos.bots import Bot
 from tests.chaos.expect import eventually
 from tests.chaos.faults import EVERY, LAPSES, Fault
-from tests.chaos.lab import Lab, lab
+from tests.chaos.lab import PREFIX, Lab, lab
+from tests.chaos.lapses import COURT, PLAZA, VAULT
+from tests.chaos.moderating import INVITED, Done, Operator, misheard, settle_in, wander
 from tests.chaos.plan import Step, plan
 from tests.chaos.verdict import Violation, judge
 from tests.chaos.visitors import NAME, Visit, overheard, visit_again_and_again
 from tests.chaos.wire import opened
+from wire.frames import LOBBY
 
 GATEWAYS = 3
 BOTS = 20
@@ -64,6 +68,7 @@ class Outcome:
         survived: the figures by fault.
         timeline: what happened when.
         bots: the bots that took part.
+        done: what the operator has done.
         violations: broken promises; none, one hopes.
     """
 
@@ -71,6 +76,7 @@ class Outcome:
     survived: dict[str, Survived] = field(default_factory=dict)
     timeline: list[str] = field(default_factory=list)
     bots: list[Bot] = field(default_factory=list)
+    done: Done = field(default_factory=Done)
     violations: list[Violation] = field(default_factory=list)
 
 
@@ -92,13 +98,20 @@ class Run:
         self._markers = 0
         self._broken: list[Violation] = []
         self._visits: list[Visit] = []
-        self.outcome.bots = self._bots = [self._bot(f"bot{n}") for n in range(1, BOTS + 1)]
+        names = [f"bot{n}" for n in range(1, BOTS + 1)]
+        self._invited = names[:INVITED]
+        self._operator = Operator(at, names, self._invited, Random(f"{seed} operator"))
+        self.outcome.done = self._operator.done
+        self.outcome.bots = self._bots = [self._bot(name) for name in names]
 
     async def go(self, minutes: float) -> Outcome:
         """Run it."""
         async with AsyncExitStack() as stack:
             for bot in self._bots:
                 await stack.enter_async_context(bot.online())
+            await asyncio.gather(*map(self._settle_in, self._bots))
+            moving = [asyncio.create_task(self._operator.work())]
+            moving += [asyncio.create_task(self._wander(bot)) for bot in self._bots]
             talk = [asyncio.create_task(self._talk(bot)) for bot in self._bots]
             dice = Random(f"{self.outcome.seed} {NAME}")
             visiting = visit_again_and_again(lambda: self._port(dice), dice, self._visits)
@@ -108,7 +121,8 @@ class Run:
                 for step in plan(Random(self.outcome.seed), minutes, self._faults):
                     await self._suffer(step)
                 self._talking = False
-                visitor.cancel()
+                for task in (visitor, *moving):
+                    task.cancel()
                 async with asyncio.timeout(WHOLE_WITHIN):
                     await asyncio.gather(*talk)
                 await self._whole()
@@ -116,15 +130,24 @@ class Run:
                 why = f"not everybody got whole again: {str(error) or 'it took too long'}"
                 self.outcome.violations.append(Violation(why, []))
             finally:
-                for task in (*talk, visitor):
+                for task in (*talk, *moving, visitor):
                     task.cancel()
-                await asyncio.gather(*talk, visitor, return_exceptions=True)
+                await asyncio.gather(*talk, *moving, visitor, return_exceptions=True)
             await self._judge()
         return self.outcome
 
     def _bot(self, name: str) -> Bot:
         dice = Random(f"{self.outcome.seed} {name}")
         return Bot(name, lambda: self._port(dice), dice)
+
+    async def _settle_in(self, bot: Bot) -> None:
+        await settle_in(bot, PLAZA)
+        if bot.name in self._invited:
+            await settle_in(bot, VAULT)
+
+    async def _wander(self, bot: Bot) -> None:
+        rooms = (COURT,) if bot.name in self._invited else (COURT, COURT, VAULT)
+        await wander(bot, Random(f"{self.outcome.seed} {bot.name} wanders"), *rooms)
 
     def _port(self, dice: Random) -> int:
         return dice.choice(self._lab.stations).front.port
@@ -137,7 +160,8 @@ class Run:
             number += 1
             to = dice.sample(others, dice.randint(1, 2)) if dice.random() < PRIVATELY else None
             padding = PADDING if dice.random() < LARGE else ""
-            await bot.say(f"{bot.name} {number}{padding}", to)
+            room = LOBBY if to else dice.choice([LOBBY, PLAZA, *bot.rooms])
+            await bot.say(f"{bot.name} {number}{padding}", to, room)
             await asyncio.sleep(dice.uniform(*PAUSE))
 
     async def _suffer(self, step: Step) -> None:
@@ -173,6 +197,11 @@ class Run:
         async with asyncio.timeout(WHOLE_WITHIN):
             await asyncio.gather(*map(Bot.is_here, self._bots))
             await asyncio.gather(*map(Bot.say, self._bots, marks))
+            there = [f"{mark} in {PLAZA}" for mark in marks]
+            await asyncio.gather(
+                *(bot.say(mark, room=PLAZA) for bot, mark in zip(self._bots, there, strict=True))
+            )
+            await asyncio.gather(*(bot.hears(*there, within=WHOLE_WITHIN) for bot in self._bots))
             await asyncio.gather(*(bot.hears(*marks, within=WHOLE_WITHIN) for bot in self._bots))
             pairs = zip(self._bots, [*self._bots[1:], self._bots[0]], strict=True)
             await asyncio.gather(*(self._whisper(one, other) for one, other in pairs))
@@ -194,8 +223,11 @@ class Run:
         found = self.outcome.violations
         found += judge([bot.record for bot in self._bots], self._lab.lapses)
         found += self._broken
+        found += misheard([bot.record for bot in self._bots], self._invited, self._operator.done)
         found += overheard(self._visits, [bot.record for bot in self._bots])
         found += await self._holders()
+        for room in (LOBBY, PLAZA, COURT, VAULT):
+            found += await self._members(room)
         try:
             await eventually(lambda: self._lab.connections() == len(self._bots))
         except TimeoutError:
@@ -234,6 +266,22 @@ class Run:
                 return []
             if time.monotonic() > deadline:
                 return [Violation(f"these hold the names: {holders}", [])]
+            await asyncio.sleep(0.2)
+
+    async def _members(self, room: str) -> list[Violation]:
+        """Check that Redis and all gateways agree with the bots about who is in a room."""
+        expected = sorted(bot.name for bot in self._bots if room in bot.rooms)
+        deadline = time.monotonic() + WHOLE_WITHIN
+        while True:
+            kept = await asyncio.to_thread(read_room, self._lab.server.url, PREFIX, room)
+            by_redis = sorted(kept.members) if kept else []
+            inside = [bot for bot in self._bots if room in bot.rooms]
+            told = await asyncio.gather(*(bot.members(room) for bot in inside))
+            if by_redis == expected and all(each == expected for each in told):
+                return []
+            if time.monotonic() > deadline:
+                what = f"{expected} are in {room}; Redis has {by_redis}, and the bots hear {told}"
+                return [Violation(what, [])]
             await asyncio.sleep(0.2)
 
     def _note(self, what: str) -> None:

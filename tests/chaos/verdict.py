@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from tests.chaos.bots import Record
-from tests.chaos.lapses import PEOPLE, Lapse
+from tests.chaos.lapses import COURT, PEOPLE, PLAZA, VAULT, Lapse
 from tests.chaos.reading import Reading, parsed, read
 from wire.frames import LOBBY, PRIVATE, Msg
 
@@ -41,16 +41,21 @@ def judge(records: Sequence[Record], lapses: Sequence[Lapse]) -> Iterator[Violat
         yield from _answers(record)
         if record.strange and not forgotten:
             yield Violation(f"{record.name} reconnected and was no longer known", [])
-        for room in (LOBBY, PRIVATE):
+        for room in (LOBBY, PLAZA, PRIVATE):
             reading = read(record, room, records, lapses)
             for check in (_one_order, _once, _nothing_of_others, _nothing_missed, _few_gaps):
                 yield from check(reading)
+        for room in (COURT, VAULT):
+            # People come and go there: see `moderating.misheard`.
+            yield from _nothing_of_others(read(record, room, records, lapses))
 
 
 def excused(records: Sequence[Record]) -> int:
-    """The number of public messages missed in gaps that were told, summed over all bots."""
-    posted = {s.ack.id for r in records for s in r.said if s.ack is not None and s.ack.room}
-    heard = [{e.id for e in r.heard if isinstance(e, Msg) and e.room} for r in records]
+    """The number of messages missed in gaps, in the rooms that all bots are in, of all bots."""
+    rooms = (LOBBY, PLAZA)
+    acks = [said.ack for record in records for said in record.said if said.ack is not None]
+    posted = {(ack.room, ack.id) for ack in acks if ack.room in rooms}
+    heard = [{(e.room, e.id) for e in r.heard if isinstance(e, Msg)} for r in records]
     return sum(len(posted - ids) for ids in heard)
 
 
