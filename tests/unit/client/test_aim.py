@@ -26,7 +26,7 @@ def test_a_line_goes_to_the_current_room(dana):
     assert dana.enter("hello") == ""
 
 
-def test_after_being_put_out_a_line_is_sent_elsewhere_only_by_a_second_enter(dana):
+def test_after_being_put_out_only_a_second_enter_sends_a_line_elsewhere(dana):
     told = dana.aim.out("dev", chosen=False)
     assert told == "what you type goes to #lobby now"
     assert dana.enter("my pin") == "not sent: you are not in #dev. Enter sends it to #lobby."
@@ -34,7 +34,7 @@ def test_after_being_put_out_a_line_is_sent_elsewhere_only_by_a_second_enter(dan
 
 
 @pytest.mark.parametrize("line", ["hi", "hi @sis", "//etc", "/topic bees", "/kick sis", "/leave"])
-def test_that_holds_for_all_that_depends_on_the_room(dana, line):
+def test_this_holds_for_every_line_that_depends_on_the_room(dana, line):
     dana.aim.out("dev", chosen=False)
     assert dana.enter(line)
 
@@ -42,12 +42,12 @@ def test_that_holds_for_all_that_depends_on_the_room(dana, line):
 @pytest.mark.parametrize(
     "line", ["/msg sis hi", "/who", "/rooms", "/names dev", "/quit", "/mgs", ""]
 )
-def test_what_goes_to_the_same_place_from_everywhere_is_not_held_up(dana, line):
+def test_a_line_that_means_the_same_in_every_room_is_not_held_up(dana, line):
     dana.aim.out("dev", chosen=False)
     assert dana.enter(line) == ""
 
 
-def test_nor_is_what_goes_to_the_same_people_from_everywhere(dana):
+def test_a_line_for_fixed_recipients_is_not_held_up(dana):
     dana.aim.out("dev", chosen=False)
     assert dana.enter("hi", ["sis"]) == ""
 
@@ -68,14 +68,14 @@ def test_choosing_a_room_asks_for_no_second_enter(dana):
     assert dana.enter("hi") == ""
 
 
-def test_out_of_the_last_room_there_is_nowhere_to_talk():
+def test_after_leaving_the_last_room_there_is_nowhere_to_talk():
     dana = Person("dev", current="dev")
     assert "you are in no room" in dana.aim.out("dev", chosen=False)
     assert dana.enter("hi") == "not sent: you are not in #dev."
     assert dana.enter("hi") == ""  # and then it is said that there is no room
 
 
-def test_the_first_of_several_that_one_was_put_out_of_is_the_one_that_was_meant():
+def test_after_several_rooms_are_lost_the_first_was_the_one_that_was_meant():
     dana = Person("dev", "ops", "art", current="dev")
     dana.aim.out("dev", chosen=False)
     dana.aim.out("ops", chosen=False)
@@ -89,22 +89,22 @@ class TestWhileARoomIsBeingEntered:
         dana.aim.wants("dev")
         return dana
 
-    def test_nothing_is_sent_to_the_room_before(self, dana):
+    def test_nothing_is_sent_to_the_previous_room(self, dana):
         for _ in range(2):
             assert dana.enter("hi") == "not sent: #dev has not let you in yet"
         assert dana.enter("/msg sis hi") == ""
 
-    def test_what_was_typed_is_sent_there_once_one_is_in(self, dana):
+    def test_the_line_is_sent_once_the_room_lets_us_in(self, dana):
         dana.aim.entered("dev")
         assert dana.rooms.current == "dev"
         assert dana.enter("hi") == ""
 
-    def test_if_it_lets_nobody_in_a_second_enter_is_needed(self, dana):
+    def test_if_the_room_refuses_us_a_second_enter_is_needed(self, dana):
         dana.aim.refused("dev")
         assert dana.enter("hi") == "not sent: you are not in #dev. Enter sends it to #lobby."
         assert dana.enter("hi") == ""
 
-    def test_another_room_is_not_waited_for(self, dana):
+    def test_other_rooms_make_no_difference(self, dana):
         dana.aim.entered("ops")
         dana.aim.refused("ops")
         assert dana.rooms.current == "lobby"

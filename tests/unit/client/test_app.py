@@ -61,7 +61,7 @@ async def test_enter_sends_and_empties_the_line(app):
     await app.line("")
 
 
-async def test_what_others_say_is_shown_and_the_typed_line_stays(app):
+async def test_messages_are_shown_and_the_typed_line_stays(app):
     await app.start()
     app.type("half a li")
     await app.line("half a li")
@@ -87,14 +87,14 @@ async def test_the_prompt_says_where_the_line_will_go_while_it_is_typed(app):
     await app.shown("→ mom, dad>")
 
 
-async def test_everything_may_be_for_the_same_people(app):
+async def test_all_messages_may_go_to_fixed_recipients(app):
     await app.start(to=("sis", "mom"))
     await app.shown("dana → sis, mom>")
     app.type("hello" + ENTER)
     assert (await app.peer.acknowledge(to=["sis"])).to == ["sis", "mom"]
 
 
-async def test_a_command_with_a_slip_in_it_stays_in_the_line_and_is_not_sent(app):
+async def test_a_mistyped_command_stays_in_the_line_and_is_not_sent(app):
     await app.start()
     app.type("!msg sis secret" + ENTER)
     await app.shown("did you mean /msg?")
@@ -114,7 +114,7 @@ async def test_names_and_commands_are_completed(app):
     await app.line("/help ")
 
 
-async def test_an_announcement_is_shown_and_no_name_to_complete(app):
+async def test_an_announcement_is_shown_and_its_sender_is_not_completed(app):
     await app.start()
     app.peer.say("back at six", sender="*")
     app.peer.say("hello", sender="mom")
@@ -126,7 +126,7 @@ async def test_an_announcement_is_shown_and_no_name_to_complete(app):
     assert "@*" not in app.written.getvalue()
 
 
-async def test_names_come_and_go(app):
+async def test_names_of_people_who_come_and_leave_are_completed(app):
     await app.start()
     app.peer.tell(Joined(room="lobby", name="mom"), Left(room="lobby", name="sis", code="idle"))
     await app.shown("sis left (idle)")
@@ -161,14 +161,14 @@ async def test_earlier_lines_can_be_searched(app):
     await app.line("first one")
 
 
-async def test_a_private_message_and_where_it_went(app):
+async def test_a_private_message_says_where_it_went(app):
     await app.start()
     app.type("/msg sis,mom hi" + ENTER)
     assert (await app.peer.acknowledge(to=["sis"], absent=["mom"])).to == ["sis", "mom"]
     await app.shown("· sent to sis; @mom is not here")
 
 
-async def test_who(app):
+async def test_who_lists_the_people(app):
     await app.start()
     app.type("/who" + ENTER)
     who = await app.peer.expect(Who)
@@ -177,14 +177,14 @@ async def test_who(app):
     await app.shown("· 1 here: sis (idle 5 min)")
 
 
-async def test_a_command_that_is_wrong_stays_to_be_corrected(app):
+async def test_a_wrong_command_stays_to_be_corrected(app):
     await app.start()
     app.type("/mgs sis hi" + ENTER)
     await app.shown("did you mean /msg?")
     await app.line("/mgs sis hi")
 
 
-async def test_help(app):
+async def test_help_lists_the_commands(app):
     await app.start()
     app.type("/help" + ENTER)
     await app.shown("/msg NAME[,NAME] TEXT")
@@ -228,7 +228,7 @@ async def test_a_bad_goodbye_is_told_on_stderr(app, capsys):
 
 
 @pytest.mark.parametrize("reason", [KICKED, BANNED])
-async def test_who_is_sent_away_is_told_why_and_does_not_come_back(app, capsys, reason):
+async def test_a_person_who_is_sent_away_is_told_why_and_does_not_come_back(app, capsys, reason):
     await app.start()
     app.peer.tell(Bye(reason.code, f"{reason.text} Be nice.", reason.reconnect))
     assert await app.running == 1
@@ -254,7 +254,7 @@ async def test_a_signal_leaves_cleanly_too(app):
     assert await app.running == 128 + signal.SIGTERM
 
 
-async def test_what_was_just_said_is_still_sent_when_leaving(app):
+async def test_messages_that_wait_are_still_sent_when_leaving(app):
     await app.start()
     app.type("one" + ENTER + "two" + ENTER + "/quit" + ENTER)
     assert [(await app.peer.acknowledge()).text for _ in range(2)] == ["one", "two"]
@@ -270,7 +270,7 @@ async def test_a_refusal_says_what_was_not_sent(app):
     await app.shown("! nobody is here\r\n· not sent: hello")
 
 
-async def test_what_the_gateway_cannot_say_is_not_confirmed(app):
+async def test_a_message_with_an_unknown_outcome_is_not_confirmed(app):
     await app.start()
     app.type("hello" + ENTER)
     send = await app.peer.expect(Send)
@@ -278,7 +278,7 @@ async def test_what_the_gateway_cannot_say_is_not_confirmed(app):
     await app.shown("· not confirmed, may not have been sent: hello")
 
 
-async def test_slow_down_is_obeyed_and_told_once(app):
+async def test_a_request_to_slow_down_is_obeyed_and_told_once(app):
     await app.start()
     app.type("one" + ENTER + "two" + ENTER)
     for text in ("one", "two"):
@@ -288,7 +288,7 @@ async def test_slow_down_is_obeyed_and_told_once(app):
     assert app.written.getvalue().count("the gateway asks for a pause") == 1
 
 
-async def test_a_lost_connection_comes_back_and_all_that_was_typed_stays(app):
+async def test_after_a_lost_connection_everything_typed_is_still_there(app):
     await app.start()
     app.rejoin.failures = [CannotConnect("nobody answers"), CannotConnect("nobody answers")]
     app.type("sent" + ENTER)
@@ -320,7 +320,7 @@ async def test_the_prompt_says_while_redis_is_away(app):
     await app.shown("dana>", after="· it is back")
 
 
-async def test_what_was_missed_is_shown_once_and_a_gap_in_its_place(app):
+async def test_missed_messages_are_shown_once_and_a_gap_in_its_place(app):
     await app.start()
     app.peer.say("one", id="1-1")
     await app.shown("sis: one")
@@ -336,7 +336,7 @@ async def test_what_was_missed_is_shown_once_and_a_gap_in_its_place(app):
     assert shown.index("··· some messages are missing here ···") < shown.index("sis: nine")
 
 
-async def test_what_is_typed_while_away_is_sent_when_back(app):
+async def test_lines_typed_while_disconnected_are_sent_after_the_return(app):
     await app.start()
     away = asyncio.Event()
     app.rejoin.until = away
@@ -349,7 +349,7 @@ async def test_what_is_typed_while_away_is_sent_when_back(app):
     assert (await app.peer.acknowledge()).text == "later"
 
 
-async def test_one_can_leave_while_away(app):
+async def test_leaving_works_while_disconnected(app):
     await app.start()
     app.rejoin.until = asyncio.Event()
     app.peer.hang_up()
@@ -359,7 +359,7 @@ async def test_one_can_leave_while_away(app):
     assert "· not sent: unsent" in app.written.getvalue()
 
 
-async def test_not_being_wanted_back_ends_it(app, capsys):
+async def test_a_refusal_to_come_back_ends_the_chat(app, capsys):
     await app.start()
     app.rejoin.failures = [Refused("bad_version", "this client is too old")]
     app.peer.hang_up()
@@ -367,7 +367,7 @@ async def test_not_being_wanted_back_ends_it(app, capsys):
     assert capsys.readouterr().err == "chatctl: this client is too old\n"
 
 
-async def test_a_text_that_is_much_too_long_is_not_taken_and_that_is_told_at_once(app):
+async def test_a_text_that_is_much_too_long_is_rejected_at_once(app):
     await app.start(limits=Limits(text=100))
     app.type("draft ")
     await app.line("draft ")
@@ -377,7 +377,7 @@ async def test_a_text_that_is_much_too_long_is_not_taken_and_that_is_told_at_onc
     assert (await app.peer.acknowledge()).text == "draft stays"
 
 
-async def test_a_text_that_is_a_little_too_long_is_taken_to_be_made_shorter(app):
+async def test_a_text_that_is_a_little_too_long_can_be_shortened(app):
     await app.start(limits=Limits(text=100))
     app.type(f"\x1b[200~{'x' * 400}\x1b[201~" + ENTER)
     await app.shown("! too long: 400 characters, and 100 are allowed")
@@ -408,7 +408,7 @@ class TestRooms:
         await app.shown(f"· you are in #{room}")
         return request
 
-    async def test_one_joins_a_room_and_talks_there(self, app):
+    async def test_after_joining_a_room_lines_go_there(self, app):
         await app.start()
         await self.joins(app, people=3, topic="bees")
         await app.shown("· you are in #dev (3 people): bees")
@@ -417,7 +417,7 @@ class TestRooms:
         send = await app.peer.acknowledge(room="dev")
         assert (send.text, send.room) == ("hello", "dev")
 
-    async def test_what_is_said_elsewhere_is_marked_and_who_comes_there_is_not_told(self, app):
+    async def test_messages_of_other_rooms_are_marked_and_their_joins_are_not_shown(self, app):
         await app.start(rooms=["lobby", "dev"])
         app.peer.tell(Joined(room="dev", name="eve"), Joined(room="lobby", name="mom"))
         app.peer.say("hi", room="dev")
@@ -428,7 +428,7 @@ class TestRooms:
         assert "· mom joined\r\n" in shown
         assert "eve joined" not in shown
 
-    async def test_a_room_that_one_is_in_becomes_the_current_one_at_once(self, app):
+    async def test_joining_a_room_again_makes_it_the_current_one_at_once(self, app):
         await app.start(rooms=["lobby", "dev"])
         await app.shown("dana #lobby>")
         app.type("/join #Dev" + ENTER)
@@ -436,7 +436,7 @@ class TestRooms:
         app.type("hello" + ENTER)
         assert (await app.peer.acknowledge(room="dev")).room == "dev"
 
-    async def test_a_line_that_is_typed_never_goes_to_another_room_by_itself(self, app):
+    async def test_a_typed_line_never_goes_to_another_room_by_itself(self, app):
         await app.start()
         await self.joins(app)
         app.type("my pin is 1234")
@@ -451,7 +451,7 @@ class TestRooms:
         send = await app.peer.acknowledge()
         assert (send.text, send.room) == ("fine", "lobby")
 
-    async def test_what_is_typed_for_a_room_that_lets_nobody_in_is_not_said_elsewhere(self, app):
+    async def test_a_line_for_a_room_that_refuses_us_is_not_sent_elsewhere(self, app):
         await app.start()
         app.type("/join dev" + ENTER)
         request = await app.peer.expect(Join)
@@ -465,7 +465,7 @@ class TestRooms:
         send = await app.peer.acknowledge()
         assert (send.text, send.room) == ("hello dev", "lobby")
 
-    async def test_one_who_is_put_out_is_told_why_once(self, app):
+    async def test_a_person_who_is_put_out_is_told_why_once(self, app):
         await app.start(rooms=["lobby", "dev"])
         app.peer.tell(
             Changed(id="1-1", room="dev", by="mom", change="kick", name="dana", reason="spam"),
@@ -482,7 +482,7 @@ class TestRooms:
         assert "· mom banned sis from #lobby\r\n" in shown
         assert "sis left" not in shown
 
-    async def test_of_earlier_changes_nothing_is_shown_to_one_who_comes_later(self, app):
+    async def test_changes_from_before_we_came_are_not_shown(self, app):
         await app.start()
         app.type("/join dev" + ENTER)
         request = await app.peer.expect(Join)
@@ -495,7 +495,7 @@ class TestRooms:
         assert "kicked you" not in app.written.getvalue()
         await app.shown("dana #dev>")
 
-    async def test_a_pause_that_is_long_holds_up_nothing_else(self, app):
+    async def test_a_long_pause_in_one_room_does_not_delay_other_rooms(self, app):
         await app.start(rooms=["lobby", "dev"])
         app.type("/join dev" + ENTER + "two" + ENTER)
         slow = await app.peer.expect(Send)
@@ -517,7 +517,7 @@ class TestRooms:
         app.type("hello" + ENTER)
         assert (await app.peer.acknowledge()).room == "lobby"
 
-    async def test_in_no_room_there_is_nobody_to_talk_to_but_by_name(self, app):
+    async def test_without_a_room_only_private_messages_can_be_sent(self, app):
         await app.start(rooms=[])
         await app.shown("dana (no room)>")
         app.type("hello" + ENTER)
@@ -525,7 +525,7 @@ class TestRooms:
         app.type(" @sis" + ENTER)
         assert (await app.peer.acknowledge(to=["sis"])).to == ["sis"]
 
-    async def test_changes_are_told_with_what_is_new(self, app):
+    async def test_a_change_of_modes_shows_what_is_new(self, app):
         await app.start()
         await self.joins(app, modes=Modes(secret=True))
         held = Modes(secret=True, invite_only=True)
@@ -536,7 +536,7 @@ class TestRooms:
         await app.shown("· mom made #dev invite-only\r\n")
         await app.shown("· mom kicked sis out of #dev: spam\r\n")
 
-    async def test_what_an_operator_asks_is_sent_and_a_refusal_shown(self, app):
+    async def test_a_moderation_command_is_sent_and_its_refusal_shown(self, app):
         await app.start(rooms=["dev"])
         app.type("/ban eve 2h spam" + ENTER)
         request = await app.peer.expect(Moderate)
@@ -546,7 +546,7 @@ class TestRooms:
         app.peer.tell(Error(code="not_operator", text="ask mom", seq=request.seq))
         await app.shown("! ask mom")
 
-    async def test_what_was_so_already_is_told(self, app):
+    async def test_a_change_that_changes_nothing_is_reported(self, app):
         await app.start(rooms=["dev"])
         app.type("/set secret on" + ENTER)
         request = await app.peer.expect(SetModes)
@@ -569,7 +569,7 @@ class TestRooms:
         app.peer.tell(RoomInfo(room="dev", people=2, topic="bees", seq=asked.seq))
         await app.shown("· topic: bees\r\n")
 
-    async def test_a_return_tells_nothing_of_rooms_that_one_is_still_in(self, app):
+    async def test_after_a_return_nothing_is_shown_about_rooms_we_are_still_in(self, app):
         await app.start()
         await self.joins(app)
         app.rejoin.welcome = {"rooms": ["lobby", "dev"]}
@@ -581,7 +581,7 @@ class TestRooms:
         assert app.written.getvalue().count("you are in #dev") == 1
         await app.shown("dana #dev>")
 
-    async def test_a_room_that_cannot_be_joined_again_is_no_longer_the_current_one(self, app):
+    async def test_a_room_that_refuses_us_after_a_return_is_no_longer_current(self, app):
         await app.start()
         await self.joins(app)
         app.rejoin.welcome = {"resumed": False}
@@ -593,7 +593,7 @@ class TestRooms:
         app.type("hello" + ENTER)
         await app.shown("· not sent: you are not in #dev.")
 
-    async def test_in_a_large_room_it_is_asked_again_who_is_there_but_not_for_each_key(self, app):
+    async def test_in_a_large_room_members_are_asked_for_again_but_not_at_each_key(self, app):
         await app.start(limits=Limits(quiet_room=1))
         app.type("@s" + TAB)
         await app.look_around("sis", "sue")

@@ -44,13 +44,13 @@ def answer(selector=None):
         return runner.run(asked())
 
 
-def test_the_answer_is_a_line_without_its_end(keyboard, capsys):
+def test_the_answer_has_no_line_end(keyboard, capsys):
     keyboard.type("dana\n")
     assert answer() == "dana"
     assert capsys.readouterr() == ("", "who? ")
 
 
-def test_ctrl_c_counts_at_once_in_every_moment(keyboard):
+def test_ctrl_c_works_at_once_at_any_moment(keyboard):
     selector = InTheLastMoment()
     selector.fd = keyboard.read
     before = signal.getsignal(signal.SIGINT)

@@ -56,7 +56,7 @@ async def answer(shell, text="hunter2222"):
     assert shell.raw.count(text.encode()) == 1  # what we print ourselves
 
 
-async def test_after_ctrl_z_it_is_asked_again_and_hidden(question):
+async def test_after_ctrl_z_the_question_is_asked_again_and_the_answer_hidden(question):
     for _ in range(3):
         question.type("half of it\x1a")
         await stopped(question)
@@ -68,7 +68,7 @@ async def test_after_ctrl_z_it_is_asked_again_and_hidden(question):
     assert b"half of it" not in question.raw
 
 
-async def test_after_a_stop_from_outside_too(question):
+async def test_after_a_stop_by_another_process_too(question):
     (asking,) = children(question.pid)
     os.kill(asking, signal.SIGSTOP)
     await stopped(question)
@@ -77,7 +77,7 @@ async def test_after_a_stop_from_outside_too(question):
     await answer(question)
 
 
-async def test_in_the_background_it_waits_for_the_foreground(question):
+async def test_in_the_background_the_question_waits_for_the_foreground(question):
     question.type("\x1a")
     await stopped(question)
     question.type("bg\n")
@@ -90,7 +90,7 @@ async def test_in_the_background_it_waits_for_the_foreground(question):
     await answer(question)
 
 
-async def test_begun_in_the_background_it_waits_for_the_foreground(shell):
+async def test_a_question_begun_in_the_background_waits_for_the_foreground(shell):
     shell.type(shlex.join(COMMAND) + " &\n")
     await shell.until(lambda lines: any(line.startswith("[1] ") for line in lines))
     await eventually(lambda: is_stopped(*children(shell.pid)))
@@ -101,7 +101,7 @@ async def test_begun_in_the_background_it_waits_for_the_foreground(shell):
     await shell.until(lambda lines: lines[-3:] == [" icanon", " echo", "$"])
 
 
-async def test_the_terminal_is_whole_while_it_is_stopped():
+async def test_the_terminal_is_put_back_while_it_is_stopped():
     # A shell that does not put it back itself.
     async with Terminal([*SHELL, "/bin/sh", "-mc", '"$@"; read end; fg', "sh", *COMMAND]) as shell:
         before = shell.attributes
@@ -118,7 +118,7 @@ async def test_the_terminal_is_whole_while_it_is_stopped():
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT])
-async def test_a_signal_ends_it_and_the_terminal_is_whole(number):
+async def test_a_signal_ends_it_and_the_terminal_is_put_back(number):
     async with Terminal([*SHELL, *COMMAND]) as terminal:
         before = terminal.attributes
         terminal.type("\n")
@@ -138,7 +138,7 @@ async def test_a_signal_ends_it_while_it_is_stopped(question):
     await question.until(lambda lines: lines[-2:] == [" echo", "$"])
 
 
-async def test_ctrl_c_is_obeyed_after_all_of_that(question):
+async def test_ctrl_c_still_works_after_all_that(question):
     question.type("\x1a")
     await stopped(question)
     question.type("bg\nclear; fg\n")
@@ -147,7 +147,7 @@ async def test_ctrl_c_is_obeyed_after_all_of_that(question):
     await question.until(lambda lines: any("EOFError" in line for line in lines))
 
 
-async def test_what_is_no_text_is_asked_for_again():
+async def test_an_answer_that_is_not_text_is_asked_for_again():
     async with Terminal([*SHELL, *COMMAND]) as terminal:
         terminal.type("\n")
         await terminal.shows("secret?")
@@ -157,7 +157,7 @@ async def test_what_is_no_text_is_asked_for_again():
         await terminal.until(lambda lines: "it was hunter2222" in lines)
 
 
-async def test_a_locale_of_latin_letters_is_read():
+async def test_an_answer_in_latin_1_is_read_in_such_a_locale():
     async with Terminal([*SHELL, *COMMAND], PYTHONIOENCODING="latin-1") as terminal:
         terminal.type("\n")
         await terminal.shows("secret?")
@@ -165,7 +165,7 @@ async def test_a_locale_of_latin_letters_is_read():
         await terminal.until(lambda lines: any(line.startswith("it was caf") for line in lines))
 
 
-async def test_where_no_shell_could_wake_us_ctrl_z_does_nothing():
+async def test_without_a_shell_to_wake_us_ctrl_z_does_nothing():
     # As with `ssh -t HOST chatctl ...`: the system does not stop who has no shell of its own.
     async with Terminal(COMMAND) as terminal:
         await terminal.shows("secret?")

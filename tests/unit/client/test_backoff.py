@@ -1,7 +1,7 @@
 from client.backoff import Backoff
 
 
-def test_delays_grow_up_to_a_cap_and_each_is_drawn_from_zero_on():
+def test_delays_grow_up_to_a_cap_and_each_is_drawn_between_zero_and_it():
     drawn = []
 
     def pick(low, high):

@@ -72,7 +72,7 @@ async def nobody_is_asked():
         ("/msg sis m", []),
     ],
 )
-def test_what_is_offered(completer, typed, offered):
+def test_words_that_are_offered(completer, typed, offered):
     document = Document(typed)
     completions = completer.get_completions(document, CompleteEvent())
     results = [typed[: len(typed) + c.start_position] + c.text for c in completions]
@@ -91,7 +91,7 @@ async def offered(completer, typed):
 
 
 @pytest.mark.parametrize("typed", ["hi @", "@s", "/msg s", "/msg sis,", "/kick s"])
-async def test_it_is_asked_who_is_here_for_the_first_name_and_not_before(typed):
+async def test_the_gateway_is_asked_for_people_before_the_first_name_is_completed(typed):
     rooms, asked = Rooms("dana", ["lobby"]), []
 
     async def look():
@@ -110,7 +110,7 @@ async def test_it_is_asked_who_is_here_for_the_first_name_and_not_before(typed):
     assert asked == [typed] * 2
 
 
-async def test_it_is_asked_which_rooms_there_are_for_a_room():
+async def test_the_gateway_is_asked_for_rooms_before_a_room_is_completed():
     rooms, asked = Rooms("dana", ["lobby"]), []
 
     async def look():
@@ -122,7 +122,7 @@ async def test_it_is_asked_which_rooms_there_are_for_a_room():
     assert asked == ["rooms"]
 
 
-async def test_where_it_cannot_be_asked_those_who_were_heard_are_offered():
+async def test_without_an_answer_from_the_gateway_the_names_of_speakers_are_offered():
     rooms = Rooms("dana", ["lobby"])
     rooms.names("lobby").spoke("sis")
 

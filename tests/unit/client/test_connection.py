@@ -78,7 +78,7 @@ async def test_a_refusal_says_when_to_try_again(join):
     assert refused.value.retry_after == 1.5
 
 
-async def test_what_the_gateway_tells_can_be_iterated_until_its_bye(join):
+async def test_events_can_be_iterated_until_the_bye(join):
     chat, peer = await join()
     peer.say("hello")
     peer.tell(Joined(room="lobby", name="mom"), Error(code="bad_json", text="what?"), Bye(*IDLE))
@@ -136,7 +136,7 @@ async def test_a_gateway_that_answers_stays(join):
     assert chat.ended is None
 
 
-async def test_who_is_here_may_come_in_parts(join):
+async def test_a_list_of_people_may_come_in_parts(join):
     chat, peer = await join()
     asking = asyncio.create_task(chat.who())
     who = await peer.request()
@@ -171,7 +171,7 @@ async def test_leaving_does_not_wait_for_long(join):
     assert chat.ended == QUIT
 
 
-async def test_who_does_not_iterate_is_cut_and_not_let_grow(join, monkeypatch):
+async def test_a_connection_that_nobody_reads_is_ended_before_memory_grows(join, monkeypatch):
     monkeypatch.setattr(module, "MOST_WAITING", 3)
     chat, peer = await join()
     for number in range(5):
@@ -191,7 +191,7 @@ async def test_a_message_too_long_for_a_line_is_refused_here(join):
     await sending
 
 
-async def test_what_utf8_cannot_say_is_still_sent(join):
+async def test_text_that_is_not_valid_unicode_is_still_sent(join):
     chat, peer = await join()
     sending = asyncio.create_task(chat.send("broken \udcff paste", to=["s\ud800"]))
     send = await peer.acknowledge(to=["s?"])
@@ -212,7 +212,7 @@ async def test_an_answer_for_somebody_who_gave_up_does_no_harm(join):
     assert chat.ended is None
 
 
-async def test_after_the_end_of_a_connection_none_of_its_timers_is_left(join):
+async def test_after_its_end_a_connection_has_no_timers_left(join):
     soon = Pulse(every=0.01, within=60.0)
     chat, peer = await join(pulse=soon)
     await peer.expect(Ping)
@@ -256,7 +256,7 @@ class TestRooms:
         assert await leaving == out
         assert await anext(chat) == out
 
-    async def test_what_is_told_unasked_is_among_the_events(self, join):
+    async def test_rooms_entered_or_left_without_a_request_are_among_the_events(self, join):
         chat, peer = await join()
         told = [Entered(room="lobby", seen="1-0"), Out(room="dev", code="kicked", text="-", seq=7)]
         peer.tell(*told)
@@ -281,7 +281,7 @@ class TestRooms:
         )
         assert await asking == [sis, mom]
 
-    async def test_what_holds_in_a_room(self, join):
+    async def test_the_parts_of_an_answer_about_a_room_are_put_together(self, join):
         chat, peer = await join()
         asking = asyncio.create_task(chat.about("dev"))
         request = await peer.expect(AboutRoom)
@@ -310,7 +310,7 @@ class TestRooms:
             Moderate(room="dev", action="ban", name="eve", reason="spam", seconds=60),
         )
 
-    async def test_a_refusal_is_the_askers(self, join):
+    async def test_a_refusal_is_raised_to_the_task_that_asked(self, join):
         chat, peer = await join()
         joining = asyncio.create_task(chat.join("dev"))
         request = await peer.expect(Join)
@@ -319,7 +319,7 @@ class TestRooms:
             await joining
         assert chat._answers == chat._parts == {}
 
-    async def test_what_is_too_long_for_a_line_is_refused_here(self, join):
+    async def test_a_request_too_long_for_a_line_is_refused_here(self, join):
         chat, _ = await join(welcome={"limits": Limits(line=200)})
         with pytest.raises(Refused, match="too long"):
             await chat.set_topic("dev", "x" * 300)

@@ -28,7 +28,7 @@ async def test_the_hello_is_the_first_thing_said(gateway, join):
     chat.end(IDLE)
 
 
-async def test_an_address_that_is_silent_is_not_waited_for(gateway, monkeypatch):
+async def test_a_silent_address_is_not_waited_for(gateway, monkeypatch):
     with silent() as nobody:
         names(monkeypatch, two=[nobody, None])
         connecting = asyncio.create_task(connect("two.test", gateway.port, name="dana"))
@@ -53,7 +53,7 @@ async def test_a_resumed_session_shows_its_token_and_counts_on(join):
     assert second.session is first.session
 
 
-async def test_a_session_that_is_no_longer_known_is_another_one(join):
+async def test_a_session_that_is_no_longer_known_is_a_new_one(join):
     first, _ = await join()
     first.end(IDLE)
     second, _ = await join(resume=first, welcome={"resumed": False})
@@ -71,7 +71,7 @@ async def test_the_token_of_the_earlier_connection_is_in_the_hello(gateway, join
     second.end(IDLE)
 
 
-async def test_a_refused_hello(gateway):
+async def test_a_refused_hello_is_raised(gateway):
     connecting = await dial(gateway)
     peer = await gateway.peer()
     await peer.expect(Hello)
@@ -111,7 +111,7 @@ async def test_the_password_is_in_every_hello(dialer, gateway, second_gateway):
     (await connecting).end(IDLE)
 
 
-async def test_nobody_listens():
+async def test_a_port_where_nobody_listens_is_an_error():
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
     with pytest.raises(CannotConnect) as error:
@@ -129,18 +129,18 @@ async def test_nobody_listens():
         (OSError("Multiple exceptions: [Errno 111], [Errno 111]"), "nobody answers at chat:1: is"),
     ],
 )
-def test_what_went_wrong_is_said_in_words(error, text):
+def test_network_errors_are_explained_in_words(error, text):
     explained = _explained(error, "chat:1", 10.0)
     assert isinstance(explained, CannotConnect)
     assert text in str(explained)
 
 
-async def test_a_name_that_cannot_be_a_host():
+async def test_a_name_that_cannot_be_a_host_is_an_error():
     with pytest.raises(CannotConnect, match="no host as in"):
         await connect("a" * 70 + ".example", 2428, name="dana")
 
 
-async def test_no_answer_in_time(gateway):
+async def test_no_answer_in_time_is_an_error(gateway):
     connecting = await dial(gateway, within=0.05)
     with pytest.raises(CannotConnect, match=r"within 0\.05 s: check the address"):
         await connecting
@@ -149,7 +149,7 @@ async def test_no_answer_in_time(gateway):
     assert await peer.request() is None
 
 
-async def test_a_gateway_that_wants_another_protocol_is_not_the_last_that_is_tried(gateway):
+async def test_a_gateway_that_wants_another_protocol_is_not_the_last_to_be_tried(gateway):
     # TLS, say: another server of the list may be had as it is.
     connecting = await dial(gateway)
     peer = await gateway.peer()
@@ -158,14 +158,14 @@ async def test_a_gateway_that_wants_another_protocol_is_not_the_last_that_is_tri
         await connecting
 
 
-async def test_something_that_hangs_up_is_no_gateway(gateway):
+async def test_a_server_that_hangs_up_is_not_a_gateway(gateway):
     connecting = await dial(gateway)
     (await gateway.peer()).hang_up()
     with pytest.raises(CannotConnect, match="hung up without a word"):
         await connecting
 
 
-async def test_who_comes_back_to_what_hangs_up_is_not_asked_what_it_is(gateway, join):
+async def test_after_a_return_a_server_that_hangs_up_may_be_a_load_balancer(gateway, join):
     first, _ = await join()
     first.end(IDLE)
     coming_back = await dial(gateway, resume=first)
@@ -174,14 +174,14 @@ async def test_who_comes_back_to_what_hangs_up_is_not_asked_what_it_is(gateway, 
         await coming_back
 
 
-async def test_something_that_speaks_another_language_is_no_gateway(gateway):
+async def test_a_server_with_another_protocol_is_not_a_gateway(gateway):
     connecting = await dial(gateway)
     (await gateway.peer()).write(b"SSH-2.0-OpenSSH_9.6\r\n")
     with pytest.raises(CannotConnect, match="no chat gateway"):
         await connecting
 
 
-async def test_who_gives_up_leaves_nothing_open(gateway):
+async def test_giving_up_leaves_no_connection_open(gateway):
     connecting = await dial(gateway)
     peer = await gateway.peer()
     await peer.expect(Hello)
@@ -221,7 +221,7 @@ async def test_the_first_server_that_answers_is_taken(dialer, gateway, second_ga
     (await connecting).end(IDLE)
 
 
-async def test_who_comes_back_begins_with_the_next_server(dialer, gateway, second_gateway):
+async def test_coming_back_begins_with_the_next_server(dialer, gateway, second_gateway):
     connecting = asyncio.create_task(dialer())
     await (await gateway.peer()).welcome()
     first = await connecting
@@ -233,21 +233,23 @@ async def test_who_comes_back_begins_with_the_next_server(dialer, gateway, secon
     (await coming_back).end(IDLE)
 
 
-async def test_who_is_not_wanted_does_not_ask_the_next_server(dialer, gateway):
+async def test_after_a_refusal_the_next_server_is_not_asked(dialer, gateway):
     connecting = asyncio.create_task(dialer())
     (await gateway.peer()).tell(Bye(*REPLACED))
     with pytest.raises(Ended):
         await connecting
 
 
-async def test_when_nobody_answers_it_says_of_the_last_one(dialer, gateway, second_gateway):
+async def test_if_no_server_answers_the_error_is_about_the_last_one(
+    dialer, gateway, second_gateway
+):
     await gateway.close()
     await second_gateway.close()
     with pytest.raises(CannotConnect, match=f"nobody answers at 127.0.0.1:{second_gateway.port}"):
         await dialer()
 
 
-async def test_a_server_that_is_silent_is_not_waited_for(gateway, second_gateway, monkeypatch):
+async def test_a_silent_server_is_not_waited_for(gateway, second_gateway, monkeypatch):
     with silent() as nobody:
         dialer = Dialer([nobody, (gateway.host, gateway.port)], "dana")
         connecting = asyncio.create_task(dialer())
@@ -267,6 +269,6 @@ async def test_an_address_of_ipv6_is_shown_as_it_is_written():
         await connect("::1", 1, name="dana")
 
 
-async def test_no_server_at_all():
+async def test_an_empty_list_of_servers_is_an_error():
     with pytest.raises(ValueError, match="no server"):
         await Dialer([], "dana")()

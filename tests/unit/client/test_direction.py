@@ -26,11 +26,11 @@ from client.direction import arrow, direction
         ("x" * 100_000 + " @sis", ()),
     ],
 )
-def test_it_is_seen_while_typing_where_a_line_will_go(line, names):
+def test_the_recipients_of_a_line_are_shown_while_it_is_typed(line, names):
     assert direction(line, None) == names
 
 
-def test_where_everything_is_for_the_same_people_it_is_for_them():
+def test_with_fixed_recipients_every_line_is_for_them():
     assert direction("", ("sis",)) == direction("hi @mom", ("sis",)) == ("sis",)
 
 
@@ -45,5 +45,5 @@ def test_where_everything_is_for_the_same_people_it_is_for_them():
         (("x" * 4000,), f" → {'x' * 32}"),
     ],
 )
-def test_the_prompt_has_an_arrow_to_them(names, shown):
+def test_the_prompt_has_an_arrow_to_the_recipients(names, shown):
     assert arrow(names) == shown

@@ -126,7 +126,7 @@ async def open_window():
 
 @pytest.mark.parametrize("terminal", [Apart, Joined])
 @pytest.mark.parametrize("text", [FAMILY, FLAG, HEART, "a\u200db", "日本", "é", "e\u0301"])
-async def test_the_row_is_right_wherever_the_cursor_goes(open_window, text, terminal):
+async def test_the_row_is_drawn_right_wherever_the_cursor_goes(open_window, text, terminal):
     window = await open_window(terminal=terminal)
     await window.type(text + "xyz")
     first = window.lines[-1]
@@ -143,9 +143,7 @@ async def test_the_row_is_right_wherever_the_cursor_goes(open_window, text, term
 
 
 @pytest.mark.parametrize("terminal", [Apart, Joined])
-async def test_the_cursor_stands_where_the_terminal_has_put_what_is_before_it(
-    open_window, terminal
-):
+async def test_the_cursor_stands_after_the_text_as_the_terminal_drew_it(open_window, terminal):
     window = await open_window(terminal=terminal)
     await window.type(FAMILY + FLAG + "x")
     end = window.screen.cursor.x
@@ -168,7 +166,7 @@ async def test_a_narrower_window_leaves_nothing_behind(open_window, columns):
     window.above.flush()
 
 
-async def test_where_rows_are_cut_off_no_message_is_erased(open_window):
+async def test_a_terminal_that_cuts_rows_off_keeps_its_messages(open_window):
     window = await open_window(breaks_again=False)
     window.above.show(["one", "two"])
     await window.type("the quick brown fox jumps over the lazy dog and then some more words")
@@ -179,7 +177,7 @@ async def test_where_rows_are_cut_off_no_message_is_erased(open_window):
     assert "".join(window.lines[2:]).count("bob>") == 1
 
 
-async def test_windows_that_become_narrower_again_and_again(open_window):
+async def test_a_window_may_become_narrower_again_and_again(open_window):
     window = await open_window(terminal=Joined)
     window.above.show(["one"])
     await window.type("x" * 60 + FAMILY + " words" * 5)
@@ -219,7 +217,7 @@ async def test_a_draft_takes_half_of_the_window_at_most(open_window):
     assert "bob> line 0" in window.lines
 
 
-async def test_rows_that_are_no_longer_needed_go(open_window):
+async def test_rows_that_are_no_longer_needed_are_erased(open_window):
     window = await open_window()
     window.above.show(["said"])
     await window.type("x" * 200)

@@ -5,7 +5,7 @@ from wire.reasons import ErrorCode
 
 
 @pytest.mark.parametrize("code", list(ErrorCode))
-def test_only_some_refusals_may_pass(code):
+def test_only_some_refusals_are_worth_another_try(code):
     passing = {
         ErrorCode.NAME_TAKEN,
         ErrorCode.UNAVAILABLE,

@@ -5,7 +5,7 @@ from client.heartbeat import Heartbeat, Pulse
 SOON = Pulse(every=0.02, within=0.01)
 
 
-async def test_as_long_as_something_arrives_it_asks_again_and_again():
+async def test_while_something_arrives_pings_go_on():
     asked = asyncio.Semaphore(0)
     lost = []
 
@@ -21,7 +21,7 @@ async def test_as_long_as_something_arrives_it_asks_again_and_again():
     assert not lost
 
 
-async def test_silence_after_a_ping_is_a_loss():
+async def test_silence_after_a_ping_means_a_lost_connection():
     asked, lost = [], asyncio.Event()
     heartbeat = Heartbeat(SOON, lambda: asked.append(True), lost.set)
     heartbeat.start()
@@ -30,7 +30,7 @@ async def test_silence_after_a_ping_is_a_loss():
     assert asked == [True]
 
 
-async def test_a_stopped_one_asks_nobody():
+async def test_a_stopped_heartbeat_sends_no_pings():
     asked, later = [], asyncio.Event()
     heartbeat = Heartbeat(SOON, lambda: asked.append(True), later.set)
     heartbeat.start()

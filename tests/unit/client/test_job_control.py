@@ -88,7 +88,7 @@ async def back(shell):
     assert (await shell.peer.acknowledge()).text == "drafted"
 
 
-async def test_by_ctrl_z_again_and_again(chatting):
+async def test_ctrl_z_works_again_and_again(chatting):
     for _ in range(3):
         chatting.type(CTRL_Z)
         await stops(chatting)
@@ -101,7 +101,7 @@ async def test_by_ctrl_z_again_and_again(chatting):
 
 @pytest.mark.parametrize("number", [signal.SIGSTOP, signal.SIGTSTP])
 @pytest.mark.parametrize("stopped", ["guard", "client"])
-async def test_by_a_signal(chatting, number, stopped):
+async def test_a_signal_stops_it_as_well(chatting, number, stopped):
     os.kill(getattr(chatting, stopped), number)
     await stops(chatting)
     if stopped == "client":

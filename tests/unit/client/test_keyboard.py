@@ -45,23 +45,23 @@ def test_lines_that_come_at_once_are_a_paste(window):
     assert window.read("\r") == [Keys.ControlM]
 
 
-def test_a_paste_that_is_longer_than_one_read_is_one_nevertheless(window):
+def test_a_paste_that_takes_several_reads_is_still_one_paste(window):
     # A terminal gives 4,095 characters at a time: so the first part ends with an Enter.
     assert window.read(("x" * 62 + "\r") * 130) == [("paste", ("x" * 62 + "\n") * 130)]
 
 
-def test_a_paste_whose_end_never_comes_ends_when_nothing_comes(window):
+def test_a_paste_without_an_end_ends_after_a_pause(window):
     assert window.read(f"{BEGIN}abc") == []
     assert window.shown(window.keyboard.flush_keys()) == [("paste", "abc")]
     assert window.read("x") == ["x"]
 
 
-def test_ctrl_c_alone_ends_a_paste_whose_end_never_comes(window):
+def test_ctrl_c_alone_ends_a_paste_without_an_end(window):
     assert window.read(f"{BEGIN}abc") == []
     assert window.read("\x03") == [("paste", "abc"), Keys.ControlC]
 
 
-def test_the_rest_of_a_paste_that_paused_for_too_long_is_one_too(window):
+def test_the_rest_of_a_paste_after_a_long_pause_is_a_paste_too(window):
     window.read(f"{BEGIN}dear sis,\r")
     window.keyboard.flush_keys()
     assert window.read("my pin is 1234\r") == [("paste", "my pin is 1234\n")]
@@ -69,14 +69,14 @@ def test_the_rest_of_a_paste_that_paused_for_too_long_is_one_too(window):
     assert window.read("x\r") == ["x", Keys.ControlM]
 
 
-def test_an_enter_that_comes_alone_ends_a_paste_that_paused_for_too_long(window):
+def test_an_enter_that_comes_alone_ends_a_paste_after_a_long_pause(window):
     window.read(f"{BEGIN}abc")
     window.keyboard.flush_keys()
     assert window.read("\r") == [Keys.ControlM]
     assert window.read("x\r") == ["x", Keys.ControlM]
 
 
-def test_the_terminal_is_as_it_was_while_others_have_it_and_afterwards():
+def test_the_terminal_is_put_back_while_other_programs_use_it_and_afterwards():
     window = Window()
     before = termios.tcgetattr(window.keyboard.fileno())
     with window.keyboard.raw_mode():
@@ -89,7 +89,7 @@ def test_the_terminal_is_as_it_was_while_others_have_it_and_afterwards():
     window.close()
 
 
-def test_what_a_shell_has_changed_is_seen_and_changed_back(window):
+def test_changes_by_a_shell_are_noticed_and_undone(window):
     raw = termios.tcgetattr(window.keyboard.fileno())
     with window.keyboard.cooked_mode():
         before = termios.tcgetattr(window.keyboard.fileno())
@@ -99,7 +99,7 @@ def test_what_a_shell_has_changed_is_seen_and_changed_back(window):
     assert termios.tcgetattr(window.keyboard.fileno()) == raw
 
 
-def test_what_was_typed_before_there_was_a_prompt_is_not_sent():
+def test_text_typed_before_the_prompt_appeared_is_not_sent():
     window = Window()
     os.write(window._hands, b"make test\n")
     with window.keyboard.raw_mode():

@@ -70,7 +70,7 @@ async def test_events_go_on_over_a_lost_connection(chat, events):
     assert chat.rejoin.earlier == [first]
 
 
-async def test_it_comes_back_though_nobody_looks_at_the_events(chat):
+async def test_it_comes_back_even_if_nobody_reads_the_events(chat):
     chat.peer.hang_up()
     peer = await chat.rejoin.peers.get()
     sending = asyncio.create_task(chat.send("still here"))
@@ -78,7 +78,7 @@ async def test_it_comes_back_though_nobody_looks_at_the_events(chat):
     await sending
 
 
-async def test_it_tells_what_was_seen_and_shows_nothing_twice(chat, events):
+async def test_it_tells_what_it_has_seen_and_repeats_no_message(chat, events):
     chat.peer.say("one", id="1-1")
     chat.peer.say("for you", id="1-6", to=["dana"])
     chat.peer.hang_up()
@@ -93,7 +93,7 @@ async def test_it_tells_what_was_seen_and_shows_nothing_twice(chat, events):
     assert (await anext(events)).text == "two"
 
 
-async def test_what_arrived_before_the_end_counts_as_seen_though_nobody_has_looked(chat):
+async def test_messages_that_nobody_has_read_yet_count_as_seen(chat):
     for number in range(1, 4):
         chat.peer.say(str(number), id=f"1-{number}")
     chat.peer.hang_up()
@@ -126,20 +126,20 @@ async def test_a_gap_is_told_in_its_place_and_once(chat, events):
     assert (await anext(events)).text == "nine"
 
 
-async def test_a_bye_that_says_so_is_followed_by_a_return(chat, events):
+async def test_it_comes_back_if_the_bye_asks_for_that(chat, events):
     chat.peer.tell(Bye(*SHUTDOWN))
     assert await anext(events) == Lost(SHUTDOWN)
     assert await anext(events) == BACK
 
 
-async def test_the_bye_says_when(chat, events):
+async def test_it_waits_as_long_as_the_bye_says(chat, events):
     chat.peer.tell(Bye(*SHUTDOWN, after=3.5))
     await come_back(chat, events)
     assert chat.pauses.slept == [3.5]
 
 
 @pytest.mark.parametrize("reason", [IDLE, QUIT])
-async def test_a_goodbye_ends_it(chat, reason):
+async def test_a_goodbye_ends_the_chat(chat, reason):
     chat.peer.tell(Bye(*reason))
     assert [event async for event in chat.events()] == []
     assert (chat.ended, chat.failure) == (reason, None)
@@ -154,7 +154,7 @@ async def test_a_bad_goodbye_is_a_failure(chat):
     assert str(chat.failure) == REPLACED.text
 
 
-async def test_why_it_is_still_away_is_told_once_until_that_changes(chat, events):
+async def test_a_reason_for_failing_to_return_is_told_once_until_it_changes(chat, events):
     nobody, taken = CannotConnect("nobody there"), Refused("name_taken", "taken")
     chat.rejoin.failures = [nobody, nobody, taken, taken, nobody, Ended(SHUTDOWN)]
     chat.peer.hang_up()
@@ -164,7 +164,7 @@ async def test_why_it_is_still_away_is_told_once_until_that_changes(chat, events
     assert await anext(events) == BACK
 
 
-async def test_it_gives_up_where_trying_cannot_help(chat):
+async def test_it_gives_up_when_trying_again_is_hopeless(chat):
     chat.rejoin.failures = [failure := Refused("bad_version", "too old")]
     chat.peer.hang_up()
     assert [event async for event in chat.events()] == [Lost(CONNECTION_LOST)]
@@ -173,14 +173,14 @@ async def test_it_gives_up_where_trying_cannot_help(chat):
         await chat.send("into the void")
 
 
-async def test_a_fault_of_ours_is_no_quiet_end(chat):
+async def test_an_error_in_our_own_code_is_not_a_quiet_end(chat):
     chat.rejoin.failures = [ZeroDivisionError()]
     chat.peer.hang_up()
     with pytest.raises(ZeroDivisionError):
         assert [event async for event in chat.events()] == [Lost(CONNECTION_LOST)]
 
 
-async def test_what_was_not_acknowledged_is_sent_again_as_it_was_and_first(chat, events):
+async def test_an_unacknowledged_message_is_sent_again_unchanged_and_first(chat, events):
     sending, one = await sent(chat, "one", to=["sis"])
     later = asyncio.create_task(chat.send("two"))
     chat.peer.hang_up()
@@ -192,7 +192,7 @@ async def test_what_was_not_acknowledged_is_sent_again_as_it_was_and_first(chat,
     assert chat._inbox.empty()  # nobody needs to be told
 
 
-async def test_a_client_that_is_no_longer_known_sends_it_again_and_says_so(chat, events):
+async def test_if_the_session_is_not_known_the_message_is_sent_again_and_that_is_told(chat, events):
     sending, one = await sent(chat, "one")
     chat.rejoin.welcome = {"resumed": False}
     chat.peer.hang_up()
@@ -203,7 +203,7 @@ async def test_a_client_that_is_no_longer_known_sends_it_again_and_says_so(chat,
     await sending
 
 
-async def test_what_was_never_sent_is_in_no_doubt(chat, events):
+async def test_a_message_that_was_never_sent_is_not_in_doubt(chat, events):
     chat.rejoin.until.clear()
     chat.rejoin.welcome = {"resumed": False}
     chat.peer.hang_up()
@@ -217,7 +217,7 @@ async def test_what_was_never_sent_is_in_no_doubt(chat, events):
     assert chat._inbox.empty()
 
 
-async def test_what_the_gateway_cannot_say_is_not_confirmed(chat):
+async def test_a_message_with_an_unknown_outcome_is_not_confirmed(chat):
     sending, send = await sent(chat, "one")
     chat.peer.tell(Error(code="stale_seq", text="who knows", seq=send.seq))
     with pytest.raises(Unconfirmed, match="who knows"):
@@ -225,7 +225,9 @@ async def test_what_the_gateway_cannot_say_is_not_confirmed(chat):
 
 
 @pytest.mark.parametrize("code", ["slow_down", "outbox_full", "unavailable"])
-async def test_what_cannot_be_taken_now_is_sent_again_in_order_and_told_once(chat, events, code):
+async def test_a_message_that_cannot_be_accepted_now_is_sent_again_in_order_and_told_once(
+    chat, events, code
+):
     sends = [asyncio.create_task(chat.send(text)) for text in ("one", "two")]
     after = 0.01 if code == "slow_down" else None
     for text in ("one", "two"):
@@ -241,7 +243,7 @@ async def test_what_cannot_be_taken_now_is_sent_again_in_order_and_told_once(cha
     assert chat._inbox.empty()
 
 
-async def test_after_a_send_without_waiting_the_next_slow_down_is_told_again(chat, events):
+async def test_after_a_send_without_a_pause_the_next_slow_down_is_told_again(chat, events):
     async def slow():
         sending, send = await sent(chat, "slow")
         chat.peer.tell(Error(code="slow_down", text="!", seq=send.seq, retry_after=0.0))
@@ -256,14 +258,14 @@ async def test_after_a_send_without_waiting_the_next_slow_down_is_told_again(cha
     await slow()
 
 
-async def test_other_refusals_are_the_senders(chat):
+async def test_other_refusals_are_raised_to_the_sender(chat):
     sending, send = await sent(chat, "x")
     chat.peer.tell(Error(code="bad_text", text="not like this", seq=send.seq))
     with pytest.raises(Refused, match="not like this"):
         await sending
 
 
-async def test_the_state(chat, events):
+async def test_the_state_follows_the_connection_and_redis(chat, events):
     assert chat.state is State.HERE
     chat.peer.tell(Notice(code="redis_away", text="-"))
     await anext(events)
@@ -282,7 +284,7 @@ async def test_the_state(chat, events):
     assert chat.state is State.HERE  # a gateway whose Redis is away lets nobody in
 
 
-async def test_who_falls_behind_has_it_told_again_later(chat, events, monkeypatch):
+async def test_a_reader_that_falls_behind_gets_the_events_again_later(chat, events, monkeypatch):
     monkeypatch.setattr(module, "MOST_WAITING", 3)
     for number in range(1, 6):
         chat.peer.say(str(number), id=f"1-{number}")
@@ -299,7 +301,7 @@ async def test_who_falls_behind_has_it_told_again_later(chat, events, monkeypatc
     assert [(await anext(events)).text for _ in range(2)] == ["4", "5"]
 
 
-async def test_leaving_gives_what_is_still_to_be_sent_its_time(chat):
+async def test_leaving_waits_for_messages_that_are_still_on_their_way(chat):
     sends = [asyncio.create_task(chat.send(text)) for text in ("one", "two")]
     await asyncio.sleep(0)
     leaving = asyncio.create_task(chat.quit())
@@ -313,7 +315,7 @@ async def test_leaving_gives_what_is_still_to_be_sent_its_time(chat):
     assert (chat.ended, chat.failure) == (QUIT, None)
 
 
-async def test_leaving_releases_who_waits_for_the_gateways_limits(chat):
+async def test_leaving_releases_a_sender_that_waits_for_the_rate_limit(chat):
     sending, send = await sent(chat, "one")
     chat.peer.tell(Error(code="slow_down", text="!", seq=send.seq, retry_after=9.0))
     leaving = asyncio.create_task(chat.quit(within=0.05))
@@ -324,7 +326,7 @@ async def test_leaving_releases_who_waits_for_the_gateways_limits(chat):
     await leaving
 
 
-async def test_leaving_while_away_releases_who_waits_to_send(chat, events):
+async def test_leaving_while_disconnected_releases_senders(chat, events):
     sending, _ = await sent(chat, "one")
     later = asyncio.create_task(chat.send("two"))
     chat.rejoin.until.clear()
@@ -410,7 +412,7 @@ class TestRooms:
         assert (type(gap), gap.room, gap.after) == (Gap, "dev", "1-4")
         assert [(await anext(events)).text for _ in range(2)] == ["seven", "eight"]
 
-    async def test_what_cannot_be_joined_again_is_told(self, chat, events):
+    async def test_a_room_that_cannot_be_joined_again_is_told(self, chat, events):
         chat.rejoin.welcome = {"resumed": False}
         chat.peer.hang_up()
         peer = await come_back(chat, events)
@@ -422,7 +424,7 @@ class TestRooms:
         await peer.acknowledge()
         await sending
 
-    async def test_joining_again_waits_where_the_gateway_asks_for_a_pause(self, chat, events):
+    async def test_joining_again_waits_as_long_as_the_gateway_asks(self, chat, events):
         chat.rejoin.welcome = {"resumed": False}
         chat.peer.hang_up()
         peer = await come_back(chat, events)
@@ -431,7 +433,7 @@ class TestRooms:
         await self.lets_in(peer)
         assert isinstance(await anext(events), Entered)
 
-    async def test_a_connection_that_breaks_meanwhile_is_no_end_of_it(self, chat, events):
+    async def test_joining_again_goes_on_after_another_broken_connection(self, chat, events):
         chat.rejoin.welcome = {"resumed": False}
         chat.peer.hang_up()
         peer = await come_back(chat, events)
@@ -442,7 +444,7 @@ class TestRooms:
         assert (await self.lets_in(peer)).room == "dev"
         assert isinstance(await anext(events), Entered)
 
-    async def test_being_put_out_is_told_though_the_event_was_lost(self, chat, events):
+    async def test_being_put_out_is_told_even_if_the_event_was_lost(self, chat, events):
         chat.rejoin.welcome = {"rooms": ["lobby"]}
         chat.peer.hang_up()
         peer = await come_back(chat, events)
@@ -468,7 +470,7 @@ class TestRooms:
         assert chat._inbox.empty()
 
     @pytest.mark.parametrize("code", ["kicked", "left"])
-    async def test_a_room_that_one_is_out_of_is_not_joined_again(self, chat, events, code):
+    async def test_a_room_that_was_left_is_not_joined_again(self, chat, events, code):
         chat.peer.tell(Out(room="dev", code=code, text="-"))
         assert isinstance(await anext(events), Out)
         chat.rejoin.welcome = {"resumed": False}
@@ -479,7 +481,7 @@ class TestRooms:
         await peer.acknowledge()
         await sending
 
-    async def test_leaving_and_coming_again_begins_anew(self, chat, events):
+    async def test_a_room_that_is_left_and_joined_again_starts_afresh(self, chat, events):
         leaving = asyncio.create_task(chat.leave("dev"))
         request = await chat.peer.expect(Leave)
         chat.peer.tell(Out(room="dev", code="left", text="-", seq=request.seq))
@@ -497,7 +499,7 @@ class TestRooms:
         assert (await self.lets_in(chat.peer)).room == "art"
         await entering
 
-    async def test_which_of_them_cannot_be_entered_is_told(self, chat):
+    async def test_the_error_names_the_room_that_cannot_be_entered(self, chat):
         entering = asyncio.create_task(chat.enter(["ops"]))
         request = await chat.peer.expect(Join)
         chat.peer.tell(Error(code="invite_only", text="only by invitation", seq=request.seq))

@@ -22,7 +22,7 @@ async def lines(fd, longest=100):
     return [line async for line in LineSource(fd, longest)]
 
 
-async def test_lines_of_a_pipe(pipe):
+async def test_lines_come_from_a_pipe(pipe):
     out, into = pipe
     os.write(into, "one\r\nzwölf\n\nlast".encode())
     os.close(into)
@@ -40,27 +40,27 @@ async def test_lines_come_as_soon_as_they_are_whole(pipe):
     assert [line async for line in source] == ["wor"]
 
 
-async def test_lines_of_an_ordinary_file(tmp_path):
+async def test_lines_come_from_an_ordinary_file(tmp_path):
     path = tmp_path / "lines"
     path.write_text("".join(f"{number}\n" for number in range(50_000)))
     with path.open() as file:
         assert await lines(file.fileno()) == [str(number) for number in range(50_000)]
 
 
-async def test_no_lines_at_all():
+async def test_an_empty_input_has_no_lines():
     nothing = os.open(os.devnull, os.O_RDONLY)
     assert await lines(nothing) == []
     os.close(nothing)
 
 
-async def test_a_byte_order_mark_at_the_start_is_no_part_of_the_text(pipe):
+async def test_a_byte_order_mark_at_the_start_is_removed(pipe):
     out, into = pipe
     os.write(into, "\ufeffone\n\ufefftwo\n".encode())
     os.close(into)
     assert await lines(out) == ["one", "\ufefftwo"]
 
 
-async def test_a_locale_without_utf8_is_heeded(pipe, monkeypatch):
+async def test_text_in_the_encoding_of_the_locale_is_decoded(pipe, monkeypatch):
     out, into = pipe
     os.write(into, b"caf\xe9\n" + "café\n".encode())
     os.close(into)
@@ -69,7 +69,7 @@ async def test_a_locale_without_utf8_is_heeded(pipe, monkeypatch):
         assert await lines(out) == ["café", "café"]
 
 
-async def test_what_is_not_utf8_is_marked_and_not_fatal(pipe, monkeypatch):
+async def test_undecodable_bytes_are_replaced(pipe, monkeypatch):
     monkeypatch.setattr(sys, "stdin", None)
     out, into = pipe
     os.write(into, b"caf\xe9\n")
@@ -77,7 +77,7 @@ async def test_what_is_not_utf8_is_marked_and_not_fatal(pipe, monkeypatch):
     assert await lines(out) == ["caf\ufffd"]
 
 
-async def test_a_line_that_is_too_long_is_said_to_be(pipe):
+async def test_a_line_that_is_too_long_is_reported(pipe):
     out, into = pipe
     os.write(into, b"x" * 150 + b"\nshort\n")
     os.close(into)
@@ -86,7 +86,7 @@ async def test_a_line_that_is_too_long_is_said_to_be(pipe):
     assert others == ["short"]
 
 
-async def test_closing_ends_it_though_nothing_comes(pipe):
+async def test_closing_ends_a_silent_input(pipe):
     out, _ = pipe
     source = LineSource(out, 100)
     reading = asyncio.create_task(anext(aiter(source), "the end"))
@@ -95,7 +95,7 @@ async def test_closing_ends_it_though_nothing_comes(pipe):
     assert await reading == "the end"
 
 
-async def test_closing_ends_it_before_the_lines_that_came_already(pipe):
+async def test_closing_drops_lines_that_were_read_already(pipe):
     out, into = pipe
     os.write(into, b"one\ntwo\n")
     source = LineSource(out, 100)
@@ -106,7 +106,7 @@ async def test_closing_ends_it_before_the_lines_that_came_already(pipe):
     assert seen == ["one"]
 
 
-async def test_others_have_their_turn_though_the_lines_never_end(tmp_path):
+async def test_other_tasks_get_their_turn_during_an_endless_input(tmp_path):
     path = tmp_path / "lines"
     path.write_bytes(b"\n" * 1_000_000)
     turns = 0
@@ -124,7 +124,7 @@ async def test_others_have_their_turn_though_the_lines_never_end(tmp_path):
     assert turns > 10
 
 
-async def test_typed_lines_that_come_at_once_are_pasted(pipe):
+async def test_typed_lines_that_come_at_once_are_a_paste(pipe):
     out, into = pipe
     os.write(into, b"one\ntwo\n\nfour\n")
     source = aiter(LineSource(out, 100, typed=True))
@@ -136,7 +136,7 @@ async def test_typed_lines_that_come_at_once_are_pasted(pipe):
     assert await anext(source) == Pasted("after")
 
 
-async def test_what_a_terminal_hands_over_line_by_line_is_pasted_too():
+async def test_a_paste_that_the_terminal_hands_over_line_by_line_is_one_paste():
     # It gives one line for each read, though all are there.
     master, terminal = os.openpty()
     os.write(master, b"one\ntwo\n")

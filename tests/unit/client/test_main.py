@@ -41,7 +41,7 @@ async def test_echo_hi_in_a_pipe(gateway):
     assert out.endswith(" sis: hello bob\n")
 
 
-async def test_a_terminal_without_our_characters_gets_others(gateway):
+async def test_a_terminal_that_lacks_our_characters_gets_replacements(gateway):
     process = await pipe(gateway.port, "bob", "hi\n", PYTHONIOENCODING="ascii")
     peer = await gateway.peer()
     await peer.welcome()
@@ -64,7 +64,7 @@ async def test_a_goodbye_for_idleness(gateway):
     assert await process.wait() == 0
 
 
-async def test_a_name_that_is_taken_is_not_asked_for_in_a_pipe(gateway):
+async def test_in_a_pipe_a_taken_name_is_an_error_and_no_question(gateway):
     process = await pipe(gateway.port, "bob", "hi\n")
     peer = await gateway.peer()
     await peer.expect(Hello)
@@ -72,7 +72,7 @@ async def test_a_name_that_is_taken_is_not_asked_for_in_a_pipe(gateway):
     assert await ended(process) == (1, "", "chatctl: somebody is bob already\n")
 
 
-async def test_a_password_is_not_asked_for_in_a_pipe(gateway):
+async def test_in_a_pipe_a_missing_password_is_an_error_and_no_question(gateway):
     process = await pipe(gateway.port, "bob", "hi\n")
     peer = await gateway.peer()
     await peer.expect(Hello)
@@ -81,7 +81,7 @@ async def test_a_password_is_not_asked_for_in_a_pipe(gateway):
     assert await ended(process) == (1, "", f"chatctl: {why}\n")
 
 
-async def test_a_password_that_was_given_is_in_the_hello(gateway):
+async def test_a_given_password_is_in_the_hello(gateway):
     process = await pipe(gateway.port, "bob", "hi\n", {"password": "s3cret"})
     peer = await gateway.peer()
     assert (await peer.welcome()).password == "s3cret"
@@ -90,13 +90,13 @@ async def test_a_password_that_was_given_is_in_the_hello(gateway):
     assert await ended(process) == (0, "", "")
 
 
-async def test_who_may_come_later_is_told_when(gateway):
+async def test_a_refusal_says_when_to_try_again(gateway):
     process = await pipe(gateway.port, "bob", "hi\n")
     (await gateway.peer()).tell(Bye(*CROWDED, after=11.6))
     assert await ended(process) == (1, "", f"chatctl: {CROWDED.text} Try again in 12 s.\n")
 
 
-def test_a_password_for_another_machine_without_tls_is_warned_of_once(monkeypatch, capsys):
+def test_sending_a_password_without_tls_brings_one_warning(monkeypatch, capsys):
     async def nobody(*_):
         raise CannotConnect("nobody there")
 
@@ -126,7 +126,7 @@ async def test_no_gateway(gateway):
     assert err.count("\n") == 1
 
 
-async def test_plain_mode_does_without_prompt_toolkit(gateway):
+async def test_plain_mode_does_not_load_prompt_toolkit(gateway):
     script = "import sys, client, client.plain; sys.exit('prompt_toolkit' in sys.modules)"
     process = await asyncio.create_subprocess_exec(sys.executable, "-c", script)
     assert await process.wait() == 0

@@ -7,11 +7,11 @@ def known(*names):
     return known
 
 
-def test_in_the_order_of_the_alphabet_while_nobody_has_spoken():
+def test_names_are_in_alphabetical_order_while_nobody_has_spoken():
     assert known("sis", "Bro", "dad").matching("") == ["Bro", "dad", "sis"]
 
 
-def test_who_spoke_last_comes_first():
+def test_the_latest_speaker_comes_first():
     names = known("bro", "dad", "sis")
     names.spoke("sis")
     names.spoke("dad")
@@ -20,15 +20,15 @@ def test_who_spoke_last_comes_first():
     assert names.matching("") == ["sis", "dad", "bro"]
 
 
-def test_only_those_that_begin_so_without_regard_to_case():
+def test_names_match_by_their_beginning_in_any_case():
     assert known("sis", "Simon", "mom").matching("SI") == ["Simon", "sis"]
 
 
-def test_oneself_is_never_offered():
+def test_our_own_name_is_never_offered():
     assert known("dana", "sis").matching("") == ["sis"]
 
 
-def test_an_announcement_is_nobodys():
+def test_an_announcement_adds_no_name():
     names = known("sis")
     names.spoke("*")
     assert names.matching("") == ["sis"]
@@ -43,7 +43,7 @@ def test_coming_and_going():
     assert names.matching("") == ["mom"]
 
 
-def test_a_new_list_forgets_who_is_gone_and_remembers_who_spoke():
+def test_a_new_list_drops_missing_people_and_keeps_the_order_of_speakers():
     names = known("bro", "dad", "sis")
     names.spoke("sis")
     names.spoke("dad")

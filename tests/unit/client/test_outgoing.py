@@ -64,13 +64,13 @@ def connections():
         ([(A, SLOWER), (B, None)], [Held(SLOWER, 0.0)]),
     ],
 )
-async def test_somebody_is_told_when_it_may_appear_twice_and_only_then(connections, outcomes, told):
+async def test_a_possible_duplicate_is_announced_and_nothing_else_is(connections, outcomes, told):
     await connections.send(*outcomes)
     assert connections.told == told
     assert len(set(map(id, connections.sent))) == 1  # the very same request
 
 
-async def test_it_says_what_is_known_when_the_chat_is_over(connections):
+async def test_at_the_end_of_the_chat_it_says_what_is_known(connections):
     with pytest.raises(Ended):
         await connections.send((A, NOT_SENT), (A, FULL))
     with pytest.raises(Unconfirmed):

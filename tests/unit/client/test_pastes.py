@@ -29,22 +29,22 @@ def keys(data):
         ("hi\r/quit\r", "hi\n/quit\n"),
     ],
 )
-def test_an_enter_that_something_follows_is_a_newline_of_a_paste(data, text):
+def test_an_enter_with_text_after_it_is_a_newline_of_a_paste(data, text):
     assert keys(data) == [("paste", text)]
 
 
 @pytest.mark.parametrize("end", ["\r", "\n", "\r\n"])
-def test_an_enter_at_the_end_is_one(end):
+def test_an_enter_at_the_end_sends(end):
     assert keys(f"hi{end}")[:3] == ["h", "i", Keys.ControlM if "\r" in end else Keys.ControlJ]
     assert keys(end)[0] in (Keys.ControlM, Keys.ControlJ)
 
 
-def test_what_is_typed_fast_is_typed():
+def test_fast_typing_is_not_a_paste():
     assert keys("hel\t") == ["h", "e", "l", Keys.ControlI]
     assert keys("\x1b[A\x1b[D") == [Keys.Up, Keys.Left]
 
 
-def test_keys_that_are_no_text_stay_keys():
+def test_keys_without_text_stay_keys():
     assert keys("a\rb\x1b[Ac\x03") == [
         ("paste", "a\nb"),
         Keys.Up,
@@ -53,11 +53,11 @@ def test_keys_that_are_no_text_stay_keys():
     ]
 
 
-def test_what_is_too_much_for_fingers_is_put_in_at_once():
+def test_more_keys_than_fingers_can_type_are_joined():
     assert keys("x" * FEW) == ["x"] * FEW
     assert keys("x" * FEW + "\ty") == [("paste", "x" * FEW + "\ty")]
     assert keys("x" * 100 + "\r") == [("paste", "x" * 100), Keys.ControlM]
 
 
-def test_an_enter_behind_a_marked_paste_sends_it():
+def test_an_enter_after_a_marked_paste_sends_it():
     assert keys("\x1b[200~one\ntwo\x1b[201~\r") == [("paste", "one\ntwo"), Keys.ControlM]

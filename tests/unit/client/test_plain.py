@@ -162,7 +162,7 @@ async def test_in_a_pipe_every_other_command_is_refused_and_given_back(plain, li
     assert f"· not sent: {line}\n" in plain.err.getvalue()
 
 
-async def test_with_to_every_line_goes_to_these_people_only(plain):
+async def test_with_fixed_recipients_every_line_goes_to_them_only(plain):
     await plain.start(to=("sis", "mom"))
     plain.type("secret @dad\n//etc\n/msg dad hi\n")
     plain.end()
@@ -198,7 +198,7 @@ async def test_a_sender_is_told_who_was_absent(plain):
     await plain.err.shows("nobody named @mmo is here: sent to everyone")
 
 
-async def test_an_idle_goodbye_is_told_and_no_failure(plain):
+async def test_an_idle_goodbye_is_shown_and_is_not_a_failure(plain):
     await plain.start()
     plain.peer.tell(Bye(*IDLE))
     assert await plain.running == 0
@@ -214,7 +214,7 @@ async def test_a_bad_goodbye_is_a_failure(plain, reason):
     assert plain.rejoin.earlier == []
 
 
-async def test_where_too_many_are_it_comes_back_when_it_may(plain):
+async def test_when_a_gateway_is_crowded_it_waits_as_long_as_it_was_told(plain):
     await plain.start()
     plain.rejoin.failures = [Ended(CROWDED, 12.0)]
     plain.type("hi\n")
@@ -283,7 +283,7 @@ async def test_a_signal_leaves_cleanly(plain, number):
     assert await plain.running == 128 + number
 
 
-async def test_nobody_reads_the_output(plain):
+async def test_output_that_nobody_reads_ends_it(plain):
     reader, writer = os.pipe()
     with os.fdopen(writer, "w") as out:
         plain.out = out
@@ -294,7 +294,7 @@ async def test_nobody_reads_the_output(plain):
         assert await plain.running == 1
 
 
-async def test_what_cannot_be_shown_is_a_failure_and_all_is_sent(plain):
+async def test_output_that_cannot_be_written_is_a_failure_but_everything_is_sent(plain):
     with os.fdopen(os.open("/dev/full", os.O_WRONLY), "w") as out:
         plain.out = out
         await plain.start()
@@ -307,7 +307,7 @@ async def test_what_cannot_be_shown_is_a_failure_and_all_is_sent(plain):
         assert await plain.running == 1
 
 
-async def test_an_input_that_cannot_be_read_is_a_failure(plain):
+async def test_input_that_cannot_be_read_is_a_failure(plain):
     os.close(plain.source)
     plain.source = os.open(os.devnull, os.O_WRONLY)
     await plain.start()
@@ -348,7 +348,7 @@ async def test_lines_that_were_pasted_are_not_sent_by_the_end_of_the_input(plain
     assert plain.err.getvalue().endswith("! the pasted lines were not sent\n")
 
 
-async def test_of_many_lines_that_are_too_long_the_first_is_told_and_the_number(plain):
+async def test_of_many_lines_that_are_too_long_the_first_and_their_number_are_reported(plain):
     await plain.start(limits=Limits(line=100))
     for _ in range(1234):
         plain.type("x" * 101 + "\n")
@@ -361,7 +361,7 @@ async def test_of_many_lines_that_are_too_long_the_first_is_told_and_the_number(
     )
 
 
-async def test_a_long_text_that_was_refused_is_not_given_back_whole(plain):
+async def test_a_long_refused_text_is_quoted_in_part(plain):
     await plain.start()
     plain.type("x" * 4001 + "\n")
     send = await plain.peer.expect(Send)
@@ -370,7 +370,7 @@ async def test_a_long_text_that_was_refused_is_not_given_back_whole(plain):
     assert plain.err.getvalue().endswith("x" * 200 + "…\n")
 
 
-async def test_of_many_lines_that_look_like_commands_some_are_told_and_the_number(plain):
+async def test_of_many_lines_that_look_like_commands_ten_and_their_number_are_reported(plain):
     await plain.start()
     plain.type("/etc/passwd\n" * 1234)
     plain.end()
@@ -382,7 +382,7 @@ async def test_of_many_lines_that_look_like_commands_some_are_told_and_the_numbe
 
 
 class TestRooms:
-    async def test_lines_go_to_the_first_room_and_what_is_heard_is_marked(self, plain):
+    async def test_lines_go_to_the_first_room_and_messages_are_marked_with_theirs(self, plain):
         await plain.start(rooms=("dev", "lobby"))
         plain.type("hi\n")
         assert (await plain.peer.acknowledge(room="dev")).room == "dev"
@@ -406,7 +406,7 @@ class TestRooms:
         assert await plain.running == 1
         assert plain.err.getvalue() == "! you are not in dev\n· not sent: secret\n"
 
-    async def test_of_a_person_without_a_prompt_neither(self, plain):
+    async def test_nor_does_a_line_that_a_person_types(self, plain):
         await plain.start(rooms=("dev", "lobby"), typed=True)
         plain.peer.tell(Changed(id="1-1", room="dev", by="mom", change="kick", name="bob"))
         plain.peer.tell(Out(room="dev", code="kicked", text="You were kicked out."))
@@ -432,7 +432,7 @@ class TestRooms:
         plain.peer.tell(RoomList(rooms=[Room(room="dev", people=2)], seq=asked.seq))
         await plain.out.shows("#dev  2")
 
-    async def test_a_room_that_does_not_let_one_in_is_told(self, plain):
+    async def test_a_refusal_to_let_us_in_is_shown(self, plain):
         await plain.start(typed=True)
         plain.type("/join dev\n")
         request = await plain.peer.expect(Join)
@@ -451,7 +451,7 @@ class TestRooms:
         plain.chat.over.set()  # so nobody has to wait that long
         assert (await plain.peer.acknowledge(room="dev")).text == "one"
 
-    async def test_commands_of_rooms_are_not_obeyed_in_a_pipe(self, plain):
+    async def test_in_a_pipe_commands_about_rooms_are_refused(self, plain):
         await plain.start()
         plain.type("/join dev\n!kick sis\n")
         plain.end()

@@ -41,26 +41,26 @@ def attempts():
     return Attempts()
 
 
-async def test_all_are_back_soon_and_not_in_the_same_moment(attempts):
+async def test_all_clients_are_back_soon_but_not_in_the_same_moment(attempts):
     assert await attempts.come_back() == [FIRST]
     assert FIRST == 2.0
 
 
-async def test_pauses_grow_while_there_is_nobody(attempts):
+async def test_pauses_grow_while_no_gateway_answers(attempts):
     assert await attempts.come_back(*[NOBODY] * 4) == [2.0, 4.0, 8.0, LONGEST, LONGEST]
 
 
-async def test_a_drain_gives_everybody_a_time_of_their_own(attempts):
+async def test_after_a_drain_each_client_waits_as_long_as_it_was_told(attempts):
     assert await attempts.come_back(NOBODY, lost=LOST_IN_A_DRAIN) == [3.5, 2.0]
 
 
-async def test_after_a_short_connection_the_pauses_go_on_growing(attempts):
+async def test_after_a_short_connection_pauses_go_on_growing(attempts):
     assert await attempts.come_back(NOBODY) == [2.0, 4.0]
     attempts.pauses.now += LONGEST
     assert await attempts.come_back() == [8.0]
 
 
-async def test_after_a_good_connection_they_begin_anew(attempts):
+async def test_after_a_good_connection_pauses_are_short_again(attempts):
     assert await attempts.come_back(NOBODY) == [2.0, 4.0]
     attempts.pauses.now += LONGEST + 1
     assert await attempts.come_back() == [2.0]
@@ -78,20 +78,20 @@ async def test_after_a_good_connection_they_begin_anew(attempts):
         Ended(IDLE),
     ],
 )
-async def test_it_gives_up_where_trying_cannot_help(attempts, failure):
+async def test_it_gives_up_when_trying_again_is_hopeless(attempts, failure):
     with pytest.raises(type(failure)) as error:
         await attempts.come_back(failure)
     assert error.value is failure
     assert attempts.told == []
 
 
-async def test_it_tries_on_while_that_can_help(attempts):
+async def test_it_goes_on_trying_while_that_may_help(attempts):
     away = Refused("unavailable", "Redis is away")
     assert len(await attempts.come_back(NOBODY, away, Ended(SHUTDOWN))) == 4
     assert [news.why for news in attempts.told] == [str(NOBODY), "Redis is away", SHUTDOWN.text]
 
 
-async def test_a_name_that_stays_taken_is_somebody_elses(attempts):
+async def test_a_name_that_stays_taken_belongs_to_somebody_else(attempts):
     taken = Refused("name_taken", "somebody is dana already")
     with pytest.raises(Refused, match="already"):
         await attempts.come_back(NOBODY, *[taken] * 100)
@@ -111,17 +111,17 @@ async def test_a_name_that_stays_taken_is_somebody_elses(attempts):
         ),
     ],
 )
-async def test_where_the_gateway_says_when_it_comes_then(attempts, failure, told):
+async def test_it_waits_as_long_as_the_gateway_says(attempts, failure, told):
     assert await attempts.come_back(failure, failure, NOBODY) == [2.0, 12.5, 12.5, 4.0]
     assert attempts.told[0] == told
 
 
-async def test_where_it_does_not_say_when_it_comes_as_it_likes(attempts):
+async def test_it_chooses_the_pause_if_the_gateway_does_not_say(attempts):
     assert await attempts.come_back(Ended(CROWDED)) == [2.0, 4.0]
     assert attempts.told == [StillAway(CROWDED.text, None)]
 
 
-async def test_who_is_not_trusted_for_a_moment_may_be_in_order_again(attempts):
+async def test_a_certificate_that_is_untrusted_for_a_moment_is_tried_again(attempts):
     portal = Untrusted("of another network")
     assert len(await attempts.come_back(portal, portal)) == 3
     assert [news.why for news in attempts.told] == ["of another network"]

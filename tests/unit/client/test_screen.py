@@ -76,7 +76,7 @@ async def test_the_terminal_is_never_asked_where_its_cursor_is(prompt):
     assert "\x1b[6n" not in prompt.written.getvalue()
 
 
-async def test_without_a_prompt_lines_are_just_written():
+async def test_without_a_prompt_lines_are_written_plainly():
     with create_pipe_input() as input:
         prompt = Typing(input)
         prompt.screen.show(["one"])
@@ -85,7 +85,7 @@ async def test_without_a_prompt_lines_are_just_written():
         assert prompt.written.getvalue().endswith("one\r\ntwo\r\n")
 
 
-async def test_after_the_prompt_pasting_is_as_it_was():
+async def test_after_the_prompt_bracketed_paste_is_off_again():
     with create_pipe_input() as input:
         prompt = Typing(input)
         input.send_text("\r")
@@ -95,7 +95,7 @@ async def test_after_the_prompt_pasting_is_as_it_was():
         )
 
 
-async def test_in_the_background_nothing_is_written_and_nothing_lost(prompt, monkeypatch):
+async def test_in_the_background_lines_wait_and_are_not_lost(prompt, monkeypatch):
     with monkeypatch.context() as background:
         background.setattr(PromptOutput, "is_ours", False)
         before = prompt.written.getvalue()

@@ -15,7 +15,7 @@ def seen():
     return seen
 
 
-def test_what_comes_after_is_news_and_once_only(seen):
+def test_later_messages_are_news_once(seen):
     assert [seen.is_news(said(id)) for id in ("7-5", "7-6", "7-6", "7-4", "7-10", "7-9")] == [
         False,
         True,
@@ -27,7 +27,7 @@ def test_what_comes_after_is_news_and_once_only(seen):
     assert seen.ids == {"lobby": "7-10", "@": "7-100"}
 
 
-def test_every_room_and_the_private_messages_have_a_count_of_their_own(seen):
+def test_rooms_and_private_messages_are_counted_separately(seen):
     assert seen.is_news(said("7-101", to=["dana"]))
     assert seen.is_news(said("7-6"))
     assert seen.is_news(said("7-1", room="other"))
@@ -40,7 +40,7 @@ def test_a_newer_epoch_is_all_new(seen):
     assert seen.ids["lobby"] == "8-0"
 
 
-def test_an_older_epoch_was_told_before(seen):
+def test_an_older_epoch_is_no_news(seen):
     assert not seen.is_news(said("6-9"))
     assert seen.ids["lobby"] == "7-5"
 
@@ -67,7 +67,7 @@ def test_a_gap_that_was_told_before_counts_too(seen):
     assert seen.is_news(said("6-0"))
 
 
-def test_a_welcome_takes_nothing_back(seen):
+def test_a_welcome_never_lowers_an_id(seen):
     seen.begin({"lobby": "7-3", "@": "8-0"})
     assert seen.ids == {"lobby": "7-5", "@": "8-0"}
 
@@ -78,7 +78,7 @@ def test_a_malformed_id_is_shown_and_not_kept(seen):
     assert seen.ids["lobby"] == "7-5"
 
 
-def test_a_gap_is_news_once_in_a_place(seen):
+def test_a_gap_is_news_once_in_its_place(seen):
     gap, other = Gap(room="lobby", after="7-5", text="-"), Gap(room="@", after="7-5", text="-")
     assert [seen.is_news(one) for one in (gap, gap, other, gap)] == [True, False, True, False]
 
@@ -100,7 +100,7 @@ def test_changes_of_a_room_count_among_its_messages(seen):
     assert seen.ids["lobby"] == "7-6"
 
 
-def test_of_a_room_that_one_has_left_nothing_is_kept(seen):
+def test_nothing_is_kept_of_a_room_that_was_left(seen):
     seen.is_news(said("7-9", room="dev"))
     seen.is_news(Gap(room="dev", after="7-9", text="-"))
     seen.forget("dev")
@@ -109,7 +109,7 @@ def test_of_a_room_that_one_has_left_nothing_is_kept(seen):
     assert seen.is_news(Gap(room="dev", after="7-9", text="-"))
 
 
-def test_earlier_messages_of_a_room_that_one_enters_are_news(seen):
+def test_earlier_messages_of_a_newly_entered_room_are_news(seen):
     seen.entered("dev", "7-3", again=False)
     assert seen.ids["dev"] == "7-3"
     assert [seen.is_news(said(id, room="dev")) for id in ("7-2", "7-3", "7-4")] == [True] * 3
@@ -124,22 +124,22 @@ class TestInARoomThatOneHasEnteredAgain:
         seen.entered("dev", "7-9", again=True)
         return seen
 
-    def test_what_goes_on_where_it_ended_is_no_gap(self, seen):
+    def test_messages_that_continue_without_a_hole_have_no_gap(self, seen):
         for id in ("7-3", "7-4", "7-5", "7-8"):
             assert seen.gap_before(said(id, room="dev")) is None
             seen.is_news(said(id, room="dev"))
 
     @pytest.mark.parametrize("id", ["7-6", "8-0"])
-    def test_what_goes_on_later_has_a_gap_before_it_once(self, seen, id):
+    def test_messages_that_continue_after_a_hole_have_one_gap_before_them(self, seen, id):
         gap = seen.gap_before(said(id, room="dev"))
         assert (gap.room, gap.after) == ("dev", "7-4")
         assert seen.gap_before(said(id, room="dev")) is None
 
-    def test_a_change_counts_as_a_message_does(self, seen):
+    def test_a_change_counts_like_a_message(self, seen):
         change = Changed(id="7-6", room="dev", by="mom", change="topic", topic="bees")
         assert seen.gap_before(change).after == "7-4"
 
-    def test_other_rooms_and_private_messages_have_nothing_to_do_with_it(self, seen):
+    def test_other_rooms_and_private_messages_make_no_difference(self, seen):
         assert seen.gap_before(said("7-9")) is None
         assert seen.gap_before(said("7-900", to=["dana"])) is None
         assert seen.gap_before(said("7-6", room="dev")) is not None
@@ -150,7 +150,7 @@ class TestInARoomThatOneHasEnteredAgain:
         assert seen.gap_before(said("7-20", room="dev")) is None
 
 
-def test_a_room_in_which_nothing_was_said_has_a_gap_where_it_began(seen):
+def test_in_a_room_without_messages_the_gap_begins_where_we_entered(seen):
     seen.entered("dev", "7-3", again=False)
     seen.entered("dev", "7-9", again=True)
     assert seen.gap_before(said("7-9", room="dev")).after == "7-3"

@@ -153,7 +153,7 @@ async def test_a_signal_to_the_guard_reaches_the_client(terminal):
     assert terminal.attributes == terminal.attributes_before
 
 
-async def test_suspend_and_resume(gateway):
+async def test_ctrl_z_and_fg_bring_the_line_back(gateway):
     async with Terminal(JOB_CONTROL) as terminal:
         await terminal.shows("$")
         terminal.type(shlex.join(client(gateway.port, "dana")) + "\n")
@@ -172,7 +172,7 @@ async def test_suspend_and_resume(gateway):
         assert (await peer.acknowledge()).text == "drafted"
 
 
-async def test_a_name_is_asked_for_until_the_gateway_likes_it(gateway):
+async def test_the_name_is_asked_for_until_the_gateway_accepts_it(gateway):
 
     async with Terminal([*SHELL, *client(gateway.port, None)]) as terminal:
         terminal.type("\n")
@@ -250,7 +250,7 @@ async def test_leaving_at_the_question_for_the_password(asked, key):
     assert asked.attributes == asked.attributes_before
 
 
-async def test_what_was_typed_before_the_question_is_no_password(gateway):
+async def test_text_typed_before_the_question_is_not_taken_for_a_password(gateway):
     async with Terminal([*SHELL, *client(gateway.port, "dana")]) as terminal:
         terminal.type("\n")
         peer = await gateway.peer()

@@ -13,14 +13,14 @@ CAN_DRAW = "import sys; from client.terminal import can_draw; print(can_draw(*sy
 
 
 @pytest.mark.parametrize("term", ["xterm", "screen-256color", "linux", "vt100", "one-of-tomorrow"])
-def test_these_are(term):
+def test_terminals_that_can_be_drawn_on(term):
     assert can_draw(term) == "True"
 
 
 @pytest.mark.parametrize(
     "term", ["", "dumb", "DUMB", "Dumb", "unknown", "emacs", "network", "dialup", "vt52"]
 )
-def test_these_are_not(term):
+def test_terminals_that_cannot_be_drawn_on(term):
     assert can_draw(term) == "False"
 
 
@@ -40,7 +40,7 @@ def can_draw(term):
         ({}, True),
     ],
 )
-def test_some_cut_rows_off_where_others_break_them_again(environment, breaks):
+def test_some_terminals_cut_rows_off_and_others_break_them_again(environment, breaks):
     assert breaks_again(environment) == breaks
 
 
@@ -49,7 +49,7 @@ def test_a_pipe_has_no_columns(tmp_path):
         assert columns(file) is None
 
 
-def test_a_terminal_has():
+def test_a_terminal_has_columns():
     master, terminal = os.openpty()
     with os.fdopen(terminal, "w") as file:
         assert columns(file) is None  # one that nobody gave a size

@@ -67,7 +67,7 @@ async def test_a_dot_at_the_end_of_a_host_is_no_part_of_its_name(secure, trust, 
 
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1"])
-async def test_who_has_a_trusted_certificate_of_its_name_is_talked_to(secure, trust, host):
+async def test_a_gateway_with_a_trusted_certificate_for_its_name_is_accepted(secure, trust, host):
     connecting = asyncio.create_task(
         connect(host, secure.port, name="dana", password="s3cret", tls=trust)
     )
@@ -86,7 +86,7 @@ async def test_who_has_a_trusted_certificate_of_its_name_is_talked_to(secure, tr
     assert chat.ended == QUIT
 
 
-async def test_it_comes_back_in_tls_with_the_same_password(secure, trust):
+async def test_it_comes_back_over_tls_with_the_same_password(secure, trust):
     async with asyncio.TaskGroup() as tasks:
 
         async def stay():
@@ -106,7 +106,7 @@ async def test_it_comes_back_in_tls_with_the_same_password(secure, trust):
         await staying
 
 
-async def test_an_authority_that_is_not_trusted(secure, tmp_path):
+async def test_a_certificate_of_an_authority_that_is_not_trusted_is_refused(secure, tmp_path):
     other = trusting(authority(tmp_path, "Another authority").ca)
     error = await refused(secure, other)
     assert isinstance(error, Untrusted)
@@ -114,11 +114,11 @@ async def test_an_authority_that_is_not_trusted(secure, tmp_path):
     assert "--ca FILE" in str(error)
 
 
-async def test_the_system_does_not_trust_it_either(secure):
+async def test_the_system_does_not_trust_our_own_authority(secure):
     assert isinstance(await refused(secure, trusting()), Untrusted)
 
 
-async def test_a_certificate_of_another_host(serve, ca, trust):
+async def test_a_certificate_for_another_host_is_refused(serve, ca, trust):
     gateway = await serve(ca.server(name="other.example", addresses=()))
     error = await refused(gateway, trust)
     assert isinstance(error, Untrusted)
@@ -126,14 +126,14 @@ async def test_a_certificate_of_another_host(serve, ca, trust):
     assert "Name the gateway to --server as its certificate does" in str(error)
 
 
-async def test_a_certificate_that_has_expired(serve, ca, trust):
+async def test_an_expired_certificate_is_refused(serve, ca, trust):
     error = await refused(await serve(ca.server(days=-1)), trust)
     assert isinstance(error, Untrusted)
     assert "certificate has expired" in str(error)
     assert "clock" in str(error)
 
 
-async def test_who_is_not_trusted_is_told_nothing(ca, tmp_path):
+async def test_a_server_that_is_not_trusted_is_told_nothing(ca, tmp_path):
     asyncio.get_running_loop().set_debug(False)  # as in `serve`
     heard = asyncio.get_running_loop().create_future()
 
@@ -150,14 +150,14 @@ async def test_who_is_not_trusted_is_told_nothing(ca, tmp_path):
     assert not heard.done()
 
 
-async def test_one_that_is_not_trusted_is_not_passed_over_in_silence(serve, secure, tmp_path, ca):
+async def test_an_untrusted_server_is_reported_and_not_skipped(serve, secure, tmp_path, ca):
     bad = await serve(authority(tmp_path).server())
     servers = [(each.host, each.port) for each in (bad, secure)]
     with pytest.raises(Untrusted, match=str(bad.port)):
         await Dialer(servers, "dana", tls=trusting(ca.ca))()
 
 
-async def test_a_gateway_that_waits_for_a_hello_without_tls(gateway, trust):
+async def test_a_gateway_without_tls_that_waits_for_a_hello_is_recognized(gateway, trust):
     error = await refused(gateway, trust, within=0.5)
     assert not isinstance(error, Untrusted)
     assert f"{gateway.host}:{gateway.port} does not answer in TLS" in str(error)
@@ -165,7 +165,7 @@ async def test_a_gateway_that_waits_for_a_hello_without_tls(gateway, trust):
 
 
 @pytest.mark.parametrize("answer", [b'{"op":"error","code":"bad_json"}\n', b""])
-async def test_a_gateway_without_tls_that_does_not_wait(gateway, trust, answer):
+async def test_a_gateway_without_tls_that_answers_at_once_is_recognized(gateway, trust, answer):
     trying = asyncio.create_task(refused(gateway, trust))
     peer = await gateway.peer()
     peer.write(answer)
@@ -173,23 +173,23 @@ async def test_a_gateway_without_tls_that_does_not_wait(gateway, trust, answer):
     assert "does not answer in TLS" in str(await trying)
 
 
-async def test_a_server_of_other_tls(gateway, trust):
+async def test_a_server_with_another_version_of_tls_is_refused(gateway, trust):
     trying = asyncio.create_task(refused(gateway, trust))
     (await gateway.peer()).write(ALERT)
     error = str(await trying)
     assert error.startswith(f"no TLS with 127.0.0.1:{gateway.port}: tlsv1 alert protocol version")
 
 
-def test_nothing_older_than_1_2_will_do(trust):
+def test_tls_older_than_1_2_is_refused(trust):
     assert trust.minimum_version == ssl.TLSVersion.TLSv1_2
 
 
-async def test_without_tls_at_a_port_that_speaks_it(secure):
+async def test_without_tls_a_tls_port_is_recognized(secure):
     error = await refused(secure, None)
     assert "--tls" in str(error)
 
 
-async def test_without_tls_at_a_port_that_says_so(gateway):
+async def test_without_tls_a_port_that_sends_an_alert_is_recognized(gateway):
     trying = asyncio.create_task(refused(gateway, None))
     peer = await gateway.peer()
     assert isinstance(await peer.request(), Hello)
@@ -197,7 +197,7 @@ async def test_without_tls_at_a_port_that_says_so(gateway):
     assert str(await trying) == f"127.0.0.1:{gateway.port}: it speaks TLS: so must we, with --tls"
 
 
-def test_a_file_that_is_no_certificate(tmp_path):
+def test_a_file_without_a_certificate_is_an_error(tmp_path):
     (tmp_path / "ca").write_text("hello")
     with pytest.raises(CannotConnect, match="ca holds no certificate"):
         trusting(tmp_path / "ca")
@@ -205,7 +205,7 @@ def test_a_file_that_is_no_certificate(tmp_path):
         trusting(tmp_path / "none")
 
 
-def test_only_what_leaves_this_machine_can_be_read_by_others():
+def test_only_connections_to_other_machines_can_be_read_by_others():
     hosts = ["localhost", "127.0.0.1", "127.1.2.3", "::1", "LOCALHOST."]
     assert in_the_clear(hosts) == []
     others = ["chat.example.org", "10.0.0.5", "0.0.0.0", "localhost.example.org"]

@@ -84,7 +84,7 @@ async def test_a_connection_that_breaks_before_the_send_loses_nothing(network, s
     assert await told(dana.events(), "once") == ["once"]
 
 
-async def test_what_was_missed_is_told_once_and_in_order(network, sis, dana):
+async def test_missed_messages_come_once_and_in_order(network, sis, dana):
     events = dana.events()
     await sis.say(op="send", text="before")
     assert await told(events, "before") == ["before"]
@@ -99,7 +99,7 @@ async def test_what_was_missed_is_told_once_and_in_order(network, sis, dana):
     assert await told(events, "after") == [*texts, "after"]
 
 
-async def test_what_was_missed_and_is_gone_leaves_a_gap_in_its_place(network, sis, dana):
+async def test_lost_messages_leave_a_gap_in_their_place(network, sis, dana):
     events = dana.events()
     await sis.say(op="send", text="before")
     assert await told(events, "before") == ["before"]
@@ -116,7 +116,7 @@ async def test_what_was_missed_and_is_gone_leaves_a_gap_in_its_place(network, si
     assert kept == texts[-len(kept) :]
 
 
-async def test_the_end_of_a_gateway_is_survived_on_another_one(network, sis, start_gateway):
+async def test_when_a_gateway_ends_the_chat_goes_on_at_another(network, sis, start_gateway):
     other = await start_gateway(history=100, **SETTINGS)
     dialer = Dialer([("127.0.0.1", other.port), ("127.0.0.1", network.gateway.port)], "dana")
     async with chat_over(await dialer(), dialer) as dana:

@@ -104,7 +104,7 @@ def test_a_private_message_without_name_or_text_is_never_sent(line):
      ">/msg sis hi", "./msg sis hi", " .msg sis hi", "\u200b!msg sis hi", ".who", "!quit",
      "\\help", "~msg sis hi", "|msg sis hi", "*msg sis hi", "\u29f8msg sis hi", "\u2571msg sis hi"],
 )  # fmt: skip
-def test_what_looks_like_a_command_with_a_slip_in_it_is_refused_with_the_command(line):
+def test_a_line_that_looks_like_a_mistyped_command_is_refused_with_the_command(line):
     meaning = read(line)
     assert is_refused(line)
     assert "did you mean /" in meaning.lines[0]
@@ -230,7 +230,7 @@ class TestInARoom:
             ("/ban sis 30 spam", "a time needs a unit"),
         ],
     )  # fmt: skip
-    def test_what_is_wrong_is_told_and_stays_to_be_corrected(self, line, why):
+    def test_a_mistake_is_explained_and_stays_to_be_corrected(self, line, why):
         meaning = read(line, room="dev")
         assert is_refused(line)
         assert why in meaning.lines[0]
@@ -241,7 +241,7 @@ class TestInARoom:
         ["!kick dana", ".join dev s3cret", "#join dev", "\\ban eve", "~set key x", "-leave",
          "!rooms", ">op sis", "\"kick dana", "./join dev key", "`/join dev key`", "!topic"],
     )  # fmt: skip
-    def test_a_slip_is_refused_and_not_said(self, line):
+    def test_a_mistyped_command_is_refused_and_not_sent(self, line):
         assert is_refused(line)
         assert "did you mean /" in read(line).lines[0]
 
@@ -251,7 +251,7 @@ class TestInARoom:
          "“kick” is a verb", "kick dana", "(join us)", "@op are you there?", "...leave it",
          "!setup", "#rooms are fun"],
     )  # fmt: skip
-    def test_a_text_that_only_begins_with_such_a_word_is_said(self, text):
+    def test_a_text_that_only_begins_with_such_a_word_is_sent(self, text):
         assert read(text) == Send(text=text)
 
 
@@ -259,14 +259,14 @@ class TestInNoRoom:
     @pytest.mark.parametrize(
         "line", ["hello", "//etc", "/leave", "/names", "/topic x", "/set slow off", "/kick sis"]
     )
-    def test_there_is_nowhere_for_it_to_go(self, line):
+    def test_a_line_for_a_room_is_refused(self, line):
         assert is_refused_with(read(line, room=None), "you are in no room")
 
-    def test_what_is_for_somebody_goes_to_them_and_never_to_a_room(self):
+    def test_a_private_message_goes_to_its_recipients_and_never_to_a_room(self):
         assert read("hi @sis", room=None) == Send(text="hi @sis", to=["sis"])
         assert read("/msg sis hi", room=None) == Send(text="hi", to=["sis"])
 
-    def test_what_says_where_is_asked(self):
+    def test_a_command_that_names_its_room_works(self):
         assert read("/join dev", room=None) == Join(room="dev", history=EARLIER)
         assert read("/names dev", room=None) == ListMembers(room="dev")
         assert read("/rooms", room=None) == ListRooms()
@@ -291,13 +291,13 @@ class TestWhenEverythingIsForTheSamePeople:
     TO = ("sis", "mom")
 
     @pytest.mark.parametrize("line", ["secret", "secret @dad", "//etc", "two\nlines"])
-    def test_every_message_is(self, line):
+    def test_every_message_goes_to_them(self, line):
         meaning = read(line, self.TO)
         assert meaning.to == ["sis", "mom"]
         assert meaning.text == line.replace("//", "/")
 
     @pytest.mark.parametrize("line", ["/msg dad hi", "/mgs", "!msg dad hi"])
-    def test_what_says_otherwise_is_refused(self, line):
+    def test_other_recipients_are_refused(self, line):
         assert is_refused(line, self.TO)
 
     def test_questions_are_still_asked(self):
@@ -324,7 +324,7 @@ blank = st.text(st.sampled_from(" \t\n\u00a0\u200b\u2060\ufeff\u3000"), max_size
 
 
 @given(blank, st.sampled_from("/／⁄"), st.text())
-def test_a_slash_never_becomes_a_public_message_by_a_slip(before, slash, text):
+def test_a_line_with_a_slash_never_becomes_public_by_mistake(before, slash, text):
     meaning = read(f"{before}{slash}{text}")
     if isinstance(meaning, Send):
         assert meaning.to or text.startswith(tuple("/／⁄∕"))
@@ -338,6 +338,6 @@ def test_a_known_command_in_any_line_never_becomes_a_public_message(before, slas
 
 
 @given(st.text())
-def test_what_is_said_to_some_is_never_said_to_everyone(text):
+def test_with_fixed_recipients_nothing_becomes_public(text):
     meaning = read(text, ["sis"])
     assert not isinstance(meaning, Send) or meaning.to == ["sis"]

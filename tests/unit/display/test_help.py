@@ -5,7 +5,7 @@ from display.help import help_lines
 
 
 @pytest.mark.parametrize("width", [None, 40, 80])
-def test_it_tells_of_every_command(width):
+def test_the_help_has_every_command(width):
     text = "\n".join(help_lines(width))
     for name in COMMANDS:
         assert f"/{name}" in text

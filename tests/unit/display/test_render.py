@@ -115,7 +115,7 @@ def test_the_lines_of_a_message_are_indented_so_that_none_passes_for_somebody_el
 
 
 @given(st.text(), st.text(min_size=1), st.lists(st.text()), st.booleans())
-def test_whatever_comes_only_the_first_line_begins_at_the_margin(text, sender, to, private):
+def test_only_the_first_line_of_any_message_begins_at_the_margin(text, sender, to, private):
     where = {"to": to} if private else {"room": "lobby"}
     first, *more = render.event(said(text, sender=sender, **where), VIEW)
     assert first.startswith("10:00:05 ")
@@ -147,7 +147,7 @@ def test_no_event_can_bring_a_line_end_or_an_escape_sequence(one, two, three):
         ("bandana", "bandana"),
     ],
 )
-def test_ones_own_name_stands_out(text, marked):
+def test_the_readers_own_name_stands_out(text, marked):
     assert shown(said(text), COLORS).endswith(f": {marked}")
 
 
@@ -255,9 +255,7 @@ def test_the_warning_before_an_idle_goodbye_stands_out():
     ids=lambda event: type(event).__name__,
 )
 @pytest.mark.parametrize("width", [10, 40])
-def test_whatever_is_shown_fits_the_window_and_only_its_first_row_begins_at_the_margin(
-    event, width
-):
+def test_everything_fits_the_window_and_only_its_first_row_begins_at_the_margin(event, width):
     for style in (Style(color=False), Style(color=True)):
         view = View(me="dana", now=NOW, style=style, width=width)
         _, *more = render.event(event, view)
@@ -265,7 +263,7 @@ def test_whatever_is_shown_fits_the_window_and_only_its_first_row_begins_at_the_
         assert all(row.startswith(" " * min(9, width - 2)) for row in more)
 
 
-def test_ones_own_lost_messages_are_given_back_whole():
+def test_our_own_lost_messages_are_quoted():
     assert render.unconfirmed("hi\nthere", VIEW) == [
         "· not confirmed, may not have been sent: hi",
         "         there",
@@ -309,5 +307,5 @@ def test_a_gap(room, expected):
         ),
     ],
 )
-def test_what_becomes_of_the_connection(news, expected):
+def test_the_state_of_the_connection_is_shown(news, expected):
     assert "\n".join(client_news.shown(news, VIEW)) == expected

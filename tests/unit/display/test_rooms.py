@@ -40,7 +40,7 @@ def test_you_are_told_about_the_room_that_you_enter(event, line):
     assert entered(event, view()) == [line]
 
 
-def test_one_is_told_why_one_is_out_of_a_room():
+def test_leaving_a_room_is_shown_with_its_reason():
     assert out(Out(room="dev", code="left", text="-"), view()) == ["· you left #dev"]
     kicked = Out(room="dev", code="kicked", text="You were kicked\n out of dev.")
     assert out(kicked, view()) == ["· You were kicked out of dev."]
@@ -75,7 +75,7 @@ def test_one_is_told_why_one_is_out_of_a_room():
         ({"change": "devoice", "name": "sis"}, "mom took the voice in #dev from sis"),
     ],
 )
-def test_what_was_changed_and_who_changed_it(fields, line):
+def test_a_change_is_shown_with_the_person_who_made_it(fields, line):
     event = Changed(**{"room": "dev", "by": "mom", **fields})
     assert changed(event, view()) == render.event(event, view()) == [f"· {line}"]
 
@@ -100,7 +100,7 @@ def test_what_was_changed_and_who_changed_it(fields, line):
         (None, Modes(), "mom changed #dev: nothing special holds now"),
     ],
 )
-def test_what_holds_in_a_room_is_told_by_what_is_new(before, now, line):
+def test_a_change_of_modes_is_shown_by_its_difference(before, now, line):
     event = Changed(room="dev", by="mom", change="modes", modes=now)
     assert changed(event, view(), before) == [f"· {line}"]
 
@@ -120,7 +120,7 @@ def test_the_rooms_are_a_table_with_the_fullest_first():
     assert room_list([], view()) == ["· 0 rooms"]
 
 
-def test_members_are_shown_in_columns_operators_and_voices_first():
+def test_members_are_in_columns_with_operators_and_voices_first():
     found = [RoomMember(name=name) for name in ("dana", "ada", "bob", "Cleo")]
     found += [RoomMember(name="zoe", role="operator"), RoomMember(name="yan", role="voice")]
     assert members("dev", found, view(30)) == [
@@ -154,7 +154,7 @@ def test_a_long_list_does_not_sweep_the_screen_away():
     assert members("dev", found, view())[0].count(",") == 9_999
 
 
-def test_what_holds_in_a_room_and_for_operators_who_is_banned():
+def test_everything_known_about_a_room_is_shown():
     assert room_info(RoomInfo(room="dev", people=1), view()) == [
         "· #dev: only you",
         "· topic: none",
@@ -188,7 +188,7 @@ def test_what_holds_in_a_room_and_for_operators_who_is_banned():
     ]
 
 
-def test_what_is_said_is_marked_where_it_is_not_said_in_the_room_that_one_looks_at():
+def test_messages_outside_the_current_room_are_marked_with_their_room():
     message = Msg(id="1-1", from_="sis", room="dev", text="hi", ts=AT_TEN)
     assert render.message(message, view()) == ["10:00:00 #dev sis: hi"]
     assert render.message(message, view(room="dev")) == ["10:00:00 sis: hi"]

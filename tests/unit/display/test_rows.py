@@ -60,7 +60,7 @@ def test_spaces_stay_within_a_row_and_before_it():
 @pytest.mark.parametrize(
     "pad", [" ", "x", "x ", "日", "\u3000", "\xa0", "👍", FAMILY, FLAG, HEART, SKIN]
 )
-def test_no_row_passes_for_a_line_whatever_fills_the_one_before_it(pad, width):
+def test_no_row_passes_for_a_line_of_somebody_else(pad, width):
     for text in (pad * width + FORGED, f"hi{pad * (width - len(HEAD) - 2)}{FORGED}"):
         shown = rows([HEAD + text], width)
         assert all(row.startswith(" " * min(9, width - 2)) for row in shown[1:])
@@ -75,7 +75,7 @@ def test_no_row_passes_for_a_line_whatever_fills_the_one_before_it(pad, width):
     st.integers(8, 100),
     st.booleans(),
 )
-def test_whatever_comes_only_the_first_row_begins_at_the_margin(parts, width, color):
+def test_only_the_first_row_of_any_text_begins_at_the_margin(parts, width, color):
     name = Style(color=color).name("mallory", of="mallory")
     shown = rows([f"10:00:05 {name}: {''.join(parts)}"], width)
     assert len(shown) <= MOST_ROWS + 10
@@ -114,7 +114,7 @@ def test_what_follows_an_address_begins_a_row_so_that_its_last_row_passes_for_no
         assert not any(re.match(r"\S+ ", row) for row in seen[1:])
 
 
-def test_an_address_with_what_is_no_letter_of_one_is_a_word():
+def test_an_address_with_foreign_characters_is_an_ordinary_word():
     shown = rows([HEAD + "https://x" + "\u00a0" * 22 + FORGED], 40)
     assert all(row.startswith(INDENT) for row in shown[1:])
 

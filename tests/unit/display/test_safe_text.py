@@ -18,7 +18,7 @@ any_text = st.text(st.characters() | st.characters(categories=["Cs"]) | st.sampl
 
 
 @given(any_text)
-def test_nothing_that_a_terminal_obeys_or_a_reader_cannot_see_gets_through(text):
+def test_no_character_gets_through_that_a_terminal_obeys_or_a_reader_cannot_see(text):
     for cleaned in (clean_text(text).replace("\n", ""), clean_name(text)):
         assert not set(cleaned) & {*NEVER, "\n", "\t"}
         for char in cleaned:
@@ -51,7 +51,7 @@ def test_cleaning_twice_changes_nothing(text):
         "\u0600",  # an Arabic number sign: a format character that is seen
     ],
 )
-def test_what_people_write_stays_as_it_is(text):
+def test_ordinary_writing_stays_as_it_is(text):
     assert clean_text(text) == text
 
 
@@ -59,7 +59,7 @@ def test_an_escape_sequence_becomes_visible():
     assert clean_text("\x1b[31mred") == "\ufffd[31mred"
 
 
-def test_invisible_characters_of_a_text_are_left_out_and_of_a_name_are_shown():
+def test_invisible_characters_are_left_out_of_texts_and_shown_in_names():
     assert clean_text("da\u200bna") == "dana"
     assert clean_name("da\u200bna") == "da\ufffdna"
 
@@ -83,6 +83,6 @@ def test_of_a_pile_of_marks_the_first_few_are_shown(mark):
     assert clean_text(pile) == pile[:8]
 
 
-def test_what_ends_a_text_and_cannot_be_seen_is_left_out():
+def test_invisible_characters_at_the_end_of_a_text_are_left_out():
     assert clean_text("secret @sis\n\n") == "secret @sis"
     assert clean_text("secret\n\u200b\n \n") == "secret"

@@ -18,5 +18,5 @@ def test_how_a_length_of_time_is_written(text, seconds):
     [(1, "1 s"), (59, "59 s"), (60, "1 min"), (90, "90 s"), (125, "2 min"), (3600, "1 h"),
      (7200, "2 h"), (86_400, "1 d"), (604_800, "7 d")],
 )  # fmt: skip
-def test_how_it_is_shown(seconds, shown):
+def test_a_length_of_time_is_shown_in_its_largest_unit(seconds, shown):
     assert shown_span(seconds) == shown

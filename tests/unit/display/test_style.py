@@ -20,5 +20,5 @@ def test_without_color_text_is_left_alone(text):
     assert style.name(text, of=text) == style.error(text) == style.mention(text) == text
 
 
-def test_nothing_is_not_painted():
+def test_an_empty_text_gets_no_color():
     assert Style(color=True).info("") == ""
