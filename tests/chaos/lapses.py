@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 PLAZA = "plaza"
-"""A room that every bot of a run is in, besides the lobby."""
+"""A room that every bot of a run is in, like the lobby."""
 
 COURT = "court"
 """A room that bots enter and leave, and from which some are put out."""

@@ -22,7 +22,7 @@ from wire.frames import Action, Entered, Join, Leave, Moderate, Msg, Out, SetMod
 from wire.reasons import WireError
 
 INVITED = 5
-"""How many bots are invited to it."""
+"""How many bots are invited to the vault."""
 
 PUT_OUT: tuple[Action, ...] = ("uninvite", "kick")
 
@@ -36,7 +36,7 @@ class Silence(NamedTuple):
     """A time in which nothing may be posted, by ids of the room's log.
 
     Attributes:
-        name: by whom.
+        name: the person who may not post.
         why: the action.
         after: id of the event that began it.
         until: id of the event that ended it.
@@ -72,10 +72,10 @@ class Operator:
     """An operator of the chat, who works straight in Redis, as `chatctl room` does.
 
     Args:
-        lab: where.
-        names: those of all bots.
-        invited: those of the bots who may read the vault.
-        dice: what it does is drawn from them.
+        lab: the lab that it works in.
+        names: the names of all bots.
+        invited: the names of the bots that may read the vault.
+        dice: decides what it does.
     """
 
     def __init__(
@@ -138,7 +138,7 @@ class Operator:
         except NOT_DONE:
             return
         await self._pause()
-        until = await self._do(self._topic("to be looked at"))
+        until = await self._do(self._topic("open again"))
         if after and until:
             self.done.closed.append(Closed(after, until))
 
