@@ -359,7 +359,7 @@ def room_info(
         topic_by=state.topic_by,
         topic_at=state.topic_at,
         modes=state.modes,
-        key=state.key if everything else None,
+        key=(state.key or None) if everything else None,
         seq=seq,
     )
     names = [("operators", name) for name in sorted(state.operators.values())]

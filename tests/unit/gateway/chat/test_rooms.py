@@ -328,3 +328,8 @@ def test_everything_about_a_full_room_is_told_in_lines_of_at_most_64_kib():
 )
 def test_an_invited_person_is_told_who_invites_them_and_to_which_room(by, text):
     assert rooms.invited("dev", by) == Notice("invited", text, room="dev")
+
+
+def test_operators_are_told_no_key_where_there_is_none():
+    [told] = room_info(state(), 3, NOW, everything=True, seq=None)
+    assert told.key is None
