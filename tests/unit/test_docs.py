@@ -14,6 +14,8 @@ from chatctl.configfile import leaves
 from chatctl.options import is_setting
 from display import commands as line_commands
 from display.room_commands import MODES
+from tests.bench.__main__ import main as bench
+from tests.chaos.__main__ import main as chaos
 from tests.support.commands import called
 from wire.frames import Event, Request
 from wire.limits import Limits
@@ -55,9 +57,9 @@ def first_column(table: str) -> list[str]:
 
 OF_OTHERS = {
     *("--config", "--help", "--latency", "--no-deps", "--now", "--profile", "--scale", "--strict"),
-    *("--only", "--seed", "--minutes", "--runs", "--logins"),
+    *(option for tool in (bench, chaos) for each in tool.params for option in each.opts),
 }
-"""Flags of chatctl itself, and of other programs that the pages name."""
+"""Options of chatctl itself, of our tools, and of other programs that the pages name."""
 
 THEIRS = {"redis.conf"}
 """Files of other programs."""
