@@ -12,7 +12,7 @@ import pytest
 import redis
 
 from gateway.backplane.contract import Arrival, Attended, Departure, Log, Mark, Outgoing, Posted
-from gateway.backplane.ids import NOTHING
+from gateway.backplane.ids import NOTHING, epoch_of, follows, is_beginning
 from gateway.backplane.keys import Keys
 from gateway.backplane.records import Member, Registration
 from gateway.chat.room_records import Edit, invitation_text, sanction_text
@@ -679,6 +679,25 @@ class TestManyRooms:
             assert [id.partition(b"-")[2] for id, _ in said.messages] == [b"0", b"1"]
         tails = await g1.backplane.tails([Log(room) for room in rooms])
         assert [tail.partition(b"-")[2] for tail in tails] == [b"1"] * 20
+
+    async def test_one_that_loses_its_log_begins_anew_and_the_others_go_on(
+        self, g1: Gateway, g2: Gateway, look: redis.Redis, keys: Keys
+    ) -> None:
+        rooms = ["attic", "cellar", "dev"]
+        channels = [await in_room(g1, room) for room in rooms]
+        for room in rooms:
+            await say(g2, "before", NEVER, room)
+        for channel in channels:
+            await heard(g1, channel, 1)
+        look.delete(keys.room_log("dev"))
+        attic, cellar, dev = await g1.backplane.tails([Log(room) for room in rooms])
+        assert attic.endswith(b"-0")
+        assert cellar.endswith(b"-0")
+        assert is_beginning(dev)
+        ids = [(await say(g2, "after", NEVER, room)).encode() for room in rooms]
+        tails = (attic, cellar, dev)
+        assert all(follows(id, tail) for id, tail in zip(ids, tails, strict=True))
+        assert epoch_of(ids[2]) > epoch_of(ids[0])
 
     async def test_what_is_forgotten_in_one_is_not_in_the_others(
         self, start: StartBackplane, look: redis.Redis, keys: Keys
