@@ -16,7 +16,10 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from typing import Any, NamedTuple, Protocol
+from typing import Protocol
+
+import msgspec
+from msgspec.structs import replace
 
 from gateway.backplane.contract import Outgoing, Posted
 from gateway.chat.effects import Publish
@@ -31,6 +34,9 @@ BATCH = 512
 
 PAUSE = 1.0
 """Seconds to wait after Redis refused to return a room's rules."""
+
+NOT_TOLD = "could not tell a sender the outcome of a message"
+"""A fault of ours, in the log: it must not keep the others from their answers."""
 
 Allowed = tuple[Outgoing, str]
 """A message as the backplane takes it, and the version of the rules by which it is allowed."""
@@ -82,7 +88,7 @@ class Rules(Protocol):
         """
 
 
-class _Entry(NamedTuple):
+class _Entry(msgspec.Struct, frozen=True, gc=False):
     """A message that waits.
 
     Attributes:
@@ -193,7 +199,8 @@ class Outbox:
             batch, room.entries = room.entries[:BATCH], room.entries[BATCH:]
             # If nobody here is in the room now, use the last known version.
             version = self._rules.version(name) or batch[0].version or ""
-            batch = [e for entry in batch if (e := self._checked(entry, version)) is not None]
+            if not all(entry.version == version and not entry.sender.lost for entry in batch):
+                batch = [e for entry in batch if (e := self._checked(entry, version)) is not None]
             if not batch:
                 continue
             try:
@@ -201,7 +208,7 @@ class Outbox:
                 if len(posted) != len(batch):
                     raise RuntimeError(f"{len(posted)} ids came for {len(batch)} messages")
             except RoomChanged:
-                room.entries = [entry._replace(version=None) for entry in batch] + room.entries
+                room.entries = [replace(entry, version=None) for entry in batch] + room.entries
                 await self._read_rules(name)
             except BackplaneDown:
                 # It may have been stored. With a seq it is not stored twice: send it again first.
@@ -237,30 +244,36 @@ class Outbox:
         try:
             message, version = entry.sender.allowed(entry.publish)
         except WireError as error:
-            self._tell(entry, entry.sender.refused, error)
+            self._let_go([entry])
+            entry.sender.refused(entry.publish, error)
             return None
-        return entry._replace(message=message, version=version)
+        return replace(entry, message=message, version=version)
 
     def _doubt(self, batch: list[_Entry], why: str = "") -> None:
+        self._let_go(batch)
         for entry in batch:
-            self._tell(entry, entry.sender.in_doubt, why)
+            try:
+                entry.sender.in_doubt(entry.publish, why)
+            except Exception:
+                log.exception(NOT_TOLD)
 
     def _answer(self, name: str, batch: list[_Entry], posted: list[Posted]) -> None:
+        self._let_go(batch)
         for entry, each in zip(batch, posted, strict=True):
-            self._tell(entry, entry.sender.published, each)
+            try:
+                entry.sender.published(entry.publish, each)
+            except Exception:
+                log.exception(NOT_TOLD)
         # A message that was posted before has its old id, or none.
         if last := posted[-1].id:
             self._stored(name, last, batch[0].since)
 
-    def _tell(self, entry: _Entry, tell: Callable[[Publish, Any], None], outcome: object) -> None:
-        """A message no longer waits: tell its sender the outcome."""
-        size, place = len(entry.message.body), entry.sender.place
-        self._bytes -= size
-        self._bytes_from[place] -= size
-        if not self._bytes_from[place]:
-            del self._bytes_from[place]
-        try:
-            tell(entry.publish, outcome)
-        except Exception:
-            # A fault of ours: the others wait for their answers.
-            log.exception("could not tell a sender what became of a message")
+    def _let_go(self, batch: list[_Entry]) -> None:
+        """These messages no longer wait."""
+        bytes_from = self._bytes_from
+        for entry in batch:
+            size, place = len(entry.message.body), entry.sender.place
+            self._bytes -= size
+            bytes_from[place] -= size
+            if not bytes_from[place]:
+                del bytes_from[place]

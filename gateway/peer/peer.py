@@ -280,7 +280,8 @@ class Peer:
         else:
             if publish.seq is not None:
                 self.tell(acknowledged(publish, posted.id))
-            self._answered_one()
+            self._in_flight.done()
+            self._leave_if_due()
 
     def refused(self, publish: Publish, error: WireError) -> None:
         """A message was not published, because the rules do not allow it."""

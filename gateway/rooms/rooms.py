@@ -36,18 +36,6 @@ class Entry(NamedTuple):
     history: list[bytes]
 
 
-class Terms(NamedTuple):
-    """The terms on which a member of a room may send to it.
-
-    Attributes:
-        version: of the room's rules by which this was decided.
-        slow: seconds that the member has to wait between two messages; 0 for none.
-    """
-
-    version: str
-    slow: int
-
-
 class _Inside(NamedTuple):
     """Somebody that Redis has let in: the room is needed for this person from now on."""
 
@@ -344,11 +332,15 @@ class Rooms:
 
     # Sending.
 
-    def terms(self, room: str, person: Person) -> Terms:
+    def terms(self, room: str, person: Person) -> tuple[str, int]:
         """The terms on which a member of a room may send to it.
 
         This is decided from the state that is known here. Ask again if `version` has changed when
         the message is published, and after a `RoomChanged` and `refresh`.
+
+        Returns:
+            The version of the room's rules by which this was decided, and the seconds that the
+            member has to wait between two messages; 0 for none.
 
         Raises:
             WireError: the person may not.
@@ -356,11 +348,11 @@ class Rooms:
         known = self._open[room]
         state = known.state
         if state.lets_all_talk:  # nearly always, and this is asked for each message
-            return Terms(state.version, 0)
+            return state.version, 0
         who = who_is(person)
         if (refusal := may_say(state, who, known.now())) is not None:
             raise refusal
-        return Terms(state.version, slow_for(state, who))
+        return state.version, slow_for(state, who)
 
     def version(self, room: str) -> str | None:
         """The version of a room's state; None if the room is not open here.
