@@ -15,6 +15,7 @@ from gateway.backplane.contract import Arrival, Attended, Departure, Log, Mark, 
 from gateway.backplane.ids import NOTHING, epoch_of, follows, is_beginning
 from gateway.backplane.keys import Keys
 from gateway.backplane.records import Member, Registration
+from gateway.backplane.redis.rooms import ROOMS_AT_ONCE
 from gateway.chat.room_records import Edit, invitation_text, sanction_text
 from gateway.chat.rooms import NEVER, Invitation, RoomState, Sanction
 from gateway.errors import NoSuchRoom, RoomChanged
@@ -761,6 +762,19 @@ class TestTime:
         await say(g1, "a", NEVER)
         ((_, line),) = (await g1.backplane.read_log(Log("dev"), NOTHING, 9)).messages
         assert 1_700_000_000_000 < _ts(line) < 9_000_000_000_000
+
+
+class TestALongList:
+    async def test_all_of_them_are_listed(self, g1: Gateway, look: redis.Redis, keys: Keys) -> None:
+        names = [f"room-{number}" for number in range(2 * ROOMS_AT_ONCE + 1)]
+        with look.pipeline() as pipeline:
+            pipeline.sadd(keys.rooms, *names, "ended")
+            for name in names:
+                pipeline.hset(keys.room_meta(name), mapping={"created": 1, "kept": 1})
+            pipeline.execute()
+        found = await g1.backplane.rooms.all()
+        assert sorted(state.room for state, _ in found) == sorted([LOBBY, *names])
+        assert not look.sismember(keys.rooms, "ended")
 
 
 class TestInvitations:

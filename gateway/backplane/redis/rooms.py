@@ -22,6 +22,9 @@ from wire.frames import LOBBY
 
 MEMBERS_AT_ONCE = 500
 
+ROOMS_AT_ONCE = 100
+"""Rooms that are asked about together, with three calls each."""
+
 
 class RedisRooms:
     """Implements `gateway.backplane.contract.Rooms`.
@@ -122,24 +125,34 @@ class RedisRooms:
     async def all(self) -> list[tuple[RoomState, int]]:
         keys, call = self._keys, self._pair.call
         names = {name.decode(errors="replace") for name in await call("SMEMBERS", keys.rooms)}
-        rooms = sorted(names | {LOBBY})
-        metas = asyncio.gather(*(call("HGETALL", keys.room_meta(room)) for room in rooms))
-        counts = asyncio.gather(*(call("HLEN", keys.room_members(room)) for room in rooms))
-        owned = asyncio.gather(*(call("EXISTS", keys.room_operators(room)) for room in rooms))
-        found, ended = [], []
-        for room, meta, people, has_operators in zip(
-            rooms, await metas, await counts, await owned, strict=True
-        ):
-            listed = parse_room(room, meta, people)
-            stays = people or has_operators or room == LOBBY or b"kept" in meta[::2]
-            if listed is not None and stays:
-                found.append(listed)
-            else:
-                ended.append(room)
+        rooms, found, ended = sorted(names | {LOBBY}), [], []
+        # Some at a time: to ask about all of them at once would stop the event loop.
+        for start in range(0, len(rooms), ROOMS_AT_ONCE):
+            some = rooms[start : start + ROOMS_AT_ONCE]
+            for room, listed in zip(some, await self._read_some(some), strict=True):
+                if listed is None:
+                    ended.append(room)
+                else:
+                    found.append(listed)
         if ended:
             # The next person who enters one of them adds it again.
             await call("SREM", keys.rooms, *ended)
         return found
+
+    async def _read_some(self, rooms: list[str]) -> list[tuple[RoomState, int] | None]:
+        """Read rooms for the list; None for each that is not to be listed."""
+        keys, call = self._keys, self._pair.call
+        metas = asyncio.gather(*(call("HGETALL", keys.room_meta(room)) for room in rooms))
+        counts = asyncio.gather(*(call("HLEN", keys.room_members(room)) for room in rooms))
+        owned = asyncio.gather(*(call("EXISTS", keys.room_operators(room)) for room in rooms))
+        return [
+            parse_room(room, meta, people)
+            if people or has_operators or room == LOBBY or b"kept" in meta[::2]
+            else None
+            for room, meta, people, has_operators in zip(
+                rooms, await metas, await counts, await owned, strict=True
+            )
+        ]
 
     async def keep(self, user: Registration) -> None:
         rooms, began = msgspec.json.encode(user.rooms), msgspec.json.encode(user.began)
