@@ -104,7 +104,7 @@ def test_the_leaving_of_a_person_who_was_put_out_is_not_told_again(rooms):
     assert rooms.heard(Left(room="dev", name="sis", code="left"))
 
 
-def test_our_own_leaving_is_not_shown_as_the_leaving_of_others_is(rooms):
+def test_our_own_leaving_is_not_shown(rooms):
     assert not rooms.heard(Left(room="dev", name="DANA", code="kicked"))
 
 
