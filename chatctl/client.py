@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from chatctl import standard
-from chatctl.given import ExistingFile
+from chatctl.given import ExistingFile, RepeatedOption
 from chatctl.options import argument, option, secret, variable
 from chatctl.secret_file import first_line
 from chatctl.units import Address, address
@@ -92,10 +92,11 @@ def rooms(text: str) -> tuple[str, ...]:
 )
 @option(
     "room",
+    cls=RepeatedOption,
     type=rooms,
     metavar="ROOM[,ROOM]",
     help="Rooms to join at the start. What you type, or what comes through a pipe, goes to the "
-    "first of them, until you say otherwise.",
+    "first of them, until you say otherwise. May be given more than once.",
 )
 @option(
     "color",

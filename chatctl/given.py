@@ -38,6 +38,21 @@ class GivenOption(Given, click.Option):
     """An option whose value is cleaned."""
 
 
+class RepeatedOption(GivenOption):
+    """An option that may be given several times, as an alternative to commas in its value."""
+
+    def add_to_parser(self, parser: Any, ctx: click.Context) -> None:
+        """Collect the values in place of keeping the last one."""
+        parser.add_option(obj=self, opts=self.opts, dest=self.name, action="append", nargs=1)
+
+    def consume_value(self, ctx: click.Context, opts: Any) -> tuple[Any, ParameterSource]:
+        """The values with commas between them, and where they come from."""
+        given = opts.get(self.name)
+        if isinstance(given, list):
+            opts = {**opts, self.name: ",".join(given)}
+        return super().consume_value(ctx, opts)
+
+
 class GivenArgument(Given, click.Argument):
     """An argument whose value is cleaned."""
 

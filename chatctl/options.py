@@ -30,10 +30,8 @@ def variable(name: str) -> str:
 
 def option(name: str, **attributes: Any) -> Callable[[_Command], _Command]:
     """An option with everything that `click.option` takes, under its one name."""
-    attributes.setdefault("show_default", True)
-    return click.option(
-        f"--{name}", cls=GivenOption, envvar=variable(name), show_envvar=True, **attributes
-    )
+    attributes = {"cls": GivenOption, "show_default": True, **attributes}
+    return click.option(f"--{name}", envvar=variable(name), show_envvar=True, **attributes)
 
 
 def argument(name: str, **attributes: Any) -> Callable[[_Command], _Command]:

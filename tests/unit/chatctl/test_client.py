@@ -157,9 +157,16 @@ class TestPassword:
         assert "s3cret" not in help
 
 
-def test_rooms_may_be_joined_at_the_start(client):
+def test_rooms_may_be_joined_at_the_start(client, configure):
     assert client("dana", "--room", "#Dev, ops,dev")[1].rooms == ("dev", "ops")
-    assert client("dana", env={"CHATCTL_ROOM": "dev"})[1].rooms == ("dev",)
+    assert client("dana", "--room", "dev", "--room=ops,art")[1].rooms == ("dev", "ops", "art")
+    assert client("dana", env={"CHATCTL_ROOM": "dev,ops"})[1].rooms == ("dev", "ops")
+    configure("[client]\nroom = 'art,ops'")
+    assert client("dana")[1].rooms == ("art", "ops")
+    assert client("dana", "--room", "dev")[1].rooms == ("dev",)
+
+
+def test_without_rooms_nothing_is_joined(client):
     assert client("dana")[1].rooms == ()
 
 
