@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import os
 import signal
+import subprocess
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
@@ -296,9 +297,12 @@ class TestPipe:
             source.write_bytes(b"\n" * 30_000_000)
         reading = ["sh", "-c", 'exec "$@" <"$0"', str(source)]
         command = [*CHATCTL, "client", "bob", "--server", one.address]
-        client = leash.start([*reading, *command], env=chat.environment)
+        client = leash.start([*reading, *command], stdout=subprocess.PIPE, env=chat.environment)
         try:
             await mom.expect(op="joined", name="bob")
+            await mom.say(op="send", text="are you there?")
+            assert client.stdout is not None
+            await asyncio.to_thread(client.stdout.readline)  # so it reads, and obeys signals
             client.send_signal(signal.SIGTERM)
             assert await asyncio.to_thread(client.wait, within(5)) == 128 + signal.SIGTERM
         finally:
