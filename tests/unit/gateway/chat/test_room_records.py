@@ -1,11 +1,19 @@
 """How a room's state is kept as text, and read back."""
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.chat.room_changes import Target, plan
-from gateway.chat.room_records import PARTS, edit_modes, invitation_text, sanction_text, state_from
+from gateway.chat.room_records import (
+    PARTS,
+    edit_modes,
+    edits_between,
+    invitation_text,
+    sanction_text,
+    state_from,
+)
 from gateway.chat.rooms import CHAT_OPERATOR, NEVER, Invitation, RoomState, Sanction, listed
 from tests.unit.wire import strategies
 from wire.codec import encode
@@ -64,6 +72,37 @@ def test_bans_mutes_and_invitations_are_read_as_they_were_written(given_, invite
 @given(st.dictionaries(st.sampled_from(PARTS), entries))
 def test_whatever_is_kept_can_be_read(parts):
     state_from("dev", True, parts)
+
+
+def as_kept(state):
+    """The parts of a state, as Redis keeps them."""
+    return written({}, edits_between(RoomState(room=state.room), state))
+
+
+names = st.dictionaries(texts.filter(bool), texts, max_size=3)
+states = st.builds(
+    RoomState,
+    room=st.just("dev"),
+    topic=texts,
+    topic_by=texts,
+    topic_at=st.integers(0, 2**53),
+    modes=strategies.modes.map(lambda modes: msgspec.structs.replace(modes, key=True)),
+    key=texts.filter(bool),
+    operators=names,
+    voices=names,
+    bans=st.dictionaries(texts, sanctions, max_size=3),
+    muted=st.dictionaries(texts, sanctions, max_size=3),
+    invited=st.dictionaries(texts, invitations, max_size=3),
+    kicked=names,
+)
+
+
+@given(states, states)
+def test_the_edits_between_two_states_make_one_of_the_other(before, after):
+    edits = edits_between(before, after)
+    assert state_from("dev", True, written(as_kept(before), edits)) == after
+    assert edits_between(after, after) == []
+    assert len(edits) == len({(edit.where, edit.name) for edit in edits})
 
 
 @pytest.mark.parametrize(
