@@ -405,6 +405,16 @@ class TestModes:
         for _ in range(2):
             assert (await say(boss, "operators do not wait"))["op"] == "ack"
 
+    async def test_a_room_that_is_less_slow_now_makes_nobody_wait_as_long_as_before(
+        self, boss: Peer, guest: Peer
+    ) -> None:
+        await set_modes(boss, slow=86_400)
+        assert (await say(guest, "first"))["op"] == "ack"
+        await set_modes(boss, slow=60)
+        refused = await say(guest, "second")
+        assert refused["code"] == "slow_down"
+        assert 50 < refused["retry_after"] <= 60
+
     async def test_a_key_is_needed_to_come_and_not_to_come_back(
         self, boss: Peer, two: Running, join: Join
     ) -> None:

@@ -51,6 +51,14 @@ local function add(body)
   return last
 end
 
+-- The milliseconds that somebody must still wait. The room may have been slower, or faster, when they posted.
+local function still_waits(key, pause)
+  local left = redis.call('PTTL', key)
+  if left <= 0 then return 0 end
+  local before = redis.pcall('GET', key)
+  return left + pause - (type(before) == 'string' and tonumber(before) or pause)
+end
+
 local latest, news = {}, {}
 local results, lines = {}, {''}
 for i = 11, #ARGV, 2 do
@@ -69,12 +77,12 @@ for i = 11, #ARGV, 2 do
       local posted = redis.call('GET', ARGV[5] .. origin) or ''
       results[#results + 1] = posted_as(posted .. news[origin], seq)
     else
-      local wait = name and redis.call('PTTL', ARGV[9] .. name) or 0
+      local wait = name and still_waits(ARGV[9] .. name, tonumber(pause)) or 0
       if wait > 0 then
         results[#results + 1] = wait
       else
         local id = add(body)
-        if name then redis.call('SET', ARGV[9] .. name, '', 'PX', pause) end
+        if name then redis.call('SET', ARGV[9] .. name, pause, 'PX', pause) end
         if seq ~= '-' then
           latest[origin] = tonumber(seq)
           news[origin] = news[origin] .. '\n' .. seq .. ' ' .. id
