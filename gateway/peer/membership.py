@@ -426,6 +426,9 @@ class Membership:
         # The old session is no longer known, so nobody knows what was missed.
         if private or seen == NOTHING or epoch_of(seen) >= epoch_of(at):
             return _Start(at, gap=True)
+        room = self._parts.rooms.get(channel.log.room)
+        if room is not None and room.state.modes.history != "all":
+            return _Start(at, gap=True)
         # Redis has lost its data, and with it the old session: the room's messages since then are
         # for everybody who was there before.
         since = self._parts.wall() - epoch_of(at) / 1000

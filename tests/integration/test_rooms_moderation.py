@@ -306,6 +306,18 @@ class TestHistory:
         texts = [e["text"] for e in back.told(op="msg", room="dev")]
         assert texts == ["in your time", "now"]
 
+    async def test_of_the_lobby_is_hidden_from_strangers_who_claim_to_have_seen_its_beginning(
+        self, one: Running, two: Running, join: Join, look: redis.Redis, keys: Keys
+    ) -> None:
+        look.hset(keys.room_meta("lobby"), mapping={"history": "joined", "version": "1"})
+        sis = await join(one, "Sis")
+        await says(sis, "before your time", "lobby")
+        stranger = await join(two, "Stranger", seen={"lobby": "1-1"})
+        await says(sis, "now", "lobby")
+        await stranger.expect(op="msg", text="now")
+        assert [e["text"] for e in stranger.told(op="msg")] == ["now"]
+        assert stranger.told(op="gap", room="lobby")
+
 
 class TestLists:
     async def test_members_are_listed_with_their_roles(
