@@ -15,6 +15,9 @@ Part = Literal["meta", "operators", "voices", "bans", "muted", "invited", "kicke
 
 PARTS: tuple[Part, ...] = get_args(Part)
 
+MOST_DIGITS = 15
+"""Digits of the longest version: a time in milliseconds, which scripts can calculate with."""
+
 _T = TypeVar("_T")
 
 _sanction = msgspec.json.Decoder(Sanction)
@@ -77,7 +80,7 @@ def state_from(room: str, exists: bool, parts: Mapping[str, Mapping[str, str]]) 
     )
     return RoomState(
         room=room,
-        version=meta.get("version", NEVER),
+        version=version_from(meta.get("version", NEVER)),
         exists=exists,
         topic=meta.get("topic", ""),
         topic_by=meta.get("topic_by", ""),
@@ -91,6 +94,12 @@ def state_from(room: str, exists: bool, parts: Mapping[str, Mapping[str, str]]) 
         invited=_read(parts.get("invited", {}), _invitation.decode),
         kicked=dict(parts.get("kicked", {})),
     )
+
+
+def version_from(text: str) -> str:
+    """A room's version, as it is kept; `NEVER` if it is damaged. Scripts read it likewise."""
+    is_sound = text.isascii() and text.isdigit() and len(text) <= MOST_DIGITS
+    return text if is_sound else NEVER
 
 
 def edits_between(old: RoomState, new: RoomState) -> list[Edit]:

@@ -131,6 +131,11 @@ class Mending:
             departure = Departure(folded, member.name, member.session, code)
             self._moves.depart(room.name, departure)
 
+    def write_down(self, room: Room) -> None:
+        """Write all people who are here in a room down again, which makes the room exist again."""
+        for person in list(room.here.values()):
+            self.enter_again(room, person, told=False)
+
     def enter_again(self, room: Room, person: Person, *, told: bool) -> None:
         """Write a person down again who is here, if the rules still allow it.
 

@@ -13,7 +13,7 @@ from gateway.addresses import Address
 from gateway.backplane import contract
 from gateway.backplane.contract import Arrival, Attended, Channel, Departure, Known, Log, LogPage
 from gateway.backplane.records import GatewayInfo, Member, Registration
-from gateway.chat.room_records import edits_between
+from gateway.chat.room_records import Edit, edits_between
 from gateway.chat.rooms import RoomState, Who, may_enter, may_stay
 from gateway.errors import BackplaneDown, BackplaneRefused, NoSuchRoom, RoomChanged
 from gateway.journal import event
@@ -102,6 +102,7 @@ class Surroundings(NamedTuple):
         ready: returns once this gateway may speak for its users.
         spawn: runs a coroutine.
         mend: reads all members of a room again, and repairs what is wrong.
+        write_down: writes all people who are here in a room down again.
         quiet_above: with more members than this, clients are not told who comes and goes.
         monotonic: a clock in seconds that never goes back.
     """
@@ -112,6 +113,7 @@ class Surroundings(NamedTuple):
     ready: Callable[[], Awaitable[None]]
     spawn: Callable[[Coroutine[Any, Any, None]], object]
     mend: Callable[[Room], Awaitable[None]]
+    write_down: Callable[[Room], None]
     quiet_above: int
     monotonic: Callable[[], float]
 
@@ -294,11 +296,20 @@ class Room:
                 await self._of.moves.settle(self.name)
                 _, state = await self._of.backplane.state(self.name)
                 if _number(state.version) < self._newest:
-                    edits = edits_between(state, self.state)
+                    # Redis' clock may be behind the versions that are known.
+                    edits = [
+                        *edits_between(state, self.state),
+                        Edit("meta", "version", str(self._newest)),
+                    ]
                     await self._of.backplane.change(self.name, state.version, edits, b"")
                 await self.refresh()
-            except (NoSuchRoom, RoomChanged):
+            except RoomChanged:
                 continue  # others restore it too
+            except NoSuchRoom:
+                # It has its members still, so none of them is missing.
+                self._of.write_down(self)
+                await self._of.moves.settle(self.name)
+                await asyncio.sleep(PAUSE)
             except (BackplaneDown, BackplaneRefused):
                 await asyncio.sleep(PAUSE)
                 await self._of.ready()

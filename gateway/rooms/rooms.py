@@ -88,6 +88,7 @@ class Rooms:
             ready,
             spawn,
             self._mending.mend,
+            self._mending.write_down,
             quiet_above,
             monotonic,
         )

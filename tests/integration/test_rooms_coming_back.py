@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import time
 from collections import Counter
 
 import pytest
@@ -21,6 +22,7 @@ from tests.integration.rooms import (
     moderate,
     say,
     set_modes,
+    set_topic,
     texts,
 )
 from tests.integration.test_trouble import forget_everything
@@ -226,6 +228,39 @@ class TestMemory:
         await guest.caught_up()
         assert guest.told(op="out") == []
         assert boss.told(op="left") == []
+
+    async def test_a_room_of_which_redis_has_forgotten_all_but_the_members_exists_again(
+        self, soon: None, boss: Peer, guest: Peer, look: redis.Redis, keys: Keys
+    ) -> None:
+        await set_topic(boss, "roses")
+        look.delete(keys.room_meta("dev"))
+        await eventually(lambda: look.hget(keys.room_meta("dev"), "topic") == "roses")
+        assert (await set_topic(boss, "tulips"))["op"] == "ack"
+        await guest.expect(op="changed", topic="tulips")
+
+    async def test_rules_are_written_down_again_once_even_if_the_clock_was_set_back(
+        self, soon: None, boss: Peer, guest: Peer, valkey: Server, prefix: str,
+        look: redis.Redis, keys: Keys,
+    ) -> None:  # fmt: skip
+        meta = keys.room_meta("dev")
+        ahead = int(time.time() * 1000) + 3_600_000
+        look.hset(meta, "version", ahead)
+        await set_topic(boss, "roses")
+        await guest.expect(op="changed", topic="roses")
+        forget_everything(valkey, prefix)
+        await eventually(lambda: int(look.hget(meta, "version") or 0) > ahead)
+        assert (await moderate(boss, "mute", "guest"))["op"] == "ack"
+        assert (await say(guest, "hello"))["code"] == "muted"
+
+    @pytest.mark.parametrize("damaged", [b"\xff", b"", b"yesterday", b"007 ", b"9" * 30])
+    async def test_a_damaged_version_does_not_silence_a_room(
+        self, soon: None, boss: Peer, guest: Peer, look: redis.Redis, keys: Keys, damaged: bytes
+    ) -> None:
+        await set_topic(boss, "roses")
+        look.hset(keys.room_meta("dev"), "version", damaged)
+        assert (await say(guest, "hello"))["op"] == "ack"
+        assert (await set_topic(boss, "tulips"))["op"] == "ack"
+        await guest.expect(op="changed", topic="tulips")
 
 
 async def die(running: Running) -> None:

@@ -15,7 +15,7 @@ from gateway.backplane.redis.calls import room_attend, room_change, room_state
 from gateway.backplane.redis.logs import Keeping
 from gateway.backplane.redis.pair import Pair
 from gateway.backplane.redis.replies import parse_members, parse_room, parse_room_state
-from gateway.chat.room_records import Edit
+from gateway.chat.room_records import Edit, version_from
 from gateway.chat.rooms import NEVER, RoomState
 from gateway.errors import NoSuchRoom, RoomChanged
 from wire.frames import LOBBY
@@ -120,7 +120,10 @@ class RedisRooms:
                 for room in rooms
             ),
         )
-        return [Mark((v or NEVER.encode()).decode(), _count(moves)) for v, moves in found[1:]]
+        return [
+            Mark(version_from((v or NEVER.encode()).decode(errors="replace")), _count(moves))
+            for v, moves in found[1:]
+        ]
 
     async def all(self) -> list[tuple[RoomState, int]]:
         keys, call = self._keys, self._pair.call

@@ -167,8 +167,11 @@ end
 
 -- Rooms. The meta hash has the fields "version", "created" (the room exists), "kept" (it stays even if it is empty),
 -- "moves" (the number of arrivals and departures), and the topic, the modes and the key.
+--
+-- A damaged version counts as none, here and in the gateways: if they disagreed, nothing could be done in the room.
 local function version_of(meta)
-  return redis.call('HGET', meta, 'version') or '0'
+  local version = redis.call('HGET', meta, 'version')
+  return version and #version <= 15 and version:find('^%d+$') and version or '0'
 end
 
 -- Give a room a new version, above all earlier ones; returns it.
