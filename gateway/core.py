@@ -36,8 +36,8 @@ from gateway.fleet.status import Status
 from gateway.journal import event
 from gateway.lag import watch_lag
 from gateway.meters import Meters
+from gateway.peer.claims import Claims
 from gateway.peer.membership import Membership, Parts
-from gateway.peer.names import Names
 from gateway.peer.peer import Peer, Shared
 from gateway.peer.questions import Questions
 from gateway.rooms.changes import Changes
@@ -153,7 +153,7 @@ class Gateway:
             rules=self.rules,
             hub=self.hub,
             outbox=self.outbox,
-            names=Names(
+            claims=Claims(
                 self.id,
                 config.lobby,
                 config.auth,

@@ -73,7 +73,7 @@ class Sender(Protocol):
         """
 
 
-class Rules(Protocol):
+class KnowsRules(Protocol):
     """The rules of rooms, as this gateway knows them."""
 
     def version(self, room: str) -> str | None:
@@ -88,7 +88,7 @@ class Rules(Protocol):
         """
 
 
-class _Entry(msgspec.Struct, frozen=True, gc=False):
+class _Waiting(msgspec.Struct, frozen=True, gc=False):
     """A message that waits.
 
     Attributes:
@@ -106,11 +106,11 @@ class _Entry(msgspec.Struct, frozen=True, gc=False):
     since: float
 
 
-class _Room:
+class _Queue:
     __slots__ = ("entries", "sending")
 
     def __init__(self) -> None:
-        self.entries: list[_Entry] = []
+        self.entries: list[_Waiting] = []
         self.sending: asyncio.Task[None] | None = None
 
 
@@ -131,7 +131,7 @@ class Outbox:
         self,
         publish: Callable[[str, str, list[Outgoing]], Awaitable[list[Posted]]],
         ready: Callable[[], Awaitable[None]],
-        rules: Rules,
+        rules: KnowsRules,
         limit: int,
         stored: Callable[[str, str, float], None],
         monotonic: Callable[[], float],
@@ -144,7 +144,7 @@ class Outbox:
         self._monotonic = monotonic
         self._bytes = 0
         self._bytes_from: dict[str, int] = {}
-        self._rooms: dict[str, _Room] = {}
+        self._rooms: dict[str, _Queue] = {}
         self._loop = asyncio.get_running_loop()
 
     @property
@@ -174,8 +174,8 @@ class Outbox:
         name = publish.room
         room = self._rooms.get(name)
         if room is None:
-            room = self._rooms[name] = _Room()
-        room.entries.append(_Entry(message, publish, sender, version, self._monotonic()))
+            room = self._rooms[name] = _Queue()
+        room.entries.append(_Waiting(message, publish, sender, version, self._monotonic()))
         if room.sending is None:
             # It runs at the end of this turn of the loop, with all messages of the turn.
             room.sending = self._loop.create_task(self._send_all(name, room))
@@ -193,7 +193,7 @@ class Outbox:
             if room.sending is not None:
                 room.sending.cancel()
 
-    async def _send_all(self, name: str, room: _Room) -> None:
+    async def _send_all(self, name: str, room: _Queue) -> None:
         while room.entries:
             await self._ready()
             batch, room.entries = room.entries[:BATCH], room.entries[BATCH:]
@@ -234,7 +234,7 @@ class Outbox:
             event(log, logging.ERROR, "Redis refused", why=error)
             await asyncio.sleep(PAUSE)
 
-    def _checked(self, entry: _Entry, version: str) -> _Entry | None:
+    def _checked(self, entry: _Waiting, version: str) -> _Waiting | None:
         """The entry, checked by this version of the rules; None if it may not be published."""
         if entry.sender.lost:
             self._doubt([entry])
@@ -249,7 +249,7 @@ class Outbox:
             return None
         return replace(entry, message=message, version=version)
 
-    def _doubt(self, batch: list[_Entry], why: str = "") -> None:
+    def _doubt(self, batch: list[_Waiting], why: str = "") -> None:
         self._let_go(batch)
         for entry in batch:
             try:
@@ -257,7 +257,7 @@ class Outbox:
             except Exception:
                 log.exception(NOT_TOLD)
 
-    def _answer(self, name: str, batch: list[_Entry], posted: list[Posted]) -> None:
+    def _answer(self, name: str, batch: list[_Waiting], posted: list[Posted]) -> None:
         self._let_go(batch)
         for entry, each in zip(batch, posted, strict=True):
             try:
@@ -268,7 +268,7 @@ class Outbox:
         if last := posted[-1].id:
             self._stored(name, last, batch[0].since)
 
-    def _let_go(self, batch: list[_Entry]) -> None:
+    def _let_go(self, batch: list[_Waiting]) -> None:
         """These messages no longer wait."""
         bytes_from = self._bytes_from
         for entry in batch:

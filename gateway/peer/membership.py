@@ -11,8 +11,7 @@ from typing import Any, NamedTuple, Protocol
 from msgspec.structs import replace
 
 from gateway.addresses import Address
-from gateway.backplane import contract
-from gateway.backplane.contract import Channel
+from gateway.backplane.contract import Backplane, Channel
 from gateway.backplane.ids import NOTHING, before, epoch_of, parse_id
 from gateway.backplane.records import Registration
 from gateway.channels.channels import Channels
@@ -24,7 +23,7 @@ from gateway.errors import BackplaneDown, BackplaneRefused
 from gateway.fleet.presence import Presence
 from gateway.journal import event
 from gateway.outcomes import Outcome
-from gateway.peer.names import Login
+from gateway.peer.claims import Login
 from gateway.rooms.rooms import Entry, Rooms
 from wire.frames import PRIVATE, Entered, Event, Out
 from wire.reasons import CONNECTION_LOST, GATEWAY_LOST, ErrorCode, OutCode, Reason, WireError
@@ -45,17 +44,6 @@ class Holder(Protocol):
 
     def out(self, out: Out) -> None:
         """The session is no longer in a room."""
-
-
-class Backplane(Protocol):
-    """What memberships need from the backplane."""
-
-    @property
-    def rooms(self) -> contract.Rooms:
-        """Stores which rooms a session is in."""
-
-    def room(self, room: str) -> Channel:
-        """The channel of a room."""
 
 
 @dataclass(frozen=True)

@@ -44,10 +44,10 @@ from gateway.fleet.presence import Presence
 from gateway.fleet.shutdown import Shutdown
 from gateway.journal import event
 from gateway.meters import Meters
+from gateway.peer.claims import Claims
 from gateway.peer.held import HeldLines, Line
 from gateway.peer.in_flight import InFlight
 from gateway.peer.membership import Beginning, Membership, Parts
-from gateway.peer.names import Names
 from gateway.peer.questions import Questions
 from gateway.peer.trace import Trace
 from gateway.rooms.rooms import Rooms
@@ -82,7 +82,7 @@ class Shared:
         rules: the rules of the chat.
         hub: writes to links.
         outbox: publishes messages to rooms.
-        names: gets names.
+        claims: gets names.
         parts: the parts that memberships need.
         rooms: know who may send what in which room.
         questions: asks Redis about all gateways.
@@ -99,7 +99,7 @@ class Shared:
     rules: Rules
     hub: Hub
     outbox: Outbox
-    names: Names
+    claims: Claims
     parts: Parts
     rooms: Rooms
     questions: Questions
@@ -443,7 +443,7 @@ class Peer:
             self.end(banned)  # before the name is claimed, so that nobody is told that it left
             return
         try:
-            login = await shared.names.claim(claim, self.link)
+            login = await shared.claims.claim(claim, self.link)
         except WireError as error:
             self.perform_all(self.session.refuse(error, shared.monotonic()))
             return

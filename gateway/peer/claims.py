@@ -45,7 +45,7 @@ class Login(NamedTuple):
         return self.claimed.outcome in (Outcome.RESUMED, Outcome.RETURNED)
 
 
-class Names:
+class Claims:
     """Gets names for peers.
 
     Args:

@@ -6,7 +6,7 @@ import pytest
 from gateway.chat.effects import Claim
 from gateway.door.passwords import hash_password
 from gateway.errors import BackplaneDown, BackplaneRefused
-from gateway.peer.names import Login
+from gateway.peer.claims import Login
 from tests.unit.gateway.fakes import AWAY, FakeLink, backplane_of, quiet, registration, until
 from wire.reasons import QUIT, WireError
 
@@ -21,7 +21,7 @@ def redis(gateway):
 
 
 async def log_in(gateway, claim, link):
-    return await gateway._shared.names.claim(claim, link)
+    return await gateway._shared.claims.claim(claim, link)
 
 
 async def let_go(gateway, login):
