@@ -401,8 +401,8 @@ class Out(Frame, frozen=True, tag_field="op", tag="out"):
 
     Attributes:
         room: its name.
-        code: ``left``, ``kicked``, ``banned``, or ``refused`` if you were in the room before your
-            connection broke, and it does not let you in again.
+        code: ``left``, ``kicked``, ``banned``, or ``refused`` if the room does not let you in when
+            you log in or come back.
         text: why, for a person.
         seq: the seq of the ``leave``, if that is why and it had one.
     """

@@ -44,7 +44,6 @@ from gateway.chat.sending import Delivery, after_lookup, after_whisper, not_in_r
 from gateway.chat.signs_of_life import SignsOfLife
 from gateway.chat.texts import check_line
 from wire.frames import (
-    LOBBY,
     VERSION,
     AboutRoom,
     Ack,
@@ -276,7 +275,7 @@ class Session:
         resumed: bool,
         seen: dict[str, str],
         now: float,
-        rooms: Collection[str] = (LOBBY,),
+        rooms: Collection[str],
     ) -> list[Effect]:
         """The name was claimed.
 

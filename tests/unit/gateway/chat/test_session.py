@@ -95,7 +95,7 @@ class Conversation:
         return self.session.refuse(WireError(code, text, seq), self.now)
 
     def granted(self, name="Dana", resume="secret", resumed=False, seen=None):
-        return self.session.granted(name, resume, resumed, seen or {}, self.now)
+        return self.session.granted(name, resume, resumed, seen or {}, self.now, ["lobby"])
 
     def whispered(self, whisper, id, to, absent):
         return self.session.whispered(whisper, Delivery(id, to, [], absent), self.now)
@@ -883,7 +883,7 @@ class AnyConversation(RuleBasedStateMachine):
         if not granted:
             self.perform(self.session.refuse(TAKEN, self.now))
         elif not self.closed:  # else the name is given back: there is nobody to be told
-            self.perform(self.session.granted(claim.name, "secret", False, {}, self.now))
+            self.perform(self.session.granted(claim.name, "secret", False, {}, self.now, ["lobby"]))
 
     @precondition(lambda self: isinstance(self.question, Whisper))
     @rule(id=st.sampled_from(["7-1", None, ""]))
