@@ -29,8 +29,10 @@ PASSWORD = {"CHATCTL_PASSWORD": "correct horse"}
 def words(command: str) -> list[str]:
     """A command with its required arguments."""
     arguments = [each for each in COMMANDS[command].params if isinstance(each, click.Argument)]
-    some = ["dana" for each in arguments if each.required or command == "client"]
-    return [*command.split(), *some, *(["--count", "1"] if command == "top" else [])]
+    given = "secret=on" if command == "room set" else "dana"
+    some = [given for each in arguments if each.required or command == "client"]
+    name = command.replace("room ", "room dev ", 1)
+    return [*name.split(), *some, *(["--count", "1"] if command == "top" else [])]
 
 
 def run(
