@@ -151,6 +151,8 @@ class Moves:
         create = any(coming.create for coming in comings)
         try:
             attended = await self._backplane.attend(room, version, items, create=create)
+            if comings:
+                await self._came(attended, version, comings)
         except RoomChanged:
             waiting[:0] = batch
             return await self._look_again(comings)
@@ -173,9 +175,6 @@ class Moves:
             # A fault of ours: it must not keep everybody else out for good.
             log.exception("could not write down arrivals and departures")
             _fail(comings, error)
-        else:
-            if comings:
-                await self._came(attended, version, comings)
         return True
 
     async def _came(self, attended: Attended, version: str, comings: list[Coming]) -> None:

@@ -284,7 +284,7 @@ class Room:
         self._newest = max(self._newest, version)
         before, self.state = self.state, state
         if state.version != before.version:
-            self._look_who_may_stay()
+            self._look_who_may_stay(before)
 
     async def _restore(self) -> None:
         """Write the state down again, after Redis has forgotten it."""
@@ -317,8 +317,13 @@ class Room:
                 break
         self._restoring = False
 
-    def _look_who_may_stay(self) -> None:
+    def _look_who_may_stay(self, before: RoomState) -> None:
+        state = self.state
+        # Nearly always something else has changed, and thousands may be here.
+        all_of_them = not state.exists or state.bans != before.bans
         for person in list(self.here.values()):
+            if not (all_of_them or person.registration.folded in state.kicked):
+                continue
             out = may_stay(self._state_for(person), who_is(person), self.now())
             if out is not None:
                 self.put_out(person, *out)

@@ -15,7 +15,7 @@ from gateway.rooms.moves import Coming, Moves
 from gateway.rooms.room import Backplane, Channels, Person, Room, Surroundings, arrival_of, who_is
 from gateway.rooms.roster import Named
 from wire.frames import LOBBY, Entered
-from wire.reasons import CONNECTION_LOST, WireError
+from wire.reasons import CONNECTION_LOST, OutCode, WireError
 
 REPLACED_AFTER = 5.0
 """Seconds after which a newer session has entered all rooms that it resumes."""
@@ -221,7 +221,7 @@ class Rooms:
         if is_new and version != room.version:
             refusal = room.refusal(person, "", returning=True)
         if refusal is not None:
-            room.depart(record, refusal.code)
+            room.depart(record, OutCode.REFUSED)
             room.drop()
             return refusal
         if is_new:

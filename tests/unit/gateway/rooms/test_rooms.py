@@ -414,6 +414,17 @@ async def test_what_held_in_a_room_holds_when_redis_has_forgotten_it(street: Str
         await there.rooms.enter("dev", there.somebody("Anna"))
 
 
+async def test_a_room_of_which_only_its_state_was_lost_is_restored(street: Street) -> None:
+    here, _, boss, _ = await crowd(street)
+    await here.set(boss, invite_only=True)
+    kept = street.memory.rooms["dev"]
+    kept.parts.clear()
+    kept.exists, kept.version, kept.moves = False, 0, 0
+    await here.rooms.check()
+    await until(lambda: kept.exists and kept.parts.get("meta", {}).get("invite_only"))
+    assert kept.parts["operators"] == {"boss": "Boss"}
+
+
 async def test_nobody_becomes_an_operator_by_being_written_down_again(street: Street) -> None:
     here, _, _, _ = await crowd(street)
     street.memory.rooms.clear()
