@@ -276,7 +276,9 @@ class Run:
             kept = await asyncio.to_thread(read_room, self._lab.server.url, PREFIX, room)
             by_redis = sorted(kept.members) if kept else []
             inside = [bot for bot in self._bots if room in bot.rooms]
-            told = await asyncio.gather(*(bot.members(room) for bot in inside))
+            told = await asyncio.gather(
+                *(bot.members(room) for bot in inside), return_exceptions=True
+            )
             if by_redis == expected and all(each == expected for each in told):
                 return []
             if time.monotonic() > deadline:

@@ -142,6 +142,19 @@ async def test_nothing_is_left_if_redis_goes_away_while_one_enters(street: Stree
         assert street.memory.rooms.get("dev") is None or not street.memory.rooms["dev"].members
 
 
+async def test_nothing_is_left_if_redis_goes_away_while_the_history_is_read(
+    street: Street,
+) -> None:
+    here = street.open()
+    await here.rooms.enter("dev", here.somebody("Ben"))
+    street.memory.say("hello", "dev")
+    here.backplane.fail(AWAY, "read_log")
+    with pytest.raises(type(AWAY)):
+        await here.rooms.enter("dev", here.somebody("Anna"), history=10)
+    await here.rooms.settle()
+    assert list(street.memory.rooms["dev"].members) == ["ben"]
+
+
 async def test_nothing_is_left_of_somebody_who_goes_away_while_it_enters(street: Street) -> None:
     here = street.open()
     for method in ("subscribe", "state", "attend"):
@@ -258,8 +271,8 @@ async def test_nothing_reaches_somebody_behind_the_kick(street: Street) -> None:
     await there.rooms.enter("dev", there.somebody("Other"))
     answered = there.backplane.hold("state")
     await here.moderate(boss, "kick", "guest")
-    street.memory.say("a secret", "dev")
     before = list(there.told["dev"])
+    street.memory.say("a secret", "dev")
     await until(lambda: "state" in dict(there.backplane.calls[-1:]))
     assert there.told["dev"] == before
     answered.set()
@@ -306,6 +319,31 @@ async def test_an_old_kick_puts_nobody_out_who_has_come_again(street: Street) ->
     await here.set(boss, slow=5)
     await until(lambda: there.rooms.get("dev").state.modes.slow == 5)
     assert len(guest.out) == 1
+
+
+async def test_somebody_who_is_banned_while_entering_does_not_enter(street: Street) -> None:
+    here, there, boss, _ = await crowd(street)
+    street.memory.say("hello", "dev")
+    answered = there.backplane.hold("read_log")
+    anna = there.somebody("Anna")
+    entering = asyncio.ensure_future(there.rooms.enter("dev", anna, history=10))
+    await until(lambda: there.backplane.count("read_log"))
+    await here.moderate(boss, "ban", "Anna")
+    await until(lambda: there.rooms.get("dev").state.bans)
+    answered.set()
+    with pytest.raises(WireError) as refused:
+        await entering
+    assert refused.value.code is ErrorCode.BANNED_HERE
+    assert anna.out == []
+
+
+async def test_a_change_that_was_not_heard_of_is_found_by_comparing(street: Street) -> None:
+    here, there, boss, _ = await crowd(street)
+    there.lost = {b"="}
+    await here.set(boss, read_only=True)
+    assert not there.rooms.get("dev").state.modes.read_only
+    await there.rooms.check()
+    await until(lambda: there.rooms.get("dev").state.modes.read_only)
 
 
 async def test_an_invitation_lets_in_where_it_was_not_heard_of(street: Street) -> None:
@@ -482,6 +520,26 @@ async def test_members_of_this_gateway_who_are_not_here_are_taken_out(street: St
     await here.rooms.check(thoroughly=True)
     await here.rooms.settle()
     assert "ghost" not in street.memory.rooms["dev"].members
+
+
+async def test_somebody_whose_place_is_kept_is_not_taken_out(street: Street) -> None:
+    here, there, _, guest = await crowd(street)
+    await there.rooms.enter("dev", there.somebody("Other"))
+    guest.registration.rooms.append("dev")
+    there.rooms.abandon(guest)
+    await there.rooms.check(thoroughly=True)
+    await there.rooms.settle()
+    assert "guest" in street.memory.rooms["dev"].members
+    assert here.heard()[-1] == "Other joined"
+
+
+async def test_a_newer_session_on_another_gateway_keeps_its_place(street: Street) -> None:
+    here, there, _, _ = await crowd(street)
+    newer = here.somebody("Guest", session="newer")
+    await here.rooms.enter("dev", newer, returning=True)
+    await there.rooms.check(thoroughly=True)
+    await there.rooms.settle()
+    assert street.memory.rooms["dev"].members["guest"].session == "newer"
 
 
 async def test_arrivals_that_were_not_heard_are_found_again(street: Street) -> None:

@@ -104,3 +104,9 @@ def test_what_was_heard_during_a_reading_that_failed_is_not_forgotten() -> None:
     roster.hear(8, came("ben"))
     roster.give_up()
     assert names(roster) == ["anna", "ben"]
+
+
+def test_a_count_that_goes_back_says_that_redis_has_forgotten_moves() -> None:
+    roster = read(7, "anna")
+    assert roster.hear(8, came("ben"))
+    assert not roster.hear(1, came("cleo"))
