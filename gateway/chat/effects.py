@@ -91,7 +91,7 @@ class Whisper(Effect, frozen=True):
     others: list[str] = []
 
 
-class ListUsers(Effect, frozen=True):
+class ShowUsers(Effect, frozen=True):
     """Tell this peer who is here."""
 
     seq: int | None

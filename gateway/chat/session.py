@@ -29,11 +29,11 @@ from gateway.chat.effects import (
     EnterRoom,
     FindMentioned,
     LeaveRoom,
-    ListUsers,
     Publish,
     ShowMembers,
     ShowRoom,
     ShowRooms,
+    ShowUsers,
     Tell,
     Whisper,
 )
@@ -194,7 +194,7 @@ class Session:
             case Active():
                 return []
             case Who():
-                return [ListUsers(request.seq)]
+                return [ShowUsers(request.seq)]
             case Quit():
                 return self._close(QUIT)
             case Hello():

@@ -26,11 +26,11 @@ from gateway.chat.effects import (
     EnterRoom,
     FindMentioned,
     LeaveRoom,
-    ListUsers,
     Publish,
     ShowMembers,
     ShowRoom,
     ShowRooms,
+    ShowUsers,
     Tell,
     Whisper,
 )
@@ -346,7 +346,7 @@ class Peer:
                 self._ask(questions.whisper(self, effect), effect.seq)
             case FindMentioned():
                 self._ask(questions.find_mentioned(self, effect), effect.publish.seq)
-            case ListUsers():
+            case ShowUsers():
                 self._ask(questions.list_users(self, effect), effect.seq)
             case EnterRoom():
                 self._ask(self._enter_room(effect), effect.seq)

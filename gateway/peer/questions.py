@@ -15,10 +15,10 @@ from gateway.chat.effects import (
     ChangeRoom,
     Effect,
     FindMentioned,
-    ListUsers,
     ShowMembers,
     ShowRoom,
     ShowRooms,
+    ShowUsers,
     Whisper,
 )
 from gateway.chat.sending import Delivery
@@ -153,7 +153,7 @@ class Questions:
         here = [name for name in found if name]
         asker.perform_all(asker.session.mentioned(effect, here, self._monotonic()))
 
-    async def list_users(self, asker: Asker, effect: ListUsers) -> None:
+    async def list_users(self, asker: Asker, effect: ShowUsers) -> None:
         """List the users for a peer; each line of the answer costs one request."""
         try:
             users = await self._everybody.users()

@@ -14,11 +14,11 @@ from gateway.chat.effects import (
     Close,
     EnterRoom,
     LeaveRoom,
-    ListUsers,
     Publish,
     ShowMembers,
     ShowRoom,
     ShowRooms,
+    ShowUsers,
     Tell,
     Whisper,
 )
@@ -315,8 +315,8 @@ def test_the_refusal_of_a_send_has_its_seq(online, send, code):
 
 
 def test_a_who_asks_for_the_list_of_users(online):
-    assert online.say(Who(seq=2)) == [ListUsers(2)]
-    assert online.say(Who()) == [ListUsers(None)]
+    assert online.say(Who(seq=2)) == [ShowUsers(2)]
+    assert online.say(Who()) == [ShowUsers(None)]
 
 
 def test_a_sign_of_activity_is_not_answered(online):
@@ -831,9 +831,9 @@ class AnyConversation(RuleBasedStateMachine):
             elif isinstance(effect, CheckIdle):
                 self.checks += 1
                 assert self.checks == 1, "asked again before the answer"
-            elif isinstance(effect, Publish | ListUsers):
+            elif isinstance(effect, Publish | ShowUsers):
                 assert self.session.state is State.ONLINE
-                assert isinstance(effect, ListUsers) or effect.room in self.session.rooms
+                assert isinstance(effect, ShowUsers) or effect.room in self.session.rooms
             self.closed = isinstance(effect, Close)
 
     @precondition(lambda self: self.question is None)
