@@ -48,7 +48,7 @@ class Sender(Protocol):
     lost: bool
     """The sender has lost its name: nothing more may be sent in it."""
 
-    place: str
+    network: str
     """The sender's network: all senders of one network have a share of what may wait."""
 
     def allowed(self, publish: Publish) -> Allowed:
@@ -166,11 +166,11 @@ class Outbox:
             WireError: the room's rules do not allow it.
         """
         message, version = sender.allowed(publish)
-        size, from_there = len(message.body), self._bytes_from.get(sender.place, 0)
+        size, from_there = len(message.body), self._bytes_from.get(sender.network, 0)
         if self._bytes + size > self._limit or from_there + size > self._limit // 2:
             return False
         self._bytes += size
-        self._bytes_from[sender.place] = from_there + size
+        self._bytes_from[sender.network] = from_there + size
         name = publish.room
         room = self._rooms.get(name)
         if room is None:
@@ -272,8 +272,8 @@ class Outbox:
         """These messages no longer wait."""
         bytes_from = self._bytes_from
         for entry in batch:
-            size, place = len(entry.message.body), entry.sender.place
+            size, network = len(entry.message.body), entry.sender.network
             self._bytes -= size
-            bytes_from[place] -= size
-            if not bytes_from[place]:
-                del bytes_from[place]
+            bytes_from[network] -= size
+            if not bytes_from[network]:
+                del bytes_from[network]

@@ -152,14 +152,14 @@ class Peer:
         "_stage",
         "link",
         "lost",
-        "place",
+        "network",
         "session",
         "trace",
     )
 
     def __init__(self, link: Link, number: int, shared: Shared) -> None:
         self.link = link
-        self.place = subnet(link.ip)
+        self.network = subnet(link.ip)
         self.session = Session(shared.rules, now := shared.monotonic())
         self.trace = Trace(number, link.address, now)
         self.lost = False

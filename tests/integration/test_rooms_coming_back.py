@@ -229,7 +229,7 @@ class TestMemory:
         assert guest.told(op="out") == []
         assert boss.told(op="left") == []
 
-    async def test_a_room_of_which_redis_has_forgotten_all_but_the_members_exists_again(
+    async def test_a_room_with_nothing_left_but_its_members_exists_again(
         self, soon: None, boss: Peer, guest: Peer, look: redis.Redis, keys: Keys
     ) -> None:
         await set_topic(boss, "roses")

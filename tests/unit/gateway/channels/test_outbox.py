@@ -77,13 +77,13 @@ class Sender:
         asked: how often that was asked.
     """
 
-    def __init__(self, place="here", rules=None):
+    def __init__(self, network="here", rules=None):
         self.rules = rules or Rules()
         self.heard = []
         self.reasons = []
         self.refusals = []
         self.lost = False
-        self.place = place
+        self.network = network
         self.mute = None
         self.asked = 0
 
@@ -474,7 +474,7 @@ async def test_what_was_in_doubt_is_not_said_again_in_a_name_that_was_lost(outbo
 
 async def test_what_waits_is_bounded_and_what_is_over_it_is_not_taken(redis, sender):
     outbox = outbox_on(redis, 3 * len(line(0)))
-    others = [Sender(f"place {number}") for number in range(5)]
+    others = [Sender(f"network {number}") for number in range(5)]
     redis.certain.clear()
     taken = [send(outbox, who, seq) for seq, who in enumerate(others)]
     assert taken == [True, True, True, False, False]

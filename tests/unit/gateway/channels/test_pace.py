@@ -31,6 +31,6 @@ def test_networks_that_owe_nothing_are_forgotten():
     pace = Pace()
     pace.sent("debtor", 2 * BURST, 0.0)
     for number in range(2 * MAX_NETWORKS):
-        pace.sent(f"place {number}", 1, float(number) / PER_SECOND * 2)
+        pace.sent(f"network {number}", 1, float(number) / PER_SECOND * 2)
     assert len(pace._paid_at) <= MAX_NETWORKS + 1
     assert "debtor" in pace._paid_at

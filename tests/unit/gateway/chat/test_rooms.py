@@ -330,6 +330,6 @@ def test_an_invited_person_is_told_who_invites_them_and_to_which_room(by, text):
     assert rooms.invited("dev", by) == Notice("invited", text, room="dev")
 
 
-def test_operators_are_told_no_key_where_there_is_none():
+def test_operators_see_no_key_if_the_room_has_no_key():
     [told] = room_info(state(), 3, NOW, everything=True, seq=None)
     assert told.key is None
