@@ -452,7 +452,7 @@ async def test_what_held_in_a_room_holds_when_redis_has_forgotten_it(street: Str
         await there.rooms.enter("dev", there.somebody("Anna"))
 
 
-async def test_a_room_of_which_only_its_state_was_lost_is_restored(street: Street) -> None:
+async def test_a_room_that_lost_only_its_state_is_restored(street: Street) -> None:
     here, _, boss, _ = await crowd(street)
     await here.set(boss, invite_only=True)
     kept = street.memory.rooms["dev"]
