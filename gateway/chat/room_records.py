@@ -93,6 +93,7 @@ def state_from(room: str, exists: bool, parts: Mapping[str, Mapping[str, str]]) 
         muted=_read(parts.get("muted", {}), _sanction.decode),
         invited=_read(parts.get("invited", {}), _invitation.decode),
         kicked=dict(parts.get("kicked", {})),
+        deleted=_number(meta.get("deleted")),
     )
 
 
@@ -124,6 +125,7 @@ def _parts(state: RoomState) -> dict[Part, dict[str, str]]:
             ("topic_by", state.topic_by),
             ("topic_at", str(state.topic_at or "")),
             ("key", state.key),
+            ("deleted", str(state.deleted or "")),
         )
         if value
     }

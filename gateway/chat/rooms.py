@@ -116,6 +116,8 @@ class RoomState:
         invited: folded name -> the invitation.
         kicked: folded name -> origin of a member who was kicked a short while ago, and must not
             come back merely because its connection broke.
+        deleted: the version by which an earlier room of this name was deleted, or this one if it
+            does not exist; 0 for none.
     """
 
     room: str
@@ -132,6 +134,7 @@ class RoomState:
     muted: dict[str, Sanction] = field(default_factory=dict)
     invited: dict[str, Invitation] = field(default_factory=dict)
     kicked: dict[str, str] = field(default_factory=dict)
+    deleted: int = 0
 
     @cached_property
     def lets_all_talk(self) -> bool:

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, Protocol
 from gateway.addresses import Address
 from gateway.backplane import contract
 from gateway.backplane.contract import Arrival, Attended, Channel, Departure, Known, Log, LogPage
+from gateway.backplane.ids import epoch_of
 from gateway.backplane.records import GatewayInfo, Member, Registration
 from gateway.chat.room_records import Edit, edits_between
 from gateway.chat.rooms import RoomState, Who, may_enter, may_stay
@@ -243,17 +244,37 @@ class Room:
         told, at = self._read_at
         return told + round((self._of.monotonic() - at) * 1000)
 
-    def refusal(self, person: Person, key: str, *, returning: bool) -> WireError | None:
-        """Why somebody may not enter, by the state that is known here; None if they may."""
-        return may_enter(self._state_for(person), who_is(person), key, self.now(), returning)
+    def refusal(
+        self, person: Person, key: str, *, returning: bool, let_in_by: str = ""
+    ) -> WireError | None:
+        """Why somebody may not enter, by the state that is known here; None if they may.
 
-    def _state_for(self, person: Person) -> RoomState:
-        """The state; without kicks for a member who was let in later than this version.
-
-        Redis forgets a kick when the person enters again, and that makes no new version.
+        Args:
+            person: the person.
+            key: as in `may_enter`.
+            returning: as in `may_enter`.
+            let_in_by: the version of the state that has let the person in; "" for none yet.
         """
-        let_in_by = self._let_in_by.get(person.registration.session, -1)
-        return self.state if let_in_by < _number(self.version) else replace(self.state, kicked={})
+        state = self._state_for(person, let_in_by)
+        return may_enter(state, who_is(person), key, self.now(), returning)
+
+    def _state_for(self, person: Person, let_in_by: str = "") -> RoomState:
+        """The state, as it counts for this person.
+
+        For somebody who was in an earlier room of this name, their room does not exist. There are
+        no kicks for a member who was let in later than this version: Redis forgets a kick when the
+        person enters again, and that makes no new version.
+        """
+        state, record = self.state, person.registration
+        by = _number(let_in_by) if let_in_by else self._let_in_by.get(record.session, -1)
+        began = record.began.get(self.name)
+        if by >= 0:
+            is_of_earlier = by < state.deleted
+        else:
+            is_of_earlier = began is not None and epoch_of(began.encode()) <= state.deleted
+        if is_of_earlier:
+            return replace(state, exists=False)
+        return state if by < _number(self.version) else replace(state, kicked={})
 
     async def refresh(self) -> None:
         """Read the state again, and put out the members who may no longer be here.
@@ -320,7 +341,9 @@ class Room:
     def _look_who_may_stay(self, before: RoomState) -> None:
         state = self.state
         # Nearly always something else has changed, and thousands may be here.
-        all_of_them = not state.exists or state.bans != before.bans
+        all_of_them = (
+            not state.exists or state.deleted != before.deleted or state.bans != before.bans
+        )
         for person in list(self.here.values()):
             if not (all_of_them or person.registration.folded in state.kicked):
                 continue

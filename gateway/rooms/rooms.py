@@ -219,7 +219,7 @@ class Rooms:
         room.coming.discard(record.session)
         refusal = None
         if is_new and version != room.version:
-            refusal = room.refusal(person, "", returning=True)
+            refusal = room.refusal(person, "", returning=True, let_in_by=version)
         if refusal is not None:
             room.depart(record, OutCode.REFUSED)
             room.drop()

@@ -506,6 +506,7 @@ class TestTheEndOfARoom:
         first = await join(running, "first")
         await enter(first)
         await say(first, "long ago")
+        await first.expect(op="msg", text="long ago")
         await leave(first)
         await eventually(lambda: not look.exists(keys.room_log("dev")))
         entered = await enter(first, history=100)

@@ -4,18 +4,22 @@ import asyncio
 import contextlib
 import time
 from collections import Counter
+from collections.abc import Awaitable, Callable
+from functools import partial
 
 import pytest
 import redis
 
 from gateway import core
 from gateway.backplane.keys import Keys
+from gateway.backplane.operators.rooms import delete_room
 from gateway.backplane.redis.pair import Pair
 from gateway.chat.room_records import PARTS
 from gateway.fleet import presence
 from tests.integration.rooms import (
     JoinWithAccount,
     about,
+    deaf,
     enter,
     join_with_account,
     members,
@@ -27,10 +31,10 @@ from tests.integration.rooms import (
 )
 from tests.integration.test_trouble import forget_everything
 from tests.support.deadlines import eventually
-from tests.support.fixtures import Join, Peer, Running, StartGateway
+from tests.support.fixtures import Connect, Join, Peer, Running, StartGateway
 from tests.support.servers import Server
 
-__all__ = ["join_with_account"]
+__all__ = ["deaf", "join_with_account"]
 
 
 @pytest.fixture
@@ -261,6 +265,72 @@ class TestMemory:
         assert (await say(guest, "hello"))["op"] == "ack"
         assert (await set_topic(boss, "tulips"))["op"] == "ack"
         await guest.expect(op="changed", topic="tulips")
+
+
+class TestDeletion:
+    """A room is deleted, and another room of the name is made at once."""
+
+    @pytest.fixture
+    def delete(self, valkey: Server, prefix: str) -> Callable[[], Awaitable[int | None]]:
+        return partial(asyncio.to_thread, delete_room, valkey.url, prefix, "dev")
+
+    async def test_nobody_is_in_the_new_room_because_they_were_in_the_deleted_one(
+        self,
+        deaf: list[Running],
+        two: Running,
+        boss: Peer,
+        guest: Peer,
+        delete: Callable[[], Awaitable[int | None]],
+    ) -> None:
+        deaf.append(two)
+        await delete()
+        await boss.expect(op="out", room="dev")
+        await enter(boss)
+        await say(boss, "not for those who were here before")
+        await guest.expect(op="out", room="dev", code="kicked")
+        assert texts(guest) == []
+        assert (await say(guest, "hello"))["code"] == "not_in_room"
+        await enter(guest)
+        await say(boss, "welcome")
+        await guest.expect(op="msg", text="welcome")
+
+    async def test_nobody_comes_back_into_the_new_room_without_its_key(
+        self,
+        two: Running,
+        boss: Peer,
+        guest: Peer,
+        connect: Connect,
+        delete: Callable[[], Awaitable[int | None]],
+    ) -> None:
+        way_back = guest.way_back
+        guest.vanish()
+        await boss.expect(op="left", room="dev")
+        await delete()
+        await boss.expect(op="out", room="dev")
+        await enter(boss)
+        await set_modes(boss, key="sesame")
+        await say(boss, "for those with the key")
+        back = await connect(two)
+        assert (await back.hello("guest", **way_back))["rooms"] == ["lobby"]
+        await back.expect(op="out", room="dev", code="refused")
+        assert (await enter(back))["code"] == "bad_key"
+        assert texts(back) == []
+
+    async def test_a_member_of_the_new_room_comes_back_into_it(
+        self,
+        two: Running,
+        boss: Peer,
+        guest: Peer,
+        connect: Connect,
+        delete: Callable[[], Awaitable[int | None]],
+    ) -> None:
+        await delete()
+        await guest.expect(op="out", room="dev")
+        await enter(guest)
+        way_back = guest.way_back
+        guest.vanish()
+        back = await connect(two)
+        assert sorted((await back.hello("guest", **way_back))["rooms"]) == ["dev", "lobby"]
 
 
 async def die(running: Running) -> None:

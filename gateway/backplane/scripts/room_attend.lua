@@ -55,7 +55,6 @@ local version
 if made then
   local now = now_ms()
   redis.call('HSET', meta, 'created', whole(now))
-  redis.call('HDEL', meta, 'deleted')
   if ARGV[8] ~= '' then redis.call('HSET', KEYS[3], ARGV[8], ARGV[9]) end
   if ARGV[8] ~= '' or version_of(meta) ~= '0' then version = next_version(meta, now) end
 end

@@ -18,7 +18,6 @@ local meta = KEYS[1]
 local new = redis.call('HEXISTS', meta, 'created') == 0
 if new then
   local now = now_ms()
-  redis.call('HDEL', meta, 'deleted')
   redis.call('HSET', meta, 'created', whole(now))
   next_version(meta, now)
 end

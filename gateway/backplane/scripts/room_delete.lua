@@ -18,7 +18,7 @@
 -- Returns  how many people were in it; -1 if it does not exist
 --
 -- The version is kept for a while. By it every gateway, even one that was away, sees that the room was deleted and
--- that Redis has not merely lost it.
+-- that Redis has not merely lost it. A new room of the name remembers it, too: who was in the deleted one is not in it.
 --
 -- Atomic, so that nothing is stored in a room that is half deleted.
 local meta = KEYS[1]
@@ -28,7 +28,7 @@ local last = tail(KEYS[9], KEYS[10], ARGV[3], NOTHING)
 local moves = redis.call('HGET', meta, 'moves')
 local version = next_version(meta, now_ms())
 redis.call('DEL', meta, KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7], KEYS[8], KEYS[9], KEYS[10], KEYS[11])
-redis.call('HSET', meta, 'version', version, 'deleted', '1', 'moves', moves or '0')
+redis.call('HSET', meta, 'version', version, 'deleted', version, 'moves', moves or '0')
 redis.call('PEXPIRE', meta, ARGV[2])
 redis.call('SPUBLISH', ARGV[1], '=' .. version .. ' ' .. last .. '\n')
 return people

@@ -166,7 +166,8 @@ local function newest_epoch(key, run)
 end
 
 -- Rooms. The meta hash has the fields "version", "created" (the room exists), "kept" (it stays even if it is empty),
--- "moves" (the number of arrivals and departures), and the topic, the modes and the key.
+-- "moves" (the number of arrivals and departures), "deleted" (the version by which a room of the name was deleted), and
+-- the topic, the modes and the key.
 --
 -- A damaged version counts as none, here and in the gateways: if they disagreed, nothing could be done in the room.
 local function version_of(meta)
