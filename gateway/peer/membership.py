@@ -26,7 +26,15 @@ from gateway.outcomes import Outcome
 from gateway.peer.claims import Login
 from gateway.rooms.rooms import Entry, Rooms
 from wire.frames import PRIVATE, Entered, Event, Out
-from wire.reasons import CONNECTION_LOST, GATEWAY_LOST, ErrorCode, OutCode, Reason, WireError
+from wire.reasons import (
+    CONNECTION_LOST,
+    GATEWAY_LOST,
+    INTERRUPTED,
+    ErrorCode,
+    OutCode,
+    Reason,
+    WireError,
+)
 
 log = logging.getLogger(__name__)
 
@@ -218,10 +226,6 @@ class Membership:
 
         Args:
             seen: as in `arrive`.
-
-        Raises:
-            BackplaneDown: Redis is away.
-            BackplaneRefused: Redis refused.
         """
         parts, behind = self._parts, []
         for room, channel in self._channels.items():
@@ -329,7 +333,8 @@ class Membership:
     async def _replay(self, behind: list[tuple[Channel, bytes]]) -> None:
         """Send what came in each channel after an id, and join it; all channels at the same time.
 
-        A replay ends early if the session leaves the room.
+        A replay ends early if the session leaves the room. If one fails, the session must end: it
+        would be in a room that it does not hear. The client can come back and have it all again.
         """
         if not behind:
             return
@@ -344,6 +349,12 @@ class Membership:
             for replay in done:
                 if not replay.cancelled():
                     replay.result()
+        except (BackplaneDown, BackplaneRefused):
+            self.end(INTERRUPTED)
+        except Exception:
+            text = "Something went wrong here while you were told what you had missed."
+            self.end(INTERRUPTED._replace(text=text))
+            raise
         finally:
             for room, replay in replays.items():
                 replay.cancel()

@@ -59,7 +59,6 @@ from wire.names import fold
 from wire.reasons import (
     CONNECTION_LOST,
     HUNG_UP,
-    INTERRUPTED,
     NAME_LOST,
     QUIT,
     ErrorCode,
@@ -462,14 +461,7 @@ class Peer:
             self._membership = None
             raise
         self._begin(claim, membership, beginning)
-        try:
-            await membership.catch_up(claim.seen)
-        except (BackplaneDown, BackplaneRefused):
-            self.end(INTERRUPTED)
-        except Exception:
-            text = "Something went wrong here while you were told what you had missed."
-            self.end(INTERRUPTED._replace(text=text))
-            raise
+        await membership.catch_up(claim.seen)
 
     def _begin(self, claim: Claim, membership: Membership, beginning: Beginning) -> None:
         session, (resumed, seen, entered, out) = self.session, beginning

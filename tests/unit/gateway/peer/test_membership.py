@@ -6,7 +6,7 @@ from gateway.chat.room_records import Edit
 from gateway.errors import BackplaneRefused
 from tests.unit.gateway.fakes import AWAY, backplane_of, quiet, until
 from wire.frames import Entered, Error, Gap, Hello, Join, Leave, Left, Msg, Out, Send, Welcome
-from wire.reasons import CONNECTION_LOST, QUIT
+from wire.reasons import CONNECTION_LOST, INTERRUPTED, QUIT
 
 
 @pytest.fixture
@@ -99,6 +99,18 @@ class TestEntering:
         assert "room:attic" not in redis.channels
         await quiet()
         assert record(house).rooms == ["lobby"]
+
+    @pytest.mark.parametrize("error", [AWAY, RuntimeError("unexpected")])
+    async def test_nobody_stays_in_a_room_without_hearing_it(self, house, redis, dana, error):
+        await until(lambda: "lobby" in record(house).began)
+        held = redis.hold("keep rooms")
+        dana.say(Join("attic", seq=1))
+        await until(lambda: dana.peer.membership.is_in("attic"))
+        house.memory.say("said before the join is answered", "attic")
+        redis.fail(error, "tails")
+        held.set()
+        ended = await dana.gone()
+        assert (ended.code, ended.reconnect) == (INTERRUPTED.code, True)
 
 
 class TestLeaving:
