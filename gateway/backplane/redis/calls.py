@@ -116,6 +116,14 @@ def room_publish(
     """
     touched = [keys.room_log(room), keys.room_epoch(room)]
     touched += [keys.room_meta(room), keys.room_clock(room)]
+    parts: list[str | bytes] = []
+    for message in messages:
+        if message.slow:
+            parts += (_slow(message), message.body)
+        elif message.seq is None:
+            parts += ("", message.body)
+        else:
+            parts += (f"{message.origin} {message.seq}", message.body)
     return (
         "room_publish",
         touched,
@@ -129,15 +137,13 @@ def room_publish(
         version,
         keys.room_slow(room),
         _ends(room, kept_ms)[0],
-        *(part for message in messages for part in (_head(message), message.body)),
+        *parts,
     )
 
 
-def _head(message: Outgoing) -> str:
+def _slow(message: Outgoing) -> str:
     seq = "-" if message.seq is None else message.seq
-    if message.slow:
-        return f"{message.origin} {seq} {message.name} {message.slow * 1000}"
-    return "" if message.seq is None else f"{message.origin} {seq}"
+    return f"{message.origin} {seq} {message.name} {message.slow * 1000}"
 
 
 def room_state(keys: Keys, room: str) -> Call:
