@@ -233,6 +233,9 @@ class Outbox:
         except BackplaneRefused as error:
             event(log, logging.ERROR, "Redis refused", why=error)
             await asyncio.sleep(PAUSE)
+        except Exception:
+            log.exception("could not read the rules of a room")
+            await asyncio.sleep(PAUSE)
 
     def _checked(self, entry: _Waiting, version: str) -> _Waiting | None:
         """The entry, checked by this version of the rules; None if it may not be published."""
@@ -244,10 +247,20 @@ class Outbox:
         try:
             message, version = entry.sender.allowed(entry.publish)
         except WireError as error:
-            self._let_go([entry])
-            entry.sender.refused(entry.publish, error)
+            self._refuse(entry, error)
+            return None
+        except Exception:
+            log.exception("could not check a message")
+            self._doubt([entry])
             return None
         return replace(entry, message=message, version=version)
+
+    def _refuse(self, entry: _Waiting, error: WireError) -> None:
+        self._let_go([entry])
+        try:
+            entry.sender.refused(entry.publish, error)
+        except Exception:
+            log.exception(NOT_TOLD)
 
     def _doubt(self, batch: list[_Waiting], why: str = "") -> None:
         self._let_go(batch)

@@ -281,6 +281,42 @@ async def test_a_fault_of_ours_does_not_silence_the_room(outbox, redis, sender, 
     assert sender.heard[1] == (1, "7-1")
 
 
+@pytest.mark.parametrize("broken", ["allowed", "refused"])
+async def test_a_fault_while_a_sender_is_asked_again_costs_that_message_only(
+    redis, sender, monkeypatch, caplog, broken
+):
+    def fails(*_):
+        raise ValueError("a fault")
+
+    rules = Rules()
+    outbox, faulty, sender.rules = outbox_on(redis, 1_000_000, rules), Sender(), rules
+    redis.certain.clear()
+    send(outbox, faulty, 0)
+    send(outbox, sender, 1)
+    rules.known, faulty.mute = "2", MUTED
+    monkeypatch.setattr(faulty, broken, fails)
+    redis.certain.set()
+    await until(lambda: sender.heard)
+    assert sender.heard == [(1, "7-1")]
+    assert "a fault" in caplog.text
+    send(outbox, sender, 2)
+    await until(lambda: len(sender.heard) == 2)
+    assert outbox.waiting == 0
+
+
+async def test_a_fault_while_rules_are_read_costs_no_message(redis, sender, monkeypatch, caplog):
+    monkeypatch.setattr("gateway.channels.outbox.PAUSE", 0)
+    rules = sender.rules
+    outbox = outbox_on(redis, 1_000_000, rules)
+    rules.error, redis.error = ValueError("a fault"), RoomChanged()
+    send(outbox, sender, 0)
+    await until(lambda: rules.refreshes)
+    rules.error = redis.error = None
+    await until(lambda: sender.heard)
+    assert sender.heard == [(0, "7-1")]
+    assert "a fault" in caplog.text
+
+
 async def test_settled_is_when_all_is_published(outbox, redis, sender):
     redis.patient = True
     send(outbox, sender, 0, room="cellar")
