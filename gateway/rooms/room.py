@@ -370,16 +370,20 @@ class Room:
         self._of.spawn(self._refresh_and_release())
 
     async def _refresh_and_release(self) -> None:
-        while True:
+        while self._users:
             try:
                 await self.refresh()
             except (BackplaneDown, BackplaneRefused):
                 await asyncio.sleep(PAUSE)
                 await self._of.ready()
+            except Exception:
+                # Our own error must not silence the room for good.
+                log.exception("could not read the state of a room")
+                await asyncio.sleep(PAUSE)
             else:
                 break
         self._held = False
-        if self._is_open:
+        if self._users:  # also while it is being opened; once it is closed the channel is not ours
             self._of.channels.release(self.channel)
 
     # Its members.

@@ -4,8 +4,9 @@ from dataclasses import replace
 import pytest
 
 from gateway.rooms.rooms import Entry
-from tests.unit.gateway.fakes import AWAY, until
+from tests.unit.gateway.fakes import AWAY, quiet, until
 from tests.unit.gateway.rooms.conftest import Gate, Somebody, Street
+from wire.frames import Msg
 from wire.reasons import ErrorCode, WireError
 
 # Coming in.
@@ -278,6 +279,39 @@ async def test_nothing_reaches_somebody_behind_the_kick(street: Street) -> None:
     answered.set()
     await until(lambda: guest.out)
     await until(lambda: there.told["dev"][-1].text == "a secret")
+
+
+async def test_a_room_that_changes_while_it_is_opened_here_is_heard_afterwards(
+    street: Street,
+) -> None:
+    here, _, boss, _ = await crowd(street)
+    late = street.open()
+    answered = late.backplane.hold("members")
+    entering = asyncio.ensure_future(late.rooms.enter("dev", late.somebody("Late")))
+    await until(lambda: late.backplane.count("members"))
+    asked = late.backplane.count("state")
+    await here.set(boss, secret=True)
+    await until(lambda: late.backplane.count("state") > asked)
+    await quiet()
+    answered.set()
+    await entering
+    street.memory.say("hello", "dev")
+    await until(lambda: isinstance(late.told["dev"][-1], Msg))
+
+
+async def test_a_fault_while_the_new_rules_are_read_does_not_silence_a_room(
+    street: Street, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("gateway.rooms.room.PAUSE", 0)
+    here, there, boss, guest = await crowd(street)
+    await there.rooms.enter("dev", there.somebody("Other"))
+    there.backplane.fail(RuntimeError("a fault"), "state")
+    await here.moderate(boss, "kick", "guest")
+    street.memory.say("a secret", "dev")
+    await until(lambda: "a fault" in caplog.text)
+    there.backplane.failing.clear()
+    await until(lambda: isinstance(there.told["dev"][-1], Msg))
+    assert [out[:2] for out in guest.out] == [("dev", "kicked")]
 
 
 async def test_somebody_who_was_kicked_does_not_come_back_by_resuming(street: Street) -> None:
