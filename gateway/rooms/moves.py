@@ -190,6 +190,10 @@ class Moves:
             await comings[0].picture.refresh()
         except (BackplaneDown, BackplaneRefused):
             return False
+        except Exception:
+            # A fault of ours, as above. The people still wait, so try again.
+            log.exception("could not read the state of a room")
+            return False
         return True
 
 

@@ -314,6 +314,20 @@ async def test_a_fault_while_the_new_rules_are_read_does_not_silence_a_room(
     assert [out[:2] for out in guest.out] == [("dev", "kicked")]
 
 
+async def test_a_fault_while_somebody_enters_by_old_rules_leaves_nobody_waiting(
+    street: Street, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("gateway.rooms.moves.PAUSE", 0)
+    here, there, boss, _ = await crowd(street)
+    there.lost = {b"="}
+    await here.set(boss, secret=True)
+    there.backplane.fail(RuntimeError("a fault"), "state")
+    entering = asyncio.ensure_future(there.rooms.enter("dev", there.somebody("Other")))
+    await until(lambda: "a fault" in caplog.text)
+    there.backplane.failing.clear()
+    assert (await asyncio.wait_for(entering, 5)).entered.people == 3
+
+
 async def test_somebody_who_was_kicked_does_not_come_back_by_resuming(street: Street) -> None:
     here, there, boss, _ = await crowd(street)
     await here.moderate(boss, "kick", "guest")
