@@ -84,7 +84,7 @@ def _example(words: str) -> str:
 
 @room.command(
     epilog=_example("show --json | jq -r '.members[].name'"),
-    short_help="Show all about the room; also done without a command.",
+    short_help="Show everything about the room; the default.",
 )
 @chat_and_json
 @_in_room

@@ -32,7 +32,7 @@ def since(milliseconds: int, now: datetime) -> str:
 
 
 def span(seconds: float) -> str:
-    """``48s``, ``3m 20s``, ``2h 5m`` or ``3d 4h``."""
+    """``48s``, ``3m 20s``, ``2h 5m`` or ``3d 4h``, and ``10m`` if nothing is left over."""
     left = max(0, int(seconds))
     for size, unit, smaller_size, smaller in (
         (86400, "d", 3600, "h"),
@@ -40,5 +40,6 @@ def span(seconds: float) -> str:
         (60, "m", 1, "s"),
     ):
         if left >= size:
-            return f"{left // size}{unit} {left % size // smaller_size}{smaller}"
+            rest = left % size // smaller_size
+            return f"{left // size}{unit} {rest}{smaller}" if rest else f"{left // size}{unit}"
     return f"{left}s"

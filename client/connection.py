@@ -307,7 +307,7 @@ class Connection(asyncio.Protocol):
         """Turn bytes into lines, and lines into events."""
         self._heartbeat.heard()
         if not self.granted.done() and data.startswith(ALERT):
-            self._is_no_gateway("it speaks TLS: so must we, with --tls")
+            self._is_no_gateway("it speaks TLS: add --tls")
         for line in self._lines.feed(data):
             if self.ended:
                 return
@@ -316,7 +316,7 @@ class Connection(asyncio.Protocol):
             except WireError:
                 event = None
                 self._is_no_gateway(
-                    "what answers is no chat gateway; check the server's name and port"
+                    "what answers is not a chat gateway: check the server's name and port"
                 )
             if event:
                 self._take(event)

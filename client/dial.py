@@ -184,7 +184,7 @@ def _explained(
                 "check the address, and whether a firewall is in between"
             )
         case socket.gaierror() | UnicodeError():
-            return CannotConnect(f"there is no host as in {where}: check the server's name")
+            return CannotConnect(f"cannot find the host of {where}: check the server's name")
         case ssl.SSLError() | ConnectionAbortedError() | ConnectionResetError() if tls:
             return explained(error, where)
         case OSError():
@@ -196,7 +196,7 @@ def _explained(
         case Ended(reason=reason) if reason == CONNECTION_LOST:
             return CannotConnect(
                 f"{where} hung up without a word: is it a chat gateway, and is it ready?"
-                + ("" if tls else " If it speaks TLS, so must we, with --tls")
+                + ("" if tls else " If it speaks TLS, add --tls")
             )
         case Ended(reason=reason) if reason.code == FOREIGN.code:
             return CannotConnect(f"{where}: {reason.text}")

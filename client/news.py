@@ -92,15 +92,15 @@ def shown(news: News, view: View) -> list[str]:
     """News as lines for the person."""
     match news:
         case Lost(reason):
-            text = f"{reason.text} Coming back by itself..."
+            text = f"{reason.text} Reconnecting..."
         case StillAway(why, after):
             text = why if after is None else f"{why} Trying again in {after:.0f} s."
         case Back(gateway):
             text = f"back again, on {gateway}"
         case Held(refused, delay) if refused.code == ErrorCode.SLOW_DOWN:
-            text = f"the gateway asks for a pause: sending on in {delay:.1f} s, in order"
+            text = f"the gateway asks for a pause: what you sent follows in {delay:.1f} s, in order"
         case Held():
-            text = "the gateway cannot take it now: trying again by itself, in order"
+            text = "the gateway cannot take this now: it is sent as soon as possible, in order"
         case SentAgain(said):
             return render.sent_again(said, view)
         case NotRejoined(room, why):

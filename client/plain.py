@@ -182,7 +182,7 @@ class PlainClient:
         if isinstance(meaning, Show) and meaning.wrong:
             self._refuse(meaning.lines[0], line)
         else:
-            self._refuse("in a pipe /msg is obeyed, and no other command", line)
+            self._refuse("in a pipe /msg is the only command", line)
         return True
 
     async def _do(self, meaning: Meaning | None) -> bool:

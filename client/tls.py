@@ -48,8 +48,8 @@ def explained(error: OSError, where: str) -> CannotConnect:
         why = (error.reason or "it failed").lower().replace("_", " ")
         return CannotConnect(f"no TLS with {where}: {why}; TLS 1.2 or newer is wanted")
     return CannotConnect(
-        f"{where} does not answer in TLS: is it switched on there, is it this port, and may this "
-        "address come in? Without --tls and --ca nothing is encrypted"
+        f"{where} does not answer in TLS: check the port, and ask the operator whether the gateway "
+        "speaks TLS and lets your address in. Without --tls and --ca nothing is encrypted"
     )
 
 

@@ -163,7 +163,8 @@ def notice(event: Notice, view: View) -> list[str]:
     """What the gateway says without being asked. The warning before an idle goodbye stands out."""
     if event.code in (NoticeCode.IDLE_SOON, NoticeCode.MENTIONED):
         return broken(view.style.warning(f"· {clean_name(event.text)}"), view)
-    return info(clean_name(event.text), view)
+    how = f": /join {event.room}" if event.code == NoticeCode.INVITED and event.room else ""
+    return info(clean_name(f"{event.text}{how}"), view)
 
 
 def error(text: str, view: View) -> list[str]:

@@ -43,6 +43,11 @@ _ACTIONS = {
     "devoice": "{by} took the voice in {room} from {name}",
 }
 
+_KEY = "needs a key"
+_SLOW = "one message per"
+_HISTORY = "newcomers see new messages only"
+_OPPOSITES = {_KEY: "needs no key", _HISTORY: "newcomers see earlier messages"}
+
 
 def shown_room(room: str) -> str:
     """A room's name as people see it."""
@@ -78,7 +83,7 @@ def changed(event: Changed, view: View, before: Modes | None = None) -> list[str
         case "topic" if event.topic:
             return info(f"{by} changed the topic of {room}: {_line(event.topic)}", view)
         case "topic":
-            return info(f"{by} took the topic of {room} away", view)
+            return info(f"{by} removed the topic of {room}", view)
         case "modes":
             return info(f"{by} {_modes_changed(room, event.modes or Modes(), before)}", view)
         case action:
@@ -156,27 +161,34 @@ def modes(held: Modes) -> list[str]:
         "invite-only": held.invite_only,
         "secret": held.secret,
         "read-only": held.read_only,
-        "with a key": held.key,
-        f"one message per {shown_span(held.slow)}": held.slow > 0,
-        "history only from your joining": held.history == "joined",
+        _KEY: held.key,
+        f"{_SLOW} {shown_span(held.slow)}": held.slow > 0,
+        _HISTORY: held.history == "joined",
     }
     return [words for words, holds in found.items() if holds]
+
+
+def _no_longer(words: str) -> str:
+    """What holds now that a mode, in these words, was switched off."""
+    if words.startswith(_SLOW):
+        return "no longer slow"
+    return _OPPOSITES.get(words, f"no longer {words}")
 
 
 def _modes_changed(room: str, now: Modes, before: Modes | None) -> str:
     held = modes(now)
     if before is None:
-        return f"changed {room}: {', '.join(held) if held else 'nothing special holds now'}"
+        return f"changed {room}: {', '.join(held) if held else 'all modes are off'}"
     old = modes(before)
     new = [words for words in held if words not in old]
     gone = [words for words in old if words not in held]
     if new and not gone and all(" " not in words for words in new):
         return f"made {room} {' and '.join(new)}"
     # Slow mode has only changed if it goes on with another length.
-    gone = [words for words in gone if not (words.startswith("one message") and now.slow)]
+    gone = [words for words in gone if not (words.startswith(_SLOW) and now.slow)]
     if not new and not gone:
         return f"set a new key for {room}" if now.key else f"left {room} as it was"
-    return f"changed {room}: {', '.join([*new, *(f'no longer {words}' for words in gone)])}"
+    return f"changed {room}: {', '.join([*new, *map(_no_longer, gone)])}"
 
 
 def _topic(found: RoomInfo, view: View) -> str:

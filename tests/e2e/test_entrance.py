@@ -85,7 +85,7 @@ class TestTls:
             dana.type("before\r")
             await mom.expect(op="msg", text="before")
             secure.signal(signal.SIGKILL)
-            await sees(dana, "Coming back by itself...")
+            await sees(dana, "Reconnecting...")
             await mom.say(op="send", text="meanwhile")
             await start_secure("--listen", secure.address)
             await sees(dana, "mom: meanwhile")
@@ -178,7 +178,7 @@ class TestRegisteredName:
         async with window(chat, one, "--password-file", str(file)) as dana:
             await dana.shows("dana>")
             one.signal(signal.SIGKILL)
-            await sees(dana, "Coming back by itself...")
+            await sees(dana, "Reconnecting...")
             await start_gateway("--listen", one.address)
             await dana.until(lambda lines: any("back again, on" in line for line in lines))
             dana.type("here\r")

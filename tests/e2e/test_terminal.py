@@ -169,7 +169,7 @@ async def test_it_reconnects_by_itself_and_keeps_the_typed_line(
         dana.type("half a sen")
         one.signal(signal.SIGTERM)
         assert await one.exit_code() == 0
-        await sees(dana, "Coming back by itself...")
+        await sees(dana, "Reconnecting...")
         await start_gateway("--listen", one.address)
         await dana.until(lambda lines: any("back again, on" in line for line in lines))
         dana.type("tence\r")
@@ -217,7 +217,7 @@ class TestKilledGateway:
         mom = await two.join("mom")
         async with window(one, "dana") as dana:
             one.signal(signal.SIGKILL)
-            await sees(dana, "Coming back by itself...")
+            await sees(dana, "Reconnecting...")
             dana.type("into the dark\r")
             await dana.until(lambda lines: sum("not connected:" in line for line in lines) == 1)
             dana.type("psst @mom\r")

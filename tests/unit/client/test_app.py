@@ -341,7 +341,7 @@ async def test_lines_typed_while_disconnected_are_sent_after_the_return(app):
     away = asyncio.Event()
     app.rejoin.until = away
     app.peer.hang_up()
-    await app.shown("Coming back by itself...")
+    await app.shown("Reconnecting...")
     app.type("later" + ENTER)
     await app.shown("· not connected: it will be sent")
     away.set()
@@ -353,7 +353,7 @@ async def test_leaving_works_while_disconnected(app):
     await app.start()
     app.rejoin.until = asyncio.Event()
     app.peer.hang_up()
-    await app.shown("Coming back by itself...")
+    await app.shown("Reconnecting...")
     app.type("unsent" + ENTER + CTRL_D)
     assert await app.running == 0
     assert "· not sent: unsent" in app.written.getvalue()

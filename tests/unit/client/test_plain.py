@@ -253,7 +253,7 @@ async def test_it_comes_back_and_nothing_is_lost_or_told_twice(plain):
     await peer.farewell()
     assert await plain.running == 0
     assert plain.err.getvalue().splitlines() == [
-        f"· {SHUTDOWN.text} Coming back by itself...",
+        f"· {SHUTDOWN.text} Reconnecting...",
         "· back again, on g1",
     ]
     hello, gap, missed = plain.out.getvalue().splitlines()

@@ -194,7 +194,7 @@ async def test_without_tls_a_port_that_sends_an_alert_is_recognized(gateway):
     peer = await gateway.peer()
     assert isinstance(await peer.request(), Hello)
     peer.write(ALERT)
-    assert str(await trying) == f"127.0.0.1:{gateway.port}: it speaks TLS: so must we, with --tls"
+    assert str(await trying) == f"127.0.0.1:{gateway.port}: it speaks TLS: add --tls"
 
 
 def test_a_file_without_a_certificate_is_an_error(tmp_path):

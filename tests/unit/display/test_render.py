@@ -234,6 +234,11 @@ def test_notices_and_errors():
     assert shown(Pong()) == ""
 
 
+def test_an_invitation_says_how_to_join_the_room():
+    invited = Notice(code="invited", text="mom invites you to the room dev", room="dev")
+    assert shown(invited) == "· mom invites you to the room dev: /join dev"
+
+
 def test_the_warning_before_an_idle_goodbye_stands_out():
     warning = Notice(code="idle_soon", text="15 s left", left=15.0)
     assert shown(warning, COLORS) == "\x1b[33m· 15 s left\x1b[0m"
@@ -289,17 +294,17 @@ def test_a_gap(room, expected):
 @pytest.mark.parametrize(
     ("news", "expected"),
     [
-        (Lost(SHUTDOWN), f"· {SHUTDOWN.text} Coming back by itself..."),
+        (Lost(SHUTDOWN), f"· {SHUTDOWN.text} Reconnecting..."),
         (StillAway("nobody\x1b answers"), "· nobody\ufffd answers"),
         (StillAway("Too many.", 90.4), "· Too many. Trying again in 90 s."),
         (Back("g1", resumed=True), "· back again, on g1"),
         (
             Held(Refused("slow_down", "-"), 1.26),
-            "· the gateway asks for a pause: sending on in 1.3 s, in order",
+            "· the gateway asks for a pause: what you sent follows in 1.3 s, in order",
         ),
         (
             Held(Refused("outbox_full", "-"), 0.5),
-            "· the gateway cannot take it now: trying again by itself, in order",
+            "· the gateway cannot take this now: it is sent as soon as possible, in order",
         ),
         (
             SentAgain("one\ntwo"),

@@ -28,7 +28,7 @@ def view(width=None, room="lobby"):
         ),
         (
             Entered(room="d\u202eev", seen="1-0", people=2, modes=Modes(key=True, slow=90)),
-            "· you are in #d�ev (2 people, with a key, one message per 90 s)",
+            "· you are in #d�ev (2 people, needs a key, one message per 90 s)",
         ),
         (
             Entered(room="dev", seen="1-0", people=2, role="voice"),
@@ -50,7 +50,7 @@ def test_leaving_a_room_is_shown_with_its_reason():
     ("fields", "line"),
     [
         ({"change": "topic", "topic": "all  bees"}, "mom changed the topic of #dev: all bees"),
-        ({"change": "topic", "topic": ""}, "mom took the topic of #dev away"),
+        ({"change": "topic", "topic": ""}, "mom removed the topic of #dev"),
         ({"change": "kick", "name": "sis", "reason": "spam"}, "mom kicked sis out of #dev: spam"),
         ({"change": "kick", "name": "Dana"}, "mom kicked you out of #dev"),
         ({"change": "kick", "name": "sis", "by": "DANA"}, "you kicked sis out of #dev"),
@@ -88,16 +88,18 @@ def test_a_change_is_shown_with_the_person_who_made_it(fields, line):
         (Modes(secret=True), Modes(), "mom changed #dev: no longer secret"),
         (Modes(), Modes(slow=10), "mom changed #dev: one message per 10 s"),
         (Modes(slow=10), Modes(slow=60), "mom changed #dev: one message per 1 min"),
-        (Modes(slow=10), Modes(), "mom changed #dev: no longer one message per 10 s"),
-        (Modes(), Modes(key=True), "mom changed #dev: with a key"),
+        (Modes(slow=10), Modes(), "mom changed #dev: no longer slow"),
+        (Modes(), Modes(key=True), "mom changed #dev: needs a key"),
+        (Modes(key=True), Modes(), "mom changed #dev: needs no key"),
+        (Modes(history="joined"), Modes(), "mom changed #dev: newcomers see earlier messages"),
         (Modes(key=True), Modes(key=True), "mom set a new key for #dev"),
         (
             Modes(secret=True),
             Modes(history="joined"),
-            "mom changed #dev: history only from your joining, no longer secret",
+            "mom changed #dev: newcomers see new messages only, no longer secret",
         ),
         (None, Modes(secret=True), "mom changed #dev: secret"),
-        (None, Modes(), "mom changed #dev: nothing special holds now"),
+        (None, Modes(), "mom changed #dev: all modes are off"),
     ],
 )
 def test_a_change_of_modes_is_shown_by_its_difference(before, now, line):
@@ -114,7 +116,7 @@ def test_the_rooms_are_a_table_with_the_fullest_first():
     assert room_list(found, view(80)) == [
         "· 3 rooms:",
         " * #plaza  12",
-        "   #ops     2  (secret, with a key)",
+        "   #ops     2  (secret, needs a key)",
         " * #日本    2  あ b",
     ]
     assert room_list([], view()) == ["· 0 rooms"]
@@ -177,7 +179,7 @@ def test_everything_known_about_a_room_is_shown():
     assert room_info(info, view()) == [
         "· #dev: 3 people",
         "· topic: bees (mom, 10:00)",
-        "· modes: invite-only, with a key",
+        "· modes: invite-only, needs a key",
         "· operators: mom",
         "· voices: sis",
         "· invited: ada, cleo",
