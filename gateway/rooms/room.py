@@ -20,7 +20,7 @@ from gateway.errors import BackplaneDown, BackplaneRefused, NoSuchRoom, RoomChan
 from gateway.journal import event
 from gateway.rooms.moves import PAUSE, Coming, Moves
 from gateway.rooms.roster import Roster
-from wire.reasons import WireError
+from wire.reasons import OutCode, WireError
 
 log = logging.getLogger(__name__)
 
@@ -150,6 +150,9 @@ class Room:
         name: the room's name.
         channel: the room's channel.
         state: the room's state, as it is known here.
+        posting: the version with which messages are posted: that of the state. While Redis has
+            forgotten the state it is the newest that was known: so Redis refuses them, because
+            somebody may have come in while there were no rules.
         roster: its members, on all gateways.
         here: its members on this gateway, by session.
         coming: sessions that are on their way in.
@@ -160,6 +163,7 @@ class Room:
         self.name = channel.log.room
         self.channel = channel
         self.state = RoomState(room=self.name)
+        self.posting = self.state.version
         self.roster = Roster()
         self.here: dict[str, Person] = {}
         self._let_in_by: dict[str, int] = {}
@@ -174,7 +178,8 @@ class Room:
         self._asked, self._answered = 0, 0
         self._reading = asyncio.Lock()
         self._newest = 0
-        self._restoring = False
+        self._restored = asyncio.Event()
+        self._restored.set()
         self._held = False
         self._counting = asyncio.Lock()
         self._mending = False
@@ -299,17 +304,31 @@ class Room:
         if version < self._newest:
             # Redis has forgotten something. What is known here stays valid until it knows it again.
             state = replace(self.state, version=state.version)
-            if not self._restoring:
-                self._restoring = True
+            if self._restored.is_set():
+                self._restored.clear()
                 self._of.spawn(self._restore())
         self._newest = max(self._newest, version)
         before, self.state = self.state, state
+        self.posting = state.version if self._restored.is_set() else str(self._newest)
         if state.version != before.version:
             self._look_who_may_stay(before)
+
+    async def restored(self) -> None:
+        """Return once Redis has the state again, if it has forgotten it, or after a second."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(PAUSE):
+                await self._restored.wait()
 
     async def _restore(self) -> None:
         """Write the state down again, after Redis has forgotten it."""
         event(log, logging.WARNING, "Redis has forgotten the state of a room", room=self.name)
+        try:
+            await self._write_state_down()
+        finally:
+            self._restored.set()
+            self.posting = self.version
+
+    async def _write_state_down(self) -> None:
         while self._is_open:
             try:
                 # People first: they make the room exist again.
@@ -336,20 +355,31 @@ class Room:
                 await self._of.ready()
             else:
                 break
-        self._restoring = False
 
     def _look_who_may_stay(self, before: RoomState) -> None:
         state = self.state
         # Nearly always something else has changed, and thousands may be here.
         all_of_them = (
-            not state.exists or state.deleted != before.deleted or state.bans != before.bans
+            not state.exists
+            or state.deleted != before.deleted
+            or state.bans != before.bans
+            or state.modes.invite_only > before.modes.invite_only
         )
         for person in list(self.here.values()):
-            if not (all_of_them or person.registration.folded in state.kicked):
-                continue
-            out = may_stay(self._state_for(person), who_is(person), self.now())
-            if out is not None:
-                self.put_out(person, *out)
+            if all_of_them or person.registration.folded in state.kicked:
+                out = self._must_leave(person)
+                if out is not None:
+                    self.put_out(person, *out)
+
+    def _must_leave(self, person: Person) -> tuple[str, str] | None:
+        if (out := may_stay(self._state_for(person), who_is(person), self.now())) is not None:
+            return out
+        # Somebody who came in while the room had no rules is invited by the change that closes it,
+        # unless Redis had forgotten the rules.
+        if self._let_in_by[person.registration.session] == 0 and self.state.modes.invite_only:
+            refusal = self.refusal(person, "", returning=True)
+            return None if refusal is None else (OutCode.REFUSED, refusal.text)
+        return None
 
     def put_out(self, person: Person, code: str, text: str) -> None:
         """Put somebody out of the room."""

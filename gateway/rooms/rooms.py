@@ -349,22 +349,24 @@ class Rooms:
         known = self._open[room]
         state = known.state
         if state.lets_all_talk:  # nearly always, and this is asked for each message
-            return state.version, 0
+            return known.posting, 0
         who = who_is(person)
         if (refusal := may_say(state, who, known.now())) is not None:
             raise refusal
-        return state.version, slow_for(state, who)
+        return known.posting, slow_for(state, who)
 
     def version(self, room: str) -> str | None:
-        """The version of a room's state; None if the room is not open here.
+        """The version of a room's state to post with; None if the room is not open here.
 
         Redis refuses to publish with another version than the room has.
         """
         known = self._open.get(room)
-        return None if known is None else known.version
+        return None if known is None else known.posting
 
     async def refresh(self, room: str) -> None:
         """Read the state of a room again, and put out the members who may no longer be in it.
+
+        If Redis has forgotten the state, it is written down first.
 
         Raises:
             BackplaneDown: Redis is away.
@@ -372,6 +374,7 @@ class Rooms:
         """
         if (known := self._open.get(room)) is not None:
             await known.refresh()
+            await known.restored()
 
     def get(self, room: str) -> Room | None:
         """A room; None if it is not open here."""

@@ -223,6 +223,25 @@ class TestMemory:
         await boss.expect(op="msg", text="we are still here")
         assert [e for e in boss.told(op="left") if e["name"] != "outside"] == []
 
+    async def test_a_person_who_came_in_while_redis_knew_no_rules_is_put_out(
+        self,
+        boss: Peer,
+        guest: Peer,
+        valkey: Server,
+        prefix: str,
+        join: Join,
+        start_gateway: StartGateway,
+    ) -> None:
+        await set_modes(boss, invite_only=True)
+        outside = await join(await start_gateway(), "outside")
+        assert (await enter(outside))["code"] == "invite_only"
+        forget_everything(valkey, prefix)
+        await enter(outside)
+        assert (await say(boss, "for those who are invited"))["op"] == "ack"
+        await guest.expect(op="msg", text="for those who are invited")
+        assert (await say(outside, "hello"))["code"] == "not_in_room"
+        assert texts(outside) == []
+
     async def test_a_member_that_redis_has_forgotten_is_written_down_again(
         self, soon: None, boss: Peer, guest: Peer, look: redis.Redis, keys: Keys
     ) -> None:
