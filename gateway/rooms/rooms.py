@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from gateway.backplane.contract import Departure
 from gateway.backplane.ids import before, is_beginning, parse_id
 from gateway.backplane.records import Registration
-from gateway.chat.rooms import entered, may_say, slow_for
+from gateway.chat.rooms import entered, may_say, no_such_room, slow_for
 from gateway.rooms.mending import Mending
 from gateway.rooms.moves import Coming, Moves
 from gateway.rooms.room import Backplane, Channels, Person, Room, Surroundings, arrival_of, who_is
@@ -175,6 +175,7 @@ class Rooms:
     async def _let_in(
         self, name: str, person: Person, key: str = "", history: int = 0, *, returning: bool
     ) -> _Inside:
+        await self._check_exists(name)
         room = self._room(name)
         await room.need()
         record, version = person.registration, room.version
@@ -192,6 +193,17 @@ class Rooms:
             room.drop()
             raise
         return _Inside(room, person, version, after, lines)
+
+    async def _check_exists(self, name: str) -> None:
+        """Refuse a room that does not exist and is not made, before it is listened to.
+
+        Redis keeps something for good of each log that somebody listens to.
+        """
+        if self._anybody_makes or name == LOBBY or name in self._open:
+            return
+        _, state = await self._backplane.rooms.state(name)
+        if not state.exists:
+            raise no_such_room(name)
 
     async def _arrive(self, room: Room, person: Person, key: str, *, returning: bool) -> str:
         """Have Redis let somebody in; returns the version of the state that allowed it."""

@@ -163,6 +163,13 @@ class TestSettingsOfAGateway:
         peer = await join(await start_gateway(rooms="closed"), "guest")
         assert (await enter(peer))["code"] == "no_such_room"
 
+    async def test_nothing_stays_in_redis_of_a_room_that_nobody_could_make(
+        self, start_gateway: StartGateway, join: Join, look: redis.Redis, keys: Keys
+    ) -> None:
+        peer = await join(await start_gateway(rooms="closed"), "guest")
+        await enter(peer)
+        assert list(look.scan_iter(f"{keys.room_meta('dev').removesuffix('meta')}*")) == []
+
     async def test_one_is_in_no_room_at_the_start_without_a_lobby(
         self, start_gateway: StartGateway, join: Join
     ) -> None:
