@@ -10,7 +10,22 @@ from gateway.channels.replay import Replay
 from gateway.errors import BackplaneRefused
 from tests.unit.gateway.conftest import House
 from tests.unit.gateway.fakes import AWAY, Clock, backplane_of, quiet, until
-from wire.frames import Ack, Active, Error, Hello, Left, Msg, Ping, Send, Welcome, Who
+from wire.frames import (
+    Ack,
+    Active,
+    Error,
+    Hello,
+    Join,
+    Leave,
+    Left,
+    ListRooms,
+    Msg,
+    Ping,
+    Send,
+    SetTopic,
+    Welcome,
+    Who,
+)
 from wire.limits import Limits
 from wire.reasons import (
     CONNECTION_LOST,
@@ -52,14 +67,19 @@ async def test_who_says_hello_and_ends_in_the_same_turn_leaves_no_name_behind(
     await house.guest(gateway, "dana")
 
 
-STEPS = st.sampled_from(
-    ["hello", "back", "say", "whisper", "who", "bad", "hang up", "turn", "turns", "tick", *ENDS]
+SAYS = ["hello", "back", "say", "whisper", "who", "bad"]
+IN_ROOMS = ["join", "leave", "say there", "topic", "put out", "rooms"]
+STEPS = st.sampled_from([*SAYS, *IN_ROOMS, "hang up", "turn", "turns", "tick", *ENDS])
+OF_ROOMS = ["attend", "state", "members", "keep rooms", "change", "all"]
+HELD = st.sampled_from(
+    ["claim", "subscribe", "read_log", "whisper", "release", "publish", "tails", *OF_ROOMS]
 )
-HELD = st.sampled_from(["claim", "subscribe", "read_log", "whisper", "release", "publish", "tails"])
 
 
 FAILING = st.dictionaries(
-    st.sampled_from(["claim", "subscribe", "read_log", "whisper", "release", "publish", "users"]),
+    st.sampled_from(
+        ["claim", "subscribe", "read_log", "whisper", "release", "publish", "users", *OF_ROOMS]
+    ),
     st.sampled_from([AWAY, BackplaneRefused("OOM"), ZeroDivisionError()]),
     max_size=2,
 )
@@ -89,12 +109,21 @@ def test_whatever_comes_in_whatever_order_nothing_is_left(steps, held, failing):
             "whisper": Send("psst @dana", seq=2),
             "who": Who(),
             "bad": b"what?",
+            "join": Join("attic", history=2, seq=3),
+            "leave": Leave("attic", seq=4),
+            "say there": Send("hi", room="attic", seq=5),
+            "topic": SetTopic("attic", "spiders", seq=6),
+            "rooms": ListRooms(seq=7),
         }
         for step in [*steps, CONNECTION_LOST]:
             if step in says:
                 dana.say(says[step])
             elif step == "hang up":
                 dana.peer.hung_up()
+            elif step == "put out":
+                if (room := gateway.rooms.get("attic")) is not None:
+                    for person in list(room.here.values()):
+                        room.put_out(person, "kicked", "You were kicked.")
             elif step == "turn":
                 await asyncio.sleep(0)
             elif step == "turns":
