@@ -7,6 +7,7 @@ import redis
 
 from gateway.backplane.keys import Keys
 from gateway.fleet import presence
+from tests.integration.rooms import enter, leave, members
 from tests.support import servers
 from tests.support.deadlines import eventually
 from tests.support.fixtures import Join, Peer, StartGateway
@@ -73,3 +74,23 @@ async def test_people_stay_and_are_told_why_their_messages_are_refused(
     for peer in (mom, dad):
         await peer.caught_up()
         assert peer.told(op="left") == peer.told(op="bye") == peer.told(op="notice") == []
+
+
+async def test_people_come_and_go_as_before(
+    own: Server, look: redis.Redis, start_gateway: StartGateway, join: Join
+) -> None:
+    one, two = await start_gateway(redis=own.url), await start_gateway(redis=own.url)
+    mom, dad = await join(one, "Mom"), await join(two, "Dad")
+    await enter(dad)
+    look.config_set("maxmemory", 1)
+    assert (await enter(mom, history=10))["people"] == 2
+    await dad.expect(op="joined", room="dev", name="Mom")
+    dad.vanish()
+    await mom.expect(op="left", room="dev", name="Dad")
+    back = await join(one, "Dad", **dad.way_back)
+    assert back.told(op="welcome")[0]["rooms"] == ["lobby", "dev"]
+    await mom.expect(op="joined", room="dev", name="Dad")
+    assert (await enter(back, "new"))["code"] == "unavailable", "a new log takes memory"
+    await leave(back)
+    await mom.expect(op="left", room="dev", name="Dad", code="left")
+    assert await members(mom) == ["Mom"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from typing import Any
 
@@ -17,7 +18,7 @@ from gateway.backplane.redis.pair import Pair
 from gateway.backplane.redis.replies import parse_members, parse_room, parse_room_state
 from gateway.chat.room_records import Edit, version_from
 from gateway.chat.rooms import NEVER, RoomState
-from gateway.errors import NoSuchRoom, RoomChanged
+from gateway.errors import BackplaneRefused, NoSuchRoom, RoomChanged
 from wire.frames import LOBBY
 
 MEMBERS_AT_ONCE = 500
@@ -68,7 +69,7 @@ class RedisRooms:
             kept_ms=self._kept_ms,
         )
         attending = self._pair.run(*call)
-        if create:
+        if create and room != LOBBY:
             # First, so that no room exists that no list shows.
             _, reply = await asyncio.gather(self._add_to_index([room]), attending)
         else:
@@ -168,7 +169,8 @@ class RedisRooms:
 
     async def _add_to_index(self, rooms: list[str]) -> None:
         if rooms:
-            await self._pair.call("SADD", self._keys.rooms, *rooms)
+            with contextlib.suppress(BackplaneRefused):  # Redis is full: `marks` adds them later
+                await self._pair.call("SADD", self._keys.rooms, *rooms)
 
 
 def _done(room: str, reply: Any) -> Any:

