@@ -95,12 +95,11 @@ class Mending:
         """
         here = list(room.here.values())
         members = await room.members()
-        gone = {*dead, self._gateway}
         forgotten = [
             person
             for person in here
             if (member := members.get(person.registration.folded)) is None
-            or (member.session != person.registration.session and member.gateway in gone)
+            or self._is_gone(room, member, dead)
         ]
         for person in forgotten:
             self.enter_again(room, person, told=False)
@@ -122,6 +121,12 @@ class Mending:
                 written_down_again=len(forgotten),
                 taken_out=len(strays) + len(of_ours),
             )
+
+    def _is_gone(self, room: Room, member: Member, dead: Collection[str]) -> bool:
+        """Whether a member is an older session, whose name somebody here has by now."""
+        if member.gateway == self._gateway:
+            return member.session not in room.here and member.session not in room.coming
+        return member.gateway in dead
 
     def _is_here(self, room: Room, session: str) -> bool:
         return session in room.here or session in room.coming or session in self._leaving

@@ -570,6 +570,18 @@ async def test_members_of_this_gateway_who_are_not_here_are_taken_out(street: St
     assert "ghost" not in street.memory.rooms["dev"].members
 
 
+async def test_a_session_that_was_replaced_does_not_take_the_place_of_the_newer_one(
+    street: Street,
+) -> None:
+    here, _, _, _ = await crowd(street)
+    older, newer = here.somebody("Sis", session="a"), here.somebody("Sis", session="b")
+    await here.rooms.enter("dev", older)
+    await here.rooms.enter("dev", newer)
+    await here.rooms.check(thoroughly=True)
+    await here.rooms.settle()
+    assert street.memory.rooms["dev"].members["sis"].session == "b"
+
+
 async def test_somebody_whose_place_is_kept_is_not_taken_out(street: Street) -> None:
     here, there, _, guest = await crowd(street)
     await there.rooms.enter("dev", there.somebody("Other"))
