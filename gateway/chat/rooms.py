@@ -37,9 +37,6 @@ NEVER = "0"
 NAMES_IN_LINE, SANCTIONS_IN_LINE = 100, 25
 """The most names, and the most bans and mutes, in one `RoomInfo`: no line has more than 64 KiB."""
 
-ROOMS_IN_LINE = 25
-"""Likewise the most rooms in one `wire.frames.RoomList`."""
-
 
 class Who(NamedTuple):
     """A session, as the rules of rooms see it.
