@@ -82,6 +82,19 @@ def network_in(request: Change) -> str | None:
     return request.name if "/" in request.name or ":" in request.name else None
 
 
+def check_operator(state: RoomState, who: Who) -> None:
+    """Check that somebody may change a room.
+
+    Raises:
+        WireError: there is no such room, or they are not an operator of it.
+    """
+    if not state.exists:
+        raise no_such_room(state.room)
+    if role(state, who.folded, who.account) != "operator":
+        text = f"only operators of the room {state.room} can do that: ask {an_operator(state)}"
+        raise WireError(ErrorCode.NOT_OPERATOR, text)
+
+
 def plan(
     state: RoomState,
     by: Who,
@@ -104,12 +117,7 @@ def plan(
     Raises:
         WireError: it is refused.
     """
-    room = state.room
-    if not state.exists:
-        raise no_such_room(room)
-    if role(state, by.folded, by.account) != "operator":
-        text = f"only operators of the room {room} can do that: ask {an_operator(state)}"
-        raise WireError(ErrorCode.NOT_OPERATOR, text)
+    check_operator(state, by)
     match request:
         case SetTopic():
             return _plan_topic(state, by, request, now)

@@ -6,8 +6,8 @@ import contextlib
 from collections.abc import Mapping
 
 from gateway.backplane.contract import Departure, Known
-from gateway.chat.room_changes import Change, Target, network_in, plan
-from gateway.chat.rooms import no_such_room
+from gateway.chat.room_changes import Change, Target, check_operator, network_in, plan
+from gateway.chat.rooms import may_read, no_such_room
 from gateway.errors import BackplaneDown, BackplaneRefused, NoSuchRoom, RoomChanged
 from gateway.rooms.room import Backplane, Person, who_is
 from gateway.rooms.rooms import Rooms
@@ -61,12 +61,15 @@ class Changes:
             return id
 
     async def _change(self, request: Change, person: Person) -> str:
-        room = request.room
+        room, who = request.room, who_is(person)
         # The state here may be a little old, and changes are rare. So ask Redis.
         now, state = await self._backplane.rooms.state(room)
+        if (refusal := may_read(state, who, self._rooms.is_in(room, person))) is not None:
+            raise refusal
+        check_operator(state, who)  # before anything is read that takes long
         members = await self._rooms.members(room)
         target = await self._target(request, members)
-        wanted = plan(state, who_is(person), request, now, people=len(members), target=target)
+        wanted = plan(state, who, request, now, people=len(members), target=target)
         if wanted is None:
             return ""
         removed = None

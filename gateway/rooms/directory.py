@@ -13,7 +13,7 @@ from gateway.chat.rooms import (
     room_info,
     tells_all,
 )
-from gateway.rooms.room import Backplane, Person, Room, who_is
+from gateway.rooms.room import Backplane, Person, who_is
 from gateway.rooms.rooms import Rooms
 from gateway.rooms.roster import Named
 from wire import frames
@@ -55,10 +55,9 @@ class Directory:
                 self._found = sorted(found, key=lambda each: (-each[1], each[0].room))
                 done = asyncio.get_running_loop().time()
                 self._good_until = max(now + FRESH, done + (done - now) / SHARE)
-        session = person.registration.session
         every = []
         for state, people in self._found:
-            joined = session in self._here(state.room)
+            joined = self._rooms.is_in(state.room, person)
             if joined or not state.modes.secret:
                 every.append(listed(state, people, joined=joined))
         return every
@@ -89,13 +88,9 @@ class Directory:
 
     async def _look(self, room: str, person: Person) -> tuple[RoomState, Mapping[str, Named], int]:
         """What holds in a room, who is in it, and Redis' clock."""
-        inside = person.registration.session in self._here(room)
+        inside = self._rooms.is_in(room, person)
         # What is known here may be a little old, and somebody who asks has just heard of a change.
         now, state = await self._backplane.state(room)
         if (refusal := may_read(state, who_is(person), inside)) is not None:
             raise refusal
         return state, await self._rooms.members(room), now
-
-    def _here(self, room: str) -> dict[str, Person]:
-        known: Room | None = self._rooms.get(room)
-        return {} if known is None else known.here

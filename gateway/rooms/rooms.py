@@ -393,6 +393,11 @@ class Rooms:
         known = self._open.get(room)
         return known if known is not None and known.is_open else None
 
+    def is_in(self, room: str, person: Person) -> bool:
+        """Whether somebody on this gateway is in a room."""
+        known = self.get(room)
+        return known is not None and person.registration.session in known.here
+
     async def members(self, room: str) -> Mapping[str, Named]:
         """The members of a room: from its roster, or from Redis if it is not open here.
 

@@ -452,6 +452,26 @@ async def test_two_operators_at_once_do_not_lose_a_change(street: Street) -> Non
     assert state.modes.slow == 5
 
 
+async def test_a_refused_change_does_not_read_the_members_of_a_room(street: Street) -> None:
+    await crowd(street)
+    elsewhere = street.open()
+    with pytest.raises(WireError) as refused:
+        await elsewhere.set(elsewhere.somebody("Other"), secret=True)
+    assert refused.value.code is ErrorCode.NOT_OPERATOR
+    assert elsewhere.backplane.count("members") == 0
+
+
+async def test_a_refused_change_does_not_tell_that_there_is_a_secret_room(street: Street) -> None:
+    here, there, boss, guest = await crowd(street)
+    await here.set(boss, secret=True)
+    with pytest.raises(WireError) as refused:
+        await there.set(there.somebody("Other"), read_only=True)
+    assert refused.value.code is ErrorCode.NO_SUCH_ROOM
+    with pytest.raises(WireError) as refused:
+        await there.set(guest, read_only=True)
+    assert refused.value.code is ErrorCode.NOT_OPERATOR
+
+
 async def test_only_operators_change_a_room(street: Street) -> None:
     _, there, _, guest = await crowd(street)
     with pytest.raises(WireError) as refused:
