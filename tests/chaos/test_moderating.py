@@ -64,6 +64,6 @@ def test_messages_come_once_and_in_order_during_a_stay():
     assert verdict(entered(), msg("7-1"), out(), entered(), msg("7-1")) == []
 
 
-def test_no_message_comes_when_one_is_out():
+def test_no_message_comes_after_a_bot_is_out():
     assert verdict(entered(), out(), msg("7-1")) != []
     assert verdict(entered(), out(VAULT), msg("7-1")) == []

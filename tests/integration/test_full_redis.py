@@ -76,7 +76,7 @@ async def test_people_stay_and_are_told_why_their_messages_are_refused(
         assert peer.told(op="left") == peer.told(op="bye") == peer.told(op="notice") == []
 
 
-async def test_people_come_and_go_as_before(
+async def test_people_still_come_and_go(
     own: Server, look: redis.Redis, start_gateway: StartGateway, join: Join
 ) -> None:
     one, two = await start_gateway(redis=own.url), await start_gateway(redis=own.url)

@@ -46,7 +46,7 @@ async def guest(two: Running, join: Join, boss: Peer) -> Peer:
 
 
 class TestTalking:
-    async def test_what_is_said_in_a_room_comes_to_those_who_are_in_it(
+    async def test_a_message_to_a_room_reaches_its_members_only(
         self, boss: Peer, guest: Peer, two: Running, join: Join
     ) -> None:
         outside = await join(two, "outside")
@@ -64,7 +64,7 @@ class TestTalking:
         times = [msg["ts"] for msg in guest.told(op="msg", room="dev")]
         assert times == sorted(times)
 
-    async def test_nothing_can_be_said_where_one_is_not(self, boss: Peer, guest: Peer) -> None:
+    async def test_only_members_can_send_to_a_room(self, boss: Peer, guest: Peer) -> None:
         await leave(guest)
         assert (await say(guest, "still here"))["code"] == "not_in_room"
 
@@ -74,8 +74,8 @@ class TestTalking:
         assert (await boss.expect(op="msg", text="hello"))["room"] == "dev"
 
 
-class TestComing:
-    async def test_one_is_told_what_holds_and_how_many_are_there(
+class TestEntering:
+    async def test_a_newcomer_is_told_the_topic_the_modes_and_the_number_of_people(
         self, boss: Peer, two: Running, join: Join
     ) -> None:
         await set_topic(boss, "What we build")
@@ -109,7 +109,7 @@ class TestComing:
                 await asyncio.sleep(0.1)
 
     @pytest.mark.parametrize("history", [0, 2])
-    async def test_one_gets_as_much_of_what_was_said_as_one_asks_for(
+    async def test_a_newcomer_gets_as_many_earlier_messages_as_it_asks_for(
         self, boss: Peer, two: Running, join: Join, history: int
     ) -> None:
         for text in ("one", "two", "three"):
@@ -120,7 +120,7 @@ class TestComing:
         await guest.expect(op="msg", text="four")
         assert texts(guest) == ["one", "two", "three", "four"][3 - history :]
 
-    async def test_what_was_said_before_is_not_told_where_the_room_hides_it(
+    async def test_a_newcomer_gets_no_earlier_messages_if_the_room_hides_them(
         self, boss: Peer, two: Running, join: Join
     ) -> None:
         await set_modes(boss, history="joined")
@@ -170,7 +170,7 @@ class TestSettingsOfAGateway:
         await enter(peer)
         assert list(look.scan_iter(f"{keys.room_meta('dev').removesuffix('meta')}*")) == []
 
-    async def test_one_is_in_no_room_at_the_start_without_a_lobby(
+    async def test_without_a_lobby_people_start_in_no_room(
         self, start_gateway: StartGateway, join: Join
     ) -> None:
         peer = await join(await start_gateway(lobby=False), "guest")
@@ -203,7 +203,7 @@ class TestLooking:
         assert (await about(outside))["code"] == "no_such_room"
         assert set(await list_rooms(boss)) == {"lobby", "dev"}
 
-    async def test_what_a_room_is_about_is_told_also_to_those_outside(
+    async def test_people_outside_a_room_may_ask_about_it(
         self, boss: Peer, guest: Peer, one: Running, join: Join
     ) -> None:
         outside = await join(one, "outside")
@@ -242,7 +242,7 @@ class TestOperators:
         await moderate(boss, "deop", "second")
         assert (await set_topic(second, "mine"))["code"] == "not_operator"
 
-    async def test_a_guest_cannot_be_one(self, boss: Peer, guest: Peer) -> None:
+    async def test_a_guest_cannot_become_an_operator(self, boss: Peer, guest: Peer) -> None:
         assert (await moderate(boss, "op", "guest"))["code"] == "no_such_person"
 
     async def test_changes_are_told_in_the_order_of_messages(self, boss: Peer, guest: Peer) -> None:
@@ -256,7 +256,7 @@ class TestOperators:
 
 
 class TestKicks:
-    async def test_one_is_out_and_may_come_back(self, boss: Peer, guest: Peer) -> None:
+    async def test_a_kicked_person_is_out_and_may_come_back(self, boss: Peer, guest: Peer) -> None:
         await moderate(boss, "kick", "guest", reason="enough")
         assert (await guest.expect(op="out", room="dev"))["code"] == "kicked"
         assert guest.told(op="changed", change="kick")[0]["reason"] == "enough"
@@ -265,7 +265,7 @@ class TestKicks:
         assert (await say(guest, "still here"))["code"] == "not_in_room"
         assert (await enter(guest))["op"] == "entered"
 
-    async def test_nothing_comes_after_it(self, boss: Peer, guest: Peer) -> None:
+    async def test_no_message_comes_after_a_kick(self, boss: Peer, guest: Peer) -> None:
         await boss.say(op="moderate", room="dev", action="kick", name="guest")
         for number in range(20):
             await boss.say(op="send", room="dev", text=f"{number}")
@@ -277,7 +277,7 @@ class TestKicks:
         assert [event for event in behind if event["op"] == "msg"] == []
         assert "a secret" not in texts(guest)
 
-    async def test_one_does_not_come_back_by_resuming(
+    async def test_a_kicked_person_does_not_come_back_by_resuming(
         self, boss: Peer, guest: Peer, one: Running, join: Join
     ) -> None:
         guest.vanish()
@@ -296,14 +296,18 @@ class TestKicks:
 
 
 class TestBans:
-    async def test_one_is_out_and_cannot_come_back(self, boss: Peer, guest: Peer) -> None:
+    async def test_a_banned_person_is_out_and_cannot_come_back(
+        self, boss: Peer, guest: Peer
+    ) -> None:
         await moderate(boss, "ban", "guest")
         await guest.expect(op="out", room="dev", code="banned")
         assert (await enter(guest))["code"] == "banned_here"
         await moderate(boss, "unban", "guest")
         assert (await enter(guest))["op"] == "entered"
 
-    async def test_one_may_come_back_when_it_has_ended(self, boss: Peer, guest: Peer) -> None:
+    async def test_a_banned_person_may_come_back_when_the_ban_has_ended(
+        self, boss: Peer, guest: Peer
+    ) -> None:
         await moderate(boss, "ban", "guest", seconds=1)
         await guest.expect(op="out", room="dev", code="banned")
         refused = await enter(guest)
@@ -312,7 +316,7 @@ class TestBans:
         assert (await enter(guest))["op"] == "entered"
 
     @pytest.mark.parametrize("posted_by", ["message", "many"])
-    async def test_nobody_posts_after_the_answer_whatever_a_gateway_has_heard(
+    async def test_a_banned_person_posts_nothing_after_the_answer_even_if_the_gateway_has_not_heard(
         self, deaf: list[Running], boss: Peer, guest: Peer, two: Running, posted_by: str
     ) -> None:
         deaf.append(two)
@@ -327,7 +331,7 @@ class TestBans:
         await boss.expect(op="msg", text="quiet here")
         assert texts(boss) == ["quiet here"]
 
-    async def test_nobody_posts_after_the_answer_while_many_post(
+    async def test_a_banned_person_posts_nothing_after_the_answer_while_many_post(
         self, boss: Peer, guest: Peer, two: Running, join: Join
     ) -> None:
         other = await join(two, "other")
@@ -358,7 +362,7 @@ class TestBans:
 
 class TestMutes:
     @pytest.mark.parametrize("old_picture", [False, True])
-    async def test_one_hears_and_does_not_speak(
+    async def test_a_muted_person_can_read_but_not_send(
         self, deaf: list[Running], boss: Peer, guest: Peer, two: Running, old_picture: bool
     ) -> None:
         if old_picture:
@@ -375,7 +379,7 @@ class TestMutes:
 
 class TestModes:
     @pytest.mark.parametrize("old_picture", [False, True])
-    async def test_in_a_room_to_read_only_those_with_a_voice_speak(
+    async def test_in_a_read_only_room_people_with_a_voice_can_send(
         self,
         deaf: list[Running],
         boss: Peer,
@@ -394,7 +398,7 @@ class TestModes:
         assert (await say(speaker, "good morning"))["op"] == "ack"
 
     @pytest.mark.parametrize("old_picture", [False, True])
-    async def test_slow_mode_makes_one_wait_on_every_gateway(
+    async def test_slow_mode_holds_on_every_gateway(
         self,
         deaf: list[Running],
         boss: Peer,
@@ -422,7 +426,7 @@ class TestModes:
         assert refused["code"] == "slow_down"
         assert 50 < refused["retry_after"] <= 60
 
-    async def test_a_key_is_needed_to_come_and_not_to_come_back(
+    async def test_a_key_is_needed_to_enter_and_not_to_resume(
         self, boss: Peer, two: Running, join: Join
     ) -> None:
         await set_modes(boss, key="sesame")
@@ -437,7 +441,7 @@ class TestModes:
 
 class TestInvitations:
     @pytest.mark.parametrize("old_picture", [False, True])
-    async def test_without_one_nothing_is_read(
+    async def test_nobody_reads_an_invite_only_room_without_an_invitation(
         self,
         deaf: list[Running],
         boss: Peer,
@@ -502,7 +506,7 @@ class TestInvitations:
 
 
 class TestTheEndOfARoom:
-    async def test_a_room_without_anybody_and_operators_ends_with_what_was_said(
+    async def test_an_empty_room_without_operators_ends_with_its_messages(
         self,
         start_gateway: StartGateway,
         join: Join,

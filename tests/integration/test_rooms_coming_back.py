@@ -61,7 +61,7 @@ async def guest(two: Running, join: Join, boss: Peer) -> Peer:
 
 
 class TestResume:
-    async def test_one_is_in_all_rooms_again_and_is_told_what_was_missed_in_each(
+    async def test_a_person_who_resumes_is_in_all_rooms_and_gets_what_they_missed_in_each(
         self, boss: Peer, guest: Peer, one: Running, join: Join
     ) -> None:
         await enter(guest, "club")
@@ -85,7 +85,7 @@ class TestResume:
             assert texts(again, room) == [f"missed in {room}", f"live in {room}"]
         assert again.told(op="gap") == []
 
-    async def test_the_others_do_not_hear_of_one_who_was_never_gone(
+    async def test_others_do_not_hear_about_a_person_who_was_never_gone(
         self, boss: Peer, guest: Peer, one: Running, join: Join
     ) -> None:
         await join(one, "guest", **guest.way_back)
@@ -95,7 +95,7 @@ class TestResume:
         assert boss.told(op="left") == []
         assert len(boss.told(op="joined", room="dev")) == 1
 
-    async def test_fifty_rooms_are_entered_in_one_go(
+    async def test_a_person_in_fifty_rooms_resumes_in_one_go(
         self, one: Running, two: Running, join: Join, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         peer = await join(one, "guest")
@@ -175,7 +175,7 @@ class TestGateways:
             await boss.expect(op="left", room=room, name="guest", code="gateway_lost")
         assert await members(boss, "club") == ["Boss"]
 
-    async def test_after_a_drain_one_is_in_all_rooms_and_nobody_has_heard_of_it(
+    async def test_after_a_drain_people_are_in_all_their_rooms_and_nobody_noticed(
         self, start_gateway: StartGateway, join: Join
     ) -> None:
         one, two = await start_gateway(drain=0.1), await start_gateway(drain=0.1)

@@ -29,7 +29,7 @@ async def test_nobody_is_told_about_their_own_arrival(street: Street) -> None:
     assert at_return == ["Anna joined"], "it came before the return, so before one listens"
 
 
-async def test_one_begins_behind_what_was_said_before(street: Street) -> None:
+async def test_a_newcomer_starts_after_the_last_message(street: Street) -> None:
     here = street.open()
     await here.rooms.enter("dev", here.somebody("Anna"))
     id = street.memory.say("hello", "dev")
@@ -130,7 +130,7 @@ async def test_the_rooms_that_refuse_are_told_apart(street: Street) -> None:
     assert isinstance(entries["dev"], WireError)
 
 
-async def test_nothing_is_left_if_redis_goes_away_while_one_enters(street: Street) -> None:
+async def test_nothing_is_left_if_redis_goes_away_while_somebody_enters(street: Street) -> None:
     here = street.open()
     for method in ("subscribe", "tails", "state", "members", "attend"):
         here.backplane.fail(AWAY, method)
@@ -156,7 +156,7 @@ async def test_nothing_is_left_if_redis_goes_away_while_the_history_is_read(
     assert list(street.memory.rooms["dev"].members) == ["ben"]
 
 
-async def test_nothing_is_left_of_somebody_who_goes_away_while_it_enters(street: Street) -> None:
+async def test_nothing_is_left_of_somebody_who_goes_away_while_entering(street: Street) -> None:
     here = street.open()
     for method in ("subscribe", "state", "attend"):
         answered = here.backplane.hold(method)
@@ -185,7 +185,7 @@ async def test_the_others_are_told_that_somebody_leaves(street: Street) -> None:
     assert await there.names() == ["Anna"]
 
 
-async def test_the_last_who_leaves_closes_the_room_here(street: Street) -> None:
+async def test_a_room_is_closed_here_when_its_last_member_here_leaves(street: Street) -> None:
     here = street.open()
     anna, ben = here.somebody("Anna"), here.somebody("Ben")
     await here.rooms.enter("dev", anna)
@@ -224,7 +224,7 @@ async def test_a_person_who_comes_back_is_not_taken_out_by_an_earlier_departure(
     assert there.heard() == [], "nobody knew that anybody was gone"
 
 
-async def test_somebody_who_is_gone_is_taken_out_of_all_its_rooms(street: Street) -> None:
+async def test_somebody_who_is_gone_is_taken_out_of_all_their_rooms(street: Street) -> None:
     here = street.open()
     anna = here.somebody("Anna", rooms=["dev", "club"])
     await here.rooms.enter_all(["dev", "club"], anna, returning=False)
@@ -267,7 +267,7 @@ async def test_somebody_who_is_banned_is_put_out_and_cannot_come_back(street: St
     assert refused.value.code is ErrorCode.BANNED_HERE
 
 
-async def test_nothing_reaches_somebody_behind_the_kick(street: Street) -> None:
+async def test_nothing_reaches_a_kicked_person_after_the_kick(street: Street) -> None:
     here, there, boss, guest = await crowd(street)
     await there.rooms.enter("dev", there.somebody("Other"))
     answered = there.backplane.hold("state")
@@ -503,7 +503,7 @@ async def test_people_are_written_down_again_when_redis_has_forgotten_them(stree
     assert boss.out == guest.out == []
 
 
-async def test_what_held_in_a_room_holds_when_redis_has_forgotten_it(street: Street) -> None:
+async def test_the_rules_of_a_room_still_hold_when_redis_has_forgotten_them(street: Street) -> None:
     here, there, boss, _ = await crowd(street)
     await here.set(boss, invite_only=True, key="sesame")
     await here.moderate(boss, "ban", "Spam")
@@ -665,7 +665,7 @@ async def test_redis_is_asked_for_all_rooms_once_a_second_however_many_ask(
     assert here.backplane.count("all") == 1
 
 
-async def test_members_are_told_with_what_they_may_do(street: Street) -> None:
+async def test_members_are_listed_with_their_roles(street: Street) -> None:
     _, there, _, guest = await crowd(street)
     told = await there.directory.members("dev", guest)
     assert [(m.name, m.role, m.account) for m in told] == [

@@ -39,7 +39,7 @@ def test_the_members_are_those_that_were_read() -> None:
     assert roster.moves == 7
 
 
-def test_who_comes_and_who_leaves_is_taken_in() -> None:
+def test_arrivals_and_departures_change_the_members() -> None:
     roster = read(7, "anna", "ben")
     assert roster.hear(9, came("Cleo", account=True) + left("ANNA"))
     assert names(roster) == ["Cleo", "ben"]
@@ -70,7 +70,7 @@ def test_what_happens_while_the_members_are_read_counts_in_the_end() -> None:
     assert roster.moves == 9
 
 
-def test_a_member_who_is_read_before_the_arrival_is_heard_is_one_member() -> None:
+def test_a_member_who_is_read_before_their_arrival_is_heard_counts_once() -> None:
     roster = Roster()
     roster.begin()
     roster.page(page(7, "anna", cursor="5"))
@@ -98,7 +98,7 @@ def test_the_old_members_stay_if_they_cannot_be_read_again() -> None:
     assert names(roster) == ["anna"]
 
 
-def test_what_was_heard_during_a_reading_that_failed_is_not_forgotten() -> None:
+def test_moves_heard_during_a_failed_read_are_not_forgotten() -> None:
     roster = read(7, "anna")
     roster.begin()
     roster.hear(8, came("ben"))
