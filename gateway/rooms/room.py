@@ -150,9 +150,9 @@ class Room:
         name: the room's name.
         channel: the room's channel.
         state: the room's state, as it is known here.
-        posting: the version with which messages are posted: that of the state. While Redis has
-            forgotten the state it is the newest that was known: so Redis refuses them, because
-            somebody may have come in while there were no rules.
+        posting: the version with which messages are posted, usually the state's. While Redis has
+            forgotten the state it is the newest known one. Then Redis refuses them, because
+            somebody may have entered while there were no rules.
         roster: its members, on all gateways.
         here: its members on this gateway, by session.
         coming: sessions that are on their way in.
