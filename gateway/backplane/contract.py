@@ -395,8 +395,8 @@ class Rooms(Protocol):
     async def members(self, room: str, cursor: str) -> Attendance:
         """Some of the members of a room. Begin with "0"."""
 
-    async def marks(self, rooms: list[str]) -> list[Mark]:
-        """The versions and moves of these rooms."""
+    async def marks(self, rooms: list[str]) -> list[Mark | None]:
+        """The versions and moves of these rooms; None for one that cannot be read."""
 
     async def all(self) -> list[tuple[RoomState, int]]:
         """The states of all rooms, without their lists of people, and the number of members.

@@ -61,14 +61,21 @@ class Mending:
             before = [(room.version, room.roster.moves) for room in some]
             marks = await self._backplane.rooms.marks([room.name for room in some])
             for room, (version, moves), mark in zip(some, before, marks, strict=True):
-                if not room.is_open:
+                if mark is None or not room.is_open:
                     continue
                 if mark.version != version == room.version:
                     room.heard_change(mark.version)
                 # A room that has moved in the meantime is up to date.
                 differs = mark.moves != moves == room.roster.moves
                 if thoroughly or differs or were_alive or not dead.isdisjoint(room.gateways):
-                    await self.mend(room, dead)
+                    await self._try_to_mend(room, dead)
+
+    async def _try_to_mend(self, room: Room, dead: Collection[str]) -> None:
+        try:
+            await self.mend(room, dead)
+        except BackplaneRefused as error:
+            # A room that cannot be read must not keep the others from being repaired.
+            event(log, logging.ERROR, "Redis refused", room=room.name, why=error)
 
     async def _dead(self, rooms: list[Room]) -> tuple[set[str], bool]:
         """The gateways that were missing twice, and whether one of them was alive before."""

@@ -226,6 +226,14 @@ class TestAttendance:
         assert await g1.backplane.rooms.marks([LOBBY, "dev"]) == [Mark(NEVER, 0), Mark(version, 1)]
         assert await g1.backplane.rooms.marks([]) == []
 
+    async def test_a_room_that_cannot_be_read_hides_the_mark_of_no_other(
+        self, g1: Gateway, look: redis.Redis, keys: Keys, server: Any
+    ) -> None:
+        if server.drop is not None:
+            pytest.skip("fakeredis ends a connection after each error")
+        look.set(keys.room_meta("attic"), "what another program wrote")
+        assert await g1.backplane.rooms.marks(["attic", LOBBY]) == [None, Mark(NEVER, 0)]
+
 
 class TestFounding:
     async def test_the_first_with_an_account_becomes_operator_and_all_are_told(

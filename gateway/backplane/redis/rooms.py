@@ -16,7 +16,7 @@ from gateway.backplane.redis.calls import room_attend, room_change, room_state
 from gateway.backplane.redis.logs import Keeping
 from gateway.backplane.redis.pair import Pair
 from gateway.backplane.redis.replies import parse_members, parse_room, parse_room_state
-from gateway.chat.room_records import Edit, version_from
+from gateway.chat.room_records import Edit
 from gateway.chat.rooms import NEVER, RoomState
 from gateway.errors import BackplaneRefused, NoSuchRoom, RoomChanged
 from wire.frames import LOBBY
@@ -113,18 +113,19 @@ class RedisRooms:
         next_cursor, members = parse_members(found)
         return Attendance(next_cursor, _count(moves), members)
 
-    async def marks(self, rooms: list[str]) -> list[Mark]:
-        found = await asyncio.gather(
-            self._add_to_index(rooms),
-            *(
-                self._pair.call("HMGET", self._keys.room_meta(room), "version", "moves")
-                for room in rooms
-            ),
-        )
-        return [
-            Mark(version_from((v or NEVER.encode()).decode(errors="replace")), _count(moves))
-            for v, moves in found[1:]
-        ]
+    async def marks(self, rooms: list[str]) -> list[Mark | None]:
+        await self._add_to_index(rooms)
+        found = await asyncio.gather(*(self._mark(room) for room in rooms))
+        return list(found)
+
+    async def _mark(self, room: str) -> Mark | None:
+        try:
+            version, moves = await self._pair.call(
+                "HMGET", self._keys.room_meta(room), "version", "moves"
+            )
+        except BackplaneRefused:
+            return None
+        return Mark((version or NEVER.encode()).decode(), _count(moves))
 
     async def all(self) -> list[tuple[RoomState, int]]:
         keys, call = self._keys, self._pair.call

@@ -162,7 +162,7 @@ class FakeRooms:
         after = start + MEMBERS if len(every) > start + MEMBERS else 0
         return Attendance(str(after), kept.moves, dict(every[start : start + MEMBERS]))
 
-    async def marks(self, rooms: list[str]) -> list[Mark]:
+    async def marks(self, rooms: list[str]) -> list[Mark | None]:
         await self._backplane.asked_for("marks", list(rooms))
         kept = [self._memory.rooms.get(room, KeptRoom()) for room in rooms]
         return [Mark(str(each.version), each.moves) for each in kept]

@@ -3,6 +3,8 @@ from dataclasses import replace
 
 import pytest
 
+from gateway.backplane.contract import Attendance
+from gateway.errors import BackplaneRefused
 from gateway.rooms.rooms import Entry
 from tests.unit.gateway.fakes import AWAY, quiet, until
 from tests.unit.gateway.rooms.conftest import Gate, Somebody, Street
@@ -630,6 +632,27 @@ async def test_arrivals_that_were_not_heard_are_found_again(street: Street) -> N
     assert "Anna" not in await here.names()
     await there.rooms.enter("dev", there.somebody("Ben"))
     await until(lambda: "anna" in here.rooms.get("dev").roster.members)
+
+
+async def test_a_room_that_cannot_be_read_keeps_no_other_from_being_repaired(
+    street: Street, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    here = street.open()
+    for room in ("attic", "cellar"):
+        await here.rooms.enter(room, here.somebody("Anna"))
+    street.memory.rooms["cellar"].members.clear()
+    read = here.backplane.rooms.members
+
+    async def members(room: str, cursor: str) -> Attendance:
+        if room == "attic":
+            raise BackplaneRefused("WRONGTYPE")
+        return await read(room, cursor)
+
+    monkeypatch.setattr(here.backplane.rooms, "members", members)
+    await here.rooms.check(thoroughly=True)
+    await here.rooms.settle()
+    assert list(street.memory.rooms["cellar"].members) == ["anna"]
+    assert "Redis refused" in caplog.text
 
 
 async def test_an_arrival_that_is_not_heard_of_here_is_found_in_redis(
