@@ -271,6 +271,7 @@ class Membership:
             parts.rooms.leave(room, self, CONNECTION_LOST.code)
             return
         if self.is_in(room):
+            parts.hub.flush()  # so that the peer has everything up to the id that it is told
             tell(entry.entered)
             return
         channel = self._channels[room] = parts.backplane.room(room)

@@ -4,7 +4,9 @@ import pytest
 
 from gateway.chat.room_records import Edit
 from gateway.errors import BackplaneRefused
+from gateway.rooms.rooms import Entry
 from tests.unit.gateway.fakes import AWAY, backplane_of, quiet, until
+from wire.codec import encode
 from wire.frames import Entered, Error, Gap, Hello, Join, Leave, Left, Msg, Out, Send, Welcome
 from wire.reasons import CONNECTION_LOST, INTERRUPTED, QUIT
 
@@ -236,6 +238,20 @@ class TestComingBack:
         await again.hears(Msg)
         assert texts(again, "attic") == []
         assert [out.code for out in again.told(Out)] == ["kicked"]
+
+
+async def test_a_second_join_tells_no_id_whose_message_was_not_told(gateway, dana, monkeypatch):
+    await enter(dana, "attic")
+    channel = gateway.backplane.room("attic")
+
+    async def entering(*_, **__):
+        gateway.hub.deliver(channel.key, encode(Msg(id="7-9", from_="sis", room="attic", text="x")))
+        return Entry(b"7-9", Entered("attic", "7-9"), [])
+
+    monkeypatch.setattr(gateway.rooms, "enter", entering)
+    dana.say(Join("attic", seq=2))
+    await dana.hears(Entered, 2)
+    assert [type(event) for event in dana.link.events[-2:]] == [Msg, Entered]
 
 
 class TestTheRecord:
