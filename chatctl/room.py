@@ -31,6 +31,17 @@ Examples:
   chatctl room dev ban mallory --for 1h --reason "no adverts, please"
 """
 
+SET_HELP = """Change modes of the room. Modes that you do not name stay as they are.
+
+\b
+invite-only=on|off   only people who are invited can join
+secret=on|off        only members see the room in the list of rooms
+read-only=on|off     only operators and people with a voice can write
+key=TEXT|off         people need this key to join
+slow=DURATION|off    how long each person waits between two messages
+history=all|joined   joined: newcomers see only what is said from then on
+"""
+
 
 class RoomGroup(click.Group):
     """Commands about the room that is named before them; without one the room is shown."""
@@ -145,22 +156,14 @@ def delete(room: str, chat: Chat, json: bool) -> None:
 @room.command(
     "set",
     epilog=_example("set invite-only=on slow=10s key=off history=joined"),
+    help=SET_HELP,
     short_help="Change the modes of the room.",
 )
 @argument("mode", nargs=-1, required=True, metavar="MODE=VALUE...")
 @chat_and_json
 @_in_room
 def set_(mode: Sequence[str], room: str, chat: Chat, json: bool) -> None:
-    r"""Change modes of the room. Modes that you do not name stay as they are.
-
-    \b
-    invite-only=on|off   only people who are invited can join
-    secret=on|off        only members see the room in the list of rooms
-    read-only=on|off     only operators and people with a voice can write
-    key=TEXT|off         people need this key to join
-    slow=DURATION|off    how long each person waits between two messages
-    history=all|joined   members can read everything, or only what was said since they joined
-    """
+    """Change modes of the room."""
     from wire.frames import SetModes
 
     id = _change(SetModes, chat, room, **modes.read(mode))

@@ -105,7 +105,10 @@ def _help(arguments: str, _room: str | None) -> Meaning:
         return Help()
     word = _plain(arguments.split()[0]).lstrip("/")
     command = COMMANDS.get(word)
-    return Show((f"{command.usage}: {command.help}",)) if command else _unknown(word)
+    if command is None:
+        return _unknown(word)
+    told = f"{command.usage}: {command.told}"
+    return Show((told, command.more) if command.more else (told,))
 
 
 def _command_like(line: str) -> str | None:

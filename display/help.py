@@ -43,7 +43,4 @@ def help_lines(width: int | None) -> list[str]:
 
 
 def _told(commands: Iterable[Command]) -> list[tuple[str, str]]:
-    return [
-        (command.usage, command.help + (f"; undo: /{command.undo}" if command.undo else ""))
-        for command in commands
-    ]
+    return [(command.usage, command.told) for command in commands]

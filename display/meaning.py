@@ -57,6 +57,7 @@ class Command:
         help: what it does.
         read: finds out what it means.
         undo: the command that undoes it; empty if no command does.
+        more: what only the help for this command alone tells.
     """
 
     name: str
@@ -64,11 +65,17 @@ class Command:
     help: str
     read: Reader
     undo: str = ""
+    more: str = ""
 
     @property
     def usage(self) -> str:
         """How to type it."""
         return f"/{self.name} {self.arguments}".rstrip()
+
+    @property
+    def told(self) -> str:
+        """What it does, and how to undo that."""
+        return f"{self.help}; undo: /{self.undo}" if self.undo else self.help
 
 
 def mistake(text: str) -> Show:

@@ -30,6 +30,7 @@ EARLIER = 20
 
 _LONGEST_KEY = 64
 _LONGEST_SLOW = 86_400
+_TIME = "TIME is like 30m, 2h or 7d. Without it there is no end"
 _SWITCHES = ("invite-only", "secret", "read-only")
 
 MODES = {
@@ -199,6 +200,7 @@ MODERATION = (
         "put them out and keep them out",
         _moderate("ban", lasting=True, reason=True),
         undo="unban",
+        more=_TIME,
     ),
     Command(
         "mute",
@@ -206,6 +208,7 @@ MODERATION = (
         "let them read, but not send",
         _moderate("mute", lasting=True, reason=True),
         undo="unmute",
+        more=_TIME,
     ),
     Command(
         "voice",
@@ -215,7 +218,13 @@ MODERATION = (
         undo="devoice",
     ),
     Command("op", "NAME", "make them an operator", _moderate("op"), undo="deop"),
-    Command("set", "[MODE VALUE]", "show or change the modes of the room", _set),
+    Command(
+        "set",
+        "[MODE VALUE]",
+        "show or change the modes of the room",
+        _set,
+        more=f"the modes are {', '.join(MODES)}. For example: /set slow 10s, /set key off",
+    ),
 )
 """For operators of a room."""
 

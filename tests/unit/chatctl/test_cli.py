@@ -53,6 +53,11 @@ def test_every_help_ends_with_an_example(chatctl, command):
 
 
 @pytest.mark.parametrize("command", COMMANDS)
+def test_no_help_shows_the_sign_that_keeps_its_lines_apart(chatctl, command):
+    assert r"\b" not in chatctl(*called(command, "dev"), "--help").output
+
+
+@pytest.mark.parametrize("command", COMMANDS)
 def test_every_option_is_a_variable_and_says_so(chatctl, command):
     text = " ".join(chatctl(*called(command, "dev"), "--help").output.split())
     for parameter in COMMANDS[command].params:

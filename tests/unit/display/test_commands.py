@@ -282,6 +282,14 @@ def test_help_of_one_command():
     assert is_refused("/help kikc")
 
 
+def test_the_help_for_one_command_says_what_its_arguments_are_and_how_to_undo_it():
+    ban, time = read("/help ban").lines
+    assert ban.endswith("; undo: /unban")
+    assert time == "TIME is like 30m, 2h or 7d. Without it there is no end"
+    _, modes = read("/help set").lines
+    assert all(mode in modes for mode in ("invite-only", "secret", "slow", "key", "history"))
+
+
 def test_the_shown_signs_of_a_room_are_no_part_of_its_name():
     assert {room_named(word) for word in ("dev", "#dev", "DEV", "##Dev", "dev,")} == {"dev"}
     assert room_named("stra\u00dfe") == room_named("STRASSE") == "strasse"
