@@ -14,6 +14,7 @@ from gateway.errors import BackplaneDown, BackplaneRefused
 from gateway.fleet.releases import HearsReleases, Releases
 from gateway.journal import event
 from gateway.meters import Meters
+from gateway.outcomes import Outcome
 from gateway.tasks import attempt, repeat
 from wire.reasons import GATEWAY_LOST, NAME_LOST, REPLACED, Reason
 
@@ -243,22 +244,26 @@ class Presence:
         user, ago = who.registration, self._monotonic() - who.active_at()
         claimed = await self._backplane.claim(user, ago, None)
         holder = claimed.former
-        if claimed.outcome == "taken" and holder is not None and holder.gateway == user.gateway:
+        if (
+            claimed.outcome is Outcome.TAKEN
+            and holder is not None
+            and holder.gateway == user.gateway
+        ):
             here = {each.registration.session for each in self._everybody()}
             if not self._is_ours(holder.session, here):
                 # Redis has an older session of ours that is not here.
                 await self._backplane.release([holder], for_good=False)
                 claimed = await self._backplane.claim(user, ago, None)
         match claimed.outcome:
-            case "taken":
+            case Outcome.TAKEN:
                 same = claimed.former is not None and claimed.former.origin == user.origin
                 who.end(REPLACED if same else NAME_LOST)
-            case "inherited" if claimed.former is not None:
+            case Outcome.INHERITED if claimed.former is not None:
                 self._told.departed(claimed.former, GATEWAY_LOST)
                 self._told.arrived(who)
-            case "returned":
+            case Outcome.RETURNED:
                 self._told.arrived(who)
-            case "granted":
+            case Outcome.GRANTED:
                 self._forgotten_at = self._monotonic()
 
     async def _touch(self) -> None:
