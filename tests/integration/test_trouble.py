@@ -93,7 +93,7 @@ class TestALostConnection:
         prefix: str,
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
-        monkeypatch.setattr(presence, "AT_ONCE", 1)
+        monkeypatch.setattr(presence, "BATCH", 1)
         people = {name: await join(one, name) for name in ("sis", "mom")}
         claim = one.gateway.backplane.claim
         first, asked, going_on = [], asyncio.Event(), asyncio.Event()
