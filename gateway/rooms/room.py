@@ -451,8 +451,9 @@ class Room:
 
     def came(self, attended: Attended, version: str, comings: list[Coming]) -> None:
         """Redis has let these people in. They are told once this gateway hears of it, in order."""
-        # A guest who makes a room does not change its version.
-        self.state = replace(self.state, exists=True)
+        if not self.state.exists and version == self.version:
+            # A guest who makes a room does not change its version.
+            self.state = replace(self.state, exists=True)
         if self._is_open:
             self._arrived.append((attended.moves, version, comings))
             self._tell_arrived()
