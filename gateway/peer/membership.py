@@ -413,8 +413,11 @@ class Membership:
         login, private = self._login, channel.log.room == PRIVATE
         at = login.claimed.last if private else self._parts.channels.at(channel)
         if login.resumed and seen is not None:
+            if (known := login.registration.began.get(channel.log.room)) is None:
+                # The session ended before that was written down.
+                return _Start(at, gap=True, anew=True)
             # Messages from before the origin began were for somebody else with this name.
-            began = login.registration.began.get(channel.log.room, "0-0").encode()
+            began = known.encode()
             # The peer was unknown, its hello was granted, and the welcome may never have arrived.
             # Now the peer says hello again, with the same ids as before.
             anew = login.claimed.unheard and parse_id(seen) < parse_id(began)

@@ -218,6 +218,17 @@ class TestComingBack:
         dana.say(Hello(v=1, name="dana"))
         await dana.hears(Welcome)
 
+    async def test_if_it_is_not_known_where_it_began_nothing_from_before_is_told(
+        self, house, gateway, redis
+    ):
+        house.memory.say("before", "lobby")
+        redis.hold("keep rooms")
+        dana = await house.guest(gateway, "dana")
+        again = await back(house, gateway, dana, lobby="0-0")
+        house.memory.say("after", "lobby")
+        await again.hears(Msg)
+        assert texts(again, "lobby") == ["...", "after"]
+
     async def test_a_session_put_out_of_a_room_is_told_nothing_further_of_what_it_missed_there(
         self, house, gateway, redis, dana
     ):
