@@ -13,17 +13,19 @@ from chatctl.units import room_name
 
 EXAMPLE = """\b
 Examples:
-  chatctl announce "We move to a bigger machine at 14:00; your client comes back by itself."
+  chatctl announce "We move to a bigger machine at 14:00; your client reconnects by itself."
   chatctl announce --room dev "The release is out."
 """
 
 
-@click.command(epilog=EXAMPLE, short_help="Say something to everyone, as the operators.")
+@click.command(epilog=EXAMPLE, short_help="Say something to everyone in a room.")
 @argument("text")
 @option("room", type=room_name, default="lobby", metavar="NAME", help="Where to say it.")
 @chat_and_json
 def announce(text: str, room: str, chat: Chat, json: bool) -> None:
     """Say something to everyone in a room, on all gateways, as the operators of the chat.
+
+    Without --room it is the lobby; people who are not there do not see it.
 
     It is stored like any other message of the room, so people who come back get it too.
     """

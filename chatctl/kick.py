@@ -37,7 +37,7 @@ def kick(name: str, reason: str, chat: Chat, json: bool) -> None:
     from wire.reasons import KICKED
 
     with shared_redis.reached():
-        text = f"{KICKED.text} {why}".rstrip()
+        text = f"{KICKED.text.rstrip('.')}: {why}" if why else KICKED.text
         result = kick_user(*chat.at, fold(name), text)
     if result is None:
         raise Failure(f"nobody named {name} is here")

@@ -32,7 +32,7 @@ _QUOTES = "\"'*_`\u201c\u2018\u00ab\u201e"
 _CLOSING = {"\u201c": "\u201d", "\u2018": "\u2019", "\u00ab": "\u00bb", "\u201e": "\u201c"}
 
 _ELSEWHERE = {
-    **dict.fromkeys(("exit", "bye", "disconnect"), "quit"),
+    **dict.fromkeys(("exit", "bye", "disconnect", "q"), "quit"),
     **dict.fromkeys(("tell", "w", "whisper", "m", "query", "dm", "pm"), "msg"),
     **dict.fromkeys(("j", "channel", "switch"), "join"),
     **dict.fromkeys(("part", "close"), "leave"),
@@ -41,8 +41,18 @@ _ELSEWHERE = {
     **dict.fromkeys(("members", "people"), "names"),
     **dict.fromkeys(("mode", "modes", "key", "slow"), "set"),
     **dict.fromkeys(("h", "commands", "?"), "help"),
+    "kickban": "ban",
+    "notice": "msg",
 }
 """Names of commands in other chats, and what we call them."""
+
+_OTHERWISE = {
+    "nick": "to take another name, leave the chat and join again",
+    "me": "type it like any other message",
+    "clear": "Ctrl-L clears the screen",
+    **dict.fromkeys(("register", "identify", "login"), "the operators of the chat register names"),
+}
+"""Commands in other chats for which we have none, and what to do instead."""
 
 _WORD = re.compile(r"\S*+")
 
@@ -151,6 +161,8 @@ def _plain(text: str) -> str:
 
 
 def _unknown(word: str) -> Show:
+    if word in _OTHERWISE:
+        return _wrong(f"there is no /{word}: {_OTHERWISE[word]}")
     near = _ELSEWHERE.get(word) or next(iter(get_close_matches(word[:_LONGEST], COMMANDS, 1)), None)
     hint = f"did you mean /{near}?" if near else "/help lists the commands"
     return _wrong(f"there is no /{word[:_LONGEST]}: {hint}")

@@ -124,9 +124,9 @@ def in_names(char: str) -> bool:
 def _check_characters(name: str, what: str) -> None:
     for position, char in enumerate(name):
         if not in_names(char) or (position == 0 and _is_mark(char)):
+            found = "a space" if char == " " else f"U+{ord(char):04X}"
             raise _Unfit(
-                f"a {what} is made of letters, digits, '_', '-' and '.'; "
-                f"U+{ord(char):04X} is not one of them"
+                f"a {what} is made of letters, digits, '_', '-' and '.'; {found} is not one of them"
             )
         if char in _JOINING and not _joins(char, name[position + 1 : position + 2]):
             raise _Unfit(f"U+{ord(char):04X} joins letters of its script, but joins none here")

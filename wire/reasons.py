@@ -38,7 +38,7 @@ INTERRUPTED = Reason(
     "interrupted", "Redis went away while you were told what you had missed.", reconnect=True
 )
 SHUTDOWN = Reason("shutdown", "This gateway is shutting down.", reconnect=True)
-KICKED = Reason("kicked", "You were sent away.", reconnect=False)
+KICKED = Reason("kicked", "An operator disconnected you.", reconnect=False)
 BANNED = Reason("banned", "You are banned.", reconnect=False)
 FOREIGN = Reason("foreign", "This is the port of a chat, and not what you take it for.", False)
 CROWDED = Reason("crowded", "Too many connections come from your address.", reconnect=True)

@@ -233,7 +233,7 @@ def may_stay(state: RoomState, who: Who, now: int) -> tuple[OutCode, str] | None
     """
     room = state.room
     if was_deleted(state):
-        return OutCode.KICKED, "The room was deleted."
+        return OutCode.KICKED, f"The room {room} was deleted."
     if (ban := ban_of(state, who, now)) is not None:
         return OutCode.BANNED, f"You are banned from the room {room}{_why(ban)}."
     if who.origin and state.kicked.get(who.folded) == who.origin:

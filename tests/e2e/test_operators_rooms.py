@@ -110,7 +110,7 @@ async def test_a_deleted_room_is_empty_and_a_new_one_has_nothing_of_it(
     assert "2 people were put out" in done(chat, "room", "dev", "delete")
     for peer in people:
         out = await peer.expect(op="out", room="dev")
-        assert (out["code"], out["text"]) == ("kicked", "The room was deleted.")
+        assert (out["code"], out["text"]) == ("kicked", "The room dev was deleted.")
         await refused(peer, "not_in_room", op="send", room="dev", text="where is it?")
     assert [each["room"] for each in json.loads(done(chat, "rooms", "--json"))] == ["lobby"]
     await people[0].say(op="join", room="dev", history=100, seq=9)

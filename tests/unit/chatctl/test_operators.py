@@ -105,10 +105,10 @@ class TestKick:
         asked = stand_in("kick.kick_user", self.GONE)
         result = chatctl("kick", "SIS", "--reason", " too loud ", *REDIS)
         assert (result.exit_code, result.stdout) == (0, "Sis was disconnected from g-aa\n")
-        assert asked == [(*AT, "sis", "You were sent away. too loud")]
+        assert asked == [(*AT, "sis", "An operator disconnected you: too loud")]
         found = json.loads(chatctl("kick", "SIS", "--json", *REDIS).stdout)
         assert found == {"name": "Sis", "session": "s1", "gateway": "g-aa"}
-        assert asked[1][-1] == "You were sent away."
+        assert asked[1][-1] == "An operator disconnected you."
 
     @pytest.mark.parametrize(
         ("answer", "says"),

@@ -126,7 +126,10 @@ def test_a_text_with_a_command_in_a_later_line_is_refused_whole(text):
     [("/mgs sis hi", "did you mean /msg?"), ("/exit", "did you mean /quit?"), ("/xyz", "/help"),
      ("/ msg sis hi", "/help"), ("/", "/help"), ("/msg@sis secret", "did you mean /msg?"),
      ("/tell sis hi", "did you mean /msg?"), ("/part dev", "did you mean /leave?"),
-     ("/modes", "did you mean /set?"), ("/" + "x" * 9000, "/help")],
+     ("/modes", "did you mean /set?"), ("/kickban sis", "did you mean /ban?"),
+     ("/nick ann", "leave the chat and join again"), ("/me waves", "like any other message"),
+     ("/clear", "Ctrl-L"), ("/" + "x" * 9000, "/help"),
+     ("/identify s3cret", "operators of the chat register names")],
 )  # fmt: skip
 def test_an_unknown_command_names_the_nearest(line, hint):
     meaning = read(line)
