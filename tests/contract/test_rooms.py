@@ -234,6 +234,16 @@ class TestAttendance:
         look.set(keys.room_meta("attic"), "what another program wrote")
         assert await g1.backplane.rooms.marks(["attic", LOBBY]) == [None, Mark(NEVER, 0)]
 
+    @pytest.mark.parametrize("damaged", [b"\xff", b"yesterday", b"9" * 30])
+    async def test_a_damaged_version_counts_as_none_everywhere(
+        self, g1: Gateway, look: redis.Redis, keys: Keys, damaged: bytes
+    ) -> None:
+        await enter(g1, g1.person("sis"))
+        look.hset(keys.room_meta("dev"), "version", damaged)
+        assert await g1.backplane.rooms.marks(["dev"]) == [Mark(NEVER, 1)]
+        assert (await state_of(g1)).version == NEVER
+        await say(g1, "hello", NEVER)
+
 
 class TestFounding:
     async def test_the_first_with_an_account_becomes_operator_and_all_are_told(

@@ -16,7 +16,7 @@ from gateway.backplane.redis.calls import room_attend, room_change, room_state
 from gateway.backplane.redis.logs import Keeping
 from gateway.backplane.redis.pair import Pair
 from gateway.backplane.redis.replies import parse_members, parse_room, parse_room_state
-from gateway.chat.room_records import Edit
+from gateway.chat.room_records import Edit, version_from
 from gateway.chat.rooms import NEVER, RoomState
 from gateway.errors import BackplaneRefused, NoSuchRoom, RoomChanged
 from wire.frames import LOBBY
@@ -125,7 +125,8 @@ class RedisRooms:
             )
         except BackplaneRefused:
             return None
-        return Mark((version or NEVER.encode()).decode(), _count(moves))
+        text = (version or NEVER.encode()).decode(errors="replace")
+        return Mark(version_from(text), _count(moves))
 
     async def all(self) -> list[tuple[RoomState, int]]:
         keys, call = self._keys, self._pair.call
