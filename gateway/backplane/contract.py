@@ -345,7 +345,13 @@ class Rooms(Protocol):
         """Redis' time, milliseconds since 1970, and the state of a room."""
 
     async def attend(
-        self, room: str, version: str, items: list[Arrival | Departure], *, create: bool
+        self,
+        room: str,
+        version: str,
+        items: list[Arrival | Departure],
+        *,
+        create: bool,
+        founding: bool = True,
     ) -> Attended:
         """Write down arrivals and departures of a room, in order, and publish them.
 
@@ -355,8 +361,9 @@ class Rooms(Protocol):
             room: its name, folded.
             version: the version of the state that allowed the arrivals. Departures need none.
             items: the arrivals and departures.
-            create: make the room if it does not exist. The first arrival with an account becomes
-                its operator.
+            create: make the room if it does not exist.
+            founding: if it is made, the first arrival with an account becomes its operator. False
+                if Redis must have forgotten the room.
 
         Raises:
             RoomChanged: the room has another version; nothing was done.

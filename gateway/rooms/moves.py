@@ -37,6 +37,10 @@ class Picture(Protocol):
     def version(self) -> str:
         """The version of its state."""
 
+    @property
+    def exists(self) -> bool:
+        """Whether there is such a room."""
+
     async def refresh(self) -> None:
         """Read the state again."""
 
@@ -149,8 +153,12 @@ class Moves:
         version = comings[0].picture.version if comings else ""
         items = [item.arrival if isinstance(item, Coming) else item for item in batch]
         create = any(coming.create for coming in comings)
+        # If it is known here and not in Redis, Redis has forgotten who its operators are.
+        founding = not any(coming.picture.exists for coming in comings)
         try:
-            attended = await self._backplane.attend(room, version, items, create=create)
+            attended = await self._backplane.attend(
+                room, version, items, create=create, founding=founding
+            )
             if comings:
                 await self._came(attended, version, comings)
         except RoomChanged:

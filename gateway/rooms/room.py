@@ -244,6 +244,11 @@ class Room:
         """The version of the state."""
         return self.state.version
 
+    @property
+    def exists(self) -> bool:
+        """Whether there is such a room."""
+        return self.state.exists
+
     def now(self) -> int:
         """Redis' time, milliseconds since 1970: a little behind, never ahead."""
         told, at = self._read_at

@@ -164,6 +164,7 @@ def room_attend(
     run_id: str,
     *,
     create: bool,
+    founding: bool,
     known: bytes,
     kept_ms: int,
 ) -> Call:
@@ -176,11 +177,13 @@ def room_attend(
         items: see there.
         run_id: Redis' run id.
         create: see there.
+        founding: see there.
         known: the last id of the room's log that the caller knows.
         kept_ms: milliseconds that a room without members and operators is kept.
     """
     arrivals = [each for each in items if isinstance(each, Arrival)]
-    founder = next((each for each in arrivals if each.told and each.member.account), None)
+    founders = (each for each in arrivals if founding and each.told and each.member.account)
+    founder = next(founders, None)
     return (
         "room_attend",
         keys.room(room),

@@ -56,7 +56,13 @@ class RedisRooms:
         return parse_room_state(room, await self._pair.run(*room_state(self._keys, room)))
 
     async def attend(
-        self, room: str, version: str, items: list[Arrival | Departure], *, create: bool
+        self,
+        room: str,
+        version: str,
+        items: list[Arrival | Departure],
+        *,
+        create: bool,
+        founding: bool = True,
     ) -> Attended:
         call = room_attend(
             self._keys,
@@ -65,6 +71,7 @@ class RedisRooms:
             items,
             self._pair.run_id,
             create=create,
+            founding=founding,
             known=self._known(Log(room)),
             kept_ms=self._kept_ms,
         )

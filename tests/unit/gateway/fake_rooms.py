@@ -76,7 +76,13 @@ class FakeRooms:
         return kept.parts.get("meta", {}) | {"version": str(kept.version)}
 
     async def attend(
-        self, room: str, version: str, items: list[Arrival | Departure], *, create: bool
+        self,
+        room: str,
+        version: str,
+        items: list[Arrival | Departure],
+        *,
+        create: bool,
+        founding: bool = True,
     ) -> Attended:
         await self._backplane.asked_for("attend", (room, list(items)))
         kept, founder = self._kept(room), ""
@@ -91,7 +97,7 @@ class FakeRooms:
         if arrivals and not kept.exists:
             kept.exists = True
             first = arrivals[0]
-            if room != LOBBY and first.told and first.member.account:
+            if founding and room != LOBBY and first.told and first.member.account:
                 founder = first.folded
                 kept.edit([Edit("operators", founder, first.member.name)])
                 kept.bump()

@@ -541,6 +541,21 @@ async def test_nobody_becomes_an_operator_by_being_written_down_again(street: St
     assert "operators" not in street.memory.rooms["dev"].parts
 
 
+async def test_nobody_becomes_an_operator_by_entering_a_room_that_redis_has_forgotten(
+    street: Street,
+) -> None:
+    _, there, _, _ = await crowd(street)
+    street.memory.rooms.clear()
+    entry = await there.rooms.enter("dev", there.somebody("Mallory", account=True))
+    assert entry.entered.role == ""
+
+    def operators() -> dict[str, str]:
+        return street.memory.rooms["dev"].parts.get("operators", {})
+
+    await until(operators)
+    assert operators() == {"boss": "Boss"}
+
+
 async def test_the_others_hear_that_people_are_back_who_were_said_to_be_gone(
     street: Street,
 ) -> None:
