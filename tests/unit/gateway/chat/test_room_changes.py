@@ -52,6 +52,11 @@ def test_only_operators_may_change_a_room_and_the_refusal_names_some(request_, b
     assert "ask Mom" in error.text
 
 
+def test_the_refusal_says_so_if_a_room_has_no_operators():
+    error = refused(moderate("kick"), by=MOM._replace(account=False), operators={})
+    assert error.text.endswith("can do that, and it has none: ask an operator of the chat")
+
+
 @pytest.mark.parametrize("request_", ANY[:3])
 def test_operators_of_the_chat_may_change_every_room(request_):
     assert planned(request_, by=CHAT_OPERATOR, operators={}).event.by == "*"
