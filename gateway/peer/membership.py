@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
@@ -228,19 +229,20 @@ class Membership:
             seen: as in `arrive`.
         """
         parts, behind = self._parts, []
-        for room, channel in self._channels.items():
-            last = _seen(seen, room)
-            start = self._start(channel, last)
-            if start.gap:
-                parts.hub.tell(self.link, gap(room, last))
-            if start.replayed:
-                behind.append((channel, start.id))
-            else:
-                parts.channels.join(self.link, channel)
-        # Private messages between the claim and now have waited for this.
-        parts.channels.follow(self._login.own, self._login.claimed.last)
-        # These take their time; the other channels start where the welcome says.
-        await self._replay(behind)
+        with self._interrupted_by_failure():
+            for room, channel in self._channels.items():
+                last = _seen(seen, room)
+                start = self._start(channel, last)
+                if start.gap:
+                    parts.hub.tell(self.link, gap(room, last))
+                if start.replayed:
+                    behind.append((channel, start.id))
+                else:
+                    parts.channels.join(self.link, channel)
+            # Private messages between the claim and now have waited for this.
+            parts.channels.follow(self._login.own, self._login.claimed.last)
+            # These take their time; the other channels start where the welcome says.
+            await self._replay(behind)
 
     # Rooms.
 
@@ -282,10 +284,11 @@ class Membership:
         tell(entry.entered)
         if entry.history:
             parts.hub.forward(self.link, entry.history)
-        if entry.at == parts.channels.at(channel):
-            parts.channels.join(self.link, channel)
-        else:
-            await self._replay([(channel, entry.at)])
+        with self._interrupted_by_failure():
+            if entry.at == parts.channels.at(channel):
+                parts.channels.join(self.link, channel)
+            else:
+                await self._replay([(channel, entry.at)])
 
     def leave_room(self, room: str) -> None:
         """Leave a room; does nothing if the session is not in it."""
@@ -331,11 +334,25 @@ class Membership:
         if (replay := self._replays.get(room)) is not None:
             replay.cancel()
 
+    @contextlib.contextmanager
+    def _interrupted_by_failure(self) -> Iterator[None]:
+        """End the session if it cannot join a channel: it would be in a room and not hear it.
+
+        The client can come back and have everything again.
+        """
+        try:
+            yield
+        except (BackplaneDown, BackplaneRefused):
+            self.end(INTERRUPTED)
+        except Exception:
+            text = "Something went wrong here while you were told what you had missed."
+            self.end(INTERRUPTED._replace(text=text))
+            raise
+
     async def _replay(self, behind: list[tuple[Channel, bytes]]) -> None:
         """Send what came in each channel after an id, and join it; all channels at the same time.
 
-        A replay ends early if the session leaves the room. If one fails, the session must end: it
-        would be in a room that it does not hear. The client can come back and have it all again.
+        A replay ends early if the session leaves the room.
         """
         if not behind:
             return
@@ -350,12 +367,6 @@ class Membership:
             for replay in done:
                 if not replay.cancelled():
                     replay.result()
-        except (BackplaneDown, BackplaneRefused):
-            self.end(INTERRUPTED)
-        except Exception:
-            text = "Something went wrong here while you were told what you had missed."
-            self.end(INTERRUPTED._replace(text=text))
-            raise
         finally:
             for room, replay in replays.items():
                 replay.cancel()
