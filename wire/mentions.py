@@ -100,7 +100,8 @@ def read_mentions(text: str) -> Mentions:
     Args:
         text: as it was typed.
     """
-    if not any(at in text for at in AT):
+    # Most texts name nobody, and nearly all of those are told by one look each.
+    if "@" not in text and (text.isascii() or not any(at in text for at in AT)):
         return Mentions([], [])
     text = _KEYCAP.sub(lambda found: "\u2022" * len(found[0]), text)  # character for character
     kinds = "".join(map(_kind, text))

@@ -38,6 +38,9 @@ def is_unseen(char: str) -> bool:
 
 def shows_nothing(text: str) -> bool:
     """Whether a text has only blanks, unseen characters, and marks that stand on no letter."""
+    first = text[:1]
+    if first.isascii() and first.isalnum():
+        return False  # most texts, and this is asked for each of them
     return all(is_unseen(char) or unicodedata.category(char) in _BLANK for char in text)
 
 

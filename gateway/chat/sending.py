@@ -51,7 +51,8 @@ def plan(
             ErrorCode.TOO_MANY_RECIPIENTS,
             f"the message has {len(names)} recipients; {limits.to} are allowed",
         )
-    others = [name for name in others if may_be_held(name, limits.name)][: limits.to]
+    if others:
+        others = [name for name in others if may_be_held(name, limits.name)][: limits.to]
     if names:
         message = Msg(from_=sender, text=text, at=send.at)
         return Whisper(names, message, send.seq, fallback, others)
