@@ -528,7 +528,18 @@ class Room:
             BackplaneRefused: Redis refused.
         """
         async with self._counting:
-            return await self._read_members()
+            count = len(self._arrived)
+            members = await self._read_members()
+            self._tell_read(count)
+            return members
+
+    def _tell_read(self, count: int) -> None:
+        """All members were read after the first of the arrivals: these need not be heard first."""
+        forgotten = any(moves > self.roster.moves for moves, _, _ in self._arrived[:count])
+        self._arrived[:count] = [(0, version, who) for _, version, who in self._arrived[:count]]
+        if forgotten and self._is_open:
+            # Redis has forgotten them already, and must be told again once they are in.
+            asyncio.get_running_loop().call_later(LATE, self.count_again)
 
     async def _read_members(self) -> dict[str, Member]:
         roster = self.roster

@@ -683,6 +683,24 @@ async def test_an_arrival_that_is_not_heard_of_here_is_found_in_redis(
 # Answers.
 
 
+async def test_an_arrival_that_redis_forgets_before_it_is_heard_of_waits_for_nothing(
+    street: Street, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.rooms.room.LATE", 0)
+    here = street.open()
+    for name in ("Ben", "Cleo"):
+        await here.rooms.enter("dev", here.somebody(name))
+    here.lost = {b"+"}
+    read = here.backplane.hold("members")
+    entering = asyncio.ensure_future(here.rooms.enter("dev", here.somebody("Anna")))
+    await until(lambda: here.backplane.count("attend") == 3)
+    await quiet()
+    street.memory.rooms.clear()
+    read.set()
+    await entering
+    await until(lambda: len(street.memory.rooms["dev"].members) == 3)
+
+
 async def test_a_secret_room_is_listed_for_its_members_only(street: Street) -> None:
     here, there, boss, guest = await crowd(street)
     await here.set(boss, secret=True)
