@@ -341,8 +341,15 @@ class Rooms(Protocol):
     It raises the same errors as the others.
     """
 
-    async def state(self, room: str) -> tuple[int, RoomState]:
-        """Redis' time, milliseconds since 1970, and the state of a room."""
+    async def state(self, room: str, known: RoomState | None = None) -> tuple[int, RoomState]:
+        """Redis' time, milliseconds since 1970, and the state of a room.
+
+        Args:
+            room: its name, folded.
+            known: the state as it was read before. If it still has this version, it is returned,
+                and its lists are not read again: they may have thousands of entries. Only the
+                people who were kicked are read each time, because they have no version.
+        """
 
     async def attend(
         self,

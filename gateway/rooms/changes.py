@@ -63,7 +63,7 @@ class Changes:
     async def _change(self, request: Change, person: Person) -> str:
         room, who = request.room, who_is(person)
         # The state here may be a little old, and changes are rare. So ask Redis.
-        now, state = await self._backplane.rooms.state(room)
+        now, state = await self._rooms.read_state(room)
         if (refusal := may_read(state, who, self._rooms.is_in(room, person))) is not None:
             raise refusal
         check_operator(state, who)  # before anything is read that takes long

@@ -90,7 +90,7 @@ class Directory:
         """What holds in a room, who is in it, and Redis' clock."""
         inside = self._rooms.is_in(room, person)
         # What is known here may be a little old, and somebody who asks has just heard of a change.
-        now, state = await self._backplane.state(room)
+        now, state = await self._rooms.read_state(room)
         if (refusal := may_read(state, who_is(person), inside)) is not None:
             raise refusal
         return state, await self._rooms.members(room), now

@@ -249,6 +249,11 @@ class Room:
         """Whether there is such a room."""
         return self.state.exists
 
+    @property
+    def known(self) -> RoomState | None:
+        """The state, if Redis had exactly this one when it was read; None otherwise."""
+        return self.state if _number(self.version) == self._newest else None
+
     def now(self) -> int:
         """Redis' time, milliseconds since 1970: a little behind, never ahead."""
         told, at = self._read_at
@@ -299,7 +304,7 @@ class Room:
             if self._answered >= ticket:
                 return  # another call has read it in the meantime
             asked = self._asked
-            now, state = await self._of.backplane.state(self.name)
+            now, state = await self._of.backplane.state(self.name, self.known)
             self._answered = asked
             self._read_at = (now, self._of.monotonic())
             self._take_in(state)

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from gateway.backplane.contract import Departure
 from gateway.backplane.ids import before, is_beginning, parse_id
 from gateway.backplane.records import Registration
-from gateway.chat.rooms import entered, may_say, no_such_room, slow_for
+from gateway.chat.rooms import RoomState, entered, may_say, no_such_room, slow_for
 from gateway.rooms.mending import Mending
 from gateway.rooms.moves import Coming, Moves
 from gateway.rooms.room import Backplane, Channels, Person, Room, Surroundings, arrival_of, who_is
@@ -392,6 +392,16 @@ class Rooms:
         """A room; None if it is not open here."""
         known = self._open.get(room)
         return known if known is not None and known.is_open else None
+
+    async def read_state(self, room: str) -> tuple[int, RoomState]:
+        """Redis' time, and the state of a room as Redis has it now, whether or not it is open here.
+
+        Raises:
+            BackplaneDown: Redis is away.
+            BackplaneRefused: Redis refused.
+        """
+        known = self.get(room)
+        return await self._backplane.rooms.state(room, None if known is None else known.known)
 
     def is_in(self, room: str, person: Person) -> bool:
         """Whether somebody on this gateway is in a room."""

@@ -17,7 +17,8 @@ from gateway.backplane.contract import Arrival, Departure, Log, Proof, Touch
 from gateway.backplane.ids import NOTHING
 from gateway.backplane.keys import Keys
 from gateway.backplane.records import Member, Registration
-from gateway.chat.room_records import Edit
+from gateway.chat.room_records import Edit, sanction_text
+from gateway.chat.rooms import Sanction
 from tests.contract.household import Gateway, StartBackplane, message, sealed
 from tests.support.servers import Server
 from wire.codec import encode_body
@@ -215,6 +216,27 @@ async def test_a_sweep_costs_no_more_than_those_it_finds(
 
     small, large = await of(30), await of(30 * GROWTH)
     assert large <= TIMES_DEARER * max(small, NEGLIGIBLE), (small, large)
+
+
+# What is known already costs nothing.
+
+
+async def test_the_bans_of_a_room_cost_nothing_if_they_are_known(
+    g1: Gateway, look: redis.Redis
+) -> None:
+    await attend(g1, [arrival(g1.person("dana"))])
+
+    async def of(count: int) -> float:
+        rooms = g1.backplane.rooms
+        _, before = await rooms.state(DEV)
+        ban = sanction_text(Sanction("user", "dana", "x" * 200, None))
+        edits = [Edit("bans", f"name:user{n}", ban) for n in range(count)]
+        await rooms.change(DEV, before.version, edits, EVENT)
+        _, known = await rooms.state(DEV)
+        return await cost(look, lambda: rooms.state(DEV, known))
+
+    few, many = await of(10), await of(10_000)
+    assert many <= 3 * max(few, NEGLIGIBLE), (few, many)
 
 
 # What was there before costs nothing.

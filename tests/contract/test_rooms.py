@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -312,6 +313,53 @@ class TestChanges:
         changed = await state_of(g1)
         assert (changed.voices, changed.modes) == ({}, Modes(key=True, slow=30))
         assert int(changed.version) > int(state.version)
+
+    async def test_a_state_that_is_known_is_not_read_again(
+        self, g1: Gateway, look: redis.Redis, keys: Keys
+    ) -> None:
+        await enter(g1, g1.person("sis"))
+        await change(g1, [Edit("meta", "topic", "tea"), Edit("voices", "sis", "Sis")])
+        known = await state_of(g1)
+        look.hset(keys.room_operators("dev"), "dana", "Dana")  # and the version stays
+        now, same = await g1.backplane.rooms.state("dev", known)
+        assert same is known
+        assert abs(now - (await g1.backplane.rooms.state("dev"))[0]) < 60_000
+
+    async def test_a_state_that_has_changed_is_read_whole(self, g1: Gateway, g2: Gateway) -> None:
+        await enter(g1, g1.person("sis"))
+        await change(g1, [Edit("meta", "topic", "tea")])
+        known = await state_of(g1)
+        await change(g2, [Edit("voices", "sis", "Sis")])
+        _, state = await g1.backplane.rooms.state("dev", known)
+        assert state == await state_of(g1) != known
+        assert (state.topic, state.voices) == ("tea", {"sis": "Sis"})
+
+    async def test_a_state_that_redis_has_forgotten_is_read_whole(
+        self, g1: Gateway, look: redis.Redis, keys: Keys
+    ) -> None:
+        await enter(g1, g1.person("sis"))
+        await change(g1, [Edit("meta", "topic", "tea")])
+        known = await state_of(g1)
+        look.delete(*keys.room("dev"))
+        _, state = await g1.backplane.rooms.state("dev", known)
+        assert (state.exists, state.version, state.topic) == (False, NEVER, "")
+
+    async def test_who_was_kicked_is_read_each_time(self, g1: Gateway) -> None:
+        mallory = g1.person("mallory")
+        await enter(g1, g1.person("sis"), mallory)
+        await change(g1, [], BAN, removed=departure(mallory, "kicked", session=""))
+        known = await state_of(g1)
+        assert known.kicked == {"mallory": mallory.origin}
+        await enter(g1, mallory)
+        _, state = await g1.backplane.rooms.state("dev", known)
+        assert state == replace(known, kicked={})
+
+    async def test_a_room_that_nobody_has_changed_is_read_each_time(self, g1: Gateway) -> None:
+        known = await state_of(g1)
+        await enter(g1, g1.person("sis"))
+        _, state = await g1.backplane.rooms.state("dev", known)
+        assert (known.exists, state.exists) == (False, True)
+        assert known.version == state.version == NEVER
 
     async def test_a_change_has_its_place_among_the_messages_and_then_gateways_look(
         self, g1: Gateway, g2: Gateway

@@ -10,6 +10,7 @@ from gateway.backplane.contract import Arrival, Departure, Outgoing, Proof
 from gateway.backplane.keys import Keys
 from gateway.backplane.records import Registration
 from gateway.chat.room_records import Edit
+from gateway.chat.rooms import NEVER, RoomState
 from wire.codec import encode
 from wire.frames import LOBBY, Joined, Left
 
@@ -146,14 +147,17 @@ def _slow(message: Outgoing) -> str:
     return f"{message.origin} {seq} {message.name} {message.slow * 1000}"
 
 
-def room_state(keys: Keys, room: str) -> Call:
+def room_state(keys: Keys, room: str, known: RoomState | None = None) -> Call:
     """Read a room's state; see `gateway.backplane.redis.replies.parse_room_state`.
 
     Args:
         keys: the chat's keys.
         room: the room.
+        known: as in `gateway.backplane.contract.Rooms.state`.
     """
-    return ("room_state", keys.room_state(room))
+    # A room that nobody has changed may have been made or have ended without a new version.
+    version = "" if known is None or known.version == NEVER else known.version
+    return ("room_state", keys.room_state(room), version)
 
 
 def room_attend(

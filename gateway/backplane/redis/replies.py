@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 from gateway.backplane.contract import Listed
@@ -47,9 +48,21 @@ def parse_user_list(reply: list[bytes]) -> tuple[str, list[Listed]]:
     return reply[0].decode(), listed
 
 
-def parse_room_state(room: str, reply: list[Any]) -> tuple[int, RoomState]:
-    """Read the reply of the script ``room_state``: Redis' time in milliseconds, and the state."""
+def parse_room_state(
+    room: str, reply: list[Any], known: RoomState | None = None
+) -> tuple[int, RoomState]:
+    """Read the reply of the script ``room_state``: Redis' time in milliseconds, and the state.
+
+    Args:
+        room: the room.
+        reply: the reply.
+        known: what the script was given.
+    """
     now, *hashes = reply
+    if known is not None and len(hashes) == 1:
+        kicked = _texts(hashes[0])
+        # A copy would have to work its cached properties out again.
+        return int(now), known if kicked == known.kicked else replace(known, kicked=kicked)
     parts = dict(zip(map(str, PARTS), map(_texts, hashes), strict=True))
     exists = room == LOBBY or "created" in parts["meta"]
     return int(now), state_from(room, exists, parts)

@@ -52,8 +52,9 @@ class RedisRooms:
         self._keeping = keeping
         self._known = known
 
-    async def state(self, room: str) -> tuple[int, RoomState]:
-        return parse_room_state(room, await self._pair.run(*room_state(self._keys, room)))
+    async def state(self, room: str, known: RoomState | None = None) -> tuple[int, RoomState]:
+        reply = await self._pair.run(*room_state(self._keys, room, known))
+        return parse_room_state(room, reply, known)
 
     async def attend(
         self,

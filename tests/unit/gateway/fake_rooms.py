@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
+from dataclasses import replace
 from itertools import groupby
 from typing import TYPE_CHECKING
 
@@ -65,9 +66,12 @@ class FakeRooms:
     def _kept(self, room: str) -> KeptRoom:
         return self._memory.rooms.setdefault(room, KeptRoom())
 
-    async def state(self, room: str) -> tuple[int, RoomState]:
+    async def state(self, room: str, known: RoomState | None = None) -> tuple[int, RoomState]:
         await self._backplane.asked_for("state", room)
         kept = self._memory.rooms.get(room, KeptRoom())
+        if known is not None and known.version == str(kept.version) != NEVER:
+            return now(), replace(known, kicked=dict(kept.parts.get("kicked", {})))
+        self._backplane.calls.append(("whole state", room))
         exists = kept.exists or room == LOBBY
         state = state_from(room, exists, kept.parts | {"meta": self._meta(kept)})
         return now(), state

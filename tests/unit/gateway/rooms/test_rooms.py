@@ -454,6 +454,37 @@ async def test_two_operators_at_once_do_not_lose_a_change(street: Street) -> Non
     assert state.modes.slow == 5
 
 
+async def test_what_is_known_here_of_a_room_is_not_read_again(street: Street) -> None:
+    here, there, boss, guest = await crowd(street)
+    await here.moderate(boss, "ban", "Spam")
+    await until(lambda: there.rooms.version("dev") == here.rooms.version("dev"))
+    read = there.backplane.count("whole state")
+    await there.rooms.refresh("dev")
+    await there.directory.about("dev", guest, None)
+    await there.directory.members("dev", guest)
+    with pytest.raises(WireError):
+        await there.moderate(guest, "kick", "Boss")
+    assert there.backplane.count("whole state") == read
+
+
+async def test_while_redis_has_forgotten_a_room_it_is_asked_for_all_it_has(
+    street: Street,
+) -> None:
+    here, there, boss, _ = await crowd(street)
+    await here.moderate(boss, "ban", "Spam")
+    await until(lambda: there.rooms.version("dev") == here.rooms.version("dev"))
+    street.memory.rooms["dev"].version = 5
+    street.memory.rooms["dev"].parts.clear()
+    stopped = here.backplane.hold("members")
+    await here.rooms.get("dev").refresh()
+    read = here.backplane.count("whole state")
+    await here.directory.about("dev", boss, None)
+    with pytest.raises(WireError):
+        await here.set(boss, secret=True)
+    assert here.backplane.count("whole state") == read + 2
+    stopped.set()
+
+
 async def test_a_refused_change_does_not_read_the_members_of_a_room(street: Street) -> None:
     await crowd(street)
     elsewhere = street.open()
