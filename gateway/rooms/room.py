@@ -539,7 +539,7 @@ class Room:
             return members
 
     def _tell_read(self, count: int) -> None:
-        """All members were read after the first of the arrivals: these need not be heard first."""
+        """All members were read after the first arrivals, so nobody waits to hear of these."""
         forgotten = any(moves > self.roster.moves for moves, _, _ in self._arrived[:count])
         self._arrived[:count] = [(0, version, who) for _, version, who in self._arrived[:count]]
         if forgotten and self._is_open:
