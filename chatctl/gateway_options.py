@@ -206,7 +206,7 @@ LIMITS: tuple[Decorator, ...] = (
         type=COUNT,
         default=50,
         metavar="ROOMS",
-        help="Rooms that one person may be in at once.",
+        help="Rooms that one person may be in at once, and with a registered name make in a day.",
     ),
     option(
         "hello-timeout",

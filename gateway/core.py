@@ -128,6 +128,7 @@ class Gateway:
             self.presence.ready,
             self.tasks.spawn,
             anybody_makes=config.rooms == "open",
+            most_made=config.limits.rooms,
             quiet_above=config.limits.quiet_room,
             monotonic=monotonic,
         )

@@ -406,6 +406,17 @@ class Rooms(Protocol):
             NoSuchRoom: the room does not exist.
         """
 
+    async def count_made(self, folded: str, most: int) -> bool:
+        """Count a room that somebody is about to make.
+
+        Args:
+            folded: the name of the person, who has an account.
+            most: how many rooms an account may make in a day.
+
+        Returns:
+            Whether the room may be made; if not, it was not counted.
+        """
+
     async def members(self, room: str, cursor: str) -> Attendance:
         """Some of the members of a room. Begin with "0"."""
 

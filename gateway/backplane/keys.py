@@ -76,6 +76,10 @@ class Keys:
         """String with a TTL: the name was got from this network before, with its password."""
         return f"{self.users}:got:{subnet}:{folded}"
 
+    def made(self, folded: str) -> str:
+        """String with a TTL: how many rooms an account has made within a day."""
+        return f"{self.users}:made:{folded}"
+
     def probed(self, nonce: str) -> str:
         """String with a TTL: the answer of a gateway that was asked to probe."""
         return f"{self.users}:probed:{nonce}"

@@ -15,7 +15,7 @@ from gateway.rooms.moves import Coming, Moves
 from gateway.rooms.room import Backplane, Channels, Person, Room, Surroundings, arrival_of, who_is
 from gateway.rooms.roster import Named
 from wire.frames import LOBBY, Entered
-from wire.reasons import CONNECTION_LOST, OutCode, WireError
+from wire.reasons import CONNECTION_LOST, ErrorCode, OutCode, WireError
 
 REPLACED_AFTER = 5.0
 """Seconds after which a newer session has entered all rooms that it resumes."""
@@ -59,6 +59,7 @@ class Rooms:
         ready: returns once this gateway may speak for its users.
         spawn: runs a coroutine.
         anybody_makes: entering a room that does not exist makes it.
+        most_made: how many rooms an account may make in a day. Such rooms are kept for long.
         quiet_above: with more members than this, clients are not told who comes and goes.
         monotonic: a clock in seconds that never goes back.
     """
@@ -72,12 +73,14 @@ class Rooms:
         spawn: Callable[[Coroutine[Any, Any, None]], object],
         *,
         anybody_makes: bool,
+        most_made: int,
         quiet_above: int,
         monotonic: Callable[[], float],
     ) -> None:
         self._backplane = backplane
         self._channels = channels
         self._anybody_makes = anybody_makes
+        self._most_made = most_made
         self._leaving: set[str] = set()
         self._moves = Moves(backplane.rooms, ready, spawn)
         self._mending = Mending(backplane, gateway, self._moves, self._leaving)
@@ -216,12 +219,26 @@ class Rooms:
             await room.refresh()
             if (refusal := decide()) is not None:
                 raise refusal
+        create = self._anybody_makes or room.name == LOBBY
+        if create and not (room.exists or returning):
+            await self._count_made(person)
         done: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         arrival = arrival_of(person, told=True)
-        create = self._anybody_makes or room.name == LOBBY
         coming = Coming(arrival, room, room.version, decide, create, is_here=False, done=done)
         self._moves.arrive(room.name, coming)
         return await done
+
+    async def _count_made(self, person: Person) -> None:
+        """Refuse a room that somebody wants to make who has made too many of late."""
+        record = person.registration
+        if not record.account:
+            return  # the room ends soon after everybody has left it
+        if not await self._backplane.rooms.count_made(record.folded, self._most_made):
+            text = (
+                f"you have made {self._most_made} rooms within a day, and may make no more. "
+                "Try again tomorrow, or ask the operators of the chat to make the room"
+            )
+            raise WireError(ErrorCode.TOO_MANY_ROOMS, text)
 
     def _settle(self, inside: _Inside) -> Entry | WireError:
         """Take in a person that Redis has let in, unless the state has changed since."""

@@ -277,6 +277,26 @@ class TestFounding:
             await g2.backplane.rooms.attend("dev", NEVER, [arrival(g2.person("sis"))], create=True)
 
 
+class TestMaking:
+    async def test_an_account_makes_a_limited_number_of_rooms_on_all_gateways(
+        self, g1: Gateway, g2: Gateway
+    ) -> None:
+        asked = [gateway.backplane.rooms.count_made("dana", 3) for gateway in (g1, g2) * 3]
+        assert sorted(await asyncio.gather(*asked)) == [False] * 3 + [True] * 3
+        assert await g1.backplane.rooms.count_made("sis", 3)
+
+    async def test_they_count_for_a_day_after_the_first(
+        self, g1: Gateway, look: redis.Redis, keys: Keys
+    ) -> None:
+        await g1.backplane.rooms.count_made("dana", 2)
+        day = 24 * 3600 * 1000
+        assert day - 60_000 < look.pttl(keys.made("dana")) <= day
+        look.pexpire(keys.made("dana"), 60_000)
+        await g1.backplane.rooms.count_made("dana", 2)
+        await g1.backplane.rooms.count_made("dana", 2)
+        assert 0 < look.pttl(keys.made("dana")) <= 60_000
+
+
 class TestChanges:
     async def test_what_is_changed_is_read(self, g1: Gateway, g2: Gateway) -> None:
         dana = g1.person("Dana")

@@ -143,6 +143,19 @@ class TestEntering:
         await leave(peer, "a")
         assert (await enter(peer, "c"))["op"] == "entered"
 
+    async def test_a_registered_person_makes_a_limited_number_of_rooms(
+        self, start_gateway: StartGateway, join_with_account: JoinWithAccount
+    ) -> None:
+        running = await start_gateway(limits={"rooms": 3})
+        peer = await join_with_account(running, "anna")
+        for room in ("a", "b", "c", "d"):
+            answer = await enter(peer, room)
+            if answer["op"] == "entered":
+                await leave(peer, room)
+        assert (answer["code"], room) == ("too_many_rooms", "d")
+        assert "tomorrow" in answer["text"]
+        assert (await enter(peer, "a"))["op"] == "entered"
+
     async def test_nobody_is_told_who_comes_into_a_room_of_many(
         self, start_gateway: StartGateway, join: Join
     ) -> None:

@@ -23,6 +23,9 @@ from wire.frames import LOBBY
 
 MEMBERS_AT_ONCE = 500
 
+MADE_COUNTS_MS = 24 * 3600 * 1000
+"""Milliseconds for which the rooms count that an account has made."""
+
 ROOMS_AT_ONCE = 100
 """Rooms that are asked about together, with three calls each."""
 
@@ -110,6 +113,11 @@ class RedisRooms:
         )
         id: bytes = _done(room, await self._pair.run(*call))[0]
         return id.decode()
+
+    async def count_made(self, folded: str, most: int) -> bool:
+        keys = [self._keys.made(folded)]
+        counted: int = await self._pair.run("room_made", keys, most, MADE_COUNTS_MS)
+        return counted == 1
 
     async def members(self, room: str, cursor: str) -> Attendance:
         keys = self._keys

@@ -165,6 +165,13 @@ class FakeRooms:
             self._publish(room, "+", kept.moves, [move[1]])
         return posted[0].id if posted else self._tail(room).decode()
 
+    async def count_made(self, folded: str, most: int) -> bool:
+        await self._backplane.asked_for("count_made", folded)
+        if self._memory.made[folded] >= most:
+            return False
+        self._memory.made[folded] += 1
+        return True
+
     async def members(self, room: str, cursor: str) -> Attendance:
         await self._backplane.asked_for("members", room)
         kept = self._memory.rooms.get(room, KeptRoom())

@@ -4,6 +4,7 @@ backplane in memory that several gateways share.
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from ipaddress import ip_address
@@ -173,6 +174,7 @@ class Memory:
         accounts: folded name -> hash of its password.
         bans: those that hold.
         rooms: what holds in each, and who is in it.
+        made: folded name -> how many rooms the account has made today.
     """
 
     def __init__(self) -> None:
@@ -191,6 +193,7 @@ class Memory:
         self.accounts: dict[str, str] = {}
         self.bans: list[Ban] = []
         self.rooms: dict[str, KeptRoom] = {}
+        self.made: Counter[str] = Counter()
         self._slow: dict[tuple[str, str], float] = {}
         self.backplanes: list[FakeBackplane] = []
         self._newest: dict[str, int] = {}

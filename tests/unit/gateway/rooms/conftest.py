@@ -16,6 +16,9 @@ from tests.unit.gateway.fakes import FakeBackplane, Memory, registration
 from wire.codec import decode_event
 from wire.frames import Moderate, SetModes
 
+MOST_MADE = 3
+"""Rooms that an account may make in a day."""
+
 
 class Somebody:
     """A person of a gateway.
@@ -55,6 +58,7 @@ class Gate:
             self.ready,
             self.tasks.spawn,
             anybody_makes=not closed,
+            most_made=MOST_MADE,
             quiet_above=quiet_above,
             monotonic=lambda: self.clock,
         )

@@ -7,7 +7,7 @@ from gateway.backplane.contract import Attendance
 from gateway.errors import BackplaneRefused
 from gateway.rooms.rooms import Entry
 from tests.unit.gateway.fakes import AWAY, quiet, until
-from tests.unit.gateway.rooms.conftest import Gate, Somebody, Street
+from tests.unit.gateway.rooms.conftest import MOST_MADE, Gate, Somebody, Street
 from wire.frames import Msg
 from wire.reasons import ErrorCode, WireError
 
@@ -96,6 +96,31 @@ async def test_rooms_are_not_made_where_only_operators_of_the_chat_make_them(
         await here.rooms.enter("dev", here.somebody("Anna"))
     assert refused.value.code is ErrorCode.NO_SUCH_ROOM
     await here.rooms.enter("lobby", here.somebody("Ben"))
+
+
+async def test_somebody_with_an_account_makes_a_limited_number_of_rooms(street: Street) -> None:
+    here, there = street.open(), street.open()
+    anna, ben = here.somebody("Anna", account=True), here.somebody("Ben")
+    for number in range(MOST_MADE):
+        await here.rooms.enter(f"made{number}", anna)
+        here.rooms.leave(f"made{number}", anna, "left")
+    with pytest.raises(WireError, match="ask the operators of the chat") as refused:
+        await there.rooms.enter("more", there.somebody("Anna", account=True))
+    assert refused.value.code is ErrorCode.TOO_MANY_ROOMS
+    assert "more" not in street.memory.rooms
+    await here.rooms.enter("more", ben)  # a guest's room is not kept
+    await here.rooms.enter("more", anna)
+
+
+async def test_guests_and_people_who_come_back_make_rooms_without_being_counted(
+    street: Street,
+) -> None:
+    here = street.open()
+    anna, ben = here.somebody("Anna", account=True), here.somebody("Ben")
+    await here.rooms.enter("lobby", anna)
+    await here.rooms.enter("forgotten", anna, returning=True)
+    await here.rooms.enter("club", ben)
+    assert here.backplane.count("count_made") == 0
 
 
 async def test_many_who_come_at_once_cost_few_calls(street: Street) -> None:
