@@ -16,7 +16,7 @@
 --
 -- Atomic, so that all parts belong to the same version.
 local found = {whole(now_ms())}
-if version_of(KEYS[1]) == ARGV[1] then
+if ARGV[1] ~= '' and version_of(KEYS[1]) == ARGV[1] then
   found[2] = redis.call('HGETALL', KEYS[7])
   return found
 end
