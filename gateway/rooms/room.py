@@ -189,17 +189,31 @@ class Room:
 
     # Opening and closing.
 
-    async def need(self) -> None:
+    async def need(self, refusal: Callable[[], WireError | None]) -> None:
         """Return once the room is open; call `drop` when it is no longer needed.
 
-        Raises whatever opening it raises; then there is nothing to drop.
+        To open a room is dear: all its members are read, and Redis keeps something for good of each
+        log that somebody listens to. So only somebody who may enter has it opened.
+
+        Args:
+            refusal: returns why somebody may not enter, by the state that is known here.
+
+        Raises:
+            WireError: the refusal.
+            BackplaneDown: Redis is away.
+            BackplaneRefused: Redis refused.
+            Each time there is nothing to drop.
         """
-        if self._opening is None:
-            self._opening = asyncio.ensure_future(self._open())
         self._users += 1
         if self._is_open:
             return
         try:
+            if self._opening is None:
+                await self.refresh()
+                if (refused := refusal()) is not None:
+                    raise refused
+            if self._opening is None:
+                self._opening = asyncio.ensure_future(self._open())
             # Shielded, because others wait for it too.
             await asyncio.shield(self._opening)
         except BaseException:

@@ -178,9 +178,14 @@ class Rooms:
     async def _let_in(
         self, name: str, person: Person, key: str = "", history: int = 0, *, returning: bool
     ) -> _Inside:
-        await self._check_exists(name)
         room = self._room(name)
-        await room.need()
+
+        def refusal() -> WireError | None:
+            if not (room.exists or self._anybody_makes):
+                return no_such_room(name)
+            return room.refusal(person, key, returning=returning)
+
+        await room.need(refusal)
         record, version = person.registration, room.version
         came = False
         try:
@@ -196,17 +201,6 @@ class Rooms:
             room.drop()
             raise
         return _Inside(room, person, version, after, lines)
-
-    async def _check_exists(self, name: str) -> None:
-        """Refuse a room that does not exist and is not made, before it is listened to.
-
-        Redis keeps something for good of each log that somebody listens to.
-        """
-        if self._anybody_makes or name == LOBBY or name in self._open:
-            return
-        _, state = await self._backplane.rooms.state(name)
-        if not state.exists:
-            raise no_such_room(name)
 
     async def _arrive(self, room: Room, person: Person, key: str, *, returning: bool) -> str:
         """Have Redis let somebody in; returns the version of the state that allowed it."""
