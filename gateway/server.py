@@ -23,6 +23,7 @@ from gateway.errors import (
     StartError,
 )
 from gateway.fleet.drain import drain
+from gateway.garbage import search_seldom
 from gateway.journal import event
 from gateway.listeners.accepting import Listener
 from gateway.listeners.certificates import tls_context
@@ -163,6 +164,7 @@ async def run(config: GatewayConfig, announce: Announce) -> int:
                 signals.reload = partial(_read_certificate, config.certificate, listener)
             announce(*listener.address, gateway.http)
             up = True
+            search_seldom()
             await first(stop.wait(), gateway.orders.drain.wait())
             stop.set()
     except asyncio.CancelledError:
