@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 import socket
+import ssl
 import struct
 from typing import Any
 
@@ -120,7 +121,8 @@ class Peer:
 
     async def close(self) -> None:
         self._writer.close()
-        with contextlib.suppress(ConnectionError, TimeoutError):
+        # The gateway may still be writing when TLS closes: that is an SSLError.
+        with contextlib.suppress(ConnectionError, TimeoutError, ssl.SSLError):
             async with asyncio.timeout(within(2)):
                 await self._writer.wait_closed()
 
