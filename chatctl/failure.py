@@ -26,5 +26,5 @@ class Misuse(Failure):
 
 
 def no_room(room: str) -> Failure:
-    """There is no room of that name."""
+    """There is no room with that name."""
     return Failure(f"there is no room {room}: `chatctl rooms` lists the rooms")

@@ -33,6 +33,23 @@ def join_with_account(look: redis.Redis, keys: Keys, join: Join) -> JoinWithAcco
 
 
 @pytest.fixture
+async def boss(one: Running, join_with_account: JoinWithAccount) -> Peer:
+    """The operator of the room dev, on the one gateway."""
+    boss = await join_with_account(one, "Boss")
+    assert (await enter(boss))["role"] == "operator"
+    return boss
+
+
+@pytest.fixture
+async def guest(two: Running, join: Join, boss: Peer) -> Peer:
+    """A guest in dev, on the other gateway."""
+    guest = await join(two, "guest")
+    await enter(guest)
+    await boss.expect(op="joined", room="dev", name="guest")
+    return guest
+
+
+@pytest.fixture
 def deaf(monkeypatch: pytest.MonkeyPatch) -> list[Running]:
     """Gateways that do not hear of changes of rooms: each has an old picture of them."""
     deaf: list[Running] = []

@@ -10,8 +10,10 @@ from gateway.backplane.keys import Keys
 from tests.integration.rooms import (
     JoinWithAccount,
     about,
+    boss,
     deaf,
     enter,
+    guest,
     join_with_account,
     leave,
     list_rooms,
@@ -25,24 +27,7 @@ from tests.integration.rooms import (
 from tests.support.deadlines import eventually
 from tests.support.fixtures import Join, Peer, Running, StartGateway
 
-__all__ = ["deaf", "join_with_account"]
-
-
-@pytest.fixture
-async def boss(one: Running, join_with_account: JoinWithAccount) -> Peer:
-    """The operator of the room dev, on the one gateway."""
-    boss = await join_with_account(one, "Boss")
-    assert (await enter(boss))["role"] == "operator"
-    return boss
-
-
-@pytest.fixture
-async def guest(two: Running, join: Join, boss: Peer) -> Peer:
-    """A guest in dev, on the other gateway."""
-    guest = await join(two, "guest")
-    await enter(guest)
-    await boss.expect(op="joined", room="dev", name="guest")
-    return guest
+__all__ = ["boss", "deaf", "guest", "join_with_account"]
 
 
 class TestTalking:

@@ -17,10 +17,11 @@ from gateway.backplane.redis.pair import Pair
 from gateway.chat.room_records import PARTS
 from gateway.fleet import presence
 from tests.integration.rooms import (
-    JoinWithAccount,
     about,
+    boss,
     deaf,
     enter,
+    guest,
     join_with_account,
     members,
     moderate,
@@ -34,7 +35,7 @@ from tests.support.deadlines import eventually
 from tests.support.fixtures import Connect, Join, Peer, Running, StartGateway
 from tests.support.servers import Server
 
-__all__ = ["deaf", "join_with_account"]
+__all__ = ["boss", "deaf", "guest", "join_with_account"]
 
 
 @pytest.fixture
@@ -43,21 +44,6 @@ def soon(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(core, "CHECK_EVERY", 0.1)
     monkeypatch.setattr(presence, "SETTLE_EVERY", 0.1)
     monkeypatch.setattr(presence, "LEASE_EVERY", 0.1)
-
-
-@pytest.fixture
-async def boss(one: Running, join_with_account: JoinWithAccount) -> Peer:
-    boss = await join_with_account(one, "Boss")
-    await enter(boss)
-    return boss
-
-
-@pytest.fixture
-async def guest(two: Running, join: Join, boss: Peer) -> Peer:
-    guest = await join(two, "guest")
-    await enter(guest)
-    await boss.expect(op="joined", room="dev", name="guest")
-    return guest
 
 
 class TestResume:
