@@ -14,10 +14,11 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections.abc import Sequence
-from typing import Any, cast, overload
+from typing import Any, cast
 
 import msgspec
 
+from client.asks import Asked, Asks
 from client.compose import compose, encodable
 from client.errors import CannotConnect, Ended, Refused, Unconfirmed
 from client.heartbeat import Heartbeat, Pulse
@@ -34,8 +35,6 @@ from wire.frames import (
     Error,
     Event,
     Hello,
-    Join,
-    Leave,
     ListMembers,
     ListRooms,
     MemberList,
@@ -68,11 +67,7 @@ MOST_WAITING = 10_000
 """Events that may wait to be iterated over; with more, the connection ends as `SLOW`."""
 
 
-Asked = Join | Leave | ListRooms | ListMembers | AboutRoom | SetTopic | SetModes | Moderate | Who
-"""Requests that have an answer of their own."""
-
-
-class Connection(asyncio.Protocol):
+class Connection(Asks, asyncio.Protocol):
     """One connection: send over it, and iterate over its events. Made by `client.dial.connect`.
 
     Iterate even if you do not need the events: they wait in memory until then (`MOST_WAITING`).
@@ -165,31 +160,7 @@ class Connection(asyncio.Protocol):
         except Ended as ended:
             raise Unconfirmed(str(ended)) from None
 
-    @overload
-    async def ask(self, request: Join) -> Entered: ...
-    @overload
-    async def ask(self, request: Leave) -> Out: ...
-    @overload
-    async def ask(self, request: ListRooms) -> list[Room]: ...
-    @overload
-    async def ask(self, request: ListMembers) -> list[RoomMember]: ...
-    @overload
-    async def ask(self, request: AboutRoom) -> RoomInfo: ...
-    @overload
-    async def ask(self, request: SetTopic | SetModes | Moderate) -> Ack: ...
-    @overload
-    async def ask(self, request: Who) -> list[User]: ...
-
-    async def ask(self, request: Asked) -> Any:
-        """Send a request, and wait for its answer.
-
-        Args:
-            request: without a ``seq``, which is given here.
-
-        Raises:
-            Refused: the gateway refused it.
-            Ended: the connection is over.
-        """
+    async def _answer_to(self, request: Asked) -> Any:
         seq = next(self.seqs)
         texts = {
             field: encodable(value)
@@ -209,20 +180,6 @@ class Connection(asyncio.Protocol):
     async def who(self) -> list[User]:
         """Find out who is in the chat. Raises what `ask` raises."""
         return await self.ask(Who())
-
-    async def join(self, room: str, *, key: str | None = None, history: int = 0) -> Entered:
-        """Enter a room; nothing changes if we are in it already. Raises what `ask` raises.
-
-        Args:
-            room: its name; if there is no such room it is made, unless the gateway forbids that.
-            key: the key of the room, if it has one.
-            history: how many earlier messages to get first, at most `wire.frames.HISTORY`.
-        """
-        return await self.ask(Join(room=room, key=key, history=history))
-
-    async def leave(self, room: str) -> Out:
-        """Leave a room. Raises what `ask` raises."""
-        return await self.ask(Leave(room=room))
 
     async def rooms(self) -> list[Room]:
         """Find out which rooms there are. Raises what `ask` raises."""

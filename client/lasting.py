@@ -29,11 +29,12 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from enum import StrEnum
 from time import monotonic
-from typing import Any, overload
+from typing import Any
 
+from client.asks import Asked, Asks
 from client.backoff import Pick
 from client.compose import compose
-from client.connection import MOST_WAITING, Asked, Connection
+from client.connection import MOST_WAITING, Connection
 from client.dial import Dialer, Server
 from client.entering import enter
 from client.errors import ChatError, Ended, Refused
@@ -44,27 +45,16 @@ from client.seen import Seen
 from wire.frames import (
     HISTORY,
     LOBBY,
-    AboutRoom,
     Ack,
     Changed,
     Entered,
     Event,
     Gap,
     Join,
-    Leave,
     ListMembers,
-    ListRooms,
-    Moderate,
     Msg,
     Notice,
     Out,
-    Room,
-    RoomInfo,
-    RoomMember,
-    SetModes,
-    SetTopic,
-    User,
-    Who,
 )
 from wire.reasons import IDLE, QUIT, SLOW, NoticeCode, OutCode, Reason
 
@@ -77,7 +67,7 @@ class State(StrEnum):
     RECONNECTING = "reconnecting"
 
 
-class LastingChat:
+class LastingChat(Asks):
     """The messages and events of one person, over one connection after the other.
 
     Use it with ``async with``, which leaves the chat at the end.
@@ -167,31 +157,7 @@ class LastingChat:
         send = compose(next(self.connection.seqs), text, to=to, room=room)
         return await self._outgoing.send(send)
 
-    @overload
-    async def ask(self, request: Join) -> Entered: ...
-    @overload
-    async def ask(self, request: Leave) -> Out: ...
-    @overload
-    async def ask(self, request: ListRooms) -> list[Room]: ...
-    @overload
-    async def ask(self, request: ListMembers) -> list[RoomMember]: ...
-    @overload
-    async def ask(self, request: AboutRoom) -> RoomInfo: ...
-    @overload
-    async def ask(self, request: SetTopic | SetModes | Moderate) -> Ack: ...
-    @overload
-    async def ask(self, request: Who) -> list[User]: ...
-
-    async def ask(self, request: Asked) -> Any:
-        """Send a request as soon as there is a connection, and wait for its answer.
-
-        Args:
-            request: without a ``seq``, which is given here.
-
-        Raises:
-            Refused: the gateway refused it.
-            Ended: the connection broke before the answer came, or the chat is over.
-        """
+    async def _answer_to(self, request: Asked) -> Any:
         connection = await self._connected()
         answer = await connection.ask(request)
         if isinstance(request, Join) and request.key is not None:
@@ -211,20 +177,6 @@ class LastingChat:
                 await enter(connection, Join(room=room), self.over, self._pick)
             except Refused as refused:
                 raise Refused(refused.code, f"#{room}: {refused.text}") from None
-
-    async def join(self, room: str, *, key: str | None = None, history: int = 0) -> Entered:
-        """Enter a room, and stay in it over all connections. Raises what `ask` raises.
-
-        Args:
-            room: its name; if there is no such room it is made, unless the gateway forbids that.
-            key: the key of the room, if it has one.
-            history: how many earlier messages to get first.
-        """
-        return await self.ask(Join(room=room, key=key, history=history))
-
-    async def leave(self, room: str) -> Out:
-        """Leave a room. Raises what `ask` raises."""
-        return await self.ask(Leave(room=room))
 
     async def quit(self, within: float = 2.0) -> None:
         """Leave for good, after what still waits has been sent.
