@@ -902,7 +902,7 @@ class AnyConversation(RuleBasedStateMachine):
         elif isinstance(asked, EnterRoom):
             self.perform(self.session.entered(Entered(asked.room, "7-1")))
         elif isinstance(asked, LeaveRoom):
-            # It may have been put out in the meantime; the leave is answered all the same.
+            # It may have been put out in the meantime; the leave is still answered.
             self.perform(self.session.out(Out(asked.room, OutCode.LEFT, "")))
             assert asked.room not in self.session.rooms
         else:
