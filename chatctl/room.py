@@ -335,7 +335,7 @@ def _person(name: str) -> str:
 def _roles(found: RoomDetails) -> dict[str, str]:
     from gateway.chat.rooms import role
 
-    return {name: role(found.state, name, each.account) for name, each in found.members.items()}
+    return {name: role(found.state, each.account) for name, each in found.members.items()}
 
 
 def _names(names: Iterator[str] | Sequence[str] | Any) -> str:

@@ -38,6 +38,8 @@ class Claimed(NamedTuple):
         rooms: the rooms of the session; with "resumed" and "returned", of the older session. None
             if the claim failed.
         account: as in `Registration`.
+        away: likewise.
+        sessions: how many sessions the person has now, this one included.
     """
 
     outcome: Outcome
@@ -49,7 +51,9 @@ class Claimed(NamedTuple):
     waiting: bool = False
     unheard: bool = False
     rooms: list[str] | None = None
-    account: bool = False
+    account: str = ""
+    away: str | None = None
+    sessions: int = 1
 
 
 class Found(NamedTuple):
@@ -113,11 +117,14 @@ class Known(NamedTuple):
         name: as it is shown.
         origin: the origin of the session that has the name, or may come back to it; or "".
         registered: the name is registered.
+        account: the folded name of the account that the name belongs to; "" if it is not
+            registered.
     """
 
     name: str
     origin: str
     registered: bool
+    account: str = ""
 
 
 class Log(NamedTuple):

@@ -26,13 +26,15 @@ class Keys:
         # After the prefix, so that the rights of Redis users stay the same. No prefix has an @.
         channels = f"{prefix}:@{database}" if database else prefix
         self.users = f"{prefix}:{{users}}"
-        """Hash: folded name -> its holder, as JSON (`Registration`)."""
+        """Hash: folded name -> its sessions, a line of JSON for each (`Registration`)."""
         self.gateways = f"{self.users}:gateways"
         """Hash: gateway id -> its report, as JSON."""
         self.bans = f"{self.users}:bans"
         """Hash: subject -> the ban, as JSON (`Ban`)."""
         self.accounts = f"{self.users}:accounts"
         """Hash: folded name -> the account, as JSON (`Account`)."""
+        self.audit = f"{self.users}:audit"
+        """Stream: what operators did, as JSON (`Audited`)."""
         self.users_epoch = f"{self.users}:epoch"
         """String: the epochs of people's logs (`scripts/shared.lua`)."""
         self.users_clock = f"{self.users}:clock"
@@ -44,12 +46,15 @@ class Keys:
         self._rooms = f"{prefix}:{{room:"
         self._room_channels = f"{channels}:{{room:"
 
-    def alive(self, folded: str) -> str:
-        """String with the inactivity TTL: ``<session id> <last activity, ms since 1970>``."""
-        return f"{self.users}:alive:{folded}"
+    def alive(self, session: str) -> str:
+        """String with the inactivity TTL: a session's last activity, milliseconds since 1970."""
+        return f"{self.users}:alive:{session}"
 
     def resume(self, folded: str) -> str:
-        """String with a TTL: somebody who left and may resume, as JSON (`Registration`)."""
+        """String with a TTL: sessions that left and may be resumed.
+
+        A line for each: ``<until, ms since 1970> <the record, JSON>`` (`Registration`).
+        """
         return f"{self.users}:resume:{folded}"
 
     def lease(self, gateway: str) -> str:
@@ -63,6 +68,18 @@ class Keys:
     def user_log(self, folded: str) -> str:
         """Stream: one person's private messages; with a TTL once they have left."""
         return f"{self.users}:log:{folded}"
+
+    def deleted(self, folded: str) -> str:
+        """Hash with the TTL of the log: ids that were deleted from a person's log."""
+        return f"{self.users}:deleted:{folded}"
+
+    def ignored(self, account: str) -> str:
+        """Hash: folded name -> name of each person that an account ignores."""
+        return f"{self.users}:ignored:{account}"
+
+    def marks(self, account: str) -> str:
+        """Hash with a TTL: room -> the last id that the person has read there."""
+        return f"{self.users}:marks:{account}"
 
     def waiting(self, folded: str) -> str:
         """Hash with a TTL: how many messages wait for somebody, in all and by sender."""
@@ -121,7 +138,7 @@ class Keys:
         return [f"{self._rooms}{room}}}:{part}" for part in PARTS]
 
     def room_members(self, room: str) -> str:
-        """Hash: folded name -> the member of a room, as JSON (`Member`)."""
+        """Hash: folded name -> the member's sessions, a line of JSON for each (`Member`)."""
         return f"{self._rooms}{room}}}:members"
 
     def room_operators(self, room: str) -> str:

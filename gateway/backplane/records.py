@@ -29,8 +29,9 @@ class Registration(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
         hello: the peer's number of the hello that began this session; ``shown`` is valid only for
             later hellos.
         client: the client's program and version, if it has told them.
-        account: whether the name is registered and its holder has given the password, or resumed a
-            session that had.
+        account: the folded name of the account, if the holder has shown its password or resumed a
+            session that had; empty for a guest. An account may have several names.
+        away: why the person is away; None if they have not said that they are.
     """
 
     name: str
@@ -46,11 +47,12 @@ class Registration(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     shown: str = ""
     hello: int = 0
     client: str | None = None
-    account: bool = False
+    account: str = ""
+    away: str | None = None
 
 
 class Member(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A member of a room: the record in the room's own slot.
+    """One session of a member of a room: a line of the record in the room's own slot.
 
     Attributes:
         name: the name as it is shown.
@@ -64,7 +66,7 @@ class Member(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     session: str
     gateway: str
     origin: str
-    account: bool = False
+    account: str = ""
 
 
 class Account(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,13 +74,16 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         name: the name as it is shown.
-        hash: the argon2 hash of its password.
+        hash: the argon2 hash of its password; empty with ``owner``, whose password counts.
         since: when it was registered, milliseconds since 1970.
+        owner: the folded name of the account that the name belongs to; empty if it is the account's
+            own.
     """
 
     name: str
     hash: str
     since: int
+    owner: str = ""
 
 
 class Ban(msgspec.Struct, frozen=True, kw_only=True):
@@ -123,6 +128,8 @@ class ChatSettings(msgspec.Struct, frozen=True, kw_only=True):
         lobby: whether everybody starts in the lobby.
         quiet_room: with more people than this, a room is not told who joins and leaves.
         rooms_per_person: the most rooms that one person may be in.
+        sessions_per_account: the most sessions that one registered name may have.
+        accounts: who registers names: everybody ("open") or only operators ("operators").
     """
 
     auth: str
@@ -140,6 +147,8 @@ class ChatSettings(msgspec.Struct, frozen=True, kw_only=True):
     lobby: bool = True
     quiet_room: int = 200
     rooms_per_person: int = 50
+    sessions_per_account: int = 1
+    accounts: str = "operators"
 
 
 class GatewayInfo(msgspec.Struct, frozen=True, kw_only=True):

@@ -90,7 +90,7 @@ def check_operator(state: RoomState, who: Who) -> None:
     """
     if not state.exists:
         raise no_such_room(state.room)
-    if role(state, who.folded, who.account) != "operator":
+    if role(state, who.account) != "operator":
         text = f"only operators of the room {state.room} can do that"
         none = "" if state.operators else ", and it has none"
         raise WireError(ErrorCode.NOT_OPERATOR, f"{text}{none}: ask {an_operator(state)}")

@@ -45,18 +45,18 @@ class Who(NamedTuple):
         folded: the name, as it is compared.
         name: the name, as it is shown.
         origin: as in `gateway.backplane.records.Registration`.
-        account: the name is registered, and its password was shown.
+        account: the folded name of the account; empty for a guest.
         ip: the address of the peer; None if it does not matter.
     """
 
     folded: str
     name: str
     origin: str
-    account: bool
+    account: str
     ip: Address | None
 
 
-CHAT_OPERATOR = Who(OPERATOR, OPERATOR, "", True, None)
+CHAT_OPERATOR = Who(OPERATOR, OPERATOR, "", OPERATOR, None)
 """The operators of the chat: they may do everything in every room. Nobody else has that name."""
 
 
@@ -156,24 +156,21 @@ class RoomState:
 # Who may do what.
 
 
-def role(state: RoomState, folded: str, account: bool) -> Role:
+def role(state: RoomState, account: str) -> Role:
     """What somebody may do in a room, beyond what every member may do.
 
     Args:
         state: the room.
-        folded: the person's name.
-        account: the name is registered, and its password was shown.
+        account: the folded name of the person's account; empty for a guest.
     """
-    if not account:
-        return ""
-    if folded in state.operators or folded == OPERATOR:
+    if account in state.operators or account == OPERATOR:
         return "operator"
-    return "voice" if folded in state.voices else ""
+    return "voice" if account in state.voices else ""
 
 
 def tells_all(state: RoomState, who: Who) -> bool:
     """Whether somebody may see a room's key, bans, mutes and invitations."""
-    return role(state, who.folded, who.account) == "operator"
+    return role(state, who.account) == "operator"
 
 
 def ban_of(state: RoomState, who: Who, now: int) -> Sanction | None:
@@ -212,7 +209,7 @@ def may_enter(state: RoomState, who: Who, key: str, now: int, returning: bool) -
         return WireError(ErrorCode.NO_SUCH_ROOM, f"the room {room} was deleted")
     if returning and who.origin and state.kicked.get(who.folded) == who.origin:
         return WireError(ErrorCode.NOT_IN_ROOM, f"you were kicked out of the room {room}")
-    if role(state, who.folded, who.account) == "operator" or _is_invited(state, who):
+    if role(state, who.account) == "operator" or _is_invited(state, who):
         return None
     if state.modes.invite_only:
         text = f"the room {room} is invite-only: ask {an_operator(state)} to invite you"
@@ -257,7 +254,7 @@ def may_say(state: RoomState, who: Who, now: int) -> WireError | None:
     room = state.room
     if (ban := ban_of(state, who, now)) is not None:
         return WireError(ErrorCode.BANNED_HERE, f"you are banned from the room {room}{_why(ban)}")
-    rights = role(state, who.folded, who.account)
+    rights = role(state, who.account)
     if rights == "operator":
         return None
     mute = state.muted.get(who.folded)
@@ -272,7 +269,7 @@ def may_say(state: RoomState, who: Who, now: int) -> WireError | None:
 def slow_for(state: RoomState, who: Who) -> int:
     """The seconds that somebody has to wait between two messages in a room; 0 for no wait."""
     slow = state.modes.slow
-    return slow if slow and not role(state, who.folded, who.account) else 0
+    return slow if slow and not role(state, who.account) else 0
 
 
 def may_read(state: RoomState, who: Who, inside: bool) -> WireError | None:
@@ -304,7 +301,7 @@ def _is_invited(state: RoomState, who: Who) -> bool:
     invitation = state.invited.get(who.folded)
     if invitation is None:
         return False
-    return invitation.origin == who.origin if invitation.origin else who.account
+    return invitation.origin == who.origin if invitation.origin else bool(who.account)
 
 
 def _why(sanction: Sanction) -> str:
@@ -323,7 +320,7 @@ def entered(state: RoomState, who: Who, seen: str, people: int, seq: int | None 
         topic_by=state.topic_by,
         modes=state.modes,
         people=people,
-        role=role(state, who.folded, who.account),
+        role=role(state, who.account),
         seq=seq,
     )
 

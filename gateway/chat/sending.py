@@ -20,7 +20,7 @@ SHOWN = 64
 
 
 def plan(
-    send: Send, sender: str, rooms: Collection[str], rules: Rules
+    send: Send, sender: str, rooms: Collection[str], rules: Rules, account: str = ""
 ) -> Publish | FindMentioned | Whisper:
     """Decide where a send goes.
 
@@ -29,6 +29,7 @@ def plan(
         sender: the sender's name, as it is shown.
         rooms: the rooms that the sender is in.
         rules: the gateway's.
+        account: the folded name of the sender's account; empty for a guest.
 
     Raises:
         WireError: it is refused.
@@ -54,11 +55,21 @@ def plan(
     if others:
         others = [name for name in others if may_be_held(name, limits.name)][: limits.to]
     if names:
-        message = Msg(from_=sender, text=text, at=send.at)
+        message = Msg(
+            from_=sender, text=text, at=send.at, kind=send.kind, re=send.re, account=account
+        )
         return Whisper(names, message, send.seq, fallback, others)
     if not inside:
         raise not_in_room(room)
-    message = Msg(from_=sender, room=room, text=text, at=send.at)
+    message = Msg(
+        from_=sender,
+        room=room,
+        text=text,
+        at=send.at,
+        kind=send.kind,
+        re=send.re,
+        account=account,
+    )
     publish = Publish(room, message, send.seq)
     return FindMentioned(others, publish, rules.refuse_fallback) if others else publish
 
@@ -112,7 +123,7 @@ def after_whisper(whisper: Whisper, became: Delivery) -> list[Effect]:
         effects.append(Tell(Notice(code=NoticeCode.LATER, text=text, later=later)))
     if id is None:
         assert whisper.room is not None
-        public = Msg(from_=message.from_, room=whisper.room, text=message.text, at=message.at)
+        public = replace(message, room=whisper.room)
         publish = Publish(whisper.room, public, seq, absent)
         others = whisper.others
         effects.append(FindMentioned(others, publish, refuse=False) if others else publish)

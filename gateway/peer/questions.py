@@ -209,7 +209,8 @@ class Questions:
         except WireError as error:
             self._refuse(asker, error, effect.request.seq)
             return
-        asker.perform_all(asker.session.changed(effect, id))
+        request = effect.request
+        asker.perform_all(asker.session.done(request.seq, id, request.room))
 
     def _refuse(self, asker: Asker, error: WireError, seq: int | None) -> None:
         error.seq = seq

@@ -20,11 +20,11 @@ class Named(NamedTuple):
 
     Attributes:
         name: as it is shown.
-        account: the name is registered.
+        account: the folded name of the account; empty for a guest.
     """
 
     name: str
-    account: bool
+    account: str
 
 
 class Roster:

@@ -65,7 +65,7 @@ def user_claim(
         user.origin,
         msgspec.json.encode(user.began),
         msgspec.json.encode(user.rooms),
-        "1" if user.account else "",
+        user.account,
     )
 
 

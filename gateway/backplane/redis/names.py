@@ -60,7 +60,7 @@ class RedisNames:
             bool(waits),
             bool(unheard),
             msgspec.json.decode(rooms, type=list[str]) if rooms else None,
-            bool(account),
+            account.decode(),
         )
 
     async def release(self, users: list[Registration], *, for_good: bool) -> list[str]:
