@@ -110,6 +110,7 @@ class Gateway:
             resume_within=config.resume_within,
             history=config.history,
             history_age=config.history_age,
+            sessions=config.limits.sessions,
         )
         self.bans = Bans()
         self.door = Door(config.address_limits, monotonic())
@@ -172,6 +173,7 @@ class Gateway:
                 rooms=self.rooms,
                 presence=self.presence,
                 online=self.online,
+                by_name={},
                 resume_within=config.resume_within,
                 spawn=self.tasks.spawn,
                 wall=wall,

@@ -122,6 +122,7 @@ class OutCode(StrEnum):
     KICKED = "kicked"
     BANNED = "banned"
     REFUSED = "refused"
+    RENAMED = "renamed"
 
 
 class NoticeCode(StrEnum):

@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple, Protocol
 
 import msgspec
 
-from gateway.backplane.records import Ban, GatewayInfo, Member, Registration
+from gateway.backplane.records import Audited, Ban, GatewayInfo, Member, Registration
 from gateway.chat.room_records import Edit
 from gateway.chat.rooms import RoomState
 from gateway.outcomes import How, Outcome
@@ -57,10 +57,17 @@ class Claimed(NamedTuple):
 
 
 class Found(NamedTuple):
-    """A recipient: the name as it is shown ("" if absent), and how the message finds them."""
+    """A recipient.
+
+    Attributes:
+        name: as it is shown; "" if absent.
+        how: how the message finds them.
+        away: why they are away; None if they have not said that they are.
+    """
 
     name: str
     how: How
+    away: str | None = None
 
 
 ABSENT = Found("", How.ABSENT)
@@ -240,6 +247,23 @@ class Departure(NamedTuple):
     code: str
 
 
+class Rename(NamedTuple):
+    """Somebody in a room has another name from now on.
+
+    Attributes:
+        folded: the new name.
+        member: the record, with the new name.
+        before: the record of the session with the name until now.
+    """
+
+    folded: str
+    member: Member
+    before: Registration
+
+
+Move = Arrival | Departure | Rename
+
+
 class Attended(NamedTuple):
     """The result of some arrivals and departures.
 
@@ -262,12 +286,12 @@ class Attendance(NamedTuple):
     Attributes:
         cursor: where the next ones begin; "0" if these are the last.
         moves: the number of arrivals and departures before this was read.
-        members: folded name -> member.
+        members: folded name -> the sessions of the member that are in the room.
     """
 
     cursor: str
     moves: int
-    members: dict[str, Member]
+    members: dict[str, list[Member]]
 
 
 class Mark(NamedTuple):
@@ -302,6 +326,7 @@ class Events(Protocol):
         Args:
             verb: ``replaced SESSION``: its user has come back over another connection;
                 ``invited SESSION ROOM NAME``: the person called NAME invites its user to a room;
+                ``enter SESSION ROOM``, ``exit SESSION ROOM``: its user did so in another session;
                 or what an operator wants: ``kick SESSION TEXT``, ``bans`` (they have changed),
                 ``drain``, ``probe NONCE``.
             rest: what follows it.
@@ -342,6 +367,13 @@ class Admission(Protocol):
         """Take an attempt back, because the password was right, and remember where it came from."""
 
 
+class Audit(Protocol):
+    """The audit log. It raises the same errors as the others."""
+
+    async def note(self, entry: Audited) -> None:
+        """Write down what an operator did. Roughly the last 10,000 entries are kept."""
+
+
 class Rooms(Protocol):
     """The part of the backplane about rooms: their members and their states.
 
@@ -362,12 +394,12 @@ class Rooms(Protocol):
         self,
         room: str,
         version: str,
-        items: list[Arrival | Departure],
+        items: list[Move],
         *,
         create: bool,
         founding: bool = True,
     ) -> Attended:
-        """Write down arrivals and departures of a room, in order, and publish them.
+        """Write down arrivals, departures and new names of a room, in order, and publish them.
 
         A room without members and operators ends some time later, with its history.
 
@@ -439,15 +471,6 @@ class Rooms(Protocol):
     async def keep(self, user: Registration) -> None:
         """Write ``rooms`` and ``began`` of a session into its record, if it still has its name."""
 
-    async def tell_invited(self, folded: str, room: str, by: str) -> None:
-        """Tell the person with a name about an invitation. Nothing happens if nobody has the name.
-
-        Args:
-            folded: the name.
-            room: the room that the person may enter now.
-            by: the name of the person who invites them.
-        """
-
 
 class Names(Protocol):
     """The part of the backplane about people and names. It raises the same errors as the others."""
@@ -475,8 +498,20 @@ class Names(Protocol):
     async def touch(self, touches: list[Touch]) -> list[str]:
         """Write activity down, and return the ids of the sessions that have lost their names."""
 
-    async def idle_left(self, folded: str, session: str) -> float:
-        """Seconds of inactivity that a user has left; 0 if none."""
+    async def idle_left(self, session: str) -> float:
+        """Seconds of inactivity that a session has left; 0 if none."""
+
+    async def order(self, folded: str, verb: str, rest: str, but: str = "") -> None:
+        """Give the gateways of a name's sessions an order about each of these.
+
+        Nothing happens if nobody has the name.
+
+        Args:
+            folded: the name.
+            verb: as in `Events.control`.
+            rest: what follows the session.
+            but: a session that is not meant.
+        """
 
     async def users(self, cursor: str) -> tuple[str, list[Listed]]:
         """Some of the users, with the next cursor. Begin with "0"; "0" is returned at the end."""
@@ -587,6 +622,10 @@ class Backplane(Names, Messages, Logs, Gateways, Protocol):
     @property
     def rooms(self) -> Rooms:
         """The members and the states of rooms."""
+
+    @property
+    def audit(self) -> Audit:
+        """What operators did."""
 
     def room(self, room: str) -> Channel:
         """The channel of what is for everyone in a room."""

@@ -1,4 +1,10 @@
-"""The records that are kept in Redis as JSON."""
+"""The records that are kept in Redis as JSON.
+
+Each has the field ``v``: the version of its kind. A reader ignores fields that it does not know,
+and skips a record of a version that it does not know. So a new field needs a default and no new
+version; a change that an older release would misread needs one. Who rewrites a record keeps the
+fields that it does not know.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +15,10 @@ import msgspec
 from wire.names import fold
 
 
-class Registration(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A person who holds a name, or who has left and may come back.
+class Registration(
+    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="v", tag=1
+):
+    """One session of a person who holds a name, or who has left and may come back.
 
     Attributes:
         name: the name as it is shown.
@@ -51,7 +59,7 @@ class Registration(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     away: str | None = None
 
 
-class Member(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Member(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="v", tag=1):
     """One session of a member of a room: a line of the record in the room's own slot.
 
     Attributes:
@@ -69,7 +77,7 @@ class Member(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     account: str = ""
 
 
-class Account(msgspec.Struct, frozen=True, kw_only=True):
+class Account(msgspec.Struct, frozen=True, kw_only=True, tag_field="v", tag=1):
     """A registered name.
 
     Attributes:
@@ -78,15 +86,21 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
         since: when it was registered, milliseconds since 1970.
         owner: the folded name of the account that the name belongs to; empty if it is the account's
             own.
+        names: the folded names of the other names of the account.
+        changed: when its password was set, milliseconds since 1970.
+        kept: the session that set it, and was not ended by that; empty for none.
     """
 
     name: str
     hash: str
     since: int
     owner: str = ""
+    names: list[str] = []
+    changed: int = 0
+    kept: str = ""
 
 
-class Ban(msgspec.Struct, frozen=True, kw_only=True):
+class Ban(msgspec.Struct, frozen=True, kw_only=True, tag_field="v", tag=1):
     """A ban from the chat.
 
     Attributes:
@@ -108,6 +122,32 @@ class Ban(msgspec.Struct, frozen=True, kw_only=True):
         """Its field in the hash: ``name:<folded name>`` or ``network:<network>``."""
         subject = fold(self.subject) if self.kind == "name" else self.subject
         return f"{self.kind}:{subject}"
+
+
+class Audited(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="v", tag=1):
+    """Something that an operator did, for the audit log.
+
+    Attributes:
+        at: when, milliseconds since 1970 by Redis' clock; not kept in the record itself.
+        by: who: a person's name, or ``user@host`` for a command.
+        account: the account of that person; empty for a command.
+        address: where the person was connected from; empty for a command.
+        gateway: the gateway that carried it out; empty for a command.
+        act: what was done, for example "kick" or "account add".
+        room: in which room; empty for the whole chat.
+        target: to whom or what; may be empty.
+        reason: why, or what else is worth knowing; may be empty.
+    """
+
+    at: int = 0
+    by: str
+    account: str = ""
+    address: str = ""
+    gateway: str = ""
+    act: str
+    room: str = ""
+    target: str = ""
+    reason: str = ""
 
 
 class ChatSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -151,7 +191,7 @@ class ChatSettings(msgspec.Struct, frozen=True, kw_only=True):
     accounts: str = "operators"
 
 
-class GatewayInfo(msgspec.Struct, frozen=True, kw_only=True):
+class GatewayInfo(msgspec.Struct, frozen=True, kw_only=True, tag_field="v", tag=1):
     """A gateway's report about itself: the value of its lease, written at each renewal.
 
     Attributes:

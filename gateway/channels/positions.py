@@ -58,11 +58,24 @@ class Hears(Protocol):
 
 
 class _Followed:
-    __slots__ = ("at", "before", "dropped", "held", "hole", "late", "log", "mending", "told")
+    __slots__ = (
+        "at",
+        "before",
+        "dropped",
+        "expected",
+        "held",
+        "hole",
+        "late",
+        "log",
+        "mending",
+        "told",
+    )
 
     def __init__(self, log: Log) -> None:
         self.log = log
         self.at = NOTHING
+        # `follow` has not said yet where to start.
+        self.expected = True
         # The log is being read or compared, or the first position is not known yet.
         self.mending = False
         # The rooms must read something before more is delivered.
@@ -117,12 +130,19 @@ class Positions:
             followed.mend([])
 
     def follow(self, channel: bytes, at: bytes) -> None:
-        """Deliver what is published on an expected channel after an id."""
+        """Deliver what is published on an expected channel after an id.
+
+        Does nothing if the channel is delivered already.
+        """
         followed = self._followed.get(channel)
-        if followed is None:
-            return  # nobody uses the channel now
-        followed.at = max(followed.at, at, key=parse_id)
-        self._mended(channel, followed)
+        if followed is not None and followed.expected:
+            followed.expected, followed.at = False, at
+            self._mended(channel, followed)
+
+    def is_followed(self, channel: bytes) -> bool:
+        """Whether a channel is delivered already."""
+        followed = self._followed.get(channel)
+        return followed is not None and not followed.expected
 
     def forget(self, channel: bytes) -> None:
         """Stop delivering a channel."""
@@ -156,11 +176,6 @@ class Positions:
     def logs(self) -> list[Log]:
         """The logs of all channels that are followed."""
         return [followed.log for followed in self._followed.values()]
-
-    def skip(self, channel: bytes, upto: bytes) -> None:
-        """Deliver nothing up to an id: its reader has it already."""
-        followed = self._followed[channel]
-        followed.at = max(followed.at, upto, key=parse_id)
 
     def watch(self, channel: bytes, passed: Callable[[bytes], bool]) -> None:
         """Call a function each time a channel's position has moved.

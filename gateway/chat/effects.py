@@ -23,7 +23,6 @@ from wire.frames import (
 )
 from wire.reasons import Reason
 
-
 MessageRequest = Delete | React | ReadHistory
 PeopleRequest = SetAway | SetBack | SetName | Ignore | Unignore | MarkRead | Whois
 AccountRequest = Register | ChangePassword

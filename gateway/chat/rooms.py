@@ -60,7 +60,7 @@ CHAT_OPERATOR = Who(OPERATOR, OPERATOR, "", OPERATOR, None)
 """The operators of the chat: they may do everything in every room. Nobody else has that name."""
 
 
-class Sanction(msgspec.Struct, frozen=True):
+class Sanction(msgspec.Struct, frozen=True, tag_field="v", tag=1):
     """A ban or a mute.
 
     Attributes:
@@ -80,7 +80,7 @@ class Sanction(msgspec.Struct, frozen=True):
         return self.until is None or self.until > now
 
 
-class Invitation(msgspec.Struct, frozen=True):
+class Invitation(msgspec.Struct, frozen=True, tag_field="v", tag=1):
     """Somebody may enter an invite-only room.
 
     Attributes:
@@ -112,7 +112,7 @@ class RoomState:
         muted: folded name -> the mute.
         invited: folded name -> the invitation.
         kicked: folded name -> origin of a member who was kicked a short while ago, and must not
-            come back merely because its connection broke.
+            come back merely because its connection broke; "" for every session of an account.
         deleted: the version by which an earlier room of this name was deleted, or this one if it
             does not exist; 0 for none.
     """
@@ -183,13 +183,33 @@ def ban_of(state: RoomState, who: Who, now: int) -> Sanction | None:
     """
     if not state.bans:
         return None
-    ban = state.bans.get(f"name:{who.folded}")
-    if ban is not None and ban.holds(now):
-        return ban
+    for name in _names(who):
+        ban = state.bans.get(f"name:{name}")
+        if ban is not None and ban.holds(now):
+            return ban
     for network, ban in state.banned_networks:
         if who.ip is not None and who.ip in network and ban.holds(now):
             return ban
     return None
+
+
+def mute_of(state: RoomState, who: Who, now: int) -> Sanction | None:
+    """The mute of somebody in a room, if there is one; the arguments are as in `ban_of`."""
+    for name in _names(who):
+        mute = state.muted.get(name)
+        if mute is not None and mute.holds(now):
+            return mute
+    return None
+
+
+def _names(who: Who) -> tuple[str, ...]:
+    """The names by which somebody may be banned or muted: an account cannot get round it."""
+    return (who.account, who.folded) if who.account else (who.folded,)
+
+
+def _was_kicked(state: RoomState, who: Who) -> bool:
+    origin = state.kicked.get(who.folded)
+    return origin is not None and (origin == who.origin if origin else bool(who.account))
 
 
 def may_enter(state: RoomState, who: Who, key: str, now: int, returning: bool) -> WireError | None:
@@ -207,7 +227,7 @@ def may_enter(state: RoomState, who: Who, key: str, now: int, returning: bool) -
         return WireError(ErrorCode.BANNED_HERE, f"you are banned from the room {room}{_why(ban)}")
     if returning and was_deleted(state):
         return WireError(ErrorCode.NO_SUCH_ROOM, f"the room {room} was deleted")
-    if returning and who.origin and state.kicked.get(who.folded) == who.origin:
+    if returning and _was_kicked(state, who):
         return WireError(ErrorCode.NOT_IN_ROOM, f"you were kicked out of the room {room}")
     if role(state, who.account) == "operator" or _is_invited(state, who):
         return None
@@ -233,7 +253,7 @@ def may_stay(state: RoomState, who: Who, now: int) -> tuple[OutCode, str] | None
         return OutCode.KICKED, f"The room {room} was deleted."
     if (ban := ban_of(state, who, now)) is not None:
         return OutCode.BANNED, f"You are banned from the room {room}{_why(ban)}."
-    if who.origin and state.kicked.get(who.folded) == who.origin:
+    if _was_kicked(state, who):
         return OutCode.KICKED, f"You were kicked out of the room {room}."
     return None
 
@@ -257,8 +277,8 @@ def may_say(state: RoomState, who: Who, now: int) -> WireError | None:
     rights = role(state, who.account)
     if rights == "operator":
         return None
-    mute = state.muted.get(who.folded)
-    if mute is not None and mute.holds(now):
+    mute = mute_of(state, who, now)
+    if mute is not None:
         return WireError(ErrorCode.MUTED, f"you are muted in the room {room}{_why(mute)}: not sent")
     if state.modes.read_only and not rights:
         text = f"only operators and people with a voice may send to the room {room}: not sent"
@@ -298,10 +318,10 @@ def an_operator(state: RoomState) -> str:
 
 
 def _is_invited(state: RoomState, who: Who) -> bool:
+    if who.account and (invitation := state.invited.get(who.account)) and not invitation.origin:
+        return True
     invitation = state.invited.get(who.folded)
-    if invitation is None:
-        return False
-    return invitation.origin == who.origin if invitation.origin else bool(who.account)
+    return invitation is not None and bool(who.origin) and invitation.origin == who.origin
 
 
 def _why(sanction: Sanction) -> str:

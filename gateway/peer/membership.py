@@ -31,6 +31,7 @@ from wire.reasons import (
     CONNECTION_LOST,
     GATEWAY_LOST,
     INTERRUPTED,
+    NAME_LOST,
     ErrorCode,
     OutCode,
     Reason,
@@ -51,6 +52,9 @@ class Holder(Protocol):
     def end(self, reason: Reason) -> None:
         """End the connection."""
 
+    def entered(self, entered: Entered) -> None:
+        """The session is in a room, because the person entered it in another session."""
+
     def out(self, out: Out) -> None:
         """The session is no longer in a room."""
 
@@ -66,6 +70,7 @@ class Parts:
         rooms: the rooms that are open here.
         presence: keeps and releases names.
         online: everybody who has a name here, by session.
+        by_name: the same, by folded name.
         resume_within: seconds in which a session can be resumed.
         spawn: runs a coroutine in the background.
         wall: a clock in seconds since 1970.
@@ -77,6 +82,7 @@ class Parts:
     rooms: Rooms
     presence: Presence
     online: dict[str, Membership]
+    by_name: dict[str, set[Membership]]
     resume_within: float
     spawn: Callable[[Coroutine[Any, Any, None]], object]
     wall: Callable[[], float]
@@ -161,6 +167,11 @@ class Membership:
         return self._login.claimed.outcome
 
     @property
+    def sessions(self) -> int:
+        """How many sessions the person had when this one began."""
+        return self._login.claimed.sessions
+
+    @property
     def ip(self) -> Address:
         """The peer's address."""
         return self.link.ip
@@ -181,7 +192,20 @@ class Membership:
 
     def begin(self) -> None:
         """Go online: from now on others see the session and can end it."""
-        self._parts.online[self.registration.session] = self
+        record, parts = self.registration, self._parts
+        parts.online[record.session] = self
+        namesakes = parts.by_name.setdefault(record.folded, set())
+        for other in namesakes:
+            # Redis has forgotten that one. It must not hear what is for the new holder of the name.
+            if not other.is_same_person(record):
+                other.end(NAME_LOST)
+                parts.channels.leave(other.link, self._login.own)
+        namesakes.add(self)
+
+    def is_same_person(self, record: Registration) -> bool:
+        """Whether another session of this name is of the same person."""
+        own = self.registration
+        return own.origin == record.origin or (bool(own.account) and own.account == record.account)
 
     async def arrive(self, seen: Mapping[str, str]) -> Beginning:
         """Enter the rooms of the session; `catch_up` must be called in the turn of the return.
@@ -194,9 +218,10 @@ class Membership:
             BackplaneRefused: Redis refused.
         """
         parts, resumed = self._parts, self._login.resumed
+        returning = resumed or self._login.claimed.outcome in (Outcome.JOINED, Outcome.TAKEN_OVER)
         if (former := self._login.claimed.former) is not None:
             parts.rooms.depart(former, GATEWAY_LOST.code)  # before this session has the name
-        found = await parts.rooms.enter_all(self.registration.rooms, self, returning=resumed)
+        found = await parts.rooms.enter_all(self.registration.rooms, self, returning=returning)
         entries = {room: each for room, each in found.items() if isinstance(each, Entry)}
         for room, entry in entries.items():
             self._channels[room] = parts.backplane.room(room)
@@ -235,7 +260,7 @@ class Membership:
                 start = self._start(channel, last)
                 if start.gap:
                     parts.hub.tell(self.link, gap(room, last))
-                if start.replayed:
+                if start.replayed or self._is_elsewhere(channel, start.id):
                     behind.append((channel, start.id))
                 else:
                     parts.channels.join(self.link, channel)
@@ -244,6 +269,11 @@ class Membership:
             # These take their time; the other channels start where the welcome says.
             await self._replay(behind)
 
+    def _is_elsewhere(self, channel: Channel, id: bytes) -> bool:
+        """Whether a channel is delivered here already, and is not at an id: for a namesake."""
+        channels = self._parts.channels
+        return channels.is_followed(channel) and channels.at(channel) != id
+
     # Rooms.
 
     def is_in(self, room: str) -> bool:
@@ -251,7 +281,13 @@ class Membership:
         return room in self._channels
 
     async def enter(
-        self, room: str, key: str, history: int, tell: Callable[[Entered], None]
+        self,
+        room: str,
+        key: str,
+        history: int,
+        tell: Callable[[Entered], None],
+        *,
+        returning: bool = False,
     ) -> None:
         """Enter a room; if the session is in it already, only tell the peer about it.
 
@@ -260,6 +296,7 @@ class Membership:
             key: the key that the peer gave, for a room that needs one.
             history: how many earlier messages it wants.
             tell: tells the peer that it is in the room, before any message of the room.
+            returning: another session of the person is in the room: no key is needed.
 
         Raises:
             WireError: it may not enter.
@@ -268,7 +305,7 @@ class Membership:
         """
         parts, inside = self._parts, self.is_in(room)
         wanted = 0 if inside else history
-        entry = await parts.rooms.enter(room, self, key=key, history=wanted)
+        entry = await parts.rooms.enter(room, self, key=key, history=wanted, returning=returning)
         if self._left:
             parts.rooms.leave(room, self, CONNECTION_LOST.code)
             return
@@ -289,6 +326,27 @@ class Membership:
                 parts.channels.join(self.link, channel)
             else:
                 await self._replay([(channel, entry.at)])
+
+    async def enter_too(self, room: str) -> None:
+        """Enter a room, as the person did in another session."""
+        if not self.is_in(room):
+            # The sessions show different rooms then; that does no harm.
+            with contextlib.suppress(WireError, BackplaneDown, BackplaneRefused):
+                await self.enter(room, "", 0, self._holder.entered, returning=True)
+
+    def leave_too(self, room: str) -> None:
+        """Leave a room, as the person did in another session."""
+        if self.is_in(room):
+            self.leave_room(room)
+            text = f"You left the room {room} in another session."
+            self._holder.out(Out(room=room, code=OutCode.LEFT, text=text))
+
+    async def tell_own(self, verb: str, room: str) -> None:
+        """Have the person's other sessions do what this one did: ``enter`` or ``exit`` a room."""
+        record = self.registration
+        if record.account:
+            with contextlib.suppress(BackplaneDown, BackplaneRefused):
+                await self._parts.backplane.order(record.folded, verb, room, but=record.session)
 
     def leave_room(self, room: str) -> None:
         """Leave a room; does nothing if the session is not in it."""
@@ -318,6 +376,10 @@ class Membership:
         parts, registration = self._parts, self.registration
         self._left = True
         parts.online.pop(registration.session, None)
+        namesakes = parts.by_name.get(registration.folded, set())
+        namesakes.discard(self)
+        if not namesakes:
+            parts.by_name.pop(registration.folded, None)
         parts.presence.forget(self)
         for room in list(self._channels):
             self._detach(room)

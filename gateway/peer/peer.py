@@ -295,6 +295,10 @@ class Peer:
             self.unavailable(publish.seq)
         self._answered_one()
 
+    def entered(self, entered: Entered) -> None:
+        """The session is in a room, because the person entered it in another session."""
+        self.perform_all(self.session.entered(entered))
+
     def out(self, out: Out) -> None:
         """The session was put out of a room."""
         self.perform_all(self.session.out(out))
@@ -394,6 +398,8 @@ class Peer:
 
         try:
             await self.membership.enter(effect.room, effect.key or "", effect.history, tell)
+            if not effect.already:
+                await self.membership.tell_own("enter", effect.room)
         except WireError as error:
             error.seq = effect.seq
             self.perform_all(self.session.refuse(error, self._shared.monotonic()))
@@ -405,6 +411,7 @@ class Peer:
         text = f"You have left the room {effect.room}."
         out = Out(room=effect.room, code=OutCode.LEFT, text=text, seq=effect.seq)
         self.perform_all(self.session.out(out))
+        await self.membership.tell_own("exit", effect.room)
 
     def _ask(self, question: Coroutine[Any, Any, None], seq: int | None) -> asyncio.Task[None]:
         self._asking = True
@@ -467,7 +474,18 @@ class Peer:
         session, (resumed, seen, entered, out) = self.session, beginning
         rooms = [each.room for each in entered]
         now = self._shared.monotonic()
-        self.perform_all(session.granted(claim.name, membership.token, resumed, seen, now, rooms))
+        self.perform_all(
+            session.granted(
+                claim.name,
+                membership.token,
+                resumed,
+                seen,
+                now,
+                rooms,
+                account=membership.registration.account,
+                sessions=membership.sessions,
+            )
+        )
         for each in entered:
             # A lobby without topic and modes needs no event.
             if each.room != LOBBY or each.topic or each.modes != Modes():

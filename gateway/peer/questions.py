@@ -220,7 +220,7 @@ class Questions:
         """Seconds of inactivity that are left for a person."""
         registration = membership.registration
         try:
-            return await self._backplane.idle_left(registration.folded, registration.session)
+            return await self._backplane.idle_left(registration.session)
         except (BackplaneDown, BackplaneRefused):
             return 0.0  # Redis cannot say: this gateway decides
         except Exception:

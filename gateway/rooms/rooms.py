@@ -435,7 +435,7 @@ class Rooms:
         cursor, more = "0", True
         while more:
             page = await self._backplane.rooms.members(room, cursor)
-            for folded, member in page.members.items():
+            for folded, [member, *_] in page.members.items():
                 members[folded] = Named(member.name, member.account)
             cursor, more = page.cursor, page.cursor != "0"
         return members

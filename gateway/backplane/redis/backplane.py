@@ -28,6 +28,7 @@ from gateway.backplane.contract import (
 from gateway.backplane.keys import Keys
 from gateway.backplane.records import GatewayInfo, Registration
 from gateway.backplane.redis.admission import RedisAdmission
+from gateway.backplane.redis.audit import RedisAudit
 from gateway.backplane.redis.gateways import RedisGateways
 from gateway.backplane.redis.logs import Keeping, RedisLogs
 from gateway.backplane.redis.messages import RedisMessages
@@ -58,6 +59,7 @@ class RedisBackplane:
         resume_within: seconds for which users can resume.
         history: how many messages a log keeps, roughly, until `keep` says otherwise.
         history_age: for how many seconds it keeps one, likewise.
+        sessions: the most sessions of a registered name.
     """
 
     def __init__(
@@ -73,6 +75,7 @@ class RedisBackplane:
         resume_within: float,
         history: int,
         history_age: float,
+        sessions: int,
     ) -> None:
         self._keys = keys = Keys(prefix, database(url))
         self._events = events
@@ -85,13 +88,24 @@ class RedisBackplane:
         self._pair = pair
         self._keeping = keeping = Keeping(history, round(history_age * 1000))
         self._logs = logs = RedisLogs(pair, keys, keeping, events.known)
-        self._gateways = gateways = RedisGateways(pair, keys, gateway, info, resume_ms)
-        self._names = RedisNames(pair, keys, gateway, idle_ms, resume_ms)
+        self._gateways = gateways = RedisGateways(
+            pair, keys, gateway, info, resume_ms=resume_ms, mail_ms=keeping.age_ms
+        )
+        self._names = RedisNames(
+            pair,
+            keys,
+            gateway,
+            idle_ms=idle_ms,
+            resume_ms=resume_ms,
+            mail_ms=keeping.age_ms,
+            most_sessions=sessions,
+        )
         self._messages = RedisMessages(
             pair, keys, keeping, resume_ms, logs.known, gateways.lease_ends
         )
         self._probe = Probe(keys, gateway, pair)
         self.admission = RedisAdmission(pair, keys)
+        self.audit = RedisAudit(pair, keys)
         self.rooms = RedisRooms(pair, keys, keeping, resume_ms, logs.known)
 
     # Starting and closing.
@@ -174,8 +188,11 @@ class RedisBackplane:
     async def touch(self, touches: list[Touch]) -> list[str]:
         return await self._names.touch(touches)
 
-    async def idle_left(self, folded: str, session: str) -> float:
-        return await self._names.idle_left(folded, session)
+    async def idle_left(self, session: str) -> float:
+        return await self._names.idle_left(session)
+
+    async def order(self, folded: str, verb: str, rest: str, but: str = "") -> None:
+        await self._names.order(folded, verb, rest, but)
 
     async def users(self, cursor: str) -> tuple[str, list[Listed]]:
         return await self._names.users(cursor)

@@ -73,7 +73,7 @@ class RedisMessages:
         keys = self._keys
         reply = await self._pair.run(
             "user_whisper",
-            [keys.users, keys.users_epoch, keys.users_clock],
+            [keys.users, keys.users_epoch, keys.users_clock, keys.accounts],
             min(self._keeping.history, PRIVATE_HISTORY),
             self._pair.run_id,
             keys.users,
@@ -86,6 +86,7 @@ class RedisMessages:
             self._seqs_ms,
             self._until_ms(),
             self._known(Log(PRIVATE, sender.folded)),
+            self._keeping.age_ms,
             *(part for name in names for part in (name, self._known(Log(PRIVATE, name)))),
         )
         if self._in_time(reply) == b"GONE":
@@ -93,10 +94,10 @@ class RedisMessages:
         if not reply:
             return Whispered(None, [ABSENT] * len(names))
         id, *found = (part.decode() for part in reply)
-        pairs = list(zip(found[::2], found[1::2], strict=True))
+        every = list(zip(found[::3], found[1::3], found[2::3], strict=True))
         if id == "FULL":
-            raise TooMuchWaits(dict.fromkeys(name for name, how in pairs if how == "full"))
-        posted = [Found(name, How(how)) for name, how in pairs]
+            raise TooMuchWaits(dict.fromkeys(name for name, how, _ in every if how == "full"))
+        posted = [Found(name, How(how), away[1:] if away else None) for name, how, away in every]
         return Whispered(id, posted or [ABSENT] * len(names))
 
     def _in_time(self, reply: Any) -> Any:

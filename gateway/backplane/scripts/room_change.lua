@@ -69,11 +69,12 @@ end
 if ARGV[12] == '1' then
   local all = redis.call('HGETALL', members)
   for i = 1, #all, 2 do
-    local readable, member = pcall(cjson.decode, all[i + 1])
-    if readable and type(member) == 'table' and type(member.name) == 'string' then
-      local origin = member.account ~= true and type(member.origin) == 'string' and member.origin or ''
-      local invitation = '{"name":' .. cjson.encode(member.name) .. ',"origin":' .. cjson.encode(origin) .. '}'
-      redis.call('HSETNX', parts.invited, all[i], invitation)
+    local member = read_members(all[i + 1])[1]
+    if member then
+      -- The invitation of an account is for any session of it, under any of its names.
+      local origin = member.account and '' or member.origin
+      local invitation = '{"v":1,"name":' .. cjson.encode(member.name) .. ',"origin":' .. cjson.encode(origin) .. '}'
+      redis.call('HSETNX', parts.invited, member.account or all[i], invitation)
     end
   end
 end
@@ -86,10 +87,8 @@ if member then
   redis.call('HDEL', members, ARGV[9])
   people = people - 1
   -- So that a session whose connection breaks now cannot come back into the room by resuming.
-  local readable, was = pcall(cjson.decode, member)
-  if readable and type(was) == 'table' and type(was.origin) == 'string' then
-    redis.call('HSET', parts.kicked, ARGV[9], was.origin)
-  end
+  local was = read_members(member)[1]
+  if was then redis.call('HSET', parts.kicked, ARGV[9], was.account and '' or was.origin) end
   local moves = whole((tonumber(redis.call('HGET', meta, 'moves') or 0) or 0) + 1)
   redis.call('HSET', meta, 'moves', moves)
   redis.call('SPUBLISH', ARGV[5], '+' .. moves .. ' ' .. id .. '\n' .. ARGV[10])
