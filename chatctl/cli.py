@@ -18,6 +18,7 @@ from chatctl.client import client
 from chatctl.config import config as config_group
 from chatctl.doctor import doctor
 from chatctl.drain import drain
+from chatctl.erase import erase
 from chatctl.failure import Failure
 from chatctl.gateway import gateway
 from chatctl.gateways import gateways
@@ -82,7 +83,7 @@ for each in (
     client,
     *(users, rooms, history, tail),
     *(gateways, top, doctor, drain),
-    *(room, kick, ban, unban, bans, announce, account, audit),
+    *(room, kick, ban, unban, bans, announce, erase, account, audit),
     config_group,
 ):
     main.add_command(each)

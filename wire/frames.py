@@ -283,7 +283,7 @@ class React(Frame, frozen=True, tag_field="op", tag="react"):
 
 
 class ReadHistory(Frame, frozen=True, tag_field="op", tag="history"):
-    """Ask for earlier messages. Answered by `History` events.
+    """Ask for earlier messages. Answered by `Earlier` events.
 
     Attributes:
         room: of a room that the session is in; None for private messages.
@@ -526,24 +526,26 @@ class Msg(Frame, frozen=True, tag_field="op", tag="msg", kw_only=True):
 
 
 class Deleted(Frame, frozen=True, tag_field="op", tag="deleted", kw_only=True):
-    """A message was deleted: do not show it any longer.
+    """Messages were deleted: do not show them any longer.
 
     Like a message it has an ``id``, and its place in the order.
 
     Attributes:
         id: as in `Msg`.
         ts: as in `Msg`.
-        room: where, if the message was public.
-        target: which message: its ``key``, or else its ``id``.
-        from_: whose message it was.
+        room: where, if the messages were public.
+        targets: which messages: for each its ``key``, or else its ``id``.
+        upto: all messages up to this id, too.
+        from_: whose message it was; empty if there may be several people's.
         by: the name of the person who deleted it; `OPERATOR` for the operators of the chat.
     """
 
     id: str = ""
     ts: int = 0
     room: str | None = None
-    target: str
-    from_: str = msgspec.field(name="from")
+    targets: list[str] = []
+    upto: str | None = None
+    from_: str = msgspec.field(default="", name="from")
     by: str
 
 
@@ -566,11 +568,11 @@ class Reacted(Frame, frozen=True, tag_field="op", tag="reacted", kw_only=True):
     id: str = ""
     ts: int = 0
     room: str | None = None
-    target: str
+    target: str = ""
     from_: str = msgspec.field(name="from")
     emoji: str
     on: bool = True
-    count: int
+    count: int = 0
 
 
 class Changed(Frame, frozen=True, tag_field="op", tag="changed", kw_only=True):
@@ -766,6 +768,8 @@ class Renamed(Frame, frozen=True, tag_field="op", tag="renamed"):
         to: the new name.
         room: a room that both are in; None in the answer to one's own ``nick``.
         account: the name of the person's account; empty for a guest.
+        seen: in the answer to one's own ``nick``, if private messages under the new name begin
+            after another id than the last one under the old name: that id.
         seq: the seq of the ``nick``.
     """
 
@@ -773,10 +777,11 @@ class Renamed(Frame, frozen=True, tag_field="op", tag="renamed"):
     to: str
     room: str | None = None
     account: str = ""
+    seen: str | None = None
     seq: int | None = None
 
 
-class Away(Frame, frozen=True, tag_field="op", tag="away"):
+class Away(Frame, frozen=True, tag_field="op", tag="presence"):
     """Somebody in a room says that they are away, or back.
 
     Attributes:
@@ -848,7 +853,7 @@ class Person(Frame, frozen=True, tag_field="op", tag="person"):
     seq: int | None = None
 
 
-class History(Frame, frozen=True, tag_field="op", tag="history"):
+class Earlier(Frame, frozen=True, tag_field="op", tag="earlier"):
     """Earlier messages: a part of the answer to ``history``.
 
     Attributes:
@@ -976,7 +981,7 @@ Event = (
     | Ignored
     | Marks
     | Person
-    | History
+    | Earlier
     | Users
     | RoomList
     | MemberList

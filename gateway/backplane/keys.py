@@ -69,9 +69,13 @@ class Keys:
         """Stream: one person's private messages; with a TTL once they have left."""
         return f"{self.users}:log:{folded}"
 
-    def deleted(self, folded: str) -> str:
-        """Hash with the TTL of the log: ids that were deleted from a person's log."""
-        return f"{self.users}:deleted:{folded}"
+    def user_front(self, folded: str) -> str:
+        """String with the TTL of the log: how far a person's log reaches back, as in `front`."""
+        return f"{self.users}:front:{folded}"
+
+    def user_reactions(self, folded: str) -> str:
+        """Hash with the TTL of the log: key of a private message -> reactions, as JSON."""
+        return f"{self.users}:reactions:{folded}"
 
     def ignored(self, account: str) -> str:
         """Hash: folded name -> name of each person that an account ignores."""
@@ -96,6 +100,10 @@ class Keys:
     def made(self, folded: str) -> str:
         """String with a TTL: how many rooms an account has made within a day."""
         return f"{self.users}:made:{folded}"
+
+    def registered(self, network: str) -> str:
+        """String with a TTL: how many names were registered from a network within a day."""
+        return f"{self.users}:registered:{network}"
 
     def probed(self, nonce: str) -> str:
         """String with a TTL: the answer of a gateway that was asked to probe."""
@@ -131,6 +139,8 @@ class Keys:
             self.room_log(room),
             self.room_epoch(room),
             self.room_clock(room),
+            self.room_front(room),
+            self.room_reactions(room),
         ]
 
     def room_state(self, room: str) -> list[str]:
@@ -153,6 +163,18 @@ class Keys:
         """Hash: topic, modes and key of a room, and its version (`scripts/shared.lua`)."""
         return f"{self._rooms}{room}}}:meta"
 
+    def room_front(self, room: str) -> str:
+        """String: how far a room's log reaches back, if its first messages were deleted.
+
+        ``<id> <first>``: nothing that came after the id was trimmed, as long as the first entry is
+        still this one (empty for none).
+        """
+        return f"{self._rooms}{room}}}:front"
+
+    def room_reactions(self, room: str) -> str:
+        """Hash: id of a message -> reactions to it, as JSON: emoji -> person -> name."""
+        return f"{self._rooms}{room}}}:reactions"
+
     def room_slow(self, room: str) -> str:
         """The beginning of strings with a TTL, one for each person who must not post again yet."""
         return f"{self._rooms}{room}}}:slow:"
@@ -168,6 +190,16 @@ class Keys:
     def log(self, log: Log) -> str:
         """Stream: a room's messages, or a person's private ones."""
         return self.user_log(log.reader) if log.room == PRIVATE else self.room_log(log.room)
+
+    def front(self, log: Log) -> str:
+        """String: how far a log reaches back (`room_front`)."""
+        return self.user_front(log.reader) if log.room == PRIVATE else self.room_front(log.room)
+
+    def reactions(self, log: Log) -> str:
+        """Hash: the reactions to messages of a log (`room_reactions`)."""
+        if log.room == PRIVATE:
+            return self.user_reactions(log.reader)
+        return self.room_reactions(log.room)
 
     def epoch(self, log: Log) -> str:
         """String: the epochs of a log."""

@@ -31,7 +31,10 @@ MESSAGE = b'{"id":'
 """The beginning of a message's line, and of no other line."""
 
 
-NO_MESSAGE = (b"+", b"~", b"=")
+EVENTS = b"!"
+"""The beginning of a payload with events that nothing counts; they go to clients as they are."""
+
+NO_MESSAGE = (b"+", b"~", b"=", b"!")
 """The beginnings of a payload without messages; an id begins with a digit."""
 
 
@@ -224,10 +227,17 @@ class Positions:
             followed.mend([(previous, last, lines)])
             self._spawn(self._repair(channel, followed))
         elif previous.startswith(NO_MESSAGE):
-            self._rooms.heard(channel, previous[:1], int(previous[1:]), lines)
+            self._hear(channel, previous, lines)
         else:
             # These messages were delivered already, or the log gives ids a second time.
             self.compare(channel)
+
+    def _hear(self, channel: bytes, head: bytes, lines: bytes) -> None:
+        """Take something that is not a message."""
+        if head.startswith(EVENTS):
+            self._deliver(channel, lines)
+        else:
+            self._rooms.heard(channel, head[:1], int(head[1:]), lines)
 
     def compare(self, channel: bytes) -> None:
         """Compare a channel with its log now, as `check` does with all from time to time."""
@@ -369,7 +379,7 @@ class Positions:
         """
         if previous.startswith(NO_MESSAGE):
             if lost or parse_id(last) <= parse_id(followed.at):
-                self._rooms.heard(channel, previous[:1], int(previous[1:]), lines)
+                self._hear(channel, previous, lines)
                 return
         elif parse_id(last) <= parse_id(followed.at):
             return

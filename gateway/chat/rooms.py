@@ -286,6 +286,17 @@ def may_say(state: RoomState, who: Who, now: int) -> WireError | None:
     return None
 
 
+def may_react(state: RoomState, who: Who, now: int) -> WireError | None:
+    """Whether a member may react to messages; the arguments are as in `may_say`.
+
+    Slow mode is about messages, and does not count.
+    """
+    refusal = may_say(state, who, now)
+    if refusal is not None:
+        refusal.text = refusal.text.removesuffix(": not sent")
+    return refusal
+
+
 def slow_for(state: RoomState, who: Who) -> int:
     """The seconds that somebody has to wait between two messages in a room; 0 for no wait."""
     slow = state.modes.slow

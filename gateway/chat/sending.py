@@ -88,12 +88,14 @@ class Delivery(NamedTuple):
         to: the recipients who are here, as their names are shown.
         later: the recipients whose connection broke, likewise: the message waits for them.
         absent: the other recipients, as they were written.
+        away: recipients who are here and have said that they are away: name -> reason.
     """
 
     id: str | None
     to: list[str]
     later: list[str]
     absent: list[str]
+    away: dict[str, str]
 
 
 def after_whisper(whisper: Whisper, became: Delivery) -> list[Effect]:
@@ -107,7 +109,7 @@ def after_whisper(whisper: Whisper, became: Delivery) -> list[Effect]:
         WireError: it went to nobody, and must not go to the room; or its seq is `stale`.
     """
     message, seq = whisper.message, whisper.seq
-    id, to, later, absent = became
+    id, to, later, absent, away = became
     nobody = f"nobody named {', '.join(f'@{name[:SHOWN]}' for name in absent)} is here"
     if id == "":
         raise stale(seq)
@@ -119,7 +121,7 @@ def after_whisper(whisper: Whisper, became: Delivery) -> list[Effect]:
         text = f"{nobody}: sent to {went}"
         effects.append(Tell(Notice(code=NoticeCode.ABSENT, text=text, absent=absent)))
     if later and seq is None:
-        text = f"{', '.join(later)} lost the connection: it is kept for them until they are back"
+        text = f"{', '.join(later)} will get it when they are here again"
         effects.append(Tell(Notice(code=NoticeCode.LATER, text=text, later=later)))
     if id is None:
         assert whisper.room is not None
@@ -128,7 +130,15 @@ def after_whisper(whisper: Whisper, became: Delivery) -> list[Effect]:
         others = whisper.others
         effects.append(FindMentioned(others, publish, refuse=False) if others else publish)
     elif seq is not None:
-        effects.append(Tell(Ack(seq=seq, id=id, to=to, absent=absent or None, later=later or None)))
+        ack = Ack(
+            seq=seq,
+            id=id,
+            to=to,
+            absent=absent or None,
+            later=later or None,
+            away=away or None,
+        )
+        effects.append(Tell(ack))
     return effects
 
 

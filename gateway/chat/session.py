@@ -437,12 +437,14 @@ class Session:
             return []
         return [Tell(Ack(seq=seq, id=id, room=room))]
 
-    def renamed(self, name: str, *, account: str, seq: int | None) -> list[Effect]:
+    def renamed(
+        self, name: str, *, account: str, seen: str | None, seq: int | None
+    ) -> list[Effect]:
         """The session has another name from now on; the arguments are as in `Renamed`."""
         before, self.name, self.account = self.name, name, account
         if self.state is not State.ONLINE:
             return []
-        return [Tell(Renamed(before, name, account=account, seq=seq))]
+        return [Tell(Renamed(before, name, account=account, seen=seen, seq=seq))]
 
     def idle_checked(self, left: float, now: float) -> list[Effect]:
         """Redis has told how many seconds of idleness the user has left."""

@@ -12,13 +12,13 @@ from typing import Any, NamedTuple, Protocol
 from msgspec.structs import replace
 
 from gateway.addresses import Address
-from gateway.backplane.contract import Backplane, Channel
+from gateway.backplane.contract import Backplane, Channel, NewName
 from gateway.backplane.ids import NOTHING, before, epoch_of, parse_id
 from gateway.backplane.records import Registration
 from gateway.channels.channels import Channels
 from gateway.channels.hub import Hub
 from gateway.channels.links import Link
-from gateway.channels.reading import gap
+from gateway.channels.reading import gap, read_on
 from gateway.channels.replay import seen_id
 from gateway.errors import BackplaneDown, BackplaneRefused
 from gateway.fleet.presence import Presence
@@ -27,6 +27,7 @@ from gateway.outcomes import Outcome
 from gateway.peer.claims import Login
 from gateway.rooms.rooms import Entry, Rooms
 from wire.frames import PRIVATE, Entered, Event, Out
+from wire.names import fold
 from wire.reasons import (
     CONNECTION_LOST,
     GATEWAY_LOST,
@@ -327,6 +328,16 @@ class Membership:
             else:
                 await self._replay([(channel, entry.at)])
 
+    def is_away(self, reason: str | None) -> None:
+        """The person is away in this session, and Redis knows it; None for back."""
+        self.registration = replace(self.registration, away=reason)
+
+    def has_account(self, account: str) -> None:
+        """The session has an account from now on, and Redis knows it."""
+        self.registration = replace(self.registration, account=account)
+        for room in self._channels.keys() - {PRIVATE}:
+            self._parts.rooms.tell_account(room, self)
+
     async def enter_too(self, room: str) -> None:
         """Enter a room, as the person did in another session."""
         if not self.is_in(room):
@@ -347,6 +358,62 @@ class Membership:
         if record.account:
             with contextlib.suppress(BackplaneDown, BackplaneRefused):
                 await self._parts.backplane.order(record.folded, verb, room, but=record.session)
+
+    async def take_name(self, name: str) -> NewName:
+        """Give the session another name. What was said to the old one is still delivered.
+
+        Raises:
+            WireError: it cannot have the name.
+            NameLost: it has lost its own.
+            BackplaneDown: Redis is away.
+            BackplaneRefused: Redis refused.
+        """
+        parts, before, own = self._parts, self.registration, self._channels[PRIVATE]
+        new = parts.backplane.user(fold(name))
+        await parts.channels.need(new)
+        try:
+            renamed = await parts.backplane.people.rename(before, name)
+        except BaseException:
+            parts.channels.drop(new)
+            raise
+        self._forget_name()
+        began = (
+            before.began if not before.account else before.began | {PRIVATE: renamed.start.decode()}
+        )
+        self.registration = replace(before, name=name, folded=fold(name), began=began)
+        parts.by_name.setdefault(self.registration.folded, set()).add(self)
+        if new != own:
+            with self._interrupted_by_failure():
+                await self._change_own_channel(own, new, renamed)
+        parts.channels.drop(own)
+        for room in self._channels.keys() - {PRIVATE}:
+            parts.rooms.rename(room, self, before)
+        return renamed
+
+    async def _change_own_channel(self, own: Channel, new: Channel, renamed: NewName) -> None:
+        parts = self._parts
+        parts.hub.flush()  # what has come so far is delivered
+        at = parts.channels.at(own)
+        parts.channels.leave(self.link, own)
+        self._channels[PRIVATE] = new
+        if self.registration.account:
+            # The old name keeps its log: its last messages may not have come yet.
+            while parse_id(at) < parse_id(renamed.last):
+                page = await read_on(parts.backplane, own.log, at)
+                parts.hub.forward(self.link, page.lines)
+                at = page.upto
+                if not page.more:
+                    break
+            at = renamed.start
+        parts.channels.follow(new, max(at, renamed.start, key=parse_id))
+        await self._replay([(new, at)])
+
+    def _forget_name(self) -> None:
+        folded = self.registration.folded
+        namesakes = self._parts.by_name.get(folded, set())
+        namesakes.discard(self)
+        if not namesakes:
+            self._parts.by_name.pop(folded, None)
 
     def leave_room(self, room: str) -> None:
         """Leave a room; does nothing if the session is not in it."""
@@ -374,17 +441,14 @@ class Membership:
         if self._left:
             return
         parts, registration = self._parts, self.registration
-        self._left = True
+        own, self._left = self._channels[PRIVATE], True
         parts.online.pop(registration.session, None)
-        namesakes = parts.by_name.get(registration.folded, set())
-        namesakes.discard(self)
-        if not namesakes:
-            parts.by_name.pop(registration.folded, None)
+        self._forget_name()
         parts.presence.forget(self)
         for room in list(self._channels):
             self._detach(room)
         parts.rooms.abandon(self)
-        parts.channels.drop(self._login.own)
+        parts.channels.drop(own)
         if keep_name:
             parts.presence.expect(registration.session)
         else:

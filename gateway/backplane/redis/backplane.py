@@ -34,12 +34,13 @@ from gateway.backplane.redis.logs import Keeping, RedisLogs
 from gateway.backplane.redis.messages import RedisMessages
 from gateway.backplane.redis.names import RedisNames
 from gateway.backplane.redis.pair import Pair
+from gateway.backplane.redis.people import RedisPeople
 from gateway.backplane.redis.probe import Probe, probe_channel
 from gateway.backplane.redis.rooms import RedisRooms
 from gateway.backplane.url import database
 from gateway.errors import BackplaneDown, BackplaneRefused
 from gateway.meters import Meters
-from wire.frames import PRIVATE
+from wire.frames import PRIVATE, Deleted, Reacted
 
 GOODBYE = 1.0
 """Seconds that a closing backplane waits for Redis to end the lease."""
@@ -106,6 +107,9 @@ class RedisBackplane:
         self._probe = Probe(keys, gateway, pair)
         self.admission = RedisAdmission(pair, keys)
         self.audit = RedisAudit(pair, keys)
+        self.people = RedisPeople(
+            pair, keys, gateway, mail_ms=keeping.age_ms, most_sessions=sessions
+        )
         self.rooms = RedisRooms(pair, keys, keeping, resume_ms, logs.known)
 
     # Starting and closing.
@@ -212,6 +216,40 @@ class RedisBackplane:
         self, sender: Registration, names: list[str], body: bytes, *, seq: int | None
     ) -> Whispered:
         return await self._messages.whisper(sender, names, body, seq=seq)
+
+    async def erase(
+        self,
+        room: str,
+        version: str,
+        ids: list[str],
+        by: str,
+        *,
+        author: str = "",
+        within: float | None = None,
+    ) -> str:
+        return await self._messages.erase(room, version, ids, by, author=author, within=within)
+
+    async def react(self, room: str, version: str, reaction: Reacted, person: str) -> str:
+        return await self._messages.react(room, version, reaction, person)
+
+    async def mark_private(
+        self,
+        user: Registration,
+        id: str,
+        event: Deleted | Reacted,
+        people: list[str],
+        *,
+        within: float,
+    ) -> str:
+        return await self._messages.mark_private(user, id, event, people, within=within)
+
+    async def read_back(
+        self, log: Log, before: bytes | None, count: int
+    ) -> tuple[list[bytes], bool]:
+        return await self._logs.read_back(log, before, count)
+
+    async def reactions(self, log: Log, messages: list[str]) -> dict[str, dict[str, list[str]]]:
+        return await self._logs.reactions(log, messages)
 
     async def tails(self, logs: list[Log]) -> list[bytes]:
         return await self._logs.tails(logs)

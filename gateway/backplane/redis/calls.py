@@ -11,8 +11,8 @@ from gateway.backplane.keys import Keys
 from gateway.backplane.records import Registration
 from gateway.chat.room_records import Edit
 from gateway.chat.rooms import NEVER, RoomState
-from wire.codec import encode
-from wire.frames import LOBBY, Joined, Left, Renamed
+from wire.codec import encode, encode_body
+from wire.frames import LOBBY, Deleted, Joined, Left, Reacted, Renamed
 from wire.names import fold
 from wire.reasons import OutCode
 
@@ -37,6 +37,7 @@ def user_claim(
     resume: str,
     auth: Proof,
     most_sessions: int,
+    mail_ms: int,
 ) -> Call:
     """Claim a name.
 
@@ -50,6 +51,7 @@ def user_claim(
         resume: the hash of the token that was shown, or "".
         auth: what the peer has to prove.
         most_sessions: the most sessions of a registered name.
+        mail_ms: milliseconds that private messages are kept.
     """
     touched = [keys.users, keys.alive(user.session), keys.held(gateway)]
     touched += [keys.user_log(user.folded), keys.accounts, keys.users_epoch]
@@ -71,6 +73,7 @@ def user_claim(
         msgspec.json.encode(user.rooms),
         user.account,
         most_sessions,
+        mail_ms,
     )
 
 
@@ -169,10 +172,8 @@ def room_publish(
     touched += [keys.room_meta(room), keys.room_clock(room)]
     parts: list[str | bytes] = []
     for message in messages:
-        if message.slow:
-            parts += (_slow(message), message.body)
-        elif message.seq is None:
-            parts += ("", message.body)
+        if message.account or message.slow or message.seq is None:
+            parts += (_head(message), message.body)
         else:
             parts += (f"{message.origin} {message.seq}", message.body)
     return (
@@ -192,9 +193,99 @@ def room_publish(
     )
 
 
-def _slow(message: Outgoing) -> str:
+def _head(message: Outgoing) -> str:
+    if not message.origin:
+        return ""
+    author = f"@{message.account} " if message.account else ""
     seq = "-" if message.seq is None else message.seq
-    return f"{message.origin} {seq} {message.name} {message.slow * 1000}"
+    slow = f" {message.name} {message.slow * 1000}" if message.slow else ""
+    return f"{author}{message.origin} {seq}{slow}"
+
+
+def room_erase(
+    keys: Keys,
+    room: str,
+    version: str,
+    ids: list[str],
+    by: str,
+    run_id: str,
+    *,
+    author: str = "",
+    within_ms: int | None = None,
+    everything: bool = False,
+    known: bytes,
+    history: int,
+) -> Call:
+    """Delete messages of a room.
+
+    Args:
+        keys: the chat's keys.
+        room: the room.
+        version: see `gateway.backplane.contract.Messages.erase`.
+        ids: see there.
+        by: see there.
+        run_id: Redis' run id.
+        author: see there.
+        within_ms: milliseconds that the messages may be old; None for any.
+        everything: delete all messages of the log.
+        known: the last id of the room's log that the caller knows.
+        history: roughly how many messages the log keeps.
+    """
+    return (
+        "room_erase",
+        _log_keys(keys, room),
+        history,
+        run_id,
+        known,
+        keys.room_channel(room),
+        version,
+        author,
+        "" if within_ms is None else within_ms,
+        encode_body(Deleted(room=room, by=by)),
+        "1" if everything else "",
+        *ids,
+    )
+
+
+def room_react(
+    keys: Keys,
+    room: str,
+    version: str,
+    reaction: Reacted,
+    person: str,
+    run_id: str,
+    *,
+    known: bytes,
+    history: int,
+) -> Call:
+    """React to a message of a room; the arguments are as in `room_erase`."""
+    touched = _log_keys(keys, room)
+    return (
+        "room_react",
+        [*touched[:4], touched[5]],
+        history,
+        run_id,
+        known,
+        keys.room_channel(room),
+        version,
+        reaction.target,
+        reaction.emoji,
+        person,
+        reaction.from_,
+        "1" if reaction.on else "",
+        encode_body(reaction),
+    )
+
+
+def _log_keys(keys: Keys, room: str) -> list[str]:
+    return [
+        keys.room_log(room),
+        keys.room_epoch(room),
+        keys.room_meta(room),
+        keys.room_clock(room),
+        keys.room_front(room),
+        keys.room_reactions(room),
+    ]
 
 
 def room_state(keys: Keys, room: str, known: RoomState | None = None) -> Call:

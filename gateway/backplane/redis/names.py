@@ -68,6 +68,7 @@ class RedisNames:
             resume=resume or "",
             auth=auth,
             most_sessions=self._most_sessions,
+            mail_ms=self._mail_ms,
         )
         reply = await self._pair.run(*call)
         (

@@ -151,6 +151,7 @@ class Probe:
             resume="",
             auth=KNOWN,
             most_sessions=1,
+            mail_ms=KEPT_MS,
         )
         made = (keys.users, keys.held(self._gateway), keys.users_epoch)
         outcome, *_ = await self._run_expiring(pair.run(*call), *made)

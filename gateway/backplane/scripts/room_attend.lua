@@ -11,6 +11,8 @@
 -- KEYS[9]  its log
 -- KEYS[10] its epochs
 -- KEYS[11] its clock
+-- KEYS[12] how far its log reaches back
+-- KEYS[13] reactions
 -- ARGV[1]  the version of the room's state by which the arrivals were allowed; '*' for any, without arrivals
 -- ARGV[2]  '1' to make the room if it does not exist
 -- ARGV[3]  Redis' run id
@@ -39,6 +41,7 @@
 local meta, members = KEYS[1], KEYS[2]
 local keys = {
   meta, members, KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7], KEYS[8], KEYS[9], KEYS[10], KEYS[11],
+  KEYS[12], KEYS[13],
 }
 if ARGV[1] ~= '*' and version_of(meta) ~= ARGV[1] then return 'CHANGED' end
 

@@ -11,6 +11,8 @@
 -- KEYS[9]  its log
 -- KEYS[10] its epochs
 -- KEYS[11] its clock
+-- KEYS[12] how far its log reaches back
+-- KEYS[13] reactions
 -- ARGV[1]  the version by which this was decided
 -- ARGV[2]  roughly how many messages the log keeps
 -- ARGV[3]  Redis' run id
@@ -34,6 +36,7 @@
 local meta, members = KEYS[1], KEYS[2]
 local keys = {
   meta, members, KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7], KEYS[8], KEYS[9], KEYS[10], KEYS[11],
+  KEYS[12], KEYS[13],
 }
 if version_of(meta) ~= ARGV[1] then return 'CHANGED' end
 if ARGV[6] ~= '0' and redis.call('HEXISTS', meta, 'created') == 0 then return 'NONE' end
@@ -52,7 +55,7 @@ if ARGV[8] == '' then
 else
   local ts = whole(not_before(KEYS[11], now))
   id, _, behind = add_first(
-    KEYS[9], KEYS[10], ARGV[3], ARGV[4], newest_epoch(KEYS[10], ARGV[3]), ARGV[2], 'd', ARGV[8], 't', ts)
+    KEYS[9], KEYS[10], ARGV[3], ARGV[4], newest_epoch(KEYS[10], ARGV[3]), ARGV[2], 'd', ARGV[8], 't', ts, 'o', '*')
   redis.call('SET', KEYS[11], ts, 'KEEPTTL')
   redis.call('SPUBLISH', ARGV[5], behind .. ' ' .. id .. '\n' .. with_beginning(id, ts, ARGV[8]))
 end

@@ -186,7 +186,7 @@ end
 
 -- What is kept for a name with its log.
 local function expire_log(prefix, name, kept_ms)
-  for _, kind in ipairs({'log', 'waiting', 'deleted', 'reactions'}) do
+  for _, kind in ipairs({'log', 'waiting', 'front', 'reactions'}) do
     redis.call('PEXPIRE', prefix .. ':' .. kind .. ':' .. name, kept_ms)
   end
 end
@@ -439,3 +439,95 @@ local function keep_posted(key, lines, kept_ms)
   redis.call('PEXPIRE', key, kept_ms)
 end
 
+
+-- Deleting. Deleted messages are gone from the log, so ids are missing in it. They are no loss, as trimmed messages are:
+-- a log is only trimmed at its front, so what is missing behind an entry was deleted. For the front itself a string
+-- "<id> <first>" says that nothing after the id was trimmed, as long as the first entry is that one.
+
+local function first_id(log)
+  local entry = redis.call('XRANGE', log, '-', '+', 'COUNT', 1)[1]
+  return entry and entry[1] or ''
+end
+
+-- The id from which on a log is complete, but for what was deleted.
+local function complete_from(log, front, last)
+  local first, kept = first_id(log), redis.pcall('GET', front)
+  local from, of = (type(kept) == 'string' and kept or ''):match('^(%d+%-%d+) (%S*)$')
+  if from and of == first then return from end
+  return first ~= '' and previous(first) or last
+end
+
+local function delete_entries(log, front, ids)
+  local last = last_id(log)
+  if not last then return end
+  local from = complete_from(log, front, last)
+  for _, id in ipairs(ids) do redis.call('XDEL', log, id) end
+  redis.call('SET', front, from .. ' ' .. first_id(log), 'KEEPTTL')
+  if redis.call('TTL', front) == -1 then
+    local left = redis.call('PTTL', log)
+    if left > 0 then redis.call('PEXPIRE', front, left) end
+  end
+end
+
+-- An entry of a log: its body, its time and its author; nil if there is none that a gateway wrote.
+local function read_entry(log, id)
+  if not id:find('^%d+%-%d+$') then return nil end
+  local entry = redis.call('XRANGE', log, id, id)[1]
+  local fields = entry and entry[2] or {}
+  if fields[1] ~= 'd' or fields[3] ~= 't' then return nil end
+  local readable, body = pcall(cjson.decode, fields[2])
+  if not readable or type(body) ~= 'table' or body.op ~= 'msg' or type(body.from) ~= 'string' then return nil end
+  return body, tonumber(fields[4]) or 0, fields[5] == 'o' and fields[6] or ''
+end
+
+-- Reactions to messages: a hash with a field for each message, emoji -> person -> name. Returns how many people have
+-- reacted with the emoji now; nil if that was so already; false if there are too many.
+local MOST_EMOJI, MOST_PEOPLE, MOST_REACTED = 20, 500, 2000
+
+local function react(hash, message, emoji, person, name, on)
+  local readable, all = pcall(cjson.decode, redis.call('HGET', hash, message) or '{}')
+  if not readable or type(all) ~= 'table' then all = {} end
+  local people, emojis, count = type(all[emoji]) == 'table' and all[emoji] or {}, 0, 0
+  for _ in pairs(all) do emojis = emojis + 1 end
+  for _ in pairs(people) do count = count + 1 end
+  if on == (people[person] ~= nil) then return nil end
+  if on and (count >= MOST_PEOPLE or count == 0 and emojis >= MOST_EMOJI) then return false end
+  people[person] = on and name or nil
+  count = on and count + 1 or count - 1
+  all[emoji] = count > 0 and people or nil
+  if next(all) == nil then
+    redis.call('HDEL', hash, message)
+  else
+    redis.call('HSET', hash, message, cjson.encode(all))
+  end
+  return count
+end
+
+-- Forget the reactions to messages that a room's log no longer has, once there are many.
+local function forget_reactions(hash, log)
+  if redis.call('HLEN', hash) <= MOST_REACTED then return end
+  local first = first_id(log)
+  for _, id in ipairs(redis.call('HKEYS', hash)) do
+    if first == '' or not id:find('^%d+%-%d+$') or is_after(first, id) then redis.call('HDEL', hash, id) end
+  end
+end
+
+-- Delete messages of a log that are older than some milliseconds; returns how many. Usually nothing is too old, and one
+-- message is enough to see that.
+local function trim_old(log, age_ms, most)
+  local oldest, deleted, count = now_ms() - age_ms, 0, 1
+  while deleted < most do
+    local page = redis.call('XRANGE', log, '-', '+', 'COUNT', count)
+    local last
+    for _, entry in ipairs(page) do
+      if (tonumber(entry[2][4]) or 0) >= oldest then break end
+      last = entry[1]
+      deleted = deleted + 1
+    end
+    if not last then break end
+    local epoch, n = last:match('^(%d+)-(%d+)$')
+    redis.call('XTRIM', log, 'MINID', epoch .. '-' .. whole(n + 1))
+    count = math.min(100, most - deleted)
+  end
+  return deleted
+end

@@ -23,6 +23,7 @@
 -- ARGV[13] the rooms that the session is in, a JSON list
 -- ARGV[14] the account that the session has already, or ''; counts with 'known' only
 -- ARGV[15] the most sessions of a registered name
+-- ARGV[16] milliseconds that private messages are kept
 --
 -- Returns  {outcome, origin, last id of the user's log, record or '', hash or '',
 --          where the origin began, JSON or '', '1' if messages wait after that id or '',
@@ -162,12 +163,13 @@ elseif left_line then
   write_left(prefix .. ':resume:' .. name, replace_line(left_text, left_line), now)
 end
 
+trim_old(KEYS[4], tonumber(ARGV[16]), 1000)
 local last = tail(KEYS[4], KEYS[6], ARGV[8], NOTHING)
 local waits = mode ~= 'known' and (older or has_account)
   and redis.pcall('HGET', prefix .. ':waiting:' .. name, 'after')
 waits = type(waits) == 'string' and waits:find('^%d+%-%d+$') ~= nil and waits
 if waits then last = waits end
-for _, kind in ipairs({'log', 'deleted', 'reactions'}) do
+for _, kind in ipairs({'log', 'front', 'reactions'}) do
   redis.call('PERSIST', prefix .. ':' .. kind .. ':' .. name)
 end
 redis.call('DEL', prefix .. ':waiting:' .. name)

@@ -116,6 +116,7 @@ for _, reader in ipairs(readers) do look(reader[1]) end
 
 local function store(name, known, how, ...)
   local log = prefix .. ':log:' .. name
+  trim_old(log, tonumber(ARGV[13]), 100)
   -- Messages that wait for somebody are never trimmed.
   local most = how == 'later' and FULL_MESSAGES * 4 or limit
   local id, _, behind = add_first(log, KEYS[2], run, known, epoch[name], most, 'd', line, 't', ts, 'o', author, ...)
