@@ -14,9 +14,9 @@ def event(event: Event, view: View) -> list[str]:
     match event:
         case Renamed(room=None):
             return info(f"you are {clean_name(event.to)} now", view)
-        case Renamed() if event.room == view.room:
+        case Renamed() if event.room == view.room and not view.is_me(event.to):
             return info(f"{clean_name(event.name)} is {clean_name(event.to)} now", view)
-        case Away() if event.room == view.room:
+        case Away() if event.room == view.room and not view.is_me(event.name):
             return away(event, view)
         case Person():
             return person(event, view)

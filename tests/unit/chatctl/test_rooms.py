@@ -36,7 +36,7 @@ DEV = RoomState(
     invited={"zoe": Invitation("Zoe", "")},
 )
 MEMBERS = {
-    "mom": Member(name="Mom", session="s1", gateway="g-aa", origin="o1", account=True),
+    "mom": Member(name="Mom", session="s1", gateway="g-aa", origin="o1", account="mom"),
     "sis": Member(name="sis", session="s2", gateway="g-ab", origin="o2"),
 }
 DETAILS = RoomDetails(now=NOW, state=DEV, members=MEMBERS, kept=True, last=NOW)

@@ -6,7 +6,10 @@ from wire.frames import Joined, Left
 
 
 def came(*names: str, account: bool = False) -> bytes:
-    return b"".join(encode(Joined(room="dev", name=name, account=account)) for name in names)
+    return b"".join(
+        encode(Joined(room="dev", name=name, account=name.casefold() if account else ""))
+        for name in names
+    )
 
 
 def left(*names: str) -> bytes:
