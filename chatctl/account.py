@@ -95,7 +95,7 @@ def add(name: str, of: str, password_file: Path | None, chat: Chat, json: bool) 
 @password_file
 @chat_and_json
 def passwd(name: str, password_file: Path | None, chat: Chat, json: bool) -> None:
-    """Change the password of a registered name. A person who uses the name is disconnected."""
+    """Change the password of a name. A person who uses the name is disconnected."""
     _put("change", people.name(name), password_file, chat, json)
 
 
@@ -124,7 +124,7 @@ def remove(name: str, chat: Chat, json: bool) -> None:
 
 
 @account.command("export", epilog=EXPORT_EXAMPLE)
-@click.argument("file", type=click.Path(dir_okay=False, path_type=Path), default="-")
+@argument("file", type=click.Path(dir_okay=False, path_type=Path), default="-", metavar="[FILE]")
 @chat_options
 def export(file: Path, chat: Chat) -> None:
     """Write all accounts to FILE, or to the standard output: a line of JSON for each.
@@ -149,7 +149,7 @@ def export(file: Path, chat: Chat) -> None:
 
 
 @account.command("import", epilog=IMPORT_EXAMPLE)
-@click.argument("file", type=click.Path(dir_okay=False, path_type=Path), default="-")
+@argument("file", type=click.Path(dir_okay=False, path_type=Path), default="-", metavar="[FILE]")
 @option("replace", is_flag=True, help="Overwrite accounts that are there and differ.")
 @chat_and_json
 def import_(file: Path, replace: bool, chat: Chat, json: bool) -> None:

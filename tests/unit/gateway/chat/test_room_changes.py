@@ -266,7 +266,7 @@ def test_only_registered_names_can_have_rights(action, part):
 
 
 def test_the_last_operator_may_go():
-    found = planned(moderate("deop", "mom"), target=Target("mom", "Mom", "o", True, True))
+    found = planned(moderate("deop", "mom"), target=Target("mom", "Mom", "o", "mom", True))
     assert found.edits == [Edit("operators", "mom", None)]
 
 

@@ -98,7 +98,7 @@ class Conversation:
         return self.session.granted(name, resume, resumed, seen or {}, self.now, ["lobby"])
 
     def whispered(self, whisper, id, to, absent):
-        return self.session.whispered(whisper, Delivery(id, to, [], absent), self.now)
+        return self.session.whispered(whisper, Delivery(id, to, [], absent, {}), self.now)
 
     def idle_checked(self, left):
         return self.session.idle_checked(left, self.now)
@@ -890,7 +890,7 @@ class AnyConversation(RuleBasedStateMachine):
     def the_whisper_is_answered(self, id):
         whisper, self.question = self.question, None
         found = (id, whisper.names, [], []) if id else (id, [], [], whisper.names)
-        self.perform(self.session.whispered(whisper, Delivery(*found), self.now))
+        self.perform(self.session.whispered(whisper, Delivery(*found, {}), self.now))
 
     @precondition(lambda self: isinstance(self.question, EnterRoom | LeaveRoom | ChangeRoom))
     @rule(refused=st.booleans())

@@ -837,8 +837,8 @@ async def test_members_are_listed_with_their_roles(street: Street) -> None:
     _, there, _, guest = await crowd(street)
     told = await there.directory.members("dev", guest)
     assert [(m.name, m.role, m.account) for m in told] == [
-        ("Boss", "operator", True),
-        ("Guest", "", False),
+        ("Boss", "operator", "boss"),
+        ("Guest", "", ""),
     ]
     outside = street.open()
     assert await outside.directory.members("dev", outside.somebody("Anna")) == told
