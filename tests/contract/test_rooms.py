@@ -12,7 +12,16 @@ import msgspec
 import pytest
 import redis
 
-from gateway.backplane.contract import Arrival, Attended, Departure, Log, Mark, Outgoing, Posted
+from gateway.backplane.contract import (
+    Arrival,
+    Attended,
+    Departure,
+    Log,
+    Mark,
+    Move,
+    Outgoing,
+    Posted,
+)
 from gateway.backplane.ids import NOTHING, epoch_of, follows, is_beginning
 from gateway.backplane.keys import Keys
 from gateway.backplane.records import Member, Registration
