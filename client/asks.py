@@ -7,63 +7,23 @@ from typing import Any, overload
 from wire.frames import (
     AboutRoom,
     Ack,
-    ChangePassword,
-    Delete,
-    Earlier,
     Entered,
-    Ignore,
     Join,
     Leave,
     ListMembers,
     ListRooms,
     Moderate,
     Out,
-    Person,
-    React,
-    ReadHistory,
-    Register,
-    Renamed,
     Room,
     RoomInfo,
     RoomMember,
-    SetAway,
-    SetBack,
     SetModes,
-    SetName,
     SetTopic,
-    Unignore,
     User,
     Who,
-    Whois,
 )
 
-Acknowledged = (
-    SetTopic
-    | SetModes
-    | Moderate
-    | Delete
-    | React
-    | SetAway
-    | SetBack
-    | Ignore
-    | Unignore
-    | Register
-    | ChangePassword
-)
-"""Requests that are answered by an ack."""
-
-Asked = (
-    Join
-    | Leave
-    | ListRooms
-    | ListMembers
-    | AboutRoom
-    | Who
-    | Whois
-    | SetName
-    | ReadHistory
-    | Acknowledged
-)
+Asked = Join | Leave | ListRooms | ListMembers | AboutRoom | SetTopic | SetModes | Moderate | Who
 """Requests that have an answer of their own."""
 
 
@@ -81,13 +41,7 @@ class Asks:
     @overload
     async def ask(self, request: AboutRoom) -> RoomInfo: ...
     @overload
-    async def ask(self, request: Acknowledged) -> Ack: ...
-    @overload
-    async def ask(self, request: SetName) -> Renamed: ...
-    @overload
-    async def ask(self, request: Whois) -> Person: ...
-    @overload
-    async def ask(self, request: ReadHistory) -> list[Earlier]: ...
+    async def ask(self, request: SetTopic | SetModes | Moderate) -> Ack: ...
     @overload
     async def ask(self, request: Who) -> list[User]: ...
 

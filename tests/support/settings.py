@@ -23,7 +23,6 @@ def settings(
             "idle": None,
             "fallback": "public",
             "rooms": "open",
-            "accounts": "operators",
             "lobby": True,
             "history": 1000,
             "history_age": 3600.0,
@@ -59,5 +58,4 @@ def redis_backplane(
         resume_within=config.resume_within,
         history=config.history,
         history_age=config.history_age,
-        sessions=config.limits.sessions,
     )

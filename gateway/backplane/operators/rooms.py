@@ -21,11 +21,10 @@ from gateway.backplane.redis.address import reaching
 from gateway.backplane.redis.calls import Call, room_change, room_state
 from gateway.backplane.redis.replies import (
     account_of,
-    left_sessions,
     parse_members,
     parse_room,
     parse_room_state,
-    sessions,
+    registration,
 )
 from gateway.backplane.url import database
 from gateway.chat.room_changes import Change, Plan, Target, network_in, plan
@@ -77,14 +76,14 @@ class RoomDetails(NamedTuple):
     Attributes:
         now: the time by Redis' clock, milliseconds since 1970.
         state: its topic, modes and lists of people.
-        members: the sessions of the people in it, by their folded names.
+        members: the people in it, by their folded names.
         kept: it stays until it is deleted.
         last: when its last message came, milliseconds since 1970; None if it has none.
     """
 
     now: int
     state: RoomState
-    members: dict[str, list[Member]]
+    members: dict[str, Member]
     kept: bool
     last: int | None
 
@@ -231,7 +230,7 @@ def read_state(client: redis.Redis, keys: Keys, room: str) -> tuple[int, RoomSta
     return parse_room_state(room, run(client, *room_state(keys, room)))
 
 
-def _members(client: redis.Redis, keys: Keys, room: str) -> Iterator[tuple[str, list[Member]]]:
+def _members(client: redis.Redis, keys: Keys, room: str) -> Iterator[tuple[str, Member]]:
     for field in client.hscan_iter(keys.room_members(room), count=AT_ONCE):
         yield from parse_members([b"0", field])[1].items()
 
@@ -248,17 +247,16 @@ def _target(client: redis.Redis, keys: Keys, request: Change) -> Target | None:
         return None
     folded = fold(request.name)
     inside = bool(client.hexists(keys.room_members(request.room), folded))
-    here: Any = client.hget(keys.users, folded)
-    left: Any = client.get(keys.resume(folded))
+    record: Any = client.hget(keys.users, folded)
+    left: Any = record or client.get(keys.resume(folded))
     kept: Any = client.hget(keys.accounts, folded)
-    user = next(iter(sessions(here or b"") or left_sessions(left or b"")), None)
-    account = account_of(kept or b"")
+    user, account = registration(left or b""), account_of(kept or b"")
     known = user or account
     return Target(
         folded,
         known.name if known else request.name,
         user.origin if user else "",
-        account=(account.owner if account else "") or (folded if kept else ""),
+        registered=kept is not None,
         inside=inside,
     )
 
