@@ -460,6 +460,14 @@ def test_an_answer_about_a_room_that_comes_after_the_end_is_not_told(online):
     assert online.session.out(Out("lobby", OutCode.KICKED, "")) == []
 
 
+def test_a_leave_is_answered_even_if_the_session_was_put_out_of_the_room_meanwhile(online):
+    (leave,) = online.say(Leave("lobby", seq=1))
+    kicked, left = Out("lobby", OutCode.KICKED, ""), Out(leave.room, OutCode.LEFT, "", seq=1)
+    assert online.session.out(kicked) == [Tell(kicked)]
+    assert online.session.out(left) == [Tell(left)]
+    assert online.session.rooms == set()
+
+
 # The budget.
 
 
@@ -817,6 +825,7 @@ class AnyConversation(RuleBasedStateMachine):
         self.now = 1000.0
         self.session = Session(Rules("g1", 20.0, False, Limits(burst=5, rooms=2)), self.now)
         self.question = None
+        self.put_out = set()
         self.checks = 0
         self.closed = False
 
@@ -827,7 +836,7 @@ class AnyConversation(RuleBasedStateMachine):
             assert not self.closed, "something came after the end"
             if isinstance(effect, Claim | Whisper | EnterRoom | LeaveRoom | ChangeRoom):
                 assert self.question is None
-                self.question = effect
+                self.question, self.put_out = effect, set()
             elif isinstance(effect, CheckIdle):
                 self.checks += 1
                 assert self.checks == 1, "asked again before the answer"
@@ -902,7 +911,7 @@ class AnyConversation(RuleBasedStateMachine):
         elif isinstance(asked, EnterRoom):
             self.perform(self.session.entered(Entered(asked.room, "7-1")))
         elif isinstance(asked, LeaveRoom):
-            # It may have been put out in the meantime; the leave is still answered.
+            assert (asked.room in self.session.rooms) is (asked.room not in self.put_out)
             self.perform(self.session.out(Out(asked.room, OutCode.LEFT, "")))
             assert asked.room not in self.session.rooms
         else:
@@ -911,6 +920,7 @@ class AnyConversation(RuleBasedStateMachine):
     @rule(room=st.sampled_from(["lobby", "dev"]))
     def it_is_put_out_of_a_room(self, room):
         self.perform(self.session.out(Out(room, OutCode.KICKED, "")))
+        self.put_out.add(room)
         assert room not in self.session.rooms
 
     @rule(seconds=st.sampled_from([0.0, 1.0, 100.0]))
