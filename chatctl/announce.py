@@ -6,6 +6,7 @@ import click
 
 from chatctl import people, shared_redis
 from chatctl.answers import answer
+from chatctl.audited import audited
 from chatctl.failure import Failure, no_room
 from chatctl.options import argument, chat_and_json, option
 from chatctl.shared_redis import Chat
@@ -39,6 +40,8 @@ def announce(text: str, room: str, chat: Chat, json: bool) -> None:
             id = publish_announcement(*chat.at, room, text)
         except NoSuchRoom:
             raise no_room(room) from None
+        if id is not None:
+            audited(chat, "announce", room=room, reason=text[:200])
     if id is None:
         raise Failure("no gateway is alive, nobody would hear it: are --redis and --prefix right?")
     answer(json, {"id": id, "room": room, "text": text}, f"announced in {room}, as message {id}")

@@ -10,6 +10,7 @@ import click
 
 from chatctl import people, shared_redis
 from chatctl.answers import answer, warn
+from chatctl.audited import audited
 from chatctl.failure import Failure
 from chatctl.options import argument, chat_and_json, option
 from chatctl.shared_redis import Chat
@@ -69,6 +70,7 @@ def ban(subject: str, by_name: bool, reason: str, chat: Chat, json: bool, **give
     wanted = Ban(subject=target.text, kind=target.kind, since=0, reason=why)
     with shared_redis.reached():
         change = put_ban(*chat.at, wanted, given["for"])
+        audited(chat, "ban", target=target.text, reason=why)
     _warn_of_unreached(change.unreached)
     if target.kind == "network":
         _warn_of_neighbours(ip_network(target.text))
@@ -90,6 +92,8 @@ def unban(subject: str, by_name: bool, chat: Chat, json: bool) -> None:
     key = Ban(subject=target.text, kind=target.kind, since=0).key
     with shared_redis.reached():
         change = lift_ban(*chat.at, key)
+        if change is not None:
+            audited(chat, "unban", target=target.text)
     if change is None:
         raise Failure(f"{target.text} ({target.kind}) is not banned: `chatctl bans` lists the bans")
     _warn_of_unreached(change.unreached)

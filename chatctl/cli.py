@@ -12,11 +12,13 @@ import click
 from chatctl import __version__, configfile, standard
 from chatctl.account import account
 from chatctl.announce import announce
+from chatctl.audit import audit
 from chatctl.bans import ban, bans, unban
 from chatctl.client import client
 from chatctl.config import config as config_group
 from chatctl.doctor import doctor
 from chatctl.drain import drain
+from chatctl.erase import erase
 from chatctl.failure import Failure
 from chatctl.gateway import gateway
 from chatctl.gateways import gateways
@@ -81,7 +83,7 @@ for each in (
     client,
     *(users, rooms, history, tail),
     *(gateways, top, doctor, drain),
-    *(room, kick, ban, unban, bans, announce, account),
+    *(room, kick, ban, unban, bans, announce, erase, account, audit),
     config_group,
 ):
     main.add_command(each)

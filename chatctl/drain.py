@@ -9,6 +9,7 @@ import click
 
 from chatctl import shared_redis
 from chatctl.answers import answer, warn
+from chatctl.audited import audited
 from chatctl.failure import Failure, Misuse
 from chatctl.options import argument, chat_and_json
 from chatctl.shared_redis import Chat
@@ -40,6 +41,8 @@ def drain(gateway: str, chat: Chat, json: bool) -> None:
         _, found = list_gateways(url, prefix)
         chosen = _chosen(gateway, found)
         begun = drain_gateway(url, prefix, chosen.id)
+        if begun:
+            audited(chat, "drain", target=chosen.id)
     if begun is None:
         raise Failure(f"{chosen.id} does not listen: `chatctl doctor` says how it is")
     if not begun:

@@ -134,6 +134,13 @@ ENTRY: tuple[Decorator, ...] = (
         "registered names are let in.",
     ),
     option(
+        "accounts",
+        type=click.Choice(["open", "operators"]),
+        default="operators",
+        help="open: people register names themselves, with /register. operators: only you do, with "
+        "`chatctl account add NAME`.",
+    ),
+    option(
         "tls-cert",
         type=_FILE,
         metavar="FILE",
@@ -207,6 +214,13 @@ LIMITS: tuple[Decorator, ...] = (
         default=50,
         metavar="ROOMS",
         help="Rooms that one person may be in at once, and with a registered name make in a day.",
+    ),
+    option(
+        "sessions-per-account",
+        type=COUNT,
+        default=10,
+        metavar="SESSIONS",
+        help="How often a registered name may be here at once: phone, laptop and so on.",
     ),
     option(
         "hello-timeout",
@@ -291,11 +305,13 @@ def config(given: dict[str, Any], redis: str, drain: float) -> GatewayConfig:
         fallback=given["fallback"],
         auth=given["auth"],
         rooms=given["rooms"],
+        accounts=given["accounts"],
         lobby=given["lobby"] == "on",
         limits=Limits(
             line=given["max_line"],
             text=given["max_text"],
             rooms=given["rooms_per_person"],
+            sessions=given["sessions_per_account"],
             quiet_room=given["quiet_room"],
             burst=given["burst"],
             rate=given["rate"],

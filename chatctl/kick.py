@@ -8,6 +8,7 @@ import click
 
 from chatctl import people, shared_redis
 from chatctl.answers import answer
+from chatctl.audited import audited
 from chatctl.failure import Failure
 from chatctl.options import argument, chat_and_json, option
 from chatctl.shared_redis import Chat
@@ -18,17 +19,20 @@ if TYPE_CHECKING:
 EXAMPLE = """\b
 Example:
   chatctl kick mallory --reason "no adverts, please"
+  chatctl kick dana --session 9f86d081884c7d65
 """
 
 
 @click.command(epilog=EXAMPLE, short_help="Disconnect somebody; they can come back.")
 @argument("name")
+@option("session", default="", metavar="ID", help="Only this session of the person.")
 @option("reason", default="", metavar="TEXT", help="Why: the person is told.")
 @chat_and_json
-def kick(name: str, reason: str, chat: Chat, json: bool) -> None:
+def kick(name: str, session: str, reason: str, chat: Chat, json: bool) -> None:
     """Disconnect somebody. They can reconnect at once; use `chatctl ban` to keep them out.
 
-    The command returns once the session has ended. The client does not reconnect by itself.
+    The command returns once all sessions of the person have ended. `chatctl users` lists them. The
+    clients do not reconnect by themselves.
     """
     name, why = people.name(name), people.reason(reason)
 
@@ -38,15 +42,19 @@ def kick(name: str, reason: str, chat: Chat, json: bool) -> None:
 
     with shared_redis.reached():
         text = f"{KICKED.text.rstrip('.')}: {why}" if why else KICKED.text
-        result = kick_user(*chat.at, fold(name), text)
-    if result is None:
+        results = kick_user(*chat.at, fold(name), text, session)
+        if results:
+            audited(chat, "kick", target=name, reason=why)
+    if not results and session:
+        raise Failure(f"{name} has no session {session}: `chatctl users` lists the sessions")
+    if not results:
         raise Failure(f"nobody named {name} is here")
-    _need_end(result)
-    answer(
-        json,
-        {"name": result.name, "session": result.session, "gateway": result.gateway},
-        f"{result.name} was disconnected from {result.gateway}",
-    )
+    for result in results:
+        _need_end(result)
+    ended = [{"session": each.session, "gateway": each.gateway} for each in results]
+    gateways = " and ".join(dict.fromkeys(each.gateway for each in results))
+    data = {"name": results[0].name, "sessions": ended}
+    answer(json, data, f"{results[0].name} was disconnected from {gateways}")
 
 
 def _need_end(result: KickResult) -> None:

@@ -11,6 +11,7 @@ import click
 
 from chatctl import modes, people, shared_redis
 from chatctl.answers import answer
+from chatctl.audited import audited
 from chatctl.failure import Failure, Misuse, no_room
 from chatctl.options import argument, chat_and_json, option
 from chatctl.shared_redis import Chat
@@ -125,6 +126,7 @@ def create(room: str, chat: Chat, json: bool) -> None:
 
     with shared_redis.reached():
         is_new = create_room(*chat.at, room)
+        audited(chat, "create", room=room)
     done = "was made" if is_new else "exists already; it is kept from now on"
     answer(json, {"room": room, "new": is_new}, f"{room} {done}")
 
@@ -144,6 +146,8 @@ def delete(room: str, chat: Chat, json: bool) -> None:
         raise Failure(f"{LOBBY} cannot be deleted: there is always a lobby")
     with shared_redis.reached():
         put_out = delete_room(*chat.at, room)
+        if put_out is not None:
+            audited(chat, "delete", room=room)
     if put_out is None:
         raise no_room(room)
     if not put_out:
@@ -167,6 +171,8 @@ def set_(mode: Sequence[str], room: str, chat: Chat, json: bool) -> None:
     from wire.frames import SetModes
 
     id = _change(SetModes, chat, room, **modes.read(mode))
+    with shared_redis.reached():
+        audited(chat, "set", room=room, reason=" ".join(map(_without_key, mode)))
     _answer(json, {"room": room, "id": id}, f"{room}: {' '.join(mode)}")
 
 
@@ -184,6 +190,11 @@ def topic(text: str, room: str, chat: Chat, json: bool) -> None:
     id = _change(SetTopic, chat, room, topic=text)
     done = f"the topic of {room} is now: {printable(text)}" if text else f"{room} has no topic now"
     _answer(json, {"room": room, "id": id, "topic": text}, done)
+
+
+def _without_key(mode: str) -> str:
+    """A mode as it was given; the key of a room is a secret."""
+    return "key=***" if mode.startswith("key=") and mode != "key=off" else mode
 
 
 _reason = option("reason", default="", metavar="TEXT", help="Why: everybody there is told.")
@@ -235,6 +246,9 @@ def _add(action: Action, help: str, done: str) -> None:
         if seconds is not None:
             fields["seconds"] = max(1, round(seconds))
         id = _change(Moderate, chat, room, **fields)
+        with shared_redis.reached():
+            reason = fields.get("reason", "")
+            audited(chat, action, room=room, target=name, reason=reason)
         until = "" if seconds is None else f" for {span(seconds)}"
         data = {"room": room, "id": id, "action": action, "name": name}
         _answer(json, data, done.format(name, room=room) + until)
@@ -314,9 +328,9 @@ def _for_people(found: RoomDetails, now: datetime) -> str:
             rows += (_sanction(each, now) for each in holding)
             shown.append(table(rows))
     members = [("PEOPLE", "ROLE", "ACCOUNT", "GATEWAY")]
-    for folded, each in sorted(found.members.items()):
-        account = "yes" if each.account else "no"
-        members.append((each.name, roles[folded] or "-", account, each.gateway))
+    for folded, [each, *more] in sorted(found.members.items()):
+        gateways = ", ".join(dict.fromkeys(one.gateway for one in (each, *more)))
+        members.append((each.name, roles[folded] or "-", each.account or "-", gateways))
     shown.append(table(members) if found.members else "nobody is in it")
     return "\n\n".join(shown)
 
@@ -335,7 +349,7 @@ def _person(name: str) -> str:
 def _roles(found: RoomDetails) -> dict[str, str]:
     from gateway.chat.rooms import role
 
-    return {name: role(found.state, name, each.account) for name, each in found.members.items()}
+    return {name: role(found.state, each.account) for name, [each, *_] in found.members.items()}
 
 
 def _names(names: Iterator[str] | Sequence[str] | Any) -> str:
@@ -365,9 +379,9 @@ def _for_programs(found: RoomDetails) -> dict[str, Any]:
             {
                 "name": each.name,
                 "role": roles[folded],
-                "account": each.account,
-                "gateway": each.gateway,
+                "account": each.account or None,
+                "gateways": list(dict.fromkeys(one.gateway for one in (each, *more))),
             }
-            for folded, each in sorted(found.members.items())
+            for folded, [each, *more] in sorted(found.members.items())
         ],
     }

@@ -1,7 +1,8 @@
-"""Passwords from files."""
+"""Files with secrets in them."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from chatctl.failure import Misuse
@@ -29,3 +30,15 @@ def first_line(path: Path) -> str:
     if not line:
         raise Misuse(f"{path} begins with an empty line: a password belongs there")
     return line
+
+
+def write_secret(path: Path, data: bytes) -> None:
+    """Write a file that only its owner can read, in place of an older one.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        os.fchmod(descriptor, 0o600)  # the older file may have been open to others
+        file.write(data)

@@ -32,36 +32,53 @@ def users(chat: Chat, json: bool) -> None:
 
     with shared_redis.reached():
         found = list_users(*chat.at)
-    found = sorted(found, key=lambda user: user.registration.name.casefold())
+    found = sorted(found, key=lambda person: person[0].registration.name.casefold())
     text = _table(found, datetime.now().astimezone()) if found else "nobody is here"
-    answer(json, [_for_programs(user) for user in found], text)
+    answer(json, [_for_programs(person) for person in found], text)
 
 
-def _for_programs(user: Listed) -> dict[str, Any]:
+def _for_programs(person: list[Listed]) -> dict[str, Any]:
+    oldest = person[0].registration
+    left = [each.left for each in person if each.left is not None]
+    return {
+        "name": oldest.name,
+        "account": oldest.account or None,
+        "since": oldest.since,
+        "idle": min(each.idle for each in person),
+        "left": max(left) if len(left) == len(person) else None,
+        "rooms": sorted({room for each in person for room in each.registration.rooms}),
+        "sessions": [_session(each) for each in person],
+    }
+
+
+def _session(user: Listed) -> dict[str, Any]:
     record = user.registration
     return {
-        "name": record.name,
+        "session": record.session,
         "gateway": record.gateway,
         "address": record.address,
         "since": record.since,
         "idle": user.idle,
         "left": user.left,
         "client": record.client,
-        "rooms": record.rooms,
+        "away": record.away,
     }
 
 
-def _table(found: Sequence[Listed], now: datetime) -> str:
-    rows = [("NAME", "GATEWAY", "ADDRESS", "SINCE", "IDLE", "LEFT")]
+def _table(found: Sequence[list[Listed]], now: datetime) -> str:
+    rows = [("NAME", "GATEWAY", "ADDRESS", "SINCE", "IDLE", "LEFT", "SESSION")]
     rows += (
         (
-            user.registration.name,
+            # A person with several sessions is shown once, with a line for each.
+            "" if i else user.registration.name,
             user.registration.gateway,
             user.registration.address,
             since(user.registration.since, now),
             span(user.idle),
             "never" if user.left is None else span(user.left),
+            user.registration.session if len(person) > 1 else "-",
         )
-        for user in found
+        for person in found
+        for i, user in enumerate(person)
     )
     return table(rows)

@@ -12,6 +12,7 @@ from datetime import datetime
 from time import monotonic
 from typing import cast
 
+from msgspec.structs import replace
 from prompt_toolkit.buffer import Buffer
 from prompt_toolkit.document import Document
 from prompt_toolkit.input import Input
@@ -19,7 +20,7 @@ from prompt_toolkit.layout.processors import TabsProcessor
 from prompt_toolkit.output import ColorDepth
 
 from client.aim import Aim
-from client.asking import ask
+from client.asking import Request, ask
 from client.completion import ChatCompleter
 from client.direction import arrow, direction
 from client.drawing import PromptRenderer
@@ -29,31 +30,43 @@ from client.lasting import LastingChat, State
 from client.news import Back, News, NotRejoined, shown
 from client.rooms import Rooms
 from client.screen import Prompt, PromptOutput, Screen
+from client.secrets import Secrets
+from client.shown import Shown
 from client.terminal import breaks_again, stop_in_background
 from display import commands, render
 from display.help import help_lines
-from display.meaning import Help, RoomRequest, Show
+from display.meaning import Help, NeedPassword, Remove, Reply, Respond, Show, ShowIgnored
 from display.rooms import shown_room
 from display.safe_text import TAB, clean_name
 from display.style import Style
 from display.view import View, info
 from wire.frames import (
     LOBBY,
+    PRIVATE,
     Changed,
+    ChangePassword,
+    Deleted,
     Entered,
     Event,
+    Ignore,
+    Ignored,
     Join,
     Joined,
     Left,
     ListMembers,
     ListRooms,
+    Marks,
     Msg,
     Notice,
     Out,
     Quit,
+    Register,
+    Renamed,
     Send,
+    Unignore,
     Who,
 )
+from wire.names import fold
 from wire.reasons import QUIT, OutCode
 
 ACTIVE_EVERY = 5.0
@@ -70,6 +83,9 @@ LOOK_EVERY = 30.0
 """Seconds for which a list of members or rooms is good enough for completion, if no events tell
 about changes."""
 
+
+Command = Who | Quit | Help | NeedPassword | ShowIgnored | Request
+"""What a line can mean, other than a message."""
 
 ALL_ROOMS = "*"
 """Used in place of a room's name for the list of all rooms."""
@@ -106,6 +122,8 @@ class ChatApp:
         self._rooms = Rooms(chat.connection.name, chat.rooms)
         self._rooms.current = room
         self._aim = Aim(self._rooms)
+        self._shown = Shown(self._rooms)
+        self._secrets: Secrets | None = None
         self._output = output or cast(PromptOutput, PromptOutput.from_pty(sys.stdout))
         self._keyboard = None if input else Keyboard(sys.stdin)
         self._session = Prompt(
@@ -159,6 +177,8 @@ class ChatApp:
         self._prompting.cancel()
 
     def _take(self, event: Event | News) -> None:
+        if not isinstance(event, News) and self._shown.hides(event):
+            return
         match event:
             case Msg() | Joined() | Left():
                 if self._rooms.heard(event):
@@ -173,9 +193,18 @@ class ChatApp:
                 self._rooms.invited(room)
                 self._show(event)
             case _:
-                self._show(event)
-        if isinstance(event, News | Notice | Entered | Out | Changed):
+                self._take_other(event)
+        if isinstance(event, News | Notice | Entered | Out | Changed | Renamed):
             self._session.app.invalidate()  # the prompt shows the state and the room
+
+    def _take_other(self, event: Event | News) -> None:
+        if isinstance(event, Renamed):
+            self._rooms.renamed(event)
+        if isinstance(event, Marks):
+            self._tell_unread(event)
+        self._show(event)
+        if isinstance(event, Deleted):
+            self._shown.forget(event)
 
     def _take_room(self, event: Entered | Out | Changed | NotRejoined) -> None:
         """Something has happened to a room that we are in, or to our being in it."""
@@ -199,7 +228,14 @@ class ChatApp:
         if where:
             self._info(where)
 
+    def _tell_unread(self, event: Marks) -> None:
+        for room, count in self._shown.unread(event, self._chat.connection.welcome.seen):
+            what = "private messages" if room == PRIVATE else shown_room(room)
+            self._info(f"{what}: {count:,} new since you last read; /history shows them")
+
     def _show(self, event: Event | News) -> None:
+        if not isinstance(event, News):
+            self._shown.take(event)
         match event:
             case Joined(room=room) | Left(room=room) if room != self._rooms.current:
                 pass
@@ -210,22 +246,30 @@ class ChatApp:
 
     def _accept(self, buffer: Buffer) -> bool:
         """Do what was typed. Returns whether it stays in the line, to be corrected."""
+        if self._secrets is not None:
+            self._take_secret(buffer)
+            return False
         meaning = commands.read(buffer.text, self._to, self._rooms.current)
         doubt = self._aim.doubt(buffer.text, self._to, meaning)
         if doubt:
             self._info(doubt)
             return True
-        if isinstance(meaning, Send):
-            return not self._say(meaning)
-        if isinstance(meaning, Show):
-            for line in meaning.lines:
+        if isinstance(meaning, Reply | Remove | Respond):
+            return self._obey(self._shown.request(meaning, self._view.me))
+        return meaning is not None and self._obey(meaning)
+
+    def _obey(self, command: Send | Show | Command) -> bool:
+        """Do what a line means. Returns whether it stays in the line, to be corrected."""
+        if isinstance(command, Send):
+            return not self._say(command)
+        if isinstance(command, Show):
+            for line in command.lines:
                 self._info(line)
-            return meaning.wrong
-        if meaning is not None:
-            self._do(meaning)
+            return command.wrong
+        self._do(command)
         return False
 
-    def _do(self, command: Who | Quit | Help | RoomRequest) -> None:
+    def _do(self, command: Command) -> None:
         match command:
             case Who():
                 self._tasks.create_task(self._show_users())
@@ -234,6 +278,13 @@ class ChatApp:
             case Help():
                 for line in help_lines(self._view.width):
                     self._info(line)
+            case NeedPassword():
+                self._need(Secrets(command))
+            case ShowIgnored():
+                names = ", ".join(self._shown.ignored)
+                self._info(f"you hide what these say: {names}" if names else "you hide nobody")
+            case Ignore() | Unignore() if not self._chat.connection.welcome.account:
+                self._hide(command.name, on=isinstance(command, Ignore))
             case Join(room=room) if room in self._rooms:
                 self._aim.talk_in(room)
                 self._info(self._aim.told())
@@ -241,6 +292,53 @@ class ChatApp:
                 if isinstance(request, Join):
                     self._aim.wants(request.room)
                 self._tasks.create_task(self._ask(request))
+
+    def _hide(self, name: str, *, on: bool) -> None:
+        """A guest has no list in the chat: this client hides what they say, while it runs."""
+        names = [each for each in self._shown.ignored if fold(each) != fold(name)]
+        self._shown.take(Ignored([*names, name] if on else names))
+        said = "is hidden, until you leave" if on else "is shown again"
+        self._info(f"what {name} says {said}")
+
+    # Passwords.
+
+    def _need(self, secrets: Secrets | None) -> None:
+        """Ask for passwords in place of lines, or for lines again."""
+        self._secrets = secrets
+        self._session.is_password = secrets is not None
+        self._session.app.invalidate()
+
+    def _take_secret(self, buffer: Buffer) -> None:
+        typed, secrets = buffer.text, self._secrets
+        buffer.reset()  # so that nothing remembers it
+        assert secrets is not None
+        if not typed:
+            self._need(None)
+            self._info("nothing was changed")
+        elif wrong := secrets.take(typed):
+            self._need(None)
+            self._error(wrong)
+        elif (request := secrets.request()) is not None:
+            self._need(None)
+            self._tasks.create_task(self._ask_with_password(request))
+        self._session.app.invalidate()
+
+    async def _ask_with_password(self, request: Register | ChangePassword) -> None:
+        connection = self._chat.connection
+        try:
+            await self._chat.ask(request)
+        except ChatError as error:
+            self._error(str(error))
+            return
+        if isinstance(request, ChangePassword):
+            connection.password = request.new
+            self._info("your password is changed; your other sessions have ended")
+        else:
+            connection.password = request.password
+            if request.name is None:
+                connection.welcome = replace(connection.welcome, account=connection.name)
+            name = request.name or connection.name
+            self._info(f"{name} is registered now, and needs the password")
 
     def _say(self, send: Send) -> bool:
         most = self._chat.connection.limits.text
@@ -254,7 +352,9 @@ class ChatApp:
 
     async def _deliver(self, send: Send) -> None:
         try:
-            ack = await self._chat.send(send.text, to=send.to, room=send.room)
+            ack = await self._chat.send(
+                send.text, to=send.to, room=send.room, kind=send.kind, re=send.re
+            )
             lines = render.ack(ack, self._view)
         except Unconfirmed:
             lines = render.unconfirmed(send.text, self._view, to=send.to)
@@ -262,9 +362,9 @@ class ChatApp:
             lines = render.not_sent(send.text, str(error), self._view, to=send.to)
         self._screen.show(lines)
 
-    async def _ask(self, request: RoomRequest) -> None:
+    async def _ask(self, request: Request) -> None:
         try:
-            rows = await ask(self._chat, request, lambda: self._view)
+            rows = await ask(self._chat, request, lambda: self._view, self._shown.take)
         except ChatError as error:
             self._error(str(error))
             if isinstance(request, Join):
@@ -304,6 +404,8 @@ class ChatApp:
         return self._clock() - self._asked.get(what, -LOOK_EVERY) < LOOK_EVERY
 
     def _typed(self, buffer: Buffer) -> None:
+        if self._secrets is not None:
+            return
         now = self._clock()
         # The longer the text, the longer it takes to draw, at each key and each message above it.
         most = self._chat.connection.limits.text
@@ -317,6 +419,15 @@ class ChatApp:
         if buffer.text and now - self._active_said >= ACTIVE_EVERY:
             self._active_said = now
             self._chat.connection.active()
+            self._mark_read()
+
+    def _mark_read(self) -> None:
+        """The person is here, so what was shown has been read."""
+        if self._chat.connection.welcome.account:
+            for room in (*self._rooms, PRIVATE):
+                id = self._chat.last_seen(room)
+                if self._shown.to_mark(room, id):
+                    self._chat.connection.mark(room, id)
 
     def _go_on(self) -> None:
         """Go on after a stop: meanwhile the shell has used the terminal, and changed its modes."""
@@ -352,6 +463,8 @@ class ChatApp:
         self._screen.show(render.error(text, self._view))
 
     def _prompt(self) -> str:
+        if self._secrets is not None:
+            return self._secrets.question
         state = self._chat.state
         shown = "" if state is State.HERE else f" ({state})"
         room = "" if self._rooms.only_lobby else f" {_shown(self._rooms.current)}"
@@ -366,6 +479,7 @@ class ChatApp:
             style=self._style,
             width=self._output.get_size().columns,
             room=self._rooms.current,
+            recall=self._shown.recent.recall,
         )
 
 

@@ -1,18 +1,49 @@
-"""Requests about rooms, with their answers as lines to show."""
+"""Requests with their answers as lines to show."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 from client.lasting import LastingChat
-from display import rooms
-from display.meaning import RoomRequest
+from display import render, rooms
+from display.meaning import PeopleRequest, RoomRequest
+from display.safe_text import clean_name
 from display.view import View, info
-from wire.frames import AboutRoom, Join, Leave, ListMembers, ListRooms
+from wire.frames import (
+    AboutRoom,
+    Delete,
+    Event,
+    Ignore,
+    Join,
+    Leave,
+    ListMembers,
+    ListRooms,
+    React,
+    ReadHistory,
+    SetAway,
+    SetBack,
+    SetName,
+    Unignore,
+    Whois,
+)
+
+Request = RoomRequest | PeopleRequest | ReadHistory | Delete | React
+"""What can be asked for at a prompt."""
 
 
-async def ask(chat: LastingChat, request: RoomRequest, view: Callable[[], View]) -> list[str]:
+async def ask(
+    chat: LastingChat,
+    request: Request,
+    view: Callable[[], View],
+    take: Callable[[Event], None] = lambda _event: None,
+) -> list[str]:
     """Send a request, and return the lines to show; none if an event will tell the outcome.
+
+    Args:
+        chat: the chat.
+        request: the request.
+        view: who looks at the answer, and how.
+        take: gets earlier messages that are shown.
 
     Raises:
         Refused: the gateway refused it.
@@ -25,9 +56,27 @@ async def ask(chat: LastingChat, request: RoomRequest, view: Callable[[], View])
             return rooms.members(room, await chat.ask(request), view())
         case AboutRoom():
             return rooms.room_info(await chat.ask(request), view())
-        case Join() | Leave():
+        case Join() | Leave() | SetName():
             await chat.ask(request)
             return []
+        case Whois():
+            return render.event(await chat.ask(request), view())
+        case ReadHistory():
+            found = await chat.ask(request)
+            for part in found:
+                take(part)
+            return render.history(found, view())
+        case SetAway() | SetBack():
+            await chat.ask(request)
+            away = isinstance(request, SetAway)
+            return info(
+                "you are away: /back when you are here again" if away else "you are back", view()
+            )
+        case Ignore() | Unignore():
+            await chat.ask(request)
+            hidden = isinstance(request, Ignore)
+            said = "is hidden from now on" if hidden else "is shown again"
+            return info(f"what {clean_name(request.name)} says {said}", view())
         case _:
             ack = await chat.ask(request)
             return [] if ack.id else info("nothing changed: it was so already", view())

@@ -7,23 +7,63 @@ from typing import Any, overload
 from wire.frames import (
     AboutRoom,
     Ack,
+    ChangePassword,
+    Delete,
+    Earlier,
     Entered,
+    Ignore,
     Join,
     Leave,
     ListMembers,
     ListRooms,
     Moderate,
     Out,
+    Person,
+    React,
+    ReadHistory,
+    Register,
+    Renamed,
     Room,
     RoomInfo,
     RoomMember,
+    SetAway,
+    SetBack,
     SetModes,
+    SetName,
     SetTopic,
+    Unignore,
     User,
     Who,
+    Whois,
 )
 
-Asked = Join | Leave | ListRooms | ListMembers | AboutRoom | SetTopic | SetModes | Moderate | Who
+Acknowledged = (
+    SetTopic
+    | SetModes
+    | Moderate
+    | Delete
+    | React
+    | SetAway
+    | SetBack
+    | Ignore
+    | Unignore
+    | Register
+    | ChangePassword
+)
+"""Requests that are answered by an ack."""
+
+Asked = (
+    Join
+    | Leave
+    | ListRooms
+    | ListMembers
+    | AboutRoom
+    | Who
+    | Whois
+    | SetName
+    | ReadHistory
+    | Acknowledged
+)
 """Requests that have an answer of their own."""
 
 
@@ -41,7 +81,13 @@ class Asks:
     @overload
     async def ask(self, request: AboutRoom) -> RoomInfo: ...
     @overload
-    async def ask(self, request: SetTopic | SetModes | Moderate) -> Ack: ...
+    async def ask(self, request: Acknowledged) -> Ack: ...
+    @overload
+    async def ask(self, request: SetName) -> Renamed: ...
+    @overload
+    async def ask(self, request: Whois) -> Person: ...
+    @overload
+    async def ask(self, request: ReadHistory) -> list[Earlier]: ...
     @overload
     async def ask(self, request: Who) -> list[User]: ...
 

@@ -20,7 +20,9 @@ _HELP = re.compile(r"/help\s+/?(\w*)$")
 _NAME = re.compile(rf"(?<![A-Za-z0-9\\])[{AT}]([^\s{AT}]*)$")
 _RECIPIENT = re.compile(rf"^\s*/msg\s+(?:[^\s,]+(?:,\s*|\s+(?=[{AT}])))*[{AT}]?([^\s,]*)$")
 _ABOUT_PEOPLE = "|".join(
-    command.name for command in (*MODERATION, *UNDOING) if command.name != "set"
+    command
+    for command in (*(each.name for each in (*MODERATION, *UNDOING)), "ignore", "unignore", "whois")
+    if command != "set"
 )
 _PERSON = re.compile(rf"^\s*/(?:{_ABOUT_PEOPLE})\s+[{AT}]?(\S*)$")
 _ROOM = re.compile(rf"^\s*/(join|leave|names)\s+[{ROOM_SIGNS}]*(\S*)$")

@@ -19,7 +19,7 @@ from typing import Any, cast
 import msgspec
 
 from client.asks import Asked, Asks
-from client.compose import compose, encodable
+from client.compose import Kind, compose, encodable
 from client.errors import CannotConnect, Ended, Refused, Unconfirmed
 from client.heartbeat import Heartbeat, Pulse
 from client.tls import ALERT
@@ -31,18 +31,22 @@ from wire.frames import (
     Action,
     Active,
     Bye,
+    Earlier,
     Entered,
     Error,
     Event,
     Hello,
     ListMembers,
     ListRooms,
+    MarkRead,
     MemberList,
     Moderate,
     Out,
+    Person,
     Ping,
     Pong,
     Quit,
+    Renamed,
     Request,
     Room,
     RoomInfo,
@@ -78,6 +82,7 @@ class Connection(Asks, asyncio.Protocol):
         ended: why the connection is over; None while it is not.
         wait: seconds that the gateway's bye asked us to wait before we come back; None if it did
             not say.
+        password: the password that the account has by now, if it is another one than in the hello.
         seqs: numbers for requests, rising over all connections of a client.
         session: the same object for two connections if the gateways know that the second follows
             the first: then a request that is sent again with the same number is done once.
@@ -88,6 +93,7 @@ class Connection(Asks, asyncio.Protocol):
     def __init__(self, hello: Hello, seqs: itertools.count[int], pulse: Pulse) -> None:
         self.ended: Reason | None = None
         self.wait: float | None = None
+        self.password: str | None = None
         self.seqs = seqs
         self.session = object()
         self._loop = asyncio.get_running_loop()
@@ -129,20 +135,31 @@ class Connection(Asks, asyncio.Protocol):
             raise StopAsyncIteration
         return event
 
-    async def send(self, text: str, *, to: Sequence[str] | None = None, room: str = LOBBY) -> Ack:
+    async def send(
+        self,
+        text: str,
+        *,
+        to: Sequence[str] | None = None,
+        room: str = LOBBY,
+        kind: Kind = "",
+        re: str | None = None,
+    ) -> Ack:
         """Send a message, and wait until the gateway has accepted it.
 
         Args:
             text: the message; ``@name`` words at its end name its recipients.
             to: recipients, in place of ``@name`` words; such a message never becomes public.
             room: the room that a public message goes to.
+            kind: as in `wire.frames.Msg`.
+            re: as in `wire.frames.Msg`.
 
         Raises:
             Refused: the gateway did not accept it.
             Unconfirmed: the connection ended before the gateway answered.
             Ended: the connection was already over; nothing was sent.
         """
-        return await self.deliver(compose(next(self.seqs), text, to=to, room=room))
+        send = compose(next(self.seqs), text, to=to, room=room, kind=kind, re=re)
+        return await self.deliver(send)
 
     async def deliver(self, send: Send) -> Ack:
         """Send a message that was made into a request before; otherwise like `send`.
@@ -221,6 +238,10 @@ class Connection(Asks, asyncio.Protocol):
         return await self.ask(
             Moderate(room=room, action=action, name=name, reason=reason, seconds=seconds)
         )
+
+    def mark(self, room: str, id: str) -> None:
+        """Tell the gateway how far the person has read."""
+        self._write(MarkRead(room, id))
 
     def active(self) -> None:
         """Tell the gateway that the person is there, though nothing is sent."""
@@ -315,6 +336,9 @@ class Connection(Asks, asyncio.Protocol):
             case Pong():
                 pass
             case _:
+                if isinstance(event, Renamed) and event.room is None:
+                    name = msgspec.structs.replace(self.welcome, name=event.to)
+                    self.welcome = msgspec.structs.replace(name, account=event.account)
                 if not self._answers_somebody(event):
                     self._queue(event)
 
@@ -325,9 +349,15 @@ class Connection(Asks, asyncio.Protocol):
                 self._settle(self._answers[seq], _refusal(event))
             case Ack(seq=int(seq)) if seq in self._answers:
                 self._settle(self._answers[seq], event)
-            case Entered(seq=int(seq)) | Out(seq=int(seq)) if seq in self._answers:
+            case Entered(seq=int(seq)) | Out(seq=int(seq)) | Renamed(seq=int(seq)) if (
+                seq in self._answers
+            ):
                 self._settle(self._answers[seq], event)
                 return False  # the iteration needs it in its place, too
+            case Person(seq=int(seq)) if seq in self._answers:
+                self._settle(self._answers[seq], event)
+            case Earlier(seq=int(seq), more=more) if seq in self._parts:
+                self._add(seq, [event], more)
             case Users(seq=int(seq), users=part, more=more) if seq in self._parts:
                 self._add(seq, part, more)
             case RoomList(seq=int(seq), rooms=part, more=more) if seq in self._parts:

@@ -134,6 +134,9 @@ async def connect(
         Ended: the gateway said goodbye at once.
     """
     seqs = resume.seqs if resume else itertools.count(1)
+    if resume is not None:
+        # The person may have taken another name, or changed the password.
+        name, password = resume.name, resume.password or password
     hello = Hello(
         v=VERSION,
         name=encodable(name),
@@ -144,6 +147,7 @@ async def connect(
         password=None if password is None else encodable(password),
     )
     connection = Connection(hello, seqs, pulse or Pulse())
+    connection.password = resume.password if resume else None
     where = _shown((host, port))
     try:
         async with asyncio.timeout(within):

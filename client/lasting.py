@@ -33,7 +33,7 @@ from typing import Any
 
 from client.asks import Asked, Asks
 from client.backoff import Pick
-from client.compose import compose
+from client.compose import Kind, compose
 from client.connection import MOST_WAITING, Connection
 from client.dial import Dialer, Server
 from client.entering import enter
@@ -41,20 +41,20 @@ from client.errors import ChatError, Ended, Refused
 from client.news import Back, Lost, News, NotRejoined
 from client.outgoing import Outgoing
 from client.returning import Dial, Returning, Sleep
-from client.seen import Seen
+from client.seen import Logged, Seen
 from wire.frames import (
     HISTORY,
     LOBBY,
+    PRIVATE,
     Ack,
-    Changed,
     Entered,
     Event,
     Gap,
     Join,
     ListMembers,
-    Msg,
     Notice,
     Out,
+    Renamed,
 )
 from wire.reasons import IDLE, QUIT, SLOW, NoticeCode, OutCode, Reason
 
@@ -119,6 +119,10 @@ class LastingChat(Asks):
     async def __aexit__(self, *_: object) -> None:
         await self.quit()
 
+    def last_seen(self, room: str) -> str:
+        """The id of the last thing that was seen in a room; "" if nothing was."""
+        return self._seen.ids.get(room, "")
+
     @property
     def state(self) -> State:
         """The state of the chat just now."""
@@ -139,13 +143,23 @@ class LastingChat(Asks):
         if not self._keeper.cancelled():
             self._keeper.result()  # an error in our own code must not look like a normal end
 
-    async def send(self, text: str, *, to: Sequence[str] | None = None, room: str = LOBBY) -> Ack:
+    async def send(
+        self,
+        text: str,
+        *,
+        to: Sequence[str] | None = None,
+        room: str = LOBBY,
+        kind: Kind = "",
+        re: str | None = None,
+    ) -> Ack:
         """Send a message, after all earlier ones and as soon as there is a connection.
 
         Args:
             text: the message; ``@name`` words at its end name its recipients.
             to: recipients, in place of ``@name`` words; such a message never becomes public.
             room: the room that a public message goes to.
+            kind: as in `wire.frames.Msg`.
+            re: as in `wire.frames.Msg`.
 
         Raises:
             Refused: the gateway did not accept it.
@@ -154,7 +168,7 @@ class LastingChat(Asks):
             Ended: the chat is over; the message was not sent.
         """
         # It gets its number before it waits, so the numbers rise in the order of sending.
-        send = compose(next(self.connection.seqs), text, to=to, room=room)
+        send = compose(next(self.connection.seqs), text, to=to, room=room, kind=kind, re=re)
         return await self._outgoing.send(send)
 
     async def _answer_to(self, request: Asked) -> Any:
@@ -279,6 +293,8 @@ class LastingChat(Asks):
                 self._entered(room, start)
             case Out(room=room):
                 self._out_of(room)
+            case Renamed(room=None, seen=str(start)):
+                self._seen.restart(PRIVATE, start)
         # Once an event is dropped, all later ones are: after the return they come again, in order.
         self._overflown = self._overflown or self._inbox.qsize() >= MOST_WAITING
         if not self._overflown and self._is_news(event):
@@ -286,11 +302,11 @@ class LastingChat(Asks):
 
     def _is_news(self, event: Event) -> bool:
         """Whether we have not had an event before; a gap before it is told first."""
-        if isinstance(event, Msg | Changed):
+        if isinstance(event, Logged):
             gap = self._seen.gap_before(event)
             if gap and self._seen.is_news(gap):
                 self._tell(gap)
-        return not isinstance(event, Msg | Changed | Gap) or self._seen.is_news(event)
+        return not isinstance(event, Logged | Gap) or self._seen.is_news(event)
 
     def _entered(self, room: str, start: str) -> None:
         if room in self._outside or room not in self.rooms:

@@ -37,6 +37,11 @@ class KnownNames:
         self._names = {fold(name): name for name in names}
         self._spoke = {key: turn for key, turn in self._spoke.items() if key in self._names}
 
+    def i_am(self, name: str) -> None:
+        """We have another name."""
+        self._names.pop(self._me, None)
+        self._me = fold(name)
+
     def doubt(self) -> None:
         """Somebody may have come or left without an event."""
         self.complete = False

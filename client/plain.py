@@ -10,16 +10,25 @@ from contextlib import suppress
 from datetime import datetime
 from typing import TextIO
 
-from client.asking import ask
+from client.asking import Request, ask
 from client.errors import ChatError, Ended, Refused, Unconfirmed
 from client.lasting import LastingChat
 from client.line_source import LineSource, Pasted
 from client.news import Back, News, NotRejoined, shown
 from client.rooms import Rooms
+from client.shown import Shown
 from client.terminal import columns
 from display import commands, render
 from display.help import help_lines
-from display.meaning import Help, Meaning, RoomRequest, Show
+from display.meaning import (
+    Help,
+    NeedPassword,
+    Remove,
+    Reply,
+    Respond,
+    Show,
+    ShowIgnored,
+)
 from display.safe_text import clean_name
 from display.style import Style
 from display.view import View, info
@@ -27,6 +36,7 @@ from wire.frames import (
     LOBBY,
     Ack,
     Changed,
+    Deleted,
     Entered,
     Error,
     Event,
@@ -38,10 +48,14 @@ from wire.frames import (
     Notice,
     Out,
     Quit,
+    Renamed,
     Send,
     Who,
 )
 from wire.lines import LineTooLong
+
+Command = Who | Quit | Help | NeedPassword | ShowIgnored | Request
+"""What a line can mean, other than a message."""
 
 MOST_TOLD = 10
 """Refused lines that are reported one by one; of further ones only the number, at the end."""
@@ -79,6 +93,7 @@ class PlainClient:
         self._to = to
         self._rooms = Rooms(chat.connection.name, chat.rooms)
         self._rooms.current = room
+        self._shown = Shown(self._rooms)
         self._out = out
         self._err = err
         self._code = 0
@@ -108,7 +123,7 @@ class PlainClient:
         async for event in self._chat.events():
             if isinstance(event, News):
                 self._take_news(event)
-            else:
+            elif not self._shown.hides(event):
                 self._take(event)
         left_by_us = self._sending.done()
         if self._chat.ended and not self._chat.failure and not left_by_us:
@@ -138,12 +153,18 @@ class PlainClient:
                     self._out_of(room)
             case Msg() | Joined() | Left() if not self._rooms.heard(event):
                 pass
+            case Renamed():
+                self._rooms.renamed(event)
+                self._show(event)
             case _:
                 self._show(event)
 
     def _show(self, event: Event, before: Modes | None = None) -> None:
+        self._shown.take(event)
         stream = self._err if isinstance(event, Notice | Error) else self._out
         self._print(stream, render.event(event, self._view(stream), before))
+        if isinstance(event, Deleted):
+            self._shown.forget(event)
 
     def _out_of(self, room: str) -> None:
         """We are no longer in a room. Lines that were meant for it never go to another one."""
@@ -176,21 +197,33 @@ class PlainClient:
 
     async def _obey(self, line: str) -> bool:
         """Do what a line says; returns whether to go on."""
-        meaning = commands.read(line, self._to, self._rooms.current)
+        read = commands.read(line, self._to, self._rooms.current)
+        if isinstance(read, Reply | Remove | Respond):
+            return await self._do(self._shown.request(read, self._chat.connection.name))
+        return await self._do_if_typed(read, line)
+
+    async def _do_if_typed(self, meaning: Command | Send | Show | None, line: str) -> bool:
         if self._typed or meaning is None or isinstance(meaning, Send):
             return await self._do(meaning)
         if isinstance(meaning, Show) and meaning.wrong:
             self._refuse(meaning.lines[0], line)
         else:
-            self._refuse("in a pipe /msg is the only command", line)
+            self._refuse("in a pipe /msg and /me are the only commands", line)
         return True
 
-    async def _do(self, meaning: Meaning | None) -> bool:
+    async def _do(self, meaning: Command | Send | Show | None) -> bool:
+        if isinstance(meaning, Quit):
+            return False
+        if meaning is not None:
+            await self._carry_out(meaning)
+        return True
+
+    async def _carry_out(
+        self, meaning: Send | Who | Help | Show | NeedPassword | ShowIgnored | Request
+    ) -> None:
         match meaning:
             case Send() as send:
                 await self._deliver(send)
-            case Quit():
-                return False
             case Who():
                 await self._show_users()
             case Help():
@@ -199,11 +232,12 @@ class PlainClient:
             case Show(lines):
                 for text in lines:
                     self._tell(text)
-            case None:
-                pass
+            case NeedPassword():
+                self._error("a password can only be typed at the prompt of a terminal")
+            case ShowIgnored():
+                self._tell(f"you hide: {', '.join(self._shown.ignored) or 'nobody'}")
             case request:
                 await self._ask(request)
-        return True
 
     def _refuse(self, why: str, line: str) -> None:
         self._code = 1
@@ -254,7 +288,9 @@ class PlainClient:
     async def _send(self, send: Send) -> Ack:
         while True:
             try:
-                return await self._chat.send(send.text, to=send.to, room=send.room)
+                return await self._chat.send(
+                    send.text, to=send.to, room=send.room, kind=send.kind, re=send.re
+                )
             except Refused as refused:
                 # A person may prefer to say something else. The lines of a pipe can wait.
                 if self._typed or refused.retry_after is None:
@@ -275,12 +311,12 @@ class PlainClient:
         else:
             self._print(self._out, render.users(users, self._view(self._out)))
 
-    async def _ask(self, request: RoomRequest) -> None:
+    async def _ask(self, request: Request) -> None:
         if isinstance(request, Join) and request.room in self._rooms:
             self._talk_in(request.room)
             return
         try:
-            rows = await ask(self._chat, request, lambda: self._view(self._out))
+            rows = await ask(self._chat, request, lambda: self._view(self._out), self._shown.take)
         except ChatError as error:
             self._error(str(error))
             return
@@ -322,6 +358,7 @@ class PlainClient:
             now=datetime.now().astimezone(),
             style=Style(color=False),
             width=columns(stream),
+            recall=self._shown.recent.recall,
         )
 
 

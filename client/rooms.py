@@ -7,7 +7,18 @@ from dataclasses import dataclass, field
 
 from client.names import KnownNames
 from client.seen import is_later
-from wire.frames import LOBBY, OPERATOR, PRIVATE, Changed, Entered, Joined, Left, Modes, Msg
+from wire.frames import (
+    LOBBY,
+    OPERATOR,
+    PRIVATE,
+    Changed,
+    Entered,
+    Joined,
+    Left,
+    Modes,
+    Msg,
+    Renamed,
+)
 from wire.names import fold
 
 PUTS_OUT = ("kick", "ban")
@@ -145,6 +156,16 @@ class Rooms:
             return False
         found.put_out.discard(fold(name))
         return True
+
+    def renamed(self, event: Renamed) -> None:
+        """Somebody has another name, perhaps we."""
+        if event.room is None:
+            self._me = event.to
+            for known in (*(room.names for room in self._rooms.values()), self._others):
+                known.i_am(event.to)
+        else:
+            self.names(event.room).left(event.name)
+            self.names(event.room).joined(event.to)
 
     def invited(self, room: str) -> None:
         """Somebody invites us to a room: completion offers it."""

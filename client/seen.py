@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from wire.frames import LOBBY, PRIVATE, Changed, Gap, Msg
+from wire.frames import LOBBY, PRIVATE, Changed, Deleted, Gap, Msg, Reacted
+
+Logged = Msg | Changed | Deleted | Reacted
+"""Events that have an id, and so a place in the order of their room."""
+
+
+def place_of(event: Logged) -> str:
+    """The room of such an event, or `PRIVATE`."""
+    if isinstance(event, Msg) and event.to is not None:
+        return PRIVATE
+    if isinstance(event, Msg):
+        return event.room or LOBBY
+    return event.room or PRIVATE
 
 
 class Seen:
@@ -40,6 +52,11 @@ class Seen:
         if again:
             self._returned.add(room)
 
+    def restart(self, room: str, id: str) -> None:
+        """A room, or the private messages, go on after another id: it is another log."""
+        self.forget(room)
+        self._ids[room] = id
+
     def forget(self, room: str) -> None:
         """We are no longer in a room. If we enter it again, everything in it is new."""
         self._ids.pop(room, None)
@@ -48,13 +65,13 @@ class Seen:
         self._anew.discard(room)
         self._returned.discard(room)
 
-    def gap_before(self, event: Msg | Changed) -> Gap | None:
+    def gap_before(self, event: Logged) -> Gap | None:
         """The gap before the first news of a room that we have entered again; None for no gap.
 
         Ids within a room count up by one.
         """
-        room = event.room or LOBBY
-        if room not in self._returned or (isinstance(event, Msg) and event.to is not None):
+        room = place_of(event)
+        if room not in self._returned:
             return None
         last = self.ids.get(room, "")
         new, old = _parse(event.id), _parse(last)
@@ -65,12 +82,10 @@ class Seen:
             return None
         return Gap(room=room, after=last, text="messages may be missing here")
 
-    def is_news(self, event: Msg | Changed | Gap) -> bool:
+    def is_news(self, event: Logged | Gap) -> bool:
         """Whether we have not had this before. From now on we have."""
-        if isinstance(event, Msg):
-            return self._advance(PRIVATE if event.to is not None else event.room or LOBBY, event.id)
-        if isinstance(event, Changed):
-            return self._advance(event.room, event.id)
+        if not isinstance(event, Gap):
+            return self._advance(place_of(event), event.id)
         gap = (event.room, event.after)
         # A second gap without a message since the first tells the person nothing new.
         told = gap in self._gaps or event.room in self._anew

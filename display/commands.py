@@ -11,7 +11,7 @@ import unicodedata
 from collections.abc import Sequence
 from difflib import get_close_matches
 
-from display import room_commands
+from display import message_commands, people_commands, room_commands
 from display.arguments import names_in, seen
 from display.meaning import Command, Help, Meaning, Show, mistake
 from display.room_commands import NOWHERE
@@ -43,14 +43,21 @@ _ELSEWHERE = {
     **dict.fromkeys(("h", "commands", "?"), "help"),
     "kickban": "ban",
     "notice": "msg",
+    **dict.fromkeys(("action", "emote"), "me"),
+    **dict.fromkeys(("rename", "name"), "nick"),
+    **dict.fromkeys(("block", "hide"), "ignore"),
+    **dict.fromkeys(("unblock", "show"), "unignore"),
+    **dict.fromkeys(("afk", "brb"), "away"),
+    **dict.fromkeys(("redact", "remove", "undo"), "delete"),
+    "info": "whois",
+    "passwd": "password",
 }
 """Names of commands in other chats, and what we call them."""
 
 _OTHERWISE = {
-    "nick": "to take another name, leave the chat and join again",
-    "me": "type it like any other message",
     "clear": "Ctrl-L clears the screen",
-    **dict.fromkeys(("register", "identify", "login"), "the operators of the chat register names"),
+    **dict.fromkeys(("identify", "login"), "leave the chat, and join it again with your password"),
+    "edit": "/delete the message, and say it again",
 }
 """Commands in other chats for which we have none, and what to do instead."""
 
@@ -183,5 +190,12 @@ ENDING = (
 )
 
 COMMANDS = {
-    command.name: command for command in (*TALKING, *room_commands.COMMANDS.values(), *ENDING)
+    command.name: command
+    for command in (
+        *TALKING,
+        *message_commands.COMMANDS.values(),
+        *people_commands.COMMANDS.values(),
+        *room_commands.COMMANDS.values(),
+        *ENDING,
+    )
 }

@@ -6,6 +6,8 @@ from collections.abc import Iterable
 
 from display.commands import ENDING, TALKING
 from display.meaning import Command
+from display.message_commands import MESSAGES
+from display.people_commands import PEOPLE
 from display.room_commands import MODERATION, ROOMS
 
 WIDE = 72
@@ -26,6 +28,8 @@ def help_lines(width: int | None) -> list[str]:
     """
     groups = (
         ("talking", [*_SIGNS, *_told(TALKING)]),
+        ("with messages", _told(MESSAGES)),
+        ("with people", _told(PEOPLE)),
         ("rooms", _told(ROOMS)),
         ("for operators of a room", _told(MODERATION)),
         ("the client", _told(ENDING)),

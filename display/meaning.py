@@ -7,16 +7,23 @@ from dataclasses import dataclass
 
 from wire.frames import (
     AboutRoom,
+    Ignore,
     Join,
     Leave,
     ListMembers,
     ListRooms,
     Moderate,
     Quit,
+    ReadHistory,
     Send,
+    SetAway,
+    SetBack,
     SetModes,
+    SetName,
     SetTopic,
+    Unignore,
     Who,
+    Whois,
 )
 
 
@@ -38,10 +45,83 @@ class Help:
     """The person wants the list of commands."""
 
 
+@dataclass(frozen=True)
+class Which:
+    """A message that was shown, as a person says which one.
+
+    Attributes:
+        by: whose it is; "" for anybody's.
+        back: 1 for the last one, 2 for the one before, and so on.
+    """
+
+    by: str = ""
+    back: int = 1
+
+
+@dataclass(frozen=True)
+class Reply:
+    """Answer a message that was shown."""
+
+    which: Which
+    text: str
+
+
+@dataclass(frozen=True)
+class Remove:
+    """Delete a message that was shown: the person's own, unless it says whose."""
+
+    which: Which
+
+
+@dataclass(frozen=True)
+class Respond:
+    """React to a message that was shown, or take the reaction back."""
+
+    which: Which
+    emoji: str
+    on: bool
+
+
+@dataclass(frozen=True)
+class NeedPassword:
+    """The person wants something that needs a password, which must be typed hidden.
+
+    Attributes:
+        change: change the password; otherwise register a name.
+        name: the further name to register; None for one's own.
+    """
+
+    change: bool
+    name: str | None = None
+
+
+@dataclass(frozen=True)
+class ShowIgnored:
+    """The person wants to see whom they ignore."""
+
+
+OnMessage = Reply | Remove | Respond
+"""What a person does with a message that was shown."""
+
+PeopleRequest = SetAway | SetBack | SetName | Ignore | Unignore | Whois
+"""Requests about people."""
+
 RoomRequest = Join | Leave | ListRooms | ListMembers | AboutRoom | SetTopic | SetModes | Moderate
 """Requests to a room, or about rooms."""
 
-Meaning = Send | Who | Quit | RoomRequest | Show | Help
+Meaning = (
+    Send
+    | Who
+    | Quit
+    | RoomRequest
+    | PeopleRequest
+    | ReadHistory
+    | OnMessage
+    | NeedPassword
+    | ShowIgnored
+    | Show
+    | Help
+)
 
 Reader = Callable[[str, str | None], Meaning]
 """Finds out what a command means, from the text after it and from the current room."""

@@ -10,18 +10,21 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from display import rooms
+from display import people, rooms
 from display.rooms import shown_room
 from display.safe_text import clean_name, clean_text
 from display.spans import shown_span
 from display.times import said_at
 from display.view import View, broken, info
+from wire.codec import decode_event
 from wire.frames import (
     LOBBY,
     OPERATOR,
     PRIVATE,
     Ack,
     Changed,
+    Deleted,
+    Earlier,
     Entered,
     Error,
     Event,
@@ -32,11 +35,15 @@ from wire.frames import (
     Msg,
     Notice,
     Out,
+    Reacted,
     User,
     Users,
 )
 from wire.mentions import EVERYONE
 from wire.reasons import NoticeCode
+
+QUOTED = 60
+"""Characters of a message that are shown above an answer to it."""
 
 MOST_QUOTED = 200
 """Characters of our own unsent message that are shown if there is no window: enough to find it
@@ -80,7 +87,17 @@ def event(event: Event, view: View, before: Modes | None = None) -> list[str]:
         case Error():
             return error(event.text, view)
         case _:
-            return []
+            return _of_others(event, view)
+
+
+def _of_others(event: Event, view: View) -> list[str]:
+    match event:
+        case Deleted():
+            return deleted(event, view)
+        case Reacted():
+            return reacted(event, view)
+        case _:
+            return people.event(event, view)
 
 
 def _of_room(event: Changed | Entered | Out, view: View, before: Modes | None) -> list[str]:
@@ -96,7 +113,8 @@ def _of_room(event: Changed | Entered | Out, view: View, before: Modes | None) -
 def message(msg: Msg, view: View) -> list[str]:
     """A message: ``10:00:05 sis: hello``, or ``10:00:05 sis → you, mom: hello``.
 
-    In a room other than the current one: ``10:00:05 #dev sis: hello``.
+    In a room other than the current one: ``10:00:05 #dev sis: hello``. What somebody does:
+    ``10:00:05 * sis waves``. An answer has a row above it with what it answers.
 
     An announcement by the operators: ``10:00:05 *** announcement: back at six``. Nobody can have a
     name that makes a message look like that.
@@ -111,7 +129,80 @@ def message(msg: Msg, view: View) -> list[str]:
             (_name(sender, view), ", ".join(_name(clean_name(name), view) for name in msg.to))
         )
     text = _highlight(clean_text(msg.text), view)
-    return broken(f"{view.style.time(said_at(msg, view.now))} {who}: {text}", view)
+    said = f"* {who} {text}" if msg.kind == "me" else f"{who}: {text}"
+    answered = [] if msg.re is None else _quote(msg.re, view)
+    return [*answered, *broken(f"{view.style.time(said_at(msg, view.now))} {said}", view)]
+
+
+def _quote(message: str, view: View) -> list[str]:
+    known = view.recall(message)
+    text = "an earlier message" if known is None else f"{clean_name(known.from_)}: {_begin(known)}"
+    return broken(view.style.info(f"> {text}"), view)
+
+
+def _begin(msg: Msg) -> str:
+    """The beginning of a message, in one line."""
+    text = " ".join(clean_text(msg.text).split())
+    return text if len(text) <= QUOTED else f"{text[:QUOTED]}…"
+
+
+def deleted(event: Deleted, view: View) -> list[str]:
+    """Messages were deleted: ``· sis deleted a message from 10:42:05``. Their text is not shown."""
+    by, where = _actor(event.by, view), _place(event.room, view)
+    if event.upto is not None:
+        return info(f"{by} deleted everything that was said before{where}", view)
+    if len(event.targets) != 1:
+        return info(f"{by} deleted {len(event.targets)} messages{where}", view)
+    known = view.recall(event.targets[0])
+    at = "" if known is None else f" from {said_at(known, view.now)}"
+    whose = "" if event.from_ in ("", event.by) else f" of {_actor(event.from_, view)}"
+    return info(f"{by} deleted a message{whose}{at}{where}", view)
+
+
+def reacted(event: Reacted, view: View) -> list[str]:
+    """Somebody reacted: ``· sis reacted 👍 to mom: lunch?``."""
+    known, by = view.recall(event.target), _actor(event.from_, view)
+    emoji = " ".join(clean_text(event.emoji).split())
+    to = "an earlier message" if known is None else f"{_actor(known.from_, view)}: {_begin(known)}"
+    where = _place(event.room, view)
+    if event.on:
+        return info(f"{by} reacted {emoji}{where} to {to}", view)
+    return info(f"{by} took {emoji} back{where} from {to}", view)
+
+
+def history(found: Sequence[Earlier], view: View) -> list[str]:
+    """Earlier messages, between two lines that say so."""
+    events = [decode_event(bytes(raw)) for part in found for raw in part.events]
+    reactions = {ref: all for part in found for ref, all in part.reactions.items()}
+    first = found[0]
+    where = f"with {clean_name(first.with_)}" if first.with_ else ""
+    if first.room is not None:
+        where = f"in {shown_room(first.room)}"
+    what = f"earlier messages {where}".rstrip() if where else "earlier private messages"
+    if not events:
+        return info(f"there are no {what}", view)
+    begins = "; there are none before them" if found[-1].complete else ""
+    rows = info(f"{what}{begins}:", view)
+    for each in events:
+        if isinstance(each, Msg):
+            rows += message(each, view)
+            if all := reactions.get(each.key or each.id):
+                counted = (f"{clean_text(e)} {_list(names)}" for e, names in all.items())
+                rows += broken(view.style.info(f"    {'; '.join(counted)}"), view)
+        elif isinstance(each, Changed):
+            rows += rooms.changed(each, view)
+    return rows + info("earlier messages end here", view)
+
+
+def _place(room: str | None, view: View) -> str:
+    """The room's name, or that it is private, to be put in a line; empty for the current room."""
+    return "" if room is None else _in_room(room, view)
+
+
+def _actor(name: str, view: View) -> str:
+    if name == OPERATOR:
+        return "an operator of the chat"
+    return "you" if view.is_me(name) else clean_name(name)
 
 
 def gap(event: Gap, view: View) -> list[str]:
@@ -153,7 +244,10 @@ def ack(ack: Ack, view: View) -> list[str]:
     said = [f"sent to {_list(ack.to)}"] if ack.to and (absent or later) else []
     if later:
         one = len(ack.later or ()) == 1
-        said.append(f"{later} {'gets' if one else 'get'} it when they are back")
+        said.append(f"{later} {'gets' if one else 'get'} it when they are here again")
+    for name, reason in (ack.away or {}).items():
+        why = f": {' '.join(clean_text(reason).split())}" if reason else ""
+        said.append(f"{clean_name(name)} is away{why}")
     if absent:
         said.append(f"{' and '.join(absent)} {'is' if len(absent) == 1 else 'are'} not here")
     return info("; ".join(said), view) if said else []
@@ -227,4 +321,6 @@ def _highlight(text: str, view: View) -> str:
 def _user(user: User, view: View) -> str:
     you = " (you)" if view.is_me(user.name) else ""
     idle = f" (idle {shown_span(int(user.idle))})" if user.idle >= 60 and not you else ""
-    return f"{clean_name(user.name)}{you}{idle}"
+    away = "" if user.away is None else " (away)"
+    more = f" ({user.sessions} sessions)" if user.sessions > 1 else ""
+    return f"{clean_name(user.name)}{you}{more}{away or idle}"

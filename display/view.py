@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from display.rows import INDENT, rows
 from display.style import Style
-from wire.frames import LOBBY
+from wire.frames import LOBBY, Msg
 from wire.names import fold
 
 
@@ -21,6 +22,7 @@ class View:
         style: colours, or no colours.
         width: the columns of the window; None if there is no window: then lines are not broken.
         room: the current room: its messages are shown without its name. None for none.
+        recall: finds a message that was shown, by its key or id; None if it is not known.
     """
 
     me: str
@@ -28,6 +30,7 @@ class View:
     style: Style
     width: int | None = None
     room: str | None = LOBBY
+    recall: Callable[[str], Msg | None] = field(default=lambda _message: None, compare=False)
 
     def is_me(self, name: str) -> bool:
         """Whether a name is the reader's own."""

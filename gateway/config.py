@@ -10,6 +10,7 @@ from wire.limits import Limits
 
 Auth = Literal["open", "required"]
 RoomsBy = Literal["open", "closed"]
+AccountsBy = Literal["open", "operators"]
 Fallback = Literal["public", "refuse"]
 Networks = tuple[IPv4Network | IPv6Network, ...]
 
@@ -50,6 +51,7 @@ class GatewayConfig:
             whole room ("public"), or refuse it ("refuse").
         auth: whether names that are not registered are let in ("open") or not ("required").
         rooms: whether anybody makes a room by joining it ("open"), or only operators ("closed").
+        accounts: whether anybody may register a name ("open"), or only operators ("operators").
         lobby: whether everybody is in the lobby at the start.
         limits: the limits of a peer.
         address_limits: the limits of an address.
@@ -74,6 +76,7 @@ class GatewayConfig:
     fallback: Fallback
     auth: Auth
     rooms: RoomsBy
+    accounts: AccountsBy
     lobby: bool
     limits: Limits
     address_limits: AddressLimits

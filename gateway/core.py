@@ -36,6 +36,9 @@ from gateway.fleet.status import Status
 from gateway.journal import event
 from gateway.lag import watch_lag
 from gateway.meters import Meters
+from gateway.peer.about_accounts import AboutAccounts
+from gateway.peer.about_messages import AboutMessages
+from gateway.peer.about_people import AboutPeople
 from gateway.peer.claims import Claims
 from gateway.peer.membership import Membership, Parts
 from gateway.peer.peer import Peer, Shared
@@ -110,6 +113,7 @@ class Gateway:
             resume_within=config.resume_within,
             history=config.history,
             history_age=config.history_age,
+            sessions=config.limits.sessions,
         )
         self.bans = Bans()
         self.door = Door(config.address_limits, monotonic())
@@ -172,6 +176,7 @@ class Gateway:
                 rooms=self.rooms,
                 presence=self.presence,
                 online=self.online,
+                by_name={},
                 resume_within=config.resume_within,
                 spawn=self.tasks.spawn,
                 wall=wall,
@@ -186,6 +191,18 @@ class Gateway:
                 self.positions,
                 config.limits.name,
                 monotonic,
+            ),
+            about_messages=AboutMessages(self.backplane, self.rooms, monotonic),
+            about_people=AboutPeople(
+                self.backplane,
+                self.channels,
+                self.rooms,
+                self.bans,
+                config.limits.quiet_room,
+                monotonic,
+            ),
+            about_accounts=AboutAccounts(
+                self.id, config.accounts, self.backplane, self.accounts, monotonic
             ),
             presence=self.presence,
             orders=self.orders,

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from wire.frames import Bye, Changed, Event, Msg, Ping, Request
+from wire.frames import Bye, Changed, Deleted, Event, Msg, Ping, Reacted, Request
 from wire.reasons import ErrorCode, Reason, WireError
 
 _encoder = msgspec.json.Encoder()
@@ -30,7 +30,7 @@ def encode(frame: Request | Event) -> bytes:
     return _encoder.encode(frame) + b"\n"
 
 
-def encode_body(message: Msg | Changed) -> bytes:
+def encode_body(message: Msg | Changed | Deleted | Reacted) -> bytes:
     """A message as one line without its ``id`` and ``ts``.
 
     The script in Redis that stores it writes them in front, without reading JSON:

@@ -33,6 +33,10 @@ Time = Annotated[datetime, msgspec.Meta(tz=True)]
 """The time on the sender's machine, RFC 3339 with its UTC offset."""
 
 
+Reference = Annotated[str, msgspec.Meta(min_length=1, max_length=48)]
+"""Which message is meant: the ``key`` of a private one, the ``id`` of any other."""
+
+
 class Frame(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """The base of every frame. Frames never change, and hold no reference cycles."""
 
@@ -42,6 +46,15 @@ HISTORY = 100
 
 TOPIC = 390
 """The most characters of a topic."""
+
+REASON = 300
+"""The most characters of a reason."""
+
+EMOJI = 32
+"""The most characters of a reaction."""
+
+IGNORED = 100
+"""The most people that one account may ignore."""
 
 Role = Literal["", "voice", "operator"]
 """What somebody may do in a room, beyond what every member may do."""
@@ -108,6 +121,8 @@ class Send(Frame, frozen=True, tag_field="op", tag="send"):
         at: the time on the sender's machine.
         room: the room that a public message goes to. The session has to be in it.
         to: recipients, in place of ``@name`` words; such a message never becomes public.
+        kind: as in `Msg`.
+        re: as in `Msg`.
     """
 
     text: str
@@ -115,6 +130,8 @@ class Send(Frame, frozen=True, tag_field="op", tag="send"):
     at: Time | None = None
     room: str = LOBBY
     to: list[str] | None = None
+    kind: Literal["", "me"] = ""
+    re: Reference | None = None
 
 
 class Active(Frame, frozen=True, tag_field="op", tag="active"):
@@ -224,8 +241,160 @@ class Moderate(Frame, frozen=True, tag_field="op", tag="moderate"):
     room: str
     action: Action
     name: str
-    reason: Annotated[str, msgspec.Meta(max_length=300)] = ""
+    reason: Annotated[str, msgspec.Meta(max_length=REASON)] = ""
     seconds: Annotated[int, msgspec.Meta(ge=1, le=315_360_000)] | None = None
+    seq: Seq | None = None
+
+
+class Delete(Frame, frozen=True, tag_field="op", tag="delete"):
+    """Delete a message: one's own within an hour, or any message of a room one is an operator of.
+
+    Acknowledged if it has a ``seq``; everybody who could read the message is told by `Deleted`.
+
+    Attributes:
+        id: the id of the message.
+        room: the room that it was said in; None if it is private: then only its author can.
+        seq: the client's own count.
+    """
+
+    id: Reference
+    room: str | None = None
+    seq: Seq | None = None
+
+
+class React(Frame, frozen=True, tag_field="op", tag="react"):
+    """React to a message, or take a reaction back.
+
+    Acknowledged if it has a ``seq``; everybody who can read the message is told by `Reacted`.
+
+    Attributes:
+        id: the id of the message.
+        emoji: the reaction: an emoji, or another short text without white space.
+        room: the room that the message was said in; None if it is private.
+        on: False to take the reaction back.
+        seq: the client's own count.
+    """
+
+    id: Reference
+    emoji: Annotated[str, msgspec.Meta(min_length=1, max_length=EMOJI)]
+    room: str | None = None
+    on: bool = True
+    seq: Seq | None = None
+
+
+class ReadHistory(Frame, frozen=True, tag_field="op", tag="history"):
+    """Ask for earlier messages. Answered by `Earlier` events.
+
+    Attributes:
+        room: of a room that the session is in; None for private messages.
+        with_: only private messages from this person or to them. Not with ``room``.
+        limit: how many.
+        before: only those before this id; the newest of them are told.
+        after: only those after this id; the oldest of them are told, unless ``before`` is given.
+        seq: the client's own count.
+    """
+
+    room: str | None = None
+    with_: str | None = msgspec.field(default=None, name="with")
+    limit: Annotated[int, msgspec.Meta(ge=1, le=HISTORY)] = 50
+    before: Reference | None = None
+    after: Reference | None = None
+    seq: Seq | None = None
+
+
+class SetAway(Frame, frozen=True, tag_field="op", tag="away"):
+    """Say that the person is away. This is not a sign of activity. Acknowledged with a ``seq``."""
+
+    reason: Annotated[str, msgspec.Meta(max_length=REASON)] = ""
+    seq: Seq | None = None
+
+
+class SetBack(Frame, frozen=True, tag_field="op", tag="back"):
+    """Say that the person is back. Acknowledged if it has a ``seq``."""
+
+    seq: Seq | None = None
+
+
+class SetName(Frame, frozen=True, tag_field="op", tag="nick"):
+    """Take another name. Answered by `Renamed`.
+
+    Attributes:
+        name: the new name. It must be free, and not registered, unless it belongs to the account of
+            the session. A session with an account can only take such a name.
+        seq: the client's own count.
+    """
+
+    name: str
+    seq: Seq | None = None
+
+
+class Ignore(Frame, frozen=True, tag_field="op", tag="ignore"):
+    """Ignore somebody: clients do not show what this person says. Kept with the account.
+
+    Acknowledged if it has a ``seq``. All sessions of the account are told by `Ignored`.
+    """
+
+    name: str
+    seq: Seq | None = None
+
+
+class Unignore(Frame, frozen=True, tag_field="op", tag="unignore"):
+    """Undo an ``ignore``. Acknowledged if it has a ``seq``."""
+
+    name: str
+    seq: Seq | None = None
+
+
+class MarkRead(Frame, frozen=True, tag_field="op", tag="mark"):
+    """Say how far the person has read. Kept with the account.
+
+    A mark never goes back. The other sessions of the account are told by `Marks`.
+
+    Attributes:
+        room: where; `PRIVATE` for private messages.
+        id: the last message that was read.
+        seq: the client's own count. The request is acknowledged if it has one.
+    """
+
+    room: str
+    id: Reference
+    seq: Seq | None = None
+
+
+class Whois(Frame, frozen=True, tag_field="op", tag="whois"):
+    """Ask about one person. Answered by `Person`."""
+
+    name: str
+    seq: Seq | None = None
+
+
+Password = Annotated[str, msgspec.Meta(min_length=1, max_length=256)]
+"""A password as a person types it."""
+
+
+class Register(Frame, frozen=True, tag_field="op", tag="register"):
+    """Register a name, if the gateway lets people do that. Acknowledged if it has a ``seq``.
+
+    Attributes:
+        password: the password of the new account. With an account it is the account's own.
+        name: another name, for a session that has an account: the name belongs to that account,
+            and needs its password. Without it the name of the session is registered.
+        seq: the client's own count.
+    """
+
+    password: Password
+    name: str | None = None
+    seq: Seq | None = None
+
+
+class ChangePassword(Frame, frozen=True, tag_field="op", tag="password"):
+    """Change the password of the session's account. Acknowledged if it has a ``seq``.
+
+    All other sessions of the account are ended.
+    """
+
+    old: Password
+    new: Password
     seq: Seq | None = None
 
 
@@ -250,6 +419,18 @@ Request = (
     | SetTopic
     | SetModes
     | Moderate
+    | Delete
+    | React
+    | ReadHistory
+    | SetAway
+    | SetBack
+    | SetName
+    | Ignore
+    | Unignore
+    | MarkRead
+    | Whois
+    | Register
+    | ChangePassword
     | Ping
     | Quit
 )
@@ -269,6 +450,8 @@ class Welcome(Frame, frozen=True, tag_field="op", tag="welcome"):
         limits: what this gateway allows.
         resumed: the hello's resume token was good: what was missed follows.
         seen: for each room in which the hello named no id: the id that the session begins after.
+        account: the name of the session's account; empty for a guest.
+        sessions: how many sessions the person has now, this one included.
     """
 
     v: int
@@ -280,19 +463,22 @@ class Welcome(Frame, frozen=True, tag_field="op", tag="welcome"):
     limits: Limits
     resumed: bool = False
     seen: dict[str, str] = {}
+    account: str = ""
+    sessions: int = 1
 
 
 class Ack(Frame, frozen=True, tag_field="op", tag="ack"):
-    """A send is stored and on its way; or a topic, a set or a moderate is done.
+    """A send is stored and on its way; or another request is done.
 
     Attributes:
         seq: the seq of the request.
-        id: the id of the message, or of the ``changed`` event; empty if a change was not needed,
-            since all was so already.
+        id: the id of the message, or of the event that tells others of it; empty if there is none.
         room: the room, if it went to everyone there.
         to: the recipients who are here, if it was private.
         absent: the recipients who are not here.
-        later: recipients whose connection broke: they get it when they are back.
+        later: recipients who get it when they are back: their connection broke, or their name is
+            registered.
+        away: recipients who are here and have said that they are away: name -> reason.
         mentioned: people who are here and are named before the end of the text; the message went
             to everyone in the room.
     """
@@ -304,6 +490,7 @@ class Ack(Frame, frozen=True, tag_field="op", tag="ack"):
     absent: list[str] | None = None
     later: list[str] | None = None
     mentioned: list[str] | None = None
+    away: dict[str, str] | None = None
 
 
 class Msg(Frame, frozen=True, tag_field="op", tag="msg", kw_only=True):
@@ -319,6 +506,10 @@ class Msg(Frame, frozen=True, tag_field="op", tag="msg", kw_only=True):
         to: the recipients, if it was private.
         text: what was said.
         at: the time on the sender's machine, if the sender's client told it.
+        kind: what it is: ``me`` if it says what the sender does. Treat an unknown one like none.
+        re: the message that this one answers.
+        key: with a private message: the same for all who have it, while each has its own ``id``.
+        account: the name of the sender's account; empty for a guest.
     """
 
     id: str = ""
@@ -328,6 +519,60 @@ class Msg(Frame, frozen=True, tag_field="op", tag="msg", kw_only=True):
     to: list[str] | None = None
     text: str
     at: Time | None = None
+    kind: str = ""
+    re: str | None = None
+    key: str | None = None
+    account: str = ""
+
+
+class Deleted(Frame, frozen=True, tag_field="op", tag="deleted", kw_only=True):
+    """Messages were deleted: do not show them any longer.
+
+    Like a message it has an ``id``, and its place in the order.
+
+    Attributes:
+        id: as in `Msg`.
+        ts: as in `Msg`.
+        room: where, if the messages were public.
+        targets: which messages: for each its ``key``, or else its ``id``.
+        upto: all messages up to this id, too.
+        from_: whose message it was; empty if there may be several people's.
+        by: the name of the person who deleted it; `OPERATOR` for the operators of the chat.
+    """
+
+    id: str = ""
+    ts: int = 0
+    room: str | None = None
+    targets: list[str] = []
+    upto: str | None = None
+    from_: str = msgspec.field(default="", name="from")
+    by: str
+
+
+class Reacted(Frame, frozen=True, tag_field="op", tag="reacted", kw_only=True):
+    """Somebody reacted to a message, or took a reaction back.
+
+    Like a message it has an ``id``, and its place in the order. It is not a message.
+
+    Attributes:
+        id: as in `Msg`.
+        ts: as in `Msg`.
+        room: where, if the message was public.
+        target: which message: its ``key``, or else its ``id``.
+        from_: the name of the person who reacted.
+        emoji: the reaction.
+        on: False if it was taken back.
+        count: how many people have reacted to the message with this emoji now.
+    """
+
+    id: str = ""
+    ts: int = 0
+    room: str | None = None
+    target: str = ""
+    from_: str = msgspec.field(name="from")
+    emoji: str
+    on: bool = True
+    count: int = 0
 
 
 class Changed(Frame, frozen=True, tag_field="op", tag="changed", kw_only=True):
@@ -432,11 +677,11 @@ class RoomList(Frame, frozen=True, tag_field="op", tag="room_list"):
 
 
 class RoomMember(Frame, frozen=True):
-    """One line of a `MemberList`; ``account`` says that the name is registered."""
+    """One line of a `MemberList`; ``account`` is the name of their account, empty for a guest."""
 
     name: str
     role: Role = ""
-    account: bool = False
+    account: str = ""
 
 
 class MemberList(Frame, frozen=True, tag_field="op", tag="member_list"):
@@ -494,11 +739,11 @@ class RoomInfo(Frame, frozen=True, tag_field="op", tag="room_info"):
 
 
 class Joined(Frame, frozen=True, tag_field="op", tag="joined"):
-    """Somebody entered a room; ``account`` says that the name is registered."""
+    """Somebody entered a room; ``account`` is the name of their account, empty for a guest."""
 
     room: str
     name: str
-    account: bool = False
+    account: str = ""
 
 
 class Left(Frame, frozen=True, tag_field="op", tag="left"):
@@ -515,20 +760,141 @@ class Left(Frame, frozen=True, tag_field="op", tag="left"):
     code: str
 
 
-class User(Frame, frozen=True):
-    """One line of a ``users`` event.
+class Renamed(Frame, frozen=True, tag_field="op", tag="renamed"):
+    """Somebody has another name from now on.
 
     Attributes:
-        name: as it is shown.
+        name: the name until now.
+        to: the new name.
+        room: a room that both are in; None in the answer to one's own ``nick``.
+        account: the name of the person's account; empty for a guest.
+        seen: in the answer to one's own ``nick``, if private messages under the new name begin
+            after another id than the last one under the old name: that id.
+        seq: the seq of the ``nick``.
+    """
+
+    name: str
+    to: str
+    room: str | None = None
+    account: str = ""
+    seen: str | None = None
+    seq: int | None = None
+
+
+class Away(Frame, frozen=True, tag_field="op", tag="presence"):
+    """Somebody in a room says that they are away, or back.
+
+    Attributes:
+        room: which.
+        name: the person's name.
+        away: whether they are away.
+        reason: why; may be empty.
+    """
+
+    room: str
+    name: str
+    away: bool
+    reason: str = ""
+
+
+class Ignored(Frame, frozen=True, tag_field="op", tag="ignored"):
+    """All people that the account ignores, after a hello and after each change."""
+
+    names: list[str]
+
+
+class Marks(Frame, frozen=True, tag_field="op", tag="marks"):
+    """How far the person has read: room -> id of the last message.
+
+    After a hello with all rooms, later with the ones that changed. `PRIVATE` is for private
+    messages.
+    """
+
+    marks: dict[str, str]
+
+
+class PersonSession(Frame, frozen=True):
+    """One session of a `Person`.
+
+    Attributes:
+        session: its id.
         gateway: id of the gateway that holds the connection.
         since: when the session began, milliseconds since 1970.
         idle: seconds since the last sign of the person.
+        client: the program, if it has told its name; only told to the person itself.
+    """
+
+    session: str
+    gateway: str
+    since: int
+    idle: float
+    client: str | None = None
+
+
+class Person(Frame, frozen=True, tag_field="op", tag="person"):
+    """The answer to a ``whois``.
+
+    Attributes:
+        name: as it is shown.
+        here: whether they are here.
+        registered: the name is registered.
+        away: why they are away; None if they have not said that they are.
+        sessions: their sessions, the oldest first.
+        rooms: the rooms that they and the asking session are both in.
+        seq: the seq of the request.
+    """
+
+    name: str
+    here: bool
+    registered: bool = False
+    away: str | None = None
+    sessions: list[PersonSession] = []
+    rooms: list[str] = []
+    seq: int | None = None
+
+
+class Earlier(Frame, frozen=True, tag_field="op", tag="earlier"):
+    """Earlier messages: a part of the answer to ``history``.
+
+    Attributes:
+        events: `Msg` and `Changed` events, the oldest first. What was deleted is not among them.
+        room: as in the request.
+        with_: as in the request.
+        reactions: for messages in ``events``: ``key`` or ``id`` -> emoji -> names.
+        more: another part of the answer follows.
+        complete: there is nothing further in that direction.
+        seq: the seq of the request.
+    """
+
+    events: list[msgspec.Raw]
+    room: str | None = None
+    with_: str | None = msgspec.field(default=None, name="with")
+    reactions: dict[str, dict[str, list[str]]] = {}
+    more: bool = False
+    complete: bool = False
+    seq: int | None = None
+
+
+class User(Frame, frozen=True):
+    """One line of a ``users`` event: one person.
+
+    Attributes:
+        name: as it is shown.
+        gateway: id of the gateway that holds the connection; of the oldest, with several sessions.
+        since: when the oldest session began, milliseconds since 1970.
+        idle: seconds since the last sign of the person.
+        sessions: how many sessions the person has.
+        away: why they are away; None if they have not said that they are.
+        account: the name of the person's account; empty for a guest.
     """
 
     name: str
     gateway: str
     since: int
     idle: float
+    sessions: int = 1
+    away: str | None = None
+    account: str = ""
 
 
 class Users(Frame, frozen=True, tag_field="op", tag="users"):
@@ -602,12 +968,20 @@ Event = (
     Welcome
     | Ack
     | Msg
+    | Deleted
+    | Reacted
     | Changed
     | Gap
     | Entered
     | Out
     | Joined
     | Left
+    | Renamed
+    | Away
+    | Ignored
+    | Marks
+    | Person
+    | Earlier
     | Users
     | RoomList
     | MemberList

@@ -15,6 +15,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
         room: longest name of a room, in characters.
         rooms: rooms that a person may be in at once.
         quiet_room: in a room with more members than this, nobody is told who joins and leaves.
+        sessions: sessions that a person with a registered name may have at once.
         to: most recipients of one message.
         burst: requests that a session may send at once before ``rate`` applies.
         rate: requests a second that a session may send in the long run; None for no limit.
@@ -28,6 +29,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     room: int = 50
     rooms: int = 50
     quiet_room: int = 200
+    sessions: int = 10
     to: int = 32
     burst: int = 20
     rate: float | None = 5.0

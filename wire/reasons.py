@@ -99,6 +99,13 @@ class ErrorCode(StrEnum):
     NOT_OPERATOR = "not_operator"
     NO_SUCH_PERSON = "no_such_person"
     TOO_MANY_ENTRIES = "too_many_entries"
+    NO_SUCH_MESSAGE = "no_such_message"
+    TOO_LATE = "too_late"
+    NOT_YOURS = "not_yours"
+    NOT_ALLOWED = "not_allowed"
+    NOT_REGISTERED = "not_registered"
+    NAME_REGISTERED = "name_registered"
+    MAILBOX_FULL = "mailbox_full"
     TOO_MANY_RECIPIENTS = "too_many_recipients"
     NOBODY_HERE = "nobody_here"
     WOULD_BE_PUBLIC = "would_be_public"
@@ -115,6 +122,7 @@ class OutCode(StrEnum):
     KICKED = "kicked"
     BANNED = "banned"
     REFUSED = "refused"
+    RENAMED = "renamed"
 
 
 class NoticeCode(StrEnum):

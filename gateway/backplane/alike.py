@@ -25,6 +25,8 @@ OPTIONS = {
     "lobby": "lobby",
     "quiet_room": "quiet-room",
     "rooms_per_person": "rooms-per-person",
+    "sessions_per_account": "sessions-per-account",
+    "accounts": "accounts",
 }
 """The command-line option of each setting."""
 
@@ -48,6 +50,8 @@ def settings_of(config: GatewayConfig) -> ChatSettings:
         lobby=config.lobby,
         quiet_room=config.limits.quiet_room,
         rooms_per_person=config.limits.rooms,
+        sessions_per_account=config.limits.sessions,
+        accounts=config.accounts,
     )
 
 

@@ -10,10 +10,11 @@ from typing import Literal, NamedTuple, Protocol
 
 import msgspec
 
-from gateway.backplane.records import Ban, GatewayInfo, Member, Registration
+from gateway.backplane.records import Audited, Ban, GatewayInfo, Member, Registration
 from gateway.chat.room_records import Edit
 from gateway.chat.rooms import RoomState
-from gateway.outcomes import How, Outcome
+from gateway.outcomes import How, Outcome, Put
+from wire.frames import Deleted, Reacted
 
 LEASE = 10.0
 """Seconds that a gateway's lease lasts. With a sweep every 3 s, a dead gateway's users are gone
@@ -38,6 +39,8 @@ class Claimed(NamedTuple):
         rooms: the rooms of the session; with "resumed" and "returned", of the older session. None
             if the claim failed.
         account: as in `Registration`.
+        away: likewise.
+        sessions: how many sessions the person has now, this one included.
     """
 
     outcome: Outcome
@@ -49,14 +52,23 @@ class Claimed(NamedTuple):
     waiting: bool = False
     unheard: bool = False
     rooms: list[str] | None = None
-    account: bool = False
+    account: str = ""
+    away: str | None = None
+    sessions: int = 1
 
 
 class Found(NamedTuple):
-    """A recipient: the name as it is shown ("" if absent), and how the message finds them."""
+    """A recipient.
+
+    Attributes:
+        name: as it is shown; "" if absent.
+        how: how the message finds them.
+        away: why they are away; None if they have not said that they are.
+    """
 
     name: str
     how: How
+    away: str | None = None
 
 
 ABSENT = Found("", How.ABSENT)
@@ -80,9 +92,11 @@ class Outgoing(msgspec.Struct, frozen=True, gc=False):
 
     Attributes:
         body: as `wire.codec.encode_body` makes it.
-        origin: the sender's origin (`Registration.origin`); needed with ``seq``.
+        origin: the sender's origin (`Registration.origin`); "" for an operator of the chat.
+        account: the sender's account; "" for a guest. Only an account, or else the same origin, may
+            delete the message later.
         seq: the sender's count. With it the message is posted once, however often it is published.
-        name: the sender's folded name; needed with ``slow``.
+        name: the sender's account, or a guest's origin; needed with ``slow``.
         slow: seconds that must pass between two messages of that name; 0 for none.
     """
 
@@ -91,6 +105,12 @@ class Outgoing(msgspec.Struct, frozen=True, gc=False):
     seq: int | None = None
     name: str = ""
     slow: int = 0
+    account: str = ""
+
+
+def author_of(user: Registration) -> str:
+    """The author of what somebody says, as logs have it."""
+    return f"@{user.account}" if user.account else user.origin
 
 
 class Posted(msgspec.Struct, frozen=True, gc=False):
@@ -113,11 +133,14 @@ class Known(NamedTuple):
         name: as it is shown.
         origin: the origin of the session that has the name, or may come back to it; or "".
         registered: the name is registered.
+        account: the folded name of the account that the name belongs to; "" if it is not
+            registered.
     """
 
     name: str
     origin: str
     registered: bool
+    account: str = ""
 
 
 class Log(NamedTuple):
@@ -153,6 +176,8 @@ class LogPage(NamedTuple):
         tail: the id after which the next message comes, whether or not the log still has that one.
         start: the position of a reader who came before there was a log.
         more: there are more messages.
+        whole: what is missing before the first of the messages was deleted. If not, it may have
+            been trimmed.
         messages: ids and lines, the oldest first. A line is empty if another program wrote the
             entry.
     """
@@ -161,6 +186,7 @@ class LogPage(NamedTuple):
     start: bytes
     more: bool
     messages: list[tuple[bytes, bytes]]
+    whole: bool = False
 
 
 class Listed(NamedTuple):
@@ -233,6 +259,23 @@ class Departure(NamedTuple):
     code: str
 
 
+class Rename(NamedTuple):
+    """Somebody in a room has another name from now on.
+
+    Attributes:
+        folded: the new name.
+        member: the record, with the new name.
+        before: the record of the session with the name until now.
+    """
+
+    folded: str
+    member: Member
+    before: Registration
+
+
+Move = Arrival | Departure | Rename
+
+
 class Attended(NamedTuple):
     """The result of some arrivals and departures.
 
@@ -255,12 +298,12 @@ class Attendance(NamedTuple):
     Attributes:
         cursor: where the next ones begin; "0" if these are the last.
         moves: the number of arrivals and departures before this was read.
-        members: folded name -> member.
+        members: folded name -> the sessions of the member that are in the room.
     """
 
     cursor: str
     moves: int
-    members: dict[str, Member]
+    members: dict[str, list[Member]]
 
 
 class Mark(NamedTuple):
@@ -285,6 +328,7 @@ class Events(Protocol):
         - ``+<moves> <last id>``: `Joined` and `Left` events. ``moves`` counts all arrivals and
           departures, including these. The id belongs to the last message before them.
         - ``~<moves> <last id>``: the same, but for gateways only.
+        - ``!0 0-0``: events without an id, for clients. Nothing counts them.
         - ``=<version> <last id>``: the room's state has changed; no lines follow. What is published
           after this must not reach anybody who is no longer in the room.
         """
@@ -295,6 +339,7 @@ class Events(Protocol):
         Args:
             verb: ``replaced SESSION``: its user has come back over another connection;
                 ``invited SESSION ROOM NAME``: the person called NAME invites its user to a room;
+                ``enter SESSION ROOM``, ``exit SESSION ROOM``: its user did so in another session;
                 or what an operator wants: ``kick SESSION TEXT``, ``bans`` (they have changed),
                 ``drain``, ``probe NONCE``.
             rest: what follows it.
@@ -335,6 +380,105 @@ class Admission(Protocol):
         """Take an attempt back, because the password was right, and remember where it came from."""
 
 
+class NewName(NamedTuple):
+    """A session has another name.
+
+    Attributes:
+        last: the last id of the log under the old name.
+        start: the id in the log under the new name after which the session begins. A guest takes
+            the log along; each name of an account has its own.
+    """
+
+    last: bytes
+    start: bytes
+
+
+class People(Protocol):
+    """The part of the backplane about what one does with people, and about accounts.
+
+    It raises the same errors as the others.
+    """
+
+    async def set_away(self, user: Registration, away: str | None) -> tuple[str | None, str | None]:
+        """Record why a person is away, or None for back.
+
+        Returns:
+            Why the person was away before and is now. A person with several sessions is away if all
+            of them are.
+
+        Raises:
+            NameLost: the session has lost its name.
+        """
+
+    async def rename(self, user: Registration, name: str) -> NewName:
+        """Give a session another name.
+
+        Raises:
+            NameLost: the session has lost its name.
+            WireError: it cannot have the new one.
+        """
+
+    async def sessions(self, folded: str) -> list[Listed]:
+        """The sessions of a person, the oldest first."""
+
+    async def ignored(self, account: str) -> list[str]:
+        """The names of the people that an account ignores."""
+
+    async def ignore(self, account: str, name: str, *, on: bool) -> None:
+        """Add somebody to them, or take them out.
+
+        Raises:
+            WireError: there are too many.
+        """
+
+    async def marks(self, account: str) -> dict[str, str]:
+        """How far a person has read: room -> id."""
+
+    async def mark(self, account: str, room: str, id: str) -> bool:
+        """Record that; returns whether it is further than before."""
+
+    async def tell(self, folded: str, line: bytes) -> None:
+        """Tell all sessions of a name an event without an id, if they are here."""
+
+    async def tell_room(self, room: str, line: bytes) -> None:
+        """The same for everybody in a room."""
+
+    async def count_registered(self, network: str) -> bool:
+        """Count a name that somebody registers; False if too many were, and it was not counted."""
+
+    async def hash_of(self, account: str) -> str:
+        """The hash of an account's password; "" if there is none."""
+
+    async def register(
+        self, user: Registration, name: str, hash: str, *, of: str = "", text: str = ""
+    ) -> Put:
+        """Register a name for a session, which goes on.
+
+        Args:
+            user: the session.
+            name: its name, or a free name for its account.
+            hash: of the password; "" with ``of``.
+            of: the account that the name will belong to.
+            text: for other people whose sessions end.
+        """
+
+    async def change_password(self, user: Registration, hash: str, text: str) -> Put:
+        """Change the password of a session's account, and end all its other sessions.
+
+        Args:
+            user: the session.
+            hash: of the new password.
+            text: for those other sessions.
+        """
+
+
+class Audit(Protocol):
+    """The audit log. It raises the same errors as the others."""
+
+    async def note(self, entry: Audited) -> None:
+        """Write down what an operator did. Roughly the last 10,000 entries are kept."""
+
+
 class Rooms(Protocol):
     """The part of the backplane about rooms: their members and their states.
 
@@ -355,12 +499,12 @@ class Rooms(Protocol):
         self,
         room: str,
         version: str,
-        items: list[Arrival | Departure],
+        items: list[Move],
         *,
         create: bool,
         founding: bool = True,
     ) -> Attended:
-        """Write down arrivals and departures of a room, in order, and publish them.
+        """Write down arrivals, departures and new names of a room, in order, and publish them.
 
         A room without members and operators ends some time later, with its history.
 
@@ -432,15 +576,6 @@ class Rooms(Protocol):
     async def keep(self, user: Registration) -> None:
         """Write ``rooms`` and ``began`` of a session into its record, if it still has its name."""
 
-    async def tell_invited(self, folded: str, room: str, by: str) -> None:
-        """Tell the person with a name about an invitation. Nothing happens if nobody has the name.
-
-        Args:
-            folded: the name.
-            room: the room that the person may enter now.
-            by: the name of the person who invites them.
-        """
-
 
 class Names(Protocol):
     """The part of the backplane about people and names. It raises the same errors as the others."""
@@ -468,8 +603,20 @@ class Names(Protocol):
     async def touch(self, touches: list[Touch]) -> list[str]:
         """Write activity down, and return the ids of the sessions that have lost their names."""
 
-    async def idle_left(self, folded: str, session: str) -> float:
-        """Seconds of inactivity that a user has left; 0 if none."""
+    async def idle_left(self, session: str) -> float:
+        """Seconds of inactivity that a session has left; 0 if none."""
+
+    async def order(self, folded: str, verb: str, rest: str, but: str = "") -> None:
+        """Give the gateways of a name's sessions an order about each of these.
+
+        Nothing happens if nobody has the name.
+
+        Args:
+            folded: the name.
+            verb: as in `Events.control`.
+            rest: what follows the session.
+            but: a session that is not meant.
+        """
 
     async def users(self, cursor: str) -> tuple[str, list[Listed]]:
         """Some of the users, with the next cursor. Begin with "0"; "0" is returned at the end."""
@@ -487,6 +634,77 @@ class Names(Protocol):
 
 class Messages(Protocol):
     """The part of the backplane that takes messages. It raises the same errors as the others."""
+
+    async def erase(
+        self,
+        room: str,
+        version: str,
+        ids: list[str],
+        by: str,
+        *,
+        author: str = "",
+        within: float | None = None,
+    ) -> str:
+        """Delete messages of a room, and tell everybody there.
+
+        Args:
+            room: where.
+            version: the version of the `RoomState` that allowed it.
+            ids: the messages.
+            by: the name of the person who deletes them.
+            author: the only author whose messages may be deleted (`author_of`); "" for any.
+            within: seconds that the messages may be old; None for any.
+
+        Returns:
+            The id of the `wire.frames.Deleted` event.
+
+        Raises:
+            RoomChanged: the room has another version; nothing was done.
+            WireError: a message is not there, too old or of another author; nothing was done.
+        """
+
+    async def react(self, room: str, version: str, reaction: Reacted, person: str) -> str:
+        """React to a message of a room, or take a reaction back, and tell everybody there.
+
+        Args:
+            room: where.
+            version: the version of the `RoomState` that allowed it.
+            reaction: what to tell; its ``target`` is the id of the message.
+            person: the account or the folded name of the person, who is counted once.
+
+        Returns:
+            The id of the event; "" if that was so already.
+
+        Raises:
+            RoomChanged: the room has another version; nothing was done.
+            WireError: the message is not there, or has too many reactions; nothing was done.
+        """
+
+    async def mark_private(
+        self,
+        user: Registration,
+        id: str,
+        event: Deleted | Reacted,
+        people: list[str],
+        *,
+        within: float,
+    ) -> str:
+        """Delete a private message, or react to it, for all who have it, and tell them.
+
+        Args:
+            user: the person who asks.
+            id: of the message, in that person's log.
+            event: what to tell, without what the message itself says.
+            people: the folded names of all who may have a copy.
+            within: seconds that a message may be old to be deleted.
+
+        Returns:
+            The id of the event in the person's own log; "" if a reaction was so already.
+
+        Raises:
+            NameLost: the session has lost its name; nothing was done.
+            WireError: as in `erase` and `react`; nothing was done.
+        """
 
     async def publish(self, room: str, version: str, messages: list[Outgoing]) -> list[Posted]:
         """Publish messages to a room, in order.
@@ -540,6 +758,23 @@ class Logs(Protocol):
             count: how many at most.
         """
 
+    async def read_back(
+        self, log: Log, before: bytes | None, count: int
+    ) -> tuple[list[bytes], bool]:
+        """Some messages of a log before an id, the newest first, as lines.
+
+        Args:
+            log: which.
+            before: the id; None for the end of the log.
+            count: how many at most. Fewer may come if they are long.
+
+        Returns:
+            The lines, and whether the log has nothing before them.
+        """
+
+    async def reactions(self, log: Log, messages: list[str]) -> dict[str, dict[str, list[str]]]:
+        """The reactions to messages (by their keys or ids): message -> emoji -> names."""
+
     async def trim(self, logs: list[Log]) -> None:
         """Forget what is too old in these logs."""
 
@@ -580,6 +815,14 @@ class Backplane(Names, Messages, Logs, Gateways, Protocol):
     @property
     def rooms(self) -> Rooms:
         """The members and the states of rooms."""
+
+    @property
+    def audit(self) -> Audit:
+        """What operators did."""
+
+    @property
+    def people(self) -> People:
+        """What one does with people, and accounts."""
 
     def room(self, room: str) -> Channel:
         """The channel of what is for everyone in a room."""

@@ -26,13 +26,15 @@ class Keys:
         # After the prefix, so that the rights of Redis users stay the same. No prefix has an @.
         channels = f"{prefix}:@{database}" if database else prefix
         self.users = f"{prefix}:{{users}}"
-        """Hash: folded name -> its holder, as JSON (`Registration`)."""
+        """Hash: folded name -> its sessions, a line of JSON for each (`Registration`)."""
         self.gateways = f"{self.users}:gateways"
         """Hash: gateway id -> its report, as JSON."""
         self.bans = f"{self.users}:bans"
         """Hash: subject -> the ban, as JSON (`Ban`)."""
         self.accounts = f"{self.users}:accounts"
         """Hash: folded name -> the account, as JSON (`Account`)."""
+        self.audit = f"{self.users}:audit"
+        """Stream: what operators did, as JSON (`Audited`)."""
         self.users_epoch = f"{self.users}:epoch"
         """String: the epochs of people's logs (`scripts/shared.lua`)."""
         self.users_clock = f"{self.users}:clock"
@@ -44,12 +46,15 @@ class Keys:
         self._rooms = f"{prefix}:{{room:"
         self._room_channels = f"{channels}:{{room:"
 
-    def alive(self, folded: str) -> str:
-        """String with the inactivity TTL: ``<session id> <last activity, ms since 1970>``."""
-        return f"{self.users}:alive:{folded}"
+    def alive(self, session: str) -> str:
+        """String with the inactivity TTL: a session's last activity, milliseconds since 1970."""
+        return f"{self.users}:alive:{session}"
 
     def resume(self, folded: str) -> str:
-        """String with a TTL: somebody who left and may resume, as JSON (`Registration`)."""
+        """String with a TTL: sessions that left and may be resumed.
+
+        A line for each: ``<until, ms since 1970> <the record, JSON>`` (`Registration`).
+        """
         return f"{self.users}:resume:{folded}"
 
     def lease(self, gateway: str) -> str:
@@ -63,6 +68,22 @@ class Keys:
     def user_log(self, folded: str) -> str:
         """Stream: one person's private messages; with a TTL once they have left."""
         return f"{self.users}:log:{folded}"
+
+    def user_front(self, folded: str) -> str:
+        """String with the TTL of the log: how far a person's log reaches back, as in `front`."""
+        return f"{self.users}:front:{folded}"
+
+    def user_reactions(self, folded: str) -> str:
+        """Hash with the TTL of the log: key of a private message -> reactions, as JSON."""
+        return f"{self.users}:reactions:{folded}"
+
+    def ignored(self, account: str) -> str:
+        """Hash: folded name -> name of each person that an account ignores."""
+        return f"{self.users}:ignored:{account}"
+
+    def marks(self, account: str) -> str:
+        """Hash with a TTL: room -> the last id that the person has read there."""
+        return f"{self.users}:marks:{account}"
 
     def waiting(self, folded: str) -> str:
         """Hash with a TTL: how many messages wait for somebody, in all and by sender."""
@@ -79,6 +100,10 @@ class Keys:
     def made(self, folded: str) -> str:
         """String with a TTL: how many rooms an account has made within a day."""
         return f"{self.users}:made:{folded}"
+
+    def registered(self, network: str) -> str:
+        """String with a TTL: how many names were registered from a network within a day."""
+        return f"{self.users}:registered:{network}"
 
     def probed(self, nonce: str) -> str:
         """String with a TTL: the answer of a gateway that was asked to probe."""
@@ -114,6 +139,8 @@ class Keys:
             self.room_log(room),
             self.room_epoch(room),
             self.room_clock(room),
+            self.room_front(room),
+            self.room_reactions(room),
         ]
 
     def room_state(self, room: str) -> list[str]:
@@ -121,7 +148,7 @@ class Keys:
         return [f"{self._rooms}{room}}}:{part}" for part in PARTS]
 
     def room_members(self, room: str) -> str:
-        """Hash: folded name -> the member of a room, as JSON (`Member`)."""
+        """Hash: folded name -> the member's sessions, a line of JSON for each (`Member`)."""
         return f"{self._rooms}{room}}}:members"
 
     def room_operators(self, room: str) -> str:
@@ -135,6 +162,18 @@ class Keys:
     def room_meta(self, room: str) -> str:
         """Hash: topic, modes and key of a room, and its version (`scripts/shared.lua`)."""
         return f"{self._rooms}{room}}}:meta"
+
+    def room_front(self, room: str) -> str:
+        """String: how far a room's log reaches back, if its first messages were deleted.
+
+        ``<id> <first>``: nothing that came after the id was trimmed, as long as the first entry is
+        still this one (empty for none).
+        """
+        return f"{self._rooms}{room}}}:front"
+
+    def room_reactions(self, room: str) -> str:
+        """Hash: id of a message -> reactions to it, as JSON: emoji -> person -> name."""
+        return f"{self._rooms}{room}}}:reactions"
 
     def room_slow(self, room: str) -> str:
         """The beginning of strings with a TTL, one for each person who must not post again yet."""
@@ -151,6 +190,16 @@ class Keys:
     def log(self, log: Log) -> str:
         """Stream: a room's messages, or a person's private ones."""
         return self.user_log(log.reader) if log.room == PRIVATE else self.room_log(log.room)
+
+    def front(self, log: Log) -> str:
+        """String: how far a log reaches back (`room_front`)."""
+        return self.user_front(log.reader) if log.room == PRIVATE else self.room_front(log.room)
+
+    def reactions(self, log: Log) -> str:
+        """Hash: the reactions to messages of a log (`room_reactions`)."""
+        if log.room == PRIVATE:
+            return self.user_reactions(log.reader)
+        return self.room_reactions(log.room)
 
     def epoch(self, log: Log) -> str:
         """String: the epochs of a log."""

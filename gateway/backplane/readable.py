@@ -8,7 +8,14 @@ from typing import TypeVar
 
 import msgspec
 
-from gateway.backplane.records import Account, Ban, GatewayInfo, Member, Registration
+from gateway.backplane.records import (
+    Account,
+    Audited,
+    Ban,
+    GatewayInfo,
+    Member,
+    Registration,
+)
 
 log = logging.getLogger(__name__)
 
@@ -18,6 +25,7 @@ REGISTRATION = msgspec.json.Decoder(Registration)
 MEMBER = msgspec.json.Decoder(Member)
 ACCOUNT = msgspec.json.Decoder(Account)
 BAN = msgspec.json.Decoder(Ban)
+AUDITED = msgspec.json.Decoder(Audited)
 GATEWAY_INFO = msgspec.json.Decoder(GatewayInfo)
 
 UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError)

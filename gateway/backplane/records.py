@@ -1,4 +1,10 @@
-"""The records that are kept in Redis as JSON."""
+"""The records that are kept in Redis as JSON.
+
+Each has the field ``v``: the version of its kind. A reader ignores fields that it does not know,
+and skips a record of a version that it does not know. So a new field needs a default and no new
+version; a change that an older release would misread needs one. Who rewrites a record keeps the
+fields that it does not know.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +15,10 @@ import msgspec
 from wire.names import fold
 
 
-class Registration(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A person who holds a name, or who has left and may come back.
+class Registration(
+    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="v", tag=1
+):
+    """One session of a person who holds a name, or who has left and may come back.
 
     Attributes:
         name: the name as it is shown.
@@ -29,8 +37,9 @@ class Registration(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
         hello: the peer's number of the hello that began this session; ``shown`` is valid only for
             later hellos.
         client: the client's program and version, if it has told them.
-        account: whether the name is registered and its holder has given the password, or resumed a
-            session that had.
+        account: the folded name of the account, if the holder has shown its password or resumed a
+            session that had; empty for a guest. An account may have several names.
+        away: why the person is away; None if they have not said that they are.
     """
 
     name: str
@@ -46,11 +55,12 @@ class Registration(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     shown: str = ""
     hello: int = 0
     client: str | None = None
-    account: bool = False
+    account: str = ""
+    away: str | None = None
 
 
-class Member(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A member of a room: the record in the room's own slot.
+class Member(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="v", tag=1):
+    """One session of a member of a room: a line of the record in the room's own slot.
 
     Attributes:
         name: the name as it is shown.
@@ -64,24 +74,33 @@ class Member(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     session: str
     gateway: str
     origin: str
-    account: bool = False
+    account: str = ""
 
 
-class Account(msgspec.Struct, frozen=True, kw_only=True):
+class Account(msgspec.Struct, frozen=True, kw_only=True, tag_field="v", tag=1):
     """A registered name.
 
     Attributes:
         name: the name as it is shown.
-        hash: the argon2 hash of its password.
+        hash: the argon2 hash of its password; empty with ``owner``, whose password counts.
         since: when it was registered, milliseconds since 1970.
+        owner: the folded name of the account that the name belongs to; empty if it is the account's
+            own.
+        names: the folded names of the other names of the account.
+        changed: when its password was set, milliseconds since 1970.
+        kept: the session that set it, and was not ended by that; empty for none.
     """
 
     name: str
     hash: str
     since: int
+    owner: str = ""
+    names: list[str] = []
+    changed: int = 0
+    kept: str = ""
 
 
-class Ban(msgspec.Struct, frozen=True, kw_only=True):
+class Ban(msgspec.Struct, frozen=True, kw_only=True, tag_field="v", tag=1):
     """A ban from the chat.
 
     Attributes:
@@ -105,6 +124,32 @@ class Ban(msgspec.Struct, frozen=True, kw_only=True):
         return f"{self.kind}:{subject}"
 
 
+class Audited(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="v", tag=1):
+    """Something that an operator did, for the audit log.
+
+    Attributes:
+        at: when, milliseconds since 1970 by Redis' clock; not kept in the record itself.
+        by: who: a person's name, or ``user@host`` for a command.
+        account: the account of that person; empty for a command.
+        address: where the person was connected from; empty for a command.
+        gateway: the gateway that carried it out; empty for a command.
+        act: what was done, for example "kick" or "account add".
+        room: in which room; empty for the whole chat.
+        target: to whom or what; may be empty.
+        reason: why, or what else is worth knowing; may be empty.
+    """
+
+    at: int = 0
+    by: str
+    account: str = ""
+    address: str = ""
+    gateway: str = ""
+    act: str
+    room: str = ""
+    target: str = ""
+    reason: str = ""
+
+
 class ChatSettings(msgspec.Struct, frozen=True, kw_only=True):
     """The settings that all gateways of a chat should share.
 
@@ -123,6 +168,8 @@ class ChatSettings(msgspec.Struct, frozen=True, kw_only=True):
         lobby: whether everybody starts in the lobby.
         quiet_room: with more people than this, a room is not told who joins and leaves.
         rooms_per_person: the most rooms that one person may be in.
+        sessions_per_account: the most sessions that one registered name may have.
+        accounts: who registers names: everybody ("open") or only operators ("operators").
     """
 
     auth: str
@@ -140,9 +187,11 @@ class ChatSettings(msgspec.Struct, frozen=True, kw_only=True):
     lobby: bool = True
     quiet_room: int = 200
     rooms_per_person: int = 50
+    sessions_per_account: int = 1
+    accounts: str = "operators"
 
 
-class GatewayInfo(msgspec.Struct, frozen=True, kw_only=True):
+class GatewayInfo(msgspec.Struct, frozen=True, kw_only=True, tag_field="v", tag=1):
     """A gateway's report about itself: the value of its lease, written at each renewal.
 
     Attributes:

@@ -54,8 +54,15 @@ class Channels:
         self._subscriptions.drop(channel)
 
     def follow(self, channel: Channel, at: bytes) -> None:
-        """Deliver a person's channel after an id, including what has waited."""
+        """Deliver a person's channel after an id, including what has waited.
+
+        Does nothing if the person has another session here, for which it is delivered already.
+        """
         self._positions.follow(channel.key, at)
+
+    def is_followed(self, channel: Channel) -> bool:
+        """Whether a channel is delivered already."""
+        return self._positions.is_followed(channel.key)
 
     def at(self, channel: Channel) -> bytes:
         """The id up to which a channel has been delivered."""

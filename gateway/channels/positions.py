@@ -31,7 +31,10 @@ MESSAGE = b'{"id":'
 """The beginning of a message's line, and of no other line."""
 
 
-NO_MESSAGE = (b"+", b"~", b"=")
+EVENTS = b"!"
+"""The beginning of a payload with events that nothing counts; they go to clients as they are."""
+
+NO_MESSAGE = (b"+", b"~", b"=", b"!")
 """The beginnings of a payload without messages; an id begins with a digit."""
 
 
@@ -58,11 +61,24 @@ class Hears(Protocol):
 
 
 class _Followed:
-    __slots__ = ("at", "before", "dropped", "held", "hole", "late", "log", "mending", "told")
+    __slots__ = (
+        "at",
+        "before",
+        "dropped",
+        "expected",
+        "held",
+        "hole",
+        "late",
+        "log",
+        "mending",
+        "told",
+    )
 
     def __init__(self, log: Log) -> None:
         self.log = log
         self.at = NOTHING
+        # `follow` has not said yet where to start.
+        self.expected = True
         # The log is being read or compared, or the first position is not known yet.
         self.mending = False
         # The rooms must read something before more is delivered.
@@ -117,12 +133,19 @@ class Positions:
             followed.mend([])
 
     def follow(self, channel: bytes, at: bytes) -> None:
-        """Deliver what is published on an expected channel after an id."""
+        """Deliver what is published on an expected channel after an id.
+
+        Does nothing if the channel is delivered already.
+        """
         followed = self._followed.get(channel)
-        if followed is None:
-            return  # nobody uses the channel now
-        followed.at = max(followed.at, at, key=parse_id)
-        self._mended(channel, followed)
+        if followed is not None and followed.expected:
+            followed.expected, followed.at = False, at
+            self._mended(channel, followed)
+
+    def is_followed(self, channel: bytes) -> bool:
+        """Whether a channel is delivered already."""
+        followed = self._followed.get(channel)
+        return followed is not None and not followed.expected
 
     def forget(self, channel: bytes) -> None:
         """Stop delivering a channel."""
@@ -156,11 +179,6 @@ class Positions:
     def logs(self) -> list[Log]:
         """The logs of all channels that are followed."""
         return [followed.log for followed in self._followed.values()]
-
-    def skip(self, channel: bytes, upto: bytes) -> None:
-        """Deliver nothing up to an id: its reader has it already."""
-        followed = self._followed[channel]
-        followed.at = max(followed.at, upto, key=parse_id)
 
     def watch(self, channel: bytes, passed: Callable[[bytes], bool]) -> None:
         """Call a function each time a channel's position has moved.
@@ -209,10 +227,17 @@ class Positions:
             followed.mend([(previous, last, lines)])
             self._spawn(self._repair(channel, followed))
         elif previous.startswith(NO_MESSAGE):
-            self._rooms.heard(channel, previous[:1], int(previous[1:]), lines)
+            self._hear(channel, previous, lines)
         else:
             # These messages were delivered already, or the log gives ids a second time.
             self.compare(channel)
+
+    def _hear(self, channel: bytes, head: bytes, lines: bytes) -> None:
+        """Take something that is not a message."""
+        if head.startswith(EVENTS):
+            self._deliver(channel, lines)
+        else:
+            self._rooms.heard(channel, head[:1], int(head[1:]), lines)
 
     def compare(self, channel: bytes) -> None:
         """Compare a channel with its log now, as `check` does with all from time to time."""
@@ -354,7 +379,7 @@ class Positions:
         """
         if previous.startswith(NO_MESSAGE):
             if lost or parse_id(last) <= parse_id(followed.at):
-                self._rooms.heard(channel, previous[:1], int(previous[1:]), lines)
+                self._hear(channel, previous, lines)
                 return
         elif parse_id(last) <= parse_id(followed.at):
             return

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from gateway.backplane.contract import Backplane, Log
-from gateway.backplane.ids import follows, is_beginning, parse_id
+from gateway.backplane.ids import epoch_of, follows, is_beginning, parse_id
 from wire.codec import encode
 from wire.frames import Gap
 
@@ -34,20 +34,23 @@ async def read_on(backplane: Backplane, log: Log, after: bytes) -> Page:
         BackplaneDown: Redis is away.
     """
     page = await backplane.read_log(log, after, PAGE)
-    at, lines = after, []
+    at, lines, whole = after, list[bytes](), page.whole
     for id, line in page.messages:
-        if not (follows(id, at) or (at == page.start and parse_id(id)[1] == 0)):
+        follows_on = follows(id, at) or (at == page.start and parse_id(id)[1] == 0)
+        if not follows_on and not (whole and epoch_of(id) == epoch_of(at)):
             lines.append(encode(gap(log.room, at)))
         if line:
             lines.append(line)
-        at = id
+        # A log is trimmed at its front only: what is missing behind an entry was deleted.
+        at, whole = id, True
     if page.more:
         return Page(at, lines, True)
     tail = page.tail
     if parse_id(tail) < parse_id(at):
         # The log has lost messages, and goes on in a new epoch from now on.
         [tail] = await backplane.tails([log])
-    if tail != at and not (at == page.start and is_beginning(tail)):
+    was_deleted = whole and epoch_of(tail) == epoch_of(at) and not is_beginning(tail)
+    if tail != at and not (at == page.start and is_beginning(tail)) and not was_deleted:
         # Messages are missing, or may be.
         lines.append(encode(gap(log.room, at)))
     return Page(tail, lines, False)

@@ -13,7 +13,6 @@ from gateway.channels.links import Link
 from gateway.channels.pace import Pace
 from gateway.channels.positions import Positions
 from gateway.channels.reading import gap, read_on
-from wire.frames import PRIVATE
 
 LATE = 1.0
 """Seconds after which what a log has and its channel has not brought is lost, and not late."""
@@ -64,7 +63,7 @@ class Replay:
             BackplaneDown: Redis is away.
         """
         key, log, at = channel.key, channel.log, after
-        if log.room != PRIVATE and at == self._positions.at(key):
+        if at == self._positions.at(key):
             self.join(key, link)
             return
         [tail] = await self._backplane.tails([log])
@@ -77,8 +76,7 @@ class Replay:
             while more:
                 page = await read_on(self._backplane, log, at)
                 at, more = page.upto, page.more
-                if log.room != PRIVATE:
-                    await self._delivered(key, at)
+                await self._delivered(key, at)
                 if page.lines:
                     async with turn:
                         self._hub.forward(link, page.lines)
@@ -87,15 +85,12 @@ class Replay:
                     now = asyncio.get_running_loop().time()
                     size = sum(map(len, page.lines))
                     await asyncio.sleep(self._pace.sent(network, size, now))
-            if log.room == PRIVATE:
-                # Nobody else reads this channel, so its position can be moved to ours.
-                self._positions.skip(key, at)
             if await self._join_at(key, link, at):
                 return
             more = True
 
     async def _delivered(self, channel: bytes, id: bytes) -> None:
-        """Return once a room's channel itself has brought what is up to an id.
+        """Return once a channel itself has brought what is up to an id.
 
         The log may be ahead of it. But only when the channel brings that somebody was banned is
         that person put out, here too: nobody is told from the log what comes after that.

@@ -5,8 +5,27 @@ from __future__ import annotations
 import msgspec
 
 from gateway.chat.room_changes import Change
-from wire.frames import Event, Msg
+from wire.frames import (
+    ChangePassword,
+    Delete,
+    Event,
+    Ignore,
+    MarkRead,
+    Msg,
+    React,
+    ReadHistory,
+    Register,
+    SetAway,
+    SetBack,
+    SetName,
+    Unignore,
+    Whois,
+)
 from wire.reasons import Reason
+
+MessageRequest = Delete | React | ReadHistory
+PeopleRequest = SetAway | SetBack | SetName | Ignore | Unignore | MarkRead | Whois
+AccountRequest = Register | ChangePassword
 
 
 class Effect(msgspec.Struct, frozen=True, gc=False):
@@ -158,13 +177,51 @@ class ShowRoom(Effect, frozen=True):
 
 
 class ChangeRoom(Effect, frozen=True):
-    """Change a room, if the rules allow that. Answer with `Session.changed` or `Session.refuse`.
+    """Change a room, if the rules allow that. Answer with `Session.done` or `Session.refuse`.
 
     Attributes:
         request: what the peer asked for. Its ``room`` is folded, and its ``name`` a possible one.
     """
 
     request: Change
+
+
+class DoToMessage(Effect, frozen=True):
+    """Delete a message, react to one, or show earlier ones.
+
+    Answer with `Session.done` or `Session.refuse`; a `ReadHistory` has no other answer than its
+    events.
+
+    Attributes:
+        request: what the peer asked for. Its ``room``, if it has one, is folded and the session is
+            in it.
+    """
+
+    request: MessageRequest
+
+
+class DoToPeople(Effect, frozen=True):
+    """Change how others see the person, or what is kept about others for the person.
+
+    Answer with `Session.done`, `Session.renamed` or `Session.refuse`; a `Whois` has no other answer
+    than its event.
+
+    Attributes:
+        request: what the peer asked for. Its ``name``, if it has one, is a possible one; its
+            ``room`` is folded.
+    """
+
+    request: PeopleRequest
+
+
+class DoToAccount(Effect, frozen=True):
+    """Register a name or change a password. Answer with `Session.done` or `Session.refuse`.
+
+    Attributes:
+        request: what the peer asked for. Its ``name``, if it has one, is a possible one.
+    """
+
+    request: AccountRequest
 
 
 class CheckIdle(Effect, frozen=True):

@@ -42,15 +42,21 @@ class Target(NamedTuple):
         folded: the name, as it is compared.
         name: the name, as it is shown; as it was asked for if nobody has it.
         origin: of the session that has the name; empty if nobody has it.
-        registered: the name is registered.
+        account: the folded name of the account that the name belongs to; empty if it is not
+            registered.
         inside: the person is in the room.
     """
 
     folded: str
     name: str
     origin: str
-    registered: bool
+    account: str
     inside: bool
+
+    @property
+    def key(self) -> str:
+        """The name under which rights, bans and the like are kept: an account has them whole."""
+        return self.account or self.folded
 
 
 class Plan(NamedTuple):
@@ -90,7 +96,7 @@ def check_operator(state: RoomState, who: Who) -> None:
     """
     if not state.exists:
         raise no_such_room(state.room)
-    if role(state, who.folded, who.account) != "operator":
+    if role(state, who.account) != "operator":
         text = f"only operators of the room {state.room} can do that"
         none = "" if state.operators else ", and it has none"
         raise WireError(ErrorCode.NOT_OPERATOR, f"{text}{none}: ask {an_operator(state)}")
@@ -222,38 +228,39 @@ _TAKES: dict[Action, tuple[Part, str]] = {
 
 def _taken(state: RoomState, request: Moderate, target: Target) -> Edit:
     part, was = _TAKES[request.action]
-    key = f"name:{target.folded}" if part == "bans" else target.folded
+    key = f"name:{target.key}" if part == "bans" else target.key
     return _removal(state, part, key, target.name, was)
 
 
 def _put_out(state: RoomState, by: Who, request: Moderate, target: Target, now: int) -> list[Edit]:
-    folded = target.folded
+    key = target.key
     # The connection of the person may have broken just now: then it must not come back by a resume.
-    kicked = [Edit("kicked", folded, target.origin)] if target.origin else []
+    origin = "" if target.account else target.origin
+    kicked = [Edit("kicked", target.folded, origin)] if target.origin else []
     if request.action == "ban":
         return [
-            *_sanction(state, "bans", f"name:{folded}", target.name, by, request, now),
-            *_removals(state, folded, "operators", "voices", "invited"),
+            *_sanction(state, "bans", f"name:{key}", target.name, by, request, now),
+            *_removals(state, key, "operators", "voices", "invited"),
             *kicked,
         ]
     if not target.inside:
         raise _no_such_person(f"{target.name} is not in the room {state.room}")
-    return [*_removals(state, folded, "invited"), *kicked]
+    return [*_removals(state, key, "invited"), *kicked]
 
 
 def _given(state: RoomState, by: Who, request: Moderate, target: Target, now: int) -> list[Edit]:
-    folded, name = target.folded, target.name
+    key, name = target.key, target.name
     match request.action:
         case "invite":
-            return _addition(state, "invited", folded, _invitation(target))
+            return _addition(state, "invited", key, _invitation(target))
         case "op":
-            return _addition(state, "operators", folded, _of_account(target))
+            return _addition(state, "operators", key, _of_account(target))
         case "voice":
-            return _addition(state, "voices", folded, _of_account(target))
-    if folded in state.operators:
+            return _addition(state, "voices", key, _of_account(target))
+    if key in state.operators:
         text = f"{name} is an operator, and operators cannot be muted: deop {name} first"
         raise WireError(ErrorCode.BAD_FIELD, text)
-    return _sanction(state, "muted", folded, name, by, request, now)
+    return _sanction(state, "muted", key, name, by, request, now)
 
 
 def _until(request: Moderate, now: int) -> int | None:
@@ -301,14 +308,14 @@ def _check_space(state: RoomState, part: Part, key: str, ended: int) -> None:
 
 
 def _invitation(target: Target) -> str:
-    if not target.registered and not target.origin:
+    if not target.account and not target.origin:
         raise _no_such_person(f"nobody named {target.name} is here, and the name is not registered")
     # A guest's name may be somebody else's tomorrow: the invitation is for this session only.
-    return invitation_text(Invitation(target.name, "" if target.registered else target.origin))
+    return invitation_text(Invitation(target.name, "" if target.account else target.origin))
 
 
 def _of_account(target: Target) -> str:
-    if not target.registered:
+    if not target.account:
         text = f"{target.name} is not a registered name: only those can have rights in a room"
         raise _no_such_person(text)
     return target.name

@@ -20,7 +20,7 @@ SHOWN = 64
 
 
 def plan(
-    send: Send, sender: str, rooms: Collection[str], rules: Rules
+    send: Send, sender: str, rooms: Collection[str], rules: Rules, account: str = ""
 ) -> Publish | FindMentioned | Whisper:
     """Decide where a send goes.
 
@@ -29,6 +29,7 @@ def plan(
         sender: the sender's name, as it is shown.
         rooms: the rooms that the sender is in.
         rules: the gateway's.
+        account: the folded name of the sender's account; empty for a guest.
 
     Raises:
         WireError: it is refused.
@@ -54,11 +55,21 @@ def plan(
     if others:
         others = [name for name in others if may_be_held(name, limits.name)][: limits.to]
     if names:
-        message = Msg(from_=sender, text=text, at=send.at)
+        message = Msg(
+            from_=sender, text=text, at=send.at, kind=send.kind, re=send.re, account=account
+        )
         return Whisper(names, message, send.seq, fallback, others)
     if not inside:
         raise not_in_room(room)
-    message = Msg(from_=sender, room=room, text=text, at=send.at)
+    message = Msg(
+        from_=sender,
+        room=room,
+        text=text,
+        at=send.at,
+        kind=send.kind,
+        re=send.re,
+        account=account,
+    )
     publish = Publish(room, message, send.seq)
     return FindMentioned(others, publish, rules.refuse_fallback) if others else publish
 
@@ -77,12 +88,14 @@ class Delivery(NamedTuple):
         to: the recipients who are here, as their names are shown.
         later: the recipients whose connection broke, likewise: the message waits for them.
         absent: the other recipients, as they were written.
+        away: recipients who are here and have said that they are away: name -> reason.
     """
 
     id: str | None
     to: list[str]
     later: list[str]
     absent: list[str]
+    away: dict[str, str]
 
 
 def after_whisper(whisper: Whisper, became: Delivery) -> list[Effect]:
@@ -96,7 +109,7 @@ def after_whisper(whisper: Whisper, became: Delivery) -> list[Effect]:
         WireError: it went to nobody, and must not go to the room; or its seq is `stale`.
     """
     message, seq = whisper.message, whisper.seq
-    id, to, later, absent = became
+    id, to, later, absent, away = became
     nobody = f"nobody named {', '.join(f'@{name[:SHOWN]}' for name in absent)} is here"
     if id == "":
         raise stale(seq)
@@ -108,16 +121,24 @@ def after_whisper(whisper: Whisper, became: Delivery) -> list[Effect]:
         text = f"{nobody}: sent to {went}"
         effects.append(Tell(Notice(code=NoticeCode.ABSENT, text=text, absent=absent)))
     if later and seq is None:
-        text = f"{', '.join(later)} lost the connection: it is kept for them until they are back"
+        text = f"{', '.join(later)} will get it when they are here again"
         effects.append(Tell(Notice(code=NoticeCode.LATER, text=text, later=later)))
     if id is None:
         assert whisper.room is not None
-        public = Msg(from_=message.from_, room=whisper.room, text=message.text, at=message.at)
+        public = replace(message, room=whisper.room)
         publish = Publish(whisper.room, public, seq, absent)
         others = whisper.others
         effects.append(FindMentioned(others, publish, refuse=False) if others else publish)
     elif seq is not None:
-        effects.append(Tell(Ack(seq=seq, id=id, to=to, absent=absent or None, later=later or None)))
+        ack = Ack(
+            seq=seq,
+            id=id,
+            to=to,
+            absent=absent or None,
+            later=later or None,
+            away=away or None,
+        )
+        effects.append(Tell(ack))
     return effects
 
 

@@ -25,6 +25,9 @@ from gateway.chat.effects import (
     CheckIdle,
     Claim,
     Close,
+    DoToAccount,
+    DoToMessage,
+    DoToPeople,
     Effect,
     EnterRoom,
     FindMentioned,
@@ -42,31 +45,45 @@ from gateway.chat.room_changes import Change, network_in
 from gateway.chat.rules import Rules
 from gateway.chat.sending import Delivery, after_lookup, after_whisper, not_in_room, plan
 from gateway.chat.signs_of_life import SignsOfLife
-from gateway.chat.texts import check_line
+from gateway.chat.texts import check_emoji, check_line
 from wire.frames import (
+    PRIVATE,
     VERSION,
     AboutRoom,
     Ack,
     Active,
+    ChangePassword,
+    Delete,
     Entered,
     Error,
     Hello,
+    Ignore,
     Join,
     Leave,
     ListMembers,
     ListRooms,
+    MarkRead,
     Moderate,
     Notice,
     Out,
     Ping,
     Pong,
     Quit,
+    React,
+    ReadHistory,
+    Register,
+    Renamed,
     Request,
     Send,
+    SetAway,
+    SetBack,
     SetModes,
+    SetName,
     SetTopic,
+    Unignore,
     Welcome,
     Who,
+    Whois,
 )
 from wire.names import check_name, check_room
 from wire.reasons import (
@@ -85,7 +102,10 @@ FAULT_BURST, FAULT_RATE = 100, 10.0
 """Refused requests that a session may cause before it counts as a flood: at once, and a second."""
 
 HISTORY_PER_REQUEST = 25
-"""Earlier messages that a `Join` may ask for before it costs more than one request."""
+"""Earlier messages that a request may ask for before it costs more than one."""
+
+NO_ACTIVITY = frozenset({Ping, SetAway, MarkRead})
+"""Requests that do not show that the person is there: programs send them by themselves."""
 
 
 class State(Enum):
@@ -105,6 +125,7 @@ class Session:
 
     Attributes:
         name: the person's name, as it is shown; empty until it is granted.
+        account: the name of the session's account; empty for a guest.
         rooms: the rooms that the session is in.
         deadline: when `tick` is due next; None for never.
     """
@@ -112,6 +133,7 @@ class Session:
     __slots__ = (
         "_faults",
         "_rules",
+        "account",
         "budget",
         "deadline",
         "life",
@@ -127,6 +149,7 @@ class Session:
         self.life = SignsOfLife(rules.idle, now)
         self.state = State.NEW
         self.name = ""
+        self.account = ""
         self.rooms: set[str] = set()
         self.deadline: float | None = now + rules.limits.hello
 
@@ -142,7 +165,7 @@ class Session:
         try:
             if self.state is not State.ONLINE:
                 return self._receive_new(request, now)
-            if type(request) is Ping:
+            if type(request) in NO_ACTIVITY:
                 if self.life.pinged(now):
                     self._look_again()
             else:
@@ -151,7 +174,7 @@ class Session:
             if type(request) is not Quit and (wait := self.budget.take(now)):
                 return self._fault(_slow_down(request, wait), now)
             if type(request) is Send:
-                return [plan(request, self.name, self.rooms, self._rules)]
+                return [plan(request, self.name, self.rooms, self._rules, self.account)]
             return self._receive_other(request, now)
         except WireError as error:
             if error.seq is None:
@@ -199,8 +222,49 @@ class Session:
                 return self._close(QUIT)
             case Hello():
                 raise WireError(ErrorCode.HELLO_TWICE, f"you are {self.name} already")
+            case Delete() | React() | ReadHistory():
+                return [self._receive_of_message(request, now)]
+            case SetAway() | SetBack() | SetName() | Ignore() | Unignore() | MarkRead() | Whois():
+                return [self._receive_of_people(request)]
+            case Register() | ChangePassword():
+                return [self._receive_of_account(request)]
             case _:
                 return [self._receive_of_room(request, now)]
+
+    def _receive_of_message(self, request: Delete | React | ReadHistory, now: float) -> Effect:
+        if isinstance(request, React):
+            check_emoji(request.emoji)
+        if isinstance(request, ReadHistory):
+            self.budget.charge(request.limit // HISTORY_PER_REQUEST, now)
+            if request.with_ is not None:
+                if request.room is not None:
+                    text = 'a history is of a "room" or "with" a person, not both'
+                    raise WireError(ErrorCode.BAD_FIELD, text)
+                check_name(request.with_, self._rules.limits.name)
+        if request.room is not None:
+            request = replace(request, room=self._inside(request.room))
+        return DoToMessage(request)
+
+    def _receive_of_people(
+        self, request: SetAway | SetBack | SetName | Ignore | Unignore | MarkRead | Whois
+    ) -> Effect:
+        longest = self._rules.limits.name
+        match request:
+            case SetAway():
+                check_line(request.reason, "reason")
+            case SetName():
+                request = replace(request, name=check_new_name(request.name, longest))
+            case Ignore() | Unignore() | Whois():
+                request = replace(request, name=check_name(request.name, longest))
+            case MarkRead() if request.room != PRIVATE:
+                request = replace(request, room=self._inside(request.room))
+        return DoToPeople(request)
+
+    def _receive_of_account(self, request: Register | ChangePassword) -> Effect:
+        if isinstance(request, Register) and request.name is not None:
+            name = check_new_name(request.name, self._rules.limits.name)
+            request = replace(request, name=name)
+        return DoToAccount(request)
 
     def _receive_of_room(self, request: Request, now: float) -> Effect:
         match request:
@@ -276,6 +340,9 @@ class Session:
         seen: dict[str, str],
         now: float,
         rooms: Collection[str],
+        *,
+        account: str = "",
+        sessions: int = 1,
     ) -> list[Effect]:
         """The name was claimed.
 
@@ -287,9 +354,12 @@ class Session:
                 after.
             now: the monotonic clock, seconds.
             rooms: the rooms that the session is in from now on.
+            account: as in `Welcome`.
+            sessions: as in `Welcome`.
         """
         self.state = State.ONLINE
         self.name = name
+        self.account = account
         self.rooms = set(rooms)
         self.life.typed(now)
         self.deadline = self.life.next_look()
@@ -304,6 +374,8 @@ class Session:
             limits=rules.limits,
             resumed=resumed,
             seen=seen,
+            account=account,
+            sessions=sessions,
         )
         return [Tell(welcome)]
 
@@ -353,17 +425,26 @@ class Session:
         self.rooms.discard(out.room)
         return [Tell(out)] if self.state is State.ONLINE else []
 
-    def changed(self, change: ChangeRoom, id: str) -> list[Effect]:
-        """A `ChangeRoom` was carried out.
+    def done(self, seq: int | None, id: str = "", room: str | None = None) -> list[Effect]:
+        """What a request asked for was done.
 
         Args:
-            change: the effect.
-            id: the id of the ``changed`` event; empty if the room was like that already.
+            seq: of the request.
+            id: the id of the event that tells others of it; empty if there is none.
+            room: the room of the request.
         """
-        seq = change.request.seq
         if self.state is not State.ONLINE or seq is None:
             return []
-        return [Tell(Ack(seq=seq, id=id, room=change.request.room))]
+        return [Tell(Ack(seq=seq, id=id, room=room))]
+
+    def renamed(
+        self, name: str, *, account: str, seen: str | None, seq: int | None
+    ) -> list[Effect]:
+        """The session has another name from now on; the arguments are as in `Renamed`."""
+        before, self.name, self.account = self.name, name, account
+        if self.state is not State.ONLINE:
+            return []
+        return [Tell(Renamed(before, name, account=account, seen=seen, seq=seq))]
 
     def idle_checked(self, left: float, now: float) -> list[Effect]:
         """Redis has told how many seconds of idleness the user has left."""

@@ -53,3 +53,14 @@ def check_line(text: str, what: str) -> None:
     if not text.isprintable() and (found := _NOT_IN_LINE.search(text)):
         code = f"U+{ord(found[0]):04X}"
         raise WireError(ErrorCode.BAD_TEXT, f"the {what} has a control character, {code}")
+
+
+def check_emoji(text: str) -> None:
+    """Check a reaction.
+
+    Raises:
+        WireError: ``bad_text``: it has white space or control characters, or shows nothing.
+    """
+    check_line(text, "emoji")
+    if any(char.isspace() for char in text) or shows_nothing(text):
+        raise WireError(ErrorCode.BAD_TEXT, "the emoji is empty or has a space in it")

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from gateway.addresses import Address, site, subnet
 from gateway.backplane.contract import Admission
 from gateway.chat.effects import Claim
-from gateway.door.passwords import verify
+from gateway.door.passwords import flaw, hash_password, verify
 from gateway.door.turns import Full, Turns
 from wire.names import fold
 from wire.reasons import ErrorCode, WireError
@@ -57,9 +57,35 @@ class Accounts:
             raise WireError(
                 ErrorCode.PASSWORD_REQUIRED, f"the name {claim.name} needs its password"
             )
+        await self.prove(claim.name, claim.password, hash, ip)
+
+    async def prove(self, name: str, password: str, hash: str, ip: Address) -> None:
+        """Return if a password is that of an account; raises what `check` raises.
+
+        Args:
+            name: the name, or the account.
+            password: what the peer gave.
+            hash: as in `check`.
+            ip: likewise.
+        """
         try:
             async with self._turns.turn(site(ip) or subnet(ip)):
-                await self._check(claim.name, claim.password, hash, ip)
+                await self._check(name, password, hash, ip)
+        except Full as full:
+            raise _too_many("passwords are being checked", full.after) from None
+
+    async def hash(self, password: str, ip: Address) -> str:
+        """The hash of a new password.
+
+        Raises:
+            WireError: the password cannot be used, or too many are being checked.
+        """
+        if (wrong := flaw(password)) is not None:
+            raise WireError(ErrorCode.BAD_PASSWORD, wrong)
+        try:
+            async with self._turns.turn(site(ip) or subnet(ip)):
+                loop = asyncio.get_running_loop()
+                return await loop.run_in_executor(self._threads, hash_password, password)
         except Full as full:
             raise _too_many("passwords are being checked", full.after) from None
 

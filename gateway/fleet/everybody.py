@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
-from gateway.backplane.contract import Backplane
+from gateway.backplane.contract import Backplane, Listed
+from gateway.backplane.redis.replies import by_person
 from wire.frames import User
 
 FRESH = 1.0
@@ -43,10 +44,31 @@ class Everybody:
         cursor, more = "0", True
         while more:
             cursor, listed = await self._backplane.users(cursor)
-            for record, idle, _ in listed:
-                user = User(
-                    record.name, gateway=record.gateway, since=record.since, idle=round(idle, 1)
-                )
-                users[record.folded] = user
+            for folded, sessions in by_person(listed).items():
+                users[folded] = user_of(sessions)
             more = cursor != "0"
         return list(users.values())
+
+
+def user_of(sessions: list[Listed]) -> User:
+    """A person, as lists show one.
+
+    Args:
+        sessions: the person's sessions, the oldest first.
+    """
+    oldest = sessions[0].registration
+    return User(
+        oldest.name,
+        gateway=oldest.gateway,
+        since=oldest.since,
+        idle=round(min(each.idle for each in sessions), 1),
+        sessions=len(sessions),
+        away=away(sessions),
+        account=oldest.account,
+    )
+
+
+def away(sessions: list[Listed]) -> str | None:
+    """Why a person is away; None unless all sessions have said that they are."""
+    reasons = [each.registration.away for each in sessions]
+    return None if None in reasons else reasons[-1]

@@ -41,6 +41,12 @@ class Online(Protocol):
     def tell(self, event: Event) -> None:
         """Tell the person an event."""
 
+    async def enter_too(self, room: str) -> None:
+        """Enter a room, as the person did in another session."""
+
+    def leave_too(self, room: str) -> None:
+        """Leave a room, as the person did in another session."""
+
 
 class Orders:
     """Carries out what comes over the control channel: `gateway.backplane.contract.Events.control`.
@@ -89,22 +95,34 @@ class Orders:
 
     def take(self, verb: str, rest: str) -> None:
         """Carry out one order; an unknown one, from a newer version, is ignored."""
-        session, _, text = rest.partition(" ")
         match verb:
-            case "replaced":
-                self._end(session, REPLACED)
-            case "kick":
-                self._end(session, KICKED._replace(text=text or KICKED.text))
-                if session not in self._online:
-                    self._settle()
-            case "invited":
-                self._invited(session, *text.rpartition(" ")[::2])
             case "bans":
                 self._spawn(self._bans_changed())
             case "probe":
                 self._spawn(self._backplane.answer_probe(rest))
             case "drain":
                 self.drain.set()
+            case _:
+                session, _, text = rest.partition(" ")
+                self._take_about(session, verb, text)
+
+    def _take_about(self, session: str, verb: str, text: str) -> None:
+        """Carry out an order about one session."""
+        member = self._online.get(session)
+        match verb:
+            case "replaced":
+                self._end(session, REPLACED)
+            case "kick":
+                self._end(session, KICKED._replace(text=text or KICKED.text))
+                if member is None:
+                    self._settle()
+            case "invited" if member is not None:
+                room, _, by = text.partition(" ")
+                member.tell(invited(room, by))
+            case "enter" if member is not None:
+                self._spawn(member.enter_too(text))
+            case "exit" if member is not None:
+                member.leave_too(text)
 
     async def read_bans(self) -> None:
         """Read the bans, and disconnect everybody who is banned.
@@ -130,10 +148,6 @@ class Orders:
             self._early[session] = reason
             if len(self._early) > MAX_EARLY:
                 del self._early[next(iter(self._early))]
-
-    def _invited(self, session: str, room: str, by: str) -> None:
-        if (member := self._online.get(session)) is not None:
-            member.tell(invited(room, by))
 
     def _settle(self) -> None:
         """Remove people from Redis who are not here: the order may have been about one of them."""

@@ -263,7 +263,7 @@ class Presence:
                 self._told.arrived(who)
             case Outcome.RETURNED:
                 self._told.arrived(who)
-            case Outcome.GRANTED:
+            case Outcome.GRANTED | Outcome.JOINED:
                 self._forgotten_at = self._monotonic()
 
     async def _touch(self) -> None:

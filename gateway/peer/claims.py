@@ -158,6 +158,7 @@ class Claims:
             began=registration.began if claimed.began is None else claimed.began,
             rooms=registration.rooms if claimed.rooms is None else claimed.rooms,
             account=claimed.account,
+            away=claimed.away,
         )
         return Login(registration, token, own, claimed)
 

@@ -12,13 +12,13 @@ from typing import Any, NamedTuple, Protocol
 from msgspec.structs import replace
 
 from gateway.addresses import Address
-from gateway.backplane.contract import Backplane, Channel
+from gateway.backplane.contract import Backplane, Channel, NewName
 from gateway.backplane.ids import NOTHING, before, epoch_of, parse_id
 from gateway.backplane.records import Registration
 from gateway.channels.channels import Channels
 from gateway.channels.hub import Hub
 from gateway.channels.links import Link
-from gateway.channels.reading import gap
+from gateway.channels.reading import gap, read_on
 from gateway.channels.replay import seen_id
 from gateway.errors import BackplaneDown, BackplaneRefused
 from gateway.fleet.presence import Presence
@@ -27,10 +27,12 @@ from gateway.outcomes import Outcome
 from gateway.peer.claims import Login
 from gateway.rooms.rooms import Entry, Rooms
 from wire.frames import PRIVATE, Entered, Event, Out
+from wire.names import fold
 from wire.reasons import (
     CONNECTION_LOST,
     GATEWAY_LOST,
     INTERRUPTED,
+    NAME_LOST,
     ErrorCode,
     OutCode,
     Reason,
@@ -51,6 +53,9 @@ class Holder(Protocol):
     def end(self, reason: Reason) -> None:
         """End the connection."""
 
+    def entered(self, entered: Entered) -> None:
+        """The session is in a room, because the person entered it in another session."""
+
     def out(self, out: Out) -> None:
         """The session is no longer in a room."""
 
@@ -66,6 +71,7 @@ class Parts:
         rooms: the rooms that are open here.
         presence: keeps and releases names.
         online: everybody who has a name here, by session.
+        by_name: the same, by folded name.
         resume_within: seconds in which a session can be resumed.
         spawn: runs a coroutine in the background.
         wall: a clock in seconds since 1970.
@@ -77,6 +83,7 @@ class Parts:
     rooms: Rooms
     presence: Presence
     online: dict[str, Membership]
+    by_name: dict[str, set[Membership]]
     resume_within: float
     spawn: Callable[[Coroutine[Any, Any, None]], object]
     wall: Callable[[], float]
@@ -161,6 +168,11 @@ class Membership:
         return self._login.claimed.outcome
 
     @property
+    def sessions(self) -> int:
+        """How many sessions the person had when this one began."""
+        return self._login.claimed.sessions
+
+    @property
     def ip(self) -> Address:
         """The peer's address."""
         return self.link.ip
@@ -181,7 +193,20 @@ class Membership:
 
     def begin(self) -> None:
         """Go online: from now on others see the session and can end it."""
-        self._parts.online[self.registration.session] = self
+        record, parts = self.registration, self._parts
+        parts.online[record.session] = self
+        namesakes = parts.by_name.setdefault(record.folded, set())
+        for other in namesakes:
+            # Redis has forgotten that one. It must not hear what is for the new holder of the name.
+            if not other.is_same_person(record):
+                other.end(NAME_LOST)
+                parts.channels.leave(other.link, self._login.own)
+        namesakes.add(self)
+
+    def is_same_person(self, record: Registration) -> bool:
+        """Whether another session of this name is of the same person."""
+        own = self.registration
+        return own.origin == record.origin or (bool(own.account) and own.account == record.account)
 
     async def arrive(self, seen: Mapping[str, str]) -> Beginning:
         """Enter the rooms of the session; `catch_up` must be called in the turn of the return.
@@ -194,9 +219,10 @@ class Membership:
             BackplaneRefused: Redis refused.
         """
         parts, resumed = self._parts, self._login.resumed
+        returning = resumed or self._login.claimed.outcome in (Outcome.JOINED, Outcome.TAKEN_OVER)
         if (former := self._login.claimed.former) is not None:
             parts.rooms.depart(former, GATEWAY_LOST.code)  # before this session has the name
-        found = await parts.rooms.enter_all(self.registration.rooms, self, returning=resumed)
+        found = await parts.rooms.enter_all(self.registration.rooms, self, returning=returning)
         entries = {room: each for room, each in found.items() if isinstance(each, Entry)}
         for room, entry in entries.items():
             self._channels[room] = parts.backplane.room(room)
@@ -235,7 +261,7 @@ class Membership:
                 start = self._start(channel, last)
                 if start.gap:
                     parts.hub.tell(self.link, gap(room, last))
-                if start.replayed:
+                if start.replayed or self._is_elsewhere(channel, start.id):
                     behind.append((channel, start.id))
                 else:
                     parts.channels.join(self.link, channel)
@@ -244,6 +270,11 @@ class Membership:
             # These take their time; the other channels start where the welcome says.
             await self._replay(behind)
 
+    def _is_elsewhere(self, channel: Channel, id: bytes) -> bool:
+        """Whether a channel is delivered here already, and is not at an id: for a namesake."""
+        channels = self._parts.channels
+        return channels.is_followed(channel) and channels.at(channel) != id
+
     # Rooms.
 
     def is_in(self, room: str) -> bool:
@@ -251,7 +282,13 @@ class Membership:
         return room in self._channels
 
     async def enter(
-        self, room: str, key: str, history: int, tell: Callable[[Entered], None]
+        self,
+        room: str,
+        key: str,
+        history: int,
+        tell: Callable[[Entered], None],
+        *,
+        returning: bool = False,
     ) -> None:
         """Enter a room; if the session is in it already, only tell the peer about it.
 
@@ -260,6 +297,7 @@ class Membership:
             key: the key that the peer gave, for a room that needs one.
             history: how many earlier messages it wants.
             tell: tells the peer that it is in the room, before any message of the room.
+            returning: another session of the person is in the room: no key is needed.
 
         Raises:
             WireError: it may not enter.
@@ -268,7 +306,7 @@ class Membership:
         """
         parts, inside = self._parts, self.is_in(room)
         wanted = 0 if inside else history
-        entry = await parts.rooms.enter(room, self, key=key, history=wanted)
+        entry = await parts.rooms.enter(room, self, key=key, history=wanted, returning=returning)
         if self._left:
             parts.rooms.leave(room, self, CONNECTION_LOST.code)
             return
@@ -289,6 +327,93 @@ class Membership:
                 parts.channels.join(self.link, channel)
             else:
                 await self._replay([(channel, entry.at)])
+
+    def is_away(self, reason: str | None) -> None:
+        """The person is away in this session, and Redis knows it; None for back."""
+        self.registration = replace(self.registration, away=reason)
+
+    def has_account(self, account: str) -> None:
+        """The session has an account from now on, and Redis knows it."""
+        self.registration = replace(self.registration, account=account)
+        for room in self._channels.keys() - {PRIVATE}:
+            self._parts.rooms.tell_account(room, self)
+
+    async def enter_too(self, room: str) -> None:
+        """Enter a room, as the person did in another session."""
+        if not self.is_in(room):
+            # The sessions show different rooms then; that does no harm.
+            with contextlib.suppress(WireError, BackplaneDown, BackplaneRefused):
+                await self.enter(room, "", 0, self._holder.entered, returning=True)
+
+    def leave_too(self, room: str) -> None:
+        """Leave a room, as the person did in another session."""
+        if self.is_in(room):
+            self.leave_room(room)
+            text = f"You left the room {room} in another session."
+            self._holder.out(Out(room=room, code=OutCode.LEFT, text=text))
+
+    async def tell_own(self, verb: str, room: str) -> None:
+        """Have the person's other sessions do what this one did: ``enter`` or ``exit`` a room."""
+        record = self.registration
+        if record.account:
+            with contextlib.suppress(BackplaneDown, BackplaneRefused):
+                await self._parts.backplane.order(record.folded, verb, room, but=record.session)
+
+    async def take_name(self, name: str) -> NewName:
+        """Give the session another name. What was said to the old one is still delivered.
+
+        Raises:
+            WireError: it cannot have the name.
+            NameLost: it has lost its own.
+            BackplaneDown: Redis is away.
+            BackplaneRefused: Redis refused.
+        """
+        parts, before, own = self._parts, self.registration, self._channels[PRIVATE]
+        new = parts.backplane.user(fold(name))
+        await parts.channels.need(new)
+        try:
+            renamed = await parts.backplane.people.rename(before, name)
+        except BaseException:
+            parts.channels.drop(new)
+            raise
+        self._forget_name()
+        began = (
+            before.began if not before.account else before.began | {PRIVATE: renamed.start.decode()}
+        )
+        self.registration = replace(before, name=name, folded=fold(name), began=began)
+        parts.by_name.setdefault(self.registration.folded, set()).add(self)
+        if new != own:
+            with self._interrupted_by_failure():
+                await self._change_own_channel(own, new, renamed)
+        parts.channels.drop(own)
+        for room in self._channels.keys() - {PRIVATE}:
+            parts.rooms.rename(room, self, before)
+        return renamed
+
+    async def _change_own_channel(self, own: Channel, new: Channel, renamed: NewName) -> None:
+        parts = self._parts
+        parts.hub.flush()  # what has come so far is delivered
+        at = parts.channels.at(own)
+        parts.channels.leave(self.link, own)
+        self._channels[PRIVATE] = new
+        if self.registration.account:
+            # The old name keeps its log: its last messages may not have come yet.
+            while parse_id(at) < parse_id(renamed.last):
+                page = await read_on(parts.backplane, own.log, at)
+                parts.hub.forward(self.link, page.lines)
+                at = page.upto
+                if not page.more:
+                    break
+            at = renamed.start
+        parts.channels.follow(new, max(at, renamed.start, key=parse_id))
+        await self._replay([(new, at)])
+
+    def _forget_name(self) -> None:
+        folded = self.registration.folded
+        namesakes = self._parts.by_name.get(folded, set())
+        namesakes.discard(self)
+        if not namesakes:
+            self._parts.by_name.pop(folded, None)
 
     def leave_room(self, room: str) -> None:
         """Leave a room; does nothing if the session is not in it."""
@@ -316,13 +441,14 @@ class Membership:
         if self._left:
             return
         parts, registration = self._parts, self.registration
-        self._left = True
+        own, self._left = self._channels[PRIVATE], True
         parts.online.pop(registration.session, None)
+        self._forget_name()
         parts.presence.forget(self)
         for room in list(self._channels):
             self._detach(room)
         parts.rooms.abandon(self)
-        parts.channels.drop(self._login.own)
+        parts.channels.drop(own)
         if keep_name:
             parts.presence.expect(registration.session)
         else:

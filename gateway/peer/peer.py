@@ -22,6 +22,9 @@ from gateway.chat.effects import (
     CheckIdle,
     Claim,
     Close,
+    DoToAccount,
+    DoToMessage,
+    DoToPeople,
     Effect,
     EnterRoom,
     FindMentioned,
@@ -44,6 +47,9 @@ from gateway.fleet.presence import Presence
 from gateway.fleet.shutdown import Shutdown
 from gateway.journal import event
 from gateway.meters import Meters
+from gateway.peer.about_accounts import AboutAccounts
+from gateway.peer.about_messages import AboutMessages
+from gateway.peer.about_people import AboutPeople
 from gateway.peer.claims import Claims
 from gateway.peer.held import HeldLines, Line
 from gateway.peer.in_flight import InFlight
@@ -85,6 +91,9 @@ class Shared:
         parts: the parts that memberships need.
         rooms: know who may send what in which room.
         questions: asks Redis about all gateways.
+        about_messages: deletes messages, reacts to them, and reads earlier ones.
+        about_people: changes how people see each other.
+        about_accounts: registers names and changes passwords.
         presence: is told who was active.
         orders: knows sessions that must end as soon as they begin.
         bans: this gateway's copy of the bans.
@@ -102,6 +111,9 @@ class Shared:
     parts: Parts
     rooms: Rooms
     questions: Questions
+    about_messages: AboutMessages
+    about_people: AboutPeople
+    about_accounts: AboutAccounts
     presence: Presence
     orders: Orders
     bans: Bans
@@ -266,9 +278,10 @@ class Peer:
             raise not_in_room(room)
         version, slow = self._shared.rooms.terms(room, member)
         record, body = member.registration, encode_body(publish.message)
-        if not slow:
-            return Outgoing(body, record.origin, publish.seq), version
-        return Outgoing(body, record.origin, publish.seq, record.folded, slow), version
+        # Slow mode counts the person, whatever name the person has by now.
+        person, account = record.account or record.origin, record.account
+        outgoing = Outgoing(body, record.origin, publish.seq, person, slow, account)
+        return outgoing, version
 
     def published(self, publish: Publish, posted: Posted) -> None:
         """A message was published, or Redis says why not."""
@@ -294,6 +307,10 @@ class Peer:
         else:
             self.unavailable(publish.seq)
         self._answered_one()
+
+    def entered(self, entered: Entered) -> None:
+        """The session is in a room, because the person entered it in another session."""
+        self.perform_all(self.session.entered(entered))
 
     def out(self, out: Out) -> None:
         """The session was put out of a room."""
@@ -334,6 +351,8 @@ class Peer:
                 self._shared.tasks.spawn(self._check_idle())
             case Close():
                 self._end(effect)
+            case DoToMessage() | DoToPeople() | DoToAccount():
+                self._do(effect)
             case _:
                 self._perform_in_turn(effect)
 
@@ -359,6 +378,17 @@ class Peer:
                 self._ask(questions.show_room(self, effect), effect.seq)
             case ChangeRoom():
                 self._ask(questions.change_room(self, effect), effect.request.seq)
+
+    def _do(self, effect: DoToMessage | DoToPeople | DoToAccount) -> None:
+        """Carry out a request about messages, people or accounts; the next ones wait for it."""
+        shared, seq = self._shared, effect.request.seq
+        match effect:
+            case DoToMessage():
+                self._ask(shared.about_messages.do(self, effect.request), seq)
+            case DoToPeople():
+                self._ask(shared.about_people.do(self, effect.request), seq)
+            case DoToAccount():
+                self._ask(shared.about_accounts.do(self, effect.request), seq)
 
     def _publish(self, publish: Publish) -> None:
         try:
@@ -394,6 +424,8 @@ class Peer:
 
         try:
             await self.membership.enter(effect.room, effect.key or "", effect.history, tell)
+            if not effect.already:
+                await self.membership.tell_own("enter", effect.room)
         except WireError as error:
             error.seq = effect.seq
             self.perform_all(self.session.refuse(error, self._shared.monotonic()))
@@ -405,6 +437,7 @@ class Peer:
         text = f"You have left the room {effect.room}."
         out = Out(room=effect.room, code=OutCode.LEFT, text=text, seq=effect.seq)
         self.perform_all(self.session.out(out))
+        await self.membership.tell_own("exit", effect.room)
 
     def _ask(self, question: Coroutine[Any, Any, None], seq: int | None) -> asyncio.Task[None]:
         self._asking = True
@@ -448,6 +481,7 @@ class Peer:
             return
         membership = self._membership = Membership(login, self, shared.parts)
         membership.begin()
+        kept = await shared.about_people.kept(membership.registration)
         # In the meantime an order or a ban may have come.
         session = membership.registration.session
         if (ended := shared.orders.early(session) or self._banned(folded)) is not None:
@@ -461,13 +495,26 @@ class Peer:
             self._membership = None
             raise
         self._begin(claim, membership, beginning)
+        for each in kept:
+            self.tell(each)
         await membership.catch_up(claim.seen)
 
     def _begin(self, claim: Claim, membership: Membership, beginning: Beginning) -> None:
         session, (resumed, seen, entered, out) = self.session, beginning
         rooms = [each.room for each in entered]
         now = self._shared.monotonic()
-        self.perform_all(session.granted(claim.name, membership.token, resumed, seen, now, rooms))
+        self.perform_all(
+            session.granted(
+                claim.name,
+                membership.token,
+                resumed,
+                seen,
+                now,
+                rooms,
+                account=membership.registration.account,
+                sessions=membership.sessions,
+            )
+        )
         for each in entered:
             # A lobby without topic and modes needs no event.
             if each.room != LOBBY or each.topic or each.modes != Modes():

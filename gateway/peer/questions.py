@@ -5,15 +5,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import secrets
 from collections.abc import Callable
-from typing import Protocol
+
+from msgspec.structs import replace
 
 from gateway.backplane.contract import ABSENT, Backplane, Whispered
-from gateway.channels.links import Link
 from gateway.channels.positions import Positions
 from gateway.chat.effects import (
     ChangeRoom,
-    Effect,
     FindMentioned,
     ShowMembers,
     ShowRoom,
@@ -22,16 +22,17 @@ from gateway.chat.effects import (
     Whisper,
 )
 from gateway.chat.sending import Delivery
-from gateway.chat.session import Session, State
+from gateway.chat.session import State
 from gateway.errors import BackplaneDown, BackplaneRefused, NameLost, TooMuchWaits
 from gateway.fleet.everybody import Everybody
 from gateway.fleet.presence import Presence
 from gateway.outcomes import How
+from gateway.peer.asking import Asker, refuse
 from gateway.peer.membership import Membership
 from gateway.rooms.changes import Changes
 from gateway.rooms.directory import Directory
 from wire.codec import encode_body
-from wire.frames import Error, Event, MemberList, RoomList, Users
+from wire.frames import Error, MemberList, RoomList, Users
 from wire.names import fold, may_be_held
 from wire.reasons import ErrorCode, WireError
 
@@ -53,33 +54,6 @@ faster than we take it in waits there, and above about 32 MiB Redis would end ou
 
 HEARD = 1.0
 """Seconds to wait until such a message has come here, before the next one gets its turn."""
-
-
-class Asker(Protocol):
-    """What the answers need from a peer."""
-
-    link: Link
-    session: Session
-
-    @property
-    def membership(self) -> Membership:
-        """Its membership."""
-
-    @property
-    def lost(self) -> bool:
-        """It has lost its name: nothing more may be sent in it."""
-
-    async def answered(self) -> None:
-        """Wait until all its messages to rooms are answered."""
-
-    def perform_all(self, effects: list[Effect]) -> None:
-        """Carry out what its session wants."""
-
-    def tell(self, event: Event) -> None:
-        """Tell it an event."""
-
-    def unavailable(self, seq: int | None) -> None:
-        """Tell it that the outcome of a request is not known."""
 
 
 class Questions:
@@ -180,7 +154,7 @@ class Questions:
         try:
             members = await self._directory.members(effect.room, asker.membership)
         except WireError as error:
-            self._refuse(asker, error, effect.seq)
+            refuse(asker, error, effect.seq, self._monotonic())
             return
         asker.session.budget.charge(len(members) // USERS_IN_LINE, self._monotonic())
         for start in range(0, max(1, len(members)), USERS_IN_LINE):
@@ -194,7 +168,7 @@ class Questions:
         try:
             parts = await self._directory.about(effect.room, asker.membership, effect.seq)
         except WireError as error:
-            self._refuse(asker, error, effect.seq)
+            refuse(asker, error, effect.seq, self._monotonic())
             return
         asker.session.budget.charge(len(parts) - 1, self._monotonic())
         for part in parts:
@@ -207,19 +181,16 @@ class Questions:
         try:
             id = await self._changes.change(effect.request, asker.membership)
         except WireError as error:
-            self._refuse(asker, error, effect.request.seq)
+            refuse(asker, error, effect.request.seq, self._monotonic())
             return
-        asker.perform_all(asker.session.changed(effect, id))
-
-    def _refuse(self, asker: Asker, error: WireError, seq: int | None) -> None:
-        error.seq = seq
-        asker.perform_all(asker.session.refuse(error, self._monotonic()))
+        request = effect.request
+        asker.perform_all(asker.session.done(request.seq, id, request.room))
 
     async def idle_left(self, membership: Membership) -> float:
         """Seconds of inactivity that are left for a person."""
         registration = membership.registration
         try:
-            return await self._backplane.idle_left(registration.folded, registration.session)
+            return await self._backplane.idle_left(registration.session)
         except (BackplaneDown, BackplaneRefused):
             return 0.0  # Redis cannot say: this gateway decides
         except Exception:
@@ -228,7 +199,8 @@ class Questions:
 
     async def _send(self, asker: Asker, whisper: Whisper, known: list[str]) -> str | None:
         """Send it to the recipients that can exist; returns its id, if it was posted."""
-        body = encode_body(whisper.message)
+        # The same in all copies, while each copy has its own id.
+        body = encode_body(replace(whisper.message, key=secrets.token_hex(6)))
         whispered = await self._whisper(asker, [fold(name) for name in known], body, whisper.seq)
         if whispered is None:
             return None
@@ -237,7 +209,8 @@ class Questions:
         to = list(dict.fromkeys(each.name for each in found if each.how is How.HERE))
         later = list(dict.fromkeys(each.name for each in found if each.how is How.LATER))
         absent = [name for name in whisper.names if by_name.get(name, ABSENT) == ABSENT]
-        became, now = Delivery(id, to, later, absent), self._monotonic()
+        away = {each.name: each.away for each in found if each.away is not None}
+        became, now = Delivery(id, to, later, absent, away), self._monotonic()
         asker.session.budget.charge(max(0, len(to) + len(later) - 1) // FEW, now)
         for effect in asker.session.whispered(whisper, became, now):
             if isinstance(effect, FindMentioned):
@@ -282,6 +255,6 @@ class Questions:
                     await self._presence.check(sender)
             except TooMuchWaits as error:
                 text = f"not sent: too much waits for {error} already; send it when they are back"
-                refusal = WireError(ErrorCode.OUTBOX_FULL, text, seq)
+                refusal = WireError(ErrorCode.MAILBOX_FULL, text, seq)
                 asker.perform_all(asker.session.refuse(refusal, self._monotonic()))
                 return None

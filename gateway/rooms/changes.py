@@ -5,7 +5,10 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Mapping
 
+from msgspec import to_builtins
+
 from gateway.backplane.contract import Departure, Known
+from gateway.backplane.records import Audited
 from gateway.chat.room_changes import Change, Target, check_operator, network_in, plan
 from gateway.chat.rooms import may_read, no_such_room
 from gateway.errors import BackplaneDown, BackplaneRefused, NoSuchRoom, RoomChanged
@@ -13,7 +16,7 @@ from gateway.rooms.room import Backplane, Person, who_is
 from gateway.rooms.rooms import Rooms
 from gateway.rooms.roster import Named
 from wire.codec import encode_body
-from wire.frames import Moderate
+from wire.frames import Moderate, SetTopic
 from wire.names import fold, may_be_held
 from wire.reasons import ErrorCode, OutCode, WireError
 
@@ -56,6 +59,7 @@ class Changes:
             with contextlib.suppress(BackplaneDown, BackplaneRefused):  # the change is made
                 # The person who asked for it sees it from now on, even if it is heard later.
                 await self._rooms.refresh(request.room)
+            await self._note(request, person)
             if isinstance(request, Moderate) and request.action == "invite":
                 await self._tell_invited(request, person)
             return id
@@ -86,10 +90,38 @@ class Changes:
             invite_members=wanted.invite_members,
         )
 
+    async def _note(self, request: Change, person: Person) -> None:
+        """Write down in the audit log who did it. A topic says itself who set it."""
+        if isinstance(request, SetTopic):
+            return
+        record = person.registration
+        asked: dict[str, object] = to_builtins(request)
+        if isinstance(request, Moderate):
+            act, target, reason = str(request.action), request.name, request.reason
+        else:
+            if asked.get("key"):
+                asked["key"] = "***"  # it is a secret
+            act, target = "set", ""
+            reason = " ".join(
+                f"{k}={v}" for k, v in asked.items() if k not in ("op", "room", "seq")
+            )
+        await self._backplane.audit.note(
+            Audited(
+                by=record.name,
+                account=record.account,
+                address=record.address,
+                gateway=record.gateway,
+                act=act,
+                room=request.room,
+                target=target,
+                reason=reason,
+            )
+        )
+
     async def _tell_invited(self, invite: Moderate, person: Person) -> None:
         by = person.registration.name
         with contextlib.suppress(BackplaneDown, BackplaneRefused):  # they are invited already
-            await self._backplane.rooms.tell_invited(fold(invite.name), invite.room, by)
+            await self._backplane.order(fold(invite.name), "invited", f"{invite.room} {by}")
 
     async def _target(self, request: Change, members: Mapping[str, Named]) -> Target | None:
         """The person that the request is about, if there is one."""
@@ -104,4 +136,4 @@ class Changes:
         if request.action == "kick" and not inside:
             # The person may have entered a moment ago.
             inside = folded in await self._rooms.read_members(request.room)
-        return Target(folded, found.name, found.origin, found.registered, inside)
+        return Target(folded, found.name, found.origin, found.account, inside)

@@ -74,7 +74,7 @@ class Directory:
         return [
             RoomMember(
                 name=member.name,
-                role=role(state, folded, member.account),
+                role=role(state, member.account),
                 account=member.account,
             )
             for folded, member in sorted(members.items())

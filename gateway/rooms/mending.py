@@ -105,17 +105,17 @@ class Mending:
         forgotten = [
             person
             for person in here
-            if (member := members.get(person.registration.folded)) is None
-            or self._is_gone(room, member, dead)
+            if self._is_forgotten(person, members.get(person.registration.folded, []), room, dead)
         ]
         for person in forgotten:
             self.enter_again(room, person, told=False)
-        strays = {folded: member for folded, member in members.items() if member.gateway in dead}
-        of_ours = {
-            folded: member
-            for folded, member in members.items()
-            if member.gateway == self._gateway and not self._is_here(room, member.session)
-        }
+        every = [(folded, each) for folded, member in members.items() for each in member]
+        strays = [(folded, each) for folded, each in every if each.gateway in dead]
+        of_ours = [
+            (folded, each)
+            for folded, each in every
+            if each.gateway == self._gateway and not self._is_here(room, folded, each.session)
+        ]
         self._take_out(room, strays, GATEWAY_LOST.code)
         self._take_out(room, of_ours, CONNECTION_LOST.code)
         room.gateways.difference_update(dead)
@@ -129,17 +129,31 @@ class Mending:
                 taken_out=len(strays) + len(of_ours),
             )
 
+    def _is_forgotten(
+        self, person: Person, sessions: list[Member], room: Room, dead: Collection[str]
+    ) -> bool:
+        """Whether Redis does not have somebody who is here as a member.
+
+        It may have a newer session of the same guest, on another gateway.
+        """
+        record = person.registration
+        if any(each.session == record.session for each in sessions):
+            return False
+        return bool(record.account) or all(self._is_gone(room, each, dead) for each in sessions)
+
     def _is_gone(self, room: Room, member: Member, dead: Collection[str]) -> bool:
         """Whether a member is an older session, whose name somebody here has by now."""
         if member.gateway == self._gateway:
             return member.session not in room.here and member.session not in room.coming
         return member.gateway in dead
 
-    def _is_here(self, room: Room, session: str) -> bool:
-        return session in room.here or session in room.coming or session in self._leaving
+    def _is_here(self, room: Room, folded: str, session: str) -> bool:
+        if (person := room.here.get(session)) is not None:
+            return person.registration.folded == folded  # it may have another name by now
+        return session in room.coming or session in self._leaving
 
-    def _take_out(self, room: Room, members: dict[str, Member], code: str) -> None:
-        for folded, member in members.items():
+    def _take_out(self, room: Room, members: list[tuple[str, Member]], code: str) -> None:
+        for folded, member in members:
             departure = Departure(folded, member.name, member.session, code)
             self._moves.depart(room.name, departure)
 

@@ -14,7 +14,7 @@ import logging
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from typing import Any, NamedTuple, Protocol
 
-from gateway.backplane.contract import Arrival, Attended, Departure, Rooms
+from gateway.backplane.contract import Arrival, Attended, Departure, Rename, Rooms
 from gateway.chat.rooms import no_such_room
 from gateway.errors import BackplaneDown, BackplaneRefused, NoSuchRoom, RoomChanged
 from gateway.journal import event
@@ -75,7 +75,7 @@ class Coming(NamedTuple):
         return Departure(folded, member.name, member.session, CONNECTION_LOST.code)
 
 
-_Item = Coming | Departure
+_Item = Coming | Departure | Rename
 
 
 class _Queue:
@@ -114,6 +114,10 @@ class Moves:
         """Somebody leaves."""
         self._add(room, departure)
 
+    def rename(self, room: str, rename: Rename) -> None:
+        """Somebody in the room has another name."""
+        self._add(room, rename)
+
     async def settle(self, room: str | None = None) -> None:
         """Return once Redis has everything, for one room or for all."""
         rooms = list(self._queues) if room is None else [room]
@@ -146,7 +150,7 @@ class Moves:
         Returns:
             Whether to go on at once.
         """
-        batch = [item for item in batch if isinstance(item, Departure) or _may_come(item)]
+        batch = [item for item in batch if not isinstance(item, Coming) or _may_come(item)]
         if not batch:
             return True
         comings = [item for item in batch if isinstance(item, Coming)]
@@ -177,7 +181,7 @@ class Moves:
                 )
             return False
         except NoSuchRoom:
-            waiting[:0] = [item for item in batch if isinstance(item, Departure)]
+            waiting[:0] = [item for item in batch if not isinstance(item, Coming)]
             _fail(comings, no_such_room(room))
         except Exception as error:
             # A fault of ours: it must not keep everybody else out for good.
@@ -216,10 +220,10 @@ def _may_come(coming: Coming) -> bool:
     return True
 
 
-def _again(batch: list[_Item]) -> Iterator[_Item]:
+def _again(batch: list[_Item]) -> Iterator[Departure | Rename]:
     """What remains to be done of a batch, if nobody knows whether it was written down."""
     for item in batch:
-        if isinstance(item, Departure):
+        if not isinstance(item, Coming):
             yield item
         elif not item.is_here:
             # The person may be in the room by now, but is told otherwise. So take them out.

@@ -58,6 +58,10 @@ class Backplane(Protocol):
     def rooms(self) -> contract.Rooms:
         """The members and the states of rooms."""
 
+    @property
+    def audit(self) -> contract.Audit:
+        """What operators did."""
+
     def room(self, room: str) -> Channel:
         """The channel of what is for everyone in a room."""
 
@@ -69,6 +73,9 @@ class Backplane(Protocol):
 
     async def look_up(self, folded: str) -> Known | None:
         """What is known about the holder of a name; None if nobody has it."""
+
+    async def order(self, folded: str, verb: str, rest: str, but: str = "") -> None:
+        """Give the gateways of a name's sessions an order about each of these."""
 
 
 class Channels(Protocol):
@@ -539,7 +546,7 @@ class Room:
             self._mending = False
         self._tell_arrived()
 
-    async def members(self) -> dict[str, Member]:
+    async def members(self) -> dict[str, list[Member]]:
         """Read all members again into the roster, and return their records.
 
         Raises:
@@ -560,7 +567,7 @@ class Room:
             # Redis has forgotten them already, and must be told again once they are in.
             asyncio.get_running_loop().call_later(LATE, self.count_again)
 
-    async def _read_members(self) -> dict[str, Member]:
+    async def _read_members(self) -> dict[str, list[Member]]:
         roster = self.roster
         while True:
             roster.begin()
@@ -574,7 +581,7 @@ class Room:
                 roster.give_up()
                 raise
             if (found := roster.finish()) is not None:
-                self.gateways = {member.gateway for member in found.values()}
+                self.gateways = {each.gateway for member in found.values() for each in member}
                 return found
 
 

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from typing import Any, NamedTuple
 
-from gateway.backplane.contract import Departure
+from gateway.backplane.contract import Departure, Rename
 from gateway.backplane.ids import before, is_beginning, parse_id
 from gateway.backplane.records import Registration
 from gateway.chat.rooms import RoomState, entered, may_say, no_such_room, slow_for
@@ -286,6 +286,22 @@ class Rooms:
             after = some[-1][0]
         return at, lines
 
+    def tell_account(self, room: str, person: Person) -> None:
+        """Write somebody in a room down again, who has an account from now on."""
+        if (known := self.get(room)) is not None and person.registration.session in known.here:
+            self._mending.enter_again(known, person, told=False)
+
+    def rename(self, room: str, person: Person, before: Registration) -> None:
+        """Tell a room that somebody in it has another name.
+
+        Args:
+            room: the room.
+            person: the person.
+            before: the record with the name until now.
+        """
+        arrival = arrival_of(person, told=True)
+        self._moves.rename(room, Rename(arrival.folded, arrival.member, before))
+
     def leave(self, room: str, person: Person, code: str) -> None:
         """Take somebody out of a room. The others are told as soon as Redis has written it down.
 
@@ -435,7 +451,7 @@ class Rooms:
         cursor, more = "0", True
         while more:
             page = await self._backplane.rooms.members(room, cursor)
-            for folded, member in page.members.items():
+            for folded, [member, *_] in page.members.items():
                 members[folded] = Named(member.name, member.account)
             cursor, more = page.cursor, page.cursor != "0"
         return members

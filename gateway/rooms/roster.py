@@ -11,7 +11,7 @@ from typing import NamedTuple
 from gateway.backplane.contract import Attendance
 from gateway.backplane.records import Member
 from wire.codec import decode_event
-from wire.frames import Joined, Left
+from wire.frames import Joined, Left, Renamed
 from wire.names import fold
 
 
@@ -20,11 +20,11 @@ class Named(NamedTuple):
 
     Attributes:
         name: as it is shown.
-        account: the name is registered.
+        account: the folded name of the account; empty for a guest.
     """
 
     name: str
-    account: bool
+    account: str
 
 
 class Roster:
@@ -39,7 +39,7 @@ class Roster:
         self.members: dict[str, Named] = {}
         self.moves = 0
         self._last = 0
-        self._pages: dict[str, Member] | None = None
+        self._pages: dict[str, list[Member]] | None = None
         self._base: int | None = None
         self._heard: list[tuple[int, bytes]] = []
 
@@ -62,7 +62,7 @@ class Roster:
             self._base = page.moves
         self._pages.update(page.members)
 
-    def finish(self) -> dict[str, Member] | None:
+    def finish(self) -> dict[str, list[Member]] | None:
         """End reading, and return the members as they were read.
 
         A person who came or went meanwhile may be among them or not. The moves that were heard
@@ -77,7 +77,7 @@ class Roster:
         self._pages, self._heard = None, []
         self.moves = base
         self.members = {
-            folded: Named(member.name, member.account) for folded, member in pages.items()
+            folded: Named(member.name, member.account) for folded, [member, *_] in pages.items()
         }
         complete = [self._take_in(moves, lines) for moves, lines in heard]
         return pages if all(complete) else None
@@ -113,6 +113,9 @@ class Roster:
             match decode_event(line):
                 case Joined(name=name, account=account):
                     self.members[fold(name)] = Named(name, account)
+                case Renamed(name=name, to=to, account=account):
+                    self.members.pop(fold(name), None)
+                    self.members[fold(to)] = Named(to, account)
                 case Left(name=name):
                     self.members.pop(fold(name), None)
         self.moves = moves

@@ -38,7 +38,11 @@ def contents(at: tuple[str, str], keys: Keys) -> Any:
 
 def member(user: Registration) -> Member:
     return Member(
-        name=user.name, session=user.session, gateway=user.gateway, origin=user.origin, account=True
+        name=user.name,
+        session=user.session,
+        gateway=user.gateway,
+        origin=user.origin,
+        account=user.folded,
     )
 
 

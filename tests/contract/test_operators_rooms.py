@@ -69,7 +69,7 @@ class TestList:
         self, g1: Gateway, at: tuple[str, str]
     ) -> None:
         assert [each.state.room for each in await list_rooms(*at)] == ["lobby"]
-        dana, sis = await g1.online("dana", account=True), await g1.online("sis")
+        dana, sis = await g1.online("dana", account="dana"), await g1.online("sis")
         await enter(g1, dana)
         await enter(g1, sis)
         await enter(g1, sis, "art")
@@ -89,7 +89,7 @@ class TestList:
 
 class TestRead:
     async def test_everything_that_is_known(self, g1: Gateway, at: tuple[str, str]) -> None:
-        await enter(g1, await g1.online("Dana", account=True))
+        await enter(g1, await g1.online("Dana", account="dana"))
         await enter(g1, await g1.online("Sis"))
         await change_room(*at, SetModes(room="dev", slow=10, key="sesame"))
         await change_room(*at, Moderate(room="dev", action="ban", name="mallory", reason="adverts"))

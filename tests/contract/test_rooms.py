@@ -12,7 +12,16 @@ import msgspec
 import pytest
 import redis
 
-from gateway.backplane.contract import Arrival, Attended, Departure, Log, Mark, Outgoing, Posted
+from gateway.backplane.contract import (
+    Arrival,
+    Attended,
+    Departure,
+    Log,
+    Mark,
+    Move,
+    Outgoing,
+    Posted,
+)
 from gateway.backplane.ids import NOTHING, epoch_of, follows, is_beginning
 from gateway.backplane.keys import Keys
 from gateway.backplane.records import Member, Registration
@@ -36,7 +45,7 @@ def arrival(person: Registration, *, told: bool = True, account: bool = False) -
         session=person.session,
         gateway=person.gateway,
         origin=person.origin,
-        account=account,
+        account=person.folded if account else "",
     )
     return Arrival(person.folded, member, told)
 
@@ -51,13 +60,13 @@ async def enter(
 ) -> Attended:
     """Let these people enter a room, which is made if it does not exist."""
     state = await state_of(gateway, room)
-    arrivals: list[Arrival | Departure] = [arrival(person, **fields) for person in people]
+    arrivals: list[Move] = [arrival(person, **fields) for person in people]
     return await gateway.backplane.rooms.attend(room, state.version, arrivals, create=True)
 
 
 async def leave(gateway: Gateway, *people: Registration, room: str = "dev") -> Attended:
     """These leave a room."""
-    departures: list[Arrival | Departure] = [departure(person) for person in people]
+    departures: list[Move] = [departure(person) for person in people]
     return await gateway.backplane.rooms.attend(room, "", departures, create=False)
 
 
@@ -78,7 +87,7 @@ async def people_in(gateway: Gateway, room: str = "dev") -> dict[str, Member]:
     cursor, found = "0", {}
     while True:
         some = await gateway.backplane.rooms.members(room, cursor)
-        found.update(some.members)
+        found.update({folded: one for folded, [one] in some.members.items()})
         cursor = some.cursor
         if cursor == "0":
             return found

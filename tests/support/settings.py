@@ -23,6 +23,7 @@ def settings(
             "idle": None,
             "fallback": "public",
             "rooms": "open",
+            "accounts": "operators",
             "lobby": True,
             "history": 1000,
             "history_age": 3600.0,
@@ -58,4 +59,5 @@ def redis_backplane(
         resume_within=config.resume_within,
         history=config.history,
         history_age=config.history_age,
+        sessions=config.limits.sessions,
     )

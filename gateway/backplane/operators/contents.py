@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any, NamedTuple
@@ -14,6 +15,7 @@ from gateway.backplane.operators.gateways import GatewayRecord
 from gateway.backplane.operators.leftovers import AT_ONCE, MOST
 from gateway.backplane.readable import UNREADABLE
 from gateway.backplane.records import Account, Ban, Registration
+from gateway.backplane.redis.replies import sessions
 from gateway.chat.room_records import PARTS
 
 TYPES = {
@@ -28,6 +30,13 @@ TYPES = {
     "users:held": "set",
     "users:log": "stream",
     "users:waiting": "hash",
+    "users:front": "string",
+    "users:reactions": "hash",
+    "users:ignored": "hash",
+    "users:marks": "hash",
+    "users:audit": "stream",
+    "users:made": "string",
+    "users:registered": "string",
     "users:attempts": "string",
     "users:got": "string",
     "users:probed": "string",
@@ -39,6 +48,8 @@ TYPES = {
     "room:epoch": "string",
     "room:clock": "string",
     "room:posted": "string",
+    "room:front": "string",
+    "room:reactions": "hash",
     "room:slow": "string",
     **{f"room:{part}": "hash" for part in PARTS},
 }
@@ -129,16 +140,18 @@ def records(client: redis.Redis, keys: Keys, found: Sequence[GatewayRecord]) -> 
         ResponseError: this user may not, or a key has the wrong type.
     """
     unreadable: list[tuple[str, str]] = []
-    users: dict[str, Registration] = {}
+    users: dict[str, set[str]] = defaultdict(set)
     for key, kind in ((keys.users, Registration), (keys.accounts, Account), (keys.bans, Ban)):
-        for field, record in client.hscan_iter(key, count=AT_ONCE):
-            try:
-                read = msgspec.json.decode(record, type=kind)
-            except UNREADABLE:
-                unreadable.append((key, field.decode(errors="replace")))
-            else:
-                if isinstance(read, Registration):
-                    users[field.decode(errors="replace")] = read
+        for field, text in client.hscan_iter(key, count=AT_ONCE):
+            name = field.decode(errors="replace")
+            for record in text.split(b"\n"):
+                try:
+                    read = msgspec.json.decode(record, type=kind)
+                except UNREADABLE:
+                    unreadable.append((key, name))
+                else:
+                    if isinstance(read, Registration):
+                        users[name].add(read.gateway)
     alive = {gateway.id for gateway in found if gateway.lease is not None}
     return Records(unreadable, _homeless(client, keys, users, alive))
 
@@ -171,25 +184,26 @@ def _living(client: redis.Redis, keys: Keys) -> int:
 
 
 def _homeless(
-    client: redis.Redis, keys: Keys, users: dict[str, Registration], alive: set[str]
+    client: redis.Redis, keys: Keys, users: dict[str, set[str]], alive: set[str]
 ) -> list[str]:
-    suspects = [name for name, user in users.items() if user.gateway in alive]
+    suspects = [(name, gateway) for name, held in users.items() for gateway in held & alive]
     found = []
-    for name in _not_held(client, keys, {name: users[name].gateway for name in suspects}):
+    for name, gateway in _not_held(client, keys, suspects):
         # They may have come back on another gateway since, so look again.
-        record: Any = client.hget(keys.users, name)
-        with suppress(*UNREADABLE, TypeError):
-            now = msgspec.json.decode(record, type=Registration)
-            if now.session == users[name].session and _not_held(client, keys, {name: now.gateway}):
-                found.append(name)
+        text: Any = client.hget(keys.users, name)
+        still = any(each.gateway == gateway for each in sessions(text or b""))
+        if still and _not_held(client, keys, [(name, gateway)]):
+            found.append(name)
     return found
 
 
-def _not_held(client: redis.Redis, keys: Keys, gateways: dict[str, str]) -> list[str]:
+def _not_held(
+    client: redis.Redis, keys: Keys, suspects: list[tuple[str, str]]
+) -> list[tuple[str, str]]:
     with suppress(redis.ResponseError):  # a key of the wrong type
         with client.pipeline(transaction=False) as pipeline:
-            for name, gateway in gateways.items():
+            for name, gateway in suspects:
                 pipeline.sismember(keys.held(gateway), name)
             held = pipeline.execute()
-        return [name for name, is_held in zip(gateways, held, strict=True) if not is_held]
+        return [suspect for suspect, is_held in zip(suspects, held, strict=True) if not is_held]
     return []

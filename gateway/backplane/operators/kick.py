@@ -1,4 +1,4 @@
-"""End somebody's session, for `chatctl kick`: their gateway is asked to, through Redis."""
+"""End somebody's sessions, for `chatctl kick`: their gateways are asked to, through Redis."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ import redis
 from gateway.backplane.keys import Keys
 from gateway.backplane.operators.asking import run, wait_until
 from gateway.backplane.redis.address import reaching
-from gateway.backplane.redis.replies import registration
+from gateway.backplane.redis.replies import sessions
+from wire.names import fold
 
 CONFIRM_WITHIN = 5.0
 """Seconds that a gateway is given to end a session."""
@@ -33,40 +34,49 @@ class KickResult(NamedTuple):
     ended: bool
 
 
-def kick_user(url: str, prefix: str, folded: str, text: str) -> KickResult | None:
-    """End somebody's session and wait until it has ended. None if nobody of that name is here.
+def kick_user(url: str, prefix: str, folded: str, text: str, session: str = "") -> list[KickResult]:
+    """End somebody's sessions and wait until they have ended.
 
     Args:
         url: of Redis.
         prefix: what every key begins with.
         folded: the name, folded.
         text: for the person.
+        session: the only session to end; "" for all.
+
+    Returns:
+        One for each session; none if nobody of that name is here.
 
     Raises:
         RedisUnreachable: the text says why, without the URL's password.
     """
     keys = Keys(prefix)
     with reaching(url) as client:
-        reply = run(client, "user_kick", [keys.users], folded, text, keys.users)
-        return wait_for_end(client, keys, folded, reply) if reply else None
+        reply = run(client, "user_kick", [keys.users], folded, text, keys.users, session)
+        return wait_for_end(client, keys, reply)
 
 
-def wait_for_end(client: redis.Redis, keys: Keys, folded: str, reply: list[bytes]) -> KickResult:
-    """Wait for the end of a session that a script has asked a gateway to end.
+def wait_for_end(client: redis.Redis, keys: Keys, reply: list[bytes]) -> list[KickResult]:
+    """Wait for the end of sessions that a script has asked gateways to end.
 
     Args:
         client: of Redis.
         keys: of the chat.
-        folded: the name, folded.
-        reply: of the script: name, session, gateway, and how many heard it.
+        reply: of the script: four for each session: name, session, gateway, and how many heard it.
     """
-    name, session, gateway, listening = (part.decode() for part in reply)
-    heard = listening != "0"
+    texts = [part.decode() for part in reply]
+    asked = list(zip(texts[::4], texts[1::4], texts[2::4], texts[3::4], strict=True))
 
-    def has_ended() -> bool:
-        record: Any = client.hget(keys.users, folded)
-        user = registration(record or b"")
-        return user is None or user.session != session
+    def still_here() -> set[str]:
+        names = list(dict.fromkeys(fold(name) for name, *_ in asked))
+        found: Any = client.hmget(keys.users, names)
+        return {each.session for text in found for each in sessions(text or b"")}
 
-    ended = heard and wait_until(has_ended, CONFIRM_WITHIN)
-    return KickResult(name, session, gateway, heard, ended)
+    heard = {session for _, session, _, listening in asked if listening != "0"}
+    if heard:
+        wait_until(lambda: heard.isdisjoint(still_here()), CONFIRM_WITHIN)
+    here = still_here() if asked else set()
+    return [
+        KickResult(name, session, gateway, session in heard, session not in here)
+        for name, session, gateway, _ in asked
+    ]

@@ -5,14 +5,13 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
 from typing import Any, NamedTuple
 
 import redis
 
 from gateway.backplane.keys import Keys
 from gateway.backplane.operators.gateways import GatewayRecord
-from gateway.backplane.readable import REGISTRATION, UNREADABLE
+from gateway.backplane.redis.replies import sessions
 
 AT_ONCE = 500
 """Keys that Redis reads in one call."""
@@ -51,20 +50,26 @@ def look(client: redis.Redis, keys: Keys, found: Sequence[GatewayRecord]) -> Lef
     """
     known = {gateway.id for gateway in found}
     kinds, whole = _scan(client, keys)
-    users = _holders(client, keys)
-    suspects = {
-        kind: [name for name in kinds[kind] if name not in users] for kind in ("alive", "log")
-    }
-    unswept = [name for name, gateway in users.items() if gateway not in known]
+    users = _sessions(client, keys)
+    here = {session for some in users.values() for session in some}
+    alive = [session for session in kinds["alive"] if session not in here]
+    logs = [name for name in kinds["log"] if name not in users]
+    unswept = [
+        name
+        for name, some in users.items()
+        if any(gateway not in known for gateway in some.values())
+    ]
     held = [gateway for gateway in kinds["held"] if gateway not in known]
     # People may have come or gone since, so look again.
     return Leftovers(
-        alive=_still(client, keys, suspects["alive"], keys.alive),
+        alive=_without_session(client, keys, alive),
         unswept=[
             name
             for name in unswept
-            if _holders(client, keys, name).get(name) == users[name]
-            and not client.exists(keys.lease(users[name]))
+            if any(
+                gateway not in known and not client.exists(keys.lease(gateway))
+                for gateway in _sessions(client, keys, name).get(name, {}).values()
+            )
         ],
         held=[
             keys.held(gateway)
@@ -73,8 +78,8 @@ def look(client: redis.Redis, keys: Keys, found: Sequence[GatewayRecord]) -> Lef
         ],
         logs=[
             key
-            for key in _still(client, keys, suspects["log"], keys.user_log)
-            if client.pttl(key) == -1
+            for key in map(keys.user_log, logs)
+            if client.pttl(key) == -1 and not client.hexists(keys.users, key.rpartition(":")[2])
         ],
         users=keys.users,
         whole=whole,
@@ -97,24 +102,29 @@ def _scan(client: redis.Redis, keys: Keys) -> tuple[dict[str, set[str]], bool]:
     return kinds, False
 
 
-def _holders(client: redis.Redis, keys: Keys, name: str | None = None) -> dict[str, str]:
-    """The names, each with the id of the gateway that holds it."""
+def _sessions(
+    client: redis.Redis, keys: Keys, name: str | None = None
+) -> dict[str, dict[str, str]]:
+    """The names with their sessions, and the id of the gateway that holds each."""
     records: Iterable[tuple[Any, Any]]
     if name is None:
         records = client.hscan_iter(keys.users, count=AT_ONCE)
     else:
         record: Any = client.hget(keys.users, name)
         records = [(name.encode(), record)] if record else []
-    holders = {}
-    for folded, record in records:
-        with suppress(*UNREADABLE):  # there is another finding for that
-            holders[folded.decode()] = REGISTRATION.decode(record).gateway
-    return holders
+    return {
+        folded.decode(errors="replace"): {each.session: each.gateway for each in sessions(text)}
+        for folded, text in records
+    }
 
 
-def _still(client: redis.Redis, keys: Keys, names: list[str], key: Any) -> list[str]:
+def _without_session(client: redis.Redis, keys: Keys, suspects: list[str]) -> list[str]:
+    """The keys of activity whose sessions are not here, on a second look either."""
+    if not suspects:
+        return []
+    here = {session for some in _sessions(client, keys).values() for session in some}
     return [
-        key(name)
-        for name in names
-        if not client.hexists(keys.users, name) and client.exists(key(name))
+        keys.alive(session)
+        for session in suspects
+        if session not in here and client.exists(keys.alive(session))
     ]

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any, NamedTuple
 
+import msgspec
 import redis
 
 from gateway.backplane.keys import Keys
@@ -82,43 +83,46 @@ def _facts(client: redis.Redis, keys: Keys, rooms: list[str]) -> Iterator[tuple[
 
 def _look_at_members(client: redis.Redis, keys: Keys, room: str, found: RoomContents) -> None:
     for page in _pages(client.hscan_iter(keys.room_members(room), count=AT_ONCE)):
-        sessions = {}
-        for folded, record in page:
+        sessions: dict[str, set[str]] = {}
+        for folded, text in page:
             name = folded.decode(errors="replace")
-            try:
-                sessions[name] = MEMBER.decode(record).session
-            except UNREADABLE:
+            some, all_readable = _sessions(text, MEMBER)
+            if some:
+                sessions[name] = some
+            if not all_readable:
                 found.unreadable.append((room, name))
         absent = _absent(client, keys, sessions)
         # They may have left, or come back, since they were read: look again.
         found.absent.extend((room, name) for name in absent if _stays(client, keys, room, name))
 
 
-def _absent(client: redis.Redis, keys: Keys, sessions: dict[str, str]) -> list[str]:
-    """The names that are not held by these sessions."""
+def _absent(client: redis.Redis, keys: Keys, sessions: dict[str, set[str]]) -> list[str]:
+    """The names that are not held by all of these sessions."""
     if not sessions:
         return []
     records: Any = client.hmget(keys.users, list(sessions))
     return [
         name
-        for (name, session), record in zip(sessions.items(), records, strict=True)
-        if _session(record) != session
+        for (name, some), record in zip(sessions.items(), records, strict=True)
+        if not some <= _sessions(record or b"", REGISTRATION)[0]
     ]
 
 
 def _stays(client: redis.Redis, keys: Keys, room: str, name: str) -> bool:
     record: Any = client.hget(keys.room_members(room), name)
-    try:
-        return bool(record and _absent(client, keys, {name: MEMBER.decode(record).session}))
-    except UNREADABLE:
-        return False
+    some, _ = _sessions(record or b"", MEMBER)
+    return bool(some and _absent(client, keys, {name: some}))
 
 
-def _session(record: bytes | None) -> str | None:
-    try:
-        return REGISTRATION.decode(record).session if record else None
-    except UNREADABLE:
-        return None
+def _sessions(text: bytes, kind: msgspec.json.Decoder[Any]) -> tuple[set[str], bool]:
+    """The sessions in a text with a line for each, and whether all lines can be read."""
+    found, all_readable = set(), True
+    for line in filter(None, text.split(b"\n")):
+        try:
+            found.add(kind.decode(line).session)
+        except UNREADABLE:
+            all_readable = False
+    return found, all_readable
 
 
 def _pages(items: Iterable[Any]) -> Iterator[list[Any]]:

@@ -21,10 +21,11 @@ from gateway.backplane.redis.address import reaching
 from gateway.backplane.redis.calls import Call, room_change, room_state
 from gateway.backplane.redis.replies import (
     account_of,
+    left_sessions,
     parse_members,
     parse_room,
     parse_room_state,
-    registration,
+    sessions,
 )
 from gateway.backplane.url import database
 from gateway.chat.room_changes import Change, Plan, Target, network_in, plan
@@ -76,14 +77,14 @@ class RoomDetails(NamedTuple):
     Attributes:
         now: the time by Redis' clock, milliseconds since 1970.
         state: its topic, modes and lists of people.
-        members: the people in it, by their folded names.
+        members: the sessions of the people in it, by their folded names.
         kept: it stays until it is deleted.
         last: when its last message came, milliseconds since 1970; None if it has none.
     """
 
     now: int
     state: RoomState
-    members: dict[str, Member]
+    members: dict[str, list[Member]]
     kept: bool
     last: int | None
 
@@ -230,7 +231,7 @@ def read_state(client: redis.Redis, keys: Keys, room: str) -> tuple[int, RoomSta
     return parse_room_state(room, run(client, *room_state(keys, room)))
 
 
-def _members(client: redis.Redis, keys: Keys, room: str) -> Iterator[tuple[str, Member]]:
+def _members(client: redis.Redis, keys: Keys, room: str) -> Iterator[tuple[str, list[Member]]]:
     for field in client.hscan_iter(keys.room_members(room), count=AT_ONCE):
         yield from parse_members([b"0", field])[1].items()
 
@@ -247,16 +248,17 @@ def _target(client: redis.Redis, keys: Keys, request: Change) -> Target | None:
         return None
     folded = fold(request.name)
     inside = bool(client.hexists(keys.room_members(request.room), folded))
-    record: Any = client.hget(keys.users, folded)
-    left: Any = record or client.get(keys.resume(folded))
+    here: Any = client.hget(keys.users, folded)
+    left: Any = client.get(keys.resume(folded))
     kept: Any = client.hget(keys.accounts, folded)
-    user, account = registration(left or b""), account_of(kept or b"")
+    user = next(iter(sessions(here or b"") or left_sessions(left or b"")), None)
+    account = account_of(kept or b"")
     known = user or account
     return Target(
         folded,
         known.name if known else request.name,
         user.origin if user else "",
-        registered=kept is not None,
+        account=(account.owner if account else "") or (folded if kept else ""),
         inside=inside,
     )
 

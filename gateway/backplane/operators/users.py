@@ -7,11 +7,11 @@ from gateway.backplane.keys import Keys
 from gateway.backplane.operators.asking import run
 from gateway.backplane.redis.address import reaching
 from gateway.backplane.redis.names import LISTED_AT_ONCE
-from gateway.backplane.redis.replies import parse_user_list
+from gateway.backplane.redis.replies import by_person, parse_user_list
 
 
-def list_users(url: str, prefix: str) -> list[Listed]:
-    """Everybody on all gateways, by name.
+def list_users(url: str, prefix: str) -> list[list[Listed]]:
+    """Everybody on all gateways, by name: for each person the sessions, the oldest first.
 
     Args:
         url: of Redis.
@@ -22,12 +22,12 @@ def list_users(url: str, prefix: str) -> list[Listed]:
     """
     keys = Keys(prefix)
     # By name, since a hash that grows while it is read may show a user twice.
-    users: dict[str, Listed] = {}
+    users: dict[str, list[Listed]] = {}
     cursor = "0"
     with reaching(url) as client:
         while True:
             reply = run(client, "user_list", [keys.users], cursor, LISTED_AT_ONCE, keys.users)
             cursor, listed = parse_user_list(reply)
-            users |= {each.registration.folded: each for each in listed}
+            users |= by_person(listed)
             if cursor == "0":
                 return [users[name] for name in sorted(users)]

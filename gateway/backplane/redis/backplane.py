@@ -28,17 +28,19 @@ from gateway.backplane.contract import (
 from gateway.backplane.keys import Keys
 from gateway.backplane.records import GatewayInfo, Registration
 from gateway.backplane.redis.admission import RedisAdmission
+from gateway.backplane.redis.audit import RedisAudit
 from gateway.backplane.redis.gateways import RedisGateways
 from gateway.backplane.redis.logs import Keeping, RedisLogs
 from gateway.backplane.redis.messages import RedisMessages
 from gateway.backplane.redis.names import RedisNames
 from gateway.backplane.redis.pair import Pair
+from gateway.backplane.redis.people import RedisPeople
 from gateway.backplane.redis.probe import Probe, probe_channel
 from gateway.backplane.redis.rooms import RedisRooms
 from gateway.backplane.url import database
 from gateway.errors import BackplaneDown, BackplaneRefused
 from gateway.meters import Meters
-from wire.frames import PRIVATE
+from wire.frames import PRIVATE, Deleted, Reacted
 
 GOODBYE = 1.0
 """Seconds that a closing backplane waits for Redis to end the lease."""
@@ -58,6 +60,7 @@ class RedisBackplane:
         resume_within: seconds for which users can resume.
         history: how many messages a log keeps, roughly, until `keep` says otherwise.
         history_age: for how many seconds it keeps one, likewise.
+        sessions: the most sessions of a registered name.
     """
 
     def __init__(
@@ -73,6 +76,7 @@ class RedisBackplane:
         resume_within: float,
         history: int,
         history_age: float,
+        sessions: int,
     ) -> None:
         self._keys = keys = Keys(prefix, database(url))
         self._events = events
@@ -85,13 +89,27 @@ class RedisBackplane:
         self._pair = pair
         self._keeping = keeping = Keeping(history, round(history_age * 1000))
         self._logs = logs = RedisLogs(pair, keys, keeping, events.known)
-        self._gateways = gateways = RedisGateways(pair, keys, gateway, info, resume_ms)
-        self._names = RedisNames(pair, keys, gateway, idle_ms, resume_ms)
+        self._gateways = gateways = RedisGateways(
+            pair, keys, gateway, info, resume_ms=resume_ms, mail_ms=keeping.age_ms
+        )
+        self._names = RedisNames(
+            pair,
+            keys,
+            gateway,
+            idle_ms=idle_ms,
+            resume_ms=resume_ms,
+            mail_ms=keeping.age_ms,
+            most_sessions=sessions,
+        )
         self._messages = RedisMessages(
             pair, keys, keeping, resume_ms, logs.known, gateways.lease_ends
         )
         self._probe = Probe(keys, gateway, pair)
         self.admission = RedisAdmission(pair, keys)
+        self.audit = RedisAudit(pair, keys)
+        self.people = RedisPeople(
+            pair, keys, gateway, mail_ms=keeping.age_ms, most_sessions=sessions
+        )
         self.rooms = RedisRooms(pair, keys, keeping, resume_ms, logs.known)
 
     # Starting and closing.
@@ -174,8 +192,11 @@ class RedisBackplane:
     async def touch(self, touches: list[Touch]) -> list[str]:
         return await self._names.touch(touches)
 
-    async def idle_left(self, folded: str, session: str) -> float:
-        return await self._names.idle_left(folded, session)
+    async def idle_left(self, session: str) -> float:
+        return await self._names.idle_left(session)
+
+    async def order(self, folded: str, verb: str, rest: str, but: str = "") -> None:
+        await self._names.order(folded, verb, rest, but)
 
     async def users(self, cursor: str) -> tuple[str, list[Listed]]:
         return await self._names.users(cursor)
@@ -195,6 +216,40 @@ class RedisBackplane:
         self, sender: Registration, names: list[str], body: bytes, *, seq: int | None
     ) -> Whispered:
         return await self._messages.whisper(sender, names, body, seq=seq)
+
+    async def erase(
+        self,
+        room: str,
+        version: str,
+        ids: list[str],
+        by: str,
+        *,
+        author: str = "",
+        within: float | None = None,
+    ) -> str:
+        return await self._messages.erase(room, version, ids, by, author=author, within=within)
+
+    async def react(self, room: str, version: str, reaction: Reacted, person: str) -> str:
+        return await self._messages.react(room, version, reaction, person)
+
+    async def mark_private(
+        self,
+        user: Registration,
+        id: str,
+        event: Deleted | Reacted,
+        people: list[str],
+        *,
+        within: float,
+    ) -> str:
+        return await self._messages.mark_private(user, id, event, people, within=within)
+
+    async def read_back(
+        self, log: Log, before: bytes | None, count: int
+    ) -> tuple[list[bytes], bool]:
+        return await self._logs.read_back(log, before, count)
+
+    async def reactions(self, log: Log, messages: list[str]) -> dict[str, dict[str, list[str]]]:
+        return await self._logs.reactions(log, messages)
 
     async def tails(self, logs: list[Log]) -> list[bytes]:
         return await self._logs.tails(logs)

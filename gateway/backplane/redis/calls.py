@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
-from gateway.backplane.contract import Arrival, Departure, Outgoing, Proof
+from gateway.backplane.contract import Arrival, Departure, Move, Outgoing, Proof, Rename
 from gateway.backplane.keys import Keys
 from gateway.backplane.records import Registration
 from gateway.chat.room_records import Edit
 from gateway.chat.rooms import NEVER, RoomState
-from wire.codec import encode
-from wire.frames import LOBBY, Joined, Left
+from wire.codec import encode, encode_body
+from wire.frames import LOBBY, Deleted, Joined, Left, Reacted, Renamed
+from wire.names import fold
+from wire.reasons import OutCode
 
 KEPT_WITH_OPERATORS_MS = 90 * 24 * 3600 * 1000
 """Milliseconds that an empty room is kept if it has operators."""
@@ -34,6 +36,8 @@ def user_claim(
     idle_ms: int,
     resume: str,
     auth: Proof,
+    most_sessions: int,
+    mail_ms: int,
 ) -> Call:
     """Claim a name.
 
@@ -46,8 +50,10 @@ def user_claim(
         idle_ms: milliseconds of inactivity before eviction; 0 for none.
         resume: the hash of the token that was shown, or "".
         auth: what the peer has to prove.
+        most_sessions: the most sessions of a registered name.
+        mail_ms: milliseconds that private messages are kept.
     """
-    touched = [keys.users, keys.alive(user.folded), keys.held(gateway)]
+    touched = [keys.users, keys.alive(user.session), keys.held(gateway)]
     touched += [keys.user_log(user.folded), keys.accounts, keys.users_epoch]
     return (
         "user_claim",
@@ -65,19 +71,23 @@ def user_claim(
         user.origin,
         msgspec.json.encode(user.began),
         msgspec.json.encode(user.rooms),
-        "1" if user.account else "",
+        user.account,
+        most_sessions,
+        mail_ms,
     )
 
 
 def _without_beginning(user: Registration) -> bytes:
     """The record without the fields that the script writes itself, and without its first brace."""
     fields = msgspec.to_builtins(user)
-    for name in ("origin", "began", "rooms", "account"):
+    for name in ("v", "origin", "began", "rooms", "account"):
         fields.pop(name, None)
     return msgspec.json.encode(fields)[1:]
 
 
-def user_release(keys: Keys, gateway: str, users: list[Registration], *, kept_ms: int) -> Call:
+def user_release(
+    keys: Keys, gateway: str, users: list[Registration], *, kept_ms: int, mail_ms: int
+) -> Call:
     """Release names.
 
     Args:
@@ -85,9 +95,52 @@ def user_release(keys: Keys, gateway: str, users: list[Registration], *, kept_ms
         gateway: the gateway that holds them.
         users: their records.
         kept_ms: milliseconds in which they can resume; 0 if they left for good.
+        mail_ms: milliseconds that private messages of a registered name are kept.
     """
+    touched = [keys.users, keys.held(gateway), keys.accounts]
     pairs = [part for user in users for part in (user.folded, user.session)]
-    return ("user_release", [keys.users, keys.held(gateway)], keys.users, kept_ms, *pairs)
+    return ("user_release", touched, keys.users, kept_ms, mail_ms, *pairs)
+
+
+MOST_NAMES = 10
+"""The most further names of an account."""
+
+
+def account_put(
+    keys: Keys,
+    name: str,
+    action: Literal["add", "change"],
+    *,
+    hash: str,
+    text: str,
+    owner: str = "",
+    asks: Registration | None = None,
+) -> Call:
+    """Register a name, or change the password of an account.
+
+    Args:
+        keys: the chat's keys.
+        name: as it is shown.
+        action: "add" or "change".
+        hash: of the password; "" with ``owner``.
+        text: for the people whose sessions end.
+        owner: the folded name of the account that the name belongs to; "" if it is its own.
+        asks: the session that asks for it, and goes on; None for an operator.
+    """
+    return (
+        "account_put",
+        [keys.accounts, keys.users],
+        fold(name),
+        action,
+        name,
+        hash,
+        text,
+        keys.users,
+        owner,
+        asks.session if asks else "",
+        asks.folded if asks else "",
+        MOST_NAMES,
+    )
 
 
 def room_publish(
@@ -119,10 +172,8 @@ def room_publish(
     touched += [keys.room_meta(room), keys.room_clock(room)]
     parts: list[str | bytes] = []
     for message in messages:
-        if message.slow:
-            parts += (_slow(message), message.body)
-        elif message.seq is None:
-            parts += ("", message.body)
+        if message.account or message.slow or message.seq is None:
+            parts += (_head(message), message.body)
         else:
             parts += (f"{message.origin} {message.seq}", message.body)
     return (
@@ -142,9 +193,99 @@ def room_publish(
     )
 
 
-def _slow(message: Outgoing) -> str:
+def _head(message: Outgoing) -> str:
+    if not message.origin:
+        return ""
+    author = f"@{message.account} " if message.account else ""
     seq = "-" if message.seq is None else message.seq
-    return f"{message.origin} {seq} {message.name} {message.slow * 1000}"
+    slow = f" {message.name} {message.slow * 1000}" if message.slow else ""
+    return f"{author}{message.origin} {seq}{slow}"
+
+
+def room_erase(
+    keys: Keys,
+    room: str,
+    version: str,
+    ids: list[str],
+    by: str,
+    run_id: str,
+    *,
+    author: str = "",
+    within_ms: int | None = None,
+    everything: bool = False,
+    known: bytes,
+    history: int,
+) -> Call:
+    """Delete messages of a room.
+
+    Args:
+        keys: the chat's keys.
+        room: the room.
+        version: see `gateway.backplane.contract.Messages.erase`.
+        ids: see there.
+        by: see there.
+        run_id: Redis' run id.
+        author: see there.
+        within_ms: milliseconds that the messages may be old; None for any.
+        everything: delete all messages of the log.
+        known: the last id of the room's log that the caller knows.
+        history: roughly how many messages the log keeps.
+    """
+    return (
+        "room_erase",
+        _log_keys(keys, room),
+        history,
+        run_id,
+        known,
+        keys.room_channel(room),
+        version,
+        author,
+        "" if within_ms is None else within_ms,
+        encode_body(Deleted(room=room, by=by)),
+        "1" if everything else "",
+        *ids,
+    )
+
+
+def room_react(
+    keys: Keys,
+    room: str,
+    version: str,
+    reaction: Reacted,
+    person: str,
+    run_id: str,
+    *,
+    known: bytes,
+    history: int,
+) -> Call:
+    """React to a message of a room; the arguments are as in `room_erase`."""
+    touched = _log_keys(keys, room)
+    return (
+        "room_react",
+        [*touched[:4], touched[5]],
+        history,
+        run_id,
+        known,
+        keys.room_channel(room),
+        version,
+        reaction.target,
+        reaction.emoji,
+        person,
+        reaction.from_,
+        "1" if reaction.on else "",
+        encode_body(reaction),
+    )
+
+
+def _log_keys(keys: Keys, room: str) -> list[str]:
+    return [
+        keys.room_log(room),
+        keys.room_epoch(room),
+        keys.room_meta(room),
+        keys.room_clock(room),
+        keys.room_front(room),
+        keys.room_reactions(room),
+    ]
 
 
 def room_state(keys: Keys, room: str, known: RoomState | None = None) -> Call:
@@ -164,7 +305,7 @@ def room_attend(
     keys: Keys,
     room: str,
     version: str,
-    items: list[Arrival | Departure],
+    items: list[Move],
     run_id: str,
     *,
     create: bool,
@@ -203,12 +344,18 @@ def room_attend(
     )
 
 
-def _item(room: str, item: Arrival | Departure) -> tuple[str | bytes, ...]:
+def _item(room: str, item: Move) -> tuple[str | bytes, ...]:
     if isinstance(item, Departure):
         left = encode(Left(room=room, name=item.name, code=item.code))
         return ("-", item.folded, item.session, "", left)
     member = item.member
     joined = encode(Joined(room=room, name=member.name, account=member.account))
+    if isinstance(item, Rename):
+        old, new = item.before.name, member.name
+        renamed = encode(Renamed(old, new, room=room, account=member.account))
+        lines = renamed + joined + encode(Left(room=room, name=old, code=OutCode.RENAMED))
+        record = msgspec.json.encode(member)
+        return (f"={item.before.folded}", item.folded, member.session, record, lines)
     sign = "+" if item.told else "~"
     return (sign, item.folded, member.session, msgspec.json.encode(member), joined)
 

@@ -26,16 +26,25 @@ class RedisGateways:
         gateway: this gateway's id.
         info: returns this gateway's report, a `GatewayInfo` in JSON.
         resume_ms: milliseconds in which users can resume.
+        mail_ms: milliseconds that private messages of a registered name are kept.
     """
 
     def __init__(
-        self, pair: Pair, keys: Keys, gateway: str, info: Callable[[], bytes], resume_ms: int
+        self,
+        pair: Pair,
+        keys: Keys,
+        gateway: str,
+        info: Callable[[], bytes],
+        *,
+        resume_ms: int,
+        mail_ms: int,
     ) -> None:
         self._pair = pair
         self._keys = keys
         self._gateway = gateway
         self._info = info
         self._resume_ms = resume_ms
+        self._mail_ms = mail_ms
         # When the lease ends, by Redis' clock: after that nothing is posted in our users' names.
         self._until_ms = 0
 
@@ -98,8 +107,15 @@ class RedisGateways:
     async def _sweep_one(self, gateway: str, gone: list[Registration]) -> None:
         keys, left = self._keys, 1
         touched = [keys.lease(gateway), keys.users, keys.held(gateway), keys.gateways]
+        touched.append(keys.accounts)
         while left:
             left, *records = await self._pair.run(
-                "gateway_sweep", touched, gateway, SWEPT_AT_ONCE, keys.users, self._resume_ms
+                "gateway_sweep",
+                touched,
+                gateway,
+                SWEPT_AT_ONCE,
+                keys.users,
+                self._resume_ms,
+                self._mail_ms,
             )
             gone += registrations(records)

@@ -10,7 +10,7 @@ import msgspec
 
 from gateway.backplane.contract import Log, LogPage
 from gateway.backplane.keys import Keys
-from gateway.backplane.readable import UNREADABLE
+from gateway.backplane.readable import UNREADABLE, readable
 from gateway.backplane.redis.pair import Pair
 from gateway.backplane.redis.replies import whole
 from wire.frames import PRIVATE
@@ -25,6 +25,7 @@ TRIMMED_AT_ONCE = 1000
 """The most messages that one call deletes: it keeps Redis busy for a few milliseconds."""
 
 _object = msgspec.json.Decoder(dict)
+_REACTIONS = msgspec.json.Decoder(dict[str, dict[str, str]])
 
 
 @dataclass
@@ -68,12 +69,32 @@ class RedisLogs:
         return [tails[log] for log in logs]
 
     async def read_log(self, log: Log, after: bytes, count: int) -> LogPage:
-        keys = [self._keys.log(log), self._keys.epoch(log)]
-        tail, start, more, *found = await self._pair.run(
+        keys = [self._keys.log(log), self._keys.epoch(log), self._keys.front(log)]
+        tail, start, more, is_whole, *found = await self._pair.run(
             "log_read", keys, after, count, PAGE_BYTES, self._pair.run_id
         )
         messages = zip(found[::3], found[1::3], found[2::3], strict=True)
-        return LogPage(tail, start, bool(more), [(each[0], _readable(*each)) for each in messages])
+        lines = [(each[0], _readable(*each)) for each in messages]
+        return LogPage(tail, start, bool(more), lines, bool(is_whole))
+
+    async def read_back(
+        self, log: Log, before: bytes | None, count: int
+    ) -> tuple[list[bytes], bool]:
+        at_front, *found = await self._pair.run(
+            "log_read_back", [self._keys.log(log)], before or b"", count, PAGE_BYTES
+        )
+        every = zip(found[::3], found[1::3], found[2::3], strict=True)
+        return [line for each in every if (line := _readable(*each))], bool(at_front)
+
+    async def reactions(self, log: Log, messages: list[str]) -> dict[str, dict[str, list[str]]]:
+        if not messages:
+            return {}
+        found = await self._pair.call("HMGET", self._keys.reactions(log), *messages)
+        every = {}
+        for message, text in zip(messages, found, strict=True):
+            for people in readable(_REACTIONS, filter(None, [text]), "the reactions to a message"):
+                every[message] = {emoji: sorted(who.values()) for emoji, who in people.items()}
+        return every
 
     async def trim(self, logs: list[Log]) -> None:
         for log in logs:

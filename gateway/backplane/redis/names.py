@@ -11,7 +11,13 @@ from gateway.backplane.keys import Keys
 from gateway.backplane.records import Registration
 from gateway.backplane.redis.calls import user_claim, user_release
 from gateway.backplane.redis.pair import Pair
-from gateway.backplane.redis.replies import account_of, parse_user_list, registration
+from gateway.backplane.redis.replies import (
+    account_of,
+    left_sessions,
+    parse_user_list,
+    registration,
+    sessions,
+)
 from gateway.outcomes import Outcome
 
 LISTED_AT_ONCE = 200
@@ -26,14 +32,28 @@ class RedisNames:
         gateway: this gateway's id.
         idle_ms: milliseconds of inactivity before a user is evicted; 0 for never.
         resume_ms: milliseconds in which users can resume.
+        mail_ms: milliseconds that private messages of a registered name are kept.
+        most_sessions: the most sessions of a registered name.
     """
 
-    def __init__(self, pair: Pair, keys: Keys, gateway: str, idle_ms: int, resume_ms: int) -> None:
+    def __init__(
+        self,
+        pair: Pair,
+        keys: Keys,
+        gateway: str,
+        *,
+        idle_ms: int,
+        resume_ms: int,
+        mail_ms: int,
+        most_sessions: int,
+    ) -> None:
         self._pair = pair
         self._keys = keys
         self._gateway = gateway
         self._idle_ms = idle_ms
         self._resume_ms = resume_ms
+        self._mail_ms = mail_ms
+        self._most_sessions = most_sessions
 
     async def claim(
         self, user: Registration, ago: float, resume: str | None, auth: Proof = KNOWN
@@ -47,9 +67,24 @@ class RedisNames:
             idle_ms=self._idle_ms,
             resume=resume or "",
             auth=auth,
+            most_sessions=self._most_sessions,
+            mail_ms=self._mail_ms,
         )
         reply = await self._pair.run(*call)
-        outcome, origin, last, former, hash, began, waits, unheard, rooms, account = reply
+        (
+            outcome,
+            origin,
+            last,
+            former,
+            hash,
+            began,
+            waits,
+            unheard,
+            rooms,
+            account,
+            away,
+            count,
+        ) = reply
         return Claimed(
             Outcome(outcome.decode()),
             origin.decode(),
@@ -60,12 +95,16 @@ class RedisNames:
             bool(waits),
             bool(unheard),
             msgspec.json.decode(rooms, type=list[str]) if rooms else None,
-            bool(account),
+            account.decode(),
+            msgspec.json.decode(away, type=str) if away else None,
+            int(count),
         )
 
     async def release(self, users: list[Registration], *, for_good: bool) -> list[str]:
         kept_ms = 0 if for_good else self._resume_ms
-        call = user_release(self._keys, self._gateway, users, kept_ms=kept_ms)
+        call = user_release(
+            self._keys, self._gateway, users, kept_ms=kept_ms, mail_ms=self._mail_ms
+        )
         return [session.decode() for session in await self._pair.run(*call)]
 
     async def touch(self, touches: list[Touch]) -> list[str]:
@@ -75,12 +114,9 @@ class RedisNames:
         reply = await self._pair.run("user_touch", touched, self._idle_ms, keys.users, *parts)
         return [session.decode() for session in reply]
 
-    async def idle_left(self, folded: str, session: str) -> float:
-        key = self._keys.alive(folded)
-        value = await self._pair.call("GET", key)
-        if value is None or value.decode().partition(" ")[0] != session:
-            return 0.0
-        return max(0.0, int(await self._pair.call("PTTL", key)) / 1000)
+    async def idle_left(self, session: str) -> float:
+        left = int(await self._pair.call("PTTL", self._keys.alive(session)))
+        return max(0.0, left / 1000)
 
     async def users(self, cursor: str) -> tuple[str, list[Listed]]:
         keys = self._keys
@@ -94,11 +130,16 @@ class RedisNames:
             call("GET", keys.resume(folded)),
             call("HGET", keys.accounts, folded),
         )
-        user = registration(here or b"") or registration(away or b"")
+        user = next(iter(sessions(here or b"") or left_sessions(away or b"")), None)
         account = account_of(registered or b"")
+        of = "" if account is None else account.owner or folded
         if user is None:
-            return None if account is None else Known(account.name, "", True)
-        return Known(user.name, user.origin, account is not None)
+            return None if account is None else Known(account.name, "", True, of)
+        return Known(user.name, user.origin, account is not None, of)
+
+    async def order(self, folded: str, verb: str, rest: str, but: str = "") -> None:
+        users = self._keys.users
+        await self._pair.run("user_order", [users], folded, verb, rest, but, users)
 
     async def present(self, names: list[str]) -> list[str]:
         keys = self._keys

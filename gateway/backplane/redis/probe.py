@@ -150,6 +150,8 @@ class Probe:
             idle_ms=KEPT_MS,
             resume="",
             auth=KNOWN,
+            most_sessions=1,
+            mail_ms=KEPT_MS,
         )
         made = (keys.users, keys.held(self._gateway), keys.users_epoch)
         outcome, *_ = await self._run_expiring(pair.run(*call), *made)
@@ -190,7 +192,7 @@ class Probe:
 
     async def _release(self, session: str) -> Any:
         keys, pair = self._keys, self._pair
-        call = user_release(keys, self._gateway, [self._user(session)], kept_ms=0)
+        call = user_release(keys, self._gateway, [self._user(session)], kept_ms=0, mail_ms=0)
         released, *_ = await asyncio.gather(
             pair.run(*call),
             pair.call("DEL", *self._made_by_publishing()),

@@ -24,6 +24,16 @@ def registration(record: bytes) -> Registration | None:
     return next(iter(registrations([record])), None)
 
 
+def sessions(text: bytes) -> list[Registration]:
+    """The sessions of a name that can be read, from the text that is kept for it."""
+    return registrations(text.split(b"\n"))
+
+
+def left_sessions(text: bytes) -> list[Registration]:
+    """The same of the sessions that have left."""
+    return registrations(line.partition(b" ")[2] for line in text.split(b"\n"))
+
+
 def account_of(record: bytes) -> Account | None:
     """An account; None for b"" or an unreadable one."""
     return next(iter(readable(ACCOUNT, filter(None, [record]), "an account")), None)
@@ -46,6 +56,14 @@ def parse_user_list(reply: list[bytes]) -> tuple[str, list[Listed]]:
         if (user := registration(reply[i])) is not None
     ]
     return reply[0].decode(), listed
+
+
+def by_person(listed: Iterable[Listed]) -> dict[str, list[Listed]]:
+    """The sessions of each person, by the folded name; the order stays."""
+    people: dict[str, list[Listed]] = {}
+    for each in listed:
+        people.setdefault(each.registration.folded, []).append(each)
+    return people
 
 
 def parse_room_state(
@@ -82,11 +100,11 @@ def parse_room(room: str, meta: list[bytes], people: int) -> tuple[RoomState, in
     return state_from(room, True, {"meta": fields}), people
 
 
-def parse_members(reply: list[Any]) -> tuple[str, dict[str, Member]]:
-    """The members in a reply of HSCAN: the cursor, and the members."""
+def parse_members(reply: list[Any]) -> tuple[str, dict[str, list[Member]]]:
+    """The members in a reply of HSCAN: the cursor, and each member's sessions."""
     cursor, found = reply
     members = {}
-    for folded, record in zip(found[::2], found[1::2], strict=True):
-        for member in readable(MEMBER, [record], "the record of a member"):
-            members[folded.decode(errors="replace")] = member
+    for folded, text in zip(found[::2], found[1::2], strict=True):
+        if some := readable(MEMBER, text.split(b"\n"), "the record of a member"):
+            members[folded.decode(errors="replace")] = some
     return cursor.decode(), members

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from gateway.backplane.contract import Arrival, Attendance, Attended, Departure, Log, Mark
+from gateway.backplane.contract import Attendance, Attended, Departure, Log, Mark, Move
 from gateway.backplane.keys import Keys
 from gateway.backplane.records import Registration
 from gateway.backplane.redis.calls import room_attend, room_change, room_state
@@ -63,7 +63,7 @@ class RedisRooms:
         self,
         room: str,
         version: str,
-        items: list[Arrival | Departure],
+        items: list[Move],
         *,
         create: bool,
         founding: bool = True,
@@ -180,10 +180,6 @@ class RedisRooms:
         rooms, began = msgspec.json.encode(user.rooms), msgspec.json.encode(user.began)
         users = [self._keys.users]
         await self._pair.run("user_rooms", users, user.folded, user.session, rooms, began)
-
-    async def tell_invited(self, folded: str, room: str, by: str) -> None:
-        users = self._keys.users
-        await self._pair.run("user_invite", [users], folded, room, by, users)
 
     async def _add_to_index(self, rooms: list[str]) -> None:
         if rooms:

@@ -2,22 +2,25 @@
 --
 -- KEYS[1]  the log
 -- KEYS[2]  its epochs
+-- KEYS[3]  how far it reaches back
 -- ARGV[1]  the id after which to read
 -- ARGV[2]  the most messages to read
 -- ARGV[3]  bytes after which to stop
 -- ARGV[4]  Redis' run id
 --
 -- Returns  the id after which the next message comes; the position of readers from before the log began; 1 if there
---          is more, else 0; then three for each message: its id, its time and its body
+--          is more, else 0; 1 if what is missing in between was deleted, 0 if it may be lost; then three for each
+--          message: its id, its time and its body
 --
 -- A script, because messages differ in size by a factor of a thousand, so only reading shows how many are enough.
 -- Atomic, so that a message missing at the end is really missing, and not under way.
 local BATCH = 8
 local most, bytes = tonumber(ARGV[2]), tonumber(ARGV[3])
 local last, start = tail(KEYS[1], KEYS[2], ARGV[4], NOTHING)
-local found, at, more = {last, start, 0}, ARGV[1], true
+local from = complete_from(KEYS[1], KEYS[3], last)
+local found, at, more = {last, start, 0, is_after(from, ARGV[1]) and 0 or 1}, ARGV[1], true
 while more do
-  local left = math.min(BATCH, most - (#found - 3) / 3)
+  local left = math.min(BATCH, most - (#found - 4) / 3)
   if left <= 0 or bytes <= 0 then
     if is_after(last, at) then found[3] = 1 end
     break

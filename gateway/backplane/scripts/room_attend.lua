@@ -11,6 +11,8 @@
 -- KEYS[9]  its log
 -- KEYS[10] its epochs
 -- KEYS[11] its clock
+-- KEYS[12] how far its log reaches back
+-- KEYS[13] reactions
 -- ARGV[1]  the version of the room's state by which the arrivals were allowed; '*' for any, without arrivals
 -- ARGV[2]  '1' to make the room if it does not exist
 -- ARGV[3]  Redis' run id
@@ -21,22 +23,25 @@
 -- ARGV[8]  the folded name of the room's first operator, if it is made now; '' for none
 -- ARGV[9]  the same name as it is shown
 -- ARGV[10..]  five for each: '+' for an arrival that everybody is told about, '~' for one that only
---             gateways are told about, '-' for a departure; the folded name; the session ('' with '-':
---             any); the member (JSON; '' with '-'); the event, a line
+--             gateways are told about, '-' for a departure, '=<old name>' for another name of a session; the
+--             folded name; the session ('' with '-': any); the member (JSON; '' with '-'); the event, a line.
+--             With another name three lines: for a name that has changed, an arrival, a departure
 --
 -- Returns  {the id after which the next message comes, the number of people in the room, the folded name of its
 --          new operator or '', the number of arrivals and departures so far}. 'CHANGED' if the room has another
 --          version, 'NONE' if somebody arrives and the room does not exist: then nothing was done
 --
--- An arrival of a session that is there already changes nothing, so the call can be repeated. If the name is
--- there with another session, people are not told. A departure of a session that is not there does nothing,
--- because a newer session may have the name.
+-- An arrival of a session that is there already changes nothing, so the call can be repeated. A departure of a
+-- session that is not there does nothing, because a newer session may have the name. A guest is in a room with
+-- one session: with another one it is the same guest who came back, and people are not told. With an account
+-- somebody may be in it with several, and comes with the first and leaves with the last.
 --
 -- Atomic, so that the order of arrivals and departures is the same for all, and so that nobody enters by
 -- outdated rules.
 local meta, members = KEYS[1], KEYS[2]
 local keys = {
   meta, members, KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7], KEYS[8], KEYS[9], KEYS[10], KEYS[11],
+  KEYS[12], KEYS[13],
 }
 if ARGV[1] ~= '*' and version_of(meta) ~= ARGV[1] then return 'CHANGED' end
 
@@ -73,21 +78,33 @@ local some_kicked = redis.call('EXISTS', KEYS[8]) == 1
 for i = 10, #ARGV, 5 do
   local what, name, session, member = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3]
   local was = redis.call('HGET', members, name)
-  local whose = was and session_of(was)
-  local told
+  local told, line = nil, ARGV[i + 4]
   if what == '-' then
-    if was and (session == '' or not whose or whose == session) then
-      redis.call('HDEL', members, name)
-      told = '+'
+    if was then
+      local rest, inside = '', true
+      if session ~= '' then rest, inside = without_session(was, session) end
+      if inside then write_text(members, name, rest) end
+      if rest == '' then told = '+' end
     end
-  else
+  elseif what == '+' or what == '~' then
     if not was then
+      redis.call('HSET', members, name, member)
       told = what
-    elseif whose ~= session then
-      told = '~'
+    else
+      local text, news = with_session(was, member)
+      if text ~= was then redis.call('HSET', members, name, text) end
+      if news then told = '~' end
     end
-    if was ~= member then redis.call('HSET', members, name, member) end
     if some_kicked then redis.call('HDEL', KEYS[8], name) end
+  else
+    local old = what:sub(2)
+    local rest, inside = without_session(redis.call('HGET', members, old) or '', session)
+    write_text(members, old, rest)
+    redis.call('HSET', members, name, (with_session(was or '', member)))
+    local renamed, joined, left = line:match('^(.-\n)(.-\n)(.-\n)$')
+    local last_of_old = inside and rest == ''
+    line = last_of_old and (was and left or renamed) or joined
+    if last_of_old or not was then told = '+' end
   end
   if told then
     if told ~= kind then
@@ -95,7 +112,7 @@ for i = 10, #ARGV, 5 do
       kind = told
     end
     moves = moves + 1
-    lines[#lines + 1] = ARGV[i + 4]
+    lines[#lines + 1] = line
   end
 end
 if moves ~= were then redis.call('HSET', meta, 'moves', whole(moves)) end

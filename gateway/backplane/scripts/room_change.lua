@@ -11,6 +11,8 @@
 -- KEYS[9]  its log
 -- KEYS[10] its epochs
 -- KEYS[11] its clock
+-- KEYS[12] how far its log reaches back
+-- KEYS[13] reactions
 -- ARGV[1]  the version by which this was decided
 -- ARGV[2]  roughly how many messages the log keeps
 -- ARGV[3]  Redis' run id
@@ -34,6 +36,7 @@
 local meta, members = KEYS[1], KEYS[2]
 local keys = {
   meta, members, KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7], KEYS[8], KEYS[9], KEYS[10], KEYS[11],
+  KEYS[12], KEYS[13],
 }
 if version_of(meta) ~= ARGV[1] then return 'CHANGED' end
 if ARGV[6] ~= '0' and redis.call('HEXISTS', meta, 'created') == 0 then return 'NONE' end
@@ -52,7 +55,7 @@ if ARGV[8] == '' then
 else
   local ts = whole(not_before(KEYS[11], now))
   id, _, behind = add_first(
-    KEYS[9], KEYS[10], ARGV[3], ARGV[4], newest_epoch(KEYS[10], ARGV[3]), ARGV[2], 'd', ARGV[8], 't', ts)
+    KEYS[9], KEYS[10], ARGV[3], ARGV[4], newest_epoch(KEYS[10], ARGV[3]), ARGV[2], 'd', ARGV[8], 't', ts, 'o', '*')
   redis.call('SET', KEYS[11], ts, 'KEEPTTL')
   redis.call('SPUBLISH', ARGV[5], behind .. ' ' .. id .. '\n' .. with_beginning(id, ts, ARGV[8]))
 end
@@ -69,11 +72,12 @@ end
 if ARGV[12] == '1' then
   local all = redis.call('HGETALL', members)
   for i = 1, #all, 2 do
-    local readable, member = pcall(cjson.decode, all[i + 1])
-    if readable and type(member) == 'table' and type(member.name) == 'string' then
-      local origin = member.account ~= true and type(member.origin) == 'string' and member.origin or ''
-      local invitation = '{"name":' .. cjson.encode(member.name) .. ',"origin":' .. cjson.encode(origin) .. '}'
-      redis.call('HSETNX', parts.invited, all[i], invitation)
+    local member = read_members(all[i + 1])[1]
+    if member then
+      -- The invitation of an account is for any session of it, under any of its names.
+      local origin = member.account and '' or member.origin
+      local invitation = '{"v":1,"name":' .. cjson.encode(member.name) .. ',"origin":' .. cjson.encode(origin) .. '}'
+      redis.call('HSETNX', parts.invited, member.account or all[i], invitation)
     end
   end
 end
@@ -86,10 +90,8 @@ if member then
   redis.call('HDEL', members, ARGV[9])
   people = people - 1
   -- So that a session whose connection breaks now cannot come back into the room by resuming.
-  local readable, was = pcall(cjson.decode, member)
-  if readable and type(was) == 'table' and type(was.origin) == 'string' then
-    redis.call('HSET', parts.kicked, ARGV[9], was.origin)
-  end
+  local was = read_members(member)[1]
+  if was then redis.call('HSET', parts.kicked, ARGV[9], was.account and '' or was.origin) end
   local moves = whole((tonumber(redis.call('HGET', meta, 'moves') or 0) or 0) + 1)
   redis.call('HSET', meta, 'moves', moves)
   redis.call('SPUBLISH', ARGV[5], '+' .. moves .. ' ' .. id .. '\n' .. ARGV[10])

@@ -11,6 +11,8 @@
 -- KEYS[9]  its log
 -- KEYS[10] its epochs
 -- KEYS[11] its clock
+-- KEYS[12] how far its log reaches back
+-- KEYS[13] reactions
 -- ARGV[1]  the room's channel
 -- ARGV[2]  milliseconds that it is remembered that the room was deleted
 -- ARGV[3]  Redis' run id
@@ -27,7 +29,8 @@ local people = redis.call('HLEN', KEYS[2])
 local last = tail(KEYS[9], KEYS[10], ARGV[3], NOTHING)
 local moves = redis.call('HGET', meta, 'moves')
 local version = next_version(meta, now_ms())
-redis.call('DEL', meta, KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7], KEYS[8], KEYS[9], KEYS[10], KEYS[11])
+redis.call('DEL', meta, KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7], KEYS[8], KEYS[9], KEYS[10], KEYS[11],
+  KEYS[12], KEYS[13])
 redis.call('HSET', meta, 'version', version, 'deleted', version, 'moves', moves or '0')
 redis.call('PEXPIRE', meta, ARGV[2])
 redis.call('SPUBLISH', ARGV[1], '=' .. version .. ' ' .. last .. '\n')

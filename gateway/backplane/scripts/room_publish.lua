@@ -15,10 +15,12 @@
 -- ARGV[9]  prefix of the keys that say how long somebody must not post again
 -- ARGV[10] milliseconds that an empty room is kept; '0' for a room that always exists
 -- ARGV[11..]  two for each message: a head and the body, JSON. The head is
---             ''                     a message that may be posted twice
+--             ''                     a message of an operator of the chat, which may be posted twice
+--             ORIGIN -               a message of somebody else that may be posted twice
 --             ORIGIN SEQ             one that must not
 --             ORIGIN SEQ NAME MS     the same, and NAME must not post again for MS milliseconds; SEQ is
 --                                    '-' if the message may be posted twice
+--             @ACCOUNT in front of it is the account of the author
 --
 -- Returns  for each message its id; '' if its seq was posted before and the id is no longer known; or, as
 --          a number, the milliseconds that its sender must wait: then it was not posted. 'LATE' if the
@@ -39,12 +41,12 @@ if version_of(KEYS[3]) ~= ARGV[8] then return 'CHANGED' end
 local at, is_first = not_before(KEYS[4], clock)
 local ts = whole(at)
 local first, last, next_id, behind
-local function add(body)
+local function add(body, author)
   if first then
-    last = redis.call('XADD', log, 'MAXLEN', '~', limit, next_id, 'd', body, 't', ts)
+    last = redis.call('XADD', log, 'MAXLEN', '~', limit, next_id, 'd', body, 't', ts, 'o', author)
   else
     first, next_id, behind =
-      add_first(log, KEYS[2], run, ARGV[3], newest_epoch(KEYS[2], run), limit, 'd', body, 't', ts)
+      add_first(log, KEYS[2], run, ARGV[3], newest_epoch(KEYS[2], run), limit, 'd', body, 't', ts, 'o', author)
     last = first
     redis.call('SET', KEYS[4], ts, 'KEEPTTL')
   end
@@ -64,11 +66,12 @@ local results, lines = {}, {''}
 for i = 11, #ARGV, 2 do
   local head, body = ARGV[i], ARGV[i + 1]
   if head == '' then
-    local id = add(body)
+    local id = add(body, '*')
     results[#results + 1] = id
     lines[#lines + 1] = with_beginning(id, ts, body)
   else
-    local origin, seq, slow = head:match('^(%x+) (%S+)(.*)$')
+    local author, rest = head:match('^(@%S+) (.*)$')
+    local origin, seq, slow = (rest or head):match('^(%x+) (%S+)(.*)$')
     local name, pause = slow:match('^ (%S+) (%d+)$')
     if seq ~= '-' and not latest[origin] then
       latest[origin], news[origin] = newest_seq(ARGV[5] .. origin), ''
@@ -81,7 +84,7 @@ for i = 11, #ARGV, 2 do
       if wait > 0 then
         results[#results + 1] = wait
       else
-        local id = add(body)
+        local id = add(body, author or origin)
         if name then redis.call('SET', ARGV[9] .. name, pause, 'PX', pause) end
         if seq ~= '-' then
           latest[origin] = tonumber(seq)

@@ -1,14 +1,27 @@
 -- Functions for several scripts; this file is put in front of each script.
 
--- The user of a record; nil if the record cannot be read, for example from another version. An unreadable
--- record must not affect any other.
+local function now_ms()
+  local clock = redis.call('TIME')
+  return clock[1] * 1000 + math.floor(clock[2] / 1000)
+end
+
+local function whole(number)
+  return string.format('%.0f', number)
+end
+
+-- The record of a session; nil if it cannot be read, for example since it is of another version. An unreadable record
+-- must not affect any other.
+local VERSION = 1
+
 local function read_user(record)
   local readable, user = pcall(cjson.decode, record)
-  if not readable or type(user) ~= 'table' then return nil end
+  if not readable or type(user) ~= 'table' or user.v ~= VERSION then return nil end
   for _, field in ipairs({'name', 'session', 'gateway', 'origin', 'resume'}) do
     if type(user[field]) ~= 'string' then return nil end
   end
   if type(user.hello) ~= 'number' or user.hello ~= user.hello or math.abs(user.hello) > 2^53 then user.hello = 0 end
+  if type(user.account) ~= 'string' then user.account = nil end
+  if type(user.away) ~= 'string' then user.away = nil end
   if type(user.began) ~= 'table' then user.began = nil end
   for room, id in pairs(user.began or {}) do
     if type(id) ~= 'string' or not id:find('^%d+%-%d+$') then user.began[room] = nil end
@@ -21,6 +34,100 @@ local function read_user(record)
   return user
 end
 
+-- All sessions of a name are kept as one text: a line for each, its record in JSON, the oldest first. A line that cannot
+-- be read stays as it is when others come and go.
+
+-- The records that can be read, and record -> line.
+local function read_sessions(text)
+  local users, lines = {}, {}
+  for line in (type(text) == 'string' and text or ''):gmatch('[^\n]+') do
+    local user = read_user(line)
+    if user then
+      users[#users + 1] = user
+      lines[user] = line
+    end
+  end
+  return users, lines
+end
+
+-- The record of one session in such a text, and its line.
+local function find_session(text, session)
+  local users, lines = read_sessions(text)
+  for _, user in ipairs(users) do
+    if user.session == session then return user, lines[user] end
+  end
+end
+
+-- The text without a line, or with another one in its place.
+local function replace_line(text, line, other)
+  local kept = {}
+  for each in text:gmatch('[^\n]+') do
+    if each ~= line then
+      kept[#kept + 1] = each
+    elseif other then
+      kept[#kept + 1] = other
+    end
+  end
+  return table.concat(kept, '\n')
+end
+
+local function add_line(text, line)
+  return text == '' and line or text .. '\n' .. line
+end
+
+local function write_text(hash, field, text)
+  if text == '' then redis.call('HDEL', hash, field) else redis.call('HSET', hash, field, text) end
+end
+
+-- A name is in the set of each gateway that has a session of it.
+local function forget_held(prefix, gateway, name, text)
+  for _, user in ipairs((read_sessions(text))) do
+    if user.gateway == gateway then return end
+  end
+  redis.call('SREM', prefix .. ':held:' .. gateway, name)
+end
+
+-- The sessions of a name that have left and may still be resumed: a text of lines "<until, ms> <record>". Returns the
+-- records that can be read, and record -> line.
+local function read_left(text, now)
+  local users, lines = {}, {}
+  for line in (type(text) == 'string' and text or ''):gmatch('[^\n]+') do
+    local till, record = line:match('^(%d+) (.*)$')
+    local user = till and tonumber(till) > now and read_user(record)
+    if user then
+      users[#users + 1] = user
+      lines[user] = line
+    end
+  end
+  return users, lines
+end
+
+-- Write such lines, without those whose time is over; at most the newest of them.
+local MOST_LEFT = 20
+
+local function write_left(key, text, now)
+  local kept, last = {}, 0
+  for line in text:gmatch('[^\n]+') do
+    local till = tonumber(line:match('^(%d+) ') or 0)
+    if till > now then
+      kept[#kept + 1] = line
+      last = math.max(last, till)
+    end
+  end
+  if #kept == 0 then
+    redis.call('DEL', key)
+  else
+    redis.call('SET', key, table.concat(kept, '\n', math.max(1, #kept - MOST_LEFT + 1)), 'PX', whole(last - now))
+  end
+end
+
+-- A session has left, and may be resumed within some milliseconds.
+local function add_left(prefix, name, record, kept_ms, now)
+  local key = prefix .. ':resume:' .. name
+  local text = redis.pcall('GET', key)
+  write_left(key, add_line(type(text) == 'string' and text or '', whole(now + kept_ms) .. ' ' .. record), now)
+end
+
 -- Names as a JSON list; cjson would turn an empty list into an object.
 local function encode_list(names)
   local quoted = {}
@@ -28,11 +135,69 @@ local function encode_list(names)
   return '[' .. table.concat(quoted, ',') .. ']'
 end
 
+-- An account; empty if it cannot be read. Such an account belongs to nobody, but its name is not free.
+local function read_account(record)
+  local readable, account = pcall(cjson.decode, record or '')
+  if not readable or type(account) ~= 'table' or account.v ~= VERSION then return {} end
+  for field, kind in pairs({name = 'string', hash = 'string', owner = 'string', kept = 'string',
+    since = 'number', changed = 'number'}) do
+    if type(account[field]) ~= kind then account[field] = nil end
+  end
+  local names = {}
+  for _, name in ipairs(type(account.names) == 'table' and account.names or {}) do
+    if type(name) == 'string' then names[#names + 1] = name end
+  end
+  account.names = names
+  return account
+end
+
+-- An account as JSON. cjson would write an empty list as an object, and a large number as a fraction.
+local function encode_account(account, names)
+  local copy = {}
+  for field, value in pairs(account) do copy[field] = value end
+  copy.names, copy.since, copy.changed, copy.v = nil, nil, nil, nil
+  return '{"v":' .. VERSION .. ',"names":' .. encode_list(names) .. ',"since":' .. whole(account.since or 0)
+    .. ',"changed":' .. whole(account.changed or 0) .. ',' .. cjson.encode(copy):sub(2)
+end
+
+-- The account that a name belongs to: {name = the folded name of the account, hash =, changed =, kept =}; nil if the name
+-- is not registered.
+local function account_of(accounts, name)
+  local record = redis.call('HGET', accounts, name)
+  if not record then return nil end
+  local own = read_account(record)
+  local of, account = name, own
+  if own.owner and own.owner ~= '' then
+    of, account = own.owner, read_account(redis.call('HGET', accounts, own.owner))
+  end
+  local newest = (own.changed or 0) > (account.changed or 0) and own or account
+  return {name = of, hash = account.hash or '', changed = newest.changed or 0, kept = newest.kept}
+end
+
+-- Why a person is away: nil unless all sessions are.
+local function away_of(users)
+  local away
+  for _, user in ipairs(users) do
+    if not user.away then return nil end
+    away = user.away
+  end
+  return away
+end
+
+-- What is kept for a name with its log.
+local function expire_log(prefix, name, kept_ms)
+  for _, kind in ipairs({'log', 'waiting', 'front', 'reactions'}) do
+    redis.call('PEXPIRE', prefix .. ':' .. kind .. ':' .. name, kept_ms)
+  end
+end
+
 -- A user's record as JSON. cjson would write a large count as a fraction, which no gateway could read.
 local function encode_user(user)
-  local rooms, hello = encode_list(user.rooms), string.format('%.0f', user.hello)
-  user.rooms, user.hello = nil, nil
-  return '{"rooms":' .. rooms .. ',"hello":' .. hello .. ',' .. cjson.encode(user):sub(2)
+  local rooms, hello = encode_list(user.rooms), whole(user.hello)
+  local copy = {}
+  for field, value in pairs(user) do copy[field] = value end
+  copy.rooms, copy.hello, copy.v = nil, nil, nil
+  return '{"v":' .. VERSION .. ',"rooms":' .. rooms .. ',"hello":' .. hello .. ',' .. cjson.encode(copy):sub(2)
 end
 
 -- Logs. Ids are "<epoch>-<n>"; within an epoch of a log, n counts up by one.
@@ -47,15 +212,6 @@ end
 -- next message comes, messages in between may be lost.
 local GREATEST = '18446744073709551615'
 local NOTHING = '0-0'
-
-local function now_ms()
-  local clock = redis.call('TIME')
-  return clock[1] * 1000 + math.floor(clock[2] / 1000)
-end
-
-local function whole(number)
-  return string.format('%.0f', number)
-end
 
 local function parts(id)
   local epoch, n = id:match('^(%d+)-(%d+)$')
@@ -189,10 +345,52 @@ local function end_empty(keys, meta, operators, empty_ms, owned_ms)
   for _, key in ipairs(keys) do redis.call('PEXPIRE', key, left) end
 end
 
--- The session in a member's record; nil if the record cannot be read.
-local function session_of(member)
-  local readable, record = pcall(cjson.decode, member)
-  return readable and type(record) == 'table' and type(record.session) == 'string' and record.session or nil
+-- One session of a member; nil if the line cannot be read.
+local function read_member(line)
+  local readable, member = pcall(cjson.decode, line)
+  if not readable or type(member) ~= 'table' or member.v ~= VERSION then return nil end
+  for _, field in ipairs({'name', 'session', 'origin'}) do
+    if type(member[field]) ~= 'string' then return nil end
+  end
+  if type(member.account) ~= 'string' or member.account == '' then member.account = nil end
+  return member
+end
+
+-- The sessions of a member that can be read, and session -> line.
+local function read_members(text)
+  local members, lines = {}, {}
+  for line in (type(text) == 'string' and text or ''):gmatch('[^\n]+') do
+    local member = read_member(line)
+    if member then
+      members[#members + 1] = member
+      lines[member.session] = line
+    end
+  end
+  return members, lines
+end
+
+-- What stays of a member without a session; a record in which no session can be read does not stay. The second value is
+-- whether the session was in it.
+local function without_session(text, session)
+  local members, lines = read_members(text)
+  if #members == 0 then return '', true end
+  if not lines[session] then return text, false end
+  return replace_line(text, lines[session]), true
+end
+
+-- A member with a session: beside the others of the same account, or else in their place. The second value is whether
+-- there is something to tell gateways.
+local function with_session(text, line)
+  local mine = read_member(line)
+  local members, lines = read_members(text)
+  local old = lines[mine.session]
+  if old == line then return text, false end
+  for _, member in ipairs(members) do
+    if not mine.account or member.account ~= mine.account then return line, true end
+  end
+  if #members == 0 then return line, true end
+  if old then return replace_line(text, old, line), false end
+  return add_line(text, line), false
 end
 
 -- The time of a message that is stored now, in milliseconds: never before the time of the last message, which the key
@@ -241,3 +439,95 @@ local function keep_posted(key, lines, kept_ms)
   redis.call('PEXPIRE', key, kept_ms)
 end
 
+
+-- Deleting. Deleted messages are gone from the log, so ids are missing in it. They are no loss, as trimmed messages are:
+-- a log is only trimmed at its front, so what is missing behind an entry was deleted. For the front itself a string
+-- "<id> <first>" says that nothing after the id was trimmed, as long as the first entry is that one.
+
+local function first_id(log)
+  local entry = redis.call('XRANGE', log, '-', '+', 'COUNT', 1)[1]
+  return entry and entry[1] or ''
+end
+
+-- The id from which on a log is complete, but for what was deleted.
+local function complete_from(log, front, last)
+  local first, kept = first_id(log), redis.pcall('GET', front)
+  local from, of = (type(kept) == 'string' and kept or ''):match('^(%d+%-%d+) (%S*)$')
+  if from and of == first then return from end
+  return first ~= '' and previous(first) or last
+end
+
+local function delete_entries(log, front, ids)
+  local last = last_id(log)
+  if not last then return end
+  local from = complete_from(log, front, last)
+  for _, id in ipairs(ids) do redis.call('XDEL', log, id) end
+  redis.call('SET', front, from .. ' ' .. first_id(log), 'KEEPTTL')
+  if redis.call('TTL', front) == -1 then
+    local left = redis.call('PTTL', log)
+    if left > 0 then redis.call('PEXPIRE', front, left) end
+  end
+end
+
+-- An entry of a log: its body, its time and its author; nil if there is none that a gateway wrote.
+local function read_entry(log, id)
+  if not id:find('^%d+%-%d+$') then return nil end
+  local entry = redis.call('XRANGE', log, id, id)[1]
+  local fields = entry and entry[2] or {}
+  if fields[1] ~= 'd' or fields[3] ~= 't' then return nil end
+  local readable, body = pcall(cjson.decode, fields[2])
+  if not readable or type(body) ~= 'table' or body.op ~= 'msg' or type(body.from) ~= 'string' then return nil end
+  return body, tonumber(fields[4]) or 0, fields[5] == 'o' and fields[6] or ''
+end
+
+-- Reactions to messages: a hash with a field for each message, emoji -> person -> name. Returns how many people have
+-- reacted with the emoji now; nil if that was so already; false if there are too many.
+local MOST_EMOJI, MOST_PEOPLE, MOST_REACTED = 20, 500, 2000
+
+local function react(hash, message, emoji, person, name, on)
+  local readable, all = pcall(cjson.decode, redis.call('HGET', hash, message) or '{}')
+  if not readable or type(all) ~= 'table' then all = {} end
+  local people, emojis, count = type(all[emoji]) == 'table' and all[emoji] or {}, 0, 0
+  for _ in pairs(all) do emojis = emojis + 1 end
+  for _ in pairs(people) do count = count + 1 end
+  if on == (people[person] ~= nil) then return nil end
+  if on and (count >= MOST_PEOPLE or count == 0 and emojis >= MOST_EMOJI) then return false end
+  people[person] = on and name or nil
+  count = on and count + 1 or count - 1
+  all[emoji] = count > 0 and people or nil
+  if next(all) == nil then
+    redis.call('HDEL', hash, message)
+  else
+    redis.call('HSET', hash, message, cjson.encode(all))
+  end
+  return count
+end
+
+-- Forget the reactions to messages that a room's log no longer has, once there are many.
+local function forget_reactions(hash, log)
+  if redis.call('HLEN', hash) <= MOST_REACTED then return end
+  local first = first_id(log)
+  for _, id in ipairs(redis.call('HKEYS', hash)) do
+    if first == '' or not id:find('^%d+%-%d+$') or is_after(first, id) then redis.call('HDEL', hash, id) end
+  end
+end
+
+-- Delete messages of a log that are older than some milliseconds; returns how many. Usually nothing is too old, and one
+-- message is enough to see that.
+local function trim_old(log, age_ms, most)
+  local oldest, deleted, count = now_ms() - age_ms, 0, 1
+  while deleted < most do
+    local page = redis.call('XRANGE', log, '-', '+', 'COUNT', count)
+    local last
+    for _, entry in ipairs(page) do
+      if (tonumber(entry[2][4]) or 0) >= oldest then break end
+      last = entry[1]
+      deleted = deleted + 1
+    end
+    if not last then break end
+    local epoch, n = last:match('^(%d+)-(%d+)$')
+    redis.call('XTRIM', log, 'MINID', epoch .. '-' .. whole(n + 1))
+    count = math.min(100, most - deleted)
+  end
+  return deleted
+end

@@ -1,7 +1,7 @@
 -- Claim a name for a session, or say that it is taken.
 --
 -- KEYS[1]  users
--- KEYS[2]  the user's alive key
+-- KEYS[2]  the session's alive key
 -- KEYS[3]  the set of names that the claiming gateway holds
 -- KEYS[4]  the user's log
 -- KEYS[5]  accounts
@@ -9,7 +9,7 @@
 -- ARGV[1]  the folded name
 -- ARGV[2]  the session's id
 -- ARGV[3]  the session's record, JSON without its beginning,
---          {"origin":"<origin>","began":{...},"rooms":[...],"account":true,
+--          {"v":1,"origin":"<origin>","began":{...},"rooms":[...],"account":"<name>","away":"<why>",
 -- ARGV[4]  milliseconds since the user's last activity
 -- ARGV[5]  milliseconds of inactivity that the user is given; 0 for no end
 -- ARGV[6]  prefix of the keys and channels of users
@@ -21,30 +21,37 @@
 -- ARGV[11] the session's origin, if it does not continue an older one
 -- ARGV[12] where that origin began: JSON, room -> id of the last message before
 -- ARGV[13] the rooms that the session is in, a JSON list
--- ARGV[14] '1' if the session has the account already; counts with 'known' only
+-- ARGV[14] the account that the session has already, or ''; counts with 'known' only
+-- ARGV[15] the most sessions of a registered name
+-- ARGV[16] milliseconds that private messages are kept
 --
 -- Returns  {outcome, origin, last id of the user's log, record or '', hash or '',
 --          where the origin began, JSON or '', '1' if messages wait after that id or '',
 --          '1' if the welcome of the older session may never have arrived or '',
---          the rooms that the session is in, a JSON list or '', '1' if it has the account or ''};
+--          the rooms that the session is in, a JSON list or '', the name of its account or '',
+--          why the person is away, JSON or '', how many sessions the person has};
 --          outcomes:
 --          granted    the name was free, or this session's already
+--          joined     the name is registered and has other sessions, and this one is beside them
 --          resumed    it was taken over from the peer's own older session, which was still online
 --          returned   the same, but the older session had left already; or it is this session itself,
 --                     which others were told has gone
---          inherited  its holder's gateway is dead; nobody has announced yet that the holder left
---          taken_over the name was in use and its password was given: the holder's connection is
---                     ended, and its origin with it
+--          inherited  its holder, a guest, was on a gateway that is dead; nobody has announced yet that
+--                     the holder left
+--          taken_over like joined, but there were as many sessions as may be: the connection of the
+--                     one that was idle for longest is ended, and its origin with it
 --          taken      then nothing was done; the record is the holder's, if the peer is 'known'
 --          locked     the password was not given, and nothing was done; the hash is the name's, ''
 --                     if the name is not registered
---          With resumed and returned, the origin, its beginning and the rooms are the older session's.
+--          With resumed and returned, the origin, its beginning and the rooms are the older session's;
+--          with joined and taken_over the rooms are those of the other sessions.
 --          A session has the account if the name is registered and its password was given, or the token
 --          of a session that had the account.
 --          Anyone else starts after the end of the log, and nobody ever gets messages from before their
 --          origin began, so that nobody reads mail for an earlier holder of the name.
---          But a person who had left, and shows the session's token or the name's password, starts before
---          the messages that wait. It is the same account, because a new password deletes who left.
+--          But a person who shows a session's token or the name's password starts before the messages that
+--          wait. They are for the same person, because what waits for a guest is deleted when the name is
+--          registered.
 --
 -- The token that a session was resumed with stays valid beside its new one, because the welcome with the
 -- new one may never have arrived. But it is valid only for a newer hello: a hello that was late must not
@@ -52,100 +59,154 @@
 --
 -- Atomic, so that if two sessions claim a name only one gets it.
 need_set(KEYS[3])
-local name, prefix, proof = ARGV[1], ARGV[6], ARGV[7]
-local outcome, former, older, left = 'granted', '', nil, nil
+local name, session, prefix, proof, mode = ARGV[1], ARGV[2], ARGV[6], ARGV[7], ARGV[9]
+local now = now_ms()
 local mine = cjson.decode('{' .. ARGV[3])
-local account = redis.call('HGET', KEYS[5], name)
--- An unreadable account belongs to nobody, but its name is not free.
-local readable, kept = pcall(cjson.decode, account or '{}')
-if not readable or type(kept) ~= 'table' then kept = {} end
+local account = account_of(KEYS[5], name)
+local function refused(outcome, former, hash)
+  return {outcome, '', '', former or '', hash or '', '', '', '', '', '', '', 0}
+end
+
+-- Its gateway was away when the name got its password, and did not hear that it must end this session.
+if mode == 'known' and account and account.changed > mine.since and account.kept ~= session then
+  return refused('taken')
+end
 
 local function proves(user)
   if proof == '' then return false end
   return proof == user.resume or proof == user.shown and (mine.hello or 0) > user.hello
 end
-
-local record = redis.call('HGET', KEYS[1], name)
-local holder = record and read_user(record)
-if holder then
-  if holder.session == ARGV[2] then
-    older = holder
-  elseif proves(holder) then
-    outcome, older = 'resumed', holder
-  elseif redis.call('EXISTS', prefix .. ':lease:' .. holder.gateway) == 1 then
-    outcome = 'taken'
-  else
-    outcome, former, left = 'inherited', record, holder
+local alive = {}
+local function is_alive(user)
+  if alive[user.gateway] == nil then
+    alive[user.gateway] = redis.call('EXISTS', prefix .. ':lease:' .. user.gateway) == 1
   end
-else
-  left = read_user(redis.pcall('GET', prefix .. ':resume:' .. name))
-  if left and (proves(left) or ARGV[9] == 'known' and left.session == ARGV[2]) then
-    outcome, older = 'returned', left
+  return alive[user.gateway]
+end
+
+-- The session that this one continues: itself, or an older one whose token was shown.
+local text = redis.call('HGET', KEYS[1], name) or ''
+local here, lines = read_sessions(text)
+local left_text = redis.pcall('GET', prefix .. ':resume:' .. name)
+left_text = type(left_text) == 'string' and left_text or ''
+local outcome, older, left_line = 'granted', nil, nil
+for _, user in ipairs(here) do
+  if user.session == session then older = user end
+end
+for _, user in ipairs(older and {} or here) do
+  if proves(user) then outcome, older = 'resumed', user end
+end
+if not older and left_text ~= '' then
+  local left, left_lines = read_left(left_text, now)
+  for _, user in ipairs(left) do
+    if proves(user) or mode == 'known' and user.session == session then
+      outcome, older, left_line = 'returned', user, left_lines[user]
+    end
   end
 end
 
--- Its gateway was away when the name got its password, and did not hear that it must end this session.
-if ARGV[9] == 'known' and type(kept.changed) == 'number' and kept.changed > mine.since then
-  return {'taken', '', '', '', '', '', '', '', '', ''}
+-- Whether the session has the account: its own gateway says so, its password was shown, or its token was.
+local has_account = account
+  and (mode == 'known' and ARGV[14] == account.name
+    or mode ~= 'known' and (not older or older.account == account.name))
+if mode ~= 'known' and not older and (account or mode == 'required') then
+  local hash = account and account.hash or ''
+  if hash == '' or ARGV[10] ~= hash then return refused('locked', '', hash) end
 end
 
-if ARGV[9] == 'known' then
-  left = nil
-elseif older then
-  left = older
-else
-  local hash = type(kept.hash) == 'string' and kept.hash or ''
-  if (account or ARGV[9] == 'required') and (hash == '' or ARGV[10] ~= hash) then
-    return {'locked', '', '', '', hash, '', '', '', '', ''}
+local former, goes = '', {}
+if older then
+  if older.session ~= session then goes[1] = older end
+elseif has_account then
+  if #here > 0 then outcome = 'joined' end
+elseif #here > 0 then
+  -- Only now: only the owner of a registered name may learn that it is in use.
+  if is_alive(here[1]) then return refused('taken', mode == 'known' and lines[here[1]]) end
+  outcome, former = 'inherited', lines[here[1]]
+end
+if not has_account then
+  if account and #here > 0 and not older then return refused('taken') end
+  -- A guest's name has one session.
+  goes = {}
+  for _, user in ipairs(here) do
+    if user.session ~= session then goes[#goes + 1] = user end
   end
-  if account and outcome == 'taken' then outcome = 'taken_over' end
-  -- It is "0" for the account of somebody else, and for a free name it may be anybody's.
-  if not account or left and left.resume == '0' then left = nil end
-end
--- Only now: only the owner of a registered name may learn that it is in use.
-if outcome == 'taken' then
-  return {'taken', '', '', ARGV[9] == 'known' and record or '', '', '', '', '', '', ''}
-end
-
-if holder and holder.session ~= ARGV[2] then
-  if outcome == 'resumed' or outcome == 'taken_over' then
-    redis.call('SPUBLISH', prefix .. ':control:' .. holder.gateway, 'replaced ' .. holder.session)
+elseif outcome == 'joined' and mode ~= 'known' then
+  local most, idlest, since = 0, nil, nil
+  for _, user in ipairs(here) do
+    if is_alive(user) then
+      most = most + 1
+      local active = tonumber(redis.call('GET', prefix .. ':alive:' .. user.session) or 0) or 0
+      if not since or active < since then idlest, since = user, active end
+    end
   end
-  redis.call('SREM', prefix .. ':held:' .. holder.gateway, name)
+  if most >= tonumber(ARGV[15]) then outcome, goes = 'taken_over', {idlest} end
 end
-redis.call('DEL', prefix .. ':resume:' .. name)
 
+local others = {}
+for _, user in ipairs(here) do
+  if user.session ~= session and user ~= older then others[#others + 1] = user end
+end
+text = has_account and text or ''
+if lines[older] then text = replace_line(text, lines[older]) end
+for _, user in ipairs(goes) do
+  if outcome == 'resumed' and user == older or outcome == 'taken_over' then
+    redis.call('SPUBLISH', prefix .. ':control:' .. user.gateway, 'replaced ' .. user.session)
+  end
+  if lines[user] then text = replace_line(text, lines[user]) end
+  redis.call('DEL', prefix .. ':alive:' .. user.session)
+  forget_held(prefix, user.gateway, name, text)
+end
+if not has_account then
+  redis.call('DEL', prefix .. ':resume:' .. name)
+elseif left_line then
+  write_left(prefix .. ':resume:' .. name, replace_line(left_text, left_line), now)
+end
+
+trim_old(KEYS[4], tonumber(ARGV[16]), 1000)
 local last = tail(KEYS[4], KEYS[6], ARGV[8], NOTHING)
-local waits = left and redis.pcall('HGET', prefix .. ':waiting:' .. name, 'after')
+local waits = mode ~= 'known' and (older or has_account)
+  and redis.pcall('HGET', prefix .. ':waiting:' .. name, 'after')
 waits = type(waits) == 'string' and waits:find('^%d+%-%d+$') ~= nil and waits
 if waits then last = waits end
-redis.call('PERSIST', KEYS[4])
+for _, kind in ipairs({'log', 'front', 'reactions'}) do
+  redis.call('PERSIST', prefix .. ':' .. kind .. ':' .. name)
+end
 redis.call('DEL', prefix .. ':waiting:' .. name)
 
--- A session knows its own rooms best; Redis knows an older session's.
-local mine_too = not older or older.session == ARGV[2]
-local began = cjson.decode(ARGV[12])
+-- A session knows its own rooms best; Redis knows those of an older or another session.
+local mine_too = not older or older.session == session
+local began, rooms = cjson.decode(ARGV[12]), ARGV[13]
 if not mine_too then
-  began = older.began or began
+  began, rooms = older.began or began, encode_list(older.rooms)
 elseif older then
   for room, id in pairs(older.began or {}) do began[room] = began[room] or id end
+elseif mode ~= 'known' and #others > 0 then
+  local seen, all = {}, {}
+  for _, user in ipairs(others) do
+    for _, room in ipairs(user.rooms) do
+      if not seen[room] then all[#all + 1] = room end
+      seen[room] = true
+    end
+  end
+  rooms = encode_list(all)
 end
 began['@'] = began['@'] or last
 began = cjson.encode(began)
-local rooms = mine_too and ARGV[13] or encode_list(older.rooms)
-local has_account = account and (ARGV[9] ~= 'known' and (not older or older.account == true)
-  or ARGV[9] == 'known' and ARGV[14] == '1')
 local origin = cjson.encode(older and older.origin or ARGV[11])
-record = '{"origin":' .. origin .. ',"began":' .. began .. ',"rooms":' .. rooms .. ','
-if has_account then record = record .. '"account":true,' end
-local value = ARGV[2] .. ' ' .. whole(now_ms() - ARGV[4])
-redis.call('HSET', KEYS[1], name, record .. ARGV[3])
+local record = '{"v":' .. VERSION .. ',"origin":' .. origin .. ',"began":' .. began .. ',"rooms":' .. rooms .. ','
+local away = mine.away or not mine_too and older.away
+if has_account then record = record .. '"account":' .. cjson.encode(account.name) .. ',' end
+if type(away) == 'string' and not mine.away then record = record .. '"away":' .. cjson.encode(away) .. ',' end
+redis.call('HSET', KEYS[1], name, add_line(text, record .. ARGV[3]))
 redis.call('SADD', KEYS[3], name)
+local active = whole(now - ARGV[4])
 if ARGV[5] == '0' then
-  redis.call('SET', KEYS[2], value)
+  redis.call('SET', KEYS[2], active)
 else
-  redis.call('SET', KEYS[2], value, 'PX', math.max(1, ARGV[5] - ARGV[4]))
+  redis.call('SET', KEYS[2], active, 'PX', math.max(1, ARGV[5] - ARGV[4]))
 end
-local unheard = older and older.session ~= ARGV[2] and proof ~= older.resume
+local unheard = older and older.session ~= session and proof ~= older.resume
 return {outcome, older and older.origin or '', last, former, '', began, waits and '1' or '',
-  unheard and '1' or '', rooms, has_account and '1' or ''}
+  unheard and '1' or '', rooms, has_account and account.name or '', type(away) == 'string' and cjson.encode(away) or '',
+  #read_sessions(text) + 1}

@@ -7,10 +7,11 @@
 -- Returns  for each name the name as it is shown, or '' if nobody has it
 --
 -- Atomic, and a script, because it reads two keys for each name.
-local found = {}
+local found, now = {}, now_ms()
 for i = 2, #ARGV do
-  local user = read_user(redis.call('HGET', KEYS[1], ARGV[i]))
-    or read_user(redis.pcall('GET', ARGV[1] .. ':resume:' .. ARGV[i]))
+  local name = ARGV[i]
+  local user = read_sessions(redis.call('HGET', KEYS[1], name))[1]
+    or read_left(redis.pcall('GET', ARGV[1] .. ':resume:' .. name), now)[1]
   found[#found + 1] = user and user.name or ''
 end
 return found

@@ -2,27 +2,31 @@
 --
 -- KEYS[1]  users
 -- KEYS[2]  the set of names that the releasing gateway holds
+-- KEYS[3]  accounts
 -- ARGV[1]  prefix of the keys of users
--- ARGV[2]  milliseconds in which the users can resume; 0 if they left for good
--- ARGV[3..]  two for each user: folded name, session id
+-- ARGV[2]  milliseconds in which the sessions can be resumed; 0 if they ended for good
+-- ARGV[3]  milliseconds that private messages of a registered name are kept
+-- ARGV[4..]  two for each session: folded name, session id
 --
 -- Returns  the ids of the sessions that held their names until now
 --
 -- Atomic, so that a session that lost its name cannot release it from its successor.
 need_set(KEYS[2])
+local now = now_ms()
 local released = {}
-for i = 3, #ARGV, 2 do
+for i = 4, #ARGV, 2 do
   local name, session = ARGV[i], ARGV[i + 1]
-  local record = redis.call('HGET', KEYS[1], name)
-  local user = record and read_user(record)
-  if user and user.session == session then
-    redis.call('HDEL', KEYS[1], name)
-    redis.call('DEL', ARGV[1] .. ':alive:' .. name)
-    redis.call('SREM', KEYS[2], name)
-    redis.call('PEXPIRE', ARGV[1] .. ':log:' .. name, ARGV[2])
-    if ARGV[2] ~= '0' then
-      redis.call('SET', ARGV[1] .. ':resume:' .. name, record, 'PX', ARGV[2])
+  local text = redis.call('HGET', KEYS[1], name)
+  local user, line = find_session(text, session)
+  if user then
+    text = replace_line(text, line)
+    write_text(KEYS[1], name, text)
+    redis.call('DEL', ARGV[1] .. ':alive:' .. session)
+    forget_held(ARGV[1], user.gateway, name, text)
+    if #read_sessions(text) == 0 then
+      expire_log(ARGV[1], name, redis.call('HEXISTS', KEYS[3], name) == 1 and ARGV[3] or ARGV[2])
     end
+    if ARGV[2] ~= '0' then add_left(ARGV[1], name, line, tonumber(ARGV[2]), now) end
     released[#released + 1] = session
   end
 end

@@ -9,13 +9,13 @@
 -- Returns  1 if it was done; 0 if the session no longer has its name
 --
 -- Atomic, so that a session that lost its name does not change its successor's record.
-local record = redis.call('HGET', KEYS[1], ARGV[1])
-local user = record and read_user(record)
-if not user or user.session ~= ARGV[2] then return 0 end
+local text = redis.call('HGET', KEYS[1], ARGV[1])
+local user, line = find_session(text, ARGV[2])
+if not user then return 0 end
 local began = cjson.decode(ARGV[4])
 began['@'] = began['@'] or user.began and user.began['@']
 user.rooms, user.began = cjson.decode(ARGV[3]), began
 -- First what needs no memory: then a full Redis does not refuse the rest.
 redis.call('HDEL', KEYS[1], '')
-redis.call('HSET', KEYS[1], ARGV[1], encode_user(user))
+redis.call('HSET', KEYS[1], ARGV[1], replace_line(text, line, encode_user(user)))
 return 1

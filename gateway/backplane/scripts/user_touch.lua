@@ -14,15 +14,13 @@ local lost = {}
 local now = now_ms()
 for i = 3, #ARGV, 3 do
   local name, session, ago = ARGV[i], ARGV[i + 1], ARGV[i + 2]
-  local record = redis.call('HGET', KEYS[1], name)
-  local user = record and read_user(record)
-  if user and user.session == session then
-    local key = ARGV[2] .. ':alive:' .. name
+  if find_session(redis.call('HGET', KEYS[1], name), session) then
+    local key = ARGV[2] .. ':alive:' .. session
     -- This needs no memory. A full Redis does not refuse what a script writes after such a first
     -- write.
     redis.call('DEL', key)
     redis.call('SADD', KEYS[2], name)
-    local value = session .. ' ' .. whole(now - ago)
+    local value = whole(now - ago)
     if ARGV[1] == '0' then
       redis.call('SET', key, value)
     else

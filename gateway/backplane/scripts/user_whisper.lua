@@ -3,6 +3,7 @@
 -- KEYS[1]  users
 -- KEYS[2]  the epochs of people's logs
 -- KEYS[3]  their clock: the time of the last message
+-- KEYS[4]  accounts
 -- ARGV[1]  roughly how many messages a person's log keeps
 -- ARGV[2]  Redis' run id
 -- ARGV[3]  prefix of the keys of users
@@ -12,15 +13,17 @@
 -- ARGV[7]  the body of the message, JSON without "to"
 -- ARGV[8]  the sender's origin
 -- ARGV[9]  the send's seq; '' for none: then it can be posted twice
--- ARGV[10] milliseconds that seqs are kept, and messages for people who are away
+-- ARGV[10] milliseconds that seqs are kept, and messages for guests who may resume
 -- ARGV[11] when the gateway's lease ends, milliseconds since 1970
 -- ARGV[12] the last id of the sender's log that the gateway knows
--- ARGV[13..] two for each recipient: the folded name, and the last id of the log that the gateway knows
+-- ARGV[13] milliseconds that messages for registered names are kept
+-- ARGV[14..] two for each recipient: the folded name, and the last id of the log that the gateway knows
 --
--- Returns  {} if no recipient is online or may resume: then nothing was posted. Else the id of the sender's copy
---          ('' if the seq was posted before and its outcome is no longer known), and two for each recipient: the
---          name as it is shown, or '', and 'here', 'later' (somebody who may resume) or 'absent'.
---          {'FULL', ...} with two for each recipient, and 'full' if too much waits for them already: then nothing
+-- Returns  {} if no recipient is online, may resume or is registered: then nothing was posted. Else the id of the
+--          sender's copy ('' if the seq was posted before and its outcome is no longer known), and three for each
+--          recipient: the name as it is shown, or ''; 'here', 'later' (somebody who may resume, or a registered name)
+--          or 'absent'; and why they are away, after a '=', or ''.
+--          {'FULL', ...} with three for each recipient, and 'full' if too much waits for them already: then nothing
 --          was posted. 'LATE' if the lease may have run out, 'GONE' if the sender's session has lost its name:
 --          then another session may have the name, and nothing was posted
 --
@@ -37,9 +40,9 @@ local run, kept_ms = ARGV[2], ARGV[10]
 local clock = now_ms()
 if clock > tonumber(ARGV[11]) then return 'LATE' end
 
-local record = redis.call('HGET', KEYS[1], sender)
-local holder = record and read_user(record)
-if not holder or holder.session ~= ARGV[6] then return 'GONE' end
+local holder = find_session(redis.call('HGET', KEYS[1], sender), ARGV[6])
+if not holder then return 'GONE' end
+local author = holder.account and '@' .. holder.account or holder.origin
 
 local posted_key = prefix .. ':posted:' .. origin
 if seq ~= '' and tonumber(seq) <= newest_seq(posted_key) then
@@ -47,18 +50,21 @@ if seq ~= '' and tonumber(seq) <= newest_seq(posted_key) then
   if id == '-' then return {} end
   local entry = id ~= '' and redis.call('XRANGE', prefix .. ':log:' .. sender, id, id)[1]
   local fields = entry and entry[2] or {}
-  return fields[5] == 'f' and {id, unpack(cjson.decode(fields[6]))} or {''}
+  return fields[7] == 'f' and {id, unpack(cjson.decode(fields[8]))} or {''}
 end
 
+-- A registered name that is not here is found too: what is sent to it waits.
 local function find(name)
-  local record = redis.call('HGET', KEYS[1], name)
-  local user = record and read_user(record)
-  if user then
-    local lease = prefix .. ':lease:' .. tostring(user.gateway)
-    return user.name, redis.call('EXISTS', lease) == 1 and 'here' or 'later'
+  local users = read_sessions(redis.call('HGET', KEYS[1], name))
+  for _, user in ipairs(users) do
+    if redis.call('EXISTS', prefix .. ':lease:' .. user.gateway) == 1 then
+      return user.name, 'here', away_of(users)
+    end
   end
-  user = read_user(redis.pcall('GET', prefix .. ':resume:' .. name))
+  local user = users[1] or read_left(redis.pcall('GET', prefix .. ':resume:' .. name), clock)[1]
   if user then return user.name, 'later' end
+  local account = redis.call('HGET', KEYS[4], name)
+  if account then return read_account(account).name or name, 'later' end
   return '', 'absent'
 end
 
@@ -70,9 +76,9 @@ end
 
 local found, shown, readers, how_by_name = {}, {}, {}, {}
 local full = false
-for i = 13, #ARGV, 2 do
+for i = 14, #ARGV, 2 do
   local name = ARGV[i]
-  local as, how = find(name)
+  local as, how, away = find(name)
   if how ~= 'absent' and not how_by_name[name] then
     how_by_name[name] = how
     shown[#shown + 1] = as
@@ -81,6 +87,7 @@ for i = 13, #ARGV, 2 do
   if how == 'later' and is_full(name) then how, full = 'full', true end
   found[#found + 1] = as
   found[#found + 1] = how
+  found[#found + 1] = away and '=' .. away or ''
 end
 if full then return {'FULL', unpack(found)} end
 if #shown == 0 then
@@ -109,12 +116,17 @@ for _, reader in ipairs(readers) do look(reader[1]) end
 
 local function store(name, known, how, ...)
   local log = prefix .. ':log:' .. name
+  trim_old(log, tonumber(ARGV[13]), 100)
   -- Messages that wait for somebody are never trimmed.
   local most = how == 'later' and FULL_MESSAGES * 4 or limit
-  local id, _, behind = add_first(log, KEYS[2], run, known, epoch[name], most, 'd', line, 't', ts, ...)
+  local id, _, behind = add_first(log, KEYS[2], run, known, epoch[name], most, 'd', line, 't', ts, 'o', author, ...)
   if how == 'later' then
     local waiting, left = prefix .. ':waiting:' .. name, redis.call('PTTL', prefix .. ':resume:' .. name)
-    left = left > 0 and left or tonumber(kept_ms)
+    if redis.call('HEXISTS', KEYS[4], name) == 1 then
+      left = tonumber(ARGV[13])
+    elseif left <= 0 then
+      left = tonumber(kept_ms)
+    end
     redis.call('HSETNX', waiting, 'after', stands[name])
     redis.call('HINCRBY', waiting, 'count', 1)
     redis.call('HINCRBY', waiting, 'bytes', #line)

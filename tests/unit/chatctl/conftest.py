@@ -33,6 +33,18 @@ def environment(monkeypatch, tmp_path):
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "run"))
 
 
+@pytest.fixture(autouse=True)
+def audited(monkeypatch):
+    """What commands have written down in the audit log, as (act, room, target, reason)."""
+    noted = []
+
+    def note(url, prefix, entry):
+        noted.append((entry.act, entry.room, entry.target, entry.reason))
+
+    monkeypatch.setattr("gateway.backplane.operators.audit.note", note)
+    return noted
+
+
 @pytest.fixture
 def configure(tmp_path):
     """Write the config file."""

@@ -15,6 +15,7 @@ from gateway.backplane.operators.gateways import GatewayRecord
 from gateway.backplane.operators.kick import KickResult
 from gateway.backplane.records import Account, Ban, GatewayInfo
 from gateway.errors import NoSuchRoom, RedisUnreachable
+from gateway.outcomes import Put
 from tests.support.settings import settings
 from wire.names import fold
 
@@ -101,21 +102,23 @@ def test_a_failure_is_one_line_whatever_redis_says(chatctl, stand_in):
 class TestKick:
     GONE = KickResult("Sis", "s1", "g-aa", heard=True, ended=True)
 
-    def test_the_person_and_the_gateway_are_named(self, chatctl, stand_in):
-        asked = stand_in("kick.kick_user", self.GONE)
+    def test_the_person_and_the_gateway_are_named(self, chatctl, stand_in, audited):
+        asked = stand_in("kick.kick_user", [self.GONE])
         result = chatctl("kick", "SIS", "--reason", " too loud ", *REDIS)
         assert (result.exit_code, result.stdout) == (0, "Sis was disconnected from g-aa\n")
-        assert asked == [(*AT, "sis", "An operator disconnected you: too loud")]
+        assert asked == [(*AT, "sis", "An operator disconnected you: too loud", "")]
+        assert audited == [("kick", "", "SIS", "too loud")]
         found = json.loads(chatctl("kick", "SIS", "--json", *REDIS).stdout)
-        assert found == {"name": "Sis", "session": "s1", "gateway": "g-aa"}
-        assert asked[1][-1] == "An operator disconnected you."
+        ended = [{"session": "s1", "gateway": "g-aa"}]
+        assert found == {"name": "Sis", "sessions": ended}
+        assert asked[1][-2] == "An operator disconnected you."
 
     @pytest.mark.parametrize(
         ("answer", "says"),
         [
-            (None, "nobody named sis is here"),
-            (GONE._replace(heard=False, ended=False), "does not listen"),
-            (GONE._replace(ended=False), "has not done so yet"),
+            ([], "nobody named sis is here"),
+            ([GONE._replace(heard=False, ended=False)], "does not listen"),
+            ([GONE._replace(ended=False)], "has not done so yet"),
         ],
     )
     def test_what_was_not_done_is_a_failure(self, chatctl, stand_in, answer, says):
@@ -132,7 +135,7 @@ class TestKick:
         ],
     )
     def test_a_wrong_argument_changes_nothing(self, chatctl, stand_in, arguments, says):
-        asked = stand_in("kick.kick_user", None)
+        asked = stand_in("kick.kick_user", [])
         failed(chatctl("kick", *arguments, *REDIS), 2, says)
         assert asked == []
 
@@ -148,9 +151,9 @@ class TestKick:
         "name", ["sis.", "all", "-1", "\u05e9\u05bc\u05c1" * 32, "\u0915\u093c" * 32]
     )
     def test_a_person_with_a_name_that_is_reserved_now_can_be_kicked(self, chatctl, stand_in, name):
-        asked = stand_in("kick.kick_user", self.GONE)
+        asked = stand_in("kick.kick_user", [self.GONE])
         assert chatctl("kick", *REDIS, "--", name).exit_code == 0
-        assert fold(asked[0][-2]) == fold(name)
+        assert fold(asked[0][-3]) == fold(name)
 
 
 class TestBans:
@@ -365,7 +368,7 @@ class TestDoctor:
 class TestAccount:
     @pytest.fixture
     def put(self, stand_in):
-        return stand_in("accounts.put_account", (True, None))
+        return stand_in("accounts.put_account", (Put.DONE, []))
 
     @pytest.fixture
     def types(self, monkeypatch):
@@ -445,25 +448,26 @@ class TestAccount:
     def test_an_account_that_exists_or_does_not_exist_is_a_failure(
         self, chatctl, stand_in, command, says
     ):
-        stand_in("accounts.put_account", (False, None))
+        put = Put.EXISTS if command == "add" else Put.NONE
+        stand_in("accounts.put_account", (put, []))
         env = {"CHATCTL_PASSWORD": "correct horse"}
         failed(chatctl("account", command, "dana", *REDIS, env=env), 1, says)
 
     def test_the_holder_of_the_name_is_mentioned(self, chatctl, stand_in):
         env = {"CHATCTL_PASSWORD": "correct horse"}
-        stand_in("accounts.put_account", (True, TestKick.GONE))
+        stand_in("accounts.put_account", (Put.DONE, [TestKick.GONE]))
         assert "was disconnected" in chatctl("account", "add", "sis", *REDIS, env=env).stdout
-        stand_in("accounts.put_account", (True, TestKick.GONE._replace(ended=False)))
+        stand_in("accounts.put_account", (Put.DONE, [TestKick.GONE._replace(ended=False)]))
         result = chatctl("account", "add", "sis", *REDIS, "--json", env=env)
         assert result.exit_code == 0
         assert "is still connected to g-aa" in result.stderr
         assert json.loads(result.stdout) == {"name": "sis", "sent_away": False}
 
     def test_remove(self, chatctl, stand_in):
-        asked = stand_in("accounts.remove_account", True)
-        assert chatctl("account", "remove", "dana", *REDIS).exit_code == 0
+        asked = stand_in("accounts.remove_account", ["dana", "danny"])
+        assert "with it danny" in chatctl("account", "remove", "dana", *REDIS).stdout
         assert asked == [(*AT, "dana")]
-        stand_in("accounts.remove_account", False)
+        stand_in("accounts.remove_account", [])
         failed(chatctl("account", "remove", "dana", *REDIS), 1, "is not registered")
 
     def test_a_list_without_hashes(self, chatctl, stand_in):
@@ -471,7 +475,8 @@ class TestAccount:
         result = chatctl("account", "list", *REDIS)
         assert result.stdout.splitlines()[1].startswith("Dana  ")
         found = chatctl("account", "list", "--json", *REDIS)
-        assert json.loads(found.stdout) == [{"name": "Dana", "since": NOW}]
+        [dana] = json.loads(found.stdout)
+        assert dana == {"name": "Dana", "since": NOW, "of": None, "names": []}
         assert "argon2" not in result.stdout + found.stdout
         stand_in("accounts.list_accounts", [])
         assert chatctl("account", "list", *REDIS).stdout == "no name is registered\n"

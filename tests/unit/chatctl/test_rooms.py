@@ -36,8 +36,8 @@ DEV = RoomState(
     invited={"zoe": Invitation("Zoe", "")},
 )
 MEMBERS = {
-    "mom": Member(name="Mom", session="s1", gateway="g-aa", origin="o1", account=True),
-    "sis": Member(name="sis", session="s2", gateway="g-ab", origin="o2"),
+    "mom": [Member(name="Mom", session="s1", gateway="g-aa", origin="o1", account="mom")],
+    "sis": [Member(name="sis", session="s2", gateway="g-ab", origin="o2")],
 }
 DETAILS = RoomDetails(now=NOW, state=DEV, members=MEMBERS, kept=True, last=NOW)
 
@@ -97,8 +97,8 @@ class TestShow:
         result = chatctl("room", "#Dev", *words, env={"CHATCTL_REDIS": AT[0]})
         assert (result.exit_code, asked) == (0, [(AT[0], "chat", "dev")])
         rows = [line.split() for line in result.stdout.splitlines()]
-        assert ["mom", "operator", "yes", "g-aa"] in [[w.casefold() for w in row] for row in rows]
-        assert ["sis", "-", "no", "g-ab"] in rows
+        assert ["mom", "operator", "mom", "g-aa"] in [[w.casefold() for w in row] for row in rows]
+        assert ["sis", "-", "-", "g-ab"] in rows
         assert ["key", "sesame"] in rows
         assert ["invited", "Zoe"] in rows
         assert r"release\x1b[2J" in result.stdout

@@ -22,7 +22,7 @@ def users(chatctl, module):
             asked.append((url, prefix))
             if error:
                 raise error
-            return list(found)
+            return [each if isinstance(each, list) else [each] for each in found]
 
         module("gateway.backplane.operators.users", list_users=list_users)
         result = chatctl("users", *arguments, env=env)
@@ -64,10 +64,10 @@ def test_a_table_for_people(users, user):
         ],
     )
     assert result.output.splitlines() == [
-        "NAME    GATEWAY  ADDRESS          SINCE                IDLE    LEFT",
-        f"dana    g1       127.0.0.1:50000  {yesterday:%Y-%m-%d} 12:03:04  0s      59s",
-        "Sis     g1       127.0.0.1:50000  12:03:04             3m 20s  never",
-        "李小龍  g1       127.0.0.1:50000  12:03:04             2h 5m   1d 1h",
+        "NAME    GATEWAY  ADDRESS          SINCE                IDLE    LEFT   SESSION",
+        f"dana    g1       127.0.0.1:50000  {yesterday:%Y-%m-%d} 12:03:04  0s      59s    -",
+        "Sis     g1       127.0.0.1:50000  12:03:04             3m 20s  never  -",
+        "李小龍  g1       127.0.0.1:50000  12:03:04             2h 5m   1d 1h  -",
     ]
 
 
@@ -85,7 +85,7 @@ def test_a_table_for_people(users, user):
 )
 def test_spans_have_at_most_their_two_largest_units(users, user, seconds, shown):
     output = users(*REDIS, found=[user(idle=seconds, left=None)])[0].output
-    assert output.endswith(f"  {shown}{' ' * max(0, 4 - len(shown))}  never\n")
+    assert output.endswith(f"  {shown}{' ' * max(0, 4 - len(shown))}  never  -\n")
 
 
 def test_nobody(users):
@@ -120,25 +120,54 @@ def test_json_is_one_array_with_everything(users, user):
     assert json.loads(result.stdout) == [
         {
             "name": "Dana",
-            "gateway": "g1",
-            "address": "127.0.0.1:50000",
+            "account": None,
             "since": 1_795_428_000_123,
             "idle": 12.7,
             "left": 47.3,
-            "client": "x/1",
             "rooms": [],
+            "sessions": [
+                {
+                    "session": "s1",
+                    "gateway": "g1",
+                    "address": "127.0.0.1:50000",
+                    "since": 1_795_428_000_123,
+                    "idle": 12.7,
+                    "left": 47.3,
+                    "client": "x/1",
+                    "away": None,
+                }
+            ],
         },
         {
             "name": "sis",
-            "gateway": "g1",
-            "address": "127.0.0.1:50000",
+            "account": None,
             "since": 1_795_428_000_123,
             "idle": 12.7,
             "left": None,
-            "client": None,
             "rooms": [],
+            "sessions": [
+                {
+                    "session": "s1",
+                    "gateway": "g1",
+                    "address": "127.0.0.1:50000",
+                    "since": 1_795_428_000_123,
+                    "idle": 12.7,
+                    "left": None,
+                    "client": None,
+                    "away": None,
+                }
+            ],
         },
     ]
+
+
+def test_a_person_with_several_sessions_is_shown_once(users, user):
+    phone, laptop = user("sis", session="s1"), user("sis", session="s2", gateway="g2")
+    rows = users(*REDIS, found=[[phone, laptop]])[0].output.splitlines()
+    assert [row.split()[0] for row in rows[1:]] == ["sis", "g2"]
+    assert [row.split()[-1] for row in rows[1:]] == ["s1", "s2"]
+    [found] = json.loads(users(*REDIS, "--json", found=[[phone, laptop]])[0].stdout)
+    assert [each["session"] for each in found["sessions"]] == ["s1", "s2"]
 
 
 def test_json_of_nobody_is_an_empty_array(users):

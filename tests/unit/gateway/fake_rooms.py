@@ -15,14 +15,17 @@ from gateway.backplane.contract import (
     Departure,
     Log,
     Mark,
+    Move,
     Outgoing,
+    Rename,
 )
 from gateway.backplane.records import Member, Registration
 from gateway.chat.room_records import Edit, state_from
 from gateway.chat.rooms import NEVER, RoomState
 from gateway.errors import NoSuchRoom, RoomChanged
 from wire.codec import encode
-from wire.frames import LOBBY, Joined, Left
+from wire.frames import LOBBY, Joined, Left, Renamed
+from wire.reasons import OutCode
 
 if TYPE_CHECKING:
     from tests.unit.gateway.fakes import FakeBackplane, Memory
@@ -32,14 +35,32 @@ MEMBERS = 100
 
 
 class KeptRoom:
-    """A room, as Redis keeps it."""
+    """A room, as Redis keeps it.
+
+    Attributes:
+        members: folded name -> the oldest session of each member.
+        beside: folded name -> the other sessions of the same account.
+    """
 
     def __init__(self) -> None:
         self.exists = False
         self.version = int(NEVER)
         self.moves = 0
         self.members: dict[str, Member] = {}
+        self.beside: dict[str, list[Member]] = {}
         self.parts: dict[str, dict[str, str]] = {}
+
+    def sessions(self, folded: str) -> list[Member]:
+        first = self.members.get(folded)
+        return [] if first is None else [first, *self.beside.get(folded, [])]
+
+    def put(self, folded: str, sessions: list[Member]) -> None:
+        self.beside.pop(folded, None)
+        if not sessions:
+            self.members.pop(folded, None)
+        else:
+            self.members[folded] = sessions[0]
+            self.beside[folded] = sessions[1:]
 
     def bump(self) -> None:
         self.version = max(now(), self.version + 1)
@@ -83,7 +104,7 @@ class FakeRooms:
         self,
         room: str,
         version: str,
-        items: list[Arrival | Departure],
+        items: list[Move],
         *,
         create: bool,
         founding: bool = True,
@@ -116,22 +137,48 @@ class FakeRooms:
             del self._memory.rooms[room]
         return Attended(self._tail(room), len(kept.members), founder, kept.moves)
 
-    def _move(
-        self, kept: KeptRoom, room: str, item: Arrival | Departure
-    ) -> tuple[bool, bytes] | None:
+    def _move(self, kept: KeptRoom, room: str, item: Move) -> tuple[bool, bytes] | None:
         """Carry one out; returns whether clients are told too, and what; None: nothing to do."""
-        there = kept.members.get(item.folded)
+        if isinstance(item, Rename):
+            return self._rename(kept, room, item)
+        there = kept.sessions(item.folded)
         if isinstance(item, Departure):
-            if there is None or item.session not in ("", there.session):
+            rest = [each for each in there if item.session not in ("", each.session)]
+            if len(rest) == len(there):
                 return None
-            del kept.members[item.folded]
-            return True, encode(Left(room=room, name=item.name, code=item.code))
-        if there == item.member:
-            return None
-        kept.members[item.folded] = item.member
+            kept.put(item.folded, rest)
+            left = Left(room=room, name=item.name, code=item.code)
+            return None if rest else (True, encode(left))
+        news = self._put(kept, item.folded, item.member)
         kept.parts.get("kicked", {}).pop(item.folded, None)
         joined = Joined(room=room, name=item.member.name, account=item.member.account)
-        return item.told and there is None, encode(joined)
+        return (item.told and not there, encode(joined)) if news else None
+
+    def _put(self, kept: KeptRoom, folded: str, member: Member) -> bool:
+        """A member has a session; returns whether that is news for gateways."""
+        there = kept.sessions(folded)
+        if member in there:
+            return False
+        beside = bool(member.account) and all(each.account == member.account for each in there)
+        rest = [each for each in there if each.session != member.session] if beside else []
+        kept.put(folded, [*rest, member])
+        return not (there and beside)
+
+    def _rename(self, kept: KeptRoom, room: str, item: Rename) -> tuple[bool, bytes] | None:
+        old, member = item.before, item.member
+        there = kept.sessions(old.folded)
+        rest = [each for each in there if each.session != member.session]
+        was_there = bool(kept.sessions(item.folded))
+        kept.put(old.folded, rest)
+        self._put(kept, item.folded, member)
+        if there and not rest:
+            if was_there:
+                return True, encode(Left(room=room, name=old.name, code=OutCode.RENAMED))
+            renamed = Renamed(old.name, member.name, room=room, account=member.account)
+            return True, encode(renamed)
+        if was_there:
+            return None
+        return True, encode(Joined(room=room, name=member.name, account=member.account))
 
     async def change(
         self,
@@ -152,12 +199,12 @@ class FakeRooms:
         kept.edit(edits)
         if invite_members:
             for folded, member in kept.members.items():
-                kept.edit([Edit("invited", folded, invitation(member))])
+                kept.edit([Edit("invited", member.account or folded, invitation(member))])
         kept.bump()
         posted = self._memory.post(room, [Outgoing(event)]) if event else []
         self._publish(room, "=", kept.version, [])
         if removed is not None and (there := kept.members.get(removed.folded)) is not None:
-            kept.edit([Edit("kicked", removed.folded, there.origin)])
+            kept.edit([Edit("kicked", removed.folded, "" if there.account else there.origin)])
             kept.edit([Edit("invited", removed.folded, None)])
             move = self._move(kept, room, removed._replace(session=""))
             assert move is not None, "it is there"
@@ -175,9 +222,10 @@ class FakeRooms:
     async def members(self, room: str, cursor: str) -> Attendance:
         await self._backplane.asked_for("members", room)
         kept = self._memory.rooms.get(room, KeptRoom())
-        every, start = list(kept.members.items()), int(cursor)
+        every, start = list(kept.members), int(cursor)
         after = start + MEMBERS if len(every) > start + MEMBERS else 0
-        return Attendance(str(after), kept.moves, dict(every[start : start + MEMBERS]))
+        some = {folded: kept.sessions(folded) for folded in every[start : start + MEMBERS]}
+        return Attendance(str(after), kept.moves, some)
 
     async def marks(self, rooms: list[str]) -> list[Mark | None]:
         await self._backplane.asked_for("marks", list(rooms))
@@ -197,14 +245,9 @@ class FakeRooms:
 
     async def keep(self, user: Registration) -> None:
         await self._backplane.asked_for("keep rooms", user)
-        held = self._memory.users.get(user.folded)
-        if held is not None and held.session == user.session:
-            self._memory.users[user.folded] = user
-
-    async def tell_invited(self, folded: str, room: str, by: str) -> None:
-        await self._backplane.asked_for("tell_invited", folded)
-        if (user := self._memory.users.get(folded)) is not None:
-            self._memory.control("invited", user, f" {room} {by}")
+        sessions = self._memory.sessions(user.folded)
+        kept = [user if each.session == user.session else each for each in sessions]
+        self._memory.put(user.folded, kept)
 
     def _tail(self, room: str) -> bytes:
         return self._memory.tail_of(Log(room))

@@ -32,7 +32,7 @@ from gateway.backplane.contract import (
     Whispered,
 )
 from gateway.backplane.ids import NOTHING, before, epoch_of, is_beginning, parse_id
-from gateway.backplane.records import Ban, GatewayInfo, Registration
+from gateway.backplane.records import Audited, Ban, GatewayInfo, Registration
 from gateway.backplane.redis.logs import PAGE_BYTES
 from gateway.config import GatewayConfig
 from gateway.core import Gateway
@@ -167,11 +167,16 @@ class Memory:
         run: which start of Redis this is.
         logs: the messages of each log.
         last: the last id that each log gave.
-        resumable: folded name -> who left, and may come back.
+        users: folded name -> the oldest session that has the name.
+        beside: folded name -> the other sessions of the same account.
+        resumable: folded name -> the session that left last, and may come back.
         full: folded names with too much waiting for them, apart from those where it really does.
         idle: seconds of inactivity that users are given; None: each has what is in `left`.
         age: seconds for which logs keep a message; None for no limit.
         accounts: folded name -> hash of its password.
+        owners: folded name -> the account that it belongs to, if that has another name.
+        most: the most sessions of a registered name.
+        audit: what operators did.
         bans: those that hold.
         rooms: what holds in each, and who is in it.
         made: folded name -> how many rooms the account has made today.
@@ -182,6 +187,10 @@ class Memory:
         self.clock = 1795428000123
         self.run = 1
         self.users: dict[str, Registration] = {}
+        self.beside: dict[str, list[Registration]] = {}
+        self.owners: dict[str, str] = {}
+        self.most = 10
+        self.audit: list[Audited] = []
         self.left: dict[str, float] = {}
         self.dead: set[str] = set()
         self.logs: dict[Log, list[Kept]] = {}
@@ -231,6 +240,7 @@ class Memory:
             of: Any
             for of in (
                 self.users,
+                self.beside,
                 self.rooms,
                 self.logs,
                 self.last,
@@ -301,8 +311,7 @@ class Memory:
         seq: int | None,
         known: Callable[[Log], bytes],
     ) -> Whispered:
-        holder = self.users.get(sender.folded)
-        if holder is None or holder.session != sender.session:
+        if self.session(sender.folded, sender.session) is None:
             raise NameLost("the sender has lost its name")
         posted = self._posted.setdefault((PRIVATE, sender.origin), {})
         nobody = Whispered(None, [ABSENT] * len(names))
@@ -337,32 +346,66 @@ class Memory:
             _remember(posted, seq, id.decode())
         return Whispered(id.decode(), found)
 
+    def sessions(self, folded: str) -> list[Registration]:
+        """The sessions of a name, the oldest first."""
+        first = self.users.get(folded)
+        return [] if first is None else [first, *self.beside.get(folded, [])]
+
+    def session(self, folded: str, session: str) -> Registration | None:
+        return next((each for each in self.sessions(folded) if each.session == session), None)
+
+    def every_session(self) -> list[Registration]:
+        return [each for folded in list(self.users) for each in self.sessions(folded)]
+
+    def put(self, folded: str, sessions: list[Registration]) -> None:
+        """A name has these sessions."""
+        self.users.pop(folded, None)
+        self.beside.pop(folded, None)
+        if sessions:
+            self.users[folded] = sessions[0]
+            self.beside[folded] = sessions[1:]
+
+    def account(self, folded: str) -> str:
+        """The account that a name belongs to; "" if it is not registered."""
+        return self.owners.get(folded, folded if folded in self.accounts else "")
+
+    def hash(self, folded: str) -> str:
+        return self.accounts.get(self.account(folded), "")
+
     def came(self, user: Registration, ago: float) -> None:
-        """Somebody has a name."""
-        self.users[user.folded] = user
-        self.resumable.pop(user.folded, None)
-        self._waiting.pop(user.folded, None)
-        self.was_active(user.folded, ago)
+        """A session has a name, beside others of the same account."""
+        folded = user.folded
+        others = self.sessions(folded) if user.account else []
+        self.put(folded, [each for each in others if each.session != user.session] + [user])
+        self.resumable.pop(folded, None)
+        self._waiting.pop(folded, None)
+        self.was_active(user.session, ago)
+
+    def gone(self, user: Registration) -> None:
+        """A session no longer has its name."""
+        rest = [each for each in self.sessions(user.folded) if each.session != user.session]
+        self.put(user.folded, rest)
 
     def swept(self, by: str) -> list[Registration]:
-        """The users of dead gateways, whose names are taken from them."""
-        gone = [u for u in self.users.values() if u.gateway in self.dead and u.gateway != by]
+        """The sessions on dead gateways, whose names are taken from them."""
+        gone = [u for u in self.every_session() if u.gateway in self.dead and u.gateway != by]
         for user in gone:
-            self.resumable[user.folded] = self.users.pop(user.folded)
+            self.gone(user)
+            self.resumable[user.folded] = user
         return gone
 
-    def was_active(self, folded: str, ago: float) -> None:
-        self._active[folded] = time.monotonic() - ago
+    def was_active(self, session: str, ago: float) -> None:
+        self._active[session] = time.monotonic() - ago
 
-    def silent(self, folded: str) -> float:
-        """Seconds since somebody was active."""
-        return time.monotonic() - self._active.get(folded, time.monotonic())
+    def silent(self, session: str) -> float:
+        """Seconds since somebody was active in a session."""
+        return time.monotonic() - self._active.get(session, time.monotonic())
 
-    def has_left(self, folded: str) -> float:
-        """Seconds of inactivity that somebody has left."""
+    def has_left(self, user: Registration) -> float:
+        """Seconds of inactivity that a session has left."""
         if self.idle is None:
-            return self.left.get(folded, 0.0)
-        return max(0.0, self.idle - self.silent(folded))
+            return self.left.get(user.folded, 0.0)
+        return max(0.0, self.idle - self.silent(user.session))
 
     def control(self, verb: str, user: Registration, rest: str = "") -> None:
         for backplane in self.backplanes:
@@ -392,10 +435,15 @@ class Memory:
         )
 
     def _find(self, name: str) -> Found:
-        if (user := self.users.get(name)) is not None:
-            return Found(user.name, How.LATER if user.gateway in self.dead else How.HERE)
-        left = self.resumable.get(name)
-        return ABSENT if left is None else Found(left.name, How.LATER)
+        sessions = self.sessions(name)
+        for user in sessions:
+            if user.gateway not in self.dead:
+                reasons = [each.away for each in sessions]
+                return Found(user.name, How.HERE, None if None in reasons else reasons[-1])
+        left = sessions[0] if sessions else self.resumable.get(name)
+        if left is not None:
+            return Found(left.name, How.LATER)
+        return Found(name, How.LATER) if self.account(name) else ABSENT
 
     def _store(
         self, log: Log, line: bytes, known: bytes, found: tuple[Found, ...] = ()
@@ -472,6 +520,17 @@ class FakeAdmission:
         self.tried.remove((folded, subnet))
 
 
+class FakeAudit:
+    """Keeps `gateway.backplane.contract.Audit` in memory."""
+
+    def __init__(self, backplane: Any) -> None:
+        self._backplane = backplane
+
+    async def note(self, entry: Audited) -> None:
+        await self._backplane.asked_for("note", entry)
+        self._backplane.memory.audit.append(entry)
+
+
 class FakeBackplane:
     """Keeps `gateway.backplane.contract.Backplane` in memory, and does as it is told.
 
@@ -501,6 +560,7 @@ class FakeBackplane:
         self.kept_for: float | None = None
         self.admission = FakeAdmission(memory)
         self.rooms = FakeRooms(self)
+        self.audit = FakeAudit(self)
         memory.backplanes.append(self)
 
     # What tests do.
@@ -576,41 +636,69 @@ class FakeBackplane:
     ) -> Claimed:
         await self.asked_for("claim", (user, ago, resume))
         memory, folded = self.memory, user.folded
-        holder, left = memory.users.get(folded), memory.resumable.get(folded)
-        claimed, older = Claimed(Outcome.GRANTED), None
-        if holder is not None and holder.session == user.session:
-            claimed, older = Claimed(Outcome.GRANTED, holder.origin), holder
-        elif holder is not None and _proves(user, resume, holder):
-            claimed, older = Claimed(Outcome.RESUMED, holder.origin), holder
-            memory.control("replaced", holder)
-        elif _is_locked(memory.accounts.get(folded, ""), auth) and not _proves(
-            user, resume, left or user
-        ):
-            return Claimed(Outcome.LOCKED, hash=memory.accounts.get(folded, ""))
-        elif holder and holder.gateway not in memory.dead and memory.accounts.get(folded):
-            claimed = Claimed(Outcome.TAKEN_OVER)
-            memory.control("replaced", holder)
-        elif holder is not None and holder.gateway not in memory.dead:
-            return Claimed(Outcome.TAKEN, former=holder if auth == KNOWN else None)
-        elif holder is not None:
-            claimed = Claimed(Outcome.INHERITED, former=holder)
-        elif left is not None and (
-            (left.session == user.session and auth == KNOWN) or _proves(user, resume, left)
-        ):
-            claimed, older = Claimed(Outcome.RETURNED, left.origin), left
-        if claimed.origin:
-            user = msgspec.structs.replace(user, origin=claimed.origin)
+        sessions, left = memory.sessions(folded), memory.resumable.get(folded)
+        account = memory.account(folded)
+        known = auth.mode == "known"
+        claimed, older = Claimed(Outcome.GRANTED), memory.session(folded, user.session)
+        if older is None:
+            older = next((each for each in sessions if _proves(user, resume, each)), None)
+            if older is not None:
+                claimed = Claimed(Outcome.RESUMED)
+                memory.control("replaced", older)
+        returns = left is not None and (
+            (left.session == user.session and known) or _proves(user, resume, left)
+        )
+        if older is None and returns:
+            claimed, older = Claimed(Outcome.RETURNED), left
+        if older is None and _is_locked(memory.hash(folded), auth):
+            return Claimed(Outcome.LOCKED, hash=memory.hash(folded))
+        if known:
+            has_account = bool(account) and user.account == account
+        else:
+            has_account = bool(account) and (older is None or older.account == account)
+        gone = [] if older is None or older.session == user.session else [older]
+        others = [each for each in sessions if each.session != user.session and each not in gone]
+        if older is None and others and not has_account:
+            if others[0].gateway not in memory.dead:
+                return Claimed(Outcome.TAKEN, former=others[0] if known else None)
+            claimed, gone = Claimed(Outcome.INHERITED, former=others[0]), others
+        elif older is None and others:
+            claimed = Claimed(Outcome.JOINED)
+            alive = [each for each in others if each.gateway not in memory.dead]
+            if not known and len(alive) >= memory.most:
+                idlest = max(alive, key=lambda each: memory.silent(each.session))
+                memory.control("replaced", idlest)
+                claimed, gone = Claimed(Outcome.TAKEN_OVER), [idlest]
+        for each in gone:
+            memory.gone(each)
         last = memory.tail(Log(PRIVATE, folded))
         began = {PRIVATE: last.decode(), **(older.began if older else user.began)}
-        renewed = older is None or older.session == user.session
-        rooms = user.rooms if renewed or older is None else older.rooms
-        hash = memory.accounts.get(folded, "")
-        account = bool(hash) and (user.account if auth == KNOWN else older is None or older.account)
-        user = msgspec.structs.replace(user, began=began, rooms=rooms, account=account)
+        rooms = user.rooms
+        if older is not None and older.session != user.session:
+            rooms = older.rooms
+        elif older is None and others and has_account and not known:
+            rooms = list(dict.fromkeys(room for each in others for room in each.rooms))
+        origin = older.origin if older is not None else user.origin
+        away = user.away if older is None or user.away is not None else older.away
+        user = msgspec.structs.replace(
+            user,
+            origin=origin,
+            began=began,
+            rooms=rooms,
+            account=account if has_account else "",
+            away=away,
+        )
         memory.came(user, ago)
         unheard = older is not None and user.session != older.session and resume != older.resume
         return claimed._replace(
-            last=last, began=began, unheard=unheard, rooms=rooms, account=account
+            origin=origin if older is not None else "",
+            last=last,
+            began=began,
+            unheard=unheard,
+            rooms=rooms,
+            account=user.account,
+            away=away,
+            sessions=len(memory.sessions(folded)),
         )
 
     async def release(self, users: list[Registration], *, for_good: bool) -> list[str]:
@@ -618,24 +706,33 @@ class FakeBackplane:
         self.calls.append(("release for good", for_good))
         held = [user for user in users if self._holds(user.folded, user.session)]
         for user in held:
-            was = self.memory.users.pop(user.folded)
-            if for_good:
+            was = self.memory.session(user.folded, user.session)
+            assert was is not None, "it holds its name"
+            self.memory.gone(was)
+            if not for_good:
+                self.memory.resumable[user.folded] = was
+            elif not self.memory.sessions(user.folded) and not self.memory.account(user.folded):
                 self.memory.last.pop(Log(PRIVATE, user.folded), None)
                 self.memory.logs.pop(Log(PRIVATE, user.folded), None)
-            else:
-                self.memory.resumable[user.folded] = was
         return [user.session for user in held]
 
     async def touch(self, touches: list[Touch]) -> list[str]:
         await self.asked_for("touch", list(touches))
         for touch in touches:
             if self._holds(touch.folded, touch.session):
-                self.memory.was_active(touch.folded, touch.ago)
+                self.memory.was_active(touch.session, touch.ago)
         return [t.session for t in touches if not self._holds(t.folded, t.session)]
 
-    async def idle_left(self, folded: str, session: str) -> float:
-        await self.asked_for("idle_left", folded)
-        return self.memory.has_left(folded) if self._holds(folded, session) else 0.0
+    async def idle_left(self, session: str) -> float:
+        await self.asked_for("idle_left", session)
+        found = [each for each in self.memory.every_session() if each.session == session]
+        return self.memory.has_left(found[0]) if found else 0.0
+
+    async def order(self, folded: str, verb: str, rest: str, but: str = "") -> None:
+        await self.asked_for(verb, folded)
+        for user in self.memory.sessions(folded):
+            if user.session != but:
+                self.memory.control(verb, user, f" {rest}")
 
     async def publish(self, room: str, version: str, messages: list[Outgoing]) -> list[Posted]:
         await self.asked_for("publish", list(messages))
@@ -678,10 +775,10 @@ class FakeBackplane:
 
     async def look_up(self, folded: str) -> Known | None:
         await self.asked_for("look_up", folded)
-        user, registered = self.memory.users.get(folded), folded in self.memory.accounts
+        user, account = self.memory.users.get(folded), self.memory.account(folded)
         if user is None:
-            return Known(folded, "", registered) if registered else None
-        return Known(user.name, user.origin, registered)
+            return Known(folded, "", True, account) if account else None
+        return Known(user.name, user.origin, bool(account), account)
 
     async def trim(self, logs: list[Log]) -> None:
         await self.asked_for("trim", list(logs))
@@ -693,14 +790,14 @@ class FakeBackplane:
     async def users(self, cursor: str) -> tuple[str, list[Listed]]:
         await self.asked_for("users", cursor)
         memory, start = self.memory, int(cursor)
-        everybody = [user for user in memory.users.values() if user.gateway not in memory.dead]
+        everybody = [user for user in memory.every_session() if user.gateway not in memory.dead]
         after = start + 120 if len(everybody) > start + 120 else 0
         return str(after), [self._listed(user) for user in everybody[start : start + 120]]
 
     def _listed(self, user: Registration) -> Listed:
         if self.memory.idle is None:
             return Listed(user, 1.26, None)
-        return Listed(user, self.memory.silent(user.folded), self.memory.has_left(user.folded))
+        return Listed(user, self.memory.silent(user.session), self.memory.has_left(user))
 
     async def renew_lease(self, seconds: float = LEASE) -> bool:
         await self.asked_for("renew_lease", seconds)
@@ -717,7 +814,7 @@ class FakeBackplane:
 
     async def own_users(self, cursor: str) -> tuple[str, list[Registration]]:
         await self.asked_for("own_users", cursor)
-        held = [each for each in self.memory.users.values() if each.gateway == self.gateway]
+        held = [each for each in self.memory.every_session() if each.gateway == self.gateway]
         return "0", held
 
     async def sweep(self) -> list[Registration]:
@@ -732,8 +829,7 @@ class FakeBackplane:
         return self.events.known(channel.encode())
 
     def _holds(self, folded: str, session: str) -> bool:
-        user = self.memory.users.get(folded)
-        return user is not None and user.session == session
+        return self.memory.session(folded, session) is not None
 
 
 def registration(name: str, session: str = "", gateway: str = "g-1", **fields: Any) -> Registration:

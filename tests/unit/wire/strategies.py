@@ -29,6 +29,11 @@ seen = st.dictionaries(texts, texts, max_size=4)
 
 reasons = st.text(st.characters(exclude_categories=["Cs"]), max_size=300)
 
+characters = st.characters(exclude_categories=["Cs"])
+references = st.text(characters, min_size=1, max_size=48)
+emoji = st.text(characters, min_size=1, max_size=32)
+passwords = st.text(characters, min_size=1, max_size=256)
+
 histories = st.sampled_from(["all", "joined"])
 actions = st.sampled_from(get_args(frames.Action))
 roles = st.sampled_from(get_args(frames.Role))
@@ -53,7 +58,14 @@ requests: st.SearchStrategy[frames.Request] = st.one_of(
         seen=some(seen),
     ),
     st.builds(
-        frames.Send, text=texts, seq=some(counts), at=some(times), room=texts, to=some(names)
+        frames.Send,
+        text=texts,
+        seq=some(counts),
+        at=some(times),
+        room=texts,
+        to=some(names),
+        kind=st.sampled_from(["", "me"]),
+        re=some(references),
     ),
     st.builds(frames.Active),
     st.builds(frames.Who, seq=some(counts)),
@@ -85,6 +97,33 @@ requests: st.SearchStrategy[frames.Request] = st.one_of(
         seconds=some(st.integers(1, 315_360_000)),
         seq=some(counts),
     ),
+    st.builds(frames.Delete, id=references, room=some(texts), seq=some(counts)),
+    st.builds(
+        frames.React,
+        id=references,
+        emoji=emoji,
+        room=some(texts),
+        on=st.booleans(),
+        seq=some(counts),
+    ),
+    st.builds(
+        frames.ReadHistory,
+        room=some(texts),
+        with_=some(texts),
+        limit=st.integers(1, 100),
+        before=some(references),
+        after=some(references),
+        seq=some(counts),
+    ),
+    st.builds(frames.SetAway, reason=reasons, seq=some(counts)),
+    st.builds(frames.SetBack, seq=some(counts)),
+    st.builds(frames.SetName, name=texts, seq=some(counts)),
+    st.builds(frames.Ignore, name=texts, seq=some(counts)),
+    st.builds(frames.Unignore, name=texts, seq=some(counts)),
+    st.builds(frames.MarkRead, room=texts, id=references, seq=some(counts)),
+    st.builds(frames.Whois, name=texts, seq=some(counts)),
+    st.builds(frames.Register, password=passwords, name=some(texts), seq=some(counts)),
+    st.builds(frames.ChangePassword, old=passwords, new=passwords, seq=some(counts)),
     st.builds(frames.Ping),
     st.builds(frames.Quit),
 )
@@ -97,6 +136,7 @@ limits = st.builds(
     room=counts,
     rooms=counts,
     quiet_room=counts,
+    sessions=counts,
     to=counts,
     burst=counts,
     rate=some(seconds),
@@ -113,6 +153,10 @@ messages = st.builds(
     text=texts,
     at=some(times),
     ts=counts,
+    kind=texts,
+    re=some(texts),
+    key=some(texts),
+    account=texts,
 )
 
 sanctions = st.lists(
@@ -132,11 +176,60 @@ events: st.SearchStrategy[frames.Event] = st.one_of(
         limits=limits,
         resumed=st.booleans(),
         seen=seen,
+        account=texts,
+        sessions=counts,
     ),
     st.builds(
         frames.Ack, seq=counts, id=texts, room=some(texts), to=some(names), absent=some(names)
     ),
     messages,
+    st.builds(
+        frames.Deleted,
+        id=texts,
+        ts=counts,
+        room=some(texts),
+        targets=names,
+        upto=some(texts),
+        from_=texts,
+        by=texts,
+    ),
+    st.builds(
+        frames.Reacted,
+        id=texts,
+        ts=counts,
+        room=some(texts),
+        target=texts,
+        from_=texts,
+        emoji=texts,
+        on=st.booleans(),
+        count=counts,
+    ),
+    st.builds(
+        frames.Renamed, name=texts, to=texts, room=some(texts), account=texts, seq=some(counts)
+    ),
+    st.builds(frames.Away, room=texts, name=texts, away=st.booleans(), reason=texts),
+    st.builds(frames.Ignored, names=names),
+    st.builds(frames.Marks, marks=seen),
+    st.builds(
+        frames.Person,
+        name=texts,
+        here=st.booleans(),
+        registered=st.booleans(),
+        away=some(texts),
+        sessions=st.lists(
+            st.builds(
+                frames.PersonSession,
+                session=texts,
+                gateway=texts,
+                since=counts,
+                idle=seconds,
+                client=some(texts),
+            ),
+            max_size=2,
+        ),
+        rooms=names,
+        seq=some(counts),
+    ),
     st.builds(
         frames.Changed,
         id=texts,
@@ -182,7 +275,7 @@ events: st.SearchStrategy[frames.Event] = st.one_of(
         frames.MemberList,
         room=texts,
         members=st.lists(
-            st.builds(frames.RoomMember, name=texts, role=roles, account=st.booleans()), max_size=2
+            st.builds(frames.RoomMember, name=texts, role=roles, account=texts), max_size=2
         ),
         more=st.booleans(),
         seq=some(counts),
@@ -204,12 +297,21 @@ events: st.SearchStrategy[frames.Event] = st.one_of(
         seq=some(counts),
     ),
     st.builds(frames.Gap, room=texts, after=some(texts), text=texts),
-    st.builds(frames.Joined, room=texts, name=texts, account=st.booleans()),
+    st.builds(frames.Joined, room=texts, name=texts, account=texts),
     st.builds(frames.Left, room=texts, name=texts, code=texts),
     st.builds(
         frames.Users,
         users=st.lists(
-            st.builds(frames.User, name=texts, gateway=texts, since=counts, idle=seconds),
+            st.builds(
+                frames.User,
+                name=texts,
+                gateway=texts,
+                since=counts,
+                idle=seconds,
+                sessions=counts,
+                away=some(texts),
+                account=texts,
+            ),
             max_size=3,
         ),
         more=st.booleans(),

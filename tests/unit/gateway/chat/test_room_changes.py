@@ -11,9 +11,9 @@ from wire.frames import Changed, Moderate, Modes, SetModes, SetTopic
 from wire.reasons import ErrorCode, WireError
 
 NOW = 1795428000000
-MOM = Who("mom", "Mom", "o-mom", account=True, ip=None)
-SIS = Target("sis", "Sis", "o-sis", registered=False, inside=True)
-MEMBER = SIS._replace(registered=True)
+MOM = Who("mom", "Mom", "o-mom", account="mom", ip=None)
+SIS = Target("sis", "Sis", "o-sis", account="", inside=True)
+MEMBER = SIS._replace(account="sis")
 AWAY = SIS._replace(origin="", inside=False)
 
 
@@ -44,7 +44,7 @@ ANY = [SetTopic("dev", "x"), SetModes("dev", secret=True), moderate("kick"), mod
 
 @pytest.mark.parametrize("request_", ANY)
 @pytest.mark.parametrize(
-    "by", [Who("sis", "Sis", "o", account=True, ip=None), MOM._replace(account=False)]
+    "by", [Who("sis", "Sis", "o", account="sis", ip=None), MOM._replace(account="")]
 )
 def test_only_operators_may_change_a_room_and_the_refusal_names_some(request_, by):
     error = refused(request_, by=by)
@@ -53,7 +53,7 @@ def test_only_operators_may_change_a_room_and_the_refusal_names_some(request_, b
 
 
 def test_the_refusal_says_so_if_a_room_has_no_operators():
-    error = refused(moderate("kick"), by=MOM._replace(account=False), operators={})
+    error = refused(moderate("kick"), by=MOM._replace(account=""), operators={})
     assert error.text.endswith("can do that, and it has none: ask an operator of the chat")
 
 
@@ -243,7 +243,7 @@ def test_an_operator_cannot_be_muted_and_the_refusal_says_what_to_do():
 
 
 @pytest.mark.parametrize(
-    ("target", "origin"), [(SIS, "o-sis"), (MEMBER, ""), (AWAY._replace(registered=True), "")]
+    ("target", "origin"), [(SIS, "o-sis"), (MEMBER, ""), (AWAY._replace(account="sis"), "")]
 )
 def test_a_guest_is_invited_for_one_session_and_an_account_for_all(target, origin):
     found = planned(moderate("invite"), target=target)
@@ -266,7 +266,7 @@ def test_only_registered_names_can_have_rights(action, part):
 
 
 def test_the_last_operator_may_go():
-    found = planned(moderate("deop", "mom"), target=Target("mom", "Mom", "o", True, True))
+    found = planned(moderate("deop", "mom"), target=Target("mom", "Mom", "o", "mom", True))
     assert found.edits == [Edit("operators", "mom", None)]
 
 
@@ -297,7 +297,7 @@ FULL = {
 def test_there_is_a_bound_on_everything_that_a_room_keeps(action):
     error = refused(moderate(action), target=MEMBER, **FULL)
     assert error.code is ErrorCode.TOO_MANY_ENTRIES
-    known = Target("1", "1", "", registered=True, inside=False)
+    known = Target("1", "1", "", account="1", inside=False)
     full = {**FULL, "operators": {"mom": "Mom"}} if action == "mute" else FULL
     planned(moderate(action, "1"), target=known, **full)  # no more than there are already
 
@@ -322,7 +322,9 @@ requests = st.one_of(
 @given(requests, st.booleans(), st.booleans())
 def test_every_request_ends_in_a_plan_or_a_refusal(request, registered, inside):
     try:
-        found = planned(request, target=SIS._replace(registered=registered, inside=inside))
+        found = planned(
+            request, target=SIS._replace(account="sis" if registered else "", inside=inside)
+        )
     except WireError as error:
         assert error.text
     else:

@@ -152,7 +152,7 @@ def test_a_change_holds_once_its_edits_are_written_and_is_not_needed_twice(chang
     for change in changes:
         target = None
         if isinstance(change, Moderate):
-            target = Target(change.name, change.name, "o", registered=True, inside=True)
+            target = Target(change.name, change.name, "o", account=change.name, inside=True)
         state = state_from("dev", True, parts)
         try:
             found = plan(state, CHAT_OPERATOR, change, now, target=target)

@@ -29,9 +29,9 @@ from wire.reasons import ErrorCode, OutCode
 
 NOW = 1795428000000
 
-SIS = Who("sis", "Sis", "origin-of-sis", account=True, ip=ip_address("192.0.2.7"))
-GUEST = Who("guest", "Guest", "origin-of-guest", account=False, ip=ip_address("2001:db8::7"))
-IMPOSTOR = SIS._replace(account=False)
+SIS = Who("sis", "Sis", "origin-of-sis", account="sis", ip=ip_address("192.0.2.7"))
+GUEST = Who("guest", "Guest", "origin-of-guest", account="", ip=ip_address("2001:db8::7"))
+IMPOSTOR = SIS._replace(account="")
 """Has the name of an account, from before it was registered, and not its password."""
 
 
@@ -78,7 +78,7 @@ def refusal(error):
 )
 def test_rights_belong_to_accounts(fields, who, expected):
     found = state(**fields)
-    assert role(found, who.folded, who.account) == expected
+    assert role(found, who.account) == expected
     assert tells_all(found, who) is (expected == "operator")
 
 

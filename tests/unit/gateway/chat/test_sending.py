@@ -17,7 +17,7 @@ REFUSE = Rules("g1", idle=60.0, refuse_fallback=True, limits=Limits(text=50, to=
 
 
 def whispered(whisper, id, to, absent, later=()):
-    return sending.after_whisper(whisper, Delivery(id, to, [*later], absent))
+    return sending.after_whisper(whisper, Delivery(id, to, [*later], absent, {}))
 
 
 def planned(text, rules=PUBLIC, **fields):
@@ -175,7 +175,7 @@ def test_the_sender_is_told_who_gets_it_later():
 def test_without_a_seq_notices_tell_who_is_absent_and_who_gets_it_later():
     absent, later = whispered(whisper(), "7-1", ["Dad"], ["mom"], ["Sis"])
     assert absent.event.text == "nobody named @mom is here: sent to Dad, Sis"
-    text = "Sis lost the connection: it is kept for them until they are back"
+    text = "Sis will get it when they are here again"
     assert later == Tell(Notice("later", text, later=["Sis"]))
 
 

@@ -98,7 +98,7 @@ class Conversation:
         return self.session.granted(name, resume, resumed, seen or {}, self.now, ["lobby"])
 
     def whispered(self, whisper, id, to, absent):
-        return self.session.whispered(whisper, Delivery(id, to, [], absent), self.now)
+        return self.session.whispered(whisper, Delivery(id, to, [], absent, {}), self.now)
 
     def idle_checked(self, left):
         return self.session.idle_checked(left, self.now)
@@ -449,13 +449,13 @@ def test_the_refusal_of_a_request_about_a_room_has_its_seq(online, request_, cod
 def test_a_change_is_acknowledged_if_it_has_a_seq(online, seq):
     (change,) = online.say(SetTopic("dev", "news", seq=seq))
     expected = [] if seq is None else [Tell(Ack(seq=2, id="7-3", room="dev"))]
-    assert online.session.changed(change, "7-3") == expected
+    assert online.session.done(change.request.seq, "7-3", change.request.room) == expected
 
 
 def test_an_answer_about_a_room_that_comes_after_the_end_is_not_told(online):
     (change,) = online.say(SetTopic("dev", "news", seq=2))
     online.session.close(SHUTDOWN)
-    assert online.session.changed(change, "7-3") == []
+    assert online.session.done(change.request.seq, "7-3", change.request.room) == []
     assert online.session.entered(Entered("dev", "7-1")) == []
     assert online.session.out(Out("lobby", OutCode.KICKED, "")) == []
 
@@ -899,7 +899,7 @@ class AnyConversation(RuleBasedStateMachine):
     def the_whisper_is_answered(self, id):
         whisper, self.question = self.question, None
         found = (id, whisper.names, [], []) if id else (id, [], [], whisper.names)
-        self.perform(self.session.whispered(whisper, Delivery(*found), self.now))
+        self.perform(self.session.whispered(whisper, Delivery(*found, {}), self.now))
 
     @precondition(lambda self: isinstance(self.question, EnterRoom | LeaveRoom | ChangeRoom))
     @rule(refused=st.booleans())
@@ -915,7 +915,7 @@ class AnyConversation(RuleBasedStateMachine):
             self.perform(self.session.out(Out(asked.room, OutCode.LEFT, "")))
             assert asked.room not in self.session.rooms
         else:
-            self.perform(self.session.changed(asked, "7-1"))
+            self.perform(self.session.done(asked.request.seq, "7-1"))
 
     @rule(room=st.sampled_from(["lobby", "dev"]))
     def it_is_put_out_of_a_room(self, room):

@@ -32,7 +32,9 @@ class Story:
         self.people: list[tuple[Gate, Somebody]] = []
         for number, name in enumerate(("Boss", "Chief", "Ann", "Ben", "Cleo", "Dan", "Eve", "Fay")):
             gate = dice.choice(self.gates)
-            self.people.append((gate, gate.somebody(name, account=number < 2)))
+            self.people.append(
+                (gate, gate.somebody(name, account=name.casefold() if number < 2 else ""))
+            )
             if number < 2:
                 self.memory.accounts[name.lower()] = "hash"
         self.may_happen = [

@@ -2,11 +2,14 @@ from gateway.backplane.contract import Attendance
 from gateway.backplane.records import Member
 from gateway.rooms.roster import Roster
 from wire.codec import encode
-from wire.frames import Joined, Left
+from wire.frames import Joined, Left, Renamed
 
 
 def came(*names: str, account: bool = False) -> bytes:
-    return b"".join(encode(Joined(room="dev", name=name, account=account)) for name in names)
+    return b"".join(
+        encode(Joined(room="dev", name=name, account=name.casefold() if account else ""))
+        for name in names
+    )
 
 
 def left(*names: str) -> bytes:
@@ -15,7 +18,7 @@ def left(*names: str) -> bytes:
 
 def page(moves: int, *names: str, cursor: str = "0") -> Attendance:
     members = {
-        name.lower(): Member(name=name, session=f"of {name}", gateway="g-1", origin="")
+        name.lower(): [Member(name=name, session=f"of {name}", gateway="g-1", origin="")]
         for name in names
     }
     return Attendance(cursor, moves, members)
@@ -110,3 +113,10 @@ def test_a_count_that_goes_back_says_that_redis_has_forgotten_moves() -> None:
     roster = read(7, "anna")
     assert roster.hear(8, came("ben"))
     assert not roster.hear(1, came("cleo"))
+
+
+def test_who_takes_another_name_is_there_under_that_one_only() -> None:
+    roster = read(7, "anna", "ben")
+    assert roster.hear(8, encode(Renamed("anna", "Anne", room="dev", account="anna")))
+    assert names(roster) == ["Anne", "ben"]
+    assert roster.members["anne"].account == "anna"

@@ -206,7 +206,7 @@ async def test_a_claim_is_understood(scene, redis):
                 waiting=True,
                 unheard=True,
                 rooms=["lobby"],
-                account=True,
+                account="dana",
             ),
         ),
         (("taken", *[""] * 9), Claimed("taken")),

@@ -1,0 +1,146 @@
+"""People: whether they are away, their names, whom they ignore, and how far they have read."""
+
+from __future__ import annotations
+
+import msgspec
+
+from gateway.backplane.contract import Listed, NewName
+from gateway.backplane.keys import Keys
+from gateway.backplane.records import Registration
+from gateway.backplane.redis.calls import account_put
+from gateway.backplane.redis.pair import Pair
+from gateway.backplane.redis.replies import parse_user_list
+from gateway.errors import NameLost
+from gateway.outcomes import Put
+from wire.frames import IGNORED
+from wire.names import fold
+from wire.reasons import ErrorCode, WireError
+
+MOST_MARKS = 200
+"""Rooms in which it is known how far an account has read; the oldest goes first."""
+
+MARKS_KEPT_MS = 90 * 24 * 3600 * 1000
+"""Milliseconds that the marks of an account are kept after the last one."""
+
+REGISTERED_A_DAY = 5
+"""Names that may be registered from one network within a day."""
+
+DAY_MS = 24 * 3600 * 1000
+
+
+class RedisPeople:
+    """Implements `gateway.backplane.contract.People`.
+
+    Args:
+        pair: the connections to Redis.
+        keys: the names of the keys.
+        gateway: this gateway's id.
+        mail_ms: milliseconds that private messages of a registered name are kept.
+        most_sessions: the most sessions of a registered name.
+    """
+
+    def __init__(
+        self, pair: Pair, keys: Keys, gateway: str, *, mail_ms: int, most_sessions: int
+    ) -> None:
+        self._pair = pair
+        self._keys = keys
+        self._gateway = gateway
+        self._mail_ms = mail_ms
+        self._most_sessions = most_sessions
+
+    async def set_away(self, user: Registration, away: str | None) -> tuple[str | None, str | None]:
+        said = "" if away is None else f"={away}"
+        call = ("user_away", [self._keys.users], user.folded, user.session, said)
+        reply = await self._pair.run(*call)
+        if reply == b"GONE":
+            raise NameLost("the session has lost its name")
+        before, now = (part.decode()[1:] if part else None for part in reply)
+        return before, now
+
+    async def rename(self, user: Registration, name: str) -> NewName:
+        keys, folded = self._keys, fold(name)
+        reply = await self._pair.run(
+            "user_rename",
+            [keys.users, keys.held(self._gateway), keys.accounts, keys.users_epoch],
+            user.folded,
+            user.session,
+            folded,
+            name,
+            keys.users,
+            self._pair.run_id,
+            self._mail_ms,
+            self._most_sessions,
+        )
+        match reply:
+            case b"GONE":
+                raise NameLost("the session has lost its name")
+            case b"TAKEN":
+                raise WireError(ErrorCode.NAME_TAKEN, f"the name {name} is taken")
+            case b"REGISTERED" if user.account:
+                text = f"{name} is not a name of your account: register it first"
+                raise WireError(ErrorCode.NAME_REGISTERED, text)
+            case b"REGISTERED":
+                text = f"{name} is registered: log in as {name}, with its password"
+                raise WireError(ErrorCode.NAME_REGISTERED, text)
+        last, start = reply
+        return NewName(last, start)
+
+    async def sessions(self, folded: str) -> list[Listed]:
+        users = self._keys.users
+        reply = await self._pair.run("user_show", [users], folded, users)
+        return parse_user_list([b"0", *reply])[1]
+
+    async def ignored(self, account: str) -> list[str]:
+        names = await self._pair.call("HVALS", self._keys.ignored(account))
+        return sorted((name.decode(errors="replace") for name in names), key=str.casefold)
+
+    async def ignore(self, account: str, name: str, *, on: bool) -> None:
+        key, call, folded = self._keys.ignored(account), self._pair.call, fold(name)
+        if not on:
+            await call("HDEL", key, folded)
+            return
+        if await call("HLEN", key) >= IGNORED and not await call("HEXISTS", key, folded):
+            text = f"you ignore {IGNORED} people already: stop ignoring somebody first"
+            raise WireError(ErrorCode.TOO_MANY_ENTRIES, text)
+        await call("HSET", key, folded, name)
+
+    async def marks(self, account: str) -> dict[str, str]:
+        found = await self._pair.call("HGETALL", self._keys.marks(account))
+        texts = [each.decode(errors="replace") for each in found]
+        return dict(zip(texts[::2], texts[1::2], strict=True))
+
+    async def mark(self, account: str, room: str, id: str) -> bool:
+        keys = [self._keys.marks(account)]
+        moved = await self._pair.run("account_mark", keys, room, id, MOST_MARKS, MARKS_KEPT_MS)
+        return bool(moved)
+
+    async def tell(self, folded: str, line: bytes) -> None:
+        await self._pair.call("SPUBLISH", self._keys.user_channel(folded), b"!0 0-0\n" + line)
+
+    async def tell_room(self, room: str, line: bytes) -> None:
+        await self._pair.call("SPUBLISH", self._keys.room_channel(room), b"!0 0-0\n" + line)
+
+    async def count_registered(self, network: str) -> bool:
+        key = self._keys.registered(network)
+        return bool(await self._pair.run("room_made", [key], REGISTERED_A_DAY, DAY_MS) == 1)
+
+    async def hash_of(self, account: str) -> str:
+        found = await self._pair.call("HGET", self._keys.accounts, account)
+        try:
+            return str(msgspec.json.decode(found or b"{}").get("hash", ""))
+        except (msgspec.MsgspecError, AttributeError):
+            return ""
+
+    async def register(
+        self, user: Registration, name: str, hash: str, *, of: str = "", text: str = ""
+    ) -> Put:
+        call = account_put(self._keys, name, "add", hash=hash, text=text, owner=of, asks=user)
+        return _put(await self._pair.run(*call))
+
+    async def change_password(self, user: Registration, hash: str, text: str) -> Put:
+        call = account_put(self._keys, user.account, "change", hash=hash, text=text, asks=user)
+        return _put(await self._pair.run(*call))
+
+
+def _put(reply: object) -> Put:
+    return Put(reply.decode()) if isinstance(reply, bytes) else Put.DONE
