@@ -275,8 +275,8 @@ class ChatApp:
                 self._tasks.create_task(self._show_users())
             case Quit():
                 self._prompting.cancel()
-            case Help():
-                for line in help_lines(self._view.width):
+            case Help(topic):
+                for line in help_lines(self._view.width, topic):
                     self._info(line)
             case NeedPassword():
                 self._need(Secrets(command))

@@ -226,8 +226,8 @@ class PlainClient:
                 await self._deliver(send)
             case Who():
                 await self._show_users()
-            case Help():
-                for text in help_lines(self._view(self._err).width):
+            case Help(topic):
+                for text in help_lines(self._view(self._err).width, topic):
                     self._tell(text)
             case Show(lines):
                 for text in lines:

@@ -13,7 +13,7 @@ from difflib import get_close_matches
 
 from display import message_commands, people_commands, room_commands
 from display.arguments import names_in, seen
-from display.meaning import Command, Help, Meaning, Show, mistake
+from display.meaning import Command, Help, Meaning, Reply, Show, mistake
 from display.room_commands import NOWHERE
 from wire.frames import LOBBY, Quit, Send, Who
 from wire.mentions import AT, read_mentions
@@ -93,7 +93,7 @@ def read(line: str, to: Sequence[str] | None = None, room: str | None = LOBBY) -
     if command is None:
         return _unknown(_plain(word[0]))
     meaning = command.read(said[word.end() :].strip(), room)
-    if to is not None and isinstance(meaning, Send):
+    if to is not None and isinstance(meaning, Send | Reply):
         return _wrong(f"everything goes to {', '.join(to)} only: not sent")
     return meaning
 
@@ -121,6 +121,8 @@ def _help(arguments: str, _room: str | None) -> Meaning:
     if not arguments:
         return Help()
     word = _plain(arguments.split()[0]).lstrip("/")
+    if word in TOPICS:
+        return Help(word)
     command = COMMANDS.get(word)
     if command is None:
         return _unknown(word)
@@ -185,9 +187,16 @@ TALKING = (
 )
 
 ENDING = (
-    Command("help", "[COMMAND]", "show this list", _help),
+    Command("help", "[COMMAND]", "show this list, or more about one command", _help),
     Command("quit", "", "leave the chat", lambda _arguments, _room: Quit()),
 )
+
+TOPICS = {
+    "messages": message_commands.MESSAGES,
+    "people": people_commands.PEOPLE,
+    "operators": room_commands.MODERATION,
+}
+"""What ``/help`` only names, and ``/help TOPIC`` describes."""
 
 COMMANDS = {
     command.name: command

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
-from display.commands import ENDING, TALKING
+from display.commands import ENDING, TALKING, TOPICS
 from display.meaning import Command
-from display.message_commands import MESSAGES
-from display.people_commands import PEOPLE
-from display.room_commands import MODERATION, ROOMS
+from display.room_commands import ROOMS
 
 WIDE = 72
 """The narrowest window, in columns, in which the list is a table."""
@@ -20,20 +18,29 @@ _SIGNS = (
 )
 
 
-def help_lines(width: int | None) -> list[str]:
-    """All commands, grouped by what they are for.
+def help_lines(width: int | None, topic: str = "") -> list[str]:
+    """The commands, grouped by what they are for.
 
     Args:
         width: the columns of the window; None if there is no window.
+        topic: one of `display.commands.TOPICS`; "" for the commands that people need first, and the names of others.
     """
-    groups = (
+    if topic:
+        return _table([(topic, _told(TOPICS[topic]))], width)
+    more = [
+        (f"/help {topic}", ", ".join(f"/{command.name}" for command in commands))
+        for topic, commands in TOPICS.items()
+    ]
+    groups = [
         ("talking", [*_SIGNS, *_told(TALKING)]),
-        ("with messages", _told(MESSAGES)),
-        ("with people", _told(PEOPLE)),
         ("rooms", _told(ROOMS)),
-        ("for operators of a room", _told(MODERATION)),
         ("the client", _told(ENDING)),
-    )
+        ("more", more),
+    ]
+    return _table(groups, width)
+
+
+def _table(groups: Sequence[tuple[str, list[tuple[str, str]]]], width: int | None) -> list[str]:
     wide = width is None or width >= WIDE
     column = max(len(typed) for _, lines in groups for typed, _ in lines) if wide else 0
     shown: list[str] = []

@@ -42,7 +42,13 @@ class Show:
 
 @dataclass(frozen=True)
 class Help:
-    """The person wants the list of commands."""
+    """The person wants the list of commands.
+
+    Attributes:
+        topic: only those about this, one of `display.commands.TOPICS`; "" for the overview.
+    """
+
+    topic: str = ""
 
 
 @dataclass(frozen=True)

@@ -62,9 +62,7 @@ PEOPLE = (
         "what is known about somebody",
         _one("/whois NAME", lambda n: Whois(name=n)),
     ),
-    Command(
-        "ignore", "[NAME]", "hide what they say, or list whom you hide", _ignore, undo="unignore"
-    ),
+    Command("ignore", "[NAME]", "hide what they say, or list the hidden", _ignore, undo="unignore"),
     Command(
         "register",
         "[NAME]",

@@ -282,7 +282,7 @@ class Attended(NamedTuple):
     Attributes:
         tail: the id after which the next message of the room comes.
         people: how many members the room has now.
-        founder: the folded name that became the room's operator by making it; or "".
+        founder: the account that became the room's operator by making it; or "".
         moves: the number of arrivals and departures so far, including these.
     """
 
@@ -550,11 +550,11 @@ class Rooms(Protocol):
             NoSuchRoom: the room does not exist.
         """
 
-    async def count_made(self, folded: str, most: int) -> bool:
+    async def count_made(self, account: str, most: int) -> bool:
         """Count a room that somebody is about to make.
 
         Args:
-            folded: the name of the person, who has an account.
+            account: the folded name of the person's account.
             most: how many rooms an account may make in a day.
 
         Returns:

@@ -228,7 +228,9 @@ _TAKES: dict[Action, tuple[Part, str]] = {
 
 def _taken(state: RoomState, request: Moderate, target: Target) -> Edit:
     part, was = _TAKES[request.action]
-    key = f"name:{target.key}" if part == "bans" else target.key
+    # It may have been given to the name before that belonged to an account.
+    keys = [f"name:{each}" if part == "bans" else each for each in (target.key, target.folded)]
+    key = next((each for each in keys if each in getattr(state, part)), keys[0])
     return _removal(state, part, key, target.name, was)
 
 

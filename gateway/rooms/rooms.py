@@ -227,7 +227,7 @@ class Rooms:
         record = person.registration
         if not record.account:
             return  # the room ends soon after everybody has left it
-        if not await self._backplane.rooms.count_made(record.folded, self._most_made):
+        if not await self._backplane.rooms.count_made(record.account, self._most_made):
             text = (
                 f"you have made {self._most_made} rooms within a day, and may make no more. "
                 "Try again tomorrow, or ask the operators of the chat to make the room"

@@ -338,7 +338,7 @@ def room_attend(
         known,
         keys.room_channel(room),
         *_ends(room, kept_ms),
-        founder.folded if founder else "",
+        founder.member.account if founder else "",
         founder.member.name if founder else "",
         *(part for each in items for part in _item(room, each)),
     )

@@ -114,8 +114,8 @@ class RedisRooms:
         id: bytes = _done(room, await self._pair.run(*call))[0]
         return id.decode()
 
-    async def count_made(self, folded: str, most: int) -> bool:
-        keys = [self._keys.made(folded)]
+    async def count_made(self, account: str, most: int) -> bool:
+        keys = [self._keys.made(account)]
         counted: int = await self._pair.run("room_made", keys, most, MADE_COUNTS_MS)
         return counted == 1
 

@@ -20,14 +20,14 @@
 -- ARGV[5]  the room's channel
 -- ARGV[6]  milliseconds that an empty room is kept; '0' for a room that always exists
 -- ARGV[7]  milliseconds that an empty room with operators is kept
--- ARGV[8]  the folded name of the room's first operator, if it is made now; '' for none
--- ARGV[9]  the same name as it is shown
+-- ARGV[8]  the account of the room's first operator, if it is made now; '' for none
+-- ARGV[9]  the operator's name as it is shown
 -- ARGV[10..]  five for each: '+' for an arrival that everybody is told about, '~' for one that only
 --             gateways are told about, '-' for a departure, '=<old name>' for another name of a session; the
 --             folded name; the session ('' with '-': any); the member (JSON; '' with '-'); the event, a line.
 --             With another name three lines: for a name that has changed, an arrival, a departure
 --
--- Returns  {the id after which the next message comes, the number of people in the room, the folded name of its
+-- Returns  {the id after which the next message comes, the number of people in the room, the account of its
 --          new operator or '', the number of arrivals and departures so far}. 'CHANGED' if the room has another
 --          version, 'NONE' if somebody arrives and the room does not exist: then nothing was done
 --
@@ -100,11 +100,13 @@ for i = 10, #ARGV, 5 do
     local old = what:sub(2)
     local rest, inside = without_session(redis.call('HGET', members, old) or '', session)
     write_text(members, old, rest)
+    -- The same name may be written in another way: then it has one entry.
+    was = redis.call('HGET', members, name)
     redis.call('HSET', members, name, (with_session(was or '', member)))
     local renamed, joined, left = line:match('^(.-\n)(.-\n)(.-\n)$')
     local last_of_old = inside and rest == ''
-    line = last_of_old and (was and left or renamed) or joined
-    if last_of_old or not was then told = '+' end
+    line = (old == name or last_of_old and not was) and renamed or last_of_old and left or joined
+    if old == name or last_of_old or not was then told = '+' end
   end
   if told then
     if told ~= kind then

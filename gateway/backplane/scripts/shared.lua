@@ -369,11 +369,11 @@ local function read_members(text)
   return members, lines
 end
 
--- What stays of a member without a session; a record in which no session can be read does not stay. The second value is
--- whether the session was in it.
+-- What stays of a member without a session: nothing, if no other session can be read. The second value is whether the
+-- session was in it, or none was.
 local function without_session(text, session)
   local members, lines = read_members(text)
-  if #members == 0 then return '', true end
+  if #members == 0 or #members == 1 and lines[session] then return '', true end
   if not lines[session] then return text, false end
   return replace_line(text, lines[session]), true
 end

@@ -127,9 +127,10 @@ def test_a_text_with_a_command_in_a_later_line_is_refused_whole(text):
      ("/ msg sis hi", "/help"), ("/", "/help"), ("/msg@sis secret", "did you mean /msg?"),
      ("/tell sis hi", "did you mean /msg?"), ("/part dev", "did you mean /leave?"),
      ("/modes", "did you mean /set?"), ("/kickban sis", "did you mean /ban?"),
-     ("/nick ann", "leave the chat and join again"), ("/me waves", "like any other message"),
+     ("/rename ann", "did you mean /nick?"), ("/action waves", "did you mean /me?"),
+     ("/edit hello", "/delete the message"), ("/passwd", "did you mean /password?"),
      ("/clear", "Ctrl-L"), ("/" + "x" * 9000, "/help"),
-     ("/identify s3cret", "operators of the chat register names")],
+     ("/identify s3cret", "join it again with your password")],
 )  # fmt: skip
 def test_an_unknown_command_names_the_nearest(line, hint):
     meaning = read(line)
@@ -345,7 +346,8 @@ def test_a_line_with_a_slash_never_becomes_public_by_mistake(before, slash, text
 def test_a_known_command_in_any_line_never_becomes_a_public_message(before, slash, name):
     for text in (f"{before}\n{slash}{name} sis secret", f"{slash}{name} sis {before}"):
         meaning = read(text)
-        assert not isinstance(meaning, Send) or meaning.to
+        # What somebody does is said in the room, as it is meant.
+        assert not isinstance(meaning, Send) or meaning.to or meaning.kind == "me"
 
 
 @given(st.text())

@@ -196,10 +196,10 @@ def test_no_reason_for_leaving_is_shown_as_a_code(reason):
             Ack(seq=1, id="1-1", room="lobby", absent=["All"]),
             "· nobody named @All is here: sent to everyone. To reach everyone, name nobody",
         ),
-        (Ack(seq=1, id="1-1", later=["sis"]), "· sis gets it when they are back"),
+        (Ack(seq=1, id="1-1", later=["sis"]), "· sis gets it when they are here again"),
         (
             Ack(seq=1, id="1-1", to=["bro"], later=["sis", "mom"], absent=["dad"]),
-            "· sent to bro; sis, mom get it when they are back; @dad is not here",
+            "· sent to bro; sis, mom get it when they are here again; @dad is not here",
         ),
         (
             Ack(seq=1, id="1-1", room="lobby", mentioned=["sis"]),

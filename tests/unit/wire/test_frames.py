@@ -3,7 +3,7 @@ import pytest
 
 from tests.unit.wire import strategies
 from wire.codec import decode_request
-from wire.frames import LOBBY, VERSION, Changed, Event, Frame, Msg, Request, Send
+from wire.frames import LOBBY, VERSION, Changed, Deleted, Event, Frame, Msg, Reacted, Request, Send
 from wire.limits import Limits
 
 
@@ -11,17 +11,37 @@ def test_the_verbs_are_settled():
     assert strategies.ops(Request) == {
         "hello", "send", "active", "who", "ping", "quit",
         "join", "leave", "rooms", "members", "about", "topic", "set", "moderate",
+        "delete", "react", "history", "away", "back", "nick", "ignore", "unignore", "mark", "whois",
+        "register", "password",
     }  # fmt: skip
     assert strategies.ops(Event) == {
         "welcome", "ack", "msg", "gap", "joined", "left", "users", "notice", "error", "bye", "pong",
         "changed", "entered", "out", "room_list", "member_list", "room_info",
+        "deleted", "reacted", "earlier", "renamed", "presence", "ignored", "marks", "person",
     }  # fmt: skip
 
 
 @pytest.mark.parametrize(
     ("frame", "names"),
     [
-        (Msg, ["id", "ts", "from", "room", "to", "text", "at"]),
+        (
+            Msg,
+            [
+                "id",
+                "ts",
+                "from",
+                "room",
+                "to",
+                "text",
+                "at",
+                "kind",
+                "re",
+                "key",
+                "account",
+            ],
+        ),
+        (Deleted, ["id", "ts", "room", "targets", "upto", "from", "by"]),
+        (Reacted, ["id", "ts", "room", "target", "from", "emoji", "on", "count"]),
         (
             Changed,
             ["id", "ts", "room", "by", "change", "topic", "modes", "name", "reason", "until"],
