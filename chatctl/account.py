@@ -127,9 +127,9 @@ def remove(name: str, chat: Chat, json: bool) -> None:
 @argument("file", type=click.Path(dir_okay=False, path_type=Path), default="-", metavar="[FILE]")
 @chat_options
 def export(file: Path, chat: Chat) -> None:
-    """Write all accounts to FILE, or to the standard output: a line of JSON for each.
+    """Write all accounts to FILE, or to stdout.
 
-    A line has the hash of the password, so keep the file safe. It is made for you alone to read.
+    Each account is a line of JSON. A line has the hash of the password, so keep the file safe. It is made for you alone to read.
     """
     import msgspec
 
@@ -153,9 +153,9 @@ def export(file: Path, chat: Chat) -> None:
 @option("replace", is_flag=True, help="Overwrite accounts that are there and differ.")
 @chat_and_json
 def import_(file: Path, replace: bool, chat: Chat, json: bool) -> None:
-    """Read accounts from FILE, or from the standard input, as `chatctl account export` writes them.
+    """Read accounts from FILE, or from stdin.
 
-    Nothing is written unless every line is right, and no account is overwritten without --replace.
+    The accounts are in the form in which `chatctl account export` writes them. Nothing is written unless every line is right, and no account is overwritten without --replace.
     """
     from gateway.backplane.operators.accounts import import_accounts
 

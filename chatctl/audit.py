@@ -41,7 +41,7 @@ def audit(last: int, since: float | None, by: str, room: str, chat: Chat, json: 
     with shared_redis.reached():
         found = read(*chat.at, last=last, since=after, by=by, room=fold(room) if room else "")
     now = datetime.now().astimezone()
-    rows = [("WHEN", "BY", "FROM", "WHAT", "ROOM", "WHOM", "WHY")]
+    rows = [("WHEN", "BY", "FROM", "WHAT", "ROOM", "TARGET", "WHY")]
     rows += (
         (
             shown_since(each.at, now),

@@ -15,7 +15,7 @@ def audited(chat: Chat, act: str, *, room: str = "", target: str = "", reason: s
         chat: where.
         act: what was done.
         room: in which room; "" for the whole chat.
-        target: to whom or what.
+        target: the person or thing that it was done to.
         reason: why, or what else is worth knowing.
     """
     from gateway.backplane.operators.audit import note

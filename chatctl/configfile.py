@@ -162,6 +162,8 @@ def _unknown(name: str, command: str | None, known: Mapping[str, _Keys]) -> str:
     places |= {table: f"[{table}]" for table in known}
     if command:
         places |= {key: key for key in known[command]}
+    if not command and "." in name:
+        places = {table: f"[{table}]" for table in known}
     near = difflib.get_close_matches(name.replace("_", "-"), places, n=1)
     return f"{where} has an unknown key {name!r}." + (
         f" Did you mean {places[near[0]]}?" if near else ""

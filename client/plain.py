@@ -69,7 +69,7 @@ class PlainClient:
     Args:
         chat: the chat.
         source: the file descriptor that the lines come from.
-        typed: whether a person types them. In a pipe ``/msg`` is the only command that works.
+        typed: whether a person types them. In a pipe only ``/msg`` and ``/me`` work.
         to: who gets every message; None if each message says that itself.
         room: the room that messages go to; None for none.
         out: where the chat is written.

@@ -38,14 +38,14 @@ class Recent:
         return self._messages.get(message)
 
     def find(self, which: Which, *, room: str | None, me: str, own: bool) -> Msg | None:
-        """The message that a person means; None if there is none.
+        """The message that a person means; None if no such message was shown.
 
         Args:
             which: as the person said it.
-            room: the current room. Private messages are found by their sender, or as one's own.
+            room: the current room. Private messages are found by their sender, or as the person's own.
             me: the person's name.
-            own: the person's own messages are meant, unless it is said whose; otherwise those of
-                others.
+            own: the person's own messages are meant, unless it is said whose; otherwise other
+                people's.
         """
         left = which.back
         by, own_name = fold(which.by), fold(me)

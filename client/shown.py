@@ -1,4 +1,4 @@
-"""What a person was shown and has read, what they do with it, and whom they ignore."""
+"""What a person was shown and has read, what they do with it, and the people they ignore."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Shown:
 
     Attributes:
         recent: the last messages.
-        ignored: the people whom the person ignores.
+        ignored: the people that the person ignores.
     """
 
     def __init__(self, rooms: Rooms) -> None:
@@ -42,7 +42,7 @@ class Shown:
         self._read: dict[str, str] = {}
 
     def hides(self, event: Event) -> bool:
-        """Whether an event comes from somebody whom the person ignores."""
+        """Whether an event comes from somebody that the person ignores."""
         by = event.from_ if isinstance(event, Msg | Reacted) else ""
         return bool(by) and fold(by) in self._ignored
 

@@ -94,7 +94,7 @@ class NeedPassword:
 
     Attributes:
         change: change the password; otherwise register a name.
-        name: the further name to register; None for one's own.
+        name: the further name to register; None for the person's own.
     """
 
     change: bool
@@ -103,7 +103,7 @@ class NeedPassword:
 
 @dataclass(frozen=True)
 class ShowIgnored:
-    """The person wants to see whom they ignore."""
+    """The person wants to see the names of the people that they ignore."""
 
 
 OnMessage = Reply | Remove | Respond

@@ -38,7 +38,7 @@ class How(StrEnum):
 
 
 class Put(StrEnum):
-    """What became of an account that was to be written."""
+    """What became of an account that somebody wanted to write."""
 
     DONE = "DONE"
     """It was written."""

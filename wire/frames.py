@@ -247,7 +247,7 @@ class Moderate(Frame, frozen=True, tag_field="op", tag="moderate"):
 
 
 class Delete(Frame, frozen=True, tag_field="op", tag="delete"):
-    """Delete a message: one's own within an hour, or any message of a room one is an operator of.
+    """Delete a message: your own within an hour, or, as an operator of a room, any of the room.
 
     Acknowledged if it has a ``seq``; everybody who could read the message is told by `Deleted`.
 
@@ -472,7 +472,7 @@ class Ack(Frame, frozen=True, tag_field="op", tag="ack"):
 
     Attributes:
         seq: the seq of the request.
-        id: the id of the message, or of the event that tells others of it; empty if there is none.
+        id: the id of the message, or of the event that tells others about it; may be empty.
         room: the room, if it went to everyone there.
         to: the recipients who are here, if it was private.
         absent: the recipients who are not here.
@@ -766,9 +766,9 @@ class Renamed(Frame, frozen=True, tag_field="op", tag="renamed"):
     Attributes:
         name: the name until now.
         to: the new name.
-        room: a room that both are in; None in the answer to one's own ``nick``.
+        room: a room that both are in; None in the answer to your own ``nick``.
         account: the name of the person's account; empty for a guest.
-        seen: in the answer to one's own ``nick``, if private messages under the new name begin
+        seen: in the answer to your own ``nick``, if private messages under the new name begin
             after another id than the last one under the old name: that id.
         seq: the seq of the ``nick``.
     """

@@ -447,7 +447,7 @@ class People(Protocol):
         """Count a name that somebody registers; False if too many were, and it was not counted."""
 
     async def hash_of(self, account: str) -> str:
-        """The hash of an account's password; "" if there is none."""
+        """The hash of an account's password; "" without an account."""
 
     async def register(
         self, user: Registration, name: str, hash: str, *, of: str = "", text: str = ""

@@ -135,7 +135,7 @@ class Audited(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag
         gateway: the gateway that carried it out; empty for a command.
         act: what was done, for example "kick" or "account add".
         room: in which room; empty for the whole chat.
-        target: to whom or what; may be empty.
+        target: the person or thing that it was done to; may be empty.
         reason: why, or what else is worth knowing; may be empty.
     """
 

@@ -430,7 +430,7 @@ class Session:
 
         Args:
             seq: of the request.
-            id: the id of the event that tells others of it; empty if there is none.
+            id: the id of the event that tells others about it; may be empty.
             room: the room of the request.
         """
         if self.state is not State.ONLINE or seq is None:

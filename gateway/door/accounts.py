@@ -60,7 +60,7 @@ class Accounts:
         await self.prove(claim.name, claim.password, hash, ip)
 
     async def prove(self, name: str, password: str, hash: str, ip: Address) -> None:
-        """Return if a password is that of an account; raises what `check` raises.
+        """Return if a password is an account's; raises what `check` raises.
 
         Args:
             name: the name, or the account.

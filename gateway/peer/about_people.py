@@ -1,4 +1,4 @@
-"""What a session does with people: away, another name, whom it ignores, how far it has read."""
+"""What a session does with people: away, another name, ignored people, what has been read."""
 
 from __future__ import annotations
 

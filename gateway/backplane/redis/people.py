@@ -1,4 +1,4 @@
-"""People: whether they are away, their names, whom they ignore, and how far they have read."""
+"""People: whether they are away, their names, the people they ignore, and what they have read."""
 
 from __future__ import annotations
 

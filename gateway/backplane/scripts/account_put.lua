@@ -15,7 +15,7 @@
 --
 -- Returns  four for each session that ends: the name as its holder wrote it, session, gateway, how many gateways heard
 --          the order. Or, and then nothing was done: 'EXISTS' the name is registered already, 'NONE' it is not, or the
---          account of ARGV[7] is not; 'OWNED' its password is that of another account; 'MANY' the account has as many
+--          account of ARGV[7] is not; 'OWNED' its password is another account's; 'MANY' the account has as many
 --          names as it may have; 'TAKEN' somebody else has the name now; 'GONE' the session has lost its name
 --
 -- Atomic, so that once there is a password nobody has the name without it: neither its holder, nor

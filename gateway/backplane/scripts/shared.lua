@@ -13,9 +13,14 @@ end
 -- must not affect any other.
 local VERSION = 1
 
+-- A record without a version is older than versions, and has the form of the first.
+local function is_readable(readable, record)
+  return readable and type(record) == 'table' and (record.v or 1) == VERSION
+end
+
 local function read_user(record)
   local readable, user = pcall(cjson.decode, record)
-  if not readable or type(user) ~= 'table' or user.v ~= VERSION then return nil end
+  if not is_readable(readable, user) then return nil end
   for _, field in ipairs({'name', 'session', 'gateway', 'origin', 'resume'}) do
     if type(user[field]) ~= 'string' then return nil end
   end
@@ -138,7 +143,7 @@ end
 -- An account; empty if it cannot be read. Such an account belongs to nobody, but its name is not free.
 local function read_account(record)
   local readable, account = pcall(cjson.decode, record or '')
-  if not readable or type(account) ~= 'table' or account.v ~= VERSION then return {} end
+  if not is_readable(readable, account) then return {} end
   for field, kind in pairs({name = 'string', hash = 'string', owner = 'string', kept = 'string',
     since = 'number', changed = 'number'}) do
     if type(account[field]) ~= kind then account[field] = nil end
@@ -348,7 +353,7 @@ end
 -- One session of a member; nil if the line cannot be read.
 local function read_member(line)
   local readable, member = pcall(cjson.decode, line)
-  if not readable or type(member) ~= 'table' or member.v ~= VERSION then return nil end
+  if not is_readable(readable, member) then return nil end
   for _, field in ipairs({'name', 'session', 'origin'}) do
     if type(member[field]) ~= 'string' then return nil end
   end
@@ -469,7 +474,7 @@ local function delete_entries(log, front, ids)
   end
 end
 
--- An entry of a log: its body, its time and its author; nil if there is none that a gateway wrote.
+-- An entry of a log: its body, its time and its author; nil if no gateway wrote such an entry.
 local function read_entry(log, id)
   if not id:find('^%d+%-%d+$') then return nil end
   local entry = redis.call('XRANGE', log, id, id)[1]

@@ -8,7 +8,7 @@
 -- Returns  {what the person was before, what the person is now}, each as ARGV[3]; a person with several sessions is
 --          away if all of them are. 'GONE' if the session has lost its name
 --
--- Atomic, so that of two sessions that say so at once one sees that the person is away now.
+-- Atomic, so that if two sessions say so at once, one sees that the person is away now.
 local text = redis.call('HGET', KEYS[1], ARGV[1])
 local user, line = find_session(text, ARGV[2])
 if not user then return 'GONE' end

@@ -44,7 +44,7 @@
 --          locked     the password was not given, and nothing was done; the hash is the name's, ''
 --                     if the name is not registered
 --          With resumed and returned, the origin, its beginning and the rooms are the older session's;
---          with joined and taken_over the rooms are those of the other sessions.
+--          with joined and taken_over the rooms are the other sessions' rooms.
 --          A session has the account if the name is registered and its password was given, or the token
 --          of a session that had the account.
 --          Anyone else starts after the end of the log, and nobody ever gets messages from before their
@@ -174,7 +174,7 @@ for _, kind in ipairs({'log', 'front', 'reactions'}) do
 end
 redis.call('DEL', prefix .. ':waiting:' .. name)
 
--- A session knows its own rooms best; Redis knows those of an older or another session.
+-- A session knows its own rooms best; Redis knows an older or another session's rooms.
 local mine_too = not older or older.session == session
 local began, rooms = cjson.decode(ARGV[12]), ARGV[13]
 if not mine_too then

@@ -19,7 +19,7 @@
 --
 -- A guest takes the log along: it is the same log under another name. Each name of an account has its own.
 --
--- Atomic, so that of two sessions that want a name only one gets it, and no message goes to nobody.
+-- Atomic, so that if two sessions want a name only one gets it, and no message goes to nobody.
 local old, session, new, prefix = ARGV[1], ARGV[2], ARGV[3], ARGV[5]
 need_set(KEYS[2])
 local text = redis.call('HGET', KEYS[1], old)
