@@ -129,7 +129,8 @@ def remove(name: str, chat: Chat, json: bool) -> None:
 def export(file: Path, chat: Chat) -> None:
     """Write all accounts to FILE, or to stdout.
 
-    Each account is a line of JSON. A line has the hash of the password, so keep the file safe. It is made for you alone to read.
+    Each account is a line of JSON. A line has the hash of the password, so keep the file safe. It
+    is made for you alone to read.
     """
     import msgspec
 
@@ -155,7 +156,8 @@ def export(file: Path, chat: Chat) -> None:
 def import_(file: Path, replace: bool, chat: Chat, json: bool) -> None:
     """Read accounts from FILE, or from stdin.
 
-    The accounts are in the form in which `chatctl account export` writes them. Nothing is written unless every line is right, and no account is overwritten without --replace.
+    The accounts are in the form in which `chatctl account export` writes them. Nothing is written
+    unless every line is right, and no account is overwritten without --replace.
     """
     from gateway.backplane.operators.accounts import import_accounts
 

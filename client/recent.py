@@ -42,7 +42,8 @@ class Recent:
 
         Args:
             which: as the person said it.
-            room: the current room. Private messages are found by their sender, or as the person's own.
+            room: the current room. Private messages are found by their sender, or as the person's
+                own.
             me: the person's name.
             own: the person's own messages are meant, unless it is said whose; otherwise other
                 people's.

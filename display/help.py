@@ -23,7 +23,8 @@ def help_lines(width: int | None, topic: str = "") -> list[str]:
 
     Args:
         width: the columns of the window; None if there is no window.
-        topic: one of `display.commands.TOPICS`; "" for the commands that people need first, and the names of others.
+        topic: one of `display.commands.TOPICS`; "" for the commands that people need first, and
+            the names of the others.
     """
     if topic:
         return _table([(topic, _told(TOPICS[topic]))], width)

@@ -90,7 +90,7 @@ class RedisBackplane:
         self._keeping = keeping = Keeping(history, round(history_age * 1000))
         self._logs = logs = RedisLogs(pair, keys, keeping, events.known)
         self._gateways = gateways = RedisGateways(
-            pair, keys, gateway, info, resume_ms=resume_ms, mail_ms=keeping.age_ms
+            pair, keys, gateway, info, resume_ms=resume_ms, keeping=keeping
         )
         self._names = RedisNames(
             pair,
@@ -98,7 +98,7 @@ class RedisBackplane:
             gateway,
             idle_ms=idle_ms,
             resume_ms=resume_ms,
-            mail_ms=keeping.age_ms,
+            keeping=keeping,
             most_sessions=sessions,
         )
         self._messages = RedisMessages(
@@ -107,9 +107,7 @@ class RedisBackplane:
         self._probe = Probe(keys, gateway, pair)
         self.admission = RedisAdmission(pair, keys)
         self.audit = RedisAudit(pair, keys)
-        self.people = RedisPeople(
-            pair, keys, gateway, mail_ms=keeping.age_ms, most_sessions=sessions
-        )
+        self.people = RedisPeople(pair, keys, gateway, keeping=keeping, most_sessions=sessions)
         self.rooms = RedisRooms(pair, keys, keeping, resume_ms, logs.known)
 
     # Starting and closing.

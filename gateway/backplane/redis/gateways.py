@@ -9,6 +9,7 @@ from gateway.backplane.contract import LEASE
 from gateway.backplane.keys import Keys
 from gateway.backplane.readable import GATEWAY_INFO, UNREADABLE
 from gateway.backplane.records import GatewayInfo, Registration
+from gateway.backplane.redis.logs import Keeping
 from gateway.backplane.redis.pair import Pair
 from gateway.backplane.redis.replies import registrations
 from gateway.errors import BackplaneDown, BackplaneRefused
@@ -26,7 +27,7 @@ class RedisGateways:
         gateway: this gateway's id.
         info: returns this gateway's report, a `GatewayInfo` in JSON.
         resume_ms: milliseconds in which users can resume.
-        mail_ms: milliseconds that private messages of a registered name are kept.
+        keeping: how much logs keep; private messages of a registered name, too.
     """
 
     def __init__(
@@ -37,14 +38,14 @@ class RedisGateways:
         info: Callable[[], bytes],
         *,
         resume_ms: int,
-        mail_ms: int,
+        keeping: Keeping,
     ) -> None:
         self._pair = pair
         self._keys = keys
         self._gateway = gateway
         self._info = info
         self._resume_ms = resume_ms
-        self._mail_ms = mail_ms
+        self._keeping = keeping
         # When the lease ends, by Redis' clock: after that nothing is posted in our users' names.
         self._until_ms = 0
 
@@ -116,6 +117,6 @@ class RedisGateways:
                 SWEPT_AT_ONCE,
                 keys.users,
                 self._resume_ms,
-                self._mail_ms,
+                self._keeping.age_ms,
             )
             gone += registrations(records)

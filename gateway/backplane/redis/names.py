@@ -10,6 +10,7 @@ from gateway.backplane.contract import KNOWN, Claimed, Known, Listed, Proof, Tou
 from gateway.backplane.keys import Keys
 from gateway.backplane.records import Registration
 from gateway.backplane.redis.calls import user_claim, user_release
+from gateway.backplane.redis.logs import Keeping
 from gateway.backplane.redis.pair import Pair
 from gateway.backplane.redis.replies import (
     account_of,
@@ -32,7 +33,7 @@ class RedisNames:
         gateway: this gateway's id.
         idle_ms: milliseconds of inactivity before a user is evicted; 0 for never.
         resume_ms: milliseconds in which users can resume.
-        mail_ms: milliseconds that private messages of a registered name are kept.
+        keeping: how much logs keep; private messages of a registered name, too.
         most_sessions: the most sessions of a registered name.
     """
 
@@ -44,7 +45,7 @@ class RedisNames:
         *,
         idle_ms: int,
         resume_ms: int,
-        mail_ms: int,
+        keeping: Keeping,
         most_sessions: int,
     ) -> None:
         self._pair = pair
@@ -52,7 +53,7 @@ class RedisNames:
         self._gateway = gateway
         self._idle_ms = idle_ms
         self._resume_ms = resume_ms
-        self._mail_ms = mail_ms
+        self._keeping = keeping
         self._most_sessions = most_sessions
 
     async def claim(
@@ -68,7 +69,7 @@ class RedisNames:
             resume=resume or "",
             auth=auth,
             most_sessions=self._most_sessions,
-            mail_ms=self._mail_ms,
+            mail_ms=self._keeping.age_ms,
         )
         reply = await self._pair.run(*call)
         (
@@ -103,7 +104,7 @@ class RedisNames:
     async def release(self, users: list[Registration], *, for_good: bool) -> list[str]:
         kept_ms = 0 if for_good else self._resume_ms
         call = user_release(
-            self._keys, self._gateway, users, kept_ms=kept_ms, mail_ms=self._mail_ms
+            self._keys, self._gateway, users, kept_ms=kept_ms, mail_ms=self._keeping.age_ms
         )
         return [session.decode() for session in await self._pair.run(*call)]
 

@@ -8,6 +8,7 @@ from gateway.backplane.contract import Listed, NewName
 from gateway.backplane.keys import Keys
 from gateway.backplane.records import Registration
 from gateway.backplane.redis.calls import account_put
+from gateway.backplane.redis.logs import Keeping
 from gateway.backplane.redis.pair import Pair
 from gateway.backplane.redis.replies import parse_user_list
 from gateway.errors import NameLost
@@ -35,17 +36,17 @@ class RedisPeople:
         pair: the connections to Redis.
         keys: the names of the keys.
         gateway: this gateway's id.
-        mail_ms: milliseconds that private messages of a registered name are kept.
+        keeping: how much logs keep; private messages of a registered name, too.
         most_sessions: the most sessions of a registered name.
     """
 
     def __init__(
-        self, pair: Pair, keys: Keys, gateway: str, *, mail_ms: int, most_sessions: int
+        self, pair: Pair, keys: Keys, gateway: str, *, keeping: Keeping, most_sessions: int
     ) -> None:
         self._pair = pair
         self._keys = keys
         self._gateway = gateway
-        self._mail_ms = mail_ms
+        self._keeping = keeping
         self._most_sessions = most_sessions
 
     async def set_away(self, user: Registration, away: str | None) -> tuple[str | None, str | None]:
@@ -68,7 +69,7 @@ class RedisPeople:
             name,
             keys.users,
             self._pair.run_id,
-            self._mail_ms,
+            self._keeping.age_ms,
             self._most_sessions,
         )
         match reply:

@@ -167,6 +167,7 @@ class Memory:
         run: which start of Redis this is.
         logs: the messages of each log.
         last: the last id that each log gave.
+        trimmed: the last id of each log that was trimmed from its front.
         users: folded name -> the oldest session that has the name.
         beside: folded name -> the other sessions of the same account.
         resumable: folded name -> the session that left last, and may come back.
@@ -195,6 +196,7 @@ class Memory:
         self.dead: set[str] = set()
         self.logs: dict[Log, list[Kept]] = {}
         self.last: dict[Log, bytes] = {}
+        self.trimmed: dict[Log, bytes] = {}
         self.resumable: dict[str, Registration] = {}
         self.full: set[str] = set()
         self.idle: float | None = None
@@ -227,11 +229,22 @@ class Memory:
 
     def forget(self, log: Log, count: int) -> None:
         """A log is trimmed: it loses its oldest messages, and knows its last id still."""
+        self.trimmed[log] = self.logs[log][count - 1].id
         del self.logs[log][:count]
+
+    def erase(self, log: Log, number: int) -> None:
+        """A message is deleted, and its id is missing from then on."""
+        del self.logs[log][number]
+
+    def is_whole(self, log: Log, after: bytes) -> bool:
+        """Whether what is missing in a log after an id was deleted, and not trimmed."""
+        trimmed = self.trimmed.get(log, before(epoch_of(self.tail_of(log))))
+        return parse_id(after) >= parse_id(trimmed)
 
     def delete(self, log: Log) -> None:
         """A log is deleted."""
         del self.logs[log], self.last[log]
+        self.trimmed.pop(log, None)
 
     def restart(self, *, empty: bool = True) -> None:
         """Redis is another one, and may have lost everything."""
@@ -770,7 +783,11 @@ class FakeBackplane:
                 break
             found.append((entry.id, entry.line))
         return LogPage(
-            self.memory.tail_of(log), self.memory.start(log), len(behind) > len(found), found
+            self.memory.tail_of(log),
+            self.memory.start(log),
+            len(behind) > len(found),
+            found,
+            self.memory.is_whole(log, after),
         )
 
     async def look_up(self, folded: str) -> Known | None:
@@ -784,8 +801,8 @@ class FakeBackplane:
         await self.asked_for("trim", list(logs))
         oldest = time.monotonic() - (self.memory.age or time.monotonic())
         for log in logs:
-            if (kept := self.memory.logs.get(log)) is not None:
-                kept[:] = [entry for entry in kept if entry.at >= oldest]
+            if gone := sum(entry.at < oldest for entry in self.memory.logs.get(log, [])):
+                self.memory.forget(log, gone)
 
     async def users(self, cursor: str) -> tuple[str, list[Listed]]:
         await self.asked_for("users", cursor)

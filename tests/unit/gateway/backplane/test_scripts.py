@@ -27,13 +27,13 @@ def code(script):
 def test_every_file_is_a_script_and_named_noun_verb():
     files = {path.stem for path in Path(scripts.__file__).parent.glob("*.lua")} - {scripts.SHARED}
     assert {script.name for script in ALL} == files
-    assert all(re.fullmatch(r"[a-z]+_[a-z]+", name) for name in files)
+    assert all(re.fullmatch(r"[a-z]+(_[a-z]+)+", name) for name in files)
 
 
 def test_every_script_is_used_and_every_used_one_is_there():
     source = "".join(path.read_text() for path in USERS)
     nouns = "user|room|gateway|log|run|ban|password|account"
-    used = set(re.findall(rf'"((?:{nouns})_[a-z]+)"', source))
+    used = set(re.findall(rf'"((?:{nouns})(?:_[a-z]+)+)"', source))
     assert used == {script.name for script in ALL}
 
 

@@ -698,61 +698,28 @@ async def test_expecting_what_is_followed_changes_nothing(live):
     assert live.texts() == ["a"]
 
 
-# Skipped: had another way.
-
-
-async def test_what_was_had_another_way_is_not_delivered(live):
+async def test_what_is_followed_is_not_followed_anew(live):
+    # A second session of a person comes while the first one hears the channel.
     live.memory.say("a")
-    had = live.memory.say("b")
-    live.memory.say("c")
-    live.positions.skip(ROOM, had)
+    last = live.memory.say("b")
+    live.positions.follow(ROOM, last)
     live.arrive()
-    await live.settled()
-    assert live.texts() == ["c"]
+    assert live.texts() == ["a", "b"]
 
 
-async def test_nothing_is_skipped_backwards(live):
-    had = live.memory.say("a")
-    live.memory.say("b")
-    live.arrive()
-    live.positions.skip(ROOM, had)
-    live.memory.say("c")
-    live.arrive(2)
-    await live.settled()
-    assert live.texts() == ["a", "b", "c"]
-    assert not live.tasks
+async def test_what_nobody_expects_is_not_followed(scene):
+    scene.positions.follow(ROOM, BEGIN)
+    assert not scene.positions.is_followed(ROOM)
 
 
-async def test_ids_are_compared_as_numbers(live):
-    for _ in range(9):
-        live.memory.say("early")
-    ninth = live.positions.at(ROOM)
-    live.arrive()
-    tenth = [live.memory.say("x"), live.memory.say("y")][-1]
-    assert tenth == b"7-10"
-    live.positions.skip(ROOM, tenth)
-    live.positions.skip(ROOM, ninth)
-    assert live.positions.at(ROOM) == tenth
+async def test_an_expected_channel_is_followed_once_it_is_known_from_where_on(scene):
+    scene.positions.expect(ROOM, LOBBY)
+    assert not scene.positions.is_followed(ROOM)
+    scene.positions.follow(ROOM, BEGIN)
+    assert scene.positions.is_followed(ROOM)
 
 
-@pytest.mark.parametrize("channel", [ROOM, OWN])
-async def test_what_is_skipped_while_a_hole_is_filled_is_not_delivered(scene, channel):
-    scene.follow(channel, BEGIN)
-    say = scene.memory.say if channel == ROOM else lambda text: scene.memory.whisper(text, "dana")
-    held = scene.redis.hold("read_log")
-    ids = [say(text) for text in "abcd"]
-    scene.arrive(2)
-    await until(lambda: scene.redis.count("read_log"))
-    scene.positions.skip(channel, ids[1])
-    held.set()
-    await scene.settled()
-    scene.arrive(3)
-    await scene.settled()
-    assert scene.texts(channel) == ["c", "d"]
-
-
-async def test_who_comes_back_while_a_hole_is_filled_is_told_nothing_twice(scene):
-    # The channel is followed already, by the connection that is replaced.
+async def test_who_comes_while_a_hole_is_filled_changes_nothing_for_who_is_there(scene):
     scene.follow(OWN, BEGIN)
     held = scene.redis.hold("read_log")
     ids = [scene.memory.whisper(text, "dana") for text in "abc"]
@@ -763,7 +730,7 @@ async def test_who_comes_back_while_a_hole_is_filled_is_told_nothing_twice(scene
     scene.arrive(2)
     held.set()
     await scene.settled()
-    assert scene.texts(OWN) == ["c"]
+    assert scene.texts(OWN) == ["a", "b", "c"]
 
 
 # Watched.

@@ -101,21 +101,34 @@ async def test_what_somebody_else_wrote_into_a_log_is_passed_over(redis, memory)
     assert (await everything(redis, ROOM, BEGIN))[0] == ["a", "c"]
 
 
-async def test_each_hole_in_the_middle_is_a_gap(redis, memory):
-    for text in "abcdefg":
-        memory.say(text)
-    del memory.logs[ROOM][1], memory.logs[ROOM][3]
-    told, _ = await everything(redis, ROOM, BEGIN)
-    assert told == ["a", "(7-0)", "c", "d", "(7-3)", "f", "g"]
+@pytest.mark.parametrize("deleted", [(0,), (1,), (4,), (6,), (1, 3), (2, 3), (0, 1, 5, 6)])
+@pytest.mark.parametrize("size", [2, 3, 100])
+async def test_what_was_deleted_is_no_gap(redis, memory, monkeypatch, deleted, size):
+    monkeypatch.setattr(module, "PAGE", size)
+    ids = [memory.say(text) for text in "abcdefg"]
+    for number in reversed(deleted):
+        memory.erase(ROOM, number)
+    told, upto = await everything(redis, ROOM, BEGIN)
+    assert told == [text for number, text in enumerate("abcdefg") if number not in deleted]
+    assert upto == ids[-1]
 
 
-async def test_a_hole_between_two_pages_is_a_gap(redis, memory, monkeypatch):
-    monkeypatch.setattr(module, "PAGE", 2)
-    for text in "abcde":
-        memory.say(text)
-    del memory.logs[ROOM][2]
-    told, _ = await everything(redis, ROOM, BEGIN)
-    assert told == ["a", "b", "(7-1)", "d", "e"]
+async def test_what_was_forgotten_before_something_was_deleted_is_a_gap(redis, memory):
+    ids = [memory.say(text) for text in "abcdef"]
+    memory.forget(ROOM, 2)
+    memory.erase(ROOM, 0)
+    assert await everything(redis, ROOM, BEGIN) == (
+        ["(6-" + f"{2**64 - 1})", "d", "e", "f"],
+        ids[-1],
+    )
+    assert await everything(redis, ROOM, ids[1]) == (["d", "e", "f"], ids[-1])
+
+
+async def test_if_all_was_deleted_there_is_no_gap(redis, memory):
+    ids = [memory.say(text) for text in "ab"]
+    for _ in range(2):
+        memory.erase(ROOM, 0)
+    assert await everything(redis, ROOM, BEGIN) == ([], ids[-1])
 
 
 # Epochs.
