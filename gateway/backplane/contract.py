@@ -40,7 +40,7 @@ class Claimed(NamedTuple):
             if the claim failed.
         account: as in `Registration`.
         away: likewise.
-        sessions: how many sessions the person has now, this one included.
+        sessions: how many sessions the person has now, this one included; 0 if the claim failed.
     """
 
     outcome: Outcome
@@ -54,7 +54,7 @@ class Claimed(NamedTuple):
     rooms: list[str] | None = None
     account: str = ""
     away: str | None = None
-    sessions: int = 1
+    sessions: int = 0
 
 
 class Found(NamedTuple):

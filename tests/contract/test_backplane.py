@@ -53,13 +53,13 @@ class TestClaim:
         sis = g1.person("sis")
         await g1.backplane.claim(sis, 50.0, None)
         await g2.backplane.claim(g2.person("sis"), 0.0, None)
-        assert await g1.backplane.idle_left("sis", sis.session) <= 10
+        assert await g1.backplane.idle_left(sis.session) <= 10
 
     async def test_the_session_that_has_it_may_claim_it_again(self, g1: Gateway) -> None:
         sis = await g1.online("sis")
         claimed = await g1.backplane.claim(sis, 20.0, None)
         assert (claimed.outcome, claimed.origin) == ("granted", sis.origin)
-        assert 35 < await g1.backplane.idle_left("sis", sis.session) <= 40
+        assert 35 < await g1.backplane.idle_left(sis.session) <= 40
 
     async def test_the_token_takes_it_back_and_the_old_connection_is_told(
         self, g1: Gateway, g2: Gateway
@@ -136,7 +136,7 @@ class TestClaim:
     async def test_a_long_idle_user_may_still_claim(self, g1: Gateway) -> None:
         sis = g1.person("sis")
         assert (await g1.backplane.claim(sis, 1000.0, None)).outcome == "granted"
-        assert await g1.backplane.idle_left("sis", sis.session) < 1
+        assert await g1.backplane.idle_left(sis.session) < 1
 
 
 class TestRelease:
@@ -156,7 +156,7 @@ class TestRelease:
         new, _ = await g2.again(old)
         assert await g1.release(old) == []
         assert (await g2.everybody())["sis"].registration == new
-        assert await g2.backplane.idle_left("sis", new.session) > 0
+        assert await g2.backplane.idle_left(new.session) > 0
 
     async def test_several_at_once(self, g1: Gateway) -> None:
         sis, mom, dad = [await g1.online(name) for name in ("sis", "mom", "dad")]
@@ -172,24 +172,24 @@ class TestRelease:
 class TestActivity:
     async def test_a_claim_gives_the_whole_time(self, g1: Gateway) -> None:
         sis = await g1.online("sis")
-        assert 55 < await g1.backplane.idle_left("sis", sis.session) <= 60
+        assert 55 < await g1.backplane.idle_left(sis.session) <= 60
 
     async def test_a_touch_gives_it_again(self, g1: Gateway) -> None:
         sis = g1.person("sis")
         await g1.backplane.claim(sis, 50.0, None)
         assert await g1.backplane.touch([Touch("sis", sis.session, 0.0)]) == []
-        assert 55 < await g1.backplane.idle_left("sis", sis.session) <= 60
+        assert 55 < await g1.backplane.idle_left(sis.session) <= 60
 
     async def test_less_what_has_passed_since(self, g1: Gateway) -> None:
         sis = await g1.online("sis")
         await g1.backplane.touch([Touch("sis", sis.session, 20.0)])
-        assert 35 < await g1.backplane.idle_left("sis", sis.session) <= 40
+        assert 35 < await g1.backplane.idle_left(sis.session) <= 40
 
     async def test_it_counts_on_whatever_gateway_it_reaches(self, g1: Gateway, g2: Gateway) -> None:
         sis = g1.person("sis")
         await g1.backplane.claim(sis, 50.0, None)
         await g2.backplane.touch([Touch("sis", sis.session, 0.0)])
-        assert await g1.backplane.idle_left("sis", sis.session) > 55
+        assert await g1.backplane.idle_left(sis.session) > 55
 
     async def test_one_who_lost_the_name_is_reported_and_keeps_nobody_alive(
         self, g1: Gateway, g2: Gateway
@@ -198,7 +198,7 @@ class TestActivity:
         await g2.backplane.claim(new, 50.0, old.resume)
         touches = [Touch("sis", old.session, 0.0), Touch("mom", mom.session, 0.0)]
         assert await g1.backplane.touch(touches) == [old.session]
-        assert await g2.backplane.idle_left("sis", new.session) <= 10
+        assert await g2.backplane.idle_left(new.session) <= 10
 
     async def test_one_who_is_not_there_is_reported(self, g1: Gateway) -> None:
         assert await g1.backplane.touch([Touch("nobody", "s1", 0.0)]) == ["s1"]
@@ -206,23 +206,23 @@ class TestActivity:
 
     async def test_nothing_is_left_of_another_session_or_of_nobody(self, g1: Gateway) -> None:
         await g1.online("sis")
-        assert await g1.backplane.idle_left("sis", "another") == 0
-        assert await g1.backplane.idle_left("nobody", "any") == 0
+        assert await g1.backplane.idle_left("another") == 0
+        assert await g1.backplane.idle_left("any") == 0
 
     async def test_nothing_is_left_when_the_time_is_over(
         self, g1: Gateway, look: redis.Redis, keys: Keys
     ) -> None:
         sis = await g1.online("sis")
-        look.delete(keys.alive("sis"))
-        assert await g1.backplane.idle_left("sis", sis.session) == 0
+        look.delete(keys.alive(sis.session))
+        assert await g1.backplane.idle_left(sis.session) == 0
 
     async def test_the_time_runs_out_by_itself(
         self, start: StartBackplane, look: redis.Redis, keys: Keys
     ) -> None:
         quick = await start(idle=0.2)
         sis = await quick.online("sis")
-        assert 0 < look.pttl(keys.alive("sis")) <= 200
-        assert await quick.backplane.idle_left("sis", sis.session) <= 0.2
+        assert 0 < look.pttl(keys.alive(sis.session)) <= 200
+        assert await quick.backplane.idle_left(sis.session) <= 0.2
 
     async def test_a_user_without_a_limit_is_never_idle(
         self, start: StartBackplane, look: redis.Redis, keys: Keys
@@ -230,7 +230,7 @@ class TestActivity:
         patient = await start(idle=None)
         sis = await patient.online("sis")
         await patient.backplane.touch([Touch("sis", sis.session, 1.0)])
-        assert look.pttl(keys.alive("sis")) == -1
+        assert look.pttl(keys.alive(sis.session)) == -1
 
 
 class TestUsers:
@@ -280,8 +280,8 @@ class TestUsers:
     async def test_those_whose_time_is_over_are_left_out(
         self, g1: Gateway, look: redis.Redis, keys: Keys
     ) -> None:
-        await g1.online("sis"), await g1.online("mom")
-        look.delete(keys.alive("sis"))
+        sis, _ = await g1.online("sis"), await g1.online("mom")
+        look.delete(keys.alive(sis.session))
         assert list(await g1.everybody()) == ["mom"]
 
 

@@ -316,8 +316,8 @@ class TestLeftovers:
             for number in range(2000):
                 person: Registration = g1.person(f"p{number}")
                 pipeline.hset(keys.users, person.folded, msgspec.json.encode(person))
-                pipeline.set(keys.alive(person.folded), "s 1", px=60_000)
-            pipeline.set(keys.alive("ghost"), "s 1", px=60_000)
+                pipeline.set(keys.alive(person.session), "1", px=60_000)
+            pipeline.set(keys.alive("ghost"), "1", px=60_000)
             pipeline.execute()
         found = await look_around(keys)
         assert (found.alive, found.whole) == ([keys.alive("ghost")], True)

@@ -76,7 +76,7 @@ class TestBeginning:
     ) -> None:
         [start] = await g1.backplane.tails([log])
         assert is_beginning(start)
-        assert await g1.backplane.read_log(log, start, 9) == (start, start, False, [])
+        assert await g1.backplane.read_log(log, start, 9) == (start, start, False, [], True)
         first = await write(g1, log, "a")
         assert follows(first, start)
         assert await heard(g1, listening(log), "a") == [(start.decode(), first.decode())]

@@ -17,6 +17,7 @@ from gateway.backplane.operators import accounts, announce, bans, drain, gateway
 from gateway.backplane.records import Ban, GatewayInfo
 from gateway.backplane.redis.replies import registration
 from gateway.errors import RedisUnreachable
+from gateway.outcomes import Put
 from tests.contract.household import Gateway, StartBackplane, in_room, message
 from tests.support.servers import Server
 from wire.frames import PRIVATE
@@ -131,7 +132,7 @@ class TestKick:
         kicking = asyncio.create_task(kick_user(*at, "sis", "Go. Now."))
         await g1.heard.until(lambda heard: heard.told == [f"kick {sis.session} Go. Now."])
         await g1.release(sis)
-        assert await kicking == ("Sis", sis.session, g1.id, True, True)
+        assert await kicking == [("Sis", sis.session, g1.id, True, True)]
         assert g2.heard.told == []
 
     async def test_a_person_who_came_back_has_another_session(
@@ -141,15 +142,13 @@ class TestKick:
         kicking = asyncio.create_task(kick_user(*at, "sis", "Go."))
         await g1.heard.until(lambda heard: heard.told)
         await g2.again(sis)
-        asked = await kicking
-        assert asked is not None
+        [asked] = await kicking
         assert asked.ended
 
     @pytest.mark.usefixtures("quickly")
     async def test_a_person_who_stays_is_reported(self, g1: Gateway, at: tuple[str, str]) -> None:
         await g1.online("sis")
-        asked = await kick_user(*at, "sis", "Go.")
-        assert asked is not None
+        [asked] = await kick_user(*at, "sis", "Go.")
         assert (asked.heard, asked.ended) == (True, False)
 
     async def test_a_gateway_that_does_not_listen_is_reported(
@@ -157,8 +156,7 @@ class TestKick:
     ) -> None:
         await g1.backplane.claim(g1.person("sis", gateway="g-deaf"), 0.0, None)
         look.set(keys.lease("g-deaf"), "{}", px=10_000)
-        asked = await kick_user(*at, "sis", "Go.")
-        assert asked is not None
+        [asked] = await kick_user(*at, "sis", "Go.")
         assert (asked.heard, asked.ended) == (False, False)
 
     async def test_a_person_that_redis_forgot_on_a_gateway_is_found_there_again(
@@ -179,8 +177,7 @@ class TestKick:
         kicking = asyncio.create_task(kick_user(*at, "sis", "Go."))
         await g1.heard.until(lambda heard: heard.told)
         look.hset(keys.users, "sis", "{}")
-        asked = await kicking
-        assert asked is not None
+        [asked] = await kicking
         assert asked.ended
 
     async def test_it_does_not_wait_for_a_gateway_that_does_not_listen(
@@ -189,15 +186,14 @@ class TestKick:
         await g1.backplane.claim(g1.person("sis", gateway="g-deaf"), 0.0, None)
         look.set(keys.lease("g-deaf"), "{}", px=10_000)
         monkeypatch.setattr(kick, "wait_until", lambda *_: pytest.fail("somebody waits"))
-        asked = await kick_user(*at, "sis", "Go.")
-        assert asked is not None
+        [asked] = await kick_user(*at, "sis", "Go.")
         assert (asked.heard, asked.ended) == (False, False)
 
     async def test_nobody(self, g1: Gateway, g2: Gateway, at: tuple[str, str], kill: Any) -> None:
         await g1.online("sis")
         kill(g1)
-        assert await kick_user(*at, "dad", "Go.") is None
-        assert await kick_user(*at, "sis", "Go.") is None
+        assert await kick_user(*at, "dad", "Go.") == []
+        assert await kick_user(*at, "sis", "Go.") == []
 
 
 class TestBans:
@@ -346,14 +342,16 @@ class TestAccounts:
     async def test_a_name_is_registered_once_and_its_password_changed_after_that(
         self, put: Any, at: tuple[str, str]
     ) -> None:
-        assert await put("change", "Sis", "h1", "") == (False, None)
-        assert await put("add", "Sis", "h1", "") == (True, None)
-        assert await put("add", "SIS", "h2", "") == (False, None)
+        assert await put("change", "Sis", "h1", "") == (Put.NONE, [])
+        assert await put("add", "Sis", "h1", "") == (Put.DONE, [])
+        assert await put("add", "SIS", "h2", "") == (Put.EXISTS, [])
         [added] = await list_accounts(*at)
         assert (added.name, added.hash) == ("Sis", "h1")
         assert abs(added.since / 1000 - datetime.now(UTC).timestamp()) < 60
-        assert await put("change", "sis", "h2", "") == (True, None)
-        assert await list_accounts(*at) == [msgspec.structs.replace(added, name="sis", hash="h2")]
+        assert await put("change", "sis", "h2", "") == (Put.DONE, [])
+        [changed] = await list_accounts(*at)
+        assert changed.changed >= added.changed
+        assert changed == msgspec.structs.replace(added, hash="h2", changed=changed.changed)
 
     async def test_the_record_of_the_holder_stays_readable(
         self, put: Any, look: redis.Redis, keys: Keys, g1: Gateway
@@ -378,7 +376,7 @@ class TestAccounts:
         await put("add", "mom", "h1", "")
         assert [account.name for account in await list_accounts(*at)] == ["mom"]
         assert "an account cannot be read" in caplog.text
-        assert await put("change", "sis", "h2", "") == (True, None)
+        assert await put("change", "sis", "h2", "") == (Put.DONE, [])
         assert [account.name for account in await list_accounts(*at)] == ["mom", "sis"]
 
     async def test_a_removed_name_is_free(self, put: Any, at: tuple[str, str], g1: Gateway) -> None:
@@ -411,9 +409,7 @@ class TestAccounts:
         putting = asyncio.create_task(put(how, "sis", "h2", "Come back."))
         await g1.heard.until(lambda heard: heard.told == [f"kick {sis.session} Come back."])
         await g1.release(sis)
-        done, holder = await putting
-        assert done
-        assert holder == ("Sis", sis.session, g1.id, True, True)
+        assert await putting == (Put.DONE, [("Sis", sis.session, g1.id, True, True)])
 
     @pytest.mark.usefixtures("quickly")
     @pytest.mark.parametrize("how", ["add", "change"])
@@ -435,7 +431,7 @@ class TestAccounts:
     ) -> None:
         await g1.online("Sis")
         kill(g1)
-        assert await put("add", "sis", "h", "") == (True, None)
+        assert await put("add", "sis", "h", "") == (Put.DONE, [])
         assert g1.heard.told == []
 
     @pytest.mark.usefixtures("quickly")

@@ -96,9 +96,9 @@ class TestRead:
         found = await read_room(*at, "dev")
         assert found.state.modes == Modes(slow=10, key=True)
         assert (found.state.key, found.kept) == ("sesame", False)
-        assert {name: each.name for name, each in found.members.items()} == {
-            "dana": "Dana",
-            "sis": "Sis",
+        assert {name: [each.name for each in some] for name, some in found.members.items()} == {
+            "dana": ["Dana"],
+            "sis": ["Sis"],
         }
         ban = found.state.bans["name:mallory"]
         assert (ban.by, ban.reason, ban.until) == ("*", "adverts", None)

@@ -258,7 +258,7 @@ class TestFull:
         assert await g1.backplane.renew_lease()
         assert look.pttl(keys.lease(g1.id)) > 5000
         assert await g1.backplane.touch([Touch("sis", sis.session, 30.0)]) == []
-        assert 25 < await g1.backplane.idle_left("sis", sis.session) <= 30
+        assert 25 < await g1.backplane.idle_left(sis.session) <= 30
         assert await g2.backplane.sweep() == []
         assert list(await g2.everybody()) == ["Sis"]
 

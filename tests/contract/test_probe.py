@@ -40,7 +40,7 @@ async def test_what_a_probe_left_that_ended_in_the_middle_does_not_stop_the_next
     left = {"name": "probe", "folded": "probe", "session": "old", "gateway": g1.id}
     record = left | {"address": "", "since": 0, "origin": "old", "resume": "", "rooms": []}
     look.hset(small.users, "probe", json.dumps(record))
-    look.set(small.alive("probe"), "old 0")
+    look.set(small.alive("old"), "0")
     look.sadd(small.held(g1.id), "probe")
     look.set(small.users_epoch, "1 another 1")
     look.xadd(small.room_log("lobby"), {"d": "old"}, id="1-0")

@@ -875,14 +875,14 @@ class TestALongList:
 class TestInvitations:
     async def test_the_gateway_of_the_person_is_told(self, g1: Gateway, g2: Gateway) -> None:
         sis = await g2.online("Sis")
-        await g1.backplane.rooms.tell_invited("sis", "dev", "Mom")
+        await g1.backplane.order("sis", "invited", "dev Mom")
         await g2.heard.until(lambda heard: heard.told == [f"invited {sis.session} dev Mom"])
         assert g1.heard.told == []
 
     async def test_nobody_is_told_if_nobody_has_the_name(self, g1: Gateway, g2: Gateway) -> None:
-        await g1.backplane.rooms.tell_invited("sis", "dev", "Mom")
+        await g1.backplane.order("sis", "invited", "dev Mom")
         mom = await g2.online("Mom")
-        await g1.backplane.rooms.tell_invited("mom", "dev", "Dad")
+        await g1.backplane.order("mom", "invited", "dev Dad")
         await g2.heard.until(lambda heard: heard.told == [f"invited {mom.session} dev Dad"])
 
 
@@ -895,9 +895,9 @@ class TestLookingUp:
         account = {"name": "Dana", "hash": "$argon2", "since": 1}
         look.hset(keys.accounts, "dana", msgspec.json.encode(account))
         look_up = g1.backplane.look_up
-        assert await look_up("sis") == ("Sis", sis.origin, False)
-        assert await look_up("mom") == ("Mom", mom.origin, False)
-        assert await look_up("dana") == ("Dana", "", True)
+        assert await look_up("sis") == ("Sis", sis.origin, False, "")
+        assert await look_up("mom") == ("Mom", mom.origin, False, "")
+        assert await look_up("dana") == ("Dana", "", True, "dana")
         assert await look_up("nobody") is None
 
 
