@@ -38,11 +38,12 @@ local more = '{"targets":' .. encode_list(ids) .. ',"from":' .. cjson.encode(fro
 if ARGV[9] == '1' then
   local upto = tail(log, KEYS[2], ARGV[2], ARGV[3])
   more = more .. '"upto":"' .. upto .. '",'
-  for _, entry in ipairs(redis.call('XRANGE', log, '-', '+')) do ids[#ids + 1] = entry[1] end
+  delete_entries(log, KEYS[5])
+  redis.call('DEL', KEYS[6])
+else
+  delete_entries(log, KEYS[5], ids)
+  redis.call('HDEL', KEYS[6], unpack(ids))
 end
-delete_entries(log, KEYS[5], ids)
-if #ids > 0 then redis.call('HDEL', KEYS[6], unpack(ids, 1, math.min(#ids, 5000))) end
-if ARGV[9] == '1' then redis.call('DEL', KEYS[6]) end
 
 local body, ts = more .. ARGV[8]:sub(2), whole(not_before(KEYS[4], clock))
 local id, _, behind = add_first(

@@ -375,8 +375,9 @@ local function read_members(text)
 end
 
 -- What stays of a member without a session: nothing, if no other session can be read. The second value is whether the
--- session was in it, or none was.
+-- session was in it, or none could be read.
 local function without_session(text, session)
+  if text == '' then return '', false end
   local members, lines = read_members(text)
   if #members == 0 or #members == 1 and lines[session] then return '', true end
   if not lines[session] then return text, false end
@@ -462,11 +463,16 @@ local function complete_from(log, front, last)
   return first ~= '' and previous(first) or last
 end
 
+-- Delete some entries of a log; all, without ids.
 local function delete_entries(log, front, ids)
   local last = last_id(log)
   if not last then return end
   local from = complete_from(log, front, last)
-  for _, id in ipairs(ids) do redis.call('XDEL', log, id) end
+  if ids then
+    for _, id in ipairs(ids) do redis.call('XDEL', log, id) end
+  else
+    redis.call('XTRIM', log, 'MAXLEN', 0)
+  end
   redis.call('SET', front, from .. ' ' .. first_id(log), 'KEEPTTL')
   if redis.call('TTL', front) == -1 then
     local left = redis.call('PTTL', log)
