@@ -140,7 +140,7 @@ def export(file: Path, chat: Chat) -> None:
         found = list_accounts(*chat.at)
     lines = b"".join(msgspec.json.encode(each) + b"\n" for each in found)
     if str(file) == "-":
-        sys.stdout.buffer.write(lines)
+        click.echo(lines, nl=False)
         return
     try:
         write_secret(file, lines)

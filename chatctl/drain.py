@@ -40,9 +40,9 @@ def drain(gateway: str, chat: Chat, json: bool) -> None:
         url, prefix = chat.at
         _, found = list_gateways(url, prefix)
         chosen = _chosen(gateway, found)
+        # First: an embedded Redis ends with its gateway.
+        audited(chat, "drain", target=chosen.id)
         begun = drain_gateway(url, prefix, chosen.id)
-        if begun:
-            audited(chat, "drain", target=chosen.id)
     if begun is None:
         raise Failure(f"{chosen.id} does not listen: `chatctl doctor` says how it is")
     if not begun:

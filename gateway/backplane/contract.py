@@ -29,6 +29,7 @@ class Claimed(NamedTuple):
         origin: with "resumed" and "returned": the origin of the older session.
         last: the id in the user's log after which the user begins: the last message, or with
             ``waiting`` the last one before the messages that waited.
+        tail: the last id of the user's log.
         former: with "inherited": the dead holder, who has not left the rooms yet; with "taken":
             the holder, for a person who was let in before.
         began: where the origin began (`Registration.began`); None if the claim failed.
@@ -46,6 +47,7 @@ class Claimed(NamedTuple):
     outcome: Outcome
     origin: str = ""
     last: bytes = b""
+    tail: bytes = b""
     former: Registration | None = None
     began: dict[str, str] | None = None
     hash: str = ""
@@ -387,10 +389,12 @@ class NewName(NamedTuple):
         last: the last id of the log under the old name.
         start: the id in the log under the new name after which the session begins. A guest takes
             the log along; each name of an account has its own.
+        tail: the last id of that log; after ``start`` if messages wait.
     """
 
     last: bytes
     start: bytes
+    tail: bytes
 
 
 class People(Protocol):

@@ -266,7 +266,7 @@ class Membership:
                 else:
                     parts.channels.join(self.link, channel)
             # Private messages between the claim and now have waited for this.
-            parts.channels.follow(self._login.own, self._login.claimed.last)
+            parts.channels.follow(self._login.own, self._login.claimed.tail)
             # These take their time; the other channels start where the welcome says.
             await self._replay(behind)
 
@@ -405,7 +405,7 @@ class Membership:
                 if not page.more:
                     break
             at = renamed.start
-        parts.channels.follow(new, max(at, renamed.start, key=parse_id))
+        parts.channels.follow(new, max(at, renamed.tail, key=parse_id))
         await self._replay([(new, at)])
 
     def _forget_name(self) -> None:

@@ -151,7 +151,7 @@ class Lab:
     async def users(self) -> list[Registration]:
         """Everybody, as in ``chatctl users``."""
         listed = await asyncio.to_thread(list_users, self.server.url, PREFIX)
-        return [each.registration for each in listed]
+        return [each.registration for person in listed for each in person]
 
     def errors(self) -> list[str]:
         """The errors that the gateways logged, each with its traceback."""

@@ -100,6 +100,7 @@ def begun(last: bytes, outcome: Any = "granted", **fields: Any) -> Claimed:
     return Claimed(
         outcome,
         last=last,
+        tail=last,
         began={"@": last.decode()},
         **{"rooms": [LOBBY], "sessions": 1, **fields},
     )

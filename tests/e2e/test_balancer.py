@@ -118,7 +118,7 @@ async def test_people_are_spread_over_the_gateways_and_keep_their_own_addresses(
     await dana.say(op="send", text="hi @sis", seq=1)
     await sis.expect(op="msg", text="hi @sis")
     listed = json.loads((await asyncio.to_thread(chat.users, "--json")).stdout)
-    hosts = {user["name"]: user["address"].rpartition(":")[0] for user in listed}
+    hosts = {user["name"]: user["sessions"][0]["address"].rpartition(":")[0] for user in listed}
     assert hosts == HOMES
 
 

@@ -185,12 +185,12 @@ class TestUsers:
         found = chat.users()
         assert (found.returncode, found.stderr) == (0, "")
         head, *rows = [line.split() for line in found.stdout.splitlines()]
-        assert head == ["NAME", "GATEWAY", "ADDRESS", "SINCE", "IDLE", "LEFT"]
+        assert head == ["NAME", "GATEWAY", "ADDRESS", "SINCE", "IDLE", "LEFT", "SESSION"]
         assert [row[0] for row in rows] == ["größe", "Sis"]
         for row, (_, peer) in zip(rows, reversed(people), strict=True):
             assert row[1] == peer.told(op="welcome")[0]["gateway"]
             assert row[2].startswith("127.0.0.1:")
-        assert rows[0][-1] == "never"
+        assert rows[0][-2:] == ["never", "-"]
 
     async def test_the_same_for_programs(
         self, people: list[tuple[GatewayProcess, Peer]], chat: Chat

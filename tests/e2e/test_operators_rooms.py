@@ -44,7 +44,7 @@ async def test_the_list_and_a_room_show_the_people_on_all_gateways(
     assert (dev["room"], dev["people"], lobby["room"], lobby["people"]) == ("dev", 2, "lobby", 2)
     found = json.loads(done(chat, "room", "dev", "--json"))
     assert [each["name"] for each in found["members"]] == ["mom", "sis"]
-    assert len({each["gateway"] for each in found["members"]}) == 2
+    assert len({each for member in found["members"] for each in member["gateways"]}) == 2
     assert {"mom", "sis"} <= set(done(chat, "room", "#Dev").split())
 
 

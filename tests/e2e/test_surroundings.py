@@ -4,12 +4,14 @@ import os
 import subprocess
 
 import click
+import msgspec
 import pytest
 import redis
 
 from chatctl.cli import main
 from chatctl.configfile import leaves
 from gateway.backplane.keys import Keys
+from gateway.backplane.records import Account
 from tests.e2e.processes import CHATCTL, Chat, StartGateway
 from tests.support.deadlines import within
 from tests.support.servers import Server
@@ -32,7 +34,8 @@ def words(command: str) -> list[str]:
     given = "secret=on" if command == "room set" else "dana"
     some = [given for each in arguments if each.required or command == "client"]
     name = command.replace("room ", "room dev ", 1)
-    return [*name.split(), *some, *(["--count", "1"] if command == "top" else [])]
+    options = {"top": ["--count", "1"], "erase": ["--from", "sis"]}
+    return [*name.split(), *some, *options.get(command, [])]
 
 
 def run(
@@ -51,10 +54,12 @@ def run(
 
 @pytest.fixture
 def there(chat: Chat, valkey: Server, prefix: str) -> dict[str, str]:
-    """Variables that name a chat that has messages."""
+    """Variables that name a chat that has messages and an account."""
     with redis.Redis.from_url(valkey.url, protocol=2) as server:
         body = encode_body(Msg(from_="sis", room="lobby", text="hi"))
         server.xadd(Keys(prefix).room_log("lobby"), {"d": body, "t": 1}, id="1-0")
+        account = Account(name="mom", hash="$argon2id$1", since=1)
+        server.hset(Keys(prefix).accounts, "mom", msgspec.json.encode(account))
     return {"CHATCTL_REDIS": valkey.url, "CHATCTL_PREFIX": prefix, **PASSWORD}
 
 

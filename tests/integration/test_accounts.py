@@ -69,7 +69,7 @@ class TestARegisteredName:
         assert back["resumed"]
         await peer.ended(code="replaced")
 
-    async def test_the_password_takes_the_name_from_a_connection_that_hangs(
+    async def test_the_password_gets_in_beside_a_connection_that_hangs(
         self, start_gateway: StartGateway, join: Join, connect: Connect
     ) -> None:
         one, two = await start_gateway(), await start_gateway()
@@ -81,12 +81,18 @@ class TestARegisteredName:
         welcome = await tries(new, "dana", password=PASSWORD)
         assert welcome["op"] == "welcome"
         assert not welcome.get("resumed")
-        await old.ended(code="replaced", reconnect=False)
-        await sis.say(op="send", text="for the new one @dana", seq=2)
-        await new.expect(op="msg", text="for the new one @dana")
+        assert welcome["sessions"] == 2
+        await sis.say(op="send", text="for both @dana", seq=2)
+        for each in (old, new):
+            await each.expect(op="msg", text="for both @dana")
         assert len(new.told(op="msg")) == 1
+        await old.say(op="quit")
+        await old.ended(code="quit")
         await sis.caught_up()
+        assert len(sis.told(op="joined")) == 1
         assert sis.told(op="left") == []
+        await new.say(op="quit")
+        await sis.expect(op="left", name="dana", code="quit")
 
     async def test_coming_back_with_only_the_password_brings_what_waited(
         self, start_gateway: StartGateway, join: Join, connect: Connect

@@ -257,7 +257,7 @@ async def test_a_sender_who_leaves_too_many_messages_for_somebody_is_refused(
     for number in range(100):
         await say(mom, f"{number} @dana", number)
     await mom.say(op="send", text="100 @dana", seq=100)
-    refused = await mom.expect(op="error", code="outbox_full", seq=100)
+    refused = await mom.expect(op="error", code="mailbox_full", seq=100)
     assert "dana" in refused["text"]
     await say(sis, "see you @dana", 1)
 

@@ -19,7 +19,7 @@ def line_of(size: int, **fields: object) -> bytes:
 
 async def test_the_welcome_has_the_limits(start_gateway: StartGateway, connect: Connect) -> None:
     sizes = {"line": 500, "text": 50, "name": 8, "room": 9, "backlog": 70_000}
-    counts = {"to": 2, "rooms": 3, "quiet_room": 4, "burst": 3}
+    counts = {"to": 2, "rooms": 3, "quiet_room": 4, "burst": 3, "sessions": 6}
     given = {**sizes, **counts, "rate": 4.0, "hello": 5.0}
     gateway = await start_gateway(limits=given)
     welcome = await (await connect(gateway)).hello("dana")

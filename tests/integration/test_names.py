@@ -34,7 +34,7 @@ class TestHello:
             "idle": None,
             "rooms": ["lobby"],
         }
-        people = {"name", "to", "burst", "rate", "hello"}
+        people = {"name", "to", "burst", "rate", "hello", "sessions"}
         rooms = {"room", "rooms", "quiet_room"}
         assert set(limits) <= {"line", "text", "backlog", *people, *rooms}
 

@@ -159,6 +159,5 @@ async def test_a_user_with_a_record_but_no_connection_can_be_kicked(
 ) -> None:
     await join(one, "Mom")
     remember(one, "Eve")
-    asked = await asyncio.to_thread(kick_user, valkey.url, prefix, "eve", "Go.")
-    assert asked is not None
+    [asked] = await asyncio.to_thread(kick_user, valkey.url, prefix, "eve", "Go.")
     assert (asked.heard, asked.ended) == (True, True)

@@ -203,7 +203,7 @@ async def test_a_gateway_works_with_tls_to_its_redis(front, authority, start_gat
     await sis.say(op="send", text="x" * 3000)
     assert (await mom.expect(op="msg"))["text"] == "x" * 3000
     listed = await asyncio.to_thread(list_users, url, prefix)
-    assert [user.registration.name for user in listed] == ["mom", "sis"]
+    assert [each.registration.name for [each] in listed] == ["mom", "sis"]
 
 
 @pytest.fixture(scope="module")

@@ -328,8 +328,8 @@ class TestLists:
         await does(mom, "voice", "dad")
         answer = await asks(sis, "members", room="dev")
         assert answer["members"] == [
-            {"name": "Dad", "role": "voice", "account": True},
-            {"name": "Mom", "role": "operator", "account": True},
+            {"name": "Dad", "role": "voice", "account": "dad"},
+            {"name": "Mom", "role": "operator", "account": "mom"},
             {"name": "Sis"},
         ]
 

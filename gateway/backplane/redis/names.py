@@ -90,6 +90,7 @@ class RedisNames:
             Outcome(outcome.decode()),
             origin.decode(),
             last,
+            waits or last,
             registration(former),
             msgspec.json.decode(began, type=dict[str, str]) if began else None,
             hash.decode(),

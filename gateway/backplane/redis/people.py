@@ -83,8 +83,7 @@ class RedisPeople:
             case b"REGISTERED":
                 text = f"{name} is registered: log in as {name}, with its password"
                 raise WireError(ErrorCode.NAME_REGISTERED, text)
-        last, start = reply
-        return NewName(last, start)
+        return NewName(*reply)
 
     async def sessions(self, folded: str) -> list[Listed]:
         users = self._keys.users

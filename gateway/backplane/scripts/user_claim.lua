@@ -25,8 +25,8 @@
 -- ARGV[15] the most sessions of a registered name
 -- ARGV[16] milliseconds that private messages are kept
 --
--- Returns  {outcome, origin, last id of the user's log, record or '', hash or '',
---          where the origin began, JSON or '', '1' if messages wait after that id or '',
+-- Returns  {outcome, origin, the id in the user's log after which the session begins, record or '', hash or '',
+--          where the origin began, JSON or '', the last id of the log if messages wait after that id or '',
 --          '1' if the welcome of the older session may never have arrived or '',
 --          the rooms that the session is in, a JSON list or '', the name of its account or '',
 --          why the person is away, JSON or '', how many sessions the person has};
@@ -164,7 +164,8 @@ elseif left_line then
 end
 
 trim_old(KEYS[4], tonumber(ARGV[16]), 1000)
-local last = tail(KEYS[4], KEYS[6], ARGV[8], NOTHING)
+local newest = tail(KEYS[4], KEYS[6], ARGV[8], NOTHING)
+local last = newest
 local waits = mode ~= 'known' and (older or has_account)
   and redis.pcall('HGET', prefix .. ':waiting:' .. name, 'after')
 waits = type(waits) == 'string' and waits:find('^%d+%-%d+$') ~= nil and waits
@@ -207,6 +208,6 @@ else
   redis.call('SET', KEYS[2], active, 'PX', math.max(1, ARGV[5] - ARGV[4]))
 end
 local unheard = older and older.session ~= session and proof ~= older.resume
-return {outcome, older and older.origin or '', last, former, '', began, waits and '1' or '',
+return {outcome, older and older.origin or '', last, former, '', began, waits and newest or '',
   unheard and '1' or '', rooms, has_account and account.name or '', type(away) == 'string' and cjson.encode(away) or '',
   #read_sessions(text) + 1}

@@ -13,7 +13,8 @@
 -- ARGV[7]  milliseconds that private messages of a registered name are kept
 -- ARGV[8]  the most sessions of a registered name
 --
--- Returns  {the last id of the log under the old name, the id in the new log after which the session begins}. 'GONE' if
+-- Returns  {the last id of the log under the old name, the id in the new log after which the session begins, the last id
+--          of the new log: after the other one if messages wait}. 'GONE' if
 --          the session has lost its name; 'TAKEN' if somebody else has the new one, or it has too many sessions;
 --          'REGISTERED' if it belongs to another account
 --
@@ -37,11 +38,12 @@ local last = tail(log_of(old), KEYS[4], ARGV[6], NOTHING)
 user.name, user.folded = ARGV[4], new
 if old == new then
   redis.call('HSET', KEYS[1], new, replace_line(text, line, encode_user(user)))
-  return {last, last}
+  return {last, last, last}
 end
-local start = last
+local start, newest = last, last
 if account then
-  start = tail(log_of(new), KEYS[4], ARGV[6], NOTHING)
+  newest = tail(log_of(new), KEYS[4], ARGV[6], NOTHING)
+  start = newest
   local waits = redis.pcall('HGET', prefix .. ':waiting:' .. new, 'after')
   if type(waits) == 'string' and waits:find('^%d+%-%d+$') then start = waits end
   for _, kind in ipairs({'log', 'front', 'reactions'}) do redis.call('PERSIST', prefix .. ':' .. kind .. ':' .. new) end
@@ -62,4 +64,4 @@ forget_held(prefix, user.gateway, old, rest)
 if account and #read_sessions(rest) == 0 then expire_log(prefix, old, ARGV[7]) end
 redis.call('HSET', KEYS[1], new, add_line(there, encode_user(user)))
 redis.call('SADD', KEYS[2], new)
-return {last, start}
+return {last, start, newest}

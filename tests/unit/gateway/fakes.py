@@ -706,6 +706,7 @@ class FakeBackplane:
         return claimed._replace(
             origin=origin if older is not None else "",
             last=last,
+            tail=last,
             began=began,
             unheard=unheard,
             rooms=rooms,

@@ -182,26 +182,27 @@ async def test_a_claim_is_understood(scene, redis):
     for reply, claimed in [
         (
             ("granted", "", "7-3", "", "", known, "", "", '["lobby"]', "", "", 1),
-            Claimed("granted", last=b"7-3", began=began, rooms=["lobby"]),
+            Claimed("granted", last=b"7-3", tail=b"7-3", began=began, rooms=["lobby"], sessions=1),
         ),
         (
             ("granted", "0a", "7-3", "", "", known, "", "", '["lobby"]', "", "", 1),
-            Claimed("granted", "0a", b"7-3", began=began, rooms=["lobby"]),
+            Claimed("granted", "0a", b"7-3", b"7-3", began=began, rooms=["lobby"], sessions=1),
         ),
         (
             ("resumed", "0a", "7-3", "", "", known, "", "", '["lobby"]', "", "", 1),
-            Claimed("resumed", "0a", b"7-3", began=began, rooms=["lobby"]),
+            Claimed("resumed", "0a", b"7-3", b"7-3", began=began, rooms=["lobby"], sessions=1),
         ),
         (
             ("returned", "0a", "7-3", "", "", known, "", "", '["lobby"]', "", "", 1),
-            Claimed("returned", "0a", b"7-3", began=began, rooms=["lobby"]),
+            Claimed("returned", "0a", b"7-3", b"7-3", began=began, rooms=["lobby"], sessions=1),
         ),
         (
-            ("resumed", "0a", "7-3", "", "", known, "1", "1", '["lobby"]', "dana", '"lunch"', 3),
+            ("resumed", "0a", "7-3", "", "", known, "7-9", "1", '["lobby"]', "dana", '"lunch"', 3),
             Claimed(
                 "resumed",
                 "0a",
                 b"7-3",
+                b"7-9",
                 began=began,
                 waiting=True,
                 unheard=True,
@@ -214,7 +215,7 @@ async def test_a_claim_is_understood(scene, redis):
         (("taken", *[""] * 10, 0), Claimed("taken", sessions=0)),
         (
             ("inherited", "", "7-3", record, "", known, "", "", '["lobby"]', "", "", 1),
-            Claimed("inherited", "", b"7-3", former, began, rooms=["lobby"]),
+            Claimed("inherited", "", b"7-3", b"7-3", former, began, rooms=["lobby"], sessions=1),
         ),
         (
             ("locked", "", "", "", "$argon2", *[""] * 6, 0),
