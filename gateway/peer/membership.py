@@ -71,7 +71,7 @@ class Parts:
         rooms: the rooms that are open here.
         presence: keeps and releases names.
         online: everybody who has a name here, by session.
-        by_name: the same, by folded name.
+        by_name: the same, by folded name. Tuples, since nearly all have one member.
         resume_within: seconds in which a session can be resumed.
         spawn: runs a coroutine in the background.
         wall: a clock in seconds since 1970.
@@ -83,7 +83,7 @@ class Parts:
     rooms: Rooms
     presence: Presence
     online: dict[str, Membership]
-    by_name: dict[str, set[Membership]]
+    by_name: dict[str, tuple[Membership, ...]]
     resume_within: float
     spawn: Callable[[Coroutine[Any, Any, None]], object]
     wall: Callable[[], float]
@@ -195,13 +195,12 @@ class Membership:
         """Go online: from now on others see the session and can end it."""
         record, parts = self.registration, self._parts
         parts.online[record.session] = self
-        namesakes = parts.by_name.setdefault(record.folded, set())
-        for other in namesakes:
+        for other in parts.by_name.get(record.folded, ()):
             # Redis has forgotten that one. It must not hear what is for the new holder of the name.
             if not other.is_same_person(record):
                 other.end(NAME_LOST)
                 parts.channels.leave(other.link, self._login.own)
-        namesakes.add(self)
+        self._remember_name()
 
     def is_same_person(self, record: Registration) -> bool:
         """Whether another session of this name is of the same person."""
@@ -381,7 +380,7 @@ class Membership:
             before.began if not before.account else before.began | {PRIVATE: renamed.start.decode()}
         )
         self.registration = replace(before, name=name, folded=fold(name), began=began)
-        parts.by_name.setdefault(self.registration.folded, set()).add(self)
+        self._remember_name()
         if new != own:
             with self._interrupted_by_failure():
                 await self._change_own_channel(own, new, renamed)
@@ -408,12 +407,15 @@ class Membership:
         parts.channels.follow(new, max(at, renamed.tail, key=parse_id))
         await self._replay([(new, at)])
 
+    def _remember_name(self) -> None:
+        folded, by_name = self.registration.folded, self._parts.by_name
+        by_name[folded] = (*by_name.get(folded, ()), self)
+
     def _forget_name(self) -> None:
-        folded = self.registration.folded
-        namesakes = self._parts.by_name.get(folded, set())
-        namesakes.discard(self)
-        if not namesakes:
-            self._parts.by_name.pop(folded, None)
+        folded, by_name = self.registration.folded, self._parts.by_name
+        namesakes = tuple(each for each in by_name.pop(folded, ()) if each is not self)
+        if namesakes:
+            by_name[folded] = namesakes
 
     def leave_room(self, room: str) -> None:
         """Leave a room; does nothing if the session is not in it."""
