@@ -167,7 +167,7 @@ class Keys:
         """String: how far a room's log reaches back, if its first messages were deleted.
 
         ``<id> <first>``: nothing that came after the id was trimmed, as long as the first entry is
-        still this one (empty for none).
+        still this one. ``@`` and the last id in its place: the log was empty.
         """
         return f"{self._rooms}{room}}}:front"
 

@@ -37,7 +37,7 @@ async def read_on(backplane: Backplane, log: Log, after: bytes) -> Page:
     at, lines, whole = after, list[bytes](), page.whole
     for id, line in page.messages:
         follows_on = follows(id, at) or (at == page.start and parse_id(id)[1] == 0)
-        if not follows_on and not (whole and epoch_of(id) == epoch_of(at)):
+        if not follows_on and not (whole and _may_follow(id, at, page.start)):
             lines.append(encode(gap(log.room, at)))
         if line:
             lines.append(line)
@@ -49,11 +49,16 @@ async def read_on(backplane: Backplane, log: Log, after: bytes) -> Page:
     if parse_id(tail) < parse_id(at):
         # The log has lost messages, and goes on in a new epoch from now on.
         [tail] = await backplane.tails([log])
-    was_deleted = whole and epoch_of(tail) == epoch_of(at) and not is_beginning(tail)
+    was_deleted = whole and _may_follow(tail, at, page.start) and not is_beginning(tail)
     if tail != at and not (at == page.start and is_beginning(tail)) and not was_deleted:
         # Messages are missing, or may be.
         lines.append(encode(gap(log.room, at)))
     return Page(tail, lines, False)
+
+
+def _may_follow(id: bytes, at: bytes, start: bytes) -> bool:
+    """Whether an id may come after a position if all in between was deleted."""
+    return at == start or epoch_of(id) == epoch_of(at)
 
 
 def gap(room: str, after: bytes | None) -> Gap:

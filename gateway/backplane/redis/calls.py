@@ -194,8 +194,8 @@ def room_publish(
 
 
 def _head(message: Outgoing) -> str:
-    if not message.origin:
-        return ""
+    if message.seq is None and not message.slow:
+        return f"@{message.account}" if message.account else message.origin or "*"
     author = f"@{message.account} " if message.account else ""
     seq = "-" if message.seq is None else message.seq
     slow = f" {message.name} {message.slow * 1000}" if message.slow else ""

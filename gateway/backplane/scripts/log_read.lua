@@ -18,7 +18,9 @@ local BATCH = 8
 local most, bytes = tonumber(ARGV[2]), tonumber(ARGV[3])
 local last, start = tail(KEYS[1], KEYS[2], ARGV[4], NOTHING)
 local from = complete_from(KEYS[1], KEYS[3], last)
-local found, at, more = {last, start, 0, is_after(from, ARGV[1]) and 0 or 1}, ARGV[1], true
+-- A reader from before the log began has missed nothing that was in it from the first id of an epoch on.
+local is_whole = not is_after(from, ARGV[1]) or ARGV[1] == start and from == before(epoch_of(from))
+local found, at, more = {last, start, 0, is_whole and 1 or 0}, ARGV[1], true
 while more do
   local left = math.min(BATCH, most - (#found - 4) / 3)
   if left <= 0 or bytes <= 0 then

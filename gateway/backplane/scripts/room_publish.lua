@@ -15,12 +15,12 @@
 -- ARGV[9]  prefix of the keys that say how long somebody must not post again
 -- ARGV[10] milliseconds that an empty room is kept; '0' for a room that always exists
 -- ARGV[11..]  two for each message: a head and the body, JSON. The head is
---             ''                     a message of an operator of the chat, which may be posted twice
---             ORIGIN -               a message of somebody else that may be posted twice
+--             AUTHOR                 a message that may be posted twice. Its author is '@' and an account, the
+--                                    origin of a guest, or '*' for an operator of the chat
 --             ORIGIN SEQ             one that must not
 --             ORIGIN SEQ NAME MS     the same, and NAME must not post again for MS milliseconds; SEQ is
 --                                    '-' if the message may be posted twice
---             @ACCOUNT in front of it is the account of the author
+--             @ACCOUNT in front of the last two is the account of the author
 --
 -- Returns  for each message its id; '' if its seq was posted before and the id is no longer known; or, as
 --          a number, the milliseconds that its sender must wait: then it was not posted. 'LATE' if the
@@ -65,8 +65,8 @@ local latest, news = {}, {}
 local results, lines = {}, {''}
 for i = 11, #ARGV, 2 do
   local head, body = ARGV[i], ARGV[i + 1]
-  if head == '' then
-    local id = add(body, '*')
+  if not head:find(' ', 1, true) then
+    local id = add(body, head)
     results[#results + 1] = id
     lines[#lines + 1] = with_beginning(id, ts, body)
   else

@@ -1,4 +1,4 @@
--- Functions for several scripts; this file is put in front of each script.
+-- Functions for several scripts. What a script needs of them is put in front of it.
 
 local function now_ms()
   local clock = redis.call('TIME')
@@ -448,7 +448,8 @@ end
 
 -- Deleting. Deleted messages are gone from the log, so ids are missing in it. They are no loss, as trimmed messages are:
 -- a log is only trimmed at its front, so what is missing behind an entry was deleted. For the front itself a string
--- "<id> <first>" says that nothing after the id was trimmed, as long as the first entry is that one.
+-- "<id> <first>" says that nothing after the id was trimmed, as long as the first entry is that one; or "<id> @<last>",
+-- if the log was empty then and that was its last id.
 
 local function first_id(log)
   local entry = redis.call('XRANGE', log, '-', '+', 'COUNT', 1)[1]
@@ -458,8 +459,9 @@ end
 -- The id from which on a log is complete, but for what was deleted.
 local function complete_from(log, front, last)
   local first, kept = first_id(log), redis.pcall('GET', front)
-  local from, of = (type(kept) == 'string' and kept or ''):match('^(%d+%-%d+) (%S*)$')
-  if from and of == first then return from end
+  local from, of = (type(kept) == 'string' and kept or ''):match('^(%d+%-%d+) (%S+)$')
+  local empty = '@' .. (first == '' and last or previous(first))
+  if from and (of == first or of == empty) then return from end
   return first ~= '' and previous(first) or last
 end
 
@@ -473,8 +475,9 @@ local function delete_entries(log, front, ids)
   else
     redis.call('XTRIM', log, 'MAXLEN', 0)
   end
-  redis.call('SET', front, from .. ' ' .. first_id(log), 'KEEPTTL')
-  if redis.call('TTL', front) == -1 then
+  local first = first_id(log)
+  redis.call('SET', front, from .. ' ' .. (first == '' and '@' .. last or first), 'KEEPTTL')
+  if redis.call('PTTL', front) == -1 then
     local left = redis.call('PTTL', log)
     if left > 0 then redis.call('PEXPIRE', front, left) end
   end

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from gateway.backplane import scripts
-from gateway.backplane.scripts import Script, all_scripts
+from gateway.backplane.scripts import Script, all_scripts, needed_by
 
 ALL = all_scripts()
 USERS = sorted(Path(scripts.__file__).parents[1].rglob("*.py"))
@@ -80,3 +80,31 @@ def test_no_script_sets_a_global(script):
 def test_a_script_that_is_missing_is_an_error():
     with pytest.raises(FileNotFoundError):
         Script("user_dance")
+
+
+SHARED_FILE = """-- What others need.
+local A, B = 1, 2
+
+-- Uses nothing: b, c.
+local function a(x)
+  return x
+end
+
+local function b(x)
+  return a(x) + B
+end
+
+local function c() return 'a' end
+"""
+
+
+def test_in_front_of_a_script_is_only_what_it_needs():
+    for script, names in (
+        ("return b(1)", "A B a b"),
+        ("return c()", "a c"),
+        ("-- b\nreturn 1", ""),
+    ):
+        source = needed_by(script, SHARED_FILE)
+        found = re.findall(r"local (?:function )?([\w, ]+)", source)
+        assert re.findall(r"\w+", " ".join(found)) == names.split()
+    assert "sessions" not in {script.name: script.source for script in ALL}["room_made"]
