@@ -137,8 +137,8 @@ class Peer:
                 self._seen.update(event.get("seen", {}))
             case "entered":
                 self._seen[event["room"]] = event["seen"]
-            case "msg" | "changed":
-                self._seen["@" if "to" in event else event["room"]] = event["id"]
+            case "msg" | "changed" | "deleted" | "reacted":
+                self._seen[event.get("room", "@")] = event["id"]
         self.seen.append(event)
         self._inbox.append(event)
 
