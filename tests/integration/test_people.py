@@ -10,7 +10,6 @@ from gateway.backplane.keys import Keys
 from gateway.backplane.operators.audit import read
 from gateway.backplane.operators.erase import erase
 from tests.integration.rooms import PASSWORD, JoinWithAccount, enter, join_with_account
-from tests.support.deadlines import eventually
 from tests.support.fixtures import Connect, Join, Peer, Running, StartGateway, Told
 from tests.support.servers import Server
 
@@ -146,10 +145,11 @@ class TestSeveralSessions:
         gateway = await start_gateway(limits={"sessions": 2})
         first = await join_with_account(gateway, "Dana")
         second = await join(gateway, "Dana", password=PASSWORD)
-        one, other = gateway.gateway.online
-        await says(first, "I am here")
+        one, other = list(gateway.gateway.online)
         # What somebody does is written down each second.
-        await eventually(lambda: look.get(keys.alive(one)) > look.get(keys.alive(other)))
+        while look.get(keys.alive(one)) <= look.get(keys.alive(other)):
+            await first.say(op="active")
+            await first.caught_up()
         third = await join(gateway, "Dana", password=PASSWORD)
         await second.ended(code="replaced", reconnect=False)
         await says(third, "me too")
