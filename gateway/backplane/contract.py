@@ -578,7 +578,7 @@ class Rooms(Protocol):
         """
 
     async def keep(self, user: Registration) -> None:
-        """Write ``rooms`` and ``began`` of a session into its record, if it still has its name."""
+        """Write rooms, ``began`` and ``mail`` into a session's record, if it has its name still."""
 
 
 class Names(Protocol):

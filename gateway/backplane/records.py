@@ -14,6 +14,9 @@ import msgspec
 
 from wire.names import fold
 
+UNKNOWN = "?"
+"""In place of ``Registration.mail`` when a name is released and only Redis knows it."""
+
 
 class Registration(
     msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="v", tag=1
@@ -40,6 +43,8 @@ class Registration(
         account: the folded name of the account, if the holder has shown its password or resumed a
             session that had; empty for a guest. An account may have several names.
         away: why the person is away; None if they have not said that they are.
+        mail: the id before the private messages that waited when the session began, until the
+            client has said something: its welcome may never have arrived. Empty for none.
     """
 
     name: str
@@ -57,6 +62,7 @@ class Registration(
     client: str | None = None
     account: str = ""
     away: str | None = None
+    mail: str = ""
 
 
 class Member(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="v", tag=1):

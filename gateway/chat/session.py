@@ -104,7 +104,7 @@ FAULT_BURST, FAULT_RATE = 100, 10.0
 HISTORY_PER_REQUEST = 25
 """Earlier messages that a request may ask for before it costs more than one."""
 
-NO_ACTIVITY = frozenset({Ping, SetAway, MarkRead})
+BY_ITSELF = frozenset({SetAway, MarkRead})
 """Requests that do not show that the person is there: programs send them by themselves."""
 
 
@@ -165,9 +165,11 @@ class Session:
         try:
             if self.state is not State.ONLINE:
                 return self._receive_new(request, now)
-            if type(request) in NO_ACTIVITY:
+            if type(request) is Ping:
                 if self.life.pinged(now):
                     self._look_again()
+            elif type(request) in BY_ITSELF:
+                self.life.heard(now)
             else:
                 self.life.typed(now)
             # A peer may always leave.

@@ -41,6 +41,10 @@ class SignsOfLife:
         self.active_at = self._heard_at = now
         self.warned = False
 
+    def heard(self, now: float) -> None:
+        """The connection is there."""
+        self._heard_at = now
+
     def pinged(self, now: float) -> bool:
         """The connection is there, and must go on pinging; returns whether this was the first."""
         first, self._pings = not self._pings, True

@@ -11,7 +11,7 @@ import msgspec
 
 from gateway.backplane.contract import Backplane, Channel, Claimed, Proof
 from gateway.backplane.ids import NOTHING
-from gateway.backplane.records import Registration
+from gateway.backplane.records import UNKNOWN, Registration
 from gateway.channels.channels import Channels
 from gateway.channels.links import Link
 from gateway.chat.effects import Claim
@@ -146,7 +146,8 @@ class Claims:
             self._channels.drop(own)
             if isinstance(error, Exception):
                 # The claim may have succeeded: then a session that never began holds the name.
-                await self._presence.release(registration, CONNECTION_LOST)
+                never_began = msgspec.structs.replace(registration, mail=UNKNOWN)
+                await self._presence.release(never_began, CONNECTION_LOST)
             raise
         finally:
             self._presence.expect_no_more(registration.session)
@@ -159,6 +160,7 @@ class Claims:
             rooms=registration.rooms if claimed.rooms is None else claimed.rooms,
             account=claimed.account,
             away=claimed.away,
+            mail=claimed.last.decode() if claimed.waiting and claimed.account else "",
         )
         return Login(registration, token, own, claimed)
 

@@ -327,6 +327,11 @@ class Membership:
             else:
                 await self._replay([(channel, entry.at)])
 
+    def has_spoken(self) -> None:
+        """The client has said something: so it has got its welcome, and what had waited."""
+        if self.registration.mail:
+            self._keep(replace(self.registration, mail=""))
+
     def is_away(self, reason: str | None) -> None:
         """The person is away in this session, and Redis knows it; None for back."""
         self.registration = replace(self.registration, away=reason)

@@ -189,6 +189,12 @@ class Peer:
 
     def receive(self, lines: Iterable[Line]) -> None:
         """The client has sent these lines."""
+        # What came while it was arriving may have been sent before it was welcomed.
+        if not self._asking and self.session.state is State.ONLINE:
+            self.membership.has_spoken()
+        self._take_all(lines)
+
+    def _take_all(self, lines: Iterable[Line]) -> None:
         if self._asking:
             self._hold(lines)
             return
@@ -212,7 +218,7 @@ class Peer:
 
     def hung_up(self) -> None:
         """The client sends no more: the peer leaves once it has its answers."""
-        self.receive([None])
+        self._take_all([None])
 
     def end(self, reason: Reason, *, keep_name: bool = False) -> None:
         """End the peer: its connection is lost, or must end.
@@ -461,7 +467,7 @@ class Peer:
         self.session.waited(now - asked_at, now)
         if self.session.state is State.ONLINE:
             self._shared.presence.note(self.membership)
-        self.receive(self._held.take())
+        self._take_all(self._held.take())
         self._alarm.set(self.session.deadline)
         if not self._asking:
             self.link.read(not self._shared.shutdown.stopping)

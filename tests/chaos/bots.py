@@ -9,8 +9,10 @@ import time
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from random import Random
+from typing import Any
 
 from client import connect
+from client.asks import Asked
 from client.connection import Connection
 from client.errors import Refused, Unconfirmed
 from client.heartbeat import Pulse
@@ -19,12 +21,11 @@ from client.news import Back, Lost, News, NotRejoined
 from wire.frames import (
     LOBBY,
     Ack,
+    Deleted,
     Entered,
     Event,
     Gap,
-    Join,
     Joined,
-    Leave,
     Left,
     ListMembers,
     Msg,
@@ -83,6 +84,7 @@ class Record:
         when: when each of them came, by `time.monotonic`.
         seen: who joined and left, in order.
         rooms: the same messages, and the rooms that it entered and was out of, in order.
+        deleted: the deletions that it was told about, and what it had heard before each.
         lost: why its connections ended, in order.
         strange: when it reconnected and was no longer known.
     """
@@ -93,6 +95,7 @@ class Record:
     when: list[float] = field(default_factory=list)
     seen: list[Joined | Left] = field(default_factory=list)
     rooms: list[Msg | Entered | Out] = field(default_factory=list)
+    deleted: list[tuple[int, Deleted]] = field(default_factory=list)
     lost: list[str] = field(default_factory=list)
     strange: list[float] = field(default_factory=list)
 
@@ -118,10 +121,18 @@ class Bot:
         name: its name.
         port: returns the port to connect to, each time.
         dice: the source of its random delays.
+        password: of a registered name.
     """
 
-    def __init__(self, name: str, port: Callable[[], int], dice: Random | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        port: Callable[[], int],
+        dice: Random | None = None,
+        password: str | None = None,
+    ) -> None:
         self.record = Record(name)
+        self._password = password
         self._port = port
         self._dice = dice or Random(name)
         self._texts: set[str] = set()
@@ -162,9 +173,9 @@ class Bot:
         """The rooms that it is in, or will be in again once it is back."""
         return self._chat.rooms
 
-    async def ask(self, request: Join | Leave) -> None:
-        """Enter or leave a room. Raises what `LastingChat.ask` raises."""
-        await self._chat.ask(request)
+    async def ask(self, request: Asked) -> Any:
+        """Ask for something. Raises what `LastingChat.ask` raises."""
+        return await self._chat.ask(request)  # type: ignore[call-overload]
 
     async def members(self, room: str) -> list[str]:
         """Who is in a room, as its gateway says."""
@@ -205,6 +216,7 @@ class Bot:
             "127.0.0.1",
             self._port(),
             name=self.name,
+            password=self._password,
             resume=earlier,
             seen=seen,
             within=ANSWER_WITHIN,
@@ -228,6 +240,8 @@ class Bot:
                 if isinstance(event, Msg):
                     self._texts.add(event.text)
                     self.record.rooms.append(event)
+            case Deleted():
+                self.record.deleted.append((len(self.record.heard), event))
             case Entered() | Out():
                 self.record.rooms.append(event)
             case Joined() | Left():

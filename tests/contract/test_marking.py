@@ -5,10 +5,11 @@ import json
 from functools import partial
 from typing import Any
 
+import msgspec
 import pytest
 import redis
 
-from gateway.backplane.contract import Log, Outgoing, author_of
+from gateway.backplane.contract import Log, Outgoing, Proof, author_of
 from gateway.backplane.ids import NOTHING
 from gateway.backplane.keys import Keys
 from gateway.backplane.operators import audit, erase
@@ -350,6 +351,33 @@ class TestMail:
         claimed = await g2.backplane.claim(g2.person("Mom"), 0.0, None)
         assert (claimed.outcome, claimed.waiting) == ("granted", False), "not the owner"
         await g2.release(g2.person("Mom", session="x"))
+
+    @pytest.mark.usefixtures("mom")
+    @pytest.mark.parametrize("how", ["connection lost", "gateway lost", "spoken"])
+    async def test_it_waits_on_if_the_welcome_may_never_have_arrived(
+        self, g1: Gateway, g2: Gateway, kill: Any, how: str
+    ) -> None:
+        sis = await g1.online("sis")
+        await g1.whisper(sis, ["mom"], "for you")
+        shown = Proof("open", HASH)
+        first = g2.person("Mom")
+        claimed = await g2.backplane.claim(first, 0.0, None, shown)
+        assert claimed.waiting
+        first = msgspec.structs.replace(
+            first, account="mom", began=claimed.began, mail=claimed.last.decode()
+        )
+        if how == "gateway lost":
+            kill(g2)
+            await g1.backplane.sweep()
+        else:
+            if how == "spoken":
+                first = msgspec.structs.replace(first, mail="")
+                await g2.backplane.rooms.keep(first)
+            await g2.release(first, for_good=False)
+        again = await g1.backplane.claim(g1.person("Mom"), 0.0, None, shown)
+        assert again.waiting == (how != "spoken")
+        lines = (await g1.backplane.read_log(Log(PRIVATE, "mom"), again.last, 9)).messages
+        assert [json.loads(line)["text"] for _, line in lines] == ["for you"][: again.waiting]
 
     @pytest.mark.usefixtures("mom")
     async def test_a_full_one_says_so_and_nobody_else_suffers(

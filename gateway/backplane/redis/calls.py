@@ -98,8 +98,8 @@ def user_release(
         mail_ms: milliseconds that private messages of a registered name are kept.
     """
     touched = [keys.users, keys.held(gateway), keys.accounts]
-    pairs = [part for user in users for part in (user.folded, user.session)]
-    return ("user_release", touched, keys.users, kept_ms, mail_ms, *pairs)
+    each = [part for user in users for part in (user.folded, user.session, user.mail)]
+    return ("user_release", touched, keys.users, kept_ms, mail_ms, *each)
 
 
 MOST_NAMES = 10

@@ -179,7 +179,9 @@ class RedisRooms:
     async def keep(self, user: Registration) -> None:
         rooms, began = msgspec.json.encode(user.rooms), msgspec.json.encode(user.began)
         users = [self._keys.users]
-        await self._pair.run("user_rooms", users, user.folded, user.session, rooms, began)
+        await self._pair.run(
+            "user_rooms", users, user.folded, user.session, rooms, began, user.mail
+        )
 
     async def _add_to_index(self, rooms: list[str]) -> None:
         if rooms:

@@ -27,6 +27,7 @@ for _, name in ipairs(redis.call('SPOP', KEYS[3], ARGV[2])) do
       text, rest = replace_line(text, lines[user]), rest - 1
       redis.call('DEL', ARGV[3] .. ':alive:' .. user.session)
       add_left(ARGV[3], name, lines[user], tonumber(ARGV[4]), now)
+      keep_mail(ARGV[3], name, user, ARGV[5])
       gone[#gone + 1] = lines[user]
     end
   end

@@ -27,6 +27,7 @@ local function read_user(record)
   if type(user.hello) ~= 'number' or user.hello ~= user.hello or math.abs(user.hello) > 2^53 then user.hello = 0 end
   if type(user.account) ~= 'string' then user.account = nil end
   if type(user.away) ~= 'string' then user.away = nil end
+  if type(user.mail) ~= 'string' or not user.mail:find('^%d+%-%d+$') then user.mail = nil end
   if type(user.began) ~= 'table' then user.began = nil end
   for room, id in pairs(user.began or {}) do
     if type(id) ~= 'string' or not id:find('^%d+%-%d+$') then user.began[room] = nil end
@@ -131,6 +132,13 @@ local function add_left(prefix, name, record, kept_ms, now)
   local key = prefix .. ':resume:' .. name
   local text = redis.pcall('GET', key)
   write_left(key, add_line(type(text) == 'string' and text or '', whole(now + kept_ms) .. ' ' .. record), now)
+end
+
+-- A session has left whose client may not have got what had waited for it: it waits still.
+local function keep_mail(prefix, name, user, kept_ms)
+  if not user.mail then return end
+  redis.call('HSETNX', prefix .. ':waiting:' .. name, 'after', user.mail)
+  redis.call('PEXPIRE', prefix .. ':waiting:' .. name, kept_ms)
 end
 
 -- Names as a JSON list; cjson would turn an empty list into an object.

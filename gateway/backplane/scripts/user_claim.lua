@@ -49,6 +49,8 @@
 --          of a session that had the account.
 --          Anyone else starts after the end of the log, and nobody ever gets messages from before their
 --          origin began, so that nobody reads mail for an earlier holder of the name.
+--          What waited counts as read only once the client has said something: until then the record says after
+--          which id it is ("mail").
 --          But a person who shows a session's token or the name's password starts before the messages that
 --          wait. They are for the same person, because what waits for a guest is deleted when the name is
 --          registered.
@@ -169,6 +171,8 @@ local last = newest
 local waits = mode ~= 'known' and (older or has_account)
   and redis.pcall('HGET', prefix .. ':waiting:' .. name, 'after')
 waits = type(waits) == 'string' and waits:find('^%d+%-%d+$') ~= nil and waits
+-- The answer to an earlier call of this may have been lost.
+if not waits and mode ~= 'known' and older then waits = older.mail or false end
 if waits then last = waits end
 for _, kind in ipairs({'log', 'front', 'reactions'}) do
   redis.call('PERSIST', prefix .. ':' .. kind .. ':' .. name)
@@ -198,6 +202,8 @@ local origin = cjson.encode(older and older.origin or ARGV[11])
 local record = '{"v":' .. VERSION .. ',"origin":' .. origin .. ',"began":' .. began .. ',"rooms":' .. rooms .. ','
 local away = mine.away or not mine_too and older.away
 if has_account then record = record .. '"account":' .. cjson.encode(account.name) .. ',' end
+local mail = has_account and waits
+if mail and not mine.mail then record = record .. '"mail":"' .. mail .. '",' end
 if type(away) == 'string' and not mine.away then record = record .. '"away":' .. cjson.encode(away) .. ',' end
 redis.call('HSET', KEYS[1], name, add_line(text, record .. ARGV[3]))
 redis.call('SADD', KEYS[3], name)

@@ -35,7 +35,7 @@ if old ~= new then
 end
 
 local last = tail(log_of(old), KEYS[4], ARGV[6], NOTHING)
-user.name, user.folded = ARGV[4], new
+user.name, user.folded, user.mail = ARGV[4], new, nil
 if old == new then
   redis.call('HSET', KEYS[1], new, replace_line(text, line, encode_user(user)))
   return {last, last, last}

@@ -240,8 +240,8 @@ async def test_names_are_kept_for_who_may_come_back_and_not_for_good(redis):
     for for_good in (False, True):
         await scene.backplane.release([registration("dana")], for_good=for_good)
     assert [command[7:] for command in evalsha(redis)] == [
-        ["1500", "3600000", "dana", "session of dana"],
-        ["0", "3600000", "dana", "session of dana"],
+        ["1500", "3600000", "dana", "session of dana", ""],
+        ["0", "3600000", "dana", "session of dana", ""],
     ]
     await scene.backplane.close()
 
