@@ -10,6 +10,7 @@ from collections import Counter
 import click
 
 from tests.chaos.faults import EVERY
+from tests.chaos.people import run_people
 from tests.chaos.run import BOTS, GATEWAYS, Outcome, run
 from tests.chaos.verdict import excused
 from wire.frames import Entered, Msg
@@ -36,6 +37,11 @@ def main(seed: int, minutes: float, only: str) -> None:
     click.echo(sums(outcome, time.monotonic() - began))
     if outcome.violations:
         raise click.ClickException(report(outcome))
+    people = asyncio.run(run_people(seed, minutes / 2))
+    click.echo(people.sums())
+    if people.violations:
+        broken = [violation.what[:WIDTH] for violation in people.violations[:SHOWN]]
+        raise click.ClickException("\n".join(broken))
 
 
 def table(outcome: Outcome) -> str:

@@ -380,6 +380,20 @@ class TestMail:
         assert [json.loads(line)["text"] for _, line in lines] == ["for you"][: again.waiting]
 
     @pytest.mark.usefixtures("mom")
+    async def test_it_is_for_the_next_session_too_while_nobody_knows_that_it_has_arrived(
+        self, g1: Gateway, g2: Gateway
+    ) -> None:
+        sis, shown = await g1.online("sis"), Proof("open", HASH)
+        await g1.whisper(sis, ["mom"], "for you")
+        first, second = g2.person("Mom"), g1.person("Mom")
+        one = await g2.backplane.claim(first, 0.0, None, shown)
+        two = await g1.backplane.claim(second, 0.0, None, shown)
+        assert (one.waiting, two.waiting, two.last) == (True, True, one.last)
+        for gateway, person in ((g1, second), (g2, first)):
+            await gateway.backplane.rooms.keep(msgspec.structs.replace(person, mail=""))
+        assert not (await g1.backplane.claim(g1.person("Mom"), 0.0, None, shown)).waiting
+
+    @pytest.mark.usefixtures("mom")
     async def test_a_full_one_says_so_and_nobody_else_suffers(
         self, g1: Gateway, look: redis.Redis, keys: Keys
     ) -> None:

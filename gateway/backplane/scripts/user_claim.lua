@@ -171,13 +171,17 @@ local last = newest
 local waits = mode ~= 'known' and (older or has_account)
   and redis.pcall('HGET', prefix .. ':waiting:' .. name, 'after')
 waits = type(waits) == 'string' and waits:find('^%d+%-%d+$') ~= nil and waits
--- The answer to an earlier call of this may have been lost.
-if not waits and mode ~= 'known' and older then waits = older.mail or false end
+if not waits and mode ~= 'known' and (older or has_account) then
+  -- It may not have arrived at another session. Nor at this one: the answer to an earlier call may have been lost.
+  waits = older and older.mail
+  for _, user in ipairs(has_account and here or {}) do waits = waits or user.mail end
+end
 if waits then last = waits end
 for _, kind in ipairs({'log', 'front', 'reactions'}) do
   redis.call('PERSIST', prefix .. ':' .. kind .. ':' .. name)
 end
-redis.call('DEL', prefix .. ':waiting:' .. name)
+-- The connection of a session that its gateway knows may be dead: what waited may never arrive over it.
+if mode ~= 'known' then redis.call('DEL', prefix .. ':waiting:' .. name) end
 
 -- A session knows its own rooms best; Redis knows an older or another session's rooms.
 local mine_too = not older or older.session == session
