@@ -5,7 +5,7 @@ import contextlib
 import os
 import signal
 import subprocess
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -29,10 +29,10 @@ def window(chat: Chat, monkeypatch: pytest.MonkeyPatch) -> Open:
 
     @contextlib.asynccontextmanager
     async def window(
-        gateway: GatewayProcess, name: str, *others: GatewayProcess
+        gateway: GatewayProcess, name: str, *others: GatewayProcess, options: Sequence[str] = ()
     ) -> AsyncIterator[Terminal]:
         servers = ",".join(each.address for each in (gateway, *others))
-        command = [*CHATCTL, "client", name, "--server", servers, "--color", "never"]
+        command = [*CHATCTL, "client", name, "--server", servers, "--color", "never", *options]
         async with Terminal([*SHELL, *command], **chat.environment) as terminal:
             terminal.attributes_before = terminal.attributes
             terminal.type("\n")
