@@ -486,3 +486,25 @@ class TestRegistering:
     async def test_where_only_operators_register(self, sis: Peer) -> None:
         assert (await does(sis, "register", 1, password="correct horse"))["code"] == "not_allowed"
         assert (await does(sis, "password", 2, old="x", new="y"))["code"] == "not_registered"
+
+
+class TestAudit:
+    async def test_what_operators_of_a_room_and_owners_of_accounts_do_is_written_down(
+        self, phone: Peer, sis: Peer, at: tuple[str, str]
+    ) -> None:
+        await enter(phone, "dev")
+        await enter(sis, "dev")
+        await does(phone, "set", 1, room="dev", slow=10)
+        await does(phone, "topic", 2, room="dev", topic="tea")
+        await does(phone, "moderate", 3, room="dev", action="kick", name="sis", reason="adverts")
+        await does(phone, "password", 4, old=PASSWORD, new="battery staple")
+        entries = await asyncio.to_thread(read, *at, last=9, since=0, by="", room="")
+        acts = [(each.act, each.room, each.target, each.reason) for each in entries]
+        assert ("kick", "dev", "sis", "adverts") in acts
+        assert any(act == "password" and target == "dana" for act, _, target, _ in acts)
+        assert any(room == "dev" and "slow" in reason for _, room, _, reason in acts)
+        for entry in entries:
+            assert (entry.by, entry.account) == ("Dana", "dana")
+            assert entry.address.startswith("127.0.0.1:")
+            assert entry.gateway
+            assert "battery staple" not in str(entry)
