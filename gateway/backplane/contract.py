@@ -441,8 +441,8 @@ class People(Protocol):
     async def mark(self, account: str, room: str, id: str) -> bool:
         """Record that; returns whether it is further than before."""
 
-    async def tell(self, folded: str, line: bytes) -> None:
-        """Tell all sessions of a name an event without an id, if they are here."""
+    async def tell(self, account: str, line: bytes) -> None:
+        """Tell all sessions of an account an event without an id, whatever their names."""
 
     async def tell_room(self, room: str, line: bytes) -> None:
         """The same for everybody in a room."""

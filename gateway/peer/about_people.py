@@ -166,7 +166,7 @@ class AboutPeople:
         account, people = self._account(asker, "a list of ignored people"), self._backplane.people
         await people.ignore(account, name, on=on)
         names = await people.ignored(account)
-        await people.tell(asker.membership.registration.folded, encode(Ignored(names)))
+        await people.tell(account, encode(Ignored(names)))
 
     async def _mark(self, asker: Asker, request: MarkRead) -> None:
         account = self._account(asker, "a mark of what was read")
@@ -176,7 +176,7 @@ class AboutPeople:
             raise WireError(ErrorCode.NO_SUCH_MESSAGE, "there is no message with that id yet")
         if await self._backplane.people.mark(account, request.room, request.id):
             line = encode(Marks({request.room: request.id}))
-            await self._backplane.people.tell(asker.membership.registration.folded, line)
+            await self._backplane.people.tell(account, line)
 
     def _channel(self, asker: Asker, request: MarkRead) -> Channel:
         if request.room == PRIVATE:

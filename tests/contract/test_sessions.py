@@ -390,6 +390,16 @@ class TestTogether:
         await g2.backplane.order("dana", "invited", "dev Mom")
         await g1.heard.until(lambda heard: heard.told == [f"invited {first.session} dev Mom"])
 
+    async def test_what_is_kept_with_the_account_is_told_under_all_its_names(
+        self, g1: Gateway, g2: Gateway, account: Any
+    ) -> None:
+        account("Dana"), account("ann", of="dana")
+        await log_in(g1, "Dana"), await log_in(g2, "ann")
+        await g1.backplane.people.tell("dana", b'{"op":"marks","marks":{}}\n')
+        for gateway, name in ((g1, "dana"), (g2, "ann")):
+            channel = gateway.backplane.user(name).name
+            await gateway.heard.until(lambda heard, on=channel: heard.lines(on))
+
     async def test_a_person_is_away_if_all_are(
         self, g1: Gateway, g2: Gateway, account: Any
     ) -> None:

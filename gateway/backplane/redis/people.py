@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import msgspec
 
 from gateway.backplane.contract import Listed, NewName
@@ -10,7 +12,7 @@ from gateway.backplane.records import Registration
 from gateway.backplane.redis.calls import account_put
 from gateway.backplane.redis.logs import Keeping
 from gateway.backplane.redis.pair import Pair
-from gateway.backplane.redis.replies import parse_user_list
+from gateway.backplane.redis.replies import account_of, parse_user_list
 from gateway.errors import NameLost
 from gateway.outcomes import Put
 from wire.frames import IGNORED
@@ -114,8 +116,12 @@ class RedisPeople:
         moved = await self._pair.run("account_mark", keys, room, id, MOST_MARKS, MARKS_KEPT_MS)
         return bool(moved)
 
-    async def tell(self, folded: str, line: bytes) -> None:
-        await self._pair.call("SPUBLISH", self._keys.user_channel(folded), b"!0 0-0\n" + line)
+    async def tell(self, account: str, line: bytes) -> None:
+        keys, call = self._keys, self._pair.call
+        record = account_of(await call("HGET", keys.accounts, account) or b"")
+        names = dict.fromkeys([account, *(record.names if record else ())])
+        channels = [keys.user_channel(name) for name in names]
+        await asyncio.gather(*(call("SPUBLISH", each, b"!0 0-0\n" + line) for each in channels))
 
     async def tell_room(self, room: str, line: bytes) -> None:
         await self._pair.call("SPUBLISH", self._keys.room_channel(room), b"!0 0-0\n" + line)
