@@ -80,7 +80,7 @@ def test_everything_that_can_be_wrong_is_found(sessions, said, what):
     assert any(what in found for found in verdict(sessions, said))
 
 
-def test_what_was_deleted_need_not_have_arrived():
+def test_what_was_deleted_may_never_have_arrived():
     gone = [spoken("a"), spoken("b", deleted=3.0), spoken("c")]
     assert verdict([session(A, B, C), session(A, C)], gone) == []
     assert verdict([session()], [spoken("psst", "twin", deleted=3.0)]) == []

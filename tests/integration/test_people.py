@@ -284,7 +284,7 @@ class TestWithAMessage:
         await mom.expect(op="entered", room="lobby", seq=2)
         await mom.caught_up()
         assert [event["text"] for event in mom.told(op="msg")] == ["kept"]
-        # Who was away is told of the deletion, and of no hole.
+        # Who was away is told about the deletion, and about no hole.
         again = await connect(one)
         seen = {**phone.way_back["seen"], "lobby": kept["id"]}
         await again.hello("Dana", **{**phone.way_back, "seen": seen})

@@ -24,7 +24,7 @@ VERSIONS = {int(path.stem): json.loads(path.read_text()) for path in EXAMPLES.gl
 
 
 def each(*, newest=False):
-    """All examples, or those of the version that is written."""
+    """All examples, or only the examples of the version that is written."""
     return [
         pytest.param(kind, version, kinds[kind.__name__], id=f"{kind.__name__}-{version}")
         for kind in KINDS
