@@ -155,6 +155,45 @@ class TestSeveralSessions:
         await says(third, "me too")
         await first.expect(op="msg", text="me too")
 
+    async def test_each_is_idle_for_itself(
+        self, start_gateway: StartGateway, join_with_account: JoinWithAccount, join: Join
+    ) -> None:
+        gateway = await start_gateway(idle=1.0)
+        sis = await join(gateway, "sis")
+        first = await join_with_account(gateway, "Dana")
+        second = await join(gateway, "Dana", password=PASSWORD)
+
+        async def stay(peer: Peer) -> None:
+            while True:
+                await peer.say(op="active")
+                await asyncio.sleep(0.1)
+
+        staying = [asyncio.create_task(stay(peer)) for peer in (sis, second)]
+        await first.ended(code="idle")
+        await says(second, "still here")
+        await sis.expect(op="msg", text="still here")
+        assert sis.told(op="left") == []
+        staying[1].cancel()
+        await sis.expect(op="left", name="Dana", code="idle")
+        staying[0].cancel()
+
+    async def test_one_that_reads_too_slowly_is_sent_away_alone(
+        self, start_gateway: StartGateway, join_with_account: JoinWithAccount, join: Join
+    ) -> None:
+        gateway = await start_gateway(limits={"backlog": 70_000})
+        slow = await join_with_account(gateway, "Dana")
+        quick, sis = await join(gateway, "Dana", password=PASSWORD), await join(gateway, "sis")
+        text, said = "x" * 4000, 0
+        while len(gateway.gateway.online) == 3:
+            for _ in range(50):
+                await sis.say(op="send", text=text)
+            said += 50
+            await quick.collect(50, op="msg")
+            await sis.collect(50, op="msg")
+        await slow.ended(code="slow", reconnect=True)
+        await says(quick, "I am here")
+        assert sis.told(op="left") == []
+
 
 class TestMail:
     async def test_it_waits_for_a_registered_name_over_a_whole_evening(
@@ -459,6 +498,25 @@ class TestRegistering:
         assert (await does(dad, "register", 2, password="x", name="mom"))[
             "code"
         ] == "not_registered"
+
+    async def test_who_has_registered_in_a_room_can_be_given_rights_there(
+        self, open: Running, join: Join, join_with_account: JoinWithAccount
+    ) -> None:
+        boss = await join_with_account(open, "Boss")
+        sis = await join(open, "sis")
+        await enter(boss, "dev")
+        await enter(sis, "dev")
+        refused = await does(boss, "moderate", 1, room="dev", action="op", name="sis")
+        assert refused["code"] == "no_such_person"
+        await does(sis, "register", 1, password="correct horse")
+        assert (await does(boss, "moderate", 2, room="dev", action="op", name="sis"))["op"] == "ack"
+        assert (await does(sis, "topic", 2, room="dev", topic="mine too"))["op"] == "ack"
+        await boss.say(op="members", room="dev", seq=3)
+        members = (await boss.expect(op="member_list", seq=3))["members"]
+        assert {each["name"]: each.get("account") for each in members} == {
+            "Boss": "boss",
+            "sis": "sis",
+        }
 
     async def test_an_account_has_further_names(self, open: Running, join: Join) -> None:
         sis = await join(open, "sis")

@@ -181,7 +181,7 @@ for _, kind in ipairs({'log', 'front', 'reactions'}) do
   redis.call('PERSIST', prefix .. ':' .. kind .. ':' .. name)
 end
 -- The connection of a session that its gateway knows may be dead: what waited may never arrive over it.
-if mode ~= 'known' then redis.call('DEL', prefix .. ':waiting:' .. name) end
+if mode ~= 'known' or proof ~= '' then redis.call('DEL', prefix .. ':waiting:' .. name) end
 
 -- A session knows its own rooms best; Redis knows an older or another session's rooms.
 local mine_too = not older or older.session == session
