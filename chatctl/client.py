@@ -99,6 +99,19 @@ def rooms(text: str) -> tuple[str, ...]:
     "first of them, until you say otherwise. May be given more than once.",
 )
 @option(
+    "backlog",
+    type=click.IntRange(0, 100),
+    default=50,
+    metavar="MESSAGES",
+    help="How many earlier messages of the room are shown at the start, on a terminal.",
+)
+@option(
+    "bell",
+    type=click.Choice(["on", "off"]),
+    default="on",
+    help="Ring for private messages, and for messages with your name in them, on a terminal.",
+)
+@option(
     "color",
     type=click.Choice(["auto", "always", "never"]),
     default="auto",
@@ -115,6 +128,8 @@ def client(
     password: str | None,
     to: tuple[str, ...] | None,
     room: tuple[str, ...] | None,
+    backlog: int,
+    bell: str,
     color: str,
 ) -> None:
     """Join the chat.
@@ -142,6 +157,8 @@ def client(
         password=first_line(password_file) if password_file else password,
         to=to,
         rooms=room or (),
+        backlog=backlog,
+        bell=bell == "on",
     )
     context.exit(run(settings))
 

@@ -6,7 +6,7 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from datetime import datetime
 from time import monotonic
@@ -26,16 +26,18 @@ from client.direction import arrow, direction
 from client.drawing import PromptRenderer
 from client.errors import ChatError, Ended, Refused, Unconfirmed
 from client.keyboard import PATIENCE, Keyboard
+from client.keys import key_bindings
 from client.lasting import LastingChat, State
 from client.news import Back, News, NotRejoined, shown
 from client.rooms import Rooms
 from client.screen import Prompt, PromptOutput, Screen
 from client.secrets import Secrets
+from client.seen import following
 from client.shown import Shown
 from client.terminal import breaks_again, stop_in_background
-from display import commands, render
+from display import commands, render, rooms
 from display.help import help_lines
-from display.meaning import Help, NeedPassword, Remove, Reply, Respond, Show, ShowIgnored
+from display.meaning import Go, Help, NeedPassword, Remove, Reply, Respond, Show, ShowIgnored
 from display.rooms import shown_room
 from display.safe_text import TAB, clean_name
 from display.style import Style
@@ -60,6 +62,7 @@ from wire.frames import (
     Notice,
     Out,
     Quit,
+    ReadHistory,
     Register,
     Renamed,
     Send,
@@ -79,12 +82,15 @@ OVERLONG_EVERY = 1.0
 """How often, in seconds, the person is told that it is too long: a paste may come in parts."""
 
 
+BACKLOG_WITHIN = 5.0
+"""Seconds that the earlier messages may take at the start; new ones wait for them."""
+
 LOOK_EVERY = 30.0
 """Seconds for which a list of members or rooms is good enough for completion, if no events tell
 about changes."""
 
 
-Command = Who | Quit | Help | NeedPassword | ShowIgnored | Request
+Command = Who | Quit | Help | Go | NeedPassword | ShowIgnored | Request
 """What a line can mean, other than a message."""
 
 ALL_ROOMS = "*"
@@ -99,6 +105,8 @@ class ChatApp:
         style: colours, or none.
         to: who gets every message; None if each message says that itself.
         room: the room that lines go to at the start; None for none.
+        backlog: how many earlier messages of that room are shown at the start.
+        bell: ring for private messages, and for messages with the person's name in them.
         clock: seconds that never go back; it times what is done at most every few seconds.
         input: where keys come from; None for the terminal.
         output: where text goes; None for the terminal.
@@ -111,6 +119,8 @@ class ChatApp:
         *,
         to: Sequence[str] | None = None,
         room: str | None = LOBBY,
+        backlog: int = 0,
+        bell: bool = False,
         clock: Callable[[], float] = monotonic,
         input: Input | None = None,
         output: PromptOutput | None = None,
@@ -118,6 +128,8 @@ class ChatApp:
         self._chat = chat
         self._style = style
         self._to = to
+        self._backlog = backlog
+        self._bell = bell
         self._clock = clock
         self._rooms = Rooms(chat.connection.name, chat.rooms)
         self._rooms.current = room
@@ -130,6 +142,7 @@ class ChatApp:
             self._prompt,
             completer=ChatCompleter(self._rooms, self._look_around, self._look_for_rooms),
             complete_while_typing=False,
+            key_bindings=key_bindings(self._clear, self._talk_in_number),
             enable_suspend=True,
             erase_when_done=True,
             input_processors=[TabsProcessor(tabstop=len(TAB), char1=" ", char2=" ")],
@@ -150,6 +163,7 @@ class ChatApp:
         self._overlong_said = -OVERLONG_EVERY
         self._active_said = -ACTIVE_EVERY
         self._asked: dict[str, float] = {}
+        self._day = self._view.now.date()
         self._code = 0
 
     async def run(self) -> int:
@@ -168,10 +182,16 @@ class ChatApp:
     async def _read_keys(self) -> None:
         if self._keyboard:
             await self._keyboard.ours()
-        with suppress(EOFError, KeyboardInterrupt):  # Ctrl-D, Ctrl-C: as good as /quit
+        # Ctrl-D, and Ctrl-C in an empty line: as good as /quit.
+        with suppress(EOFError, KeyboardInterrupt):
             await self._session.prompt_async(set_exception_handler=False)
 
     async def _follow(self) -> None:
+        if self._backlog and (room := self._rooms.current) is not None:
+            # What is said meanwhile waits, so that it comes after what was said before.
+            with suppress(ChatError, TimeoutError):
+                async with asyncio.timeout(BACKLOG_WITHIN):
+                    await self._show_backlog(room)
         async for event in self._chat.events():
             self._take(event)
         self._prompting.cancel()
@@ -196,6 +216,21 @@ class ChatApp:
                 self._take_other(event)
         if isinstance(event, News | Notice | Entered | Out | Changed | Renamed):
             self._session.app.invalidate()  # the prompt shows the state and the room
+
+    async def _show_backlog(self, room: str) -> None:
+        """Show what was said in a room before the person came, and who is there."""
+        begin = self._chat.connection.welcome.seen.get(room)
+        # A room that was entered since the welcome has told its earlier messages already.
+        if begin is not None:
+            past = ReadHistory(room=room, limit=self._backlog, before=following(begin))
+            found = await self._chat.ask(past)
+            for part in found:
+                self._shown.take(part)
+            if any(part.events for part in found):
+                self._screen.show(render.backlog(found, self._view))
+        members = await self._chat.ask(ListMembers(room=room))
+        if len(members) > 1:
+            self._screen.show(rooms.here(members, self._view))
 
     def _take_other(self, event: Event | News) -> None:
         if isinstance(event, Renamed):
@@ -236,6 +271,9 @@ class ChatApp:
     def _show(self, event: Event | News) -> None:
         if not isinstance(event, News):
             self._shown.take(event)
+        self._tell_the_day()
+        if self._bell and isinstance(event, Msg) and render.is_for(event, self._view):
+            self._ring()
         match event:
             case Joined(room=room) | Left(room=room) if room != self._rooms.current:
                 pass
@@ -243,6 +281,40 @@ class ChatApp:
                 self._screen.show(shown(event, self._view))
             case _:
                 self._screen.show(render.event(event, self._view))
+
+    def _ring(self) -> None:
+        if self._output.is_ours:  # in the background the terminal is somebody else's
+            self._output.bell()
+
+    def _tell_the_day(self) -> None:
+        """Say so when the day has changed since something was shown."""
+        today = self._view.now.date()
+        if today != self._day:
+            self._day = today
+            self._info(f"it is {today:%A, %Y-%m-%d}")
+
+    def _clear(self) -> None:
+        """The person wants to type something else; a password is not asked for any longer."""
+        if self._secrets is not None:
+            self._need(None)
+            self._info("nothing was changed")
+
+    def _talk_in_number(self, number: int) -> None:
+        """Lines go to the room of this number from now on: they count in the order of entering."""
+        places = list(self._rooms)
+        if number <= len(places):
+            self._talk_in(places[number - 1])
+
+    def _go(self, room: str) -> None:
+        if room in self._rooms:
+            self._talk_in(room)
+        else:
+            self._error(f"you are not in {shown_room(room)}: /join {room} enters it")
+
+    def _talk_in(self, room: str) -> None:
+        self._aim.talk_in(room)
+        self._info(self._aim.told())
+        self._session.app.invalidate()
 
     def _accept(self, buffer: Buffer) -> bool:
         """Do what was typed. Returns whether it stays in the line, to be corrected."""
@@ -263,8 +335,7 @@ class ChatApp:
         if isinstance(command, Send):
             return not self._say(command)
         if isinstance(command, Show):
-            for line in command.lines:
-                self._info(line)
+            self._infos(command.lines)
             return command.wrong
         self._do(command)
         return False
@@ -276,8 +347,7 @@ class ChatApp:
             case Quit():
                 self._prompting.cancel()
             case Help(topic):
-                for line in help_lines(self._view.width, topic):
-                    self._info(line)
+                self._infos(help_lines(self._view.width, topic))
             case NeedPassword():
                 self._need(Secrets(command))
             case ShowIgnored():
@@ -286,8 +356,9 @@ class ChatApp:
             case Ignore() | Unignore() if not self._chat.connection.welcome.account:
                 self._hide(command.name, on=isinstance(command, Ignore))
             case Join(room=room) if room in self._rooms:
-                self._aim.talk_in(room)
-                self._info(self._aim.told())
+                self._talk_in(room)
+            case Go(room=room):
+                self._go(room)
             case request:
                 if isinstance(request, Join):
                     self._aim.wants(request.room)
@@ -455,6 +526,10 @@ class ChatApp:
         self._screen.show([clean_name((self._chat.ended or QUIT).text)])
         self._screen.flush()
         return self._code
+
+    def _infos(self, lines: Iterable[str]) -> None:
+        for line in lines:
+            self._info(line)
 
     def _info(self, text: str) -> None:
         self._screen.show(info(clean_name(text), self._view))

@@ -25,7 +25,7 @@ _ABOUT_PEOPLE = "|".join(
     if command != "set"
 )
 _PERSON = re.compile(rf"^\s*/(?:{_ABOUT_PEOPLE})\s+[{AT}]?(\S*)$")
-_ROOM = re.compile(rf"^\s*/(join|leave|names)\s+[{ROOM_SIGNS}]*(\S*)$")
+_ROOM = re.compile(rf"^\s*/(join|go|leave|names)\s+[{ROOM_SIGNS}]*(\S*)$")
 _SET = re.compile(r"^\s*/set\s+(?:\S+\s+)*(\S*)$")
 
 
@@ -86,9 +86,11 @@ class ChatCompleter(Completer):
         return "", []
 
     def _places(self, command: str) -> list[str]:
-        """The rooms to offer for a command: `leave` takes only those that the person is in."""
+        """The rooms to offer for a command: some take only those that the person is in."""
         own = list(self._rooms)
-        return own if command == "leave" else list(dict.fromkeys([*own, *self._rooms.listed]))
+        return (
+            own if command in ("leave", "go") else list(dict.fromkeys([*own, *self._rooms.listed]))
+        )
 
 
 def _settable(typed: str, begun: str) -> list[str]:

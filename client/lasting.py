@@ -178,8 +178,12 @@ class LastingChat(Asks):
             self.rooms[request.room] = request.key
         return answer
 
-    async def enter(self, rooms: Sequence[str]) -> None:
+    async def enter(self, rooms: Sequence[str], history: int = 0) -> None:
         """Enter some rooms, one after the other, with pauses if the gateway asks for them.
+
+        Args:
+            rooms: which.
+            history: how many earlier messages of each to get.
 
         Raises:
             Refused: a room does not let us in.
@@ -188,7 +192,7 @@ class LastingChat(Asks):
         for room in rooms:
             connection = await self._connected()
             try:
-                await enter(connection, Join(room=room), self.over, self._pick)
+                await enter(connection, Join(room=room, history=history), self.over, self._pick)
             except Refused as refused:
                 raise Refused(refused.code, f"#{room}: {refused.text}") from None
 
@@ -345,6 +349,7 @@ async def join(
     tls: ssl.SSLContext | None = None,
     password: str | None = None,
     rooms: Sequence[str] = (),
+    history: int = 0,
 ) -> AsyncIterator[LastingChat]:
     """Join a chat, and stay in it until the end of the ``async with``.
 
@@ -355,6 +360,7 @@ async def join(
             used for every connection.
         password: the password, if the name is registered.
         rooms: rooms to enter at the start.
+        history: how many earlier messages of each of these to get.
 
     Raises:
         CannotConnect: no gateway was reached.
@@ -365,5 +371,5 @@ async def join(
     """
     dial = Dialer(servers, name, tls=tls, password=password)
     async with LastingChat(await dial(), dial) as chat:
-        await chat.enter(rooms)
+        await chat.enter(rooms, history)
         yield chat

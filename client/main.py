@@ -91,7 +91,12 @@ class _Entrance:
     async def _chat(self, name: str, interactive: bool) -> int:
         servers, rooms = self._settings.servers, self._settings.rooms
         async with join(
-            servers, name=name, tls=self._tls, password=self._password, rooms=rooms
+            servers,
+            name=name,
+            tls=self._tls,
+            password=self._password,
+            rooms=rooms,
+            history=self._settings.backlog if interactive else 0,
         ) as chat:
             first = rooms[0] if rooms else first_of(chat.rooms)
             if interactive:
@@ -99,7 +104,16 @@ class _Entrance:
                 from client.app import ChatApp
 
                 style = Style(self._settings.color)
-                return await ChatApp(chat, style, to=self._settings.to, room=first).run()
+                settings = self._settings
+                app = ChatApp(
+                    chat,
+                    style,
+                    to=settings.to,
+                    room=first,
+                    backlog=settings.backlog,
+                    bell=settings.bell,
+                )
+                return await app.run()
             return await PlainClient(
                 chat,
                 source=sys.stdin.fileno(),

@@ -21,8 +21,10 @@ from client.terminal import columns
 from display import commands, render
 from display.help import help_lines
 from display.meaning import (
+    Go,
     Help,
     NeedPassword,
+    OnMessage,
     Remove,
     Reply,
     Respond,
@@ -54,7 +56,7 @@ from wire.frames import (
 )
 from wire.lines import LineTooLong
 
-Command = Who | Quit | Help | NeedPassword | ShowIgnored | Request
+Command = Who | Quit | Help | Go | NeedPassword | ShowIgnored | Request
 """What a line can mean, other than a message."""
 
 MOST_TOLD = 10
@@ -197,13 +199,18 @@ class PlainClient:
 
     async def _obey(self, line: str) -> bool:
         """Do what a line says; returns whether to go on."""
+        read: Command | OnMessage | Send | Show | None
         read = commands.read(line, self._to, self._rooms.current)
-        if isinstance(read, Reply | Remove | Respond):
-            return await self._do(self._shown.request(read, self._chat.connection.name))
+        if self._typed and isinstance(read, Reply | Remove | Respond):
+            read = self._shown.request(read, self._chat.connection.name)
         return await self._do_if_typed(read, line)
 
-    async def _do_if_typed(self, meaning: Command | Send | Show | None, line: str) -> bool:
-        if self._typed or meaning is None or isinstance(meaning, Send):
+    async def _do_if_typed(
+        self, meaning: Command | OnMessage | Send | Show | None, line: str
+    ) -> bool:
+        if not isinstance(meaning, Reply | Remove | Respond) and (
+            self._typed or meaning is None or isinstance(meaning, Send)
+        ):
             return await self._do(meaning)
         if isinstance(meaning, Show) and meaning.wrong:
             self._refuse(meaning.lines[0], line)
@@ -219,7 +226,7 @@ class PlainClient:
         return True
 
     async def _carry_out(
-        self, meaning: Send | Who | Help | Show | NeedPassword | ShowIgnored | Request
+        self, meaning: Send | Who | Help | Go | Show | NeedPassword | ShowIgnored | Request
     ) -> None:
         match meaning:
             case Send() as send:
@@ -311,9 +318,12 @@ class PlainClient:
         else:
             self._print(self._out, render.users(users, self._view(self._out)))
 
-    async def _ask(self, request: Request) -> None:
-        if isinstance(request, Join) and request.room in self._rooms:
+    async def _ask(self, request: Request | Go) -> None:
+        if isinstance(request, Join | Go) and request.room in self._rooms:
             self._talk_in(request.room)
+            return
+        if isinstance(request, Go):
+            self._error(f"you are not in #{request.room}: /join {request.room} enters it")
             return
         try:
             rows = await ask(self._chat, request, lambda: self._view(self._out), self._shown.take)

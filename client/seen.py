@@ -19,6 +19,12 @@ def place_of(event: Logged) -> str:
     return event.room or PRIVATE
 
 
+def following(id: str) -> str:
+    """The lowest id after this one: a history before it has everything up to this id."""
+    epoch, _, n = id.partition("-")
+    return f"{int(epoch) + 1}-0" if int(n) == 2**64 - 1 else f"{epoch}-{int(n) + 1}"
+
+
 class Seen:
     """The last id that was seen in each room, and of the private messages."""
 

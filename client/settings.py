@@ -22,6 +22,8 @@ class ClientSettings:
         password: the password, if the name is registered; None to ask if it is needed.
         to: who gets every message; None if each message says that itself.
         rooms: rooms to enter at the start; messages go to the first of them, if there is one.
+        backlog: how many earlier messages of a room are shown at the start, on a terminal.
+        bell: ring for private messages, and for messages with the person's name in them.
     """
 
     servers: tuple[Server, ...]
@@ -32,3 +34,5 @@ class ClientSettings:
     password: str | None = field(default=None, repr=False)
     to: tuple[str, ...] | None = None
     rooms: tuple[str, ...] = ()
+    backlog: int = 0
+    bell: bool = False

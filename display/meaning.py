@@ -52,6 +52,13 @@ class Help:
 
 
 @dataclass(frozen=True)
+class Go:
+    """The person wants to talk in a room that they are in."""
+
+    room: str
+
+
+@dataclass(frozen=True)
 class Which:
     """A message that was shown, as a person says which one.
 
@@ -127,6 +134,7 @@ Meaning = (
     | ShowIgnored
     | Show
     | Help
+    | Go
 )
 
 Reader = Callable[[str, str | None], Meaning]

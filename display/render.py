@@ -170,20 +170,35 @@ def reacted(event: Reacted, view: View) -> list[str]:
     return info(f"{by} took {emoji} back{where} from {to}", view)
 
 
+def is_for(msg: Msg, view: View) -> bool:
+    """Whether a message of somebody else is private, or has the person's name in it."""
+    if view.is_me(msg.from_):
+        return False
+    return msg.to is not None or _own_name(view).search(clean_text(msg.text)) is not None
+
+
+def backlog(found: Sequence[Earlier], view: View) -> list[str]:
+    """What was said before the person came, and a line in which it ends."""
+    return _past(found, view) + info("earlier messages end here", view)
+
+
 def history(found: Sequence[Earlier], view: View) -> list[str]:
     """Earlier messages, between two lines that say so."""
-    events = [decode_event(bytes(raw)) for part in found for raw in part.events]
-    reactions = {ref: all for part in found for ref, all in part.reactions.items()}
     first = found[0]
     where = f"with {clean_name(first.with_)}" if first.with_ else ""
     if first.room is not None:
         where = f"in {shown_room(first.room)}"
     what = f"earlier messages {where}".rstrip() if where else "earlier private messages"
-    if not events:
+    if not any(part.events for part in found):
         return info(f"there are no {what}", view)
     begins = "; there are none before them" if found[-1].complete else ""
-    rows = info(f"{what}{begins}:", view)
-    for each in events:
+    return info(f"{what}{begins}:", view) + backlog(found, view)
+
+
+def _past(found: Sequence[Earlier], view: View) -> list[str]:
+    reactions = {ref: all for part in found for ref, all in part.reactions.items()}
+    rows: list[str] = []
+    for each in (decode_event(bytes(raw)) for part in found for raw in part.events):
         if isinstance(each, Msg):
             rows += message(each, view)
             if all := reactions.get(each.key or each.id):
@@ -191,7 +206,7 @@ def history(found: Sequence[Earlier], view: View) -> list[str]:
                 rows += broken(view.style.info(f"    {'; '.join(counted)}"), view)
         elif isinstance(each, Changed):
             rows += rooms.changed(each, view)
-    return rows + info("earlier messages end here", view)
+    return rows
 
 
 def _place(room: str | None, view: View) -> str:
@@ -314,8 +329,11 @@ def _elsewhere(room: str, view: View) -> str:
 
 
 def _highlight(text: str, view: View) -> str:
-    own = rf"(?<!\w)@?{re.escape(clean_name(view.me))}(?!\w)"
-    return re.sub(own, lambda found: view.style.mention(found[0]), text, flags=re.IGNORECASE)
+    return _own_name(view).sub(lambda found: view.style.mention(found[0]), text)
+
+
+def _own_name(view: View) -> re.Pattern[str]:
+    return re.compile(rf"(?<!\w)@?{re.escape(clean_name(view.me))}(?!\w)", re.IGNORECASE)
 
 
 def _user(user: User, view: View) -> str:

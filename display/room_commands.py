@@ -7,7 +7,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from display.arguments import names_in, room_named
-from display.meaning import Command, Meaning, Reader, Show, mistake
+from display.meaning import Command, Go, Meaning, Reader, Show, mistake
 from display.spans import read_span
 from wire.frames import (
     AboutRoom,
@@ -50,6 +50,13 @@ def _join(arguments: str, _room: str | None) -> Meaning:
     if room is None:
         return _no_room(words[0])
     return Join(room=room, key=words[1] if words[1:] else None, history=EARLIER)
+
+
+def _go(arguments: str, _room: str | None) -> Meaning:
+    room = room_named(arguments)
+    if room is None:
+        return _no_room(arguments) if arguments else mistake("write it like this: /go ROOM")
+    return Go(room)
 
 
 def _leave(arguments: str, current: str | None) -> Meaning:
@@ -180,10 +187,11 @@ def _one_line(text: str) -> str:
     return " ".join(text.split())
 
 
-JOIN = Command("join", "ROOM [KEY]", "enter a room, or talk in another of your rooms", _join)
+JOIN = Command("join", "ROOM [KEY]", "enter a room, and talk there", _join)
 
 ROOMS = (
     JOIN,
+    Command("go", "ROOM", "talk in another of your rooms; so does Alt-1 to Alt-9", _go),
     Command("leave", "[ROOM]", "leave a room", _leave),
     Command("rooms", "", "list the rooms", _rooms),
     Command("names", "[ROOM]", "list its people: @ operator, + has a voice", _names),

@@ -29,6 +29,9 @@ _RANKS: dict[Role, int] = {"operator": 0, "voice": 1, "": 2}
 _GAP = 2
 """Blank columns between two names."""
 
+MOST_NAMED = 20
+"""People in a room who are named when somebody comes in; if there are more, only how many."""
+
 _ACTIONS = {
     "kick": "{by} kicked {name} out of {room}",
     "ban": "{by} banned {name} from {room}",
@@ -127,6 +130,14 @@ def members(room: str, found: Sequence[RoomMember], view: View) -> list[str]:
     shown = names[: MOST_ROWS * across]
     lines = [f"· {title}:", *_in_columns(shown, column, across)]
     return _listed(lines, len(names) - len(shown), "people", view)
+
+
+def here(found: Sequence[RoomMember], view: View) -> list[str]:
+    """Who is in the current room, in a line; only how many if they are many."""
+    if len(found) > MOST_NAMED:
+        return info(f"{len(found):,} here", view)
+    names = ", ".join(sorted((_member(each, view) for each in found), key=str.casefold))
+    return info(f"{len(found)} here: {names}", view)
 
 
 def _listed(lines: Sequence[str], left_out: int, what: str, view: View) -> list[str]:

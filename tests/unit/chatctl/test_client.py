@@ -15,6 +15,8 @@ class Settings:
     password: str | None = None
     to: tuple[str, ...] | None = None
     rooms: tuple[str, ...] = ()
+    backlog: int = 50
+    bell: bool = True
 
 
 @pytest.fixture
@@ -175,3 +177,9 @@ def test_what_is_no_room_is_refused_before_anything_is_sent(client, given):
     result, settings = client("dana", "--room", given)
     assert (result.exit_code, settings) == (2, None)
     assert "is no room" in result.stderr
+
+
+def test_the_terminal_may_be_silent_and_begin_empty(client):
+    _, settings = client("dana", "--bell", "off", "--backlog", "0")
+    assert (settings.bell, settings.backlog) == (False, 0)
+    assert client("dana", "--backlog", "101")[0].exit_code == 2

@@ -23,8 +23,8 @@ class RunningApp:
         self.now = 0.0
         self.rejoin = Rejoin(join)
 
-    async def start(self, *, to=None, limits=None, rooms=("lobby",)):
-        welcome = {"limits": limits, "rooms": list(rooms)}
+    async def start(self, *, to=None, limits=None, rooms=("lobby",), backlog=0, bell=False):
+        welcome = {"limits": limits, "rooms": list(rooms), "seen": dict.fromkeys(rooms, "0-5")}
         connection, self.peer = await self.join(welcome=welcome)
         self.chat = await lasting_chat(connection, self.rejoin).__aenter__()
         output = PromptOutput(self.written, lambda: Size(rows=24, columns=80))
@@ -33,6 +33,8 @@ class RunningApp:
             Style(color=False),
             to=to,
             room=first_of(rooms),
+            backlog=backlog,
+            bell=bell,
             clock=lambda: self.now,
             input=self.keys,
             output=output,

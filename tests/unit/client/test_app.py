@@ -1,19 +1,23 @@
 import asyncio
 import os
 import signal
+from datetime import datetime, timedelta
 
+import msgspec
 import pytest
 from prompt_toolkit.input import create_pipe_input
 
 from client.errors import CannotConnect, Refused
 from tests.unit.client.rejoin import close
 from tests.unit.client.running_app import RunningApp
+from wire.codec import encode
 from wire.frames import (
     AboutRoom,
     Ack,
     Active,
     Bye,
     Changed,
+    Earlier,
     Entered,
     Error,
     Gap,
@@ -26,8 +30,10 @@ from wire.frames import (
     MemberList,
     Moderate,
     Modes,
+    Msg,
     Notice,
     Out,
+    ReadHistory,
     Room,
     RoomInfo,
     RoomList,
@@ -236,13 +242,108 @@ async def test_a_person_who_is_sent_away_is_told_why_and_does_not_come_back(app,
     assert app.rejoin.earlier == []
 
 
-@pytest.mark.parametrize("typed", [CTRL_C, CTRL_D, "/quit" + ENTER, "half a line" + CTRL_C])
+@pytest.mark.parametrize("typed", [CTRL_C, CTRL_D, "/quit" + ENTER, "half a line" + CTRL_C * 2])
 async def test_leaving_says_so_to_the_gateway(app, typed):
     await app.start()
     app.type(typed)
     await app.peer.farewell()
     assert await app.running == 0
     assert "Bye!" in app.written.getvalue()
+
+
+async def test_ctrl_c_clears_a_half_typed_line(app):
+    await app.start()
+    app.type("half a line" + CTRL_C)
+    await app.line("")
+    app.type("hello" + ENTER)
+    assert (await app.peer.acknowledge()).text == "hello"
+    assert not app.running.done()
+
+
+async def test_a_room_is_chosen_by_its_name_or_its_number(app):
+    await app.start(rooms=("lobby", "dev", "ops"))
+    for typed, room in (("/go dev" + ENTER, "dev"), ("\x1b3", "ops"), ("\x1b1", "lobby")):
+        app.type(typed)
+        await app.shown(f"what you type goes to #{room} now")
+        app.type("hi" + ENTER)
+        assert (await app.peer.acknowledge(room=room)).room == room
+    app.type("/go attic" + ENTER)
+    await app.shown("you are not in #attic: /join attic enters it")
+    app.type("\x1b9" + "still here" + ENTER)
+    assert (await app.peer.acknowledge()).room == "lobby"
+
+
+def said(id, text, sender="sis"):
+    line = encode(Msg(id=id, from_=sender, room="lobby", text=text, ts=1))
+    return msgspec.Raw(line.rstrip(b"\n"))
+
+
+async def test_what_was_said_before_comes_first_and_ends_in_a_line(app):
+    await app.start(backlog=50)
+    app.peer.say("live", sender="sis")
+    asked = await app.peer.expect(ReadHistory)
+    assert (asked.room, asked.limit, asked.before) == ("lobby", 50, "0-6")
+    past = [said("0-4", "yesterday"), said("0-5", "just now")]
+    app.peer.tell(Earlier(events=past, room="lobby", seq=asked.seq))
+    await app.look_around("dana", "sis")
+    await app.shown("sis: live")
+    shown = app.written.getvalue()
+    order = [
+        "yesterday",
+        "just now",
+        "earlier messages end here",
+        "2 here: dana (you), sis",
+        "live",
+    ]
+    places = [shown.index(text) for text in order]
+    assert places == sorted(places)
+
+
+async def test_where_nothing_was_said_nothing_is_told(app):
+    await app.start(backlog=50)
+    asked = await app.peer.expect(ReadHistory)
+    app.peer.tell(Earlier(events=[], room="lobby", complete=True, seq=asked.seq))
+    await app.look_around("dana")
+    app.peer.say("live", sender="sis")
+    await app.shown("sis: live")
+    assert "earlier" not in app.written.getvalue()
+
+
+async def test_a_gateway_that_tells_no_history_is_no_reason_to_wait_forever(app, monkeypatch):
+    monkeypatch.setattr("client.app.BACKLOG_WITHIN", 0.05)
+    await app.start(backlog=50)
+    app.peer.say("live", sender="sis")
+    await app.shown("sis: live")
+
+
+async def test_it_rings_for_what_is_meant_for_the_person(app):
+    await app.start(bell=True)
+    rings = 0
+    for number, (text, to, sender, loud) in enumerate(
+        [
+            ("hello all", None, "sis", False),
+            ("DANA, look", None, "sis", True),
+            ("danas", None, "sis", False),
+            ("psst", ["dana"], "sis", True),
+            ("psst", ["sis"], "dana", False),
+        ]
+    ):
+        app.peer.say(text, sender=sender, **({"to": to} if to else {}))
+        app.peer.say(f"mark {number}", sender="mom")
+        await app.shown(f"mom: mark {number}")
+        rings += loud
+        assert app.written.getvalue().count("\a") == rings
+
+
+async def test_it_says_when_the_day_has_changed(app, monkeypatch):
+    await app.start()
+    app.peer.say("before midnight", sender="sis")
+    await app.shown("before midnight")
+    app.app._day -= timedelta(days=1)
+    app.peer.say("after midnight", sender="sis")
+    await app.shown("after midnight")
+    told = f"it is {datetime.now():%A, %Y-%m-%d}"
+    assert app.written.getvalue().count(told) == 1
 
 
 async def test_a_signal_leaves_cleanly_too(app):
