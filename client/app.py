@@ -40,6 +40,7 @@ from display.help import help_lines
 from display.meaning import Go, Help, NeedPassword, Remove, Reply, Respond, Show, ShowIgnored
 from display.rooms import shown_room
 from display.safe_text import TAB, clean_name
+from display.spans import shown_span
 from display.style import Style
 from display.view import View, info
 from wire.frames import (
@@ -70,7 +71,7 @@ from wire.frames import (
     Who,
 )
 from wire.names import fold
-from wire.reasons import QUIT, OutCode
+from wire.reasons import IDLE, QUIT, OutCode
 
 ACTIVE_EVERY = 5.0
 """How often, in seconds, the gateway is told that somebody is typing."""
@@ -507,7 +508,9 @@ class ChatApp:
             return
         if not self._output.is_ours:
             stop_in_background()
-            return
+            # We are woken here. Nothing may be drawn before the terminal is raw again.
+            if not self._output.is_ours:
+                return
         if not self._keyboard.is_raw:
             self._keyboard.make_raw()
             self._session.app.renderer.reset()
@@ -523,7 +526,11 @@ class ChatApp:
         if self._chat.failure:
             sys.stderr.write(f"chatctl: {clean_name(str(self._chat.failure))}\n")
             return 1
-        self._screen.show([clean_name((self._chat.ended or QUIT).text)])
+        ended = self._chat.ended or QUIT
+        if ended.code == IDLE.code:
+            silent = shown_span(round(self._chat.connection.welcome.idle or 0))
+            self._info(f"you did nothing for {silent}: run the same command to come back")
+        self._screen.show([clean_name(ended.text)])
         self._screen.flush()
         return self._code
 

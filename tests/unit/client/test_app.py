@@ -223,7 +223,8 @@ async def test_the_warning_before_an_idle_goodbye_is_shown_and_then_the_goodbye(
     await app.shown("· 15 s left")
     app.peer.tell(Bye(*IDLE))
     assert await app.running == 0
-    assert app.written.getvalue().endswith("Bye!\r\n")
+    told = "· you did nothing for 1 min: run the same command to come back\r\nBye!\r\n"
+    assert app.written.getvalue().endswith(told)
 
 
 async def test_a_bad_goodbye_is_told_on_stderr(app, capsys):

@@ -150,7 +150,22 @@ async def test_in_a_pipe_a_private_message_is_private_and_two_slashes_are_one(pl
 
 
 @pytest.mark.parametrize(
-    "line", ["/quit", "/who", "/help", "/nick bob", "/etc", "!msg sis hi", "/msg sis"]
+    "line",
+    [
+        "/quit",
+        "/who",
+        "/help",
+        "/nick bob",
+        "/etc",
+        "!msg sis hi",
+        "/msg sis",
+        "/go dev",
+        "/delete",
+        "/reply yes",
+        "/react :+1:",
+        "/history",
+        "/away",
+    ],
 )
 async def test_in_a_pipe_every_other_command_is_refused_and_given_back(plain, line):
     await plain.start()
