@@ -143,7 +143,7 @@ class ChatApp:
             self._prompt,
             completer=ChatCompleter(self._rooms, self._look_around, self._look_for_rooms),
             complete_while_typing=False,
-            key_bindings=key_bindings(self._clear, self._talk_in_number),
+            key_bindings=key_bindings(self._is_typing, self._clear, self._talk_in_number),
             enable_suspend=True,
             erase_when_done=True,
             input_processors=[TabsProcessor(tabstop=len(TAB), char1=" ", char2=" ")],
@@ -293,6 +293,9 @@ class ChatApp:
         if today != self._day:
             self._day = today
             self._info(f"it is {today:%A, %Y-%m-%d}")
+
+    def _is_typing(self) -> bool:
+        return bool(self._session.default_buffer.text) or self._secrets is not None
 
     def _clear(self) -> None:
         """The person wants to type something else; a password is not asked for any longer."""

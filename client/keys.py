@@ -4,25 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from prompt_toolkit.application import get_app
 from prompt_toolkit.filters import Condition, is_searching
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 
 
-def key_bindings(clear: Callable[[], None], talk_in: Callable[[int], None]) -> KeyBindings:
+def key_bindings(
+    is_typing: Callable[[], bool], clear: Callable[[], None], talk_in: Callable[[int], None]
+) -> KeyBindings:
     """The bindings; prompt_toolkit's own go on beside them.
 
     Args:
-        clear: called at Ctrl-C while something is typed. Ctrl-C in an empty line leaves the chat.
+        is_typing: whether there is something for Ctrl-C to clear. If not, it leaves the chat.
+        clear: called at Ctrl-C, to do so.
         talk_in: called at Alt-1 to Alt-9 with the number: lines go to that room from now on.
     """
     bindings = KeyBindings()
 
-    @Condition
-    def something_is_typed() -> bool:
-        return bool(get_app().current_buffer.text)
-
-    @bindings.add("c-c", filter=something_is_typed & ~is_searching)
+    @bindings.add("c-c", filter=Condition(is_typing) & ~is_searching)
     def _(event: KeyPressEvent) -> None:
         event.current_buffer.reset()
         clear()

@@ -261,6 +261,17 @@ async def test_ctrl_c_clears_a_half_typed_line(app):
     assert not app.running.done()
 
 
+@pytest.mark.parametrize("typed", ["", "half a pass"])
+async def test_ctrl_c_at_the_question_for_a_password_ends_the_question(app, typed):
+    await app.start()
+    app.type("/register" + ENTER)
+    await app.shown("new password:")
+    app.type(typed + CTRL_C)
+    await app.shown("nothing was changed")
+    app.type("hello" + ENTER)
+    assert (await app.peer.acknowledge()).text == "hello"
+
+
 async def test_a_room_is_chosen_by_its_name_or_its_number(app):
     await app.start(rooms=("lobby", "dev", "ops"))
     for typed, room in (("/go dev" + ENTER, "dev"), ("\x1b3", "ops"), ("\x1b1", "lobby")):
