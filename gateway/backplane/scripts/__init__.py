@@ -39,7 +39,8 @@ def _lua(name: str) -> str:
 def needed_by(script: str, shared: str) -> str:
     """The definitions in a shared file that a script needs, and that these need themselves.
 
-    Redis runs all that is in front of a script with each call: the whole file costs a call 10 µs.
+    Redis runs all that is in front of a script with each call: the whole file costs a small call
+    3 µs, more than the rest of it.
 
     Args:
         script: Lua.
