@@ -220,16 +220,18 @@ class ChatApp:
 
     async def _show_backlog(self, room: str) -> None:
         """Show what was said in a room before the person came, and who is there."""
-        begin = self._chat.connection.welcome.seen.get(room)
+        # If this connection breaks, the person is told at once, and not once another has come.
+        connection = self._chat.connection
+        begin = connection.welcome.seen.get(room)
         # A room that was entered since the welcome has told its earlier messages already.
         if begin is not None:
             past = ReadHistory(room=room, limit=self._backlog, before=following(begin))
-            found = await self._chat.ask(past)
+            found = await connection.ask(past)
             for part in found:
                 self._shown.take(part)
             if any(part.events for part in found):
                 self._screen.show(render.backlog(found, self._view))
-        members = await self._chat.ask(ListMembers(room=room))
+        members = await connection.ask(ListMembers(room=room))
         if len(members) > 1:
             self._screen.show(rooms.here(members, self._view))
 

@@ -328,6 +328,14 @@ async def test_a_gateway_that_tells_no_history_is_no_reason_to_wait_forever(app,
     await app.shown("sis: live")
 
 
+async def test_a_connection_that_breaks_meanwhile_is_told_at_once(app):
+    await app.start(backlog=50)
+    await app.peer.expect(ReadHistory)
+    app.peer.tell(Bye(*SHUTDOWN))
+    await app.shown("Reconnecting...")
+    await app.back()
+
+
 async def test_it_rings_for_what_is_meant_for_the_person(app):
     await app.start(bell=True)
     rings = 0
