@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import click
 
-from chatctl import standard
-from chatctl.given import ExistingFile, RepeatedOption
+from chatctl import configfile, standard
+from chatctl.given import ExistingFile, RepeatedOption, home
 from chatctl.options import argument, option, secret, variable
 from chatctl.secret_file import first_line
 from chatctl.units import Address, address
 from display.arguments import room_named
+from display.options import SECONDS, VALUES, Options, read_option, with_option
 
 EXAMPLE = """\b
 Example:
@@ -21,6 +24,20 @@ Example:
   df -h | chatctl client cron --to dana,sis
   make 2>&1 | chatctl client builder --room dev
 """
+
+
+def chosen(name: str) -> Callable[[str], str]:
+    """A type for the values of an option of the client, one of `display.options.VALUES`."""
+
+    def value(text: str) -> str:
+        try:
+            read_option(name, text)
+        except ValueError as error:
+            raise click.BadParameter(f"{error}.") from None
+        return text
+
+    return value
+
 
 _FILE = ExistingFile()
 
@@ -107,9 +124,80 @@ def rooms(text: str) -> tuple[str, ...]:
 )
 @option(
     "bell",
+    type=chosen("bell"),
+    default="on",
+    metavar="on|off",
+    help="Ring for private messages, and for messages with your name in them, on a terminal.",
+)
+@option(
+    "notify",
+    type=chosen("notify"),
+    default="off",
+    metavar="off|osc9|osc777",
+    help="How to ask your terminal for a notification of the same, while you look elsewhere.",
+)
+@option(
+    "highlight",
+    type=chosen("highlight"),
+    default="off",
+    metavar="WORD[,WORD]",
+    help="Words that count like your name.",
+)
+@option(
+    "joins",
+    type=chosen("joins"),
+    default="on",
+    metavar="on|off",
+    help="Show who comes and leaves.",
+)
+@option(
+    "elsewhere",
+    type=chosen("elsewhere"),
+    default="inline",
+    metavar="inline|hint",
+    help="What to show of other rooms: each message, or a hint at the first one. /go shows them "
+    "then.",
+)
+@option(
+    "status",
+    type=chosen("status"),
+    default="on",
+    metavar="on|off",
+    help="A line above the prompt with the room, what is new elsewhere, and the connection.",
+)
+@option(
+    "time",
+    type=chosen("time"),
+    default=SECONDS,
+    metavar="FORMAT",
+    help="How times are written, as in %H:%M or %I:%M %p.",
+)
+@option(
+    "theme",
+    type=chosen("theme"),
+    default="dark",
+    metavar="THEME",
+    help="The colors: dark, light or plain, perhaps with changes: 'light own=bold+blue'.",
+)
+@option(
+    "confirm-public",
+    type=chosen("confirm-public"),
+    default="off",
+    metavar="on|off",
+    help="Ask for a second Enter before a message goes to everyone because nobody it names "
+    "at its end is here.",
+)
+@option(
+    "remember",
     type=click.Choice(["on", "off"]),
     default="on",
-    help="Ring for private messages, and for messages with your name in them, on a terminal.",
+    help="Keep what you type for the next start, in a file that only you can read.",
+)
+@option(
+    "log",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Append to this file what is shown.",
 )
 @option(
     "color",
@@ -120,6 +208,7 @@ def rooms(text: str) -> tuple[str, ...]:
 @click.pass_context
 def client(
     context: click.Context,
+    /,
     name: str | None,
     server: tuple[Address, ...],
     tls: bool,
@@ -129,8 +218,10 @@ def client(
     to: tuple[str, ...] | None,
     room: tuple[str, ...] | None,
     backlog: int,
-    bell: str,
+    remember: str,
+    log: Path | None,
     color: str,
+    **given: str,
 ) -> None:
     """Join the chat.
 
@@ -158,9 +249,29 @@ def client(
         to=to,
         rooms=room or (),
         backlog=backlog,
-        bell=bell == "on",
+        options=_options(given),
+        remember=_remembered() if remember == "on" else None,
+        log=log,
+        keep=partial(configfile.keep, context.obj or configfile.default_path(), "client"),
     )
     context.exit(run(settings))
+
+
+def _options(given: dict[str, str]) -> Options:
+    options = Options()
+    for name in VALUES:
+        options = with_option(options, name, given[name.replace("-", "_")])
+    return options
+
+
+def _remembered() -> Path | None:
+    """Where typed lines are kept; None if there is no such place."""
+    folder = os.environ.get("XDG_STATE_HOME", "")
+    if not os.path.isabs(folder):  # XDG says to ignore a relative path
+        if (own := home()) is None:
+            return None
+        folder = f"{own}/.local/state"
+    return Path(folder) / "chatctl" / "typed"
 
 
 def _wants_color(color: str) -> bool:

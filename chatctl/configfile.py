@@ -15,7 +15,9 @@ that it had an effect.
 from __future__ import annotations
 
 import difflib
+import json
 import os
+import re
 import tomllib
 from collections import Counter
 from collections.abc import Mapping
@@ -40,6 +42,56 @@ def default_path() -> Path | None:
             return None
         folder = f"{own}/.config"
     return Path(folder) / "chatctl" / "config.toml"
+
+
+def keep(path: Path | None, table: str, name: str, value: str) -> str:
+    """Write a text into a table of the file, and leave all else in the file as it is.
+
+    Returns:
+        The path.
+
+    Raises:
+        OSError: the file cannot be read or written.
+        ValueError: there is no place for it, or its text cannot be changed safely.
+    """
+    if path is None:
+        raise ValueError("there is no home directory for a config file")
+    path = Path(os.path.realpath(path))  # a link stays one
+    old = path.read_text(encoding="utf-8-sig") if path.exists() else ""
+    line = f"{name} = {json.dumps(value, ensure_ascii=False)}"
+    wanted = tomllib.loads(old)
+    wanted.setdefault(table, {})[name] = value
+    new = _with_line(old, table, name, line)
+    try:
+        safe = tomllib.loads(new) == wanted
+    except tomllib.TOMLDecodeError:
+        safe = False
+    if not safe:
+        raise ValueError(f"write {line} below [{table}] in {path} yourself")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    mode = path.stat().st_mode if path.exists() else 0o600
+    with open(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "w") as file:
+        file.write(new)
+    beside.replace(path)
+    return str(path)
+
+
+def _with_line(text: str, table: str, name: str, line: str) -> str:
+    lines = text.splitlines()
+    title = re.compile(rf"\s*\[\s*{re.escape(table)}\s*\]\s*(#.*)?")
+    begin = next((n for n, each in enumerate(lines, 1) if title.fullmatch(each)), None)
+    if begin is None:
+        lines += ["", f"[{table}]", line] if lines else [f"[{table}]", line]
+        return "\n".join(lines) + "\n"
+    end = next((n for n in range(begin, len(lines)) if lines[n].lstrip()[:1] == "["), len(lines))
+    same = re.compile(rf"\s*{re.escape(name)}\s*=")
+    place = next((n for n in range(begin, end) if same.match(lines[n])), None)
+    if place is None:
+        lines.insert(begin, line)
+    else:
+        lines[place] = line
+    return "\n".join(lines) + "\n"
 
 
 def leaves(commands: Mapping[str, click.Command]) -> dict[str, click.Command]:

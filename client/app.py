@@ -8,44 +8,67 @@ import signal
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from datetime import datetime
+from datetime import date, datetime
+from pathlib import Path
 from time import monotonic
 from typing import cast
 
 from msgspec.structs import replace
 from prompt_toolkit.buffer import Buffer
 from prompt_toolkit.document import Document
+from prompt_toolkit.formatted_text import StyleAndTextTuples
 from prompt_toolkit.input import Input
 from prompt_toolkit.layout.processors import TabsProcessor
 from prompt_toolkit.output import ColorDepth
+from prompt_toolkit.styles import Style as Looks
 
 from client.aim import Aim
-from client.asking import Request, ask
+from client.asking import Command, Request, ask
+from client.attention import Attention
 from client.completion import ChatCompleter
 from client.direction import arrow, direction
 from client.drawing import PromptRenderer
+from client.elsewhere import Elsewhere
 from client.errors import ChatError, Ended, Refused, Unconfirmed
 from client.keyboard import PATIENCE, Keyboard
 from client.keys import key_bindings
 from client.lasting import LastingChat, State
+from client.log import Log
 from client.news import Back, News, NotRejoined, shown
+from client.pending import Pending
 from client.rooms import Rooms
 from client.screen import Prompt, PromptOutput, Screen
 from client.secrets import Secrets
 from client.seen import following
 from client.shown import Shown
 from client.terminal import breaks_again, stop_in_background
+from client.typed_history import TypedHistory
 from display import commands, render, rooms
 from display.help import help_lines
-from display.meaning import Go, Help, NeedPassword, Remove, Reply, Respond, Show, ShowIgnored
+from display.meaning import (
+    Choose,
+    Go,
+    Help,
+    NeedPassword,
+    Remove,
+    Reply,
+    Respond,
+    Show,
+    ShowIgnored,
+    ShowOptions,
+)
+from display.options import Options, shown_options, with_option
 from display.rooms import shown_room
+from display.rows import fitting
 from display.safe_text import TAB, clean_name
 from display.spans import shown_span
-from display.style import Style
-from display.view import View, info
+from display.style import Style, theme_named
+from display.view import View, broken, info
 from wire.frames import (
     LOBBY,
     PRIVATE,
+    AboutRoom,
+    Ack,
     Changed,
     ChangePassword,
     Deleted,
@@ -66,12 +89,14 @@ from wire.frames import (
     ReadHistory,
     Register,
     Renamed,
+    RoomMember,
     Send,
     Unignore,
     Who,
 )
+from wire.mentions import read_mentions, unescaped
 from wire.names import fold
-from wire.reasons import IDLE, QUIT, OutCode
+from wire.reasons import IDLE, QUIT, ErrorCode, OutCode
 
 ACTIVE_EVERY = 5.0
 """How often, in seconds, the gateway is told that somebody is typing."""
@@ -82,7 +107,6 @@ LONGEST_DRAFT = 4
 OVERLONG_EVERY = 1.0
 """How often, in seconds, the person is told that it is too long: a paste may come in parts."""
 
-
 BACKLOG_WITHIN = 5.0
 """Seconds that the earlier messages may take at the start; new ones wait for them."""
 
@@ -90,9 +114,12 @@ LOOK_EVERY = 30.0
 """Seconds for which a list of members or rooms is good enough for completion, if no events tell
 about changes."""
 
+LOOKS = Looks.from_dict({"pending": "dim", "status": "dim"})
 
-Command = Who | Quit | Help | Go | NeedPassword | ShowIgnored | Request
-"""What a line can mean, other than a message."""
+UNREAD = "─── new since you looked away ───"
+
+NOTIFIED = 100
+"""Characters of a message in a notification."""
 
 ALL_ROOMS = "*"
 """Used in place of a room's name for the list of all rooms."""
@@ -107,7 +134,10 @@ class ChatApp:
         to: who gets every message; None if each message says that itself.
         room: the room that lines go to at the start; None for none.
         backlog: how many earlier messages of that room are shown at the start.
-        bell: ring for private messages, and for messages with the person's name in them.
+        options: what the person has chosen.
+        remember: the file for what the person types; None to remember it only until the end.
+        log: a file that gets what is shown, too.
+        keep: as in `client.settings.ClientSettings`.
         clock: seconds that never go back; it times what is done at most every few seconds.
         input: where keys come from; None for the terminal.
         output: where text goes; None for the terminal.
@@ -121,7 +151,10 @@ class ChatApp:
         to: Sequence[str] | None = None,
         room: str | None = LOBBY,
         backlog: int = 0,
-        bell: bool = False,
+        options: Options | None = None,
+        remember: Path | None = None,
+        log: Log | None = None,
+        keep: Callable[[str, str], str] | None = None,
         clock: Callable[[], float] = monotonic,
         input: Input | None = None,
         output: PromptOutput | None = None,
@@ -130,12 +163,17 @@ class ChatApp:
         self._style = style
         self._to = to
         self._backlog = backlog
-        self._bell = bell
+        self._options = options or Options()
+        self._log = log
+        self._keep = keep
         self._clock = clock
         self._rooms = Rooms(chat.connection.name, chat.rooms)
         self._rooms.current = room
         self._aim = Aim(self._rooms)
         self._shown = Shown(self._rooms)
+        self._pending = Pending()
+        self._elsewhere = Elsewhere()
+        self._attention = Attention(clock)
         self._secrets: Secrets | None = None
         self._output = output or cast(PromptOutput, PromptOutput.from_pty(sys.stdout))
         self._keyboard = None if input else Keyboard(sys.stdin)
@@ -143,11 +181,19 @@ class ChatApp:
             self._prompt,
             completer=ChatCompleter(self._rooms, self._look_around, self._look_for_rooms),
             complete_while_typing=False,
-            key_bindings=key_bindings(self._is_typing, self._clear, self._talk_in_number),
+            key_bindings=key_bindings(
+                self._is_typing,
+                self._clear,
+                self._talk_in_number,
+                self._focus,
+                self._pasted,
+            ),
             enable_suspend=True,
+            history=TypedHistory(remember) if remember else None,
+            style=LOOKS,
             erase_when_done=True,
             input_processors=[TabsProcessor(tabstop=len(TAB), char1=" ", char2=" ")],
-            color_depth=None if style.color else ColorDepth.DEPTH_1_BIT,
+            color_depth=None if style.color and style.theme.colorful else ColorDepth.DEPTH_1_BIT,
             input=input or self._keyboard,
             output=self._output,
         )
@@ -162,9 +208,10 @@ class ChatApp:
         self._screen = Screen(self._session.app, self._output)
         self._draft = Document()
         self._overlong_said = -OVERLONG_EVERY
+        self._confirming = ""
         self._active_said = -ACTIVE_EVERY
         self._asked: dict[str, float] = {}
-        self._day = self._view.now.date()
+        self._day = _today()
         self._code = 0
 
     async def run(self) -> int:
@@ -208,6 +255,7 @@ class ChatApp:
                 self._take_room(event)
             case Back():
                 self._rooms.returned()
+                self._pending.forget_stored()
                 self._asked.clear()
                 self._show(event)
             case Notice(room=str(room)):
@@ -230,10 +278,14 @@ class ChatApp:
             for part in found:
                 self._shown.take(part)
             if any(part.events for part in found):
-                self._screen.show(render.backlog(found, self._view))
+                self._put(lambda view: render.backlog(found, view))
         members = await connection.ask(ListMembers(room=room))
+        self._are_here(room, members)
         if len(members) > 1:
-            self._screen.show(rooms.here(members, self._view))
+            self._put(lambda view: rooms.here(members, view))
+        about = await connection.ask(AboutRoom(room=room))
+        if about.topic:
+            self._info(f"topic: {' '.join(about.topic.split())}")
 
     def _take_other(self, event: Event | News) -> None:
         if isinstance(event, Renamed):
@@ -252,8 +304,10 @@ class ChatApp:
                 self._aim.entered(room)
                 if is_new:
                     self._show(event)
+                self._look()
             case Changed() if not self._rooms.is_earlier(event):
-                self._screen.show(render.event(event, self._view, self._rooms.changed(event)))
+                before = self._rooms.changed(event)
+                self._put(lambda view: render.event(event, view, before))
                 if self._rooms.puts_us_out(event):
                     self._out_of(event.room, chosen=False)
             case Out(room=room) | NotRejoined(room=room) if room in self._rooms:
@@ -262,9 +316,11 @@ class ChatApp:
                 self._out_of(room, chosen=chosen)
 
     def _out_of(self, room: str, *, chosen: bool) -> None:
+        self._elsewhere.look(room)
         where = self._aim.out(room, chosen=chosen)
         if where:
             self._info(where)
+            self._look()
 
     def _tell_unread(self, event: Marks) -> None:
         for room, count in self._shown.unread(event, self._chat.connection.welcome.seen):
@@ -275,23 +331,69 @@ class ChatApp:
         if not isinstance(event, News):
             self._shown.take(event)
         self._tell_the_day()
-        if self._bell and isinstance(event, Msg) and render.is_for(event, self._view):
-            self._ring()
         match event:
-            case Joined(room=room) | Left(room=room) if room != self._rooms.current:
-                pass
+            case Msg():
+                self._show_message(event)
+            case Joined(room=room) | Left(room=room):
+                if self._options.joins and room == self._rooms.current:
+                    self._put(lambda view: render.event(event, view))
             case _ if isinstance(event, News):
-                self._screen.show(shown(event, self._view))
+                self._put(lambda view: shown(event, view))
             case _:
-                self._screen.show(render.event(event, self._view))
+                self._put(lambda view: render.event(event, view))
 
-    def _ring(self) -> None:
-        if self._output.is_ours:  # in the background the terminal is somebody else's
+    def _show_message(self, message: Msg) -> None:
+        view = self._view
+        own, for_them = view.is_me(message.from_), render.is_for(message, view)
+        if own:
+            self._pending.shown(message)
+        elif self._attention.misses(for_them=for_them):
+            self._put(lambda view: broken(view.style.warning(UNREAD), view))
+        room = message.room if message.to is None else None
+        held = False
+        if room is not None and room != self._rooms.current and not own:
+            held = self._options.elsewhere == "hint" and not for_them
+            first = self._elsewhere.said(room, message, for_them=for_them, hold=held)
+            if held and first:
+                self._info(f"{shown_room(room)}: {message.from_} says something. /go {room}")
+            self._session.app.invalidate()  # the status has how many
+        if for_them:
+            self._call(message)
+        if not held:
+            self._put(lambda view: render.event(message, view))
+
+    def _call(self, message: Msg) -> None:
+        """Call the person: something is said that is meant for them."""
+        if not self._output.is_ours:  # in the background the terminal is somebody else's
+            return
+        if self._options.bell:
             self._output.bell()
+        if self._options.notify != "off" and not self._attention.is_focused:
+            text = f"{message.from_}: {' '.join(message.text.split())}"
+            self._output.notify(self._options.notify, clean_name(text[:NOTIFIED]))
+
+    def _look(self) -> None:
+        """The person looks at the current room: show what was only hinted at there."""
+        unread = self._elsewhere.look(self._rooms.current)
+        if unread.dropped:
+            self._info(f"{unread.dropped:,} more messages here: /history shows them")
+        held = list(unread.held)
+        self._put(lambda view: [row for each in held for row in render.event(each, view)])
+
+    def _focus(self, focused: bool) -> None:
+        self._say_what_was_missed(self._attention.focus(focused))
+
+    def _say_what_was_missed(self, missed: str) -> None:
+        if missed:
+            self._info(missed)
+
+    def _pasted(self, lines: int) -> None:
+        if lines > 1:
+            self._info(f"{lines} lines pasted: Enter sends them as one message, Ctrl-C drops them")
 
     def _tell_the_day(self) -> None:
         """Say so when the day has changed since something was shown."""
-        today = self._view.now.date()
+        today = _today()
         if today != self._day:
             self._day = today
             self._info(f"it is {today:%A, %Y-%m-%d}")
@@ -320,6 +422,7 @@ class ChatApp:
     def _talk_in(self, room: str) -> None:
         self._aim.talk_in(room)
         self._info(self._aim.told())
+        self._look()
         self._session.app.invalidate()
 
     def _accept(self, buffer: Buffer) -> bool:
@@ -332,11 +435,17 @@ class ChatApp:
         if doubt:
             self._info(doubt)
             return True
+        typed, self._confirming = self._confirming, ""
+        if isinstance(meaning, Send) and self._options.confirm_public and buffer.text != typed:
+            named = read_mentions(meaning.text).recipients
+            if named and meaning.to is None:
+                private = replace(meaning, text=unescaped(meaning.text), to=named)
+                return not self._say(private, typed=buffer.text)
         if isinstance(meaning, Reply | Remove | Respond):
             return self._obey(self._shown.request(meaning, self._view.me))
         return meaning is not None and self._obey(meaning)
 
-    def _obey(self, command: Send | Show | Command) -> bool:
+    def _obey(self, command: Send | Show | Quit | Command) -> bool:
         """Do what a line means. Returns whether it stays in the line, to be corrected."""
         if isinstance(command, Send):
             return not self._say(command)
@@ -346,19 +455,18 @@ class ChatApp:
         self._do(command)
         return False
 
-    def _do(self, command: Command) -> None:
+    def _do(self, command: Quit | Command) -> None:
         match command:
             case Who():
                 self._tasks.create_task(self._show_users())
             case Quit():
                 self._prompting.cancel()
-            case Help(topic):
-                self._infos(help_lines(self._view.width, topic))
             case NeedPassword():
                 self._need(Secrets(command))
-            case ShowIgnored():
-                names = ", ".join(self._shown.ignored)
-                self._info(f"you hide what these say: {names}" if names else "you hide nobody")
+            case Choose(option, value):
+                self._choose(option, value)
+            case Help() | ShowOptions() | ShowIgnored():
+                self._infos(self._about(command))
             case Ignore() | Unignore() if not self._chat.connection.welcome.account:
                 self._hide(command.name, on=isinstance(command, Ignore))
             case Join(room=room) if room in self._rooms:
@@ -369,6 +477,28 @@ class ChatApp:
                 if isinstance(request, Join):
                     self._aim.wants(request.room)
                 self._tasks.create_task(self._ask(request))
+
+    def _about(self, command: Help | ShowOptions | ShowIgnored) -> list[str]:
+        match command:
+            case Help(topic):
+                return help_lines(self._view.width, topic)
+            case ShowOptions():
+                return [shown_options(self._options)]
+            case ShowIgnored():
+                names = ", ".join(self._shown.ignored)
+                return [f"you hide what these say: {names}" if names else "you hide nobody"]
+
+    def _choose(self, option: str, value: str) -> None:
+        self._options = with_option(self._options, option, value)
+        if option == "theme":
+            self._style = Style(True, theme_named(value))
+        kept = ""
+        if self._keep:
+            try:
+                kept = f"; kept in {self._keep(option, value)}"
+            except (OSError, ValueError) as error:
+                kept = f" until you leave: {error}"
+        self._info(f"{option} is {value} now{kept}")
 
     def _hide(self, name: str, *, on: bool) -> None:
         """A guest has no list in the chat: this client hides what they say, while it runs."""
@@ -417,27 +547,54 @@ class ChatApp:
             name = request.name or connection.name
             self._info(f"{name} is registered now, and needs the password")
 
-    def _say(self, send: Send) -> bool:
+    def _say(self, send: Send, typed: str = "") -> bool:
         most = self._chat.connection.limits.text
         if len(send.text) > most:
             self._error(f"too long: {len(send.text)} characters, and {most} are allowed")
             return False
         if self._chat.state is State.RECONNECTING:
             self._info("not connected: it will be sent when the connection is back")
-        self._tasks.create_task(self._deliver(send))
+        self._tasks.create_task(self._deliver(send, typed))
         return True
 
-    async def _deliver(self, send: Send) -> None:
+    async def _deliver(self, send: Send, typed: str) -> None:
+        """Send a message.
+
+        Args:
+            send: the message.
+            typed: the line that it was made of, if the person must confirm that it may go to
+                everyone.
+        """
+        number = self._pending.add(send.text)
+        self._session.app.invalidate()
+        lines: list[str] = []
+        ack: Ack | None = None
         try:
             ack = await self._chat.send(
                 send.text, to=send.to, room=send.room, kind=send.kind, re=send.re
             )
             lines = render.ack(ack, self._view)
+            self._pending.stored(number, ack.id)
         except Unconfirmed:
             lines = render.unconfirmed(send.text, self._view, to=send.to)
         except (Refused, Ended) as error:
-            lines = render.not_sent(send.text, str(error), self._view, to=send.to)
-        self._screen.show(lines)
+            if typed and isinstance(error, Refused) and error.code == ErrorCode.NOBODY_HERE:
+                self._confirm(typed, send.to or ())
+            else:
+                lines = render.not_sent(send.text, str(error), self._view, to=send.to)
+        if not (ack and ack.id):
+            self._pending.drop(number)
+        self._put(lambda _view: lines)
+        self._session.app.invalidate()
+
+    def _confirm(self, typed: str, names: Sequence[str]) -> None:
+        """Nobody that a line names is here: it goes to everyone if the person presses Enter."""
+        nobody = " or ".join(f"@{name}" for name in names)
+        self._info(f"nobody named {nobody} is here: not sent. Enter sends it to everyone")
+        self._confirming = typed
+        buffer = self._session.default_buffer
+        if not buffer.text:
+            buffer.document = Document(typed)
 
     async def _ask(self, request: Request) -> None:
         try:
@@ -447,7 +604,7 @@ class ChatApp:
             if isinstance(request, Join):
                 self._aim.refused(request.room)
             return
-        self._screen.show(rows)
+        self._put(lambda _view: rows)
 
     async def _show_users(self) -> None:
         try:
@@ -455,7 +612,7 @@ class ChatApp:
         except ChatError as error:
             self._error(str(error))
         else:
-            self._screen.show(render.users(users, self._view))
+            self._put(lambda view: render.users(users, view))
 
     async def _look_around(self) -> None:
         """Find out who is in the current room, for completion."""
@@ -464,9 +621,12 @@ class ChatApp:
             return
         with suppress(ChatError):
             found = await self._chat.connection.ask(ListMembers(room=room))
-            quiet = len(found) > self._chat.connection.limits.quiet_room
-            self._rooms.names(room).are((one.name for one in found), for_good=not quiet)
+            self._are_here(room, found)
             self._asked[room] = self._clock()
+
+    def _are_here(self, room: str, found: Sequence[RoomMember]) -> None:
+        quiet = len(found) > self._chat.connection.limits.quiet_room
+        self._rooms.names(room).are((one.name for one in found), for_good=not quiet)
 
     async def _look_for_rooms(self) -> None:
         """Find out which rooms there are, for completion."""
@@ -481,6 +641,7 @@ class ChatApp:
         return self._clock() - self._asked.get(what, -LOOK_EVERY) < LOOK_EVERY
 
     def _typed(self, buffer: Buffer) -> None:
+        self._say_what_was_missed(self._attention.returned())
         if self._secrets is not None:
             return
         now = self._clock()
@@ -509,7 +670,7 @@ class ChatApp:
     def _go_on(self) -> None:
         """Go on after a stop: meanwhile the shell has used the terminal, and changed its modes."""
         leaving = self._prompting.done() or self._prompting.cancelling()
-        if leaving or not self._keyboard:
+        if leaving or not self._keyboard or self._session.app._running_in_terminal:
             return
         if not self._output.is_ours:
             stop_in_background()
@@ -528,6 +689,8 @@ class ChatApp:
 
     def _farewell(self) -> int:
         self._screen.flush()
+        if self._chat.failure or self._chat.ended not in (None, QUIT):
+            self._save_what_was_typed()
         if self._chat.failure:
             sys.stderr.write(f"chatctl: {clean_name(str(self._chat.failure))}\n")
             return 1
@@ -539,35 +702,85 @@ class ChatApp:
         self._screen.flush()
         return self._code
 
+    def _save_what_was_typed(self) -> None:
+        """The chat has ended while the person may be typing."""
+        if self._keyboard:
+            self._keyboard.drop()
+        typed = self._session.default_buffer.text
+        if typed.strip() and self._secrets is None:
+            self._put(lambda view: render.not_sent(typed, "the chat has ended", view))
+
+    def _put(self, lines: Callable[[View], Iterable[str]]) -> None:
+        """Show lines, and write them to the log.
+
+        Args:
+            lines: makes them for a view.
+        """
+        self._screen.show(lines(self._view))
+        if self._log and (why := self._log.write(lines(self._view_of(None)))):
+            self._log = None
+            self._error(f"the log ends here, since it cannot be written: {why}")
+
     def _infos(self, lines: Iterable[str]) -> None:
         for line in lines:
             self._info(line)
 
     def _info(self, text: str) -> None:
-        self._screen.show(info(clean_name(text), self._view))
+        self._put(lambda view: info(clean_name(text), view))
 
     def _error(self, text: str) -> None:
-        self._screen.show(render.error(text, self._view))
+        self._put(lambda view: render.error(text, view))
 
-    def _prompt(self) -> str:
+    def _prompt(self) -> StyleAndTextTuples:
         if self._secrets is not None:
-            return self._secrets.question
+            return [("", self._secrets.question)]
+        columns = self._output.get_size().columns - 1
+        above = [("class:pending", f"{row}\n") for row in self._pending.rows(columns)]
+        if self._options.status:
+            above.append(("class:status", f"{fitting(self._status(), columns)}\n"))
+        return [*above, ("", self._line_start())]
+
+    def _line_start(self) -> str:
         state = self._chat.state
         shown = "" if state is State.HERE else f" ({state})"
         room = "" if self._rooms.only_lobby else f" {_shown(self._rooms.current)}"
         to = direction(self._session.default_buffer.text, self._to)
         return f"{clean_name(self._view.me)}{room}{shown}{arrow(to)}> "
 
+    def _status(self) -> str:
+        """The line above the prompt: who and where we are, what is new, and the connection."""
+        current = self._rooms.current
+        parts = [self._view.me, _shown(current)]
+        count = self._rooms.names(current).count if current else None
+        if count is not None:
+            parts[-1] += f" {count} here"
+        for room, unread in self._elsewhere.rooms.items():
+            for_them = f", {unread.for_them} for you" if unread.for_them else ""
+            parts.append(f"{shown_room(room)} {unread.messages} new{for_them}")
+        state, lag = self._chat.state, self._chat.connection.lag
+        here = "connected" if state is State.HERE else str(state)
+        parts.append(here if lag is None else f"{here}, {lag * 1000:.0f} ms")
+        return clean_name(" · ".join(parts))
+
     @property
     def _view(self) -> View:
+        return self._view_of(self._output.get_size().columns)
+
+    def _view_of(self, width: int | None) -> View:
         return View(
             me=self._chat.connection.name,
             now=datetime.now().astimezone(),
             style=self._style,
-            width=self._output.get_size().columns,
+            width=width,
             room=self._rooms.current,
+            highlight=self._options.highlight,
+            clock=self._options.time,
             recall=self._shown.recent.recall,
         )
+
+
+def _today() -> date:
+    return datetime.now().astimezone().date()
 
 
 def _shown(room: str | None) -> str:

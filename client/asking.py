@@ -6,7 +6,16 @@ from collections.abc import Callable
 
 from client.lasting import LastingChat
 from display import render, rooms
-from display.meaning import PeopleRequest, RoomRequest
+from display.meaning import (
+    Choose,
+    Go,
+    Help,
+    NeedPassword,
+    PeopleRequest,
+    RoomRequest,
+    ShowIgnored,
+    ShowOptions,
+)
 from display.safe_text import clean_name
 from display.view import View, info
 from wire.frames import (
@@ -24,18 +33,22 @@ from wire.frames import (
     SetBack,
     SetName,
     Unignore,
+    Who,
     Whois,
 )
 
 Request = RoomRequest | PeopleRequest | ReadHistory | Delete | React
 """What can be asked for at a prompt."""
 
+Command = Who | Help | Go | NeedPassword | ShowIgnored | Choose | ShowOptions | Request
+"""What a line can mean, other than a message or to leave."""
+
 
 async def ask(
     chat: LastingChat,
     request: Request,
     view: Callable[[], View],
-    take: Callable[[Event], None] = lambda _event: None,
+    take: Callable[[Event], None],
 ) -> list[str]:
     """Send a request, and return the lines to show; none if an event will tell the outcome.
 

@@ -1,4 +1,4 @@
-"""Completion at the Tab key: commands, names of people, rooms, and what can be set in a room."""
+"""Completion at the Tab key: commands, names of people, rooms, emoji, and what can be set."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from prompt_toolkit.document import Document
 
 from client.rooms import Rooms
 from display.arguments import ROOM_SIGNS
-from display.commands import COMMANDS
+from display.commands import COMMANDS, TOPICS
+from display.emoji import EMOJI
+from display.options import VALUES
 from display.room_commands import MODERATION, MODES, UNDOING
 from display.safe_text import clean_name
 from wire.mentions import AT
@@ -26,13 +28,17 @@ _ABOUT_PEOPLE = "|".join(
 )
 _PERSON = re.compile(rf"^\s*/(?:{_ABOUT_PEOPLE})\s+[{AT}]?(\S*)$")
 _ROOM = re.compile(rf"^\s*/(join|go|leave|names)\s+[{ROOM_SIGNS}]*(\S*)$")
+_WITH = re.compile(rf"^\s*/history\s+(?:\d+\s+)?with\s+[{AT}]?(\S*)$")
+_EMOJI = re.compile(r"(?<![\w:]):([a-z0-9_+-]+)$")
 _SET = re.compile(r"^\s*/set\s+(?:\S+\s+)*(\S*)$")
 
 
 def _name_before(document: Document) -> re.Match[str] | None:
     """The beginning of a name before the cursor."""
     typed = document.text_before_cursor
-    return _PERSON.match(typed) or _NAME.search(typed) or _RECIPIENT.match(typed)
+    return (
+        _PERSON.match(typed) or _WITH.match(typed) or _NAME.search(typed) or _RECIPIENT.match(typed)
+    )
 
 
 class ChatCompleter(Completer):
@@ -76,7 +82,10 @@ class ChatCompleter(Completer):
         """The word before the cursor, and what it may become."""
         typed = document.text_before_cursor
         if found := _COMMAND.fullmatch(typed) or _HELP.fullmatch(typed):
-            return found[1], _beginning(found[1], COMMANDS)
+            topics = TOPICS if typed.startswith("/help") else ()
+            return found[1], _beginning(found[1], (*COMMANDS, *topics))
+        if found := _EMOJI.search(typed):
+            return f":{found[1]}", [EMOJI[name] for name in _beginning(found[1], EMOJI)]
         if found := _ROOM.match(typed):
             return found[2], _beginning(found[2], self._places(found[1]))
         if found := _name_before(document):
@@ -96,8 +105,11 @@ class ChatCompleter(Completer):
 def _settable(typed: str, begun: str) -> list[str]:
     """Modes and their values, which follow each other in turn."""
     before = typed.split()[1 : -1 if begun else None]
+    if before and before[0].casefold() in VALUES:  # an option stands alone
+        return _beginning(begun, VALUES[before[0].casefold()] if len(before) == 1 else ())
     if len(before) % 2 == 0:
-        return _beginning(begun, [mode for mode in MODES if mode not in before])
+        own = () if before else (*VALUES, "options")
+        return _beginning(begun, [*(mode for mode in MODES if mode not in before), *own])
     return _beginning(begun, MODES.get(before[-1].casefold(), ()))
 
 

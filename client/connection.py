@@ -82,6 +82,7 @@ class Connection(Asks, asyncio.Protocol):
         ended: why the connection is over; None while it is not.
         wait: seconds that the gateway's bye asked us to wait before we come back; None if it did
             not say.
+        lag: seconds that the gateway took to answer the last ping; None if it has answered none.
         password: the password that the account has by now, if it is another one than in the hello.
         seqs: numbers for requests, rising over all connections of a client.
         session: the same object for two connections if the gateways know that the second follows
@@ -93,15 +94,15 @@ class Connection(Asks, asyncio.Protocol):
     def __init__(self, hello: Hello, seqs: itertools.count[int], pulse: Pulse) -> None:
         self.ended: Reason | None = None
         self.wait: float | None = None
+        self.lag: float | None = None
+        self._pinged = 0.0
         self.password: str | None = None
         self.seqs = seqs
         self.session = object()
         self._loop = asyncio.get_running_loop()
         self.granted: asyncio.Future[None] = self._loop.create_future()
         self._hello = hello
-        self._heartbeat = Heartbeat(
-            pulse, ask=lambda: self._write(Ping()), lost=lambda: self.end(CONNECTION_LOST)
-        )
+        self._heartbeat = Heartbeat(pulse, ask=self._ping, lost=lambda: self.end(CONNECTION_LOST))
         self._lines = LineBuffer(LONGEST_LINE)
         self._events: asyncio.Queue[Event | None] = asyncio.Queue()
         self._answers: dict[int, asyncio.Future[Any]] = {}
@@ -317,6 +318,10 @@ class Connection(Asks, asyncio.Protocol):
         finally:
             del self._answers[seq]
 
+    def _ping(self) -> None:
+        self._pinged = self._loop.time()
+        self._write(Ping())
+
     def _write(self, request: Request) -> None:
         if self._transport and not self.ended:
             self._transport.write(encode(request))
@@ -334,7 +339,7 @@ class Connection(Asks, asyncio.Protocol):
             case Error() if not self.granted.done():
                 self.granted.set_exception(_refusal(event))
             case Pong():
-                pass
+                self.lag = self._loop.time() - self._pinged
             case _:
                 if isinstance(event, Renamed) and event.room is None:
                     name = msgspec.structs.replace(self.welcome, name=event.to)

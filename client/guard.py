@@ -33,8 +33,9 @@ STOP_AFTER = 0.5
 """Seconds before a request to stop is passed on to the child. The terminal sends the request to the
 child as well; after this time it must have been for the guard alone."""
 
-RESET = b"\x1b[?2004l\x1b[?1l\x1b[?7h\x1b[?25h\x1b[0m\r\n"
-"""Bracketed paste off, normal cursor keys, line wrap on, visible cursor, no colours."""
+RESET = b"\x1b[?2004l\x1b[?1004l\x1b[?1l\x1b[?7h\x1b[?25h\x1b[0m\r\n"
+"""No bracketed paste, no reports of the focus, normal cursor keys, line wrap, a visible cursor, no
+colours."""
 
 
 def guarded(main: Callable[[], int]) -> int:

@@ -9,8 +9,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, TextIO
 
+from prompt_toolkit.input.ansi_escape_sequences import ANSI_SEQUENCES
 from prompt_toolkit.input.vt100 import Vt100Input, raw_mode
 from prompt_toolkit.key_binding.key_processor import KeyPress
+from prompt_toolkit.keys import Keys
 
 from client.pastes import with_pastes
 from client.terminal import in_foreground, is_whole, stop_in_background
@@ -26,6 +28,11 @@ AT_ONCE = 64 * 1024
 
 BACKGROUND = 0.1
 """Seconds between two checks for the foreground, if no shell stops us meanwhile."""
+
+FOCUS_IN, FOCUS_OUT = Keys.ControlF23, Keys.ControlF24
+"""The terminal got or lost the focus. prompt_toolkit has no keys for that; keyboards lack these."""
+
+ANSI_SEQUENCES |= {"\x1b[I": FOCUS_IN, "\x1b[O": FOCUS_OUT}
 
 CTRL_C = "\x03"
 _BEGIN, _END = "\x1b[200~", "\x1b[201~"
@@ -96,6 +103,12 @@ class Keyboard(Vt100Input):
         while not in_foreground(self.fileno()):
             stop_in_background()
             await asyncio.sleep(BACKGROUND)
+
+    def drop(self) -> None:
+        """Drop what was typed and not read yet: it must not reach a shell."""
+        if in_foreground(self.fileno()):
+            with suppress(termios.error):  # it is gone
+                termios.tcflush(self.fileno(), termios.TCIFLUSH)
 
     @property
     def is_raw(self) -> bool:

@@ -6,18 +6,20 @@ import asyncio
 import io
 import os
 import sys
+from pathlib import Path
 
 from client.ask import ask
 from client.errors import ChatError, Ended, Refused
 from client.guard import guarded
 from client.lasting import join
+from client.log import Log
 from client.plain import PlainClient
 from client.rooms import first_of
 from client.settings import ClientSettings
 from client.terminal import can_draw
 from client.tls import in_the_clear, trusting
 from display.safe_text import clean_name
-from display.style import Style
+from display.style import Style, theme_named
 from wire.reasons import ErrorCode
 
 USAGE_ERROR = 2
@@ -90,6 +92,7 @@ class _Entrance:
 
     async def _chat(self, name: str, interactive: bool) -> int:
         servers, rooms = self._settings.servers, self._settings.rooms
+        log = None if self._settings.log is None else opened(self._settings.log)
         async with join(
             servers,
             name=name,
@@ -103,15 +106,19 @@ class _Entrance:
                 # Imported here, since loading prompt_toolkit takes longer than running a script.
                 from client.app import ChatApp
 
-                style = Style(self._settings.color)
                 settings = self._settings
+                # Bold and underlined letters are no colours.
+                theme = theme_named(settings.options.theme if settings.color else "plain")
                 app = ChatApp(
                     chat,
-                    style,
+                    Style(True, theme),
                     to=settings.to,
                     room=first,
                     backlog=settings.backlog,
-                    bell=settings.bell,
+                    options=settings.options,
+                    remember=settings.remember,
+                    log=log,
+                    keep=settings.keep,
                 )
                 return await app.run()
             return await PlainClient(
@@ -120,6 +127,8 @@ class _Entrance:
                 typed=sys.stdin.isatty(),
                 to=self._settings.to,
                 room=first,
+                options=self._settings.options,
+                log=log,
                 out=sys.stdout,
                 err=sys.stderr,
             ).run()
@@ -155,6 +164,14 @@ class _Entrance:
         if hosts and not self._warned:
             self._warned = True
             _failed(f"without --tls the password can be read on its way to {', '.join(hosts)}")
+
+
+def opened(path: Path) -> Log:
+    """The log at this path. Raises `ChatError` if it cannot be written."""
+    try:
+        return Log(path)
+    except OSError as error:
+        raise ChatError(f"the log {path} cannot be written: {error.strerror}") from None
 
 
 def _why(error: ChatError) -> str:

@@ -42,6 +42,11 @@ class KnownNames:
         self._names.pop(self._me, None)
         self._me = fold(name)
 
+    @property
+    def count(self) -> int | None:
+        """How many people are here, the person included; None if that is not known."""
+        return len(self._names.keys() | {self._me}) if self.complete else None
+
     def doubt(self) -> None:
         """Somebody may have come or left without an event."""
         self.complete = False

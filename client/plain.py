@@ -10,10 +10,11 @@ from contextlib import suppress
 from datetime import datetime
 from typing import TextIO
 
-from client.asking import Request, ask
+from client.asking import Command, Request, ask
 from client.errors import ChatError, Ended, Refused, Unconfirmed
 from client.lasting import LastingChat
 from client.line_source import LineSource, Pasted
+from client.log import Log
 from client.news import Back, News, NotRejoined, shown
 from client.rooms import Rooms
 from client.shown import Shown
@@ -21,16 +22,18 @@ from client.terminal import columns
 from display import commands, render
 from display.help import help_lines
 from display.meaning import (
+    Choose,
     Go,
     Help,
     NeedPassword,
-    OnMessage,
     Remove,
     Reply,
     Respond,
     Show,
     ShowIgnored,
+    ShowOptions,
 )
+from display.options import Options, shown_options, with_option
 from display.safe_text import clean_name
 from display.style import Style
 from display.view import View, info
@@ -56,9 +59,6 @@ from wire.frames import (
 )
 from wire.lines import LineTooLong
 
-Command = Who | Quit | Help | Go | NeedPassword | ShowIgnored | Request
-"""What a line can mean, other than a message."""
-
 MOST_TOLD = 10
 """Refused lines that are reported one by one; of further ones only the number, at the end."""
 
@@ -74,6 +74,8 @@ class PlainClient:
         typed: whether a person types them. In a pipe only ``/msg`` and ``/me`` work.
         to: who gets every message; None if each message says that itself.
         room: the room that messages go to; None for none.
+        options: what the person has chosen.
+        log: a file for what is written, too.
         out: where the chat is written.
         err: where notices and errors are written.
     """
@@ -86,6 +88,8 @@ class PlainClient:
         typed: bool,
         to: Sequence[str] | None = None,
         room: str | None = LOBBY,
+        options: Options | None = None,
+        log: Log | None = None,
         out: TextIO,
         err: TextIO,
     ) -> None:
@@ -96,6 +100,8 @@ class PlainClient:
         self._rooms = Rooms(chat.connection.name, chat.rooms)
         self._rooms.current = room
         self._shown = Shown(self._rooms)
+        self._options = options or Options()
+        self._log = log
         self._out = out
         self._err = err
         self._code = 0
@@ -155,6 +161,8 @@ class PlainClient:
                     self._out_of(room)
             case Msg() | Joined() | Left() if not self._rooms.heard(event):
                 pass
+            case Joined() | Left() if not self._options.joins:
+                pass
             case Renamed():
                 self._rooms.renamed(event)
                 self._show(event)
@@ -199,52 +207,49 @@ class PlainClient:
 
     async def _obey(self, line: str) -> bool:
         """Do what a line says; returns whether to go on."""
-        read: Command | OnMessage | Send | Show | None
-        read = commands.read(line, self._to, self._rooms.current)
-        if self._typed and isinstance(read, Reply | Remove | Respond):
-            read = self._shown.request(read, self._chat.connection.name)
-        return await self._do_if_typed(read, line)
-
-    async def _do_if_typed(
-        self, meaning: Command | OnMessage | Send | Show | None, line: str
-    ) -> bool:
-        if not isinstance(meaning, Reply | Remove | Respond) and (
-            self._typed or meaning is None or isinstance(meaning, Send)
-        ):
-            return await self._do(meaning)
-        if isinstance(meaning, Show) and meaning.wrong:
-            self._refuse(meaning.lines[0], line)
-        else:
-            self._refuse("in a pipe /msg and /me are the only commands", line)
-        return True
-
-    async def _do(self, meaning: Command | Send | Show | None) -> bool:
+        meaning = commands.read(line, self._to, self._rooms.current)
+        if not (self._typed or meaning is None or isinstance(meaning, Send)):
+            why = "in a pipe /msg and /me are the only commands"
+            if isinstance(meaning, Show) and meaning.wrong:
+                why = meaning.lines[0]
+            self._refuse(why, line)
+            return True
+        if isinstance(meaning, Reply | Remove | Respond):
+            await self._carry_out(self._shown.request(meaning, self._chat.connection.name))
+            return True
         if isinstance(meaning, Quit):
             return False
         if meaning is not None:
             await self._carry_out(meaning)
         return True
 
-    async def _carry_out(
-        self, meaning: Send | Who | Help | Go | Show | NeedPassword | ShowIgnored | Request
-    ) -> None:
+    async def _carry_out(self, meaning: Send | Show | Command) -> None:
         match meaning:
             case Send() as send:
                 await self._deliver(send)
             case Who():
                 await self._show_users()
-            case Help(topic):
-                for text in help_lines(self._view(self._err).width, topic):
-                    self._tell(text)
-            case Show(lines):
-                for text in lines:
+            case Show() | Help() | ShowIgnored() | ShowOptions():
+                for text in self._about(meaning):
                     self._tell(text)
             case NeedPassword():
                 self._error("a password can only be typed at the prompt of a terminal")
-            case ShowIgnored():
-                self._tell(f"you hide: {', '.join(self._shown.ignored) or 'nobody'}")
+            case Choose(option, value):
+                self._options = with_option(self._options, option, value)
+                self._tell(f"{option} is {value} now")
             case request:
                 await self._ask(request)
+
+    def _about(self, meaning: Show | Help | ShowIgnored | ShowOptions) -> Sequence[str]:
+        match meaning:
+            case Show(lines):
+                return lines
+            case Help(topic):
+                return help_lines(self._view(self._err).width, topic)
+            case ShowIgnored():
+                return [f"you hide: {', '.join(self._shown.ignored) or 'nobody'}"]
+            case ShowOptions():
+                return [shown_options(self._options)]
 
     def _refuse(self, why: str, line: str) -> None:
         self._code = 1
@@ -350,6 +355,9 @@ class PlainClient:
         self._print(self._err, render.error(text, self._view(self._err)))
 
     def _print(self, stream: TextIO, lines: Iterable[str]) -> None:
+        lines = list(lines)
+        if self._log and (why := self._log.write(lines)):
+            self._error(f"cannot write the log: {why}")
         try:
             stream.writelines(f"{line}\n" for line in lines)
             stream.flush()
@@ -368,6 +376,8 @@ class PlainClient:
             now=datetime.now().astimezone(),
             style=Style(color=False),
             width=columns(stream),
+            highlight=self._options.highlight,
+            clock=self._options.time,
             recall=self._shown.recent.recall,
         )
 

@@ -47,10 +47,27 @@ class PromptOutput(Vt100_Output):
             return in_foreground(self.fileno())
         return True
 
+    def enable_bracketed_paste(self) -> None:
+        """Mark pasted text, and report when the terminal gets or loses the focus."""
+        super().enable_bracketed_paste()
+        self.write_raw("\x1b[?1004h")
+
     def disable_bracketed_paste(self) -> None:
-        """Let pasted text arrive as keys again."""
+        """Let pasted text arrive as keys again, and report no focus."""
         if not self.keep_paste:
             super().disable_bracketed_paste()
+            self.write_raw("\x1b[?1004l")
+
+    def notify(self, how: str, text: str) -> None:
+        """Ask the terminal for a notification on the desktop, as ``osc9`` or ``osc777``.
+
+        Args:
+            how: which of the two.
+            text: what it says; without control characters.
+        """
+        start = "9;" if how == "osc9" else "777;notify;chat;"
+        self.write_raw(f"\x1b]{start}{text}\x07")
+        self.flush()
 
 
 class Prompt(PromptSession[str]):
@@ -84,8 +101,8 @@ class Screen:
             self._timer = asyncio.get_running_loop().call_later(BUNDLE, self._next)
 
     def flush(self) -> None:
-        """Show the waiting lines now, unless we are in the background."""
-        if self._app.is_running and not self._output.is_ours:
+        """Show the waiting lines now, unless a shell or an editor has the terminal."""
+        if self._app.is_running and (self._app._running_in_terminal or not self._output.is_ours):
             return
         text = "".join(f"{line}\r\n" for line in self._waiting)
         self._waiting.clear()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from client.dial import Server
+from display.options import Options
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,7 +25,12 @@ class ClientSettings:
         to: who gets every message; None if each message says that itself.
         rooms: rooms to enter at the start; messages go to the first of them, if there is one.
         backlog: how many earlier messages of a room are shown at the start, on a terminal.
-        bell: ring for private messages, and for messages with the person's name in them.
+        options: what the person has chosen; ``/set`` changes it while the client runs.
+        remember: the file for what the person types, so that it can be brought back at the next
+            start; None to remember it only until the end.
+        log: a file that gets what is shown; None for none.
+        keep: keeps an option, by name and value, for the next start; returns where it is kept, and
+            raises `OSError` or `ValueError` if it cannot.
     """
 
     servers: tuple[Server, ...]
@@ -35,4 +42,7 @@ class ClientSettings:
     to: tuple[str, ...] | None = None
     rooms: tuple[str, ...] = ()
     backlog: int = 0
-    bell: bool = False
+    options: Options = field(default_factory=Options)
+    remember: Path | None = None
+    log: Path | None = None
+    keep: Callable[[str, str], str] | None = None

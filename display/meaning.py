@@ -113,6 +113,24 @@ class ShowIgnored:
     """The person wants to see the names of the people that they ignore."""
 
 
+@dataclass(frozen=True)
+class Choose:
+    """The person wants another value for an option of the client.
+
+    Attributes:
+        option: its name, one of `display.options.VALUES`.
+        value: as it was typed.
+    """
+
+    option: str
+    value: str
+
+
+@dataclass(frozen=True)
+class ShowOptions:
+    """The person wants to see the options of the client."""
+
+
 OnMessage = Reply | Remove | Respond
 """What a person does with a message that was shown."""
 
@@ -135,6 +153,8 @@ Meaning = (
     | Show
     | Help
     | Go
+    | Choose
+    | ShowOptions
 )
 
 Reader = Callable[[str, str | None], Meaning]

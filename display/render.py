@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 
 from display import people, rooms
 from display.rooms import shown_room
@@ -123,15 +124,27 @@ def message(msg: Msg, view: View) -> list[str]:
     if msg.from_ == OPERATOR:
         who = view.style.warning("*** announcement") + _in_room(msg.room or LOBBY, view)
     elif msg.to is None:
-        who = _elsewhere(msg.room or LOBBY, view) + view.style.name(sender, of=sender)
+        who = _elsewhere(msg.room or LOBBY, view) + _speaker(sender, sender, view)
     else:
         who = " → ".join(
             (_name(sender, view), ", ".join(_name(clean_name(name), view) for name in msg.to))
         )
-    text = _highlight(clean_text(msg.text), view)
-    said = f"* {who} {text}" if msg.kind == "me" else f"{who}: {text}"
+    text = clean_text(msg.text)
+    begin = "\n" if _is_block(text) else " "
+    if not view.is_me(msg.from_):
+        text = _highlight(text, view)
+    if msg.to is not None:
+        text = "\n".join(map(view.style.private, text.split("\n")))
+    said = f"* {who} {text}" if msg.kind == "me" else f"{who}:{begin}{text}"
     answered = [] if msg.re is None else _quote(msg.re, view)
-    return [*answered, *broken(f"{view.style.time(said_at(msg, view.now))} {said}", view)]
+    at = view.style.time(said_at(msg, view.now, view.clock))
+    return [*answered, *broken(f"{at} {said}", view)]
+
+
+def _is_block(text: str) -> bool:
+    """Whether a text looks like code: then all its lines begin in the same column."""
+    _, *later = text.split("\n")
+    return bool(later) and (text.startswith((" ", "```")) or any(x[:1] == " " for x in later))
 
 
 def _quote(message: str, view: View) -> list[str]:
@@ -154,7 +167,7 @@ def deleted(event: Deleted, view: View) -> list[str]:
     if len(event.targets) != 1:
         return info(f"{by} deleted {len(event.targets)} messages{where}", view)
     known = view.recall(event.targets[0])
-    at = "" if known is None else f" from {said_at(known, view.now)}"
+    at = "" if known is None else f" from {said_at(known, view.now, view.clock)}"
     whose = "" if event.from_ in ("", event.by) else f" of {_actor(event.from_, view)}"
     return info(f"{by} deleted a message{whose}{at}{where}", view)
 
@@ -171,10 +184,13 @@ def reacted(event: Reacted, view: View) -> list[str]:
 
 
 def is_for(msg: Msg, view: View) -> bool:
-    """Whether a message of somebody else is private, or has the person's name in it."""
+    """Whether a message of somebody else is for the person: private, or with a word of theirs.
+
+    Their words are their name and what they chose to highlight.
+    """
     if view.is_me(msg.from_):
         return False
-    return msg.to is not None or _own_name(view).search(clean_text(msg.text)) is not None
+    return msg.to is not None or _called(view).search(clean_text(msg.text)) is not None
 
 
 def backlog(found: Sequence[Earlier], view: View) -> list[str]:
@@ -316,7 +332,11 @@ def _with_text(label: str, text: str, view: View) -> list[str]:
 
 
 def _name(name: str, view: View) -> str:
-    return view.style.name("you" if view.is_me(name) else name, of=name)
+    return _speaker("you" if view.is_me(name) else name, name, view)
+
+
+def _speaker(shown: str, name: str, view: View) -> str:
+    return view.style.own(shown) if view.is_me(name) else view.style.name(shown, of=name)
 
 
 def _in_room(room: str, view: View) -> str:
@@ -329,11 +349,17 @@ def _elsewhere(room: str, view: View) -> str:
 
 
 def _highlight(text: str, view: View) -> str:
-    return _own_name(view).sub(lambda found: view.style.mention(found[0]), text)
+    return _called(view).sub(lambda found: view.style.mention(found[0]), text)
 
 
-def _own_name(view: View) -> re.Pattern[str]:
-    return re.compile(rf"(?<!\w)@?{re.escape(clean_name(view.me))}(?!\w)", re.IGNORECASE)
+def _called(view: View) -> re.Pattern[str]:
+    return _any_of(view.me, view.highlight)
+
+
+@lru_cache(maxsize=8)
+def _any_of(me: str, words: tuple[str, ...]) -> re.Pattern[str]:
+    own, *others = (re.escape(clean_name(word)) for word in (me, *words))
+    return re.compile(rf"(?<!\w)(?:@?{'|'.join([own, *others])})(?!\w)", re.IGNORECASE)
 
 
 def _user(user: User, view: View) -> str:

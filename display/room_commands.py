@@ -7,7 +7,8 @@ from difflib import get_close_matches
 from typing import Any
 
 from display.arguments import names_in, room_named
-from display.meaning import Command, Go, Meaning, Reader, Show, mistake
+from display.meaning import Choose, Command, Go, Meaning, Reader, Show, ShowOptions, mistake
+from display.options import VALUES, read_option
 from display.spans import read_span
 from wire.frames import (
     AboutRoom,
@@ -83,9 +84,13 @@ def _topic(arguments: str, room: str | None) -> Meaning:
 
 
 def _set(arguments: str, room: str | None) -> Meaning:
+    words = arguments.split()
+    if words and (option := words[0].casefold().replace("_", "-")) in VALUES:
+        return _choose(option, arguments.strip()[len(words[0]) :].strip())
+    if words == ["options"]:
+        return ShowOptions()
     if room is None:
         return mistake(NOWHERE)
-    words = arguments.split()
     if not words:
         return AboutRoom(room=room)
     fields: dict[str, Any] = {}
@@ -100,6 +105,16 @@ def _set(arguments: str, room: str | None) -> Meaning:
             return found
         fields |= found
     return SetModes(room=room, **fields)
+
+
+def _choose(option: str, value: str) -> Meaning:
+    if not value:
+        return mistake(f"{option} needs a value, like: {' or '.join(VALUES[option])}")
+    try:
+        read_option(option, value)
+    except ValueError as error:
+        return mistake(str(error))
+    return Choose(option, value)
 
 
 def _mode(word: str) -> str | None:
@@ -178,8 +193,10 @@ def _no_room(word: str) -> Show:
 
 
 def _no_mode(word: str) -> Show:
-    near = get_close_matches(word[:40].casefold(), MODES, n=1, cutoff=0.5)
-    hint = f"did you mean {near[0]}?" if near else f"the modes are {', '.join(MODES)}"
+    near = get_close_matches(word[:40].casefold(), [*MODES, *VALUES], n=1, cutoff=0.5)
+    modes, options = ", ".join(MODES), ", ".join(VALUES)
+    known = f"the modes are {modes}; your own options are {options}"
+    hint = f"did you mean {near[0]}?" if near else known
     return mistake(f"there is no mode {word[:40]}: {hint}")
 
 
@@ -228,10 +245,12 @@ MODERATION = (
     Command("op", "NAME", "make them an operator", _moderate("op"), undo="deop"),
     Command(
         "set",
-        "[MODE VALUE]",
-        "show or change the modes of the room",
+        "[NAME VALUE]",
+        "change modes of the room, or your own options",
         _set,
-        more=f"the modes are {', '.join(MODES)}. For example: /set slow 10s, /set key off",
+        more=f"the modes are {', '.join(MODES)}. For example: /set slow 10s, /set key off. "
+        f"Your own options are {', '.join(VALUES)}. For example: /set bell off. "
+        "/set options shows them",
     ),
 )
 """For operators of a room."""

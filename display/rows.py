@@ -180,6 +180,14 @@ def _bases(cluster: str) -> Iterable[str]:
     yield base
 
 
+def fitting(text: str, columns: int) -> str:
+    """The beginning of a text that fits into this many columns."""
+    text = text[:columns]
+    while width_of(text) > columns:
+        text = text[:-1]
+    return text
+
+
 def width_of(text: str) -> int:
     """The columns that a text takes; escape sequences for colours take none."""
     if text.isascii() and text.isprintable():

@@ -10,17 +10,18 @@ CLOCK_TOLERANCE = 60
 """Seconds by which a sender's clock may differ from Redis' clock before the time is marked."""
 
 
-def said_at(msg: Msg, now: datetime) -> str:
+def said_at(msg: Msg, now: datetime, clock: str = "%H:%M:%S") -> str:
     """The time on the sender's machine, with its date and UTC offset if they differ from ours.
 
     Args:
         msg: the message.
         now: the time on our machine with its UTC offset: it tells what today is, and our offset.
+        clock: how a time without date and offset is written, as `datetime.strftime` has it.
     """
     at = msg.at or _gateway_time(msg.ts, now)
     if at is None:
         return "--:--:--"
-    shown = at.strftime("%H:%M:%S")
+    shown = at.strftime(clock)
     if at.utcoffset() != now.utcoffset():
         shown = at.timetz().isoformat("seconds")
     if at.date() != now.date():

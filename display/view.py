@@ -22,6 +22,8 @@ class View:
         style: colours, or no colours.
         width: the columns of the window; None if there is no window: then lines are not broken.
         room: the current room: its messages are shown without its name. None for none.
+        highlight: words that count like the reader's name.
+        clock: how times are written, as `datetime.strftime` has it.
         recall: finds a message that was shown, by its key or id; None if it is not known.
     """
 
@@ -30,6 +32,8 @@ class View:
     style: Style
     width: int | None = None
     room: str | None = LOBBY
+    highlight: tuple[str, ...] = ()
+    clock: str = "%H:%M:%S"
     recall: Callable[[str], Msg | None] = field(default=lambda _message: None, compare=False)
 
     def is_me(self, name: str) -> bool:

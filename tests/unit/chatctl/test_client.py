@@ -1,8 +1,10 @@
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+
+from display.options import Options
 
 
 @dataclass
@@ -16,7 +18,10 @@ class Settings:
     to: tuple[str, ...] | None = None
     rooms: tuple[str, ...] = ()
     backlog: int = 50
-    bell: bool = True
+    options: Options = field(default_factory=Options)
+    remember: Path | None = field(default=None, compare=False)
+    log: Path | None = None
+    keep: object = field(default=None, compare=False)
 
 
 @pytest.fixture
@@ -181,5 +186,46 @@ def test_what_is_no_room_is_refused_before_anything_is_sent(client, given):
 
 def test_the_terminal_may_be_silent_and_begin_empty(client):
     _, settings = client("dana", "--bell", "off", "--backlog", "0")
-    assert (settings.bell, settings.backlog) == (False, 0)
+    assert (settings.options.bell, settings.backlog) == (False, 0)
     assert client("dana", "--backlog", "101")[0].exit_code == 2
+
+
+def test_everything_that_a_person_can_set_is_an_option(client):
+    _, settings = client(
+        *("dana", "--theme", "light own=bold", "--time", "%H:%M", "--highlight", "fire, db"),
+        *("--joins", "off", "--elsewhere", "hint", "--notify", "osc9", "--status", "off"),
+        *("--confirm-public", "on"),
+    )
+    assert settings.options == Options(
+        theme="light own=bold",
+        time="%H:%M",
+        highlight=("fire", "db"),
+        joins=False,
+        elsewhere="hint",
+        notify="osc9",
+        status=False,
+        confirm_public=True,
+    )
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "why"),
+    [
+        ("--theme", "pink", "the themes are dark, light, plain"),
+        ("--theme", "dark own=loud", "'loud' is no look"),
+        ("--time", "now", "time is a format"),
+        ("--bell", "maybe", "bell is one of on, off"),
+    ],
+)
+def test_a_wrong_value_is_refused_with_what_to_write(client, option, value, why):
+    result, _ = client("dana", option, value)
+    assert result.exit_code == 2
+    assert why in result.stderr
+
+
+def test_typed_lines_are_kept_below_the_state_of_the_user(client, tmp_path):
+    given = {"XDG_STATE_HOME": str(tmp_path)}
+    _, settings = client("dana", env=given)
+    assert settings.remember == tmp_path / "chatctl" / "typed"
+    _, settings = client("dana", "--remember", "off", env=given)
+    assert settings.remember is None

@@ -1,8 +1,12 @@
+import os
+import tomllib
+
 import click
 import pytest
 
 from chatctl import configfile
 from chatctl.cli import main
+from chatctl.configfile import keep
 from chatctl.failure import Misuse
 from chatctl.options import is_setting
 
@@ -145,3 +149,57 @@ def test_every_option_can_be_written_into_the_file(load):
             if isinstance(default, str | int) and not isinstance(default, bool):
                 key = configfile.key(parameter)
                 assert load(f"[{name}]\n{key} = {default!r}") is not None, key
+
+
+class TestKeeping:
+    """What ``/set`` changes is kept in the file, and nothing else there changes."""
+
+    @pytest.mark.parametrize(
+        ("before", "after"),
+        [
+            (None, '[client]\nbell = "off"\n'),
+            ("", '[client]\nbell = "off"\n'),
+            ("# mine\n[tail]", '# mine\n[tail]\n\n[client]\nbell = "off"\n'),
+            ("[client]\nname = 'a'", "[client]\nbell = \"off\"\nname = 'a'\n"),
+            (
+                "[ client ] # me\n bell='on' # loud\n[gateway]\nbell = 1\n",
+                '[ client ] # me\nbell = "off"\n[gateway]\nbell = 1\n',
+            ),
+        ],
+    )
+    def test_a_value_is_put_in_its_place(self, tmp_path, before, after):
+        path = tmp_path / "chatctl" / "config.toml"
+        if before is not None:
+            path.parent.mkdir()
+            path.write_text(before)
+        assert keep(path, "client", "bell", "off") == str(path)
+        assert path.read_text() == after
+        assert os.listdir(path.parent) == ["config.toml"]
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "client.bell = 'on'\n",
+            "client = {bell = 'on'}\n",
+            "[client]\nname = '''\nbell = 'x'\n'''\n",
+            "not toml",
+        ],
+    )
+    def test_a_file_that_cannot_be_changed_safely_stays_as_it_is(self, tmp_path, text):
+        path = tmp_path / "config.toml"
+        path.write_text(text)
+        with pytest.raises(ValueError, match=r"write bell|Expected"):
+            keep(path, "client", "bell", "off")
+        assert path.read_text() == text
+
+    def test_quotes_and_other_letters_are_kept(self, tmp_path):
+        path = tmp_path / "config.toml"
+        keep(path, "client", "highlight", 'ünd,"x\\y')
+        assert tomllib.loads(path.read_text()) == {"client": {"highlight": 'ünd,"x\\y'}}
+
+    def test_a_link_to_the_file_stays_a_link(self, tmp_path):
+        (tmp_path / "dotfiles.toml").write_text("")
+        (tmp_path / "config.toml").symlink_to(tmp_path / "dotfiles.toml")
+        keep(tmp_path / "config.toml", "client", "bell", "off")
+        assert (tmp_path / "config.toml").is_symlink()
+        assert "bell" in (tmp_path / "dotfiles.toml").read_text()

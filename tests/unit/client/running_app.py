@@ -7,6 +7,7 @@ from prompt_toolkit.data_structures import Size
 from client.app import ChatApp
 from client.rooms import first_of
 from client.screen import PromptOutput
+from display.options import Options
 from display.style import Style
 from tests.unit.client.rejoin import Rejoin, lasting_chat
 from tests.unit.client.written import Written
@@ -23,7 +24,7 @@ class RunningApp:
         self.now = 0.0
         self.rejoin = Rejoin(join)
 
-    async def start(self, *, to=None, limits=None, rooms=("lobby",), backlog=0, bell=False):
+    async def start(self, *, to=None, limits=None, rooms=("lobby",), backlog=0, **given):
         welcome = {"limits": limits, "rooms": list(rooms), "seen": dict.fromkeys(rooms, "0-5")}
         connection, self.peer = await self.join(welcome=welcome)
         self.chat = await lasting_chat(connection, self.rejoin).__aenter__()
@@ -34,7 +35,7 @@ class RunningApp:
             to=to,
             room=first_of(rooms),
             backlog=backlog,
-            bell=bell,
+            **{"options": Options(bell=False, status=False), **given},
             clock=lambda: self.now,
             input=self.keys,
             output=output,

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import re
 import signal
 import sys
 import termios
@@ -22,6 +23,8 @@ sys.exit(run(ClientSettings(servers=servers, name={name!r}, color=False, **{more
 # The shell stays after the client, as a person's does: so the terminal outlives the client, and
 # nothing but the client changes its attributes. The first `read` waits for the test.
 SHELL = ["/bin/sh", "-c", 'trap : INT; read go; "$@"; echo "exit code $?"; read end', "sh"]
+STATUS = re.compile(r"\S+ · [#(]")
+
 JOB_CONTROL = ["/bin/bash", "--norc", "--noprofile", "-i"]
 
 
@@ -75,7 +78,15 @@ class Terminal:
 
     @property
     def lines(self):
-        """What is seen, without the empty lines below."""
+        """What is seen, without the client's status and the empty lines below."""
+        return [line for line in self._seen() if not STATUS.match(line)]
+
+    @property
+    def status(self):
+        """The client's status above the prompt; None if it is not there."""
+        return next(filter(STATUS.match, self._seen()), None)
+
+    def _seen(self):
         return [line.rstrip() for line in "\n".join(self.screen.display).rstrip().split("\n")]
 
     @property

@@ -8,6 +8,8 @@ import pytest
 from prompt_toolkit.input import create_pipe_input
 
 from client.errors import CannotConnect, Refused
+from client.log import Log
+from display.options import Options
 from tests.unit.client.rejoin import close
 from tests.unit.client.running_app import RunningApp
 from wire.codec import encode
@@ -337,7 +339,7 @@ async def test_a_connection_that_breaks_meanwhile_is_told_at_once(app):
 
 
 async def test_it_rings_for_what_is_meant_for_the_person(app):
-    await app.start(bell=True)
+    await app.start(options=Options(bell=True, status=False))
     rings = 0
     for number, (text, to, sender, loud) in enumerate(
         [
@@ -725,3 +727,147 @@ class TestRooms:
         app.type("\x15@m" + TAB)
         await app.look_around("mom", "sue")
         await app.line("@mom ")
+
+
+class TestWhatOnesOwn:
+    """What a person types is theirs until others have it."""
+
+    async def test_a_message_on_its_way_is_shown_at_once_and_then_in_its_place(self, app):
+        await app.start()
+        app.type("hello" + ENTER)
+        send = await app.peer.expect(Send)
+        await app.shown("… hello")
+        app.peer.tell(Ack(seq=send.seq, id="1-9", room="lobby"))
+        app.peer.tell(Msg(id="1-9", from_="dana", room="lobby", text="hello"))
+        await app.shown("dana: hello", after="… hello")
+        assert app.app._pending.rows(80) == []
+
+    async def test_alt_enter_begins_a_new_line(self, app):
+        await app.start()
+        app.type("one\x1b\rtwo" + ENTER)
+        assert (await app.peer.acknowledge()).text == "one\ntwo"
+
+    async def test_a_paste_says_how_to_send_it_and_how_to_drop_it(self, app):
+        await app.start()
+        app.type("\x1b[200~one\ntwo\x1b[201~")
+        await app.shown("2 lines pasted: Enter sends them as one message, Ctrl-C drops them")
+        app.type(CTRL_C + "three")
+        await app.line("three")
+
+    async def test_what_was_typed_before_can_be_brought_back_at_the_next_start(self, app, tmp_path):
+        (tmp_path / "typed").write_text("said yesterday\n")
+        await app.start(remember=tmp_path / "typed")
+        await app.history(1)
+        app.type(UP)
+        await app.line("said yesterday")
+        app.type(" and today" + ENTER)
+        await app.peer.acknowledge()
+        kept = (tmp_path / "typed").read_text().splitlines()
+        assert kept == ["said yesterday", "said yesterday and today"]
+
+    async def test_when_the_chat_ends_a_half_typed_line_is_shown(self, app, capsys):
+        await app.start()
+        app.type("half a tho")
+        await app.line("half a tho")
+        app.peer.tell(Bye(code=IDLE.code, text=IDLE.text, reconnect=False))
+        await app.running
+        await app.shown("not sent: half a tho")
+
+
+class TestConfirmPublic:
+    """A message whose recipients are absent is public only after a second Enter."""
+
+    async def start(self, app):
+        await app.start(options=Options(confirm_public=True, status=False))
+        app.type(r"mail me \@home @ghost" + ENTER)
+        send = await app.peer.expect(Send)
+        assert (send.text, send.to) == ("mail me @home @ghost", ["ghost"])
+        app.peer.tell(Error(code="nobody_here", text="nobody is here", seq=send.seq))
+        await app.shown("nobody named @ghost is here: not sent. Enter sends it to everyone")
+        await app.line(r"mail me \@home @ghost")
+
+    async def test_a_second_enter_sends_it_to_everyone(self, app):
+        await self.start(app)
+        app.type(ENTER)
+        send = await app.peer.acknowledge()
+        assert (send.text, send.to) == (r"mail me \@home @ghost", None)
+
+    async def test_a_changed_line_is_asked_about_again(self, app):
+        await self.start(app)
+        app.type(" @gone" + ENTER)
+        assert (await app.peer.acknowledge(to=["gone"])).to == ["ghost", "gone"]
+
+    async def test_it_goes_to_those_who_are_here_without_a_question(self, app):
+        await app.start(options=Options(confirm_public=True, status=False))
+        app.type("hi @sis" + ENTER)
+        assert (await app.peer.acknowledge(to=["sis"])).to == ["sis"]
+
+
+class TestOptions:
+    async def test_an_option_is_changed_and_kept(self, app):
+        kept = []
+        await app.start(keep=lambda *given: kept.append(given) or "config.toml")
+        app.type("/set joins off" + ENTER)
+        await app.shown("joins is off now; kept in config.toml")
+        app.peer.tell(Joined(room="lobby", name="sis"))
+        app.peer.say("here I am", sender="sis")
+        await app.shown("here I am")
+        assert "sis joined" not in app.written.getvalue()
+        assert kept == [("joins", "off")]
+
+    async def test_what_cannot_be_kept_holds_until_the_end(self, app):
+        def keep(*_):
+            raise OSError(30, "Read-only file system")
+
+        await app.start(keep=keep)
+        app.type("/set bell on" + ENTER)
+        await app.shown("bell is on now until you leave: [Errno 30] Read-only file system")
+
+    async def test_a_notification_is_asked_for_unless_the_person_looks(self, app):
+        await app.start(options=Options(bell=False, notify="osc777", status=False))
+        app.peer.say("dana, look\x1b]0;bad\x07", sender="sis")
+        await app.shown("\x1b]777;notify;chat;sis: dana, look\ufffd]0;bad\ufffd\x07")
+        app.type("\x1b[I")
+        app.peer.say("dana again", sender="sis")
+        await app.shown("again")
+        assert app.written.getvalue().count("\x1b]777;") == 1
+
+    async def test_where_one_stopped_reading_there_is_a_line(self, app):
+        await app.start()
+        app.type("\x1b[O")
+        app.peer.say("seen", sender="sis")
+        await app.shown("seen")
+        app.now += 700
+        app.peer.say("missed", sender="sis")
+        await app.shown("missed", after="─── new since you looked away ───")
+        app.type("\x1b[I")
+        await app.shown("away 11 min: 1 message")
+        await app.line("")
+
+    async def test_the_status_says_where_one_is_and_what_is_new_elsewhere(self, app):
+        await app.start(rooms=("lobby", "dev"), options=Options(bell=False))
+        await app.shown("dana · #lobby · connected")
+        app.peer.say("over here, dana", sender="sis", room="dev")
+        await app.shown("dana · #lobby · #dev 1 new, 1 for you · connected")
+        app.type("/go dev" + ENTER)
+        await app.shown("dana · #dev · connected")
+
+    async def test_other_rooms_may_only_be_hinted_at_until_one_looks_there(self, app):
+        await app.start(
+            rooms=("lobby", "dev"), options=Options(bell=False, status=False, elsewhere="hint")
+        )
+        app.peer.say("first", sender="sis", room="dev")
+        app.peer.say("second", sender="sis", room="dev")
+        app.peer.say("dana!", sender="sis", room="dev")
+        await app.shown("#dev sis: dana!", after="#dev: sis says something. /go dev")
+        assert ": first" not in app.written.getvalue()
+        app.type("/go dev" + ENTER)
+        await app.shown("sis: second", after="sis: first")
+
+    async def test_the_log_gets_what_is_shown_whole_and_without_colors(self, app, tmp_path):
+        await app.start(log=Log(tmp_path / "log"))
+        app.peer.say("word " * 40 + "end", sender="sis")
+        await app.shown("end")
+        begin, line = (tmp_path / "log").read_text().splitlines()
+        assert begin.startswith("--- 20")
+        assert line.endswith(" sis: " + "word " * 40 + "end")

@@ -5,6 +5,7 @@ from prompt_toolkit.document import Document
 from client.completion import ChatCompleter
 from client.rooms import Rooms
 from display.commands import COMMANDS
+from display.options import VALUES
 from display.room_commands import MODES
 
 
@@ -43,8 +44,14 @@ async def nobody_is_asked():
         ("/unban @Si", ["/unban @sis ", "/unban @Simon "]),
         ("/kick sis s", []),
         ("/kick sis like @s", ["/kick sis like @sis ", "/kick sis like @Simon "]),
-        ("/set ", [f"/set {mode} " for mode in MODES]),
-        ("/set s", ["/set secret ", "/set slow "]),
+        ("/set ", [f"/set {each} " for each in (*MODES, *VALUES, "options")]),
+        ("/set s", ["/set secret ", "/set slow ", "/set status "]),
+        ("/set theme ", ["/set theme dark ", "/set theme light ", "/set theme plain "]),
+        ("/set bell off ", []),
+        ("well done :tad", ["well done \U0001f389 "]),
+        ("at 10:30", []),
+        ("/history with s", ["/history with sis ", "/history with Simon "]),
+        ("/help m", ["/help msg ", "/help me ", "/help mute ", "/help messages "]),
         ("/set secret ", ["/set secret on ", "/set secret off "]),
         ("/set secret on s", ["/set secret on slow "]),
         ("/set history j", ["/set history joined "]),

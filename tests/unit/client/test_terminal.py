@@ -1,5 +1,6 @@
 """The interactive client on a real pseudo-terminal, as a person's eyes and hands have it."""
 
+import asyncio
 import contextlib
 import os
 import shlex
@@ -298,3 +299,75 @@ async def test_a_dumb_terminal_is_not_drawn_on(gateway):
         await peer.farewell()
         await terminal.until(lambda lines: lines[-1] == "exit code 0")
         assert b"\x1b" not in terminal.raw
+
+
+async def test_the_status_is_above_the_prompt_and_goes_with_it(terminal):
+    await terminal.until(lambda _: terminal.status == "dana · #lobby · connected")
+    terminal.type("\x04")
+    await terminal.until(lambda lines: "exit code 0" in lines)
+    assert "connected" not in "".join(terminal.screen.display)
+
+
+async def test_in_a_small_window_the_status_is_cut_and_the_line_stays_whole(terminal):
+    terminal.resize(12, 20)
+    terminal.type("a line that needs two rows")
+    await prompt_is(terminal, "a line that needs two rows", 20)
+    await terminal.until(lambda _: terminal.status == "dana · #lobby · con")
+    terminal.peer.say("hello", sender="sis")
+    await terminal.until(lambda lines: any("sis: hello" in line for line in lines))
+    await prompt_is(terminal, "a line that needs two rows", 20)
+
+
+async def test_the_focus_is_no_text_and_is_not_reported_to_the_shell(terminal):
+    terminal.type("one\x1b[O two\x1b[I three")
+    await prompt_is(terminal, "one two three")
+    terminal.type("\x03\x04")
+    await terminal.until(lambda lines: "exit code 0" in lines)
+    assert terminal.raw.rindex(b"\x1b[?1004l") > terminal.raw.rindex(b"\x1b[?1004h")
+
+
+async def test_a_line_is_written_in_an_editor_while_others_speak(gateway, tmp_path):
+    editor, wait = tmp_path / "editor", tmp_path / "go"
+    os.mkfifo(wait)
+    editor.write_text(f'#!/bin/sh\necho editing\nread _ < {wait}\nprintf "one\\ntwo\\n" > "$1"\n')
+    editor.chmod(0o755)
+    command = [*SHELL, *client(gateway.port, "dana")]
+    async with Terminal(command, EDITOR=str(editor), VISUAL="") as terminal:
+        terminal.type("\n")
+        peer = await gateway.peer()
+        await peer.welcome()
+        await terminal.shows("dana>")
+        terminal.type("draft\x18\x05")
+        await terminal.until(lambda lines: "editing" in lines)
+        peer.say("not over the editor", sender="sis")
+        await asyncio.to_thread(wait.write_text, "go\n")
+        await terminal.until(lambda lines: any("not over the editor" in line for line in lines))
+        assert terminal.lines.index("editing") < len(terminal.lines) - 3
+        await terminal.until(lambda lines: lines[-2:] == ["dana> one", "two"])
+        terminal.type("\r")
+        assert (await peer.acknowledge()).text == "one\ntwo"
+
+
+async def test_what_was_typed_when_the_chat_ended_does_not_reach_the_shell(terminal):
+    terminal.type("rm -rf half a tho")
+    await prompt_is(terminal, "rm -rf half a tho")
+    terminal.peer.tell(Bye(code=IDLE.code, text=IDLE.text, reconnect=False))
+    await terminal.until(lambda lines: "exit code 0" in lines)
+    assert any("not sent: rm -rf half a tho" in line for line in terminal.lines)
+
+
+async def test_without_colors_private_and_own_lines_differ_too(terminal):
+    terminal.peer.say("for all", sender="sis")
+    terminal.peer.say("for you", sender="sis", to=["dana"])
+    terminal.peer.say("mine", sender="dana")
+    await terminal.until(lambda lines: any(line.endswith("dana: mine") for line in lines))
+
+    def cell(text, place):
+        row = next(n for n, line in enumerate(terminal.lines) if text in line)
+        return terminal.screen.buffer[row][terminal.lines[row].index(text) + place]
+
+    assert not cell("for all", 0).bold
+    assert cell("for you", 0).bold
+    assert cell("dana: mine", 0).underscore
+    cells = [each for row in terminal.screen.buffer.values() for each in row.values()]
+    assert {each.fg for each in cells} == {"default"}

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
@@ -9,7 +10,7 @@ from client.errors import Refused
 from client.news import Back, Held, Lost, SentAgain, StillAway
 from display import render
 from display.rows import INDENT
-from display.style import Style
+from display.style import THEMES, Style, theme_named
 from display.view import View
 from tests.unit.client.fake_gateway import TS
 from wire.frames import Ack, Error, Gap, Joined, Left, Msg, Notice, Pong, User, Users
@@ -153,7 +154,7 @@ def test_the_readers_own_name_stands_out(text, marked):
 
 def test_names_have_their_color_and_other_peoples_sequences_do_not_count():
     line = shown(said("\x1b[31mred", sender="sis"), COLORS)
-    assert line == "\x1b[2m10:00:05\x1b[0m \x1b[96msis\x1b[0m: \ufffd[31mred"
+    assert line == "\x1b[2m10:00:05\x1b[0m \x1b[38;5;165msis\x1b[0m: \ufffd[31mred"
 
 
 def test_coming_and_going():
@@ -314,3 +315,47 @@ def test_a_gap(room, expected):
 )
 def test_the_state_of_the_connection_is_shown(news, expected):
     assert "\n".join(client_news.shown(news, VIEW)) == expected
+
+
+DIM, END = "\x1b[2m10:00:05\x1b[0m", "\x1b[0m"
+
+
+def test_own_private_and_other_lines_differ_in_every_theme():
+    for theme in THEMES:
+        view = replace(COLORS, style=Style(True, theme_named(theme)))
+        public = shown(said("hi", sender="sis"), view)
+        own = shown(said("hi", sender="dana"), view)
+        private = shown(said("hi", sender="sis", to=["dana"]), view)
+        mention = shown(said("hi dana", sender="sis"), view)
+        assert "\x1b[" in own.removeprefix(DIM), theme
+        assert "hi" + END in private, theme
+        assert "\x1b[7mdana" in mention, theme
+        assert public.endswith(": hi"), theme
+
+
+def test_a_word_of_ones_own_is_highlighted_and_calls_like_the_name():
+    view = replace(COLORS, highlight=("fire", "c++"))
+    assert "\x1b[7mFire\x1b[0m!" in shown(said("Fire!", sender="sis"), view)
+    assert render.is_for(said("a fire", sender="sis"), view)
+    assert render.is_for(said("in c++ maybe", sender="sis"), view)
+    assert not render.is_for(said("fireplace", sender="sis"), view)
+
+
+@pytest.mark.parametrize(
+    ("text", "block"),
+    [
+        ("def f(x):\n    return x", True),
+        ("```\ncode\n```", True),
+        ("  indented\nnot", True),
+        ("a poem\nof two lines", False),
+        ("one line", False),
+    ],
+)
+def test_code_begins_on_a_line_of_its_own(text, block):
+    first, *_ = render.event(said(text, sender="sis"), VIEW)
+    assert (first == "10:00:05 sis:") is block
+
+
+def test_the_time_is_written_as_the_person_wants():
+    view = replace(VIEW, clock="%I:%M %p")
+    assert shown(said("hi", sender="sis"), view) == "10:00 AM sis: hi"
