@@ -188,6 +188,12 @@ def rooms(text: str) -> tuple[str, ...]:
     "at its end is here.",
 )
 @option(
+    "stay",
+    is_flag=True,
+    help="When you did nothing for long and the gateway says goodbye, stay at the prompt: Enter "
+    "brings you back, with what you missed.",
+)
+@option(
     "remember",
     type=click.Choice(["on", "off"]),
     default="on",
@@ -218,6 +224,7 @@ def client(
     to: tuple[str, ...] | None,
     room: tuple[str, ...] | None,
     backlog: int,
+    stay: bool,
     remember: str,
     log: Path | None,
     color: str,
@@ -249,6 +256,7 @@ def client(
         to=to,
         rooms=room or (),
         backlog=backlog,
+        stay=stay,
         options=_options(given),
         remember=_remembered() if remember == "on" else None,
         log=log,

@@ -34,7 +34,7 @@ from client.keyboard import PATIENCE, Keyboard
 from client.keys import key_bindings
 from client.lasting import LastingChat, State
 from client.log import Log
-from client.news import Back, News, NotRejoined, shown
+from client.news import Back, News, NotRejoined, SentAway, shown
 from client.pending import Pending
 from client.rooms import Rooms
 from client.screen import Prompt, PromptOutput, Screen
@@ -65,6 +65,7 @@ from display.spans import shown_span
 from display.style import Style, theme_named
 from display.view import View, broken, info
 from wire.frames import (
+    HISTORY,
     LOBBY,
     PRIVATE,
     AboutRoom,
@@ -72,6 +73,7 @@ from wire.frames import (
     Changed,
     ChangePassword,
     Deleted,
+    Earlier,
     Entered,
     Event,
     Ignore,
@@ -212,6 +214,7 @@ class ChatApp:
         self._active_said = -ACTIVE_EVERY
         self._asked: dict[str, float] = {}
         self._day = _today()
+        self._left_at: dict[str, str] = {}
         self._code = 0
 
     async def run(self) -> int:
@@ -242,6 +245,8 @@ class ChatApp:
                     await self._show_backlog(room)
         async for event in self._chat.events():
             self._take(event)
+            if isinstance(event, Back):
+                await self._show_missed()
         self._prompting.cancel()
 
     def _take(self, event: Event | News) -> None:
@@ -253,6 +258,9 @@ class ChatApp:
                     self._show(event)
             case Entered() | Out() | Changed() | NotRejoined():
                 self._take_room(event)
+            case SentAway():
+                self._left_at = {room: self._chat.last_seen(room) for room in self._rooms}
+                self._show(event)
             case Back():
                 self._rooms.returned()
                 self._pending.forget_stored()
@@ -283,9 +291,32 @@ class ChatApp:
         self._are_here(room, members)
         if len(members) > 1:
             self._put(lambda view: rooms.here(members, view))
-        about = await connection.ask(AboutRoom(room=room))
-        if about.topic:
-            self._info(f"topic: {' '.join(about.topic.split())}")
+        self._tasks.create_task(self._show_topic(room))
+
+    async def _show_topic(self, room: str) -> None:
+        with suppress(ChatError):
+            topic = (await self._chat.connection.ask(AboutRoom(room=room))).topic
+            if topic:
+                self._info(f"topic: {' '.join(topic.split())}")
+
+    async def _show_missed(self) -> None:
+        """After we were sent away: show what was said meanwhile in the rooms that we are still in.
+
+        Rooms that we have to enter again tell it by themselves.
+        """
+        left_at, self._left_at = self._left_at, {}
+        connection = self._chat.connection
+        for room in left_at.keys() & connection.welcome.seen.keys():
+            before = following(connection.welcome.seen[room])
+            past = ReadHistory(room=room, limit=HISTORY, after=left_at[room] or None, before=before)
+            with suppress(ChatError, TimeoutError):
+                async with asyncio.timeout(BACKLOG_WITHIN):
+                    self._show_past(await connection.ask(past))
+
+    def _show_past(self, found: Sequence[Earlier]) -> None:
+        for part in found:
+            self._shown.take(part)
+        self._put(lambda view: render.missed(found, view))
 
     def _take_other(self, event: Event | News) -> None:
         if isinstance(event, Renamed):
@@ -430,6 +461,9 @@ class ChatApp:
         if self._secrets is not None:
             self._take_secret(buffer)
             return False
+        if self._chat.state is State.SENT_AWAY and buffer.text.strip() != "/quit":
+            self._chat.come_back()
+            return True
         meaning = commands.read(buffer.text, self._to, self._rooms.current)
         doubt = self._aim.doubt(buffer.text, self._to, meaning)
         if doubt:
@@ -627,6 +661,7 @@ class ChatApp:
     def _are_here(self, room: str, found: Sequence[RoomMember]) -> None:
         quiet = len(found) > self._chat.connection.limits.quiet_room
         self._rooms.names(room).are((one.name for one in found), for_good=not quiet)
+        self._session.app.invalidate()  # the status has how many
 
     async def _look_for_rooms(self) -> None:
         """Find out which rooms there are, for completion."""

@@ -38,7 +38,7 @@ from client.connection import MOST_WAITING, Connection
 from client.dial import Dialer, Server
 from client.entering import enter
 from client.errors import ChatError, Ended, Refused
-from client.news import Back, Lost, News, NotRejoined
+from client.news import Back, Lost, News, NotRejoined, SentAway
 from client.outgoing import Outgoing
 from client.returning import Dial, Returning, Sleep
 from client.seen import Logged, Seen
@@ -60,11 +60,16 @@ from wire.reasons import IDLE, QUIT, SLOW, NoticeCode, OutCode, Reason
 
 
 class State(StrEnum):
-    """The state of a chat. Waiting: the gateway cannot reach Redis, and messages wait here."""
+    """The state of a chat.
+
+    Waiting: the gateway cannot reach Redis, and messages wait here. Sent away: the gateway ended
+    the session because the person did nothing, and `LastingChat.come_back` begins another one.
+    """
 
     HERE = "here"
     WAITING = "waiting"
     RECONNECTING = "reconnecting"
+    SENT_AWAY = "sent away"
 
 
 class LastingChat(Asks):
@@ -75,6 +80,7 @@ class LastingChat(Asks):
     Args:
         connection: the first connection.
         dial: makes the next ones.
+        stay: do not end if the gateway sends us away as idle: wait for `come_back`.
         pick: draws the delays before attempts.
         sleep: waits before an attempt to come back.
         clock: seconds that never go back.
@@ -92,6 +98,7 @@ class LastingChat(Asks):
         connection: Connection,
         dial: Dial,
         *,
+        stay: bool = False,
         pick: Pick = random.uniform,
         sleep: Sleep = asyncio.sleep,
         clock: Callable[[], float] = monotonic,
@@ -99,6 +106,8 @@ class LastingChat(Asks):
         self.connection = connection
         self.ended: Reason | None = None
         self.failure: ChatError | None = None
+        self._stay = stay
+        self._sent_away: asyncio.Event | None = None
         self._returning = Returning(dial, self._tell, sleep, pick, clock)
         self._pick = pick
         self._seen = Seen()
@@ -126,9 +135,16 @@ class LastingChat(Asks):
     @property
     def state(self) -> State:
         """The state of the chat just now."""
+        if self._sent_away:
+            return State.SENT_AWAY
         if self.connection.ended:
             return State.RECONNECTING
         return State.WAITING if self._redis_away else State.HERE
+
+    def come_back(self) -> None:
+        """Begin another session, if we were sent away."""
+        if self._sent_away:
+            self._sent_away.set()
 
     async def events(self) -> AsyncIterator[Event | News]:
         """The events of the chat, until it has ended for good."""
@@ -217,16 +233,27 @@ class LastingChat(Asks):
             while True:
                 await self._follow(self.connection)
                 reason = self.connection.ended or QUIT
-                if self.ended or not reason.reconnect:
+                if self._stay and reason.code == IDLE.code and not self.ended:
+                    await self._be_away(reason)
+                elif self.ended or not reason.reconnect:
                     self._end(reason)
                     return
-                self._tell(Lost(reason))
+                else:
+                    self._tell(Lost(reason))
                 self._begin(await self._returning.after(self.connection, self._seen.ids))
         except ChatError as error:
             self.failure = error
         finally:
             self._end(QUIT)
             self._tell(None)
+
+    async def _be_away(self, reason: Reason) -> None:
+        """Wait until the person wants to come back."""
+        self._sent_away = asyncio.Event()
+        self._tell(SentAway(reason))
+        await self._sent_away.wait()
+        self._sent_away = None
+        self.connection.wait = 0.0  # the person waits for us
 
     async def _follow(self, connection: Connection) -> None:
         """Handle the events of a connection, until its end."""
@@ -350,6 +377,7 @@ async def join(
     password: str | None = None,
     rooms: Sequence[str] = (),
     history: int = 0,
+    stay: bool = False,
 ) -> AsyncIterator[LastingChat]:
     """Join a chat, and stay in it until the end of the ``async with``.
 
@@ -361,6 +389,7 @@ async def join(
         password: the password, if the name is registered.
         rooms: rooms to enter at the start.
         history: how many earlier messages of each of these to get.
+        stay: as in `LastingChat`.
 
     Raises:
         CannotConnect: no gateway was reached.
@@ -370,6 +399,6 @@ async def join(
         Ended: the gateway said goodbye at once.
     """
     dial = Dialer(servers, name, tls=tls, password=password)
-    async with LastingChat(await dial(), dial) as chat:
+    async with LastingChat(await dial(), dial, stay=stay) as chat:
         await chat.enter(rooms, history)
         yield chat

@@ -100,6 +100,7 @@ class _Entrance:
             password=self._password,
             rooms=rooms,
             history=self._settings.backlog if interactive else 0,
+            stay=self._settings.stay and interactive,
         ) as chat:
             first = rooms[0] if rooms else first_of(chat.rooms)
             if interactive:

@@ -85,12 +85,21 @@ class NotRejoined:
     why: str
 
 
-News = Lost | StillAway | Back | Held | SentAgain | NotRejoined
+@dataclass(frozen=True)
+class SentAway:
+    """The gateway ended our session because we did nothing. We wait to be called back."""
+
+    reason: Reason
+
+
+News = SentAway | Lost | StillAway | Back | Held | SentAgain | NotRejoined
 
 
 def shown(news: News, view: View) -> list[str]:
     """News as lines for the person."""
     match news:
+        case SentAway(reason):
+            text = f"{reason.text} You did nothing for long. Enter brings you back"
         case Lost(reason):
             text = f"{reason.text} Reconnecting..."
         case StillAway(why, after):

@@ -198,6 +198,12 @@ def backlog(found: Sequence[Earlier], view: View) -> list[str]:
     return _past(found, view) + info("earlier messages end here", view)
 
 
+def missed(found: Sequence[Earlier], view: View) -> list[str]:
+    """What was said in a room while the person was away."""
+    whole = found[-1].complete
+    return ([] if whole else info("more was said before this: /history", view)) + _past(found, view)
+
+
 def history(found: Sequence[Earlier], view: View) -> list[str]:
     """Earlier messages, between two lines that say so."""
     first = found[0]

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import re
 import signal
 import subprocess
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -315,3 +316,59 @@ class TestPipe:
         assert done.returncode == 1
         assert "nobody answers at 127.0.0.1:1" in done.stderr
         assert "Traceback" not in done.stderr
+
+
+async def test_who_stays_after_a_long_silence_comes_back_with_enter_and_has_missed_nothing(
+    start_gateway: StartGateway, window: Open
+) -> None:
+    gateway = await start_gateway("--idle", "4")
+    async with window(gateway, "sis", options=["--stay"]) as sis:
+        await sees(sis, "Enter brings you back")
+        async with window(gateway, "mom") as mom:
+            for number in range(3):
+                mom.type(f"message {number}\r")
+                await sees(mom, f"mom: message {number}")
+            sis.type("\r")
+            await sis.until(lambda lines: sum("mom: message" in line for line in lines) == 3)
+            mom.type("and now\r")
+            await sees(sis, "mom: and now")
+            said = [line.split()[-1] for line in sis.lines if "mom: message" in line]
+            assert said == ["0", "1", "2"]
+
+
+async def test_what_was_seen_is_in_the_log_and_what_was_typed_comes_back(
+    one: GatewayProcess, window: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    options = ["--log", str(tmp_path / "log")]
+    async with window(one, "sis", options=options) as sis:
+        sis.type("hello again\r")
+        await sees(sis, "sis: hello again")
+        sis.type("/quit\r")
+        await left(sis)
+    async with window(one, "sis", options=options) as sis:
+        sis.type("\x1b[A\x1b[A")
+        await sees(sis, "sis> hello again")
+        sis.type(" and again\r")
+        await sees(sis, "sis: hello again and again")
+        sis.type("/quit\r")
+        await left(sis)
+    log = (tmp_path / "log").read_text()
+    assert log.count("--- 20") == 2
+    assert " sis: hello again and again\n" in log
+    typed = (tmp_path / "chatctl" / "typed").read_text()
+    assert typed.splitlines() == ["hello again", "/quit", "hello again and again", "/quit"]
+
+
+async def test_an_option_that_is_set_while_chatting_holds_after_the_next_start(
+    one: GatewayProcess, window: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    async with window(one, "sis") as sis:
+        sis.type("/set time %H.%M\r")
+        await sis.until(lambda lines: any("config.toml" in line for line in lines))
+        sis.type("/quit\r")
+        await left(sis)
+    async with window(one, "sis") as sis:
+        sis.type("hello\r")
+        await sis.until(lambda lines: any(re.match(r"\d\d\.\d\d sis: hello", x) for x in lines))

@@ -18,6 +18,7 @@ class Settings:
     to: tuple[str, ...] | None = None
     rooms: tuple[str, ...] = ()
     backlog: int = 50
+    stay: bool = False
     options: Options = field(default_factory=Options)
     remember: Path | None = field(default=None, compare=False)
     log: Path | None = None

@@ -51,10 +51,10 @@ class Pauses:
         await asyncio.sleep(0)
 
 
-def lasting_chat(connection, rejoin, pauses=None, pick=lambda _low, _high: 0.0):
+def lasting_chat(connection, rejoin, pauses=None, pick=lambda _low, _high: 0.0, **given):
     """A chat without randomness and without waiting."""
     pauses = pauses or Pauses()
-    return LastingChat(connection, rejoin, pick=pick, sleep=pauses.sleep, clock=pauses)
+    return LastingChat(connection, rejoin, pick=pick, sleep=pauses.sleep, clock=pauses, **given)
 
 
 async def close(chat):

@@ -24,10 +24,12 @@ class RunningApp:
         self.now = 0.0
         self.rejoin = Rejoin(join)
 
-    async def start(self, *, to=None, limits=None, rooms=("lobby",), backlog=0, **given):
+    async def start(
+        self, *, to=None, limits=None, rooms=("lobby",), backlog=0, stay=False, **given
+    ):
         welcome = {"limits": limits, "rooms": list(rooms), "seen": dict.fromkeys(rooms, "0-5")}
         connection, self.peer = await self.join(welcome=welcome)
-        self.chat = await lasting_chat(connection, self.rejoin).__aenter__()
+        self.chat = await lasting_chat(connection, self.rejoin, stay=stay).__aenter__()
         output = PromptOutput(self.written, lambda: Size(rows=24, columns=80))
         self.app = ChatApp(
             self.chat,

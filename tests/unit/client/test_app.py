@@ -300,6 +300,9 @@ async def test_what_was_said_before_comes_first_and_ends_in_a_line(app):
     past = [said("0-4", "yesterday"), said("0-5", "just now")]
     app.peer.tell(Earlier(events=past, room="lobby", seq=asked.seq))
     await app.look_around("dana", "sis")
+    about = await app.peer.expect(AboutRoom)
+    app.peer.tell(RoomInfo(room="lobby", people=2, topic="all welcome", seq=about.seq))
+    await app.shown("topic: all welcome")
     await app.shown("sis: live")
     shown = app.written.getvalue()
     order = [
@@ -871,3 +874,33 @@ class TestOptions:
         begin, line = (tmp_path / "log").read_text().splitlines()
         assert begin.startswith("--- 20")
         assert line.endswith(" sis: " + "word " * 40 + "end")
+
+
+class TestStaying:
+    """With ``--stay`` a person who did nothing for long stays at the prompt."""
+
+    async def sent_away(self, app):
+        await app.start(stay=True)
+        app.peer.say("seen", sender="sis", id="0-7")
+        await app.shown("seen")
+        app.peer.tell(Bye(code=IDLE.code, text=IDLE.text, reconnect=False))
+        await app.shown("Bye! You did nothing for long. Enter brings you back")
+        await app.shown("dana (sent away)>")
+
+    async def test_enter_brings_one_back_with_what_was_missed(self, app):
+        await self.sent_away(app)
+        app.rejoin.welcome = {"rooms": ["lobby"], "seen": {"lobby": "0-9"}}
+        app.type("half" + ENTER)
+        await app.back()
+        asked = await app.peer.expect(ReadHistory)
+        assert (asked.room, asked.after, asked.before) == ("lobby", "0-7", "0-10")
+        app.peer.say("new", sender="sis", id="0-10")
+        missed = [said("0-8", "missed", "mom")]
+        app.peer.tell(Earlier(events=missed, room="lobby", seq=asked.seq, complete=True))
+        await app.shown("sis: new", after="mom: missed")
+        await app.line("half")
+
+    async def test_one_can_leave_instead(self, app):
+        await self.sent_away(app)
+        app.type(CTRL_D)
+        assert await app.running == 0
