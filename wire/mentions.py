@@ -37,6 +37,7 @@ SEPARATORS = ",;/&+\uff0c\u3001\uff1b\u060c"
 EVERYONE = frozenset({"all", "everyone", "everybody", "here", "channel", "room"})
 """Words that mean everyone when they follow an at sign. Nobody can be called one of them."""
 
+_AT = re.compile(f"[{AT}]")
 _ESCAPED = re.compile(rf"\\(?=[{AT}])")
 _KEYCAP = re.compile("[0-9#*]\ufe0f?\u20e3|\u2139\ufe0f")
 _LINK = re.compile(r"://\S++")
@@ -128,6 +129,11 @@ def read_mentions(text: str) -> Mentions:
 def recipients(text: str) -> list[str]:
     """The people a text is for, in order; empty if it is for everyone."""
     return read_mentions(text).recipients
+
+
+def escaped(text: str) -> str:
+    r"""A text with ``\@`` in place of every at sign, so that no name in it is a recipient."""
+    return _AT.sub(r"\\\g<0>", text)
 
 
 def unescaped(text: str) -> str:
