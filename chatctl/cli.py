@@ -28,6 +28,7 @@ from chatctl.kick import kick
 from chatctl.options import option
 from chatctl.room import room
 from chatctl.rooms import rooms
+from chatctl.send import send
 from chatctl.tail import tail
 from chatctl.top import top
 from chatctl.users import users
@@ -80,7 +81,7 @@ def main(context: click.Context, config: Path | None) -> None:
 
 for each in (
     gateway,
-    client,
+    *(client, send),
     *(users, rooms, history, tail),
     *(gateways, top, doctor, drain),
     *(room, kick, ban, unban, bans, announce, erase, account, audit),

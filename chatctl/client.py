@@ -11,10 +11,9 @@ from pathlib import Path
 import click
 
 from chatctl import configfile, standard
-from chatctl.given import ExistingFile, RepeatedOption, home
-from chatctl.options import argument, option, secret, variable
-from chatctl.secret_file import first_line
-from chatctl.units import Address, address
+from chatctl.given import RepeatedOption, home
+from chatctl.joining import Entry, joining
+from chatctl.options import argument, option, variable
 from display.arguments import room_named
 from display.options import SECONDS, VALUES, Options, read_option, with_option
 
@@ -39,14 +38,7 @@ def chosen(name: str) -> Callable[[str], str]:
     return value
 
 
-_FILE = ExistingFile()
-
 _NOBODY = "it names nobody: write NAME, or NAME,NAME."
-
-
-def addresses(text: str) -> tuple[Address, ...]:
-    """One or more of `address`, with commas between them."""
-    return tuple(address(part.strip()) for part in text.split(","))
 
 
 def names(text: str) -> tuple[str, ...]:
@@ -70,36 +62,7 @@ def rooms(text: str) -> tuple[str, ...]:
 
 @click.command(epilog=EXAMPLE)
 @argument("name", required=False, envvar=variable("name"))
-@option(
-    "server",
-    type=addresses,
-    default="127.0.0.1:2428",
-    metavar="HOST[:PORT][,...]",
-    help="A gateway, or the load balancer in front of several. With several gateways the first "
-    "that answers is used, and the next one when it is lost.",
-)
-@option(
-    "tls",
-    is_flag=True,
-    help="Use TLS, 1.2 or newer. The certificate must be trusted, and for the host of --server.",
-)
-@option(
-    "ca",
-    type=_FILE,
-    metavar="FILE",
-    help="PEM file with the authorities to trust instead of the system's. Implies --tls.",
-)
-@option(
-    "password-file",
-    type=_FILE,
-    metavar="FILE",
-    help="File whose first line is the password of a registered name.",
-)
-@secret(
-    "password",
-    metavar="TEXT",
-    help="The password itself. Without it and the file, you are asked when it is needed.",
-)
+@joining
 @option(
     "to",
     type=names,
@@ -216,11 +179,7 @@ def client(
     context: click.Context,
     /,
     name: str | None,
-    server: tuple[Address, ...],
-    tls: bool,
-    ca: Path | None,
-    password_file: Path | None,
-    password: str | None,
+    entry: Entry,
     to: tuple[str, ...] | None,
     room: tuple[str, ...] | None,
     backlog: int,
@@ -235,8 +194,6 @@ def client(
     NAME is what the others call you. Without it the client takes CHATCTL_NAME from the environment,
     or `name` from the config file, or asks you.
     """
-    if any(one.port == 0 for one in server):
-        raise click.BadParameter("0 is no port to connect to.", param_hint="'--server'")
     # Elsewhere an empty variable is as good as none; here that would tell everyone.
     if to is None and os.environ.get(variable("to")) == "":
         raise click.BadParameter(_NOBODY, param_hint=f"'{variable('to')}'")
@@ -247,12 +204,12 @@ def client(
     from client.settings import ClientSettings
 
     settings = ClientSettings(
-        servers=server,
+        servers=entry.servers,
         name=name or None,
         color=_wants_color(color),
-        tls=tls or ca is not None,
-        ca=ca,
-        password=first_line(password_file) if password_file else password,
+        tls=entry.tls,
+        ca=entry.ca,
+        password=entry.password,
         to=to,
         rooms=room or (),
         backlog=backlog,

@@ -62,6 +62,7 @@ def _session(user: Listed) -> dict[str, Any]:
         "left": user.left,
         "client": record.client,
         "away": record.away,
+        "quiet": record.quiet,
     }
 
 

@@ -39,6 +39,7 @@ class Dialer:
         name: the name that we want.
         tls: as in `connect`.
         password: as in `connect`.
+        quiet: as in `connect`.
     """
 
     def __init__(
@@ -48,9 +49,10 @@ class Dialer:
         *,
         tls: ssl.SSLContext | None = None,
         password: str | None = None,
+        quiet: bool = False,
     ) -> None:
         self._servers = deque(servers)
-        self._connect = partial(connect, name=name, tls=tls, password=password)
+        self._connect = partial(connect, name=name, tls=tls, password=password, quiet=quiet)
         self._tls = tls
 
     async def __call__(
@@ -105,6 +107,7 @@ async def connect(
     name: str,
     tls: ssl.SSLContext | None = None,
     password: str | None = None,
+    quiet: bool = False,
     resume: Connection | None = None,
     seen: dict[str, str] | None = None,
     within: float = PATIENCE,
@@ -120,6 +123,7 @@ async def connect(
         tls: a TLS context, for example from `client.trusting`; None for no TLS. The certificate
             must be for ``host``.
         password: the password, if the name is registered.
+        quiet: nobody is told when we come into a room or leave it.
         resume: an earlier connection of the same session: its name is taken back, and its count of
             requests goes on.
         seen: with ``resume``: the last id seen in each room. We get what came after it.
@@ -145,6 +149,7 @@ async def connect(
         seen=seen if resume else None,
         seq=next(seqs),
         password=None if password is None else encodable(password),
+        quiet=quiet,
     )
     connection = Connection(hello, seqs, pulse or Pulse())
     connection.password = resume.password if resume else None

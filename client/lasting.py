@@ -378,6 +378,7 @@ async def join(
     rooms: Sequence[str] = (),
     history: int = 0,
     stay: bool = False,
+    quiet: bool = False,
 ) -> AsyncIterator[LastingChat]:
     """Join a chat, and stay in it until the end of the ``async with``.
 
@@ -390,6 +391,7 @@ async def join(
         rooms: rooms to enter at the start.
         history: how many earlier messages of each of these to get.
         stay: as in `LastingChat`.
+        quiet: nobody is told when we come into a room or leave it.
 
     Raises:
         CannotConnect: no gateway was reached.
@@ -398,7 +400,7 @@ async def join(
             let us in.
         Ended: the gateway said goodbye at once.
     """
-    dial = Dialer(servers, name, tls=tls, password=password)
+    dial = Dialer(servers, name, tls=tls, password=password, quiet=quiet)
     async with LastingChat(await dial(), dial, stay=stay) as chat:
         await chat.enter(rooms, history)
         yield chat

@@ -101,6 +101,7 @@ class Hello(Frame, frozen=True, tag_field="op", tag="hello"):
             Rooms that the session is not in are ignored.
         seq: the client's own count: it tells which of two hellos is the later one.
         password: the password of a registered name.
+        quiet: nobody is told when the session comes into a room or leaves it.
     """
 
     v: int
@@ -110,6 +111,7 @@ class Hello(Frame, frozen=True, tag_field="op", tag="hello"):
     seen: dict[str, str] | None = None
     seq: Seq | None = None
     password: Annotated[str, msgspec.Meta(max_length=256)] | None = None
+    quiet: bool = False
 
 
 class Send(Frame, frozen=True, tag_field="op", tag="send"):

@@ -237,7 +237,7 @@ class Arrival(NamedTuple):
         folded: the name.
         member: the record.
         told: the other members are told. If not, only gateways are, because nobody knew that the
-            person was gone.
+            person was gone, or because the session is quiet.
     """
 
     folded: str

@@ -45,6 +45,7 @@ class Registration(
         away: why the person is away; None if they have not said that they are.
         mail: the id before the private messages that waited when the session began, until the
             client has said something: its welcome may never have arrived. Empty for none.
+        quiet: nobody is told when the session comes into a room or leaves it.
     """
 
     name: str
@@ -63,6 +64,7 @@ class Registration(
     account: str = ""
     away: str | None = None
     mail: str = ""
+    quiet: bool = False
 
 
 class Member(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="v", tag=1):
@@ -74,6 +76,7 @@ class Member(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_
         gateway: as in `Registration`.
         origin: as in `Registration`.
         account: as in `Registration`.
+        quiet: as in `Registration`.
     """
 
     name: str
@@ -81,6 +84,7 @@ class Member(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_
     gateway: str
     origin: str
     account: str = ""
+    quiet: bool = False
 
 
 class Account(msgspec.Struct, frozen=True, kw_only=True, tag_field="v", tag=1):

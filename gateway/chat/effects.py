@@ -48,6 +48,7 @@ class Claim(Effect, frozen=True):
         seen: the last id that the peer saw in each room.
         seq: of the hello.
         password: the password of a registered name, if the peer told it.
+        quiet: nobody is told when the session comes into a room or leaves it.
     """
 
     name: str
@@ -56,6 +57,7 @@ class Claim(Effect, frozen=True):
     seen: dict[str, str]
     seq: int = 0
     password: str | None = None
+    quiet: bool = False
 
 
 class Publish(Effect, frozen=True):

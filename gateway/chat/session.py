@@ -203,7 +203,8 @@ class Session:
                 )
             name = check_new_name(request.name, self._rules.limits.name)
             seen, seq = request.seen or {}, request.seq or 0
-            return [Claim(name, request.client, request.resume, seen, seq, request.password)]
+            quiet = request.quiet
+            return [Claim(name, request.client, request.resume, seen, seq, request.password, quiet)]
         if isinstance(request, Ping):
             if wait := self.budget.take(now):
                 return self._fault(_slow_down(request, wait), now)

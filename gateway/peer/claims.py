@@ -138,6 +138,7 @@ class Claims:
             shown=proof,
             hello=claim.seq,
             client=claim.client,
+            quiet=claim.quiet,
         )
         self._presence.expect(registration.session)
         try:

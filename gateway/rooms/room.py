@@ -141,8 +141,9 @@ def arrival_of(person: Person, *, told: bool) -> Arrival:
         gateway=record.gateway,
         origin=record.origin,
         account=record.account,
+        quiet=record.quiet,
     )
-    return Arrival(record.folded, member, told)
+    return Arrival(record.folded, member, told and not record.quiet)
 
 
 class Room:

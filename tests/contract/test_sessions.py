@@ -491,3 +491,39 @@ class TestRegistering:
         counts = [await g.backplane.people.count_registered("192.0.2.7") for g in (g1, g2) * 3]
         assert counts == [True] * 5 + [False]
         assert await g1.backplane.people.count_registered("192.0.2.8")
+
+
+class TestQuiet:
+    """A session that is quiet is in a room like any other, and people are not told."""
+
+    async def test_people_are_told_neither_of_its_coming_nor_of_its_leaving(
+        self, g1: Gateway
+    ) -> None:
+        channel = await in_room(g1, "dev")
+        cron = await g1.online("cron", quiet=True)
+        await attend(g1, Arrival(cron.folded, member(cron, quiet=True), told=False))
+        page = await g1.backplane.rooms.members("dev", "0")
+        assert list(page.members) == ["cron"]
+        await attend(g1, goes(cron))
+        events = await told(g1, channel, 2)
+        assert [type(each) for each in events] == [Joined, Left]
+        assert kinds(g1, channel) == ["~", "~"]
+
+    async def test_beside_a_session_that_is_not_quiet_it_does_not_count(
+        self, g1: Gateway, account: Any
+    ) -> None:
+        account("Dana")
+        channel = await in_room(g1, "dev")
+        cron, phone = await log_in(g1, "Dana", quiet=True), await log_in(g1, "Dana")
+        await attend(g1, Arrival(cron.folded, member(cron, quiet=True), told=False))
+        await attend(g1, comes(phone))
+        await attend(g1, goes(phone))
+        await attend(g1, goes(cron))
+        events = await told(g1, channel, 4)
+        assert [type(each) for each in events] == [Joined, Joined, Left, Left]
+        assert kinds(g1, channel) == ["~", "+", "+", "~"]
+
+
+def kinds(gateway: Gateway, channel: str) -> list[str]:
+    """For each time that something was published: whether people are told (+), or not (~)."""
+    return [head[0] for on, head in gateway.heard.heads if on == channel]

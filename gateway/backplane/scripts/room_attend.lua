@@ -34,7 +34,8 @@
 -- An arrival of a session that is there already changes nothing, so the call can be repeated. A departure of a
 -- session that is not there does nothing, because a newer session may have the name. A guest is in a room with
 -- one session: with another one it is the same guest who came back, and people are not told. With an account
--- somebody may be in it with several, and comes with the first and leaves with the last.
+-- somebody may be in it with several, and comes with the first and leaves with the last. Sessions that are quiet
+-- do not count in this: people are told neither of their coming nor of their leaving.
 --
 -- Atomic, so that the order of arrivals and departures is the same for all, and so that nobody enters by
 -- outdated rules.
@@ -67,6 +68,14 @@ if made then
   if ARGV[8] ~= '' or version_of(meta) ~= '0' then version = next_version(meta, now) end
 end
 
+-- Whether people know that somebody is in the room. The sessions stand one below the other, as JSON.
+local function is_known(text)
+  for line in text:gmatch('[^\n]+') do
+    if not line:find('"quiet":true', 1, true) then return true end
+  end
+  return false
+end
+
 local kind, lines = '', {}
 local function tell()
   if #lines > 0 then
@@ -84,7 +93,11 @@ for i = 10, #ARGV, 5 do
       local rest, inside = '', true
       if session ~= '' then rest, inside = without_session(was, session) end
       if inside then write_text(members, name, rest) end
-      if rest == '' then told = '+' end
+      if is_known(was) and not is_known(rest) then
+        told = '+'
+      elseif rest == '' then
+        told = '~'
+      end
     end
   elseif what == '+' or what == '~' then
     if not was then
@@ -94,6 +107,7 @@ for i = 10, #ARGV, 5 do
       local text, news = with_session(was, member)
       if text ~= was then redis.call('HSET', members, name, text) end
       if news then told = '~' end
+      if what == '+' and not is_known(was) then told = '+' end
     end
     if some_kicked then redis.call('HDEL', KEYS[8], name) end
   else

@@ -78,7 +78,7 @@ def test_nobody_is_kicked_because_of_a_name_in_the_file(load):
         ("[account.ad]\njson = true", "unknown key 'account.ad'. Did you mean [account.add]?"),
         ("[account.add]\njsn = true", "[account.add] has an unknown key 'jsn'. Did you mean json?"),
         ("[account]\njson = true", "unknown key 'account.json'. Did you mean [account.list]?"),
-        ("[kick]\nname = 'sis'", "unknown key 'name'. Did you mean [client] name?"),
+        ("[kick]\nname = 'sis'", "unknown key 'name'. Did you mean name, above the tables?"),
     ],
 )
 def test_an_unknown_key_is_an_error_that_names_the_nearest(load, tmp_path, text, expected):

@@ -135,6 +135,7 @@ def test_json_is_one_array_with_everything(users, user):
                     "left": 47.3,
                     "client": "x/1",
                     "away": None,
+                    "quiet": False,
                 }
             ],
         },
@@ -155,6 +156,7 @@ def test_json_is_one_array_with_everything(users, user):
                     "left": None,
                     "client": None,
                     "away": None,
+                    "quiet": False,
                 }
             ],
         },

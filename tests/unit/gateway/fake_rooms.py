@@ -148,11 +148,16 @@ class FakeRooms:
                 return None
             kept.put(item.folded, rest)
             left = Left(room=room, name=item.name, code=item.code)
-            return None if rest else (True, encode(left))
+            if any(not each.quiet for each in there) and all(each.quiet for each in rest):
+                return True, encode(left)
+            return None if rest else (False, encode(left))
         news = self._put(kept, item.folded, item.member)
         kept.parts.get("kicked", {}).pop(item.folded, None)
         joined = Joined(room=room, name=item.member.name, account=item.member.account)
-        return (item.told and not there, encode(joined)) if news else None
+        unknown = all(each.quiet for each in there)
+        if item.told and unknown:
+            return True, encode(joined)
+        return (False, encode(joined)) if news else None
 
     def _put(self, kept: KeptRoom, folded: str, member: Member) -> bool:
         """A member has a session; returns whether that is news for gateways."""

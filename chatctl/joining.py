@@ -1,0 +1,100 @@
+"""Options of the commands that join the chat through a gateway, as people do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+
+import click
+
+from chatctl.given import ExistingFile
+from chatctl.options import option, secret
+from chatctl.secret_file import first_line
+from chatctl.units import Address, address
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
+_FILE = ExistingFile()
+
+
+class Entry(NamedTuple):
+    """How to get in.
+
+    Attributes:
+        servers: where the gateways are; at least one.
+        tls: whether to use TLS.
+        ca: PEM file with the authorities to trust; None for the system's.
+        password: the password, if one is given.
+    """
+
+    servers: tuple[Address, ...]
+    tls: bool
+    ca: Path | None
+    password: str | None
+
+
+def addresses(text: str) -> tuple[Address, ...]:
+    """One or more of `address`, with commas between them."""
+    return tuple(address(part.strip()) for part in text.split(","))
+
+
+_server = option(
+    "server",
+    type=addresses,
+    default="127.0.0.1:2428",
+    metavar="HOST[:PORT][,...]",
+    help="A gateway, or the load balancer in front of several. With several gateways the first "
+    "that answers is used, and the next one when it is lost.",
+)
+
+_tls = option(
+    "tls",
+    is_flag=True,
+    help="Use TLS, 1.2 or newer. The certificate must be trusted, and for the host of --server.",
+)
+
+_ca = option(
+    "ca",
+    type=_FILE,
+    metavar="FILE",
+    help="PEM file with the authorities to trust instead of the system's. Implies --tls.",
+)
+
+_password_file = option(
+    "password-file",
+    type=_FILE,
+    metavar="FILE",
+    help="File whose first line is the password of a registered name.",
+)
+
+_password = secret(
+    "password",
+    metavar="TEXT",
+    help="The password itself. Without it and the file, `chatctl client` asks for it.",
+)
+
+
+def joining(command: _Command) -> Any:
+    """Options that say which gateways to join, and how; the command gets an `Entry`, ``entry``."""
+
+    @wraps(command)
+    def run(
+        *args: Any,
+        server: tuple[Address, ...],
+        tls: bool,
+        ca: Path | None,
+        password_file: Path | None,
+        password: str | None,
+        **given: Any,
+    ) -> Any:
+        if any(one.port == 0 for one in server):
+            raise click.BadParameter("0 is no port to connect to.", param_hint="'--server'")
+        known = first_line(password_file) if password_file else password
+        return command(*args, entry=Entry(server, tls or ca is not None, ca, known), **given)
+
+    found: Any = run
+    for each in (_password, _password_file, _ca, _tls, _server):
+        found = each(found)
+    return found
