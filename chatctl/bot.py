@@ -25,7 +25,6 @@ import re
 import signal
 import ssl
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -57,10 +56,6 @@ __all__ = [
 
 MOST_AT_ONCE = 100
 """Handlers that run at the same time. With more to do, the bot hears the next message later."""
-
-ACTIVE_EVERY = 20.0
-"""The bot shows that it is there at least once in this number of seconds, or three times in the
-silence that the gateway allows, if that is shorter."""
 
 TO_FINISH = 5.0
 """Seconds that the handlers may take to finish when the bot ends."""
@@ -316,7 +311,7 @@ class Bot:
             self._chat = chat
             self.name = chat.connection.name
             clocks = [asyncio.create_task(self._tick(*each)) for each in self._clocks]
-            tasks = [*clocks, asyncio.create_task(self._stay())]
+            tasks = [*clocks, asyncio.create_task(chat.stay_active())]
             hearing = asyncio.create_task(self._listen())
             stopping = asyncio.create_task(self._stopping.wait())
             try:
@@ -394,14 +389,6 @@ class Bot:
         while True:
             await asyncio.sleep(seconds)
             await self._guarded(handler())
-
-    async def _stay(self) -> None:
-        while True:
-            idle = self.chat.connection.welcome.idle
-            await asyncio.sleep(min(ACTIVE_EVERY, (idle or ACTIVE_EVERY * 3) / 3))
-            if not self.chat.connection.ended:
-                with suppress(ChatError):
-                    self.chat.connection.active()
 
     def _message(self, event: Msg, rest: str = "", match: re.Match[str] | None = None) -> Message:
         return Message(

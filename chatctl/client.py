@@ -151,6 +151,11 @@ def rooms(text: str) -> tuple[str, ...]:
     "at its end is here.",
 )
 @option(
+    "json",
+    is_flag=True,
+    help="For programs: write events, and read requests, as lines of JSON as on the wire.",
+)
+@option(
     "stay",
     is_flag=True,
     help="When you did nothing for long and the gateway says goodbye, stay at the prompt: Enter "
@@ -183,6 +188,7 @@ def client(
     to: tuple[str, ...] | None,
     room: tuple[str, ...] | None,
     backlog: int,
+    json: bool,
     stay: bool,
     remember: str,
     log: Path | None,
@@ -214,6 +220,7 @@ def client(
         rooms=room or (),
         backlog=backlog,
         stay=stay,
+        json=json,
         options=_options(given),
         remember=_remembered() if remember == "on" else None,
         log=log,

@@ -17,7 +17,7 @@ If the gateways no longer know the session, the chat joins its rooms again by it
 tells about a room that does not let us in.
 
 Somebody who says nothing for long is sent away as idle, and does not come back: a bot that only
-listens calls ``chat.connection.active()`` now and then.
+listens runs `LastingChat.stay_active`.
 """
 
 from __future__ import annotations
@@ -57,6 +57,10 @@ from wire.frames import (
     Renamed,
 )
 from wire.reasons import IDLE, QUIT, SLOW, NoticeCode, OutCode, Reason
+
+ACTIVE_EVERY = 20.0
+"""A program shows that it is there at least once in this number of seconds, or three times in the
+silence that the gateway allows, if that is shorter."""
 
 
 class State(StrEnum):
@@ -140,6 +144,14 @@ class LastingChat(Asks):
         if self.connection.ended:
             return State.RECONNECTING
         return State.WAITING if self._redis_away else State.HERE
+
+    async def stay_active(self) -> None:
+        """Show again and again that somebody is there, until this is cancelled: for programs."""
+        while True:
+            idle = self.connection.welcome.idle
+            await asyncio.sleep(min(ACTIVE_EVERY, (idle or ACTIVE_EVERY * 3) / 3))
+            if not self.connection.ended:
+                self.connection.active()
 
     def come_back(self) -> None:
         """Begin another session, if we were sent away."""

@@ -14,6 +14,7 @@ from client.guard import guarded
 from client.lasting import join
 from client.log import Log
 from client.plain import PlainClient
+from client.program import ProgramClient
 from client.rooms import first_of
 from client.settings import ClientSettings
 from client.terminal import can_draw
@@ -40,7 +41,7 @@ def run(settings: ClientSettings) -> int:
         return _failed(
             "no name: write `chatctl client NAME`, or set CHATCTL_NAME", code=USAGE_ERROR
         )
-    if _can_draw():
+    if _can_draw() and not settings.json:
         return guarded(lambda: _run(settings, interactive=True))
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
@@ -102,6 +103,8 @@ class _Entrance:
             history=self._settings.backlog if interactive else 0,
             stay=self._settings.stay and interactive,
         ) as chat:
+            if self._settings.json:
+                return await ProgramClient(chat, source=sys.stdin.fileno(), out=sys.stdout).run()
             first = rooms[0] if rooms else first_of(chat.rooms)
             if interactive:
                 # Imported here, since loading prompt_toolkit takes longer than running a script.

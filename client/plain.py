@@ -363,11 +363,11 @@ class PlainClient:
             stream.flush()
         except BrokenPipeError:
             # Nobody reads the output any longer, for example after `| head`: leave.
-            _give_up(stream)
+            give_up(stream)
             self._stop(1)
         except OSError as error:
             # The input can still be sent, even if nothing can be shown.
-            _give_up(stream)
+            give_up(stream)
             self._error(f"cannot write the output: {error.strerror}")
 
     def _view(self, stream: TextIO) -> View:
@@ -382,7 +382,7 @@ class PlainClient:
         )
 
 
-def _give_up(stream: TextIO) -> None:
+def give_up(stream: TextIO) -> None:
     """Discard what is still written to a stream, even by the interpreter when it ends."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, stream.fileno())

@@ -26,6 +26,7 @@ class ClientSettings:
         rooms: rooms to enter at the start; messages go to the first of them, if there is one.
         backlog: how many earlier messages of a room are shown at the start, on a terminal.
         stay: on a terminal, do not end if the gateway sends the person away: wait for Enter.
+        json: speak JSON with another program, in place of a person.
         options: what the person has chosen; ``/set`` changes it while the client runs.
         remember: the file for what the person types, so that it can be brought back at the next
             start; None to remember it only until the end.
@@ -44,6 +45,7 @@ class ClientSettings:
     rooms: tuple[str, ...] = ()
     backlog: int = 0
     stay: bool = False
+    json: bool = False
     options: Options = field(default_factory=Options)
     remember: Path | None = None
     log: Path | None = None

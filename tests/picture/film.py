@@ -171,7 +171,8 @@ def _drawn(shown: Shown, left: float, length: float) -> str:
 def _letters(run: Run, left: float, top: float) -> str:
     """A run, stretched to its columns whatever the font."""
     x, width = left + run.column * CELL, len(run.text) * CELL
-    color = COLORS[run.color]
+    # One of the 256 colours comes as its value, any other by its name.
+    color = COLORS.get(run.color, f"#{run.color}")
     ground = _block(x, top, width, color) if run.reverse else ""
     return (
         f'{ground}<text x="{x:.1f}" y="{top + SIZE:g}" textLength="{width:.1f}" '

@@ -19,6 +19,7 @@ class Settings:
     rooms: tuple[str, ...] = ()
     backlog: int = 50
     stay: bool = False
+    json: bool = False
     options: Options = field(default_factory=Options)
     remember: Path | None = field(default=None, compare=False)
     log: Path | None = None
