@@ -14,7 +14,7 @@ from gateway.backplane.contract import Departure
 from gateway.backplane.records import Member
 from gateway.errors import BackplaneDown, BackplaneRefused
 from gateway.journal import event
-from gateway.rooms.moves import Coming, Moves
+from gateway.rooms.moves import Coming, LetIn, Moves
 from gateway.rooms.room import Backplane, Person, Room, arrival_of
 from wire.reasons import CONNECTION_LOST, GATEWAY_LOST, ErrorCode, OutCode, WireError
 
@@ -176,7 +176,7 @@ class Mending:
                 return WireError(ErrorCode.NOT_IN_ROOM, "gone meanwhile")
             return room.refusal(person, "", returning=True)
 
-        def done(outcome: asyncio.Future[str]) -> None:
+        def done(outcome: asyncio.Future[LetIn]) -> None:
             if outcome.cancelled():
                 return
             error = outcome.exception()
@@ -186,7 +186,7 @@ class Mending:
             elif error is not None and not isinstance(error, BackplaneDown | BackplaneRefused):
                 log.error("could not write somebody down again", exc_info=error)
 
-        outcome: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        outcome: asyncio.Future[LetIn] = asyncio.get_running_loop().create_future()
         outcome.add_done_callback(done)
         arrival = arrival_of(person, told=told)
         coming = Coming(arrival, room, "", decide, create=True, is_here=True, done=outcome)

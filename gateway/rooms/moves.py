@@ -48,6 +48,19 @@ class Picture(Protocol):
         """Redis has let these people in. They are told once this gateway hears of it."""
 
 
+class LetIn(NamedTuple):
+    """Redis has let somebody in, and this gateway has heard of it.
+
+    Attributes:
+        version: the version of the state that allowed it.
+        at: the position of the room's channel when this gateway heard of it. Who spoke after
+            hearing of the arrival spoke after this.
+    """
+
+    version: str
+    at: bytes
+
+
 class Coming(NamedTuple):
     """An arrival on its way.
 
@@ -58,7 +71,7 @@ class Coming(NamedTuple):
         decide: returns why the person may not enter, by what is known now.
         create: make the room if it does not exist.
         is_here: the person is in the room already, and Redis has forgotten it.
-        done: gets the version of the state that let the person in.
+        done: gets the result.
     """
 
     arrival: Arrival
@@ -67,7 +80,7 @@ class Coming(NamedTuple):
     decide: Callable[[], WireError | None]
     create: bool
     is_here: bool
-    done: asyncio.Future[str]
+    done: asyncio.Future[LetIn]
 
     def departure(self) -> Departure:
         """The departure that takes the person out again."""

@@ -18,7 +18,7 @@ from gateway.chat.room_records import Edit, edits_between
 from gateway.chat.rooms import RoomState, Who, may_enter, may_stay
 from gateway.errors import BackplaneDown, BackplaneRefused, NoSuchRoom, RoomChanged
 from gateway.journal import event
-from gateway.rooms.moves import PAUSE, Coming, Moves
+from gateway.rooms.moves import PAUSE, Coming, LetIn, Moves
 from gateway.rooms.roster import Roster
 from wire.reasons import OutCode, WireError
 
@@ -517,7 +517,8 @@ class Room:
                 if coming.done.done():
                     self._let_go([coming])
                 else:
-                    coming.done.set_result(version)
+                    at = self._of.channels.at(self.channel)
+                    coming.done.set_result(LetIn(version, at))
         if self._arrived and self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(LATE, self._is_late)
 

@@ -11,7 +11,7 @@ from gateway.backplane.ids import before, is_beginning, parse_id
 from gateway.backplane.records import Registration
 from gateway.chat.rooms import RoomState, entered, may_say, no_such_room, slow_for
 from gateway.rooms.mending import Mending
-from gateway.rooms.moves import Coming, Moves
+from gateway.rooms.moves import Coming, LetIn, Moves
 from gateway.rooms.room import Backplane, Channels, Person, Room, Surroundings, arrival_of, who_is
 from gateway.rooms.roster import Named
 from wire.frames import LOBBY, Entered
@@ -25,8 +25,8 @@ class Entry(NamedTuple):
     """Somebody has entered a room.
 
     Attributes:
-        at: the id after which the person gets messages. Without a history it is the
-            position of the channel at the moment in which `Rooms.enter` returns.
+        at: the id after which the person gets messages: nothing that was said after others heard
+            of the arrival is missed.
         entered: the event for the person; without ``seq``.
         history: the last messages up to ``at``, as lines, the oldest first.
     """
@@ -42,7 +42,7 @@ class _Inside(NamedTuple):
     room: Room
     person: Person
     version: str
-    after: bytes
+    at: bytes
     history: list[bytes]
 
 
@@ -109,9 +109,9 @@ class Rooms:
     ) -> Entry:
         """Let somebody enter a room, if the rules allow it. A room that does not exist is made.
 
-        At the moment of the return the person is in the room. If the link joins the channel before
-        anything else is awaited, nothing is missed. From then on the person may be put out at any
-        time (`Person.put_out`). Somebody who is in the room already gets the same answer.
+        At the moment of the return the person is in the room. The link must get what comes after
+        `Entry.at`: then nothing is missed. From then on the person may be put out at any time
+        (`Person.put_out`). Somebody who is in the room already gets the same answer.
 
         Args:
             room: its name, folded.
@@ -186,12 +186,12 @@ class Rooms:
             return room.refusal(person, key, returning=returning)
 
         await room.need(refusal)
-        record, version = person.registration, room.version
+        record, version, at = person.registration, room.version, b""
         came = False
         try:
             if record.session not in room.here:
                 room.coming.add(record.session)
-                version = await self._arrive(room, person, key, returning=returning)
+                version, at = await self._arrive(room, person, key, returning=returning)
                 came = True
             after, lines = await self._last(room, history)
         except BaseException:
@@ -200,10 +200,10 @@ class Rooms:
                 room.depart(record, CONNECTION_LOST.code)
             room.drop()
             raise
-        return _Inside(room, person, version, after, lines)
+        return _Inside(room, person, version, after or at, lines)
 
-    async def _arrive(self, room: Room, person: Person, key: str, *, returning: bool) -> str:
-        """Have Redis let somebody in; returns the version of the state that allowed it."""
+    async def _arrive(self, room: Room, person: Person, key: str, *, returning: bool) -> LetIn:
+        """Have Redis let somebody in."""
 
         def decide() -> WireError | None:
             return room.refusal(person, key, returning=returning)
@@ -216,7 +216,7 @@ class Rooms:
         create = self._anybody_makes or room.name == LOBBY
         if create and not (room.exists or returning):
             await self._count_made(person)
-        done: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        done: asyncio.Future[LetIn] = asyncio.get_running_loop().create_future()
         arrival = arrival_of(person, told=True)
         coming = Coming(arrival, room, room.version, decide, create, is_here=False, done=done)
         self._moves.arrive(room.name, coming)
@@ -236,7 +236,7 @@ class Rooms:
 
     def _settle(self, inside: _Inside) -> Entry | WireError:
         """Take in a person that Redis has let in, unless the state has changed since."""
-        room, person, version, after, history = inside
+        room, person, version, at, history = inside
         record = person.registration
         is_new = record.session not in room.here
         room.coming.discard(record.session)
@@ -251,7 +251,7 @@ class Rooms:
             room.enter(person, version)
         else:
             room.drop()
-        at = after or self._channels.at(room.channel)
+        at = at or self._channels.at(room.channel)
         who = who_is(person)
         event = entered(room.state, who, at.decode(), len(room.roster))
         return Entry(at, event, history)
