@@ -61,8 +61,12 @@ class KnownNames:
         self._spoke.pop(fold(name), None)
 
     def spoke(self, name: str) -> None:
-        """Somebody said something. An announcement does not count."""
-        if name == OPERATOR:
+        """Somebody said something.
+
+        An announcement does not count. Somebody who is not here, though we know everybody who is,
+        has said it without coming in.
+        """
+        if name == OPERATOR or (self.complete and fold(name) not in self._names):
             return
         self.joined(name)
         self._spoke[fold(name)] = next(self._turns)

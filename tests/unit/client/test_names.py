@@ -49,3 +49,15 @@ def test_a_new_list_drops_missing_people_and_keeps_the_order_of_speakers():
     names.spoke("dad")
     names.are(["abe", "bro", "sis"])
     assert names.matching("") == ["sis", "abe", "bro"]
+
+
+def test_who_speaks_without_coming_in_is_not_counted():
+    names = KnownNames("dana")
+    names.are(["dana", "sis"])
+    names.spoke("cron")
+    assert names.count == 2
+    assert names.matching("c") == []
+    names.doubt()
+    names.spoke("mom")
+    assert names.count is None
+    assert names.matching("m") == ["mom"]
