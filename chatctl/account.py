@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from chatctl import people, shared_redis
+from chatctl import offers, people, shared_redis
 from chatctl.answers import answer, warn
 from chatctl.audited import audited
 from chatctl.failure import Failure, Misuse
@@ -91,7 +91,7 @@ def add(name: str, of: str, password_file: Path | None, chat: Chat, json: bool) 
 
 
 @account.command(epilog=PASSWD_EXAMPLE)
-@argument("name")
+@argument("name", shell_complete=offers.accounts)
 @password_file
 @chat_and_json
 def passwd(name: str, password_file: Path | None, chat: Chat, json: bool) -> None:
@@ -100,7 +100,7 @@ def passwd(name: str, password_file: Path | None, chat: Chat, json: bool) -> Non
 
 
 @account.command(epilog=REMOVE_EXAMPLE)
-@argument("name")
+@argument("name", shell_complete=offers.accounts)
 @chat_and_json
 def remove(name: str, chat: Chat, json: bool) -> None:
     """Forget a name's password, so that anybody can use the name.

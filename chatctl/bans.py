@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from chatctl import people, shared_redis
+from chatctl import offers, people, shared_redis
 from chatctl.answers import answer, warn
 from chatctl.audited import audited
 from chatctl.failure import Failure
@@ -44,7 +44,7 @@ _by_name = option(
 
 
 @click.command(epilog=BAN_EXAMPLE, short_help="Keep a name, address or network out.")
-@argument("subject")
+@argument("subject", shell_complete=offers.people)
 @_by_name
 @option(
     "for",
@@ -79,7 +79,7 @@ def ban(subject: str, by_name: bool, reason: str, chat: Chat, json: bool, **give
 
 
 @click.command(epilog=UNBAN_EXAMPLE)
-@argument("subject")
+@argument("subject", shell_complete=offers.bans)
 @_by_name
 @chat_and_json
 def unban(subject: str, by_name: bool, chat: Chat, json: bool) -> None:

@@ -15,6 +15,7 @@ from chatctl.announce import announce
 from chatctl.audit import audit
 from chatctl.bans import ban, bans, unban
 from chatctl.client import client
+from chatctl.completion import completion
 from chatctl.config import config as config_group
 from chatctl.doctor import doctor
 from chatctl.drain import drain
@@ -85,6 +86,6 @@ for each in (
     *(users, rooms, history, tail),
     *(gateways, top, doctor, drain),
     *(room, kick, ban, unban, bans, announce, erase, account, audit),
-    config_group,
+    *(config_group, completion),
 ):
     main.add_command(each)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from chatctl import shared_redis
+from chatctl import offers, shared_redis
 from chatctl.answers import answer, warn
 from chatctl.audited import audited
 from chatctl.failure import Failure, Misuse
@@ -25,7 +25,7 @@ Examples:
 
 
 @click.command(epilog=EXAMPLE, short_help="End a gateway; its people move to the others.")
-@argument("gateway")
+@argument("gateway", shell_complete=offers.gateways)
 @chat_and_json
 def drain(gateway: str, chat: Chat, json: bool) -> None:
     """Have a gateway send its people to the others and then end, as it does at SIGTERM.

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import click
 
-from chatctl import people, shared_redis
+from chatctl import offers, people, shared_redis
 from chatctl.answers import answer
 from chatctl.audited import audited
 from chatctl.failure import Failure, Misuse, no_room
@@ -23,7 +23,7 @@ Examples:
 
 
 @click.command(epilog=EXAMPLE, short_help="Delete what was said in a room.")
-@argument("room", type=room_name)
+@argument("room", type=room_name, shell_complete=offers.rooms)
 @argument("id", nargs=-1, metavar="[ID]...")
 @option("from", default="", metavar="NAME", help="All messages of this person.")
 @option("all", is_flag=True, help="All messages of the room.")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from chatctl import people, shared_redis
+from chatctl import offers, people, shared_redis
 from chatctl.answers import answer
 from chatctl.audited import audited
 from chatctl.failure import Failure
@@ -24,7 +24,7 @@ Example:
 
 
 @click.command(epilog=EXAMPLE, short_help="Disconnect somebody; they can come back.")
-@argument("name")
+@argument("name", shell_complete=offers.people)
 @option("session", default="", metavar="ID", help="Only this session of the person.")
 @option("reason", default="", metavar="TEXT", help="Why: the person is told.")
 @chat_and_json

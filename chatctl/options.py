@@ -13,6 +13,7 @@ from typing import Any, TypeVar, cast
 
 import click
 
+from chatctl import offers
 from chatctl.failure import Misuse
 from chatctl.given import ExistingFile, GivenArgument, GivenOption
 from chatctl.secret_file import first_line
@@ -93,14 +94,14 @@ def redis(text: str) -> Callable[[_Command], _Command]:
         def run(
             *args: Any, redis: str | None, redis_password_file: Path | None, **given: Any
         ) -> Any:
-            return command(*args, redis=_with_password(redis, redis_password_file), **given)
+            return command(*args, redis=url_with_password(redis, redis_password_file), **given)
 
         return url(password_file(cast(_Command, run)))
 
     return decorate
 
 
-def _with_password(url: str | None, file: Path | None) -> str | None:
+def url_with_password(url: str | None, file: Path | None) -> str | None:
     """The URL with the password from the file, if a file is given.
 
     Raises:
@@ -125,7 +126,13 @@ prefix = option(
     help="What every key and channel in Redis begins with; another prefix is another chat.",
 )
 
-room = argument("room", type=room_name, default="lobby", envvar=variable("room"))
+room = argument(
+    "room",
+    type=room_name,
+    default="lobby",
+    envvar=variable("room"),
+    shell_complete=offers.rooms,
+)
 
 run_dir = option(
     "run-dir",

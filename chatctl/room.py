@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from chatctl import modes, people, shared_redis
+from chatctl import modes, offers, people, shared_redis
 from chatctl.answers import answer
 from chatctl.audited import audited
 from chatctl.failure import Failure, Misuse, no_room
@@ -65,7 +65,7 @@ class RoomGroup(click.Group):
     short_help="Show a room, change it, moderate it.",
     subcommand_metavar="[COMMAND [ARGS]...]",
 )
-@argument("room", type=room_name)
+@argument("room", type=room_name, shell_complete=offers.rooms)
 @click.pass_context
 def room(context: click.Context, /, **_: str) -> None:
     """Show a room, or change something there. Operators of the chat may do everything in any room.
@@ -259,7 +259,7 @@ def _add(action: Action, help: str, done: str) -> None:
         command = _reason(command)
     if action in FOR_A_TIME:
         command = _for(command)
-    command = argument("person", metavar="NAME")(command)
+    command = argument("person", metavar="NAME", shell_complete=offers.people)(command)
     room.command(action, help=help, epilog=_example(f"{action} mallory"))(command)
 
 
