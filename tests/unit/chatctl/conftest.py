@@ -25,12 +25,14 @@ from wire.frames import Msg
 
 @pytest.fixture(autouse=True)
 def environment(monkeypatch, tmp_path):
-    """No settings but a test's own; config and run directory in its folder."""
+    """No settings but a test's own; config, state, run directory and all files in its folder."""
     for name in [*os.environ]:
         if name.startswith("CHATCTL_") or name == "NO_COLOR":
             monkeypatch.delenv(name)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "run"))
+    monkeypatch.chdir(tmp_path)
 
 
 @pytest.fixture(autouse=True)
