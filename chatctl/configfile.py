@@ -71,7 +71,8 @@ def keep(path: Path | None, table: str, name: str, value: str) -> str:
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     mode = path.stat().st_mode if path.exists() else 0o600
-    with open(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "w") as file:
+    fd = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    with open(fd, "w", encoding="utf-8") as file:
         file.write(new)
     beside.replace(path)
     return str(path)
