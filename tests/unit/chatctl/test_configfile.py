@@ -195,7 +195,9 @@ class TestKeeping:
     def test_quotes_and_other_letters_are_kept(self, tmp_path):
         path = tmp_path / "config.toml"
         keep(path, "client", "highlight", 'ünd,"x\\y')
-        assert tomllib.loads(path.read_text()) == {"client": {"highlight": 'ünd,"x\\y'}}
+        assert tomllib.loads(path.read_text(encoding="utf-8")) == {
+            "client": {"highlight": 'ünd,"x\\y'}
+        }
 
     def test_a_link_to_the_file_stays_a_link(self, tmp_path):
         (tmp_path / "dotfiles.toml").write_text("")
