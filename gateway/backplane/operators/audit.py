@@ -55,11 +55,7 @@ def read(
             page: Any = client.xrevrange(key, upto, str(since), count=AT_ONCE)
             for id, fields in page:
                 entry = _entry(id, fields)
-                if entry is None or (
-                    by and by.casefold() not in (entry.by.casefold(), entry.account)
-                ):
-                    continue
-                if not room or entry.room == room:
+                if entry is not None and _matches(entry, by.casefold(), room):
                     found.append(entry)
             if len(page) < AT_ONCE:
                 break
