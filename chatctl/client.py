@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 
 from chatctl import configfile, standard
-from chatctl.given import RepeatedOption, home
+from chatctl.given import RepeatedOption, own_folder
 from chatctl.joining import Entry, joining
 from chatctl.options import argument, option, variable
 from display.arguments import room_named
@@ -238,12 +238,8 @@ def _options(given: dict[str, str]) -> Options:
 
 def _remembered() -> Path | None:
     """Where typed lines are kept; None if there is no such place."""
-    folder = os.environ.get("XDG_STATE_HOME", "")
-    if not os.path.isabs(folder):  # XDG says to ignore a relative path
-        if (own := home()) is None:
-            return None
-        folder = f"{own}/.local/state"
-    return Path(folder) / "chatctl" / "typed"
+    folder = own_folder("XDG_STATE_HOME", ".local/state")
+    return folder and folder / "typed"
 
 
 def _wants_color(color: str) -> bool:

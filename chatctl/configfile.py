@@ -27,7 +27,7 @@ from typing import Any
 import click
 
 from chatctl.failure import Misuse
-from chatctl.given import clean, home
+from chatctl.given import clean, own_folder
 from chatctl.options import is_setting, key
 
 _Keys = dict[str, click.Parameter]
@@ -36,12 +36,8 @@ _Value = str | bool
 
 def default_path() -> Path | None:
     """Where the file is if the user names none; None if there is no such place."""
-    folder = os.environ.get("XDG_CONFIG_HOME", "")
-    if not os.path.isabs(folder):  # XDG says to ignore a relative path
-        if (own := home()) is None:
-            return None
-        folder = f"{own}/.config"
-    return Path(folder) / "chatctl" / "config.toml"
+    folder = own_folder("XDG_CONFIG_HOME", ".config")
+    return folder and folder / "config.toml"
 
 
 def keep(path: Path | None, table: str, name: str, value: str) -> str:

@@ -119,6 +119,21 @@ def home() -> str | None:
         return None
 
 
+def own_folder(variable: str, below_home: str) -> Path | None:
+    """Our folder in one of the user's folders, as XDG has them; None if there is no such place.
+
+    Args:
+        variable: the environment variable that says where the user's folder is.
+        below_home: where it is without that, below the home directory.
+    """
+    folder = os.environ.get(variable, "")
+    if not os.path.isabs(folder):  # XDG says to ignore a relative path
+        if (own := home()) is None:
+            return None
+        folder = f"{own}/{below_home}"
+    return Path(folder) / "chatctl"
+
+
 def _expanded(path: str) -> str:
     if not path:
         raise click.BadParameter("it is empty.")

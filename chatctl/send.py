@@ -120,6 +120,7 @@ async def _hear(chat: LastingChat) -> None:
 
 
 async def _say(chat: LastingChat, text: str, to: Sequence[str] | None, room: str) -> None:
+    from client.backoff import pause
     from client.errors import Refused
     from wire.mentions import escaped
 
@@ -132,7 +133,7 @@ async def _say(chat: LastingChat, text: str, to: Sequence[str] | None, room: str
         except Refused as refused:
             if refused.retry_after is None:
                 raise
-            await asyncio.sleep(refused.retry_after)
+            await pause(refused.retry_after, chat.over)
         else:
             break
     if ack.absent:

@@ -69,7 +69,6 @@ from wire.frames import (
     LOBBY,
     PRIVATE,
     AboutRoom,
-    Ack,
     Changed,
     ChangePassword,
     Deleted,
@@ -306,7 +305,7 @@ class ChatApp:
         """
         left_at, self._left_at = self._left_at, {}
         connection = self._chat.connection
-        for room in left_at.keys() & connection.welcome.seen.keys():
+        for room in (each for each in left_at if each in connection.welcome.seen):
             before = following(connection.welcome.seen[room])
             past = ReadHistory(room=room, limit=HISTORY, after=left_at[room] or None, before=before)
             with suppress(ChatError, TimeoutError):
@@ -461,10 +460,10 @@ class ChatApp:
         if self._secrets is not None:
             self._take_secret(buffer)
             return False
-        if self._chat.state is State.SENT_AWAY and buffer.text.strip() != "/quit":
+        meaning = commands.read(buffer.text, self._to, self._rooms.current)
+        if self._chat.state is State.SENT_AWAY and not isinstance(meaning, Quit):
             self._chat.come_back()
             return True
-        meaning = commands.read(buffer.text, self._to, self._rooms.current)
         doubt = self._aim.doubt(buffer.text, self._to, meaning)
         if doubt:
             self._info(doubt)
@@ -602,22 +601,19 @@ class ChatApp:
         number = self._pending.add(send.text)
         self._session.app.invalidate()
         lines: list[str] = []
-        ack: Ack | None = None
         try:
-            ack = await self._chat.send(
-                send.text, to=send.to, room=send.room, kind=send.kind, re=send.re
-            )
+            ack = await self._chat.deliver(send)
             lines = render.ack(ack, self._view)
             self._pending.stored(number, ack.id)
         except Unconfirmed:
+            self._pending.drop(number)
             lines = render.unconfirmed(send.text, self._view, to=send.to)
         except (Refused, Ended) as error:
+            self._pending.drop(number)
             if typed and isinstance(error, Refused) and error.code == ErrorCode.NOBODY_HERE:
                 self._confirm(typed, send.to or ())
             else:
                 lines = render.not_sent(send.text, str(error), self._view, to=send.to)
-        if not (ack and ack.id):
-            self._pending.drop(number)
         self._put(lambda _view: lines)
         self._session.app.invalidate()
 

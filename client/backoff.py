@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections.abc import Callable
+from contextlib import suppress
 
 Pick = Callable[[float, float], float]
 """Draws a number between two others."""
@@ -36,3 +38,10 @@ class Backoff:
     def reset(self) -> None:
         """Start again with short delays: the last attempt succeeded."""
         self._attempt = 0
+
+
+async def pause(seconds: float, over: asyncio.Event) -> None:
+    """Wait this long, or until something is over."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await over.wait()

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
 
-from client.backoff import Backoff, Pick
+from client.backoff import Backoff, Pick, pause
 from client.connection import Connection
 from client.errors import Ended, Refused
 from wire.frames import Join
@@ -39,8 +38,6 @@ async def enter(connection: Connection, request: Join, over: asyncio.Event, pick
             delay = retry.next() if refused.retry_after is None else refused.retry_after
         else:
             return
-        with suppress(TimeoutError):
-            async with asyncio.timeout(delay):
-                await over.wait()
+        await pause(delay, over)
         if connection.ended:
             raise Ended(connection.ended)

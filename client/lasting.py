@@ -55,6 +55,7 @@ from wire.frames import (
     Notice,
     Out,
     Renamed,
+    Send,
 )
 from wire.reasons import IDLE, QUIT, SLOW, NoticeCode, OutCode, Reason
 
@@ -198,6 +199,14 @@ class LastingChat(Asks):
         # It gets its number before it waits, so the numbers rise in the order of sending.
         send = compose(next(self.connection.seqs), text, to=to, room=room, kind=kind, re=re)
         return await self._outgoing.send(send)
+
+    async def deliver(self, send: Send) -> Ack:
+        """Send a message that was made already. Raises what `send` raises.
+
+        Args:
+            send: the message; it gets its ``seq`` and its time here.
+        """
+        return await self.send(send.text, to=send.to, room=send.room, kind=send.kind, re=send.re)
 
     async def _answer_to(self, request: Asked) -> Any:
         connection = await self._connected()

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 
-from client.backoff import Backoff, Pick
+from client.backoff import Backoff, Pick, pause
 from client.connection import Connection
 from client.errors import Ended, Refused, Unconfirmed
 from client.news import Held, News, SentAgain
@@ -113,6 +112,4 @@ class Outgoing:
         if not self._held:
             self._held = True
             self._tell(Held(refused, delay))
-        with suppress(TimeoutError):
-            async with asyncio.timeout(delay):
-                await self._over.wait()
+        await pause(delay, self._over)

@@ -6,11 +6,11 @@ import asyncio
 import os
 import signal
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
 from datetime import datetime
 from typing import TextIO
 
 from client.asking import Command, Request, ask
+from client.backoff import pause
 from client.errors import ChatError, Ended, Refused, Unconfirmed
 from client.lasting import LastingChat
 from client.line_source import LineSource, Pasted
@@ -300,20 +300,13 @@ class PlainClient:
     async def _send(self, send: Send) -> Ack:
         while True:
             try:
-                return await self._chat.send(
-                    send.text, to=send.to, room=send.room, kind=send.kind, re=send.re
-                )
+                return await self._chat.deliver(send)
             except Refused as refused:
                 # A person may prefer to say something else. The lines of a pipe can wait.
                 if self._typed or refused.retry_after is None:
                     raise
                 self._print(self._err, render.error(str(refused), self._view(self._err)))
-                await self._pause(refused.retry_after)
-
-    async def _pause(self, seconds: float) -> None:
-        with suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await self._chat.over.wait()
+                await pause(refused.retry_after, self._chat.over)
 
     async def _show_users(self) -> None:
         try:

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from contextlib import suppress
 from typing import Any, TextIO, get_args
 
 from msgspec.structs import replace
 
 from client.asks import Asked
+from client.backoff import pause
 from client.errors import ChatError, Refused, Unconfirmed
 from client.lasting import LastingChat
 from client.line_source import LineSource
@@ -140,15 +140,11 @@ class ProgramClient:
     async def _send(self, send: Send) -> Ack:
         while True:
             try:
-                return await self._chat.send(
-                    send.text, to=send.to, room=send.room, kind=send.kind, re=send.re
-                )
+                return await self._chat.deliver(send)
             except Refused as refused:
                 if refused.retry_after is None:
                     raise
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(refused.retry_after):
-                        await self._chat.over.wait()
+                await pause(refused.retry_after, self._chat.over)
 
     async def _ask(self, request: Any, seq: int | None) -> None:
         answer = await self._chat.ask(replace(request, seq=None))

@@ -49,13 +49,14 @@ def read(
         RedisUnreachable: the text says why, without the URL's password.
     """
     key, found = Keys(prefix).audit, list[Audited]()
+    by = by.casefold()
     with reaching(url) as client:
         upto = "+"
         while len(found) < last:
             page: Any = client.xrevrange(key, upto, str(since), count=AT_ONCE)
             for id, fields in page:
                 entry = _entry(id, fields)
-                if entry is not None and _matches(entry, by.casefold(), room):
+                if entry is not None and _matches(entry, by, room):
                     found.append(entry)
             if len(page) < AT_ONCE:
                 break
