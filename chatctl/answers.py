@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from json import dumps
 from typing import Any
 
@@ -13,6 +14,21 @@ from wire.unseen import printable
 def answer(json: bool, data: Any, text: str) -> None:
     """Print the data as JSON, or the text."""
     click.echo(dumps(data, indent=2) if json else text)
+
+
+def rfc3339(milliseconds: int | None) -> str | None:
+    """A moment for programs: ``2026-11-23T14:30:00.250Z``; None for none.
+
+    Args:
+        milliseconds: since 1970. None also stands for what no calendar goes as far as.
+    """
+    if milliseconds is None:
+        return None
+    try:
+        moment = datetime.fromtimestamp(milliseconds / 1000, UTC)
+    except (OverflowError, ValueError, OSError):
+        return None
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03}Z"
 
 
 def warn(text: str) -> None:

@@ -8,7 +8,7 @@ from datetime import datetime
 import click
 
 from chatctl import shared_redis
-from chatctl.answers import answer
+from chatctl.answers import answer, rfc3339
 from chatctl.options import chat_and_json, option
 from chatctl.shared_redis import Chat
 from chatctl.tables import since as shown_since
@@ -56,7 +56,7 @@ def audit(last: int, since: float | None, by: str, room: str, chat: Chat, json: 
     )
     data = [
         {
-            "at": each.at,
+            "at": rfc3339(each.at),
             "by": each.by,
             "account": each.account or None,
             "address": each.address or None,

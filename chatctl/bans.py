@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from chatctl import offers, people, shared_redis
-from chatctl.answers import answer, warn
+from chatctl.answers import answer, rfc3339, warn
 from chatctl.audited import audited
 from chatctl.failure import Failure
 from chatctl.options import argument, chat_and_json, option
@@ -121,7 +121,13 @@ def _table(found: list[Ban], now_ms: int, now: datetime) -> str:
 
 
 def _for_programs(ban: Ban) -> dict[str, Any]:
-    return {field: getattr(ban, field) for field in ban.__struct_fields__}
+    return {
+        "subject": ban.subject,
+        "kind": ban.kind,
+        "since": rfc3339(ban.since),
+        "until": rfc3339(ban.until),
+        "reason": ban.reason,
+    }
 
 
 def _warn_of_neighbours(banned: IPv4Network | IPv6Network) -> None:

@@ -35,9 +35,6 @@ Examples:
 SECRET_FILES = ("password-file", "redis-password-file", "tls-key")
 """Options that name a file that nobody else should read."""
 
-FOR_PROGRAMS = ("command", "option", "value", "source")
-"""The fields of a setting in ``--json``."""
-
 
 class Setting(NamedTuple):
     """The value of an option if no flag is given.
@@ -45,7 +42,8 @@ class Setting(NamedTuple):
     Attributes:
         command: its words.
         option: as in the config file.
-        value: as it would be written, without passwords; None for no value.
+        written: its value as it would be written, without passwords; None for no value.
+        value: likewise, but what means a number or a switch is one.
         source: ``environment VARIABLE``, ``file PATH`` or ``default``.
         usual: what the help says if there is no value; may be empty.
         secret_in: the file that holds a secret because of it; None for no file.
@@ -53,7 +51,8 @@ class Setting(NamedTuple):
 
     command: str
     option: str
-    value: str | None
+    written: str | None
+    value: str | float | None
     source: str
     usual: str
     secret_in: Path | None
@@ -90,9 +89,17 @@ def show(context: click.Context, command: tuple[str, ...], json: bool) -> None:
     _warn_of_strangers(known.values())
     for path in sorted({each.secret_in for each in found if each.secret_in}):
         _warn_of_open(path)
-    rows = [(each.command, each.option, each.value or each.usual, each.source) for each in found]
+    rows = [(each.command, each.option, each.written or each.usual, each.source) for each in found]
     text = table([("COMMAND", "OPTION", "VALUE", "FROM"), *rows])
-    data = [{field: getattr(each, field) for field in FOR_PROGRAMS} for each in found]
+    data = [
+        {
+            "command": each.command,
+            "option": each.option,
+            "value": each.value,
+            "source": each.source,
+        }
+        for each in found
+    ]
     answer(json, data, text)
 
 
@@ -105,8 +112,7 @@ def _settings(main: click.Context, name: str, leaf: click.Command) -> Iterator[S
             continue
         try:
             value, source = parameter.consume_value(context, {})
-            if source is ParameterSource.ENVIRONMENT:  # the file was checked when it was read
-                parameter.type_cast_value(context, value)
+            meant = parameter.type_cast_value(context, value)
         except click.BadParameter as error:
             raise Misuse(f"{parameter.envvar}: {error.message}") from error
         shown = _written(value)
@@ -117,6 +123,7 @@ def _settings(main: click.Context, name: str, leaf: click.Command) -> Iterator[S
             name,
             key(parameter),
             shown,
+            meant if isinstance(meant, bool | int | float) else shown,
             _source(parameter, source, main.obj),
             f"({usual})" if isinstance(usual, str) else "",
             _secret_in(parameter, value, source, main.obj),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from chatctl import shared_redis
-from chatctl.answers import answer
+from chatctl.answers import answer, rfc3339
 from chatctl.options import chat_and_json
 from chatctl.shared_redis import Chat
 from chatctl.tables import since, span, table
@@ -22,6 +22,9 @@ Examples:
   chatctl gateways
   chatctl gateways --json | jq '[.[].connections] | add'
 """
+
+TIMES = ("since", "at")
+"""The moments in what a gateway reports."""
 
 HEAD = (
     "GATEWAY",
@@ -65,6 +68,7 @@ def for_programs(gateway: GatewayRecord) -> dict[str, Any]:
     info = gateway.info
     names = info.__struct_fields__ if info else ()
     fields = {name: to_builtins(getattr(info, name)) for name in names}
+    fields |= {name: rfc3339(fields[name]) for name in TIMES if name in fields}
     return {
         "id": gateway.id,
         "state": state(gateway),

@@ -142,7 +142,7 @@ run_dir = option(
 )
 
 
-json = option("json", is_flag=True, help="For programs: JSON, times in ms since 1970, spans in s.")
+json = option("json", is_flag=True, help="For programs: JSON, described in docs/json.md.")
 
 
 def chat_options(command: _Command) -> Any:

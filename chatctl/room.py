@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from functools import wraps
 from typing import TYPE_CHECKING, Any
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from chatctl import modes, offers, people, shared_redis
-from chatctl.answers import answer
+from chatctl.answers import answer, rfc3339
 from chatctl.audited import audited
 from chatctl.failure import Failure, Misuse, no_room
 from chatctl.options import argument, chat_and_json, option
@@ -365,16 +365,16 @@ def _for_programs(found: RoomDetails) -> dict[str, Any]:
         "room": state.room,
         "topic": state.topic,
         "topic_by": state.topic_by,
-        "topic_at": state.topic_at,
+        "topic_at": rfc3339(state.topic_at or None),
         "modes": asdict(state.modes),
         "key": state.key or None,
         "kept": found.kept,
-        "last": found.last,
+        "last": rfc3339(found.last),
         "operators": sorted(state.operators.values()),
         "voices": sorted(state.voices.values()),
         "invited": sorted(each.name for each in state.invited.values()),
-        "bans": [asdict(each) for each in state.bans.values() if each.holds(found.now)],
-        "muted": [asdict(each) for each in state.muted.values() if each.holds(found.now)],
+        "bans": _holding(state.bans.values(), found.now),
+        "muted": _holding(state.muted.values(), found.now),
         "members": [
             {
                 "name": each.name,
@@ -385,3 +385,9 @@ def _for_programs(found: RoomDetails) -> dict[str, Any]:
             for folded, [each, *more] in sorted(found.members.items())
         ],
     }
+
+
+def _holding(sanctions: Iterable[Sanction], now: int) -> list[dict[str, Any]]:
+    from msgspec.structs import asdict
+
+    return [asdict(each) | {"until": rfc3339(each.until)} for each in sanctions if each.holds(now)]

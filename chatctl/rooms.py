@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from chatctl import shared_redis
-from chatctl.answers import answer
+from chatctl.answers import answer, rfc3339
 from chatctl.modes import written
 from chatctl.options import chat_and_json
 from chatctl.shared_redis import Chat
@@ -64,9 +64,9 @@ def _for_programs(each: RoomSummary) -> dict[str, Any]:
         "room": state.room,
         "people": each.people,
         "operators": each.operators,
-        "last": each.last,
+        "last": rfc3339(each.last),
         "modes": asdict(state.modes),
         "topic": state.topic,
         "topic_by": state.topic_by,
-        "topic_at": state.topic_at,
+        "topic_at": rfc3339(state.topic_at or None),
     }

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from chatctl import shared_redis
+from chatctl.answers import rfc3339
 from chatctl.gateways import for_programs, state
 from chatctl.live import in_place
 from chatctl.options import chat_and_json, option
@@ -134,7 +135,7 @@ def _for_programs(
         per_second = rate._asdict() if rate else None
         return {**for_programs(gateway), "per_second": per_second}
 
-    return {"at": now, "gateways": [each(gateway) for gateway in found]}
+    return {"at": rfc3339(now), "gateways": [each(gateway) for gateway in found]}
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from chatctl import shared_redis
-from chatctl.answers import answer
+from chatctl.answers import answer, rfc3339
 from chatctl.options import chat_and_json
 from chatctl.shared_redis import Chat
 from chatctl.tables import since, span, table
@@ -43,7 +43,7 @@ def _for_programs(person: list[Listed]) -> dict[str, Any]:
     return {
         "name": oldest.name,
         "account": oldest.account or None,
-        "since": oldest.since,
+        "since": rfc3339(oldest.since),
         "idle": min(each.idle for each in person),
         "left": max(left) if len(left) == len(person) else None,
         "rooms": sorted({room for each in person for room in each.registration.rooms}),
@@ -57,7 +57,7 @@ def _session(user: Listed) -> dict[str, Any]:
         "session": record.session,
         "gateway": record.gateway,
         "address": record.address,
-        "since": record.since,
+        "since": rfc3339(record.since),
         "idle": user.idle,
         "left": user.left,
         "client": record.client,

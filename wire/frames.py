@@ -29,6 +29,9 @@ OPERATOR = "*"
 Seq = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
 """A client's own count of its requests. JSON readers keep integers exact up to 2**53."""
 
+Moment = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
+"""A time by the clock of Redis: milliseconds since 1970."""
+
 Time = Annotated[datetime, msgspec.Meta(tz=True)]
 """The time on the sender's machine, RFC 3339 with its UTC offset."""
 
@@ -292,7 +295,10 @@ class ReadHistory(Frame, frozen=True, tag_field="op", tag="history"):
         with_: only private messages from this person or to them. Not with ``room``.
         limit: how many.
         before: only those before this id; the newest of them are told.
-        after: only those after this id; the oldest of them are told, unless ``before`` is given.
+        after: only those after this id.
+        since: only those that were stored at this time or later, milliseconds since 1970. With
+            ``since`` or ``after`` the oldest are told, unless ``before`` or ``until`` is given.
+        until: only those that were stored before this time; the newest of them are told.
         seq: the client's own count.
     """
 
@@ -301,6 +307,8 @@ class ReadHistory(Frame, frozen=True, tag_field="op", tag="history"):
     limit: Annotated[int, msgspec.Meta(ge=1, le=HISTORY)] = 50
     before: Reference | None = None
     after: Reference | None = None
+    since: Moment | None = None
+    until: Moment | None = None
     seq: Seq | None = None
 
 

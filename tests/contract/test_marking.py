@@ -394,6 +394,30 @@ class TestMail:
         assert not (await g1.backplane.claim(g1.person("Mom"), 0.0, None, shown)).waiting
 
     @pytest.mark.usefixtures("mom")
+    async def test_a_quiet_session_takes_none_and_what_it_gets_waits_too(
+        self, g1: Gateway, g2: Gateway
+    ) -> None:
+        sis, shown = await g1.online("sis"), Proof("open", HASH)
+        await g1.whisper(sis, ["mom"], "before")
+        quiet = g2.person("Mom", quiet=True)
+        await g2.backplane.subscribe(g2.backplane.user("mom").name)
+        claimed = await g2.backplane.claim(quiet, 0.0, None, shown)
+        assert not claimed.waiting
+        found = (await g1.whisper(sis, ["mom"], "meanwhile")).found
+        assert [each.how for each in found] == ["here"]
+        await heard(g2, g2.backplane.user("mom").name, Msg)
+        again = await g1.backplane.claim(g1.person("Mom"), 0.0, None, shown)
+        assert again.waiting
+        lines = (await g1.backplane.read_log(Log(PRIVATE, "mom"), again.last, 9)).messages
+        assert [json.loads(line)["text"] for _, line in lines] == ["before", "meanwhile"]
+        # Beside a session that is not quiet nothing waits.
+        await g1.whisper(sis, ["mom"], "heard")
+        await g2.release(quiet)
+        newest = await g2.backplane.claim(g2.person("Mom"), 0.0, None, shown)
+        lines = (await g1.backplane.read_log(Log(PRIVATE, "mom"), newest.tail, 9)).messages
+        assert lines == []
+
+    @pytest.mark.usefixtures("mom")
     async def test_a_full_one_says_so_and_nobody_else_suffers(
         self, g1: Gateway, look: redis.Redis, keys: Keys
     ) -> None:

@@ -251,6 +251,24 @@ class TestHistory:
         between = await history(phone, room="lobby", limit=50, after=ids[9], before=ids[12])
         assert texts(between) == ["10", "11"]
 
+    async def test_one_reads_from_one_time_to_another(self, phone: Peer, sis: Peer) -> None:
+        said = [await says(sis, f"{number}") for number in range(20)]
+        for deleted in (said.pop(7), said.pop(12)):
+            await does(sis, "delete", 3, id=deleted["id"], room="lobby")
+        times = sorted({each["ts"] for each in said})
+        for time in (0, *times, times[-1] + 1):
+            later = [each["text"] for each in said if each["ts"] >= time]
+            earlier = [each["text"] for each in said if each["ts"] < time]
+            assert texts(await history(phone, room="lobby", since=time, limit=24)) == later
+            assert texts(await history(phone, room="lobby", until=time, limit=24)) == earlier
+        span = {"since": times[2], "until": times[-2]}
+        inside = [each["text"] for each in said if times[2] <= each["ts"] < times[-2]]
+        assert texts(await history(phone, room="lobby", **span)) == inside
+        assert texts(await history(phone, room="lobby", limit=1, **span)) == inside[-1:]
+        first = await history(phone, room="lobby", limit=1, since=times[2])
+        assert texts(first) == inside[:1]
+        assert not first.get("complete")
+
     async def test_of_a_room_that_hides_it_one_reads_what_one_was_there_for(
         self, phone: Peer, sis: Peer
     ) -> None:

@@ -51,6 +51,7 @@
 --          origin began, so that nobody reads mail for an earlier holder of the name.
 --          What waited counts as read only once the client has said something: until then the record says after
 --          which id it is ("mail").
+--          A quiet session takes no mail: its person may never see it.
 --          But a person who shows a session's token or the name's password starts before the messages that
 --          wait. They are for the same person, because what waits for a guest is deleted when the name is
 --          registered.
@@ -168,10 +169,10 @@ end
 trim_old(KEYS[4], tonumber(ARGV[16]), 1000)
 local newest = tail(KEYS[4], KEYS[6], ARGV[8], NOTHING)
 local last = newest
-local waits = mode ~= 'known' and (older or has_account)
-  and redis.pcall('HGET', prefix .. ':waiting:' .. name, 'after')
+local takes_mail = mode ~= 'known' and (older or has_account) and not mine.quiet
+local waits = takes_mail and redis.pcall('HGET', prefix .. ':waiting:' .. name, 'after')
 waits = type(waits) == 'string' and waits:find('^%d+%-%d+$') ~= nil and waits
-if not waits and mode ~= 'known' and (older or has_account) then
+if not waits and takes_mail then
   -- It may not have arrived at another session. Nor at this one: the answer to an earlier call may have been lost.
   waits = older and older.mail
   for _, user in ipairs(has_account and here or {}) do waits = waits or user.mail end
@@ -181,7 +182,7 @@ for _, kind in ipairs({'log', 'front', 'reactions'}) do
   redis.call('PERSIST', prefix .. ':' .. kind .. ':' .. name)
 end
 -- The connection of a session that its gateway knows may be dead: what waited may never arrive over it.
-if mode ~= 'known' or proof ~= '' then redis.call('DEL', prefix .. ':waiting:' .. name) end
+if (mode ~= 'known' or proof ~= '') and not mine.quiet then redis.call('DEL', prefix .. ':waiting:' .. name) end
 
 -- A session knows its own rooms best; Redis knows an older or another session's rooms.
 local mine_too = not older or older.session == session

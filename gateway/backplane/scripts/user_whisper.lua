@@ -24,7 +24,8 @@
 --          recipient: the name as it is shown, or ''; 'here', 'later' (somebody who may resume, or a registered name)
 --          or 'absent'; and why they are away, after a '=', or ''.
 --          {'FULL', ...} with three for each recipient, and 'full' if too much waits for them already: then nothing
---          was posted. 'LATE' if the lease may have run out, 'GONE' if the sender's session has lost its name:
+--          was posted. What is sent to a registered name with quiet sessions only is here, and waits too.
+--          'LATE' if the lease may have run out, 'GONE' if the sender's session has lost its name:
 --          then another session may have the name, and nothing was posted
 --
 -- Atomic, so that "sent to sis; mom is not here" is true at one moment. If the same send comes again, the first
@@ -53,14 +54,18 @@ if seq ~= '' and tonumber(seq) <= newest_seq(posted_key) then
   return fields[7] == 'f' and {id, unpack(cjson.decode(fields[8]))} or {''}
 end
 
--- A registered name that is not here is found too: what is sent to it waits.
+-- A registered name that is not here is found too: what is sent to it waits. A quiet session is a program's, and
+-- the person may never see what it gets.
 local function find(name)
   local users = read_sessions(redis.call('HGET', KEYS[1], name))
+  local here, all_quiet
   for _, user in ipairs(users) do
     if redis.call('EXISTS', prefix .. ':lease:' .. user.gateway) == 1 then
-      return user.name, 'here', away_of(users)
+      all_quiet = (not here or all_quiet) and user.quiet and user.account
+      here = here or user
     end
   end
+  if here then return here.name, 'here', away_of(users), all_quiet end
   local user = users[1] or read_left(redis.pcall('GET', prefix .. ':resume:' .. name), clock)[1]
   if user then return user.name, 'later' end
   local account = redis.call('HGET', KEYS[4], name)
@@ -78,11 +83,14 @@ local found, shown, readers, how_by_name = {}, {}, {}, {}
 local full = false
 for i = 14, #ARGV, 2 do
   local name = ARGV[i]
-  local as, how, away = find(name)
+  local as, how, away, all_quiet = find(name)
   if how ~= 'absent' and not how_by_name[name] then
     how_by_name[name] = how
     shown[#shown + 1] = as
-    if name ~= sender then readers[#readers + 1] = {name, ARGV[i + 1], how} end
+    if name ~= sender then 
+      local waits = how == 'later' or all_quiet and not is_full(name)
+      readers[#readers + 1] = {name, ARGV[i + 1], how, waits}
+    end
   end
   if how == 'later' and is_full(name) then how, full = 'full', true end
   found[#found + 1] = as
@@ -114,13 +122,13 @@ end
 look(sender)
 for _, reader in ipairs(readers) do look(reader[1]) end
 
-local function store(name, known, how, ...)
+local function store(name, known, how, waits, ...)
   local log = prefix .. ':log:' .. name
   trim_old(log, tonumber(ARGV[13]), 100)
   -- Messages that wait for somebody are never trimmed.
-  local most = how == 'later' and FULL_MESSAGES * 4 or limit
+  local most = waits and FULL_MESSAGES * 4 or limit
   local id, _, behind = add_first(log, KEYS[2], run, known, epoch[name], most, 'd', line, 't', ts, 'o', author, ...)
-  if how == 'later' then
+  if waits then
     local waiting, left = prefix .. ':waiting:' .. name, redis.call('PTTL', prefix .. ':resume:' .. name)
     if redis.call('HEXISTS', KEYS[4], name) == 1 then
       left = tonumber(ARGV[13])
@@ -132,16 +140,17 @@ local function store(name, known, how, ...)
     redis.call('HINCRBY', waiting, 'bytes', #line)
     redis.call('HINCRBY', waiting, 'from:' .. sender, 1)
     redis.call('PEXPIRE', waiting, left)
-    redis.call('PEXPIRE', log, left)
-  else
+    if how == 'later' then redis.call('PEXPIRE', log, left) end
+  end
+  if how == 'here' then
     redis.call('SPUBLISH', ARGV[4] .. ':to:' .. name,
       behind .. ' ' .. id .. '\n' .. with_beginning(id, ts, line))
   end
   return id
 end
 
-local id = store(sender, ARGV[12], 'here', 'f', cjson.encode(found))
+local id = store(sender, ARGV[12], 'here', false, 'f', cjson.encode(found))
 redis.call('SET', KEYS[3], ts)
-for _, reader in ipairs(readers) do store(reader[1], reader[2], reader[3]) end
+for _, reader in ipairs(readers) do store(unpack(reader)) end
 if seq ~= '' then keep_posted(posted_key, '\n' .. seq .. ' ' .. id, kept_ms) end
 return {id, unpack(found)}

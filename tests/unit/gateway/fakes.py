@@ -353,7 +353,7 @@ class Memory:
         for name in dict.fromkeys(readers):
             if name != sender.folded:
                 self._whisper(name, shown, body, known(Log(PRIVATE, name)))
-            if self._find(name).how == How.LATER:
+            if self._find(name).how == How.LATER or self._is_read_by_none(name):
                 self._waiting.setdefault(name, []).append((sender.folded, len(body)))
         if seq is not None:
             _remember(posted, seq, id.decode())
@@ -391,7 +391,8 @@ class Memory:
         others = self.sessions(folded) if user.account else []
         self.put(folded, [each for each in others if each.session != user.session] + [user])
         self.resumable.pop(folded, None)
-        self._waiting.pop(folded, None)
+        if not user.quiet:
+            self._waiting.pop(folded, None)
         self.was_active(user.session, ago)
 
     def gone(self, user: Registration) -> None:
@@ -437,6 +438,10 @@ class Memory:
         previous, kept = self._store(Log(PRIVATE, name), line, known, found)
         self.publish(f"to:{name}", previous + b" " + kept.id + b"\n" + kept.line)
         return kept.id
+
+    def _is_read_by_none(self, name: str) -> bool:
+        alive = [each for each in self.sessions(name) if each.gateway not in self.dead]
+        return all(each.quiet and each.account for each in alive)
 
     def _is_full(self, name: str, sender: str) -> bool:
         waiting = self._waiting.get(name, [])
