@@ -261,11 +261,13 @@ class TestHistory:
             earlier = [each["text"] for each in said if each["ts"] < time]
             assert texts(await history(phone, room="lobby", since=time, limit=24)) == later
             assert texts(await history(phone, room="lobby", until=time, limit=24)) == earlier
-        span = {"since": times[2], "until": times[-2]}
-        inside = [each["text"] for each in said if times[2] <= each["ts"] < times[-2]]
+        span = {"since": times[0], "until": times[-1]}
+        inside = [each["text"] for each in said if each["ts"] < times[-1]]
         assert texts(await history(phone, room="lobby", **span)) == inside
         assert texts(await history(phone, room="lobby", limit=1, **span)) == inside[-1:]
-        first = await history(phone, room="lobby", limit=1, since=times[2])
+        backwards = {"since": times[-1], "until": times[0]}
+        assert texts(await history(phone, room="lobby", **backwards)) == []
+        first = await history(phone, room="lobby", limit=1, since=times[0])
         assert texts(first) == inside[:1]
         assert not first.get("complete")
 
