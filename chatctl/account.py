@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from chatctl import offers, people, shared_redis
-from chatctl.answers import answer, warn
+from chatctl.answers import answer, rfc3339, warn
 from chatctl.audited import audited
 from chatctl.failure import Failure, Misuse
 from chatctl.new_password import new_password, password_file
@@ -214,7 +214,12 @@ def list_(chat: Chat, json: bool) -> None:
     rows = [("NAME", "SINCE", "BELONGS TO")]
     rows += ((each.name, since(each.since, now), each.owner or "-") for each in found)
     data = [
-        {"name": each.name, "since": each.since, "of": each.owner or None, "names": each.names}
+        {
+            "name": each.name,
+            "since": rfc3339(each.since),
+            "of": each.owner or None,
+            "names": each.names,
+        }
         for each in found
     ]
     answer(json, data, table(rows) if found else "no name is registered")

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import time
 from datetime import datetime
 
 import click
 
-from chatctl import shared_redis
+from chatctl import options, shared_redis
 from chatctl.answers import answer, rfc3339
 from chatctl.options import chat_and_json, option
 from chatctl.shared_redis import Chat
 from chatctl.tables import since as shown_since
 from chatctl.tables import table
-from chatctl.units import COUNT, duration
+from chatctl.units import COUNT
 
 EXAMPLE = """\b
 Examples:
@@ -25,11 +24,11 @@ Examples:
 
 @click.command(epilog=EXAMPLE, short_help="Who kicked, banned, deleted, or changed an account.")
 @option("last", type=COUNT, default=50, metavar="ENTRIES", help="How many entries, the newest.")
-@option("since", type=duration, default=None, metavar="DURATION", help="Only what is newer.")
+@options.since
 @option("by", default="", metavar="NAME", help="Only what this person or operator did.")
 @option("room", default="", metavar="ROOM", help="Only what was done in this room.")
 @chat_and_json
-def audit(last: int, since: float | None, by: str, room: str, chat: Chat, json: bool) -> None:
+def audit(last: int, since: datetime | None, by: str, room: str, chat: Chat, json: bool) -> None:
     """Show who moderated rooms or the chat, and who changed accounts: when, and from where.
 
     About the last 10,000 entries are kept.
@@ -37,7 +36,7 @@ def audit(last: int, since: float | None, by: str, room: str, chat: Chat, json: 
     from gateway.backplane.operators.audit import read
     from wire.names import fold
 
-    after = 0 if since is None else round((time.time() - since) * 1000)
+    after = 0 if since is None else round(since.timestamp() * 1000)
     with shared_redis.reached():
         found = read(*chat.at, last=last, since=after, by=by, room=fold(room) if room else "")
     now = datetime.now().astimezone()

@@ -14,6 +14,7 @@ from chatctl import configfile, standard
 from chatctl.given import RepeatedOption, own_folder
 from chatctl.joining import Entry, joining
 from chatctl.options import argument, option, variable
+from chatctl.units import NOBODY, names
 from display.arguments import room_named
 from display.options import SECONDS, VALUES, Options, read_option, with_option
 
@@ -36,17 +37,6 @@ def chosen(name: str) -> Callable[[str], str]:
         return text
 
     return value
-
-
-_NOBODY = "it names nobody: write NAME, or NAME,NAME."
-
-
-def names(text: str) -> tuple[str, ...]:
-    """Names of people, with commas between them."""
-    found = tuple(name.strip().removeprefix("@") for name in text.split(","))
-    if not all(found):
-        raise click.BadParameter(_NOBODY)
-    return found
 
 
 def rooms(text: str) -> tuple[str, ...]:
@@ -202,7 +192,7 @@ def client(
     """
     # Elsewhere an empty variable is as good as none; here that would tell everyone.
     if to is None and os.environ.get(variable("to")) == "":
-        raise click.BadParameter(_NOBODY, param_hint=f"'{variable('to')}'")
+        raise click.BadParameter(NOBODY, param_hint=f"'{variable('to')}'")
 
     standard.allow_closed_output()
 

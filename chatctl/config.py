@@ -112,7 +112,8 @@ def _settings(main: click.Context, name: str, leaf: click.Command) -> Iterator[S
             continue
         try:
             value, source = parameter.consume_value(context, {})
-            meant = parameter.type_cast_value(context, value)
+            is_given = isinstance(value, str | int | float)
+            meant = parameter.type_cast_value(context, value) if is_given else None
         except click.BadParameter as error:
             raise Misuse(f"{parameter.envvar}: {error.message}") from error
         shown = _written(value)

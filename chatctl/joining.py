@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from functools import wraps
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import click
 
@@ -13,6 +15,9 @@ from chatctl.given import ExistingFile
 from chatctl.options import option, secret
 from chatctl.secret_file import first_line
 from chatctl.units import Address, address
+
+if TYPE_CHECKING:
+    from client.lasting import LastingChat
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -39,6 +44,9 @@ def addresses(text: str) -> tuple[Address, ...]:
     """One or more of `address`, with commas between them."""
     return tuple(address(part.strip()) for part in text.split(","))
 
+
+name = option("name", metavar="NAME", help="What the others call you.")
+"""The name to come in under."""
 
 _server = option(
     "server",
@@ -98,3 +106,22 @@ def joining(command: _Command) -> Any:
     for each in (_password, _password_file, _ca, _tls, _server):
         found = each(found)
     return found
+
+
+@asynccontextmanager
+async def quietly(entry: Entry, name: str) -> AsyncIterator[LastingChat]:
+    """Be in the chat for a program that nobody needs to see come and go.
+
+    Raises:
+        ChatError: as `client.lasting.join` has them.
+    """
+    from client.lasting import join
+    from client.tls import trusting
+
+    tls = trusting(entry.ca) if entry.tls else None
+    async with join(entry.servers, name=name, tls=tls, password=entry.password, quiet=True) as chat:
+        staying = asyncio.create_task(chat.stay_active())
+        try:
+            yield chat
+        finally:
+            staying.cancel()

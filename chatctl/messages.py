@@ -7,34 +7,47 @@ import sys
 from datetime import datetime
 from typing import Any
 
+from chatctl.answers import rfc3339
 from chatctl.tables import since
+from client.seen import Logged, place_of
 from client.terminal import columns
 from display import render
 from display.style import Style
 from display.view import View
 from wire.codec import decode_event
-from wire.frames import Changed, Msg
+from wire.frames import PRIVATE, Msg
 from wire.reasons import WireError
 
 
-def public(line: bytes) -> Msg | Changed | None:
-    """What everybody in a room was told; None for anything else, or for what we do not know."""
+def logged(line: bytes, room: str | None) -> Logged | None:
+    """What everybody in a room was told; None for anything else, or for what we do not know.
+
+    Args:
+        line: as it went over the wire.
+        room: which room; None for the private messages of a person.
+    """
     try:
         event = decode_event(line)
     except WireError:
         return None
-    if isinstance(event, Msg):
-        return event if event.to is None else None
-    return event if isinstance(event, Changed) else None
+    if isinstance(event, Logged) and place_of(event) == (room or PRIVATE):
+        return event
+    return None
 
 
-def for_people(event: Msg | Changed, room: str) -> str:
-    """The event as people in the room see it; it cannot harm a terminal."""
+def for_people(event: Logged, room: str | None, me: str = "") -> str:
+    """The event as people see it; it cannot harm a terminal.
+
+    Args:
+        event: what happened.
+        room: where one looks; None for private messages.
+        me: who looks; "" for an operator, who has no name in the chat.
+    """
     now, width = datetime.now().astimezone(), columns(sys.stdout)
-    # A change has no time of its own where people see it happen; here it has.
-    time = f"{since(event.ts, now)} " if isinstance(event, Changed) else ""
+    # Only a message has a time of its own where people see it happen; here all have.
+    time = "" if isinstance(event, Msg) else f"{since(event.ts, now)} "
     view = View(
-        me="",  # an operator has no name in the chat that could be marked in a text
+        me=me,
         now=now,
         style=Style(color=False),
         width=None if width is None else width - len(time),
@@ -44,5 +57,6 @@ def for_people(event: Msg | Changed, room: str) -> str:
 
 
 def for_programs(line: bytes) -> Any:
-    """The event as it went over the wire."""
-    return json.loads(line)
+    """The event as it went over the wire, but with times as all our JSON has them."""
+    fields = json.loads(line)
+    return fields | {name: rfc3339(fields[name]) for name in ("ts", "until") if name in fields}

@@ -18,7 +18,7 @@ from chatctl.failure import Misuse
 from chatctl.given import ExistingFile, GivenArgument, GivenOption
 from chatctl.secret_file import first_line
 from chatctl.shared_redis import Chat
-from chatctl.units import prefix_word, redis_url, room_name
+from chatctl.units import moment, prefix_word, redis_url, room_name
 from gateway.backplane.url import has_password, with_password
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
@@ -126,12 +126,42 @@ prefix = option(
     help="What every key and channel in Redis begins with; another prefix is another chat.",
 )
 
-room = argument(
-    "room",
-    type=room_name,
-    default="lobby",
-    envvar=variable("room"),
-    shell_complete=offers.rooms,
+
+def room(command: _Command) -> Any:
+    """ROOM, or ``--room``; the command gets one, ``room``."""
+
+    @wraps(command)
+    def in_room(*args: Any, room: str, where: str | None, **given: Any) -> Any:
+        return command(*args, room=where or room, **given)
+
+    here = option(
+        "room",
+        type=room_name,
+        default="lobby",
+        metavar="ROOM",
+        shell_complete=offers.rooms,
+        help="The room, if it is not the first word.",
+    )
+    first = argument(
+        "where",
+        type=room_name,
+        required=False,
+        metavar="[ROOM]",
+        shell_complete=offers.rooms,
+    )
+    return first(here(in_room))
+
+
+since = click.option(
+    "--since",
+    "--from",
+    "since",
+    cls=GivenOption,
+    type=moment,
+    envvar=variable("since"),
+    show_envvar=True,
+    metavar="TIME",
+    help="Since when: 10m or 2h ago, 14:30 today, 2026-11-23, or an RFC 3339 time.",
 )
 
 run_dir = option(

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from chatctl.client import names
+from chatctl import joining
+from chatctl.answers import warn
 from chatctl.failure import Failure, Misuse
 from chatctl.given import ExistingFile
-from chatctl.joining import Entry, joining
+from chatctl.joining import Entry
 from chatctl.options import argument, option
-from chatctl.units import room_name
+from chatctl.units import names, room_name
 
 if TYPE_CHECKING:
     from client.lasting import LastingChat
@@ -29,8 +30,8 @@ Examples:
 
 @click.command(epilog=EXAMPLE)
 @argument("text", required=False)
-@option("name", metavar="NAME", help="What the others call you.")
-@joining
+@joining.name
+@joining.joining
 @option(
     "room",
     type=room_name,
@@ -38,17 +39,16 @@ Examples:
     show_default="lobby",
     help="The room that gets it.",
 )
+@option("key", metavar="WORD", help="The key of the room, if it has one.")
 @option("to", type=names, metavar="NAME[,NAME]", help="The only recipients.")
 @option("file", type=ExistingFile(), metavar="FILE", help="Take the text from a file.")
 @option("multiline", is_flag=True, help="The whole input is one message, not each line of it.")
-@click.pass_context
 def send(
-    context: click.Context,
-    /,
     text: str | None,
     name: str | None,
     entry: Entry,
     room: str | None,
+    key: str | None,
     to: tuple[str, ...] | None,
     file: Path | None,
     multiline: bool,
@@ -73,7 +73,7 @@ def send(
     texts = [each for each in texts if each.strip()]
     if not texts:
         raise Failure("there is nothing to send: the text is empty")
-    context.exit(_run(name, entry, texts, to, room or "lobby"))
+    _run(name, entry, texts, to, room or "lobby", key)
 
 
 def _input(file: Path | None) -> str:
@@ -83,58 +83,36 @@ def _input(file: Path | None) -> str:
 
 
 def _run(
-    name: str, entry: Entry, texts: Sequence[str], to: tuple[str, ...] | None, room: str
-) -> int:
+    name: str,
+    entry: Entry,
+    texts: Sequence[str],
+    to: tuple[str, ...] | None,
+    room: str,
+    key: str | None,
+) -> None:
     from client.errors import ChatError
-    from client.tls import trusting
 
     async def talk() -> None:
-        from client.lasting import join
-
-        async with join(
-            entry.servers,
-            name=name,
-            tls=trusting(entry.ca) if entry.tls else None,
-            password=entry.password,
-            rooms=() if to else (room,),
-            quiet=True,
-        ) as chat:
-            hearing = asyncio.create_task(_hear(chat))
-            try:
-                for text in texts:
-                    await _say(chat, text, to, room)
-            finally:
-                hearing.cancel()
+        async with joining.quietly(entry, name) as chat:
+            if not to:
+                alone = (await chat.enter(room, key=key)).people == 1
+                if alone:
+                    warn(f"nobody is in the room {room}")
+            for text in texts:
+                await _say(chat, text, to, room)
 
     try:
         asyncio.run(talk())
     except ChatError as error:
         raise Failure(f"not sent: {error}") from None
-    return 0
-
-
-async def _hear(chat: LastingChat) -> None:
-    """Take what others say: unread, it would fill the memory."""
-    async for _event in chat.events():
-        pass
 
 
 async def _say(chat: LastingChat, text: str, to: Sequence[str] | None, room: str) -> None:
-    from client.backoff import pause
-    from client.errors import Refused
     from wire.mentions import escaped
 
-    while True:
-        try:
-            if to:
-                ack = await chat.send(text, to=to)
-            else:
-                ack = await chat.send(escaped(text), room=room)
-        except Refused as refused:
-            if refused.retry_after is None:
-                raise
-            await pause(refused.retry_after, chat.over)
-        else:
-            break
+    if to:
+        ack = await chat.patiently(lambda: chat.send(text, to=to))
+    else:
+        ack = await chat.patiently(lambda: chat.send(escaped(text), room=room))
     if ack.absent:
-        click.echo(f"chatctl: not here: {', '.join(ack.absent)}", err=True)
+        warn(f"not here: {', '.join(ack.absent)}")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import NamedTuple
 
@@ -28,8 +28,9 @@ COUNT = click.IntRange(min=1, max=MOST)
 LONGEST = 100 * 365 * 86400.0
 """The longest duration: the seconds of a hundred years."""
 
+NOBODY = "it names nobody: write NAME, or NAME,NAME."
+
 _SECONDS = {"": 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-_AGO = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _BYTES = {"": 1, "b": 1, "kib": 1024, "mib": 1024**2, "gib": 1024**3}
 _PER_SECOND = {"": 1.0, "/s": 1.0, "/m": 1 / 60}
 
@@ -72,21 +73,12 @@ def moment(text: str) -> datetime:
 
     Without an offset it is by this machine's clock, and so is what is returned.
     """
-    now = datetime.now().astimezone()
-    written = text
+    from display import times
+
     try:
-        ago = _quantity(text, _AGO)
-        if ago is not None:
-            return now - timedelta(seconds=ago)
-        today = re.fullmatch(r"([0-9]{1,2})(:[0-9]{2}(?::[0-9]{2})?)", text)
-        if today:
-            text = f"{now:%Y-%m-%d}T{today[1]:0>2}{today[2]}"
-        return datetime.fromisoformat(text).astimezone()
-    except (ValueError, OverflowError):
-        raise click.BadParameter(
-            f"{_short(written)!r} is not a time: write 10m or 2h for so long ago, 14:30 for today, "
-            "2026-11-23, or 2026-11-23T14:30:00+02:00."
-        ) from None
+        return times.moment(text, datetime.now().astimezone())
+    except ValueError:
+        raise click.BadParameter(f"{_short(text)!r} is not a time: {times.HOW_TO_WRITE}.") from None
 
 
 def rate_or_off(text: str) -> float | None:
@@ -195,6 +187,14 @@ def room_name(text: str) -> str:
         return check_room(text.removeprefix("#"), Limits().room)
     except WireError as error:
         raise click.BadParameter(f"{_short(text)!r} cannot be a room: {error.text}.") from None
+
+
+def names(text: str) -> tuple[str, ...]:
+    """Names of people, with commas between them."""
+    found = tuple(name.strip().removeprefix("@") for name in text.split(","))
+    if not all(found):
+        raise click.BadParameter(NOBODY)
+    return found
 
 
 def prefix_word(text: str) -> str:

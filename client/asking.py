@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from msgspec.structs import replace
+
 from client.lasting import LastingChat
 from display import render, rooms
 from display.meaning import (
     Choose,
     Go,
     Help,
+    LookBack,
     NeedPassword,
     PeopleRequest,
     RoomRequest,
@@ -17,10 +20,12 @@ from display.meaning import (
     ShowOptions,
 )
 from display.safe_text import clean_name
+from display.times import moment
 from display.view import View, info
 from wire.frames import (
     AboutRoom,
     Delete,
+    Earlier,
     Event,
     Ignore,
     Join,
@@ -37,7 +42,7 @@ from wire.frames import (
     Whois,
 )
 
-Request = RoomRequest | PeopleRequest | ReadHistory | Delete | React
+Request = RoomRequest | PeopleRequest | ReadHistory | LookBack | Delete | React
 """What can be asked for at a prompt."""
 
 Command = Who | Help | Go | NeedPassword | ShowIgnored | Choose | ShowOptions | Request
@@ -75,10 +80,11 @@ async def ask(
         case Whois():
             return render.event(await chat.ask(request), view())
         case ReadHistory():
-            found = await chat.ask(request)
-            for part in found:
-                take(part)
-            return render.history(found, view())
+            return render.history(await _earlier(chat, request, take), view())
+        case LookBack(since=text, request=wanted):
+            since = round(moment(text, view().now).timestamp() * 1000)
+            found = await _earlier(chat, replace(wanted, since=max(0, since)), take)
+            return render.history(found, view(), onwards=True)
         case SetAway() | SetBack():
             await chat.ask(request)
             away = isinstance(request, SetAway)
@@ -93,3 +99,12 @@ async def ask(
         case _:
             ack = await chat.ask(request)
             return [] if ack.id else info("nothing changed: it was so already", view())
+
+
+async def _earlier(
+    chat: LastingChat, request: ReadHistory, take: Callable[[Event], None]
+) -> list[Earlier]:
+    found = await chat.ask(request)
+    for part in found:
+        take(part)
+    return found

@@ -28,7 +28,7 @@ _ABOUT_PEOPLE = "|".join(
 )
 _PERSON = re.compile(rf"^\s*/(?:{_ABOUT_PEOPLE})\s+[{AT}]?(\S*)$")
 _ROOM = re.compile(rf"^\s*/(join|go|leave|names)\s+[{ROOM_SIGNS}]*(\S*)$")
-_WITH = re.compile(rf"^\s*/history\s+(?:\d+\s+)?with\s+[{AT}]?(\S*)$")
+_WITH = re.compile(rf"^\s*/history\s+(?:\d+\s+)?(?:since\s+\S+\s+)?with\s+[{AT}]?(\S*)$")
 _EMOJI = re.compile(r"(?<![\w:]):([a-z0-9_+-]+)$")
 _SET = re.compile(r"^\s*/set\s+(?:\S+\s+)*(\S*)$")
 

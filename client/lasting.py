@@ -25,14 +25,14 @@ from __future__ import annotations
 import asyncio
 import random
 import ssl
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from enum import StrEnum
 from time import monotonic
-from typing import Any
+from typing import Any, TypeVar
 
 from client.asks import Asked, Asks
-from client.backoff import Pick
+from client.backoff import Pick, pause
 from client.compose import Kind, compose
 from client.connection import MOST_WAITING, Connection
 from client.dial import Dialer, Server
@@ -58,6 +58,8 @@ from wire.frames import (
     Send,
 )
 from wire.reasons import IDLE, QUIT, SLOW, NoticeCode, OutCode, Reason
+
+T = TypeVar("T")
 
 ACTIVE_EVERY = 20.0
 """A program shows that it is there at least once in this number of seconds, or three times in the
@@ -215,23 +217,40 @@ class LastingChat(Asks):
             self.rooms[request.room] = request.key
         return answer
 
-    async def enter(self, rooms: Sequence[str], history: int = 0) -> None:
-        """Enter some rooms, one after the other, with pauses if the gateway asks for them.
+    async def enter(self, room: str, *, key: str | None = None, history: int = 0) -> Entered:
+        """Enter a room, after a pause if the gateway asks for one.
 
         Args:
-            rooms: which.
-            history: how many earlier messages of each to get.
+            room: which.
+            key: what opens it, if it needs a key.
+            history: how many earlier messages to get.
 
         Raises:
-            Refused: a room does not let us in.
+            Refused: the room does not let us in.
             Ended: the connection broke, or the chat is over.
         """
-        for room in rooms:
-            connection = await self._connected()
+        connection, request = await self._connected(), Join(room=room, key=key, history=history)
+        try:
+            entered = await enter(connection, request, self.over, self._pick)
+        except Refused as refused:
+            raise Refused(refused.code, f"#{room}: {refused.text}") from None
+        if key is not None:
+            self.rooms[room] = key
+        return entered
+
+    async def patiently(self, attempt: Callable[[], Awaitable[T]]) -> T:
+        """Do something, and again as long as the gateway says when to try again.
+
+        Raises:
+            Refused: it does not say when.
+        """
+        while True:
             try:
-                await enter(connection, Join(room=room, history=history), self.over, self._pick)
+                return await attempt()
             except Refused as refused:
-                raise Refused(refused.code, f"#{room}: {refused.text}") from None
+                if refused.retry_after is None:
+                    raise
+                await pause(refused.retry_after, self.over)
 
     async def quit(self, within: float = 2.0) -> None:
         """Leave for good, after what still waits has been sent.
@@ -423,5 +442,6 @@ async def join(
     """
     dial = Dialer(servers, name, tls=tls, password=password, quiet=quiet)
     async with LastingChat(await dial(), dial, stay=stay) as chat:
-        await chat.enter(rooms, history)
+        for room in rooms:
+            await chat.enter(room, history=history)
         yield chat

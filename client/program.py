@@ -13,7 +13,6 @@ from typing import Any, TextIO, get_args
 from msgspec.structs import replace
 
 from client.asks import Asked
-from client.backoff import pause
 from client.errors import ChatError, Refused, Unconfirmed
 from client.lasting import LastingChat
 from client.line_source import LineSource
@@ -119,7 +118,8 @@ class ProgramClient:
         seq = getattr(request, "seq", None)
         try:
             if isinstance(request, Send):
-                self._write(replace(await self._send(request), seq=seq or 0))
+                ack = await self._chat.patiently(lambda: self._chat.deliver(request))
+                self._write(replace(ack, seq=seq or 0))
             elif isinstance(request, _ASKED):
                 await self._ask(request, seq)
             elif isinstance(request, MarkRead):
@@ -136,15 +136,6 @@ class ProgramClient:
             self._fail(Error(code=UNCONFIRMED, text=str(error), seq=seq))
         except ChatError as error:
             self._fail(Error(code=ENDED, text=str(error), seq=seq))
-
-    async def _send(self, send: Send) -> Ack:
-        while True:
-            try:
-                return await self._chat.deliver(send)
-            except Refused as refused:
-                if refused.retry_after is None:
-                    raise
-                await pause(refused.retry_after, self._chat.over)
 
     async def _ask(self, request: Any, seq: int | None) -> None:
         answer = await self._chat.ask(replace(request, seq=None))

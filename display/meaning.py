@@ -131,6 +131,19 @@ class ShowOptions:
     """The person wants to see the options of the client."""
 
 
+@dataclass(frozen=True)
+class LookBack:
+    """The person wants to see what was said since a time.
+
+    Attributes:
+        since: the time, as `display.times.moment` reads it.
+        request: what else is asked for.
+    """
+
+    since: str
+    request: ReadHistory
+
+
 OnMessage = Reply | Remove | Respond
 """What a person does with a message that was shown."""
 
@@ -147,6 +160,7 @@ Meaning = (
     | RoomRequest
     | PeopleRequest
     | ReadHistory
+    | LookBack
     | OnMessage
     | NeedPassword
     | ShowIgnored

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 
 from display.arguments import names_in
 from display.emoji import named
-from display.meaning import Command, Meaning, Remove, Reply, Respond, Show, Which, mistake
+from display.meaning import Command, LookBack, Meaning, Remove, Reply, Respond, Show, Which, mistake
 from display.room_commands import NOWHERE
+from display.times import HOW_TO_WRITE, moment
 from wire.frames import EMOJI, HISTORY, ReadHistory, Send
 from wire.mentions import AT, read_mentions
 from wire.unseen import shows_nothing
 
 LINES = 20
 """Messages that ``/history`` shows if it does not say how many."""
+
+_ANY_TIME = datetime.fromtimestamp(0, UTC)
+"""Whether a text is a time does not depend on what time it is."""
 
 _BACK = re.compile(r"-([1-9][0-9]{0,2})(?:\s+|$)")
 _WHOSE = re.compile(rf"[{AT}](\S+?)[,:]?(?:\s+|$)")
@@ -75,21 +80,31 @@ def _respond(arguments: str, *, on: bool) -> Meaning:
 
 def _history(arguments: str, room: str | None) -> Meaning:
     words = arguments.split()
-    limit = LINES
+    limit, since = LINES, None
     if words and words[0].isdecimal():
         limit = int(words.pop(0))
+    elif words[:1] == ["since"]:
+        limit = HISTORY
+    if words[:1] == ["since"]:
+        since, words = " ".join(words[1:2]), words[2:]
+        try:
+            moment(since, _ANY_TIME)
+        except ValueError as error:
+            return mistake(str(error))
     if not 1 <= limit <= HISTORY:
         return mistake(f"between 1 and {HISTORY} messages at a time")
     if words[:1] == ["with"]:
         names, rest = names_in(" ".join(words[1:]))
         if len(names) != 1 or rest:
             return mistake("with one person: /history with NAME")
-        return ReadHistory(with_=names[0], limit=limit)
+        request = ReadHistory(with_=names[0], limit=limit)
+        return request if since is None else LookBack(since, request)
     if words:
         return mistake(f"write it like this: {PAST.usage}")
     if room is None:
         return mistake(NOWHERE)
-    return ReadHistory(room=room, limit=limit)
+    request = ReadHistory(room=room, limit=limit)
+    return request if since is None else LookBack(since, request)
 
 
 _MORE = (
@@ -112,7 +127,14 @@ DELETE = Command(
     _delete,
     more=f"operators of the room can delete any message. {_MORE}",
 )
-PAST = Command("history", "[N] [with NAME]", "earlier messages, or those with one person", _history)
+PAST = Command(
+    "history",
+    "[since TIME] [with NAME]",
+    "earlier messages, also with one person",
+    _history,
+    more=f"a number after the command says how many messages, at most {HISTORY}. For a time "
+    f"{HOW_TO_WRITE}",
+)
 
 MESSAGES = (ME, REPLY, REACT, DELETE, PAST)
 """Everything one does with messages, for the help."""

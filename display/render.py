@@ -15,7 +15,7 @@ from display import people, rooms
 from display.rooms import shown_room
 from display.safe_text import clean_name, clean_text
 from display.spans import shown_span
-from display.times import said_at
+from display.times import said_at, written
 from display.view import View, broken, info
 from wire.codec import decode_event
 from wire.frames import (
@@ -193,9 +193,12 @@ def is_for(msg: Msg, view: View) -> bool:
     return msg.to is not None or _called(view).search(clean_text(msg.text)) is not None
 
 
+END_OF_BACKLOG = "earlier messages end here"
+
+
 def backlog(found: Sequence[Earlier], view: View) -> list[str]:
     """What was said before the person came, and a line in which it ends."""
-    return _past(found, view) + info("earlier messages end here", view)
+    return _past(found, view) + info(END_OF_BACKLOG, view)
 
 
 def missed(found: Sequence[Earlier], view: View) -> list[str]:
@@ -204,8 +207,14 @@ def missed(found: Sequence[Earlier], view: View) -> list[str]:
     return ([] if whole else info("more was said before this: /history", view)) + _past(found, view)
 
 
-def history(found: Sequence[Earlier], view: View) -> list[str]:
-    """Earlier messages, between two lines that say so."""
+def history(found: Sequence[Earlier], view: View, *, onwards: bool = False) -> list[str]:
+    """Earlier messages, between two lines that say so.
+
+    Args:
+        found: the answer, part by part.
+        view: who looks at it, and how.
+        onwards: what else there may be was said after these messages, not before.
+    """
     first = found[0]
     where = f"with {clean_name(first.with_)}" if first.with_ else ""
     if first.room is not None:
@@ -213,8 +222,15 @@ def history(found: Sequence[Earlier], view: View) -> list[str]:
     what = f"earlier messages {where}".rstrip() if where else "earlier private messages"
     if not any(part.events for part in found):
         return info(f"there are no {what}", view)
-    begins = "; there are none before them" if found[-1].complete else ""
-    return info(f"{what}{begins}:", view) + backlog(found, view)
+    whole = found[-1].complete
+    begins = "; there are none before them" if whole and not onwards else ""
+    shown = info(f"{what}{begins}:", view) + _past(found, view)
+    if whole or not onwards:
+        return shown + info(END_OF_BACKLOG, view)
+    last = decode_event(bytes(found[-1].events[-1]))
+    assert isinstance(last, Msg | Changed)
+    more = written(last.ts, view.now)
+    return shown + info(f"more was said after this: /history since {more}", view)
 
 
 def _past(found: Sequence[Earlier], view: View) -> list[str]:

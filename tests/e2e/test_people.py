@@ -52,6 +52,14 @@ async def test_what_one_does_with_a_message(
         shown = "\n".join(mom.lines).rpartition("earlier messages in")[2]
         assert "sis: yes" in shown
         assert "1234" not in shown
+        mom.type("/history since 5m\r")
+        await mom.until(
+            lambda lines: "* mom waves" in "\n".join(lines).rpartition("messages in lobby:")[2]
+        )
+        mom.type("/history 1 since 5m\r")
+        await sees(mom, "· more was said after this: /history since ")
+        mom.type("/history since 25:00\r")
+        await sees(mom, "· that is not a time: write 10m or 2h for so long ago")
 
 
 async def test_what_one_does_with_people(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from itertools import islice, takewhile
 from typing import Any, NamedTuple
@@ -34,7 +34,14 @@ class LogEntry(NamedTuple):
 
 
 def newest(
-    url: str, prefix: str, room: str, *, count: int | None = None, since: datetime | None = None
+    url: str,
+    prefix: str,
+    room: str,
+    *,
+    count: int | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    wanted: Callable[[bytes], bool] = lambda _line: True,
 ) -> list[LogEntry]:
     """The newest entries of a room's log, oldest first; none if there is no such room.
 
@@ -44,18 +51,22 @@ def newest(
         room: its name, folded.
         count: how many at most; None for no limit.
         since: only those that Redis got then or later, by its clock; None for all.
+        until: only those that Redis got before; None for all.
+        wanted: whether a line counts.
 
     Raises:
         RedisUnreachable: the text says why, without the URL's password.
     """
     log = Keys(prefix).room_log(room)
     oldest = since.timestamp() * 1000 if since else 0
+    end = until.timestamp() * 1000 if until else math.inf
     with reaching(url) as client:
         entries = takewhile(
             lambda entry: _time(entry[1]) >= oldest,
             _backwards(client, log, min(count or PAGE, PAGE)),
         )
-        found = [_entry(*entry) for entry in islice(filter(_is_ours, entries), count)]
+        inside = (_entry(*each) for each in entries if _is_ours(each) and _time(each[1]) < end)
+        found = list(islice((entry for entry in inside if wanted(entry.line)), count))
     return found[::-1]
 
 

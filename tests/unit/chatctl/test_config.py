@@ -20,13 +20,13 @@ def shown(chatctl):
 def test_each_value_has_its_source(shown, configure):
     path = configure("redis = 'redis://file'\n[gateway]\nidle = '15m'\nburst = 7")
     found = shown("gateway", env={"CHATCTL_IDLE": "90s", "CHATCTL_PREFIX": "family"})
-    assert found["idle"] == ("90s", "environment CHATCTL_IDLE")
+    assert found["idle"] == (90.0, "environment CHATCTL_IDLE")
     assert found["prefix"] == ("family", "environment CHATCTL_PREFIX")
-    assert found["burst"] == ("7", f"file {path}")
+    assert found["burst"] == (7, f"file {path}")
     assert found["redis"] == ("redis://file", f"file {path}")
-    assert found["rate"] == ("5/s", "default")
+    assert found["rate"] == (5.0, "default")
     assert found["run-dir"] == (None, "default")
-    assert found["reuse-port"] == ("false", "default")
+    assert found["reuse-port"] == (False, "default")
 
 
 def test_another_file(chatctl, tmp_path):

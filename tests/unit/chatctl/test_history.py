@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import redis
 
+from chatctl.messages import for_programs
 from gateway.backplane.embedded import runfile
 from wire.frames import Changed
 
@@ -53,7 +54,7 @@ def test_changes_in_a_room_are_shown_with_their_time_among_its_messages(history,
     assert shown[1] == f"{time} · mom kicked sis out of #dev: tea\ufffd[2J"
     found = json.loads(history("dev", "--json").stdout)
     assert [each["op"] for each in found] == ["msg", "changed", "msg"]
-    assert found[1] == json.loads(line)
+    assert found[1] == for_programs(line)
 
 
 def test_without_an_option_the_last_fifty_are_shown(history, say, url):
@@ -81,13 +82,15 @@ def test_control_characters_never_reach_the_terminal(history, say, url):
     assert len(output.splitlines()) == 1
 
 
-def test_json_is_one_array_of_what_went_over_the_wire(history, say, url):
+def test_json_is_one_array_with_times_in_rfc_3339(history, say, url):
     lines = [say(url, "a"), say(url, "é \x9b")]
     result = history("--json")
-    assert json.loads(result.stdout) == [json.loads(line) for line in lines]
+    found = json.loads(result.stdout)
+    assert found == [for_programs(line) for line in lines]
+    assert datetime.fromisoformat(found[0]["ts"]).timestamp() * 1000 == json.loads(lines[0])["ts"]
     assert json.loads(result.stdout)[0]["id"] == "7-0"
     assert result.stdout.isascii()
-    assert json.loads(history("--json", "--last", "1").stdout) == [json.loads(lines[1])]
+    assert json.loads(history("--json", "--last", "1").stdout) == [for_programs(lines[1])]
 
 
 @pytest.mark.parametrize("arguments", [(), ("--json",)])

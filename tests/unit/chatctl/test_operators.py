@@ -8,6 +8,7 @@ from ipaddress import ip_network
 import msgspec
 import pytest
 
+from chatctl.answers import rfc3339
 from gateway.backplane.alike import settings_of
 from gateway.backplane.operators.bans import BanChange
 from gateway.backplane.operators.checks import Finding
@@ -244,8 +245,8 @@ class TestBans:
         assert found[0] == {
             "subject": "Sis",
             "kind": "name",
-            "since": NOW,
-            "until": NOW + 7_200_000,
+            "since": rfc3339(NOW),
+            "until": rfc3339(NOW + 7_200_000),
             "reason": "too loud",
         }
 
@@ -476,7 +477,7 @@ class TestAccount:
         assert result.stdout.splitlines()[1].startswith("Dana  ")
         found = chatctl("account", "list", "--json", *REDIS)
         [dana] = json.loads(found.stdout)
-        assert dana == {"name": "Dana", "since": NOW, "of": None, "names": []}
+        assert dana == {"name": "Dana", "since": rfc3339(NOW), "of": None, "names": []}
         assert "argon2" not in result.stdout + found.stdout
         stand_in("accounts.list_accounts", [])
         assert chatctl("account", "list", *REDIS).stdout == "no name is registered\n"

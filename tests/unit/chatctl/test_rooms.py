@@ -81,7 +81,12 @@ class TestList:
     def test_json_has_everything(self, chatctl, stand_in):
         stand_in("list_rooms", [RoomSummary(DEV, 12, 1, NOW)])
         [dev] = json.loads(chatctl("rooms", "--json", *REDIS).stdout)
-        assert (dev["room"], dev["people"], dev["operators"], dev["last"]) == ("dev", 12, 1, NOW)
+        assert (dev["room"], dev["people"], dev["operators"], dev["last"]) == (
+            "dev",
+            12,
+            1,
+            "2026-11-23T10:00:00.123Z",
+        )
         assert dev["modes"]["slow"] == 10
         assert dev["topic"] == DEV.topic
 

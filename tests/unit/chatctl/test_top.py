@@ -88,7 +88,7 @@ def test_json_is_one_object_per_line(chatctl, looks):
     looks([record()], [record(at=4000, received=6)])
     result = chatctl("top", *REDIS, "--count", "2", "--json")
     first, second = [json.loads(line) for line in result.stdout.splitlines()]
-    assert first["at"] == 7000
+    assert first["at"] == "1970-01-01T00:00:07.000Z"
     assert first["gateways"][0]["per_second"] is None
     assert second["gateways"][0]["per_second"] == {"received": 2.0, "delivered": 0.0}
     assert second["gateways"][0]["id"] == "g-1"

@@ -493,14 +493,16 @@ class TestRooms:
         kinds = [await anext(events) for _ in range(3)]
         assert [type(event) for event in kinds] == [Out, Entered, Msg]
 
-    async def test_several_rooms_may_be_entered_at_the_start(self, chat):
-        entering = asyncio.create_task(chat.enter(["ops", "art"]))
-        assert (await self.lets_in(chat.peer)).room == "ops"
-        assert (await self.lets_in(chat.peer)).room == "art"
-        await entering
+    async def test_rooms_are_entered_and_their_keys_are_kept_for_the_return(self, chat):
+        for room in ("ops", "art"):
+            entering = asyncio.create_task(chat.enter(room, key="s3cret"))
+            request = await self.lets_in(chat.peer)
+            assert (request.room, request.key) == (room, "s3cret")
+            assert (await entering).room == room
+        assert (chat.rooms["ops"], chat.rooms["art"]) == ("s3cret", "s3cret")
 
     async def test_the_error_names_the_room_that_cannot_be_entered(self, chat):
-        entering = asyncio.create_task(chat.enter(["ops"]))
+        entering = asyncio.create_task(chat.enter("ops"))
         request = await chat.peer.expect(Join)
         chat.peer.tell(Error(code="invite_only", text="only by invitation", seq=request.seq))
         with pytest.raises(Refused, match="#ops: only by invitation"):

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from display.arguments import names_in, room_named
 from display.commands import COMMANDS, read
-from display.meaning import Help, Show
+from display.meaning import Help, LookBack, Show
 from display.room_commands import EARLIER
 from wire.frames import (
     AboutRoom,
@@ -15,6 +15,7 @@ from wire.frames import (
     ListRooms,
     Moderate,
     Quit,
+    ReadHistory,
     Send,
     SetModes,
     SetTopic,
@@ -146,6 +147,15 @@ class TestInARoom:
             ("hello", Send(text="hello", room="dev")),
             ("hi @sis", Send(text="hi @sis", room="dev")),
             ("/msg sis hi", Send(text="hi", to=["sis"])),
+            ("/history", ReadHistory(room="dev", limit=20)),
+            ("/history 7", ReadHistory(room="dev", limit=7)),
+            ("/history with @sis", ReadHistory(with_="sis", limit=20)),
+            ("/history since 10:00", LookBack("10:00", ReadHistory(room="dev", limit=100))),
+            ("/history 7 since 2h", LookBack("2h", ReadHistory(room="dev", limit=7))),
+            (
+                "/history since 2026-11-23 with sis",
+                LookBack("2026-11-23", ReadHistory(with_="sis", limit=100)),
+            ),
             ("/join ops", Join(room="ops", history=EARLIER)),
             ("/join #Ops", Join(room="ops", history=EARLIER)),
             ("/JOIN \uff03\uff2f\uff30\uff33", Join(room="ops", history=EARLIER)),
@@ -205,6 +215,11 @@ class TestInARoom:
     @pytest.mark.parametrize(
         ("line", "why"),
         [
+            ("/history 0", "between 1 and 100 messages at a time"),
+            ("/history since", "that is not a time: write 10m or 2h"),
+            ("/history since noon", "that is not a time: write 10m or 2h"),
+            ("/history since 10:00 till 11:00", "write it like this: /history"),
+            ("/history with", "with one person: /history with NAME"),
             ("/join", "write it like this: /join ROOM [KEY]"),
             ("/join dev and ops", "write it like this:"),
             ("/join dev,ops", "no room can be called dev,ops"),
