@@ -15,7 +15,7 @@ RUN      := $(VENV)/.run-stamp
 DEV      := $(VENV)/.dev-stamp
 
 .DEFAULT_GOAL := help
-.PHONY: help run all lint types arch test test-compose bench chaos picture format clean
+.PHONY: help run all lint types arch test test-compose bench chaos share picture format clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,6 +46,12 @@ bench: $(DEV) ## The load generator; ARGS="--help" for options
 
 chaos: $(DEV) ## Break everything on purpose for a while; SEED=1 MINUTES=1 are the defaults
 	$(BIN)/python -m tests.chaos --seed $(SEED) --minutes $(MINUTES)
+
+share: $(DEV) ## Write the man page and the completion scripts of deploy/share again
+	$(PYTHON) -m tests.share
+
+share: $(DEV) ## Write the man page and the completion scripts of deploy/share again
+	$(BIN)/python -m tests.share
 
 picture: $(DEV) ## Record docs/talking.svg again: two people talk through a real gateway
 	$(BIN)/python -m tests.picture

@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 
 import click
+from click.core import ParameterSource
 
 from chatctl import configfile, standard
 from chatctl.given import RepeatedOption, own_folder
@@ -141,6 +142,21 @@ def rooms(text: str) -> tuple[str, ...]:
     "at its end is here.",
 )
 @option(
+    "away-after",
+    type=chosen("away-after"),
+    default="off",
+    show_default="off; 5m with --stay",
+    metavar="DURATION|off",
+    help="After this time without a key, others see that you are away.",
+)
+@option(
+    "title",
+    type=chosen("title"),
+    default="off",
+    metavar="on|off",
+    help="Show the room, and how much is new for you, in the title of the window.",
+)
+@option(
     "json",
     is_flag=True,
     help="For programs: write events, and read requests, as lines of JSON as on the wire.",
@@ -193,6 +209,9 @@ def client(
     # Elsewhere an empty variable is as good as none; here that would tell everyone.
     if to is None and os.environ.get(variable("to")) == "":
         raise click.BadParameter(NOBODY, param_hint=f"'{variable('to')}'")
+
+    if stay and context.get_parameter_source("away_after") is ParameterSource.DEFAULT:
+        given["away_after"] = "5m"
 
     standard.allow_closed_output()
 

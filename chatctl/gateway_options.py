@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
@@ -28,6 +29,12 @@ if TYPE_CHECKING:
     from gateway.config import GatewayConfig
 
 Decorator = Callable[[Any], Any]
+
+
+def _limit(text: str) -> float:
+    """As `duration_or_off`, but infinite for ``off``: here None means that nothing was said."""
+    found = duration_or_off(text)
+    return math.inf if found is None else found
 
 
 def _best_loop() -> str:
@@ -57,6 +64,13 @@ CHAT: tuple[Decorator, ...] = (
         default="60s",
         metavar="DURATION|off",
         help="After this time of silence a user is told Bye! and disconnected.",
+    ),
+    option(
+        "away-idle",
+        type=_limit,
+        metavar="DURATION|off",
+        show_default="as --idle",
+        help="The same for people who are away: by /away, or because their client says so.",
     ),
     option(
         "fallback",
@@ -295,13 +309,16 @@ def config(given: dict[str, Any], redis: str, drain: float) -> GatewayConfig:
     chain, key = given["tls_cert"], given["tls_key"]
     if (chain is None) is not (key is None):
         raise Misuse("--tls-cert and --tls-key go together: give both, or neither")
-    listen = given["listen"]
+    listen, away_idle = given["listen"], given["away_idle"]
+    if away_idle is None:
+        away_idle = given["idle"]
     return GatewayConfig(
         host=listen.host,
         port=listen.port,
         redis=redis,
         prefix=given["prefix"],
         idle=given["idle"],
+        away_idle=None if away_idle == math.inf else away_idle,
         fallback=given["fallback"],
         auth=given["auth"],
         rooms=given["rooms"],

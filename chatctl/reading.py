@@ -30,7 +30,7 @@ END_OF_TIME = 2**53
 
 
 class Reader(NamedTuple):
-    """Who reads, and what.
+    """The person who reads, and what.
 
     Attributes:
         name: the person's name.

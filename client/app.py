@@ -22,6 +22,7 @@ from prompt_toolkit.layout.processors import TabsProcessor
 from prompt_toolkit.output import ColorDepth
 from prompt_toolkit.styles import Style as Looks
 
+from client.absence import Absence
 from client.aim import Aim
 from client.asking import Command, Request, ask
 from client.attention import Attention
@@ -69,6 +70,7 @@ from wire.frames import (
     LOBBY,
     PRIVATE,
     AboutRoom,
+    Away,
     Changed,
     ChangePassword,
     Deleted,
@@ -175,6 +177,7 @@ class ChatApp:
         self._pending = Pending()
         self._elsewhere = Elsewhere()
         self._attention = Attention(clock)
+        self._absence = Absence(chat, clock, lambda: self._options.away_after)
         self._secrets: Secrets | None = None
         self._output = output or cast(PromptOutput, PromptOutput.from_pty(sys.stdout))
         self._keyboard = None if input else Keyboard(sys.stdin)
@@ -206,6 +209,7 @@ class ChatApp:
         # terminal would echo keys by itself.
         self._session.default_buffer.accept_handler = self._accept
         self._session.default_buffer.on_text_changed += self._typed
+        self._session.app.after_render += lambda _: self._show_title()
         self._screen = Screen(self._session.app, self._output)
         self._draft = Document()
         self._overlong_said = -OVERLONG_EVERY
@@ -222,10 +226,12 @@ class ChatApp:
         async with asyncio.TaskGroup() as self._tasks:
             self._prompting = self._tasks.create_task(self._read_keys())
             self._tasks.create_task(self._follow())
+            watching = self._tasks.create_task(self._absence.watch())
             loop.add_signal_handler(signal.SIGTERM, self._terminated)
             # A signal that ends us may come at the same time, and is handled first.
             loop.add_signal_handler(signal.SIGCONT, loop.call_soon, self._go_on)
             await asyncio.wait([self._prompting])
+            watching.cancel()
             await self._chat.quit()
         return self._farewell()
 
@@ -364,7 +370,7 @@ class ChatApp:
         match event:
             case Msg():
                 self._show_message(event)
-            case Joined(room=room) | Left(room=room):
+            case Joined(room=room) | Left(room=room) | Away(room=room):
                 if self._options.joins and room == self._rooms.current:
                     self._put(lambda view: render.event(event, view))
             case _ if isinstance(event, News):
@@ -401,6 +407,14 @@ class ChatApp:
         if self._options.notify != "off" and not self._attention.is_focused:
             text = f"{message.from_}: {' '.join(message.text.split())}"
             self._output.notify(self._options.notify, clean_name(text[:NOTIFIED]))
+
+    def _show_title(self) -> None:
+        if self._options.title and self._output.is_ours:
+            for_them = self._attention.missed_for_them
+            count = f"({for_them}) " if for_them else ""
+            self._output.show_title(clean_name(f"{count}{_shown(self._rooms.current)}"))
+        else:
+            self._output.restore_title()
 
     def _look(self) -> None:
         """The person looks at the current room: show what was only hinted at there."""
@@ -673,6 +687,8 @@ class ChatApp:
 
     def _typed(self, buffer: Buffer) -> None:
         self._say_what_was_missed(self._attention.returned())
+        if self._absence.typed():
+            self._tasks.create_task(self._absence.over())
         if self._secrets is not None:
             return
         now = self._clock()
@@ -719,6 +735,7 @@ class ChatApp:
         self._prompting.cancel()
 
     def _farewell(self) -> int:
+        self._output.restore_title()
         self._screen.flush()
         if self._chat.failure or self._chat.ended not in (None, QUIT):
             self._save_what_was_typed()

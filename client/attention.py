@@ -39,6 +39,11 @@ class Attention:
         """Whether the terminal says that the person looks at it."""
         return self._focused is True
 
+    @property
+    def missed_for_them(self) -> int:
+        """How many messages that are meant for the person came while they did not look."""
+        return self._for_them
+
     def focus(self, focused: bool) -> str:
         """The terminal has got or lost the focus. Returns what `returned` returns, or ""."""
         told = self.returned() if focused else ""

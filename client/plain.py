@@ -40,6 +40,7 @@ from display.view import View, info
 from wire.frames import (
     LOBBY,
     Ack,
+    Away,
     Changed,
     Deleted,
     Entered,
@@ -161,7 +162,7 @@ class PlainClient:
                     self._out_of(room)
             case Msg() | Joined() | Left() if not self._rooms.heard(event):
                 pass
-            case Joined() | Left() if not self._options.joins:
+            case Joined() | Left() | Away() if not self._options.joins:
                 pass
             case Renamed():
                 self._rooms.renamed(event)

@@ -26,6 +26,9 @@ MENU = 8
 """Rows for the prompt and its completion menu, in a window that has at least twice as many."""
 
 
+SAVE_TITLE, RESTORE_TITLE = "\x1b[22;2t", "\x1b[23;2t"
+
+
 class PromptOutput(Vt100_Output):
     """Terminal output for a prompt with lines above it.
 
@@ -34,6 +37,7 @@ class PromptOutput(Vt100_Output):
     """
 
     keep_paste = False
+    _title = ""
 
     @property
     def responds_to_cpr(self) -> bool:
@@ -57,6 +61,20 @@ class PromptOutput(Vt100_Output):
         if not self.keep_paste:
             super().disable_bracketed_paste()
             self.write_raw("\x1b[?1004l")
+
+    def show_title(self, text: str) -> None:
+        """Write the title of the window; the terminal remembers the one before."""
+        if text != self._title:
+            self.write_raw(f"{'' if self._title else SAVE_TITLE}\x1b]2;{text}\x07")
+            self.flush()
+            self._title = text
+
+    def restore_title(self) -> None:
+        """Give the window the title back that it had."""
+        if self._title:
+            self.write_raw(RESTORE_TITLE)
+            self.flush()
+            self._title = ""
 
     def notify(self, how: str, text: str) -> None:
         """Ask the terminal for a notification on the desktop, as ``osc9`` or ``osc777``.

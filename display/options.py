@@ -6,6 +6,7 @@ from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from typing import Any
 
+from display.spans import read_span
 from display.style import theme_named
 
 SECONDS = "%H:%M:%S"
@@ -24,13 +25,16 @@ class Options:
         notify: how to ask the terminal for a notification of the same: ``osc9``, ``osc777`` or
             ``off``.
         highlight: words that count like the person's name.
-        joins: show who comes and leaves.
+        joins: show who comes and leaves, and who is away.
         elsewhere: what is shown of messages in other rooms: ``inline`` the message, ``hint`` a
             line for the first one.
         status: show a line with the state of the chat above the prompt.
         time: how times are written, as `datetime.strftime` has it.
         theme: the colours, as `display.style.theme_named` reads them.
         confirm_public: ask before a message goes to everyone because nobody it names is here.
+        away_after: seconds without a key after which others are told that the person is away; None
+            for never.
+        title: show the room, and how much is new for the person, in the title of the window.
     """
 
     bell: bool = True
@@ -42,6 +46,8 @@ class Options:
     time: str = SECONDS
     theme: str = "dark"
     confirm_public: bool = False
+    away_after: int | None = None
+    title: bool = False
 
 
 VALUES: dict[str, tuple[str, ...]] = {
@@ -54,6 +60,8 @@ VALUES: dict[str, tuple[str, ...]] = {
     "time": (SECONDS, "%H:%M"),
     "theme": ("dark", "light", "plain"),
     "confirm-public": ("on", "off"),
+    "away-after": ("off", "5m", "15m"),
+    "title": ("on", "off"),
 }
 """The options by their names, each with values that completion offers."""
 
@@ -70,6 +78,11 @@ def read_option(name: str, text: str) -> Any:
             return () if text == "off" else tuple(word for word in words if word)
         case "time":
             return _time(text)
+        case "away-after":
+            seconds = read_span(text)
+            if seconds is None and text.casefold() != "off":
+                raise ValueError("away-after is a time like 30s or 5m, or off")
+            return seconds
         case "theme":
             theme_named(text)
             return text
@@ -94,6 +107,10 @@ def shown_options(options: Options) -> str:
 
 
 def _shown(value: Any) -> str:
+    if value is None:
+        return "off"
+    if isinstance(value, int) and not isinstance(value, bool):
+        return f"{value}s"
     if isinstance(value, bool):
         return "on" if value else "off"
     return ",".join(value) or "off" if isinstance(value, tuple) else str(value)

@@ -194,8 +194,7 @@ def _no_room(word: str) -> Show:
 
 def _no_mode(word: str) -> Show:
     near = get_close_matches(word[:40].casefold(), [*MODES, *VALUES], n=1, cutoff=0.5)
-    modes, options = ", ".join(MODES), ", ".join(VALUES)
-    known = f"the modes are {modes}; your own options are {options}"
+    known = f"the modes are {', '.join(MODES)}; /set options shows your own options"
     hint = f"did you mean {near[0]}?" if near else known
     return mistake(f"there is no mode {word[:40]}: {hint}")
 

@@ -47,6 +47,7 @@ class GatewayConfig:
         redis: URL of the Redis that all gateways share.
         prefix: the beginning of every key and channel in Redis.
         idle: seconds of silence before a user is told ``Bye!``; None for never.
+        away_idle: the same for a user who is away.
         fallback: what to do with a message when none of its ``@names`` is online: send it to the
             whole room ("public"), or refuse it ("refuse").
         auth: whether names that are not registered are let in ("open") or not ("required").
@@ -73,6 +74,7 @@ class GatewayConfig:
     redis: str
     prefix: str
     idle: float | None
+    away_idle: float | None
     fallback: Fallback
     auth: Auth
     rooms: RoomsBy

@@ -89,6 +89,7 @@ class Gateway:
         self.rules = Rules(
             gateway=self.id,
             idle=config.idle,
+            away_idle=config.away_idle,
             refuse_fallback=config.fallback == "refuse",
             limits=config.limits,
         )
@@ -110,6 +111,7 @@ class Gateway:
             url=config.redis,
             prefix=config.prefix,
             idle=config.idle,
+            away_idle=config.away_idle,
             resume_within=config.resume_within,
             history=config.history,
             history_age=config.history_age,

@@ -456,6 +456,7 @@ class Welcome(Frame, frozen=True, tag_field="op", tag="welcome"):
         resume: secret that takes this name back over a new connection. Until it is used, the
             token before it is good too, for a hello with a higher ``seq``.
         idle: seconds of silence after which the session is ended; None for never.
+        away_idle: the same while the person is away; UNSET if it is the same time.
         rooms: the rooms that the session is in.
         limits: what this gateway allows.
         resumed: the hello's resume token was good: what was missed follows.
@@ -475,6 +476,7 @@ class Welcome(Frame, frozen=True, tag_field="op", tag="welcome"):
     seen: dict[str, str] = {}
     account: str = ""
     sessions: int = 1
+    away_idle: float | msgspec.UnsetType | None = msgspec.UNSET
 
 
 class Ack(Frame, frozen=True, tag_field="op", tag="ack"):

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from gateway.backplane.records import ChatSettings
+from gateway.backplane.records import AS_IDLE, ChatSettings
 from gateway.config import GatewayConfig
 
 OPTIONS = {
@@ -17,6 +17,7 @@ OPTIONS = {
     "history": "history",
     "history_age": "history-age",
     "idle": "idle",
+    "away_idle": "away-idle",
     "resume_within": "resume-within",
     "text": "max-text",
     "rate": "rate",
@@ -30,7 +31,7 @@ OPTIONS = {
 }
 """The command-line option of each setting."""
 
-_UNITS = {"history_age": "s", "idle": "s", "resume_within": "s", "rate": "/s"}
+_UNITS = {"history_age": "s", "idle": "s", "away_idle": "s", "resume_within": "s", "rate": "/s"}
 
 
 def settings_of(config: GatewayConfig) -> ChatSettings:
@@ -42,6 +43,7 @@ def settings_of(config: GatewayConfig) -> ChatSettings:
         history=config.history,
         history_age=config.history_age,
         idle=config.idle,
+        away_idle=AS_IDLE if config.away_idle == config.idle else config.away_idle,
         resume_within=config.resume_within,
         text=config.limits.text,
         rate=config.limits.rate,
@@ -73,6 +75,8 @@ def differences(gateways: Mapping[str, ChatSettings]) -> list[str]:
 
 
 def _shown(name: str, value: Any) -> str:
+    if name == "away_idle" and value == AS_IDLE:
+        return "as --idle"
     if value is None or value is False:
         return "off"
     if value is True:

@@ -160,6 +160,10 @@ class Audited(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag
     reason: str = ""
 
 
+AS_IDLE = -1.0
+"""In place of ``ChatSettings.away_idle``: as ``idle``."""
+
+
 class ChatSettings(msgspec.Struct, frozen=True, kw_only=True):
     """The settings that all gateways of a chat should share.
 
@@ -170,6 +174,7 @@ class ChatSettings(msgspec.Struct, frozen=True, kw_only=True):
         history: how many messages a room's log keeps.
         history_age: how many seconds it keeps a message.
         idle: seconds of silence before a user is disconnected; None for never.
+        away_idle: the same for a user who is away; `AS_IDLE` if it is the same time.
         resume_within: seconds in which a session can be resumed.
         text: the most characters of a text.
         rate: requests per second in the long run; None for no limit.
@@ -199,6 +204,7 @@ class ChatSettings(msgspec.Struct, frozen=True, kw_only=True):
     rooms_per_person: int = 50
     sessions_per_account: int = 1
     accounts: str = "operators"
+    away_idle: float | None = AS_IDLE
 
 
 class GatewayInfo(msgspec.Struct, frozen=True, kw_only=True, tag_field="v", tag=1):

@@ -14,6 +14,7 @@ class Rules:
     Attributes:
         gateway: its id.
         idle: seconds of silence that end a session; None for never.
+        away_idle: the same for somebody who is away.
         refuse_fallback: a message whose recipients are all absent is refused, and never becomes
             public.
         limits: what a peer may do.
@@ -21,5 +22,6 @@ class Rules:
 
     gateway: str
     idle: float | None
+    away_idle: float | None
     refuse_fallback: bool
     limits: Limits

@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from enum import Enum
 
+from msgspec import UNSET
 from msgspec.structs import replace
 
 from gateway.chat.budget import Budget
@@ -330,7 +331,7 @@ class Session:
             self.deadline += seconds
 
     def _look_again(self) -> None:
-        if self.deadline is not None or self._rules.idle is None:
+        if self.deadline is not None or self.life.idle is None:
             self.deadline = self.life.next_look()  # else Redis is being asked
 
     # Answers to the questions that effects ask.
@@ -346,6 +347,7 @@ class Session:
         *,
         account: str = "",
         sessions: int = 1,
+        away: bool = False,
     ) -> list[Effect]:
         """The name was claimed.
 
@@ -359,13 +361,14 @@ class Session:
             rooms: the rooms that the session is in from now on.
             account: as in `Welcome`.
             sessions: as in `Welcome`.
+            away: the person is away in this session.
         """
         self.state = State.ONLINE
         self.name = name
         self.account = account
         self.rooms = set(rooms)
         self.life.typed(now)
-        self.deadline = self.life.next_look()
+        self.set_away(away)
         rules = self._rules
         welcome = Welcome(
             v=VERSION,
@@ -373,6 +376,7 @@ class Session:
             gateway=rules.gateway,
             resume=resume,
             idle=rules.idle,
+            away_idle=UNSET if rules.away_idle == rules.idle else rules.away_idle,
             rooms=list(rooms),
             limits=rules.limits,
             resumed=resumed,
@@ -381,6 +385,13 @@ class Session:
             sessions=sessions,
         )
         return [Tell(welcome)]
+
+    def set_away(self, away: bool) -> None:
+        """The person is away from now on, or back: each has a limit of silence of its own."""
+        idle = self._rules.away_idle if away else self._rules.idle
+        if idle != self.life.idle:
+            self.life.idle, self.life.warned = idle, False
+        self.deadline = self.life.next_look()
 
     def whispered(self, whisper: Whisper, became: Delivery, now: float) -> list[Effect]:
         """A `Whisper` was carried out.
@@ -451,7 +462,10 @@ class Session:
 
     def idle_checked(self, left: float, now: float) -> list[Effect]:
         """Redis has told how many seconds of idleness the user has left."""
-        if self.state is not State.ONLINE or self._rules.idle is None:
+        if self.state is not State.ONLINE:
+            return []
+        if self.life.idle is None:  # since the question was asked
+            self.deadline = self.life.next_look()
             return []
         # Activity may have come here while the question was on its way, or elsewhere before it.
         if self.life.active_elsewhere(left, now):
@@ -470,7 +484,7 @@ class Session:
         life = self.life
         if life.lost(now):
             return self._close(CONNECTION_LOST)
-        if not life.idle(now):
+        if not life.is_idle(now):
             # A request does not move the deadline: when it is reached it is worked out again.
             self.deadline = life.next_look()
             return []

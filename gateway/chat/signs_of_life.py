@@ -20,18 +20,19 @@ class SignsOfLife:
     """When one peer was last heard.
 
     Args:
-        idle: seconds of inactivity that a user may have; None for no limit.
+        idle: seconds of inactivity that the user may have at first; None for no limit.
         now: reading of a monotonic clock, seconds; all later readings are of the same clock.
 
     Attributes:
+        idle: seconds of inactivity that the user may have.
         active_at: when the person was last active.
         warned: the person was told that the time is nearly up.
     """
 
-    __slots__ = ("_heard_at", "_idle", "_pings", "active_at", "warned")
+    __slots__ = ("_heard_at", "_pings", "active_at", "idle", "warned")
 
     def __init__(self, idle: float | None, now: float) -> None:
-        self._idle = idle
+        self.idle = idle
         self._pings = False
         self.active_at = self._heard_at = now
         self.warned = False
@@ -53,8 +54,8 @@ class SignsOfLife:
 
     def active_elsewhere(self, left: float, now: float) -> bool:
         """Redis gives the user ``left`` more seconds; returns whether there is any time left."""
-        assert self._idle is not None
-        self.active_at = max(self.active_at, now + left - self._idle)
+        assert self.idle is not None
+        self.active_at = max(self.active_at, now + left - self.idle)
         still = self.left(now)
         # A warning counts for the last moments only, and not if there is much time again.
         self.warned = self.warned and still <= self._warning()
@@ -62,8 +63,8 @@ class SignsOfLife:
 
     def left(self, now: float) -> float:
         """Seconds of inactivity that the user has left; below 0 if this is asked late."""
-        assert self._idle is not None
-        return self._idle - (now - self.active_at)
+        assert self.idle is not None
+        return self.idle - (now - self.active_at)
 
     def next_look(self) -> float | None:
         """When to check the clock again; None for never."""
@@ -75,7 +76,7 @@ class SignsOfLife:
         lost = self._lost_at()
         return lost is not None and now >= lost
 
-    def idle(self, now: float) -> bool:
+    def is_idle(self, now: float) -> bool:
         """Whether it is time for the warning, or for the end if there was a warning."""
         look = self._idle_look()
         return look is not None and now >= look
@@ -84,10 +85,10 @@ class SignsOfLife:
         return self._heard_at + SILENCE if self._pings else None
 
     def _idle_look(self) -> float | None:
-        if self._idle is None:
+        if self.idle is None:
             return None
-        return self.active_at + self._idle - (0.0 if self.warned else self._warning())
+        return self.active_at + self.idle - (0.0 if self.warned else self._warning())
 
     def _warning(self) -> float:
-        assert self._idle is not None
-        return min(WARNING, self._idle / 4)
+        assert self.idle is not None
+        return min(WARNING, self.idle / 4)

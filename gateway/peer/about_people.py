@@ -114,6 +114,7 @@ class AboutPeople:
         member = asker.membership
         before, now = await self._backplane.people.set_away(member.registration, reason)
         member.is_away(reason)
+        asker.session.set_away(reason is not None)
         if before == now:
             return
         told = 0

@@ -115,7 +115,7 @@ class Past:
         return b"%d-%d" % low
 
     async def _newest(self, log: Log, before: bytes | None) -> bytes | None:
-        """The newest line of a log before an id; None if there is none."""
+        """The newest line of a log before an id; None without one."""
         lines, _ = await self._backplane.read_back(log, before, 1)
         return lines[0] if lines else None
 
@@ -199,7 +199,7 @@ def _id_of(line: bytes) -> bytes:
 
 
 def _time_of(line: bytes) -> int:
-    """When a line was stored, which stands behind its id: ``{"id":"7-3","ts":1764201600000,``."""
+    """When a line was stored, which stands after its id: ``{"id":"7-3","ts":1764201600000,``."""
     begin = line.index(b'"ts":') + 5
     return int(line[begin : line.index(b",", begin)])
 

@@ -519,6 +519,7 @@ class Peer:
                 rooms,
                 account=membership.registration.account,
                 sessions=membership.sessions,
+                away=membership.registration.away is not None,
             )
         )
         for each in entered:

@@ -232,6 +232,35 @@ class TestActivity:
         await patient.backplane.touch([Touch("sis", sis.session, 1.0)])
         assert look.pttl(keys.alive(sis.session)) == -1
 
+    async def test_who_is_away_has_a_limit_of_their_own(
+        self, start: StartBackplane, look: redis.Redis, keys: Keys
+    ) -> None:
+        gateway = await start(idle=60.0, away_idle=600.0)
+        sis = await gateway.online("sis")
+        alive, touch = keys.alive(sis.session), Touch("sis", sis.session, 20.0)
+        await gateway.backplane.touch([touch])
+        await gateway.backplane.people.set_away(sis, "")
+        assert 570_000 < look.pttl(alive) <= 580_000, "to go away is no activity"
+        await gateway.backplane.touch([touch])
+        assert 570_000 < look.pttl(alive) <= 580_000
+        await gateway.release(sis, for_good=False)
+        again, claimed = await gateway.again(sis)
+        assert claimed.away == ""
+        alive = keys.alive(again.session)
+        assert 590_000 < look.pttl(alive) <= 600_000
+        await gateway.backplane.people.set_away(again, None)
+        assert 50_000 < look.pttl(alive) <= 60_000
+
+    async def test_who_is_away_may_never_be_idle(
+        self, start: StartBackplane, look: redis.Redis, keys: Keys
+    ) -> None:
+        gateway = await start(idle=60.0, away_idle=None)
+        sis = await gateway.online("sis")
+        await gateway.backplane.people.set_away(sis, "lunch")
+        assert look.pttl(keys.alive(sis.session)) == -1
+        await gateway.backplane.people.set_away(sis, None)
+        assert 50_000 < look.pttl(keys.alive(sis.session)) <= 60_000
+
 
 class TestUsers:
     async def test_nobody(self, g1: Gateway) -> None:

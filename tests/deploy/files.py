@@ -22,7 +22,14 @@ PROMETHEUS = DEPLOY / "prometheus/prometheus.yml"
 ALERTS = DEPLOY / "prometheus/alerts.yml"
 DASHBOARD = DEPLOY / "grafana/chat.json"
 
-FILES = [DOCKERFILE, COMPOSE, *sorted(path for path in DEPLOY.rglob("*") if path.is_file())]
+MADE = DEPLOY / "share"
+"""Files that `make share` writes."""
+
+FILES = [
+    DOCKERFILE,
+    COMPOSE,
+    *sorted(each for each in DEPLOY.rglob("*") if each.is_file() and MADE not in each.parents),
+]
 TEXTS = {str(path.relative_to(ROOT)): path.read_text() for path in FILES}
 
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -93,7 +94,9 @@ def test_the_image_is_built_only_from_files_that_the_wheel_needs():
     assert all((ROOT / each).exists() for each in kept)
     assert lines[1] == "*"
     packages = {path.name for path in ROOT.iterdir() if (path / "__init__.py").exists()}
-    assert kept == packages - {"tests"} | {"pyproject.toml", "README.md", "LICENSE"}
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    shared = project["tool"]["hatch"]["build"]["targets"]["wheel"]["shared-data"].keys()
+    assert kept == packages - {"tests"} | shared | {"pyproject.toml", "README.md", "LICENSE"}
 
 
 @pytest.mark.parametrize("name", TEXTS)

@@ -336,6 +336,21 @@ async def test_who_stays_after_a_long_silence_comes_back_with_enter_and_has_miss
             assert said == ["0", "1", "2"]
 
 
+async def test_who_is_away_by_itself_stays_where_the_gateway_allows_it(
+    start_gateway: StartGateway, window: Open
+) -> None:
+    gateway = await start_gateway("--idle", "6", "--away-idle", "off")
+    peer = await gateway.join("mom")
+    async with window(gateway, "sis", options=["--stay"]) as sis:
+        await peer.expect(op="presence", name="sis", away=True)
+        await peer.ended(code="idle")
+        await sees(sis, "mom left")
+        another = await gateway.join("mom")
+        sis.type("still here\r")
+        await another.expect(op="presence", name="sis", away=False)
+        await another.expect(op="msg", text="still here")
+
+
 async def test_what_was_seen_is_in_the_log_and_what_was_typed_comes_back(
     one: GatewayProcess, window: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

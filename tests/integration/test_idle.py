@@ -66,6 +66,22 @@ async def test_the_welcome_tells_the_idle_time(gateway: Running, join: Join) -> 
     assert sis.told(op="welcome")[0]["idle"] == IDLE
 
 
+async def test_who_is_away_stays_if_the_gateway_says_so(
+    start_gateway: StartGateway, join: Join
+) -> None:
+    gateway = await start_gateway(idle=IDLE, away_idle=None)
+    sis, mom = await join(gateway, "sis"), await join(gateway, "mom")
+    assert sis.told(op="welcome")[0]["away_idle"] is None
+    await sis.say(op="away", seq=1)
+    await sis.expect(op="ack", seq=1)
+    # Meanwhile somebody is silent for all the time that one has, and for as long again.
+    await mom.ended(code="idle")
+    await (await join(gateway, "mom")).ended(code="idle")
+    await sis.say(op="back", seq=2)
+    await sis.expect(op="ack", seq=2)
+    await sis.ended(code="idle")
+
+
 async def test_activity_keeps_a_session_and_silence_ends_it(gateway: Running, join: Join) -> None:
     requests: list[dict[str, str]] = [
         {"op": "active"},

@@ -29,6 +29,7 @@ from gateway.backplane.keys import Keys
 from gateway.backplane.records import GatewayInfo, Registration
 from gateway.backplane.redis.admission import RedisAdmission
 from gateway.backplane.redis.audit import RedisAudit
+from gateway.backplane.redis.calls import IdleMs
 from gateway.backplane.redis.gateways import RedisGateways
 from gateway.backplane.redis.logs import Keeping, RedisLogs
 from gateway.backplane.redis.messages import RedisMessages
@@ -57,6 +58,7 @@ class RedisBackplane:
         url: Redis' URL.
         prefix: the beginning of every key and channel.
         idle: seconds of inactivity before a user is evicted; None for never.
+        away_idle: the same for a user who is away.
         resume_within: seconds for which users can resume.
         history: how many messages a log keeps, roughly, until `keep` says otherwise.
         history_age: for how many seconds it keeps one, likewise.
@@ -73,6 +75,7 @@ class RedisBackplane:
         url: str,
         prefix: str,
         idle: float | None,
+        away_idle: float | None,
         resume_within: float,
         history: int,
         history_age: float,
@@ -84,7 +87,7 @@ class RedisBackplane:
         self._control, self._probed = control.encode(), probed.encode()
         own, name = {control, probed}, f"chat-{gateway}"
         pair = Pair(url, name, keys.users_epoch, own, self._message, events, meters)
-        idle_ms = 0 if idle is None else max(1, round(idle * 1000))
+        limits = IdleMs(_milliseconds(idle), _milliseconds(away_idle))
         resume_ms = max(1, round(resume_within * 1000))
         self._pair = pair
         self._keeping = keeping = Keeping(history, round(history_age * 1000))
@@ -96,7 +99,7 @@ class RedisBackplane:
             pair,
             keys,
             gateway,
-            idle_ms=idle_ms,
+            idle=limits,
             resume_ms=resume_ms,
             keeping=keeping,
             most_sessions=sessions,
@@ -107,7 +110,9 @@ class RedisBackplane:
         self._probe = Probe(keys, gateway, pair)
         self.admission = RedisAdmission(pair, keys)
         self.audit = RedisAudit(pair, keys)
-        self.people = RedisPeople(pair, keys, gateway, keeping=keeping, most_sessions=sessions)
+        self.people = RedisPeople(
+            pair, keys, gateway, keeping=keeping, most_sessions=sessions, idle=limits
+        )
         self.rooms = RedisRooms(pair, keys, keeping, resume_ms, logs.known)
 
     # Starting and closing.
@@ -274,3 +279,7 @@ class RedisBackplane:
 
     async def sweep(self) -> list[Registration]:
         return await self._gateways.sweep()
+
+
+def _milliseconds(idle: float | None) -> int:
+    return 0 if idle is None else max(1, round(idle * 1000))

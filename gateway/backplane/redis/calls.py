@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 
@@ -26,6 +26,18 @@ Call = tuple[Any, ...]
 """A script's name, the list of its keys, and its arguments: the arguments of `Pair.run`."""
 
 
+class IdleMs(NamedTuple):
+    """Milliseconds of inactivity before a user is evicted; 0 for never.
+
+    Attributes:
+        here: of a user who is here.
+        away: of a user who is away.
+    """
+
+    here: int
+    away: int
+
+
 def user_claim(
     keys: Keys,
     user: Registration,
@@ -33,7 +45,7 @@ def user_claim(
     run_id: str,
     *,
     ago_ms: int,
-    idle_ms: int,
+    idle: IdleMs,
     resume: str,
     auth: Proof,
     most_sessions: int,
@@ -47,7 +59,7 @@ def user_claim(
         gateway: the gateway that claims the name.
         run_id: Redis' run id.
         ago_ms: milliseconds since the last activity.
-        idle_ms: milliseconds of inactivity before eviction; 0 for none.
+        idle: how long users may be inactive.
         resume: the hash of the token that was shown, or "".
         auth: what the peer has to prove.
         most_sessions: the most sessions of a registered name.
@@ -62,7 +74,7 @@ def user_claim(
         user.session,
         _without_beginning(user),
         ago_ms,
-        idle_ms,
+        idle.here,
         keys.users,
         resume,
         run_id,
@@ -74,6 +86,7 @@ def user_claim(
         user.account,
         most_sessions,
         mail_ms,
+        idle.away,
     )
 
 

@@ -9,7 +9,7 @@ import msgspec
 from gateway.backplane.contract import KNOWN, Claimed, Known, Listed, Proof, Touch
 from gateway.backplane.keys import Keys
 from gateway.backplane.records import Registration
-from gateway.backplane.redis.calls import user_claim, user_release
+from gateway.backplane.redis.calls import IdleMs, user_claim, user_release
 from gateway.backplane.redis.logs import Keeping
 from gateway.backplane.redis.pair import Pair
 from gateway.backplane.redis.replies import (
@@ -31,7 +31,7 @@ class RedisNames:
         pair: the connections to Redis.
         keys: the names of the keys.
         gateway: this gateway's id.
-        idle_ms: milliseconds of inactivity before a user is evicted; 0 for never.
+        idle: how long users may be inactive.
         resume_ms: milliseconds in which users can resume.
         keeping: how much logs keep; private messages of a registered name, too.
         most_sessions: the most sessions of a registered name.
@@ -43,7 +43,7 @@ class RedisNames:
         keys: Keys,
         gateway: str,
         *,
-        idle_ms: int,
+        idle: IdleMs,
         resume_ms: int,
         keeping: Keeping,
         most_sessions: int,
@@ -51,7 +51,7 @@ class RedisNames:
         self._pair = pair
         self._keys = keys
         self._gateway = gateway
-        self._idle_ms = idle_ms
+        self._idle = idle
         self._resume_ms = resume_ms
         self._keeping = keeping
         self._most_sessions = most_sessions
@@ -65,7 +65,7 @@ class RedisNames:
             self._gateway,
             self._pair.run_id,
             ago_ms=round(ago * 1000),
-            idle_ms=self._idle_ms,
+            idle=self._idle,
             resume=resume or "",
             auth=auth,
             most_sessions=self._most_sessions,
@@ -113,7 +113,7 @@ class RedisNames:
         parts = [part for t in touches for part in (t.folded, t.session, round(t.ago * 1000))]
         keys = self._keys
         touched = [keys.users, keys.held(self._gateway)]
-        reply = await self._pair.run("user_touch", touched, self._idle_ms, keys.users, *parts)
+        reply = await self._pair.run("user_touch", touched, *self._idle, keys.users, *parts)
         return [session.decode() for session in reply]
 
     async def idle_left(self, session: str) -> float:

@@ -9,7 +9,7 @@ import msgspec
 from gateway.backplane.contract import Listed, NewName
 from gateway.backplane.keys import Keys
 from gateway.backplane.records import Registration
-from gateway.backplane.redis.calls import account_put
+from gateway.backplane.redis.calls import IdleMs, account_put
 from gateway.backplane.redis.logs import Keeping
 from gateway.backplane.redis.pair import Pair
 from gateway.backplane.redis.replies import account_of, parse_user_list
@@ -40,21 +40,31 @@ class RedisPeople:
         gateway: this gateway's id.
         keeping: how much logs keep; private messages of a registered name, too.
         most_sessions: the most sessions of a registered name.
+        idle: how long users may be inactive.
     """
 
     def __init__(
-        self, pair: Pair, keys: Keys, gateway: str, *, keeping: Keeping, most_sessions: int
+        self,
+        pair: Pair,
+        keys: Keys,
+        gateway: str,
+        *,
+        keeping: Keeping,
+        most_sessions: int,
+        idle: IdleMs,
     ) -> None:
         self._pair = pair
         self._keys = keys
         self._gateway = gateway
         self._keeping = keeping
         self._most_sessions = most_sessions
+        self._idle = idle
 
     async def set_away(self, user: Registration, away: str | None) -> tuple[str | None, str | None]:
         said = "" if away is None else f"={away}"
-        call = ("user_away", [self._keys.users], user.folded, user.session, said)
-        reply = await self._pair.run(*call)
+        limit = self._idle.here if away is None else self._idle.away
+        keys = [self._keys.users, self._keys.alive(user.session)]
+        reply = await self._pair.run("user_away", keys, user.folded, user.session, said, limit)
         if reply == b"GONE":
             raise NameLost("the session has lost its name")
         before, now = (part.decode()[1:] if part else None for part in reply)

@@ -20,7 +20,7 @@ from gateway.backplane.contract import KNOWN, Outgoing
 from gateway.backplane.ids import NOTHING
 from gateway.backplane.keys import Keys
 from gateway.backplane.records import Registration
-from gateway.backplane.redis.calls import room_publish, user_claim, user_release
+from gateway.backplane.redis.calls import IdleMs, room_publish, user_claim, user_release
 from gateway.backplane.redis.pair import Pair
 from gateway.chat.rooms import NEVER
 from gateway.errors import BackplaneDown, BackplaneRefused, ProbeFailed
@@ -147,7 +147,7 @@ class Probe:
             self._gateway,
             pair.run_id,
             ago_ms=0,
-            idle_ms=KEPT_MS,
+            idle=IdleMs(KEPT_MS, KEPT_MS),
             resume="",
             auth=KNOWN,
             most_sessions=1,

@@ -56,6 +56,15 @@ local function read_sessions(text)
   return users, lines
 end
 
+-- Record that somebody was active some milliseconds ago, and when that counts for nothing; '0' for never.
+local function keep_active(key, now, ago, limit)
+  if limit == '0' then
+    redis.call('SET', key, whole(now - ago))
+  else
+    redis.call('SET', key, whole(now - ago), 'PX', math.max(1, limit - ago))
+  end
+end
+
 -- The record of one session in such a text, and its line.
 local function find_session(text, session)
   local users, lines = read_sessions(text)

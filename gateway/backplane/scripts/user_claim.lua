@@ -24,6 +24,7 @@
 -- ARGV[14] the account that the session has already, or ''; counts with 'known' only
 -- ARGV[15] the most sessions of a registered name
 -- ARGV[16] milliseconds that private messages are kept
+-- ARGV[17] as ARGV[5], for a user who is away
 --
 -- Returns  {outcome, origin, the id in the user's log after which the session begins, record or '', hash or '',
 --          where the origin began, JSON or '', the last id of the log if messages wait after that id or '',
@@ -212,12 +213,7 @@ if mail and not mine.mail then record = record .. '"mail":"' .. mail .. '",' end
 if type(away) == 'string' and not mine.away then record = record .. '"away":' .. cjson.encode(away) .. ',' end
 redis.call('HSET', KEYS[1], name, add_line(text, record .. ARGV[3]))
 redis.call('SADD', KEYS[3], name)
-local active = whole(now - ARGV[4])
-if ARGV[5] == '0' then
-  redis.call('SET', KEYS[2], active)
-else
-  redis.call('SET', KEYS[2], active, 'PX', math.max(1, ARGV[5] - ARGV[4]))
-end
+keep_active(KEYS[2], now, ARGV[4], type(away) == 'string' and ARGV[17] or ARGV[5])
 local unheard = older and older.session ~= session and proof ~= older.resume
 return {outcome, older and older.origin or '', last, former, '', began, waits and newest or '',
   unheard and '1' or '', rooms, has_account and account.name or '', type(away) == 'string' and cjson.encode(away) or '',

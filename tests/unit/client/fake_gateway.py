@@ -3,6 +3,8 @@
 import asyncio
 import itertools
 
+import msgspec
+
 from wire.codec import decode_request, encode
 from wire.frames import Ack, Active, Bye, Hello, Msg, Ping, Pong, Quit, Send, Users, Welcome, Who
 from wire.limits import Limits
@@ -48,7 +50,15 @@ class Peer:
         self._writer.write(data)
 
     async def welcome(
-        self, *, resume="token-1", limits=None, idle=60.0, resumed=None, seen=None, rooms=None
+        self,
+        *,
+        resume="token-1",
+        limits=None,
+        idle=60.0,
+        resumed=None,
+        seen=None,
+        rooms=None,
+        away_idle=msgspec.UNSET,
     ):
         """Grant the hello that comes, and return it; a peer that shows a token is known."""
         hello = await self.expect(Hello)
@@ -63,6 +73,7 @@ class Peer:
                 limits=limits or Limits(),
                 resumed=bool(hello.resume) if resumed is None else resumed,
                 seen=seen or {},
+                away_idle=away_idle,
             )
         )
         return hello

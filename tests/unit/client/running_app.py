@@ -25,9 +25,18 @@ class RunningApp:
         self.rejoin = Rejoin(join)
 
     async def start(
-        self, *, to=None, limits=None, rooms=("lobby",), backlog=0, stay=False, **given
+        self,
+        *,
+        to=None,
+        limits=None,
+        rooms=("lobby",),
+        backlog=0,
+        stay=False,
+        welcome=None,
+        **given,
     ):
-        welcome = {"limits": limits, "rooms": list(rooms), "seen": dict.fromkeys(rooms, "0-5")}
+        seen = dict.fromkeys(rooms, "0-5")
+        welcome = {"limits": limits, "rooms": list(rooms), "seen": seen, **(welcome or {})}
         connection, self.peer = await self.join(welcome=welcome)
         self.chat = await lasting_chat(connection, self.rejoin, stay=stay).__aenter__()
         output = PromptOutput(self.written, lambda: Size(rows=24, columns=80))

@@ -41,6 +41,8 @@ from wire.frames import (
     RoomList,
     RoomMember,
     Send,
+    SetAway,
+    SetBack,
     SetModes,
     User,
     Users,
@@ -904,3 +906,64 @@ class TestStaying:
         await self.sent_away(app)
         app.type(CTRL_D)
         assert await app.running == 0
+
+
+class TestAbsence:
+    """Who types nothing for a while is away, and back with the next key."""
+
+    @pytest.fixture(autouse=True)
+    def often(self, monkeypatch):
+        monkeypatch.setattr("client.absence.LOOK_EVERY", 0.001)
+
+    async def test_others_are_told_that_the_person_is_away_and_back(self, app):
+        await app.start(options=Options(away_after=300, status=False))
+        app.now += 299.0
+        app.type("h")
+        await app.line("h")
+        app.now += 299.0
+        app.type("i")
+        await app.line("hi")
+        app.now += 300.0
+        away = await app.peer.expect(SetAway)
+        app.peer.tell(Ack(seq=away.seq, id=""))
+        app.type("!")
+        back = await app.peer.expect(SetBack)
+        app.peer.tell(Ack(seq=back.seq, id=""))
+        app.type(ENTER)
+        assert (await app.peer.acknowledge()).text == "hi!"
+
+    @pytest.mark.parametrize("away_idle", [None, 3600.0])
+    async def test_it_is_said_before_the_gateway_says_goodbye_if_that_helps(self, app, away_idle):
+        await app.start(
+            options=Options(away_after=300, status=False), welcome={"away_idle": away_idle}
+        )
+        app.now += 30.0
+        await app.peer.expect(SetAway)
+
+    async def test_a_gateway_that_refuses_is_asked_again(self, app):
+        await app.start(options=Options(away_after=300, status=False))
+        app.now += 300.0
+        for _ in range(2):
+            away = await app.peer.expect(SetAway)
+            app.peer.tell(Error(code="slow_down", text="slow down", seq=away.seq))
+
+
+class TestTitle:
+    async def test_it_has_the_room_and_what_is_for_the_person(self, app):
+        await app.start(options=Options(title=True, bell=False, status=False))
+        await app.shown("\x1b[22;2t\x1b]2;#lobby\x07")
+        app.now += 600.0
+        app.peer.say("dana: lunch?", sender="sis")
+        await app.shown("\x1b]2;(1) #lobby\x07")
+        app.type("y")
+        await app.line("y")
+        await app.shown("\x1b]2;#lobby\x07", after="(1)")
+        app.type(CTRL_C + "/set title off" + ENTER)
+        await app.shown("\x1b[23;2t")
+
+    async def test_the_window_has_its_own_title_back_in_the_end(self, app):
+        await app.start(options=Options(title=True, bell=False, status=False))
+        await app.shown("\x1b]2;#lobby\x07")
+        app.type("/quit" + ENTER)
+        await app.running
+        assert app.written.getvalue().count("\x1b[23;2t") == 1

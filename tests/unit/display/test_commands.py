@@ -238,7 +238,7 @@ class TestInARoom:
             ("/set key " + "x" * 65, "at most 64 characters"),
             ("/set history none", "history all, or history joined?"),
             ("/set hystory all", "did you mean history?"),
-            ("/set it on fire", "the modes are invite-only, secret"),
+            ("/set house on fire", "the modes are invite-only, secret"),
             ("/set secret on secret off", "secret is there twice"),
             ("/kick", "write it like this: /kick NAME [REASON]"),
             ("/kick sis, mom", "one person at a time:"),

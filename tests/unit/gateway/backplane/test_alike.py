@@ -28,6 +28,7 @@ def test_gateways_with_equal_settings_do_not_differ():
         ({"history": 10}, "--history: 1000 at g-1; 10 at g-2"),
         ({"history_age": 86400.0}, "--history-age: 3600s at g-1; 86400s at g-2"),
         ({"idle": 1.5}, "--idle: off at g-1; 1.5s at g-2"),
+        ({"away_idle": 9.0}, "--away-idle: as --idle at g-1; 9s at g-2"),
         ({"resume_within": 600.0}, "--resume-within: 60s at g-1; 600s at g-2"),
         ({"limits": {"text": 100}}, "--max-text: 4000 at g-1; 100 at g-2"),
         ({"limits": {"rate": 5.0}}, "--rate: off at g-1; 5/s at g-2"),

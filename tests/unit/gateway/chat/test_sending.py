@@ -12,8 +12,8 @@ from wire.limits import Limits
 from wire.reasons import ErrorCode, WireError
 
 AT = datetime.fromisoformat("2026-11-23T10:00:00+02:00")
-PUBLIC = Rules("g1", idle=60.0, refuse_fallback=False, limits=Limits(text=50, to=3))
-REFUSE = Rules("g1", idle=60.0, refuse_fallback=True, limits=Limits(text=50, to=3))
+PUBLIC = Rules("g1", idle=60.0, away_idle=60.0, refuse_fallback=False, limits=Limits(text=50, to=3))
+REFUSE = Rules("g1", idle=60.0, away_idle=60.0, refuse_fallback=True, limits=Limits(text=50, to=3))
 
 
 def whispered(whisper, id, to, absent, later=()):

@@ -74,8 +74,9 @@ OFTEN = 10.0
 class Conversation:
     """A session and a clock that moves when told."""
 
-    def __init__(self, idle=60.0, refuse_fallback=False, now=1000.0, **limits):
-        self.rules = Rules("g1", idle, refuse_fallback, Limits(**limits))
+    def __init__(self, idle=60.0, refuse_fallback=False, now=1000.0, away_idle="as idle", **limits):
+        away = idle if away_idle == "as idle" else away_idle
+        self.rules = Rules("g1", idle, away, refuse_fallback, Limits(**limits))
         self.now = now
         self.session = Session(self.rules, now)
 
@@ -625,6 +626,35 @@ def test_idleness_ends_the_session_whatever_the_clock_says(idle, now):
     online = Conversation(idle=idle, now=now).online()
     idle_out(online)
     assert online.later(0.01).idle_checked(0.0) == [Close(IDLE)]
+
+
+def test_who_is_away_has_a_limit_of_their_own():
+    online = Conversation(idle=8.0, away_idle=100.0).online()
+    (warning,) = online.wait()
+    assert warning.event.left == 2.0
+    online.session.set_away(True)
+    start = online.now
+    (warning,) = online.wait()
+    assert (online.now - start, warning.event.left) == (100.0 - 15.0 - 6.0, 15.0)
+    online.session.set_away(False)
+    (tell,) = online.tick()
+    assert tell.event.left == 0.0
+
+
+def test_who_is_away_may_stay_without_end():
+    online = Conversation(idle=8.0, away_idle=None).online()
+    online.session.set_away(True)
+    assert online.session.deadline is None
+    online.later(1e6).session.set_away(False)
+    assert online.session.deadline is not None
+
+
+def test_an_answer_about_idleness_from_before_one_was_away_counts_for_nothing():
+    online = Conversation(idle=8.0, away_idle=None).online()
+    idle_out(online)
+    online.session.set_away(True)
+    assert online.idle_checked(0.0) == []
+    assert online.session.state is State.ONLINE
 
 
 @pytest.mark.parametrize("request_", [Active(), Send("hi"), Send(""), Who(), HELLO])

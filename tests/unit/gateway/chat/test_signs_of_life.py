@@ -23,7 +23,7 @@ def test_a_peer_that_never_pings_may_be_silent_for_as_long_as_idleness_allows():
         life = SignsOfLife(idle, 0.0)
         life.typed(5.0)
         assert not life.lost(3000.0)
-        assert not life.idle(3000.0)
+        assert not life.is_idle(3000.0)
 
 
 @pytest.mark.parametrize("sign", ["typed", "pinged"])
@@ -40,7 +40,7 @@ def test_pings_do_not_show_that_the_person_is_there():
     for now in range(0, 45, 15):
         life.pinged(float(now))
     assert life.next_look() == 45.0
-    assert life.idle(45.0)
+    assert life.is_idle(45.0)
 
 
 def test_only_the_first_ping_is_the_first():

@@ -23,7 +23,11 @@ class Scene(scripted.Scene):
     def __init__(self, redis, given=(), **settings):
         super().__init__(redis)
         self.knows = {}
-        given = {"redis": redis.url, "prefix": "t", "idle": 60.0} | settings | dict(given)
+        given = (
+            {"redis": redis.url, "prefix": "t", "idle": 60.0, "away_idle": 90.0}
+            | settings
+            | dict(given)
+        )
         self.backplane = redis_backplane(config(**given), "g-1", lambda: b"{}", self)
 
     def known(self, channel):
@@ -231,7 +235,7 @@ async def test_who_claims_has_to_show_what_is_asked(scene, redis):
     dana = registration("dana")
     await scene.backplane.claim(dana, 0.0, None)
     await scene.backplane.claim(dana, 0.0, None, Proof("required", "$argon2"))
-    assert [call[-8:-6] for call in evalsha(redis)] == [["known", ""], ["required", "$argon2"]]
+    assert [call[-9:-7] for call in evalsha(redis)] == [["known", ""], ["required", "$argon2"]]
 
 
 async def test_names_are_kept_for_who_may_come_back_and_not_for_good(redis):
@@ -256,8 +260,9 @@ async def test_a_name_that_may_be_kept_for_a_moment_only_is_not_given_up_for_goo
 
 async def test_times_are_told_in_milliseconds(scene, redis):
     await scene.backplane.touch([Touch("dana", "s", 1.2345)])
-    ((*_, idle, _, folded, session, ago),) = evalsha(redis)
-    assert (idle, folded, session, ago) == ("60000", "dana", "s", "1234")
+    ((*_, idle, away_idle, _, folded, session, ago),) = evalsha(redis)
+    assert (idle, away_idle) == ("60000", "90000")
+    assert (folded, session, ago) == ("dana", "s", "1234")
 
 
 async def test_no_end_of_idleness_is_told_as_zero(redis):
