@@ -15,10 +15,10 @@ RUN      := $(VENV)/.run-stamp
 DEV      := $(VENV)/.dev-stamp
 
 .DEFAULT_GOAL := help
-.PHONY: help run all lint types arch test test-compose bench chaos share picture format clean
+.PHONY: help run all lint types arch test test-compose bench bench-client chaos share picture format clean
 
 help: ## This list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: $(RUN) ## Start a gateway with an embedded Redis; ARGS="--idle off" for options
 	@exec $(BIN)/chatctl gateway $(ARGS)
@@ -43,6 +43,9 @@ test-compose: $(DEV) ## Run the compose file for real; needs a Docker engine
 
 bench: $(DEV) ## The load generator; ARGS="--help" for options
 	$(BIN)/python -m tests.bench $(ARGS)
+
+bench-client: $(DEV) ## How a flood of messages slows down somebody who types
+	$(BIN)/python -m tests.bench.client
 
 chaos: $(DEV) ## Break everything on purpose for a while; SEED=1 MINUTES=1 are the defaults
 	$(BIN)/python -m tests.chaos --seed $(SEED) --minutes $(MINUTES)

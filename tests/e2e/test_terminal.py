@@ -344,7 +344,7 @@ async def test_who_is_away_by_itself_stays_where_the_gateway_allows_it(
     async with window(gateway, "sis", options=["--stay"]) as sis:
         await peer.expect(op="presence", name="sis", away=True)
         await peer.ended(code="idle")
-        await sees(sis, "mom left")
+        await sees(sis, "· mom left (idle)")
         another = await gateway.join("mom")
         sis.type("still here\r")
         await another.expect(op="presence", name="sis", away=False)
