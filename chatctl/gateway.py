@@ -9,6 +9,7 @@ import select
 import sys
 from collections.abc import Coroutine
 from contextlib import ExitStack
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +22,12 @@ from chatctl.greeting import greeting
 from chatctl.units import Address
 
 EXAMPLE = """\b
-Example, two gateways of one chat, for a balancer to choose from:
+Examples, two gateways of one chat, for a balancer to choose from:
   chatctl gateway --listen 0.0.0.0:2428 --redis redis://10.0.0.5:6379/0
   chatctl gateway --listen 0.0.0.0:2429 --redis redis://10.0.0.5:6379/0
+
+All cores of a machine, as one gateway:
+  chatctl gateway --workers auto
 """
 
 
@@ -63,7 +67,17 @@ def _serve(context: click.Context, given: dict[str, Any]) -> None:
                 health = Address(*http) if http else None
                 _greet(greeting(context, at, url, description, health))
 
-            context.exit(_run(run(config(given, url, drain), announce), given["loop"]))
+            settings = config(given, url, drain)
+            if (workers := given["workers"]) == 1:
+                code = _run(run(settings, announce), given["loop"])
+            else:
+                from gateway.workers import parent
+                from gateway.workers.parcel import Parcel
+
+                _need_loop(given["loop"])
+                parcel = Parcel(settings, given["loop"], given["log_format"], given["log_level"])
+                code = asyncio.run(parent.run(parcel, workers, announce))
+            context.exit(code)
         except StartError as error:
             raise Failure(str(error)) from error
 
@@ -104,9 +118,16 @@ def _run(serving: Coroutine[None, None, int], loop: str) -> int:
     if loop == "asyncio":
         return asyncio.run(serving)
     try:
-        import uvloop
-    except ImportError as error:
+        _need_loop(loop)
+    except Failure:
         serving.close()
-        raise Failure("uvloop is not installed: leave --loop out, or install it.") from error
+        raise
+    import uvloop
+
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(serving)
+
+
+def _need_loop(loop: str) -> None:
+    if loop == "uvloop" and find_spec("uvloop") is None:
+        raise Failure("uvloop is not installed: leave --loop out, or install it.")

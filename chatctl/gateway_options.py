@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import os
+import sys
 from collections.abc import Callable
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
@@ -37,9 +39,22 @@ def _limit(text: str) -> float:
     return math.inf if found is None else found
 
 
+def _workers(text: str) -> int:
+    """How many processes: ``4``, or ``auto`` for as many as we have cores."""
+    if text.strip().lower() == "auto":
+        return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
+    if not text.strip().isdecimal() or not 1 <= int(text) <= MOST_WORKERS:
+        raise click.BadParameter(
+            f"{text[:20]!r} is not a count of processes: write 1 to {MOST_WORKERS}, or auto."
+        )
+    return int(text)
+
+
 def _best_loop() -> str:
     return "uvloop" if find_spec("uvloop") else "asyncio"
 
+
+MOST_WORKERS = 256
 
 _FILE = ExistingFile()
 
@@ -55,6 +70,14 @@ CHAT: tuple[Decorator, ...] = (
         "reuse-port",
         is_flag=True,
         help="Share the port with other gateways here; the kernel distributes the clients.",
+    ),
+    option(
+        "workers",
+        type=_workers,
+        default="1",
+        metavar="COUNT|auto",
+        help="Serve with several processes that share the port, one for each core with auto. One "
+        "that dies is started again.",
     ),
     options.redis("Without it, the gateway starts one that ends with it."),
     options.prefix,

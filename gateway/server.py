@@ -6,8 +6,7 @@ import asyncio
 import contextlib
 import errno
 import logging
-import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from functools import partial
 
 from gateway import open_files
@@ -67,7 +66,8 @@ async def _serving(
     gateway: Gateway, config: GatewayConfig, hurry: asyncio.Event | None
 ) -> AsyncIterator[tuple[Gateway, Listener]]:
     tls = tls_context(config.certificate) if config.certificate else None
-    sockets = await _open(config)
+    with why_not_listening(config):
+        sockets = await open_port(config.host, config.port, reuse=config.reuse_port)
     try:
         # Before the first lease, which announces it. Early connections have to wait.
         gateway.status.listen = host_port(*from_socket(listening_on(sockets[0])))
@@ -105,10 +105,16 @@ async def _serving(
         event(log, logging.INFO, "stopped", gateway=gateway.id)
 
 
-async def _open(config: GatewayConfig) -> list[socket.socket]:
+@contextlib.contextmanager
+def why_not_listening(config: GatewayConfig) -> Iterator[None]:
+    """Say why the port cannot be opened.
+
+    Raises:
+        StartError: in place of an `OSError`.
+    """
     where = host_port(config.host, config.port)
     try:
-        return await open_port(config.host, config.port, reuse=config.reuse_port)
+        yield
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
             raise StartError(

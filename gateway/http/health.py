@@ -37,7 +37,26 @@ async def serve_health(gateway: Watched, host: str, port: int) -> AsyncIterator[
     Raises:
         StartError: the port cannot be opened; the text says why.
     """
-    pages = Health(gateway)
+    async with serve_pages(Health(gateway), host, port) as address:
+        yield address
+
+
+class Pages(Protocol):
+    """The pages of a port."""
+
+    async def alive(self) -> Answer:
+        """Whether there is anybody at all."""
+
+    async def ready(self) -> Answer:
+        """Whether to send people here."""
+
+    async def metrics(self) -> Answer:
+        """What was counted."""
+
+
+@contextlib.asynccontextmanager
+async def serve_pages(pages: Pages, host: str, port: int) -> AsyncIterator[tuple[str, int]]:
+    """Serve pages while the context is open; the rest is as for `serve_health`."""
     listener = HttpPort(
         {"/healthz": pages.alive, "/readyz": pages.ready, "/metrics": pages.metrics}
     )

@@ -41,10 +41,35 @@ async def open_port(host: str, port: int, *, reuse: bool) -> list[socket.socket]
         OSError: there is no such host, the port is in use, or none of the addresses is on this
             machine.
     """
+    return await _open_all(host, port, reuse, listen=True)
+
+
+async def reserve_port(host: str, port: int, *, shared: bool) -> list[socket.socket]:
+    """Take a port for processes of ours to listen on; returns the sockets that hold it.
+
+    Nobody can connect to these.
+
+    Args:
+        host: as for `open_port`.
+        port: as for `open_port`.
+        shared: whether others may listen on the port already.
+
+    Raises:
+        OSError: as `open_port` has it.
+    """
+    if not shared:
+        # A port that others share could be shared by us, too, and their clients would meet ours.
+        for each in await _open_all(host, port, reuse=False, listen=True):
+            port = each.getsockname()[1]
+            each.close()
+    return await _open_all(host, port, reuse=True, listen=False)
+
+
+async def _open_all(host: str, port: int, reuse: bool, *, listen: bool) -> list[socket.socket]:
     addresses = await _addresses(host, port)
     for attempt in range(ATTEMPTS):
         try:
-            return _open_all(addresses, port, reuse)
+            return _open_each(addresses, port, reuse, listen)
         except OSError as error:
             # A port that is free on one address may be in use on another.
             if port or error.errno != errno.EADDRINUSE or attempt == ATTEMPTS - 1:
@@ -66,14 +91,16 @@ async def _addresses(host: str, port: int) -> list[Endpoint]:
     return await resolve(host, port)
 
 
-def _open_all(addresses: list[Endpoint], port: int, reuse: bool) -> list[socket.socket]:
+def _open_each(
+    addresses: list[Endpoint], port: int, reuse: bool, listen: bool
+) -> list[socket.socket]:
     opened: list[socket.socket] = []
     missing: list[tuple[str, OSError]] = []
     try:
         for family, (host, _, *scope) in addresses:
             address = (host, opened[0].getsockname()[1] if opened else port, *scope)
             try:
-                opened.append(_open(family, address, reuse))
+                opened.append(_open(family, address, reuse, listen))
             except OSError as error:
                 if error.errno == errno.EADDRINUSE:
                     raise
@@ -89,7 +116,7 @@ def _open_all(addresses: list[Endpoint], port: int, reuse: bool) -> list[socket.
     return opened
 
 
-def _open(family: socket.AddressFamily, address: Any, reuse: bool) -> socket.socket:
+def _open(family: socket.AddressFamily, address: Any, reuse: bool, listen: bool) -> socket.socket:
     listening = socket.socket(family, socket.SOCK_STREAM)
     try:
         listening.setblocking(False)
@@ -100,7 +127,8 @@ def _open(family: socket.AddressFamily, address: Any, reuse: bool) -> socket.soc
             both = address[0] == EVERYWHERE and socket.has_dualstack_ipv6()
             listening.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, not both)
         listening.bind(address)
-        listening.listen(BACKLOG)
+        if listen:
+            listening.listen(BACKLOG)
     except BaseException:
         listening.close()
         raise

@@ -121,6 +121,8 @@ class Past:
 
     async def _read_back(self, log: Log, before: bytes | None, found: _Found) -> bool:
         """Find the newest messages before an id; returns whether there are no earlier ones."""
+        if before is not None and parse_id(before) == parse_id(NOTHING):
+            return True
         scanned = 0
         while scanned < SCANNED:
             lines, at_front = await self._backplane.read_back(log, before, AT_ONCE)

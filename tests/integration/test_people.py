@@ -293,6 +293,15 @@ class TestHistory:
         another = await join(two, "sis")
         assert texts(await history(another)) == []
 
+    @pytest.mark.parametrize("fields", [{"before": "0-0"}, {"until": 2**53}, {"since": 1}, {}])
+    async def test_where_nothing_was_said_there_is_nothing(
+        self, sis: Peer, fields: dict[str, Any]
+    ) -> None:
+        await enter(sis, "dev")
+        for where in ({"room": "dev"}, {}):
+            found = await history(sis, **where, **fields)
+            assert (found["events"], found["complete"]) == ([], True)
+
     @pytest.mark.parametrize(
         "fields", [{"room": "dev"}, {"before": "x"}, {"limit": 0}, {"limit": 101}]
     )

@@ -853,7 +853,7 @@ class AnyConversation(RuleBasedStateMachine):
     def __init__(self):
         super().__init__()
         self.now = 1000.0
-        self.session = Session(Rules("g1", 20.0, False, Limits(burst=5, rooms=2)), self.now)
+        self.session = Session(Rules("g1", 20.0, 20.0, False, Limits(burst=5, rooms=2)), self.now)
         self.question = None
         self.put_out = set()
         self.checks = 0

@@ -115,11 +115,11 @@ async def test_another_free_port_is_tried_if_one_address_has_it_in_use(
     resolves_to("127.0.0.1", "127.0.0.2")
     taken, real = [2], module._open
 
-    def open_(family, address, reuse):
+    def open_(family, address, *how):
         if address[0] == "127.0.0.2" and taken[0]:
             taken[0] -= 1
             raise OSError(errno.EADDRINUSE, "in use")
-        return real(family, address, reuse)
+        return real(family, address, *how)
 
     monkeypatch.setattr(module, "_open", open_)
     assert len(await opened("h")) == 2

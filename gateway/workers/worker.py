@@ -1,0 +1,65 @@
+"""A worker: a gateway that a parent has started, and that ends with it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import threading
+from functools import partial
+
+from gateway.errors import StartError
+from gateway.journal import write_to_stderr
+from gateway.server import run
+from gateway.signals import early_signals
+from gateway.workers.parcel import Failed, Parcel, Up, receive, send
+
+
+def main(descriptor: int) -> int:
+    """Serve until SIGTERM, or until the parent has ended.
+
+    Args:
+        descriptor: of our end of the socket.
+
+    Returns:
+        The exit code.
+    """
+    with early_signals(), socket.socket(fileno=descriptor) as link:
+        parcel = receive(link)
+        if not isinstance(parcel, Parcel):
+            return 0  # the parent has ended already
+        write_to_stderr(parcel.log_format, parcel.log_level)
+        threading.Thread(target=_end_with, args=[link], name="parent", daemon=True).start()
+
+        def announce(_host: str, _port: int, http: tuple[str, int] | None) -> None:
+            _tell(link, Up(http))
+
+        try:
+            with asyncio.Runner(loop_factory=partial(_new_loop, parcel)) as runner:
+                return runner.run(run(parcel.config, announce))
+        except StartError as error:
+            _tell(link, Failed(str(error)))
+            return 1
+
+
+def _new_loop(parcel: Parcel) -> asyncio.AbstractEventLoop:
+    if parcel.loop == "asyncio":
+        return asyncio.new_event_loop()
+    import uvloop
+
+    loop: asyncio.AbstractEventLoop = uvloop.new_event_loop()
+    return loop
+
+
+def _tell(link: socket.socket, answer: Up | Failed) -> None:
+    with contextlib.suppress(OSError):  # the parent has ended, and so will we
+        send(link, answer)
+
+
+def _end_with(link: socket.socket) -> None:
+    """Wait for the end of the parent, and then end as at SIGTERM."""
+    with contextlib.suppress(OSError):
+        receive(link)
+    os.kill(os.getpid(), signal.SIGTERM)
