@@ -1,6 +1,6 @@
 """``python -m tests.bench.client``: how a flood of messages slows down somebody who types.
 
-A client runs on a terminal. A gateway of our own tells it a number of messages a second, and meanwhile
+A client runs on a terminal. A gateway of our own tells it a number of messages a second. Meanwhile
 keys are pressed: the time from each to its letter on the screen is measured, and the client's
 memory at the end of each tenth.
 """
