@@ -1,6 +1,7 @@
 """The client on the terminals that people have: small, dumb, light, without colour."""
 
 import contextlib
+import re
 from collections.abc import AsyncIterator
 
 import pytest
