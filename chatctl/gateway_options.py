@@ -159,6 +159,14 @@ CHAT: tuple[Decorator, ...] = (
         help="A gateway that stops sends its people to the others one by one, within this time, "
         "and keeps their names for them; off: all at once. Without --redis it is off.",
     ),
+    option(
+        "rebalance",
+        type=rate_or_off,
+        default="5/s",
+        metavar="RATE|off",
+        help="How many people a gateway sends on to the others in a second, while it has far more "
+        "than they have on average. Nobody is seen to leave.",
+    ),
 )
 """How the chat works."""
 
@@ -371,6 +379,7 @@ def config(given: dict[str, Any], redis: str, drain: float) -> GatewayConfig:
         http=given["http"],
         certificate=Certificate(str(chain), str(key)) if chain else None,
         proxies=given["proxy_from"],
+        rebalance=given["rebalance"],
         reuse_port=given["reuse_port"],
         version=__version__,
     )

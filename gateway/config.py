@@ -65,6 +65,8 @@ class GatewayConfig:
         http: host and port for health and metrics; None for none.
         certificate: for TLS on the chat port; None for no TLS.
         proxies: networks of balancers: connections from them begin with a PROXY header.
+        rebalance: how many people it sends on to others in a second, if it has far more than they
+            have; None for none.
         reuse_port: whether other gateways on this machine may listen on the same port.
         version: the program's version, as operators see it.
     """
@@ -90,5 +92,6 @@ class GatewayConfig:
     http: tuple[str, int] | None
     certificate: Certificate | None
     proxies: Networks
+    rebalance: float | None
     reuse_port: bool
     version: str

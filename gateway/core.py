@@ -27,6 +27,8 @@ from gateway.door.accounts import Accounts
 from gateway.door.bans import Bans
 from gateway.door.visits import Door
 from gateway.errors import BackplaneDown, BackplaneRefused
+from gateway.fleet.balance import EVERY as BALANCE_EVERY
+from gateway.fleet.balance import Balance
 from gateway.fleet.everybody import Everybody
 from gateway.fleet.neighbours import Neighbours
 from gateway.fleet.orders import Orders
@@ -155,6 +157,17 @@ class Gateway:
             self.tasks.spawn,
             monotonic,
         )
+        self._balance = None
+        if config.rebalance is not None:
+            self._balance = Balance(
+                self.backplane,
+                self.presence,
+                self.shutdown,
+                self.online,
+                config.rebalance,
+                monotonic,
+                wall,
+            )
         self._neighbours = Neighbours(self.backplane, self.settings, self.positions.logs)
         self._shared = Shared(
             rules=self.rules,
@@ -236,6 +249,8 @@ class Gateway:
         self.tasks.spawn(repeat(CHECK_EVERY, self.rooms.check))
         self.tasks.spawn(repeat(CHECK_EVERY, self.orders.read_bans))
         self.tasks.spawn(repeat(TRIM_EVERY, self._neighbours.trim))
+        if self._balance is not None:
+            self.tasks.spawn(repeat(BALANCE_EVERY, self._balance.look))
 
     def connect(self, link: Link) -> Peer:
         """Make the peer of a new connection."""

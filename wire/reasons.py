@@ -38,6 +38,9 @@ INTERRUPTED = Reason(
     "interrupted", "Redis went away while you were told what you had missed.", reconnect=True
 )
 SHUTDOWN = Reason("shutdown", "This gateway is shutting down.", reconnect=True)
+REBALANCE = Reason(
+    "rebalance", "This gateway has many people, and sends some on to others.", reconnect=True
+)
 KICKED = Reason("kicked", "An operator disconnected you.", reconnect=False)
 BANNED = Reason("banned", "You are banned.", reconnect=False)
 FOREIGN = Reason("foreign", "This is the port of a chat, and not what you take it for.", False)
@@ -58,6 +61,7 @@ REASONS = (
     SLOW,
     INTERRUPTED,
     SHUTDOWN,
+    REBALANCE,
     KICKED,
     BANNED,
     FOREIGN,

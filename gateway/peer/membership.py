@@ -50,7 +50,7 @@ class Holder(Protocol):
     def active_at(self) -> float:
         """When the person was last active, by the monotonic clock."""
 
-    def end(self, reason: Reason) -> None:
+    def end(self, reason: Reason, *, keep_name: bool = False) -> None:
         """End the connection."""
 
     def entered(self, entered: Entered) -> None:
@@ -181,9 +181,9 @@ class Membership:
         """When the person was last active, by the monotonic clock."""
         return self._holder.active_at()
 
-    def end(self, reason: Reason) -> None:
+    def end(self, reason: Reason, *, keep_name: bool = False) -> None:
         """End the connection."""
-        self._holder.end(reason)
+        self._holder.end(reason, keep_name=keep_name)
 
     def tell(self, event: Event) -> None:
         """Tell the person an event."""

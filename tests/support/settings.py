@@ -36,6 +36,7 @@ def settings(
             "http": None,
             "certificate": None,
             "proxies": (),
+            "rebalance": None,
             "reuse_port": False,
             "version": "1.2.3",
             # No rate limit, because tests talk faster than people.
