@@ -16,7 +16,7 @@ from typing import Any
 import click
 
 from chatctl import standard
-from chatctl.failure import Failure
+from chatctl.failure import Failure, Misuse
 from chatctl.gateway_options import config, gateway_options
 from chatctl.greeting import greeting
 from chatctl.units import Address
@@ -53,9 +53,11 @@ def _serve(context: click.Context, given: dict[str, Any]) -> None:
     with ExitStack() as stack:
         try:
             own, url, drain = None, given["redis"], given["drain"] or 0.0
+            if url is not None and given["data"] is not None:
+                raise Misuse("--data is for the gateway's own Redis: leave --redis out, or --data")
             if url is None:
                 directory = runfile.secure(given["run_dir"] or _usual_directory())
-                own = stack.enter_context(embedded.start(directory))
+                own = stack.enter_context(embedded.start(directory, given["data"]))
                 # With its own Redis go the names: there is nothing to come back to.
                 url, drain = own.url, 0.0
 

@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Callable
 from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -80,6 +81,13 @@ CHAT: tuple[Decorator, ...] = (
         "that dies is started again.",
     ),
     options.redis("Without it, the gateway starts one that ends with it."),
+    option(
+        "data",
+        type=click.Path(file_okay=False, path_type=Path),
+        metavar="DIR",
+        help="Private directory in which the gateway's own Redis keeps what was said, and names, "
+        "rooms and bans, for the next start. Without it they end with the gateway.",
+    ),
     options.prefix,
     option(
         "idle",

@@ -54,7 +54,7 @@ _server = option(
     default="127.0.0.1:2428",
     metavar="HOST[:PORT][,...]",
     help="A gateway, or the load balancer in front of several. With several gateways the first "
-    "that answers is used, and the next one when it is lost.",
+    "that answers is used, and any other one when it is lost.",
 )
 
 _tls = option(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import os
+import random
 import socket
 import ssl
 from collections import deque
@@ -67,7 +68,11 @@ class Dialer:
                 refused us, or could not be trusted.
         """
         if earlier:
-            self._servers.rotate(-1)  # the first server may be the one that has just gone
+            # The first server may be the one that has just gone. All who were there do not go on to
+            # the same one, or a new one would get hardly anybody.
+            lost, *others = self._servers
+            random.shuffle(others)
+            self._servers = deque([*others, lost])
         left = list(self._servers)
         while left:
             server, link = await self._reach(left)

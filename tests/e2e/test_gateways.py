@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import subprocess
+from pathlib import Path
 
 import pytest
 import redis
@@ -120,6 +121,56 @@ class TestEmbedded:
         assert (found.returncode, found.stderr) == (0, "")
         assert "sis" in found.stdout and "mom" in found.stdout
         assert "dad" in (await gateway.join("dad")).told(op="welcome")[0]["name"]
+
+    @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+    async def test_with_a_folder_what_was_said_is_there_after_a_restart(
+        self, start_gateway: StartGateway, chat: Chat, number: signal.Signals, tmp_path: Path
+    ) -> None:
+        keeping = ("--data", str(tmp_path / "data"))
+        gateway = await start_gateway(*keeping, embedded=True)
+        done = chat.run("account", "add", "mom", before=("env", "CHATCTL_PASSWORD=password"))
+        assert done.returncode == 0, done.stderr
+        sis, mom = await gateway.join("sis"), await gateway.join("mom", password="password")
+        for text in ("one", "two"):
+            await sis.say(op="send", text=text, seq=1 if text == "one" else 2)
+            await sis.expect(op="ack")
+        await mom.say(op="join", room="dev")
+        await mom.expect(op="entered", room="dev")
+        gateway.signal(number)
+        await sis.disconnected()
+        await asyncio.to_thread(gateway.process.wait, within(5))
+        gateway = await start_gateway(*keeping, embedded=True)
+        said = json.loads(chat.run("history", "--json").stdout)
+        assert [each["text"] for each in said] == ["one", "two"]
+        assert "mom" in chat.run("account", "list").stdout
+        assert "dev" in chat.run("rooms").stdout
+        back = await gateway.join("sis", **sis.way_back)
+        if number == signal.SIGTERM:
+            assert back.told(op="welcome")[0]["resumed"]
+        await back.say(op="send", text="three", seq=3)
+        await back.expect(op="msg", text="three")
+        ids = [each["id"] for each in json.loads(chat.run("history", "--json").stdout)]
+        assert ids == sorted(set(ids))
+        assert len(ids) == 3
+
+    async def test_a_folder_is_for_one_gateway_and_for_its_user(
+        self, start_gateway: StartGateway, chat: Chat, tmp_path: Path
+    ) -> None:
+        data = tmp_path / "data"
+        await start_gateway("--data", str(data), embedded=True)
+        assert data.stat().st_mode & 0o777 == 0o700
+        other = ("gateway", "--listen", "127.0.0.1:0")
+        found = chat.run(*other, "--data", str(data))
+        assert (found.returncode, found.stdout) == (1, "")
+        assert "is in use by another gateway" in found.stderr
+        open_to_all = tmp_path / "open"
+        open_to_all.mkdir(mode=0o755)
+        found = chat.run(*other, "--data", str(open_to_all))
+        assert found.returncode == 1
+        assert "chmod 700" in found.stderr
+        found = chat.run(*other, "--data", str(data), "--redis", "redis://127.0.0.1:1")
+        assert found.returncode == 2
+        assert "--data is for the gateway's own Redis" in found.stderr
 
     async def test_commands_find_it_again_after_its_file_was_removed(
         self, start_gateway: StartGateway, chat: Chat

