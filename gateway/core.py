@@ -27,7 +27,6 @@ from gateway.door.accounts import Accounts
 from gateway.door.bans import Bans
 from gateway.door.visits import Door
 from gateway.errors import BackplaneDown, BackplaneRefused
-from gateway.fleet.balance import EVERY as BALANCE_EVERY
 from gateway.fleet.balance import Balance
 from gateway.fleet.everybody import Everybody
 from gateway.fleet.neighbours import Neighbours
@@ -250,7 +249,7 @@ class Gateway:
         self.tasks.spawn(repeat(CHECK_EVERY, self.orders.read_bans))
         self.tasks.spawn(repeat(TRIM_EVERY, self._neighbours.trim))
         if self._balance is not None:
-            self.tasks.spawn(repeat(BALANCE_EVERY, self._balance.look))
+            self.tasks.spawn(self._balance.run())
 
     def connect(self, link: Link) -> Peer:
         """Make the peer of a new connection."""

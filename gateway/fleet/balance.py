@@ -19,6 +19,7 @@ from gateway.backplane.records import Registration
 from gateway.fleet.presence import Presence
 from gateway.fleet.shutdown import Shutdown
 from gateway.journal import event
+from gateway.tasks import attempt
 from wire.reasons import CONNECTION_LOST, REBALANCE, Reason
 
 log = logging.getLogger(__name__)
@@ -98,6 +99,13 @@ class Balance:
         self._kept: list[tuple[float, Registration]] = []
         self._sent: list[str] = []
         self._paused_until = float("-inf")
+
+    async def run(self) -> None:
+        """Compare again and again, until cancelled."""
+        while True:
+            begun = self._monotonic()
+            await attempt(self.look)
+            await asyncio.sleep(max(0.0, EVERY - (self._monotonic() - begun)))
 
     async def look(self) -> None:
         """Compare once, and send on as many as the time until the next look allows.

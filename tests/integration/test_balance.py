@@ -23,7 +23,6 @@ def free_port() -> int:
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gateway.core.BALANCE_EVERY", 0.2)
     monkeypatch.setattr("gateway.fleet.balance.EVERY", 0.2)
     monkeypatch.setattr("gateway.fleet.balance.STAYED", 1.0)
     # So that a gateway's report is new at each look.

@@ -58,6 +58,7 @@ def first_column(table: str) -> list[str]:
 OF_OTHERS = {
     *("--config", "--help", "--latency", "--no-deps", "--now", "--profile", "--scale", "--strict"),
     "--unbuffered",  # of jq
+    "--version",
     *(option for tool in (bench, chaos) for each in tool.params for option in each.opts),
 }
 """Options of chatctl itself, of our tools, and of other programs that the pages name."""

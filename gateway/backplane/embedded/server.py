@@ -65,7 +65,7 @@ SETTINGS = {
 
 KEEPING = {"appendonly": "yes", "appendfsync": "everysec"}
 """Settings of a server that keeps its data. The system has a write before it is answered, so only a
-failure of the whole machine can lose some: those of the last second."""
+failure of the whole machine can lose some, of the last second."""
 
 
 @dataclass(frozen=True)
