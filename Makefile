@@ -15,7 +15,7 @@ RUN      := $(VENV)/.run-stamp
 DEV      := $(VENV)/.dev-stamp
 
 .DEFAULT_GOAL := help
-.PHONY: help run all lint types arch test test-compose bench bench-client chaos share picture format clean
+.PHONY: help run all lint types arch test test-compose bench bench-client bench-curves chaos share picture format clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,6 +43,10 @@ test-compose: $(DEV) ## Run the compose file for real; needs a Docker engine
 
 bench: $(DEV) ## The load generator; ARGS="--help" for options
 	$(BIN)/python -m tests.bench $(ARGS)
+
+bench-curves: $(DEV) ## What things cost as they grow: JSON and drawings; ARGS="people rooms" for some
+	$(BIN)/pip install -q -e ".[bench]"
+	$(BIN)/python -m tests.bench.curves $(ARGS)
 
 bench-client: $(DEV) ## How a flood of messages slows down somebody who types
 	$(BIN)/python -m tests.bench.client

@@ -67,6 +67,7 @@ def _gateway(redis_url: str, loop: str) -> Iterator[tuple[int, int]]:
     """Start one; its port and its process id."""
     command = [sys.executable, "-m", "chatctl", "gateway", "--listen", "127.0.0.1:0"]
     command += ["--redis", redis_url, "--rate", "off", "--idle", "off", "--loop", loop]
+    command += ["--log-level", "error", "--drain", "off"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout is not None
