@@ -150,6 +150,16 @@ async def test_the_doctor_finds_a_healthy_chat_healthy(
         assert findings[what]["level"] == "ok", findings[what]
 
 
+async def test_the_doctor_says_how_far_a_chat_is_from_its_limits(
+    two: list[GatewayProcess], chat: Chat
+) -> None:
+    await two[0].join("sis")
+    found = await asyncio.to_thread(chat.run, "doctor", "--capacity", "--json", *chat.options)
+    levels = {each["what"]: each["level"] for each in json.loads(found.stdout)}
+    assert levels.keys() >= {"connections", "lines", "Redis: CPU", "Redis: memory"}
+    assert levels["connections"] == "ok"
+
+
 async def test_the_doctor_finds_a_gateway_that_hangs(two: list[GatewayProcess], chat: Chat) -> None:
     sis = await two[0].join("sis")
     two[0].signal(signal.SIGSTOP)
