@@ -10,7 +10,7 @@ SEED        ?= 1
 MINUTES     ?= 1
 
 BIN      := $(VENV)/bin
-PACKAGES := wire network display gateway client chatctl
+PACKAGES := wire gateway client chatctl
 RUN      := $(VENV)/.run-stamp
 DEV      := $(VENV)/.dev-stamp
 

@@ -31,11 +31,11 @@ from datetime import UTC, datetime
 import click
 
 from chatctl.units import address
+from client.display.emoji import named
 from client.errors import CannotConnect, ChatError, Ended, Refused, Unconfirmed, Untrusted
 from client.lasting import LastingChat, join
 from client.news import Back, Lost, News
 from client.tls import trusting
-from display.emoji import named
 from wire.codec import decode_event
 from wire.frames import HISTORY, OPERATOR, Event, Joined, Left, Msg, React, ReadHistory
 from wire.mentions import escaped

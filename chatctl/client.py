@@ -16,8 +16,8 @@ from chatctl.given import RepeatedOption, own_folder
 from chatctl.joining import Entry, joining
 from chatctl.options import argument, option, variable
 from chatctl.units import NOBODY, names
-from display.arguments import room_named
-from display.options import SECONDS, VALUES, Options, read_option, with_option
+from client.display.arguments import room_named
+from client.display.options import SECONDS, VALUES, Options, read_option, with_option
 
 EXAMPLE = """\b
 Example:
@@ -28,7 +28,7 @@ Example:
 
 
 def chosen(name: str) -> Callable[[str], str]:
-    """A type for the values of an option of the client, one of `display.options.VALUES`."""
+    """A type for the values of an option of the client, one of `client.display.options.VALUES`."""
 
     def value(text: str) -> str:
         try:

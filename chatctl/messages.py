@@ -9,11 +9,11 @@ from typing import Any
 
 from chatctl.answers import rfc3339
 from chatctl.tables import since
+from client.display import render
+from client.display.style import Style
+from client.display.view import View
 from client.seen import Logged, place_of
 from client.terminal import columns
-from display import render
-from display.style import Style
-from display.view import View
 from wire.codec import decode_event
 from wire.frames import PRIVATE, Msg
 from wire.reasons import WireError

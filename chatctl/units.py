@@ -73,7 +73,7 @@ def moment(text: str) -> datetime:
 
     Without an offset it is by this machine's clock, and so is what is returned.
     """
-    from display import times
+    from client.display import times
 
     try:
         return times.moment(text, datetime.now().astimezone())

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from client.display import commands
+from client.display.meaning import Meaning
+from client.display.room_commands import NOWHERE
+from client.display.rooms import shown_room
 from client.rooms import Rooms
-from display import commands
-from display.meaning import Meaning
-from display.room_commands import NOWHERE
-from display.rooms import shown_room
 
 
 class Aim:

@@ -28,6 +28,27 @@ from client.asking import Command, Request, ask
 from client.attention import Attention
 from client.completion import ChatCompleter
 from client.direction import arrow, direction
+from client.display import commands, render, rooms
+from client.display.help import help_lines
+from client.display.meaning import (
+    Choose,
+    Go,
+    Help,
+    NeedPassword,
+    Remove,
+    Reply,
+    Respond,
+    Show,
+    ShowIgnored,
+    ShowOptions,
+)
+from client.display.options import Options, shown_options, with_option
+from client.display.rooms import shown_room
+from client.display.rows import fitting
+from client.display.safe_text import TAB, clean_name
+from client.display.spans import shown_span
+from client.display.style import Style, theme_named
+from client.display.view import View, broken, info
 from client.drawing import PromptRenderer
 from client.elsewhere import Elsewhere
 from client.errors import ChatError, Ended, Refused, Unconfirmed
@@ -44,27 +65,6 @@ from client.seen import following
 from client.shown import Shown
 from client.terminal import breaks_again, stop_in_background
 from client.typed_history import TypedHistory
-from display import commands, render, rooms
-from display.help import help_lines
-from display.meaning import (
-    Choose,
-    Go,
-    Help,
-    NeedPassword,
-    Remove,
-    Reply,
-    Respond,
-    Show,
-    ShowIgnored,
-    ShowOptions,
-)
-from display.options import Options, shown_options, with_option
-from display.rooms import shown_room
-from display.rows import fitting
-from display.safe_text import TAB, clean_name
-from display.spans import shown_span
-from display.style import Style, theme_named
-from display.view import View, broken, info
 from wire.frames import (
     HISTORY,
     LOBBY,

@@ -6,9 +6,8 @@ from collections.abc import Callable
 
 from msgspec.structs import replace
 
-from client.lasting import LastingChat
-from display import render, rooms
-from display.meaning import (
+from client.display import render, rooms
+from client.display.meaning import (
     Choose,
     Go,
     Help,
@@ -19,9 +18,10 @@ from display.meaning import (
     ShowIgnored,
     ShowOptions,
 )
-from display.safe_text import clean_name
-from display.times import moment
-from display.view import View, info
+from client.display.safe_text import clean_name
+from client.display.times import moment
+from client.display.view import View, info
+from client.lasting import LastingChat
 from wire.frames import (
     AboutRoom,
     Delete,

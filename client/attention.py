@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from display.spans import shown_span
+from client.display.spans import shown_span
 
 WITHOUT_FOCUS = 10.0
 """Seconds without the focus after which the person counts as away: a glance elsewhere does not."""

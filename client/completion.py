@@ -8,13 +8,13 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from prompt_toolkit.completion import CompleteEvent, Completer, Completion
 from prompt_toolkit.document import Document
 
+from client.display.arguments import ROOM_SIGNS
+from client.display.commands import COMMANDS, TOPICS
+from client.display.emoji import EMOJI
+from client.display.options import VALUES
+from client.display.room_commands import MODERATION, MODES, UNDOING
+from client.display.safe_text import clean_name
 from client.rooms import Rooms
-from display.arguments import ROOM_SIGNS
-from display.commands import COMMANDS, TOPICS
-from display.emoji import EMOJI
-from display.options import VALUES
-from display.room_commands import MODERATION, MODES, UNDOING
-from display.safe_text import clean_name
 from wire.mentions import AT
 
 _COMMAND = re.compile(r"/(\w*)$")

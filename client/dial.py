@@ -18,7 +18,7 @@ from client.connection import Connection
 from client.errors import CannotConnect, Ended, Untrusted
 from client.heartbeat import Pulse
 from client.tls import explained
-from network.connecting import certificate_name, open_socket, staggered
+from wire.connecting import certificate_name, open_socket, staggered
 from wire.frames import VERSION, Hello
 from wire.reasons import CONNECTION_LOST, FOREIGN
 

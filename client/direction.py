@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import lru_cache
 
-from display import commands
-from display.safe_text import clean_name
+from client.display import commands
+from client.display.safe_text import clean_name
 from wire.frames import Send
 from wire.mentions import read_mentions
 

@@ -9,6 +9,8 @@ import sys
 from pathlib import Path
 
 from client.ask import ask
+from client.display.safe_text import clean_name
+from client.display.style import Style, theme_named
 from client.errors import ChatError, Ended, Refused
 from client.guard import guarded
 from client.lasting import join
@@ -19,8 +21,6 @@ from client.rooms import first_of
 from client.settings import ClientSettings
 from client.terminal import can_draw
 from client.tls import in_the_clear, trusting
-from display.safe_text import clean_name
-from display.style import Style, theme_named
 from wire.reasons import ErrorCode
 
 USAGE_ERROR = 2

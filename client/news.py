@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from client.display import render
+from client.display.safe_text import clean_name
+from client.display.view import View, info
 from client.errors import Refused
-from display import render
-from display.safe_text import clean_name
-from display.view import View, info
 from wire.reasons import ErrorCode, Reason
 
 

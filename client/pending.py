@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import deque
 from itertools import count
 
-from display.rows import fitting
-from display.safe_text import clean_name
+from client.display.rows import fitting
+from client.display.safe_text import clean_name
 from wire.frames import Msg
 
 MOST_ROWS = 3

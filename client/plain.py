@@ -11,17 +11,9 @@ from typing import TextIO
 
 from client.asking import Command, Request, ask
 from client.backoff import pause
-from client.errors import ChatError, Ended, Refused, Unconfirmed
-from client.lasting import LastingChat
-from client.line_source import LineSource, Pasted
-from client.log import Log
-from client.news import Back, News, NotRejoined, shown
-from client.rooms import Rooms
-from client.shown import Shown
-from client.terminal import columns
-from display import commands, render
-from display.help import help_lines
-from display.meaning import (
+from client.display import commands, render
+from client.display.help import help_lines
+from client.display.meaning import (
     Choose,
     Go,
     Help,
@@ -33,10 +25,18 @@ from display.meaning import (
     ShowIgnored,
     ShowOptions,
 )
-from display.options import Options, shown_options, with_option
-from display.safe_text import clean_name
-from display.style import Style
-from display.view import View, info
+from client.display.options import Options, shown_options, with_option
+from client.display.safe_text import clean_name
+from client.display.style import Style
+from client.display.view import View, info
+from client.errors import ChatError, Ended, Refused, Unconfirmed
+from client.lasting import LastingChat
+from client.line_source import LineSource, Pasted
+from client.log import Log
+from client.news import Back, News, NotRejoined, shown
+from client.rooms import Rooms
+from client.shown import Shown
+from client.terminal import columns
 from wire.frames import (
     LOBBY,
     Ack,

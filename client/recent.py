@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 
-from display.meaning import Which
+from client.display.meaning import Which
 from wire.frames import Deleted, Msg
 from wire.names import fold
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from display.meaning import NeedPassword
+from client.display.meaning import NeedPassword
 from wire.frames import ChangePassword, Register
 
 SHORTEST, LONGEST = 8, 256

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from client.dial import Server
-from display.options import Options
+from client.display.options import Options
 
 
 @dataclass(frozen=True, kw_only=True)

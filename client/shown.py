@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from client.display.meaning import OnMessage, Remove, Reply, Respond, Show
+from client.display.message_commands import no_such
 from client.recent import Recent
 from client.rooms import Rooms
 from client.seen import is_later
-from display.meaning import OnMessage, Remove, Reply, Respond, Show
-from display.message_commands import no_such
 from wire.codec import decode_event
 from wire.frames import (
     Delete,

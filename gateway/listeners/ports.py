@@ -11,7 +11,7 @@ from typing import Any
 
 from gateway.addresses import from_socket, host_port, unmapped
 from gateway.journal import event
-from network.connecting import Endpoint, resolve
+from wire.connecting import Endpoint, resolve
 
 log = logging.getLogger(__name__)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from network import connecting
+from wire import connecting
 
 Address = tuple[str, int]
 

@@ -12,7 +12,7 @@ import pytest
 from gateway.chat.room_records import PARTS
 
 ROOT = Path(__file__).parents[2]
-PACKAGES = ("wire", "network", "display", "gateway", "client", "chatctl")
+PACKAGES = ("wire", "gateway", "client", "chatctl")
 MODULES = [path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))]
 SCRIPTS = sorted((ROOT / "gateway/backplane/scripts").glob("*_*.lua"))
 

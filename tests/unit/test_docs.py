@@ -12,8 +12,8 @@ import pytest
 from chatctl.cli import main
 from chatctl.configfile import leaves
 from chatctl.options import is_setting
-from display import commands as line_commands
-from display.room_commands import MODES
+from client.display import commands as line_commands
+from client.display.room_commands import MODES
 from tests.bench.__main__ import main as bench
 from tests.chaos.__main__ import main as chaos
 from tests.support.commands import called
@@ -184,7 +184,7 @@ SYMPTOMS = re.findall(r"^\| `([^`]*[a-z]{4}[^`]* [^`]*)` \|", FAQ, re.M)
 def texts_of_the_program():
     """Every text of the program; where one takes a name or a number, there is a gap."""
     texts = []
-    for package in ("wire", "network", "display", "gateway", "client", "chatctl"):
+    for package in ("wire", "gateway", "client", "chatctl"):
         for path in (ROOT / package).rglob("*.py"):
             for node in ast.walk(ast.parse(path.read_text())):
                 match node:

@@ -16,7 +16,7 @@ from redis.retry import Retry
 from gateway.backplane.redis import sentinels, tls
 from gateway.backplane.url import RedisUrl, parse_url, speaks_tls, without_secrets
 from gateway.errors import BackplaneDown, RedisRefused, RedisUnreachable
-from network.connecting import certificate_name, open_socket
+from wire.connecting import certificate_name, open_socket
 
 PATIENCE = 3.0
 """Seconds that a command of `chatctl` waits for Redis."""

@@ -20,7 +20,7 @@ from gateway.backplane.redis import tls
 from gateway.backplane.redis.address import describe, locate
 from gateway.backplane.url import without_secrets
 from gateway.errors import BackplaneDown, BackplaneRefused, RedisRefused, RedisUnreachable
-from network.connecting import certificate_name, open_socket
+from wire.connecting import certificate_name, open_socket
 
 log = logging.getLogger(__name__)
 

@@ -10,7 +10,7 @@ from typing import Any
 import hiredis
 
 from gateway.backplane.url import RedisUrl
-from network.connecting import certificate_name, open_socket, staggered
+from wire.connecting import certificate_name, open_socket, staggered
 
 ANSWER_TIMEOUT = 1.0
 """Seconds to wait for a Sentinel's answer; the next one is asked long before that."""

@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from display.options import Options
+from client.display.options import Options
 
 
 @dataclass

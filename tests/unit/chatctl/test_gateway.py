@@ -49,7 +49,7 @@ def own_redis(monkeypatch):
     """A stand-in for the embedded server; tells where it was started and whether it was stopped."""
     calls = []
 
-    def start(directory):
+    def start(directory, data):
         calls.append(directory)
         return embedded.Embedded(
             "unix:///own.sock", "valkey 9 (embedded)", lambda: calls.append("stopped")

@@ -5,10 +5,10 @@ import asyncio
 from prompt_toolkit.data_structures import Size
 
 from client.app import ChatApp
+from client.display.options import Options
+from client.display.style import Style
 from client.rooms import first_of
 from client.screen import PromptOutput
-from display.options import Options
-from display.style import Style
 from tests.unit.client.rejoin import Rejoin, lasting_chat
 from tests.unit.client.written import Written
 from wire.frames import ListMembers, MemberList, RoomMember

@@ -1,8 +1,8 @@
 import pytest
 
 from client.aim import Aim
+from client.display.commands import read
 from client.rooms import Rooms
-from display.commands import read
 
 
 class Person:

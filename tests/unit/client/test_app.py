@@ -7,9 +7,9 @@ import msgspec
 import pytest
 from prompt_toolkit.input import create_pipe_input
 
+from client.display.options import Options
 from client.errors import CannotConnect, Refused
 from client.log import Log
-from display.options import Options
 from tests.unit.client.rejoin import close
 from tests.unit.client.running_app import RunningApp
 from wire.codec import encode

@@ -3,10 +3,10 @@ from prompt_toolkit.completion import CompleteEvent
 from prompt_toolkit.document import Document
 
 from client.completion import ChatCompleter
+from client.display.commands import COMMANDS
+from client.display.options import VALUES
+from client.display.room_commands import MODES
 from client.rooms import Rooms
-from display.commands import COMMANDS
-from display.options import VALUES
-from display.room_commands import MODES
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ def test_idle_people_are_told_bye_and_do_not_come_back_by_themselves():
 def test_a_client_that_did_nothing_wrong_comes_back():
     comes_back = {reason.code for reason in REASONS if reason.reconnect}
     assert comes_back == {
-        "hung_up", "name_lost", "slow", "interrupted", "shutdown", "crowded",
+        "hung_up", "name_lost", "slow", "interrupted", "shutdown", "rebalance", "crowded",
         "connection_lost", "gateway_lost",
     }  # fmt: skip
 

@@ -6,8 +6,8 @@ import pytest
 
 from gateway.listeners import ports as module
 from gateway.listeners.ports import listening_on, open_port
-from network.connecting import open_socket
 from tests.support.network import link_local
+from wire.connecting import open_socket
 
 V4, V6 = socket.AF_INET, socket.AF_INET6
 NOWHERE = "192.0.2.1"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from display.arguments import names_in
-from display.meaning import Command, Meaning, NeedPassword, Reader, ShowIgnored, mistake
+from client.display.arguments import names_in
+from client.display.meaning import Command, Meaning, NeedPassword, Reader, ShowIgnored, mistake
 from wire.frames import REASON, Ignore, SetAway, SetBack, SetName, Unignore, Whois
 
 

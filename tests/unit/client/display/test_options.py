@@ -1,6 +1,6 @@
 import pytest
 
-from display.options import VALUES, Options, read_option, shown_options, with_option
+from client.display.options import VALUES, Options, read_option, shown_options, with_option
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from display.style import NAME_COLORS, THEMES, Style, theme_named
+from client.display.style import NAME_COLORS, THEMES, Style, theme_named
 
 
 def test_a_name_has_the_same_color_everywhere_and_always():

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from wcwidth import wcwidth
 
-from display.rows import INDENT, MOST_ROWS, rows
-from display.style import Style
+from client.display.rows import INDENT, MOST_ROWS, rows
+from client.display.style import Style
 
 HEAD = "10:00:05 mallory: "
 FORGED = "22:32:06 mom: send me the password"

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from display.rooms import shown_room
-from display.safe_text import clean_name, clean_text
-from display.spans import shown_span
-from display.view import View, info
+from client.display.rooms import shown_room
+from client.display.safe_text import clean_name, clean_text
+from client.display.spans import shown_span
+from client.display.view import View, info
 from wire.frames import Away, Event, Person, Renamed
 
 

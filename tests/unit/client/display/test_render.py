@@ -6,12 +6,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from client import news as client_news
+from client.display import render
+from client.display.rows import INDENT
+from client.display.style import THEMES, Style, theme_named
+from client.display.view import View
 from client.errors import Refused
 from client.news import Back, Held, Lost, SentAgain, StillAway
-from display import render
-from display.rows import INDENT
-from display.style import THEMES, Style, theme_named
-from display.view import View
 from tests.unit.client.fake_gateway import TS
 from wire.frames import Ack, Error, Gap, Joined, Left, Msg, Notice, Pong, User, Users
 from wire.reasons import REASONS, SHUTDOWN

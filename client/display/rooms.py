@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from display.rows import INDENT, MOST_ROWS, rows, width_of
-from display.safe_text import clean_name, clean_text
-from display.spans import shown_span
-from display.view import View, info
+from client.display.rows import INDENT, MOST_ROWS, rows, width_of
+from client.display.safe_text import clean_name, clean_text
+from client.display.spans import shown_span
+from client.display.view import View, info
 from wire.frames import (
     OPERATOR,
     Changed,

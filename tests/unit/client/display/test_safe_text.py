@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from display.safe_text import clean_name, clean_text
+from client.display.safe_text import clean_name, clean_text
 
 NEVER = [
     *(chr(code) for code in range(0x20) if chr(code) not in "\n\t"),

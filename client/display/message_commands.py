@@ -5,11 +5,21 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 
-from display.arguments import names_in
-from display.emoji import named
-from display.meaning import Command, LookBack, Meaning, Remove, Reply, Respond, Show, Which, mistake
-from display.room_commands import NOWHERE
-from display.times import HOW_TO_WRITE, moment
+from client.display.arguments import names_in
+from client.display.emoji import named
+from client.display.meaning import (
+    Command,
+    LookBack,
+    Meaning,
+    Remove,
+    Reply,
+    Respond,
+    Show,
+    Which,
+    mistake,
+)
+from client.display.room_commands import NOWHERE
+from client.display.times import HOW_TO_WRITE, moment
 from wire.frames import EMOJI, HISTORY, ReadHistory, Send
 from wire.mentions import AT, read_mentions
 from wire.unseen import shows_nothing

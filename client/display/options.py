@@ -6,8 +6,8 @@ from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from typing import Any
 
-from display.spans import read_span
-from display.style import theme_named
+from client.display.spans import read_span
+from client.display.style import theme_named
 
 SECONDS = "%H:%M:%S"
 """How the time of a message is written, unless the person chooses another way."""

@@ -1,7 +1,7 @@
 import pytest
 
-from display.commands import COMMANDS, TOPICS
-from display.help import help_lines
+from client.display.commands import COMMANDS, TOPICS
+from client.display.help import help_lines
 
 
 @pytest.mark.parametrize("width", [None, 40, 80])

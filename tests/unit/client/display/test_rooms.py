@@ -2,11 +2,11 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from display import render
-from display.rooms import changed, entered, members, out, room_info, room_list
-from display.rows import MOST_ROWS
-from display.style import Style
-from display.view import View
+from client.display import render
+from client.display.rooms import changed, entered, members, out, room_info, room_list
+from client.display.rows import MOST_ROWS
+from client.display.style import Style
+from client.display.view import View
 from wire.frames import Changed, Entered, Modes, Msg, Out, Room, RoomInfo, RoomMember, Sanctioned
 
 NOW = datetime(2026, 11, 23, 10, 0, 5, tzinfo=timezone(timedelta(hours=1)))

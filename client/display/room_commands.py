@@ -6,10 +6,10 @@ import re
 from difflib import get_close_matches
 from typing import Any
 
-from display.arguments import names_in, room_named
-from display.meaning import Choose, Command, Go, Meaning, Reader, Show, ShowOptions, mistake
-from display.options import VALUES, read_option
-from display.spans import read_span
+from client.display.arguments import names_in, room_named
+from client.display.meaning import Choose, Command, Go, Meaning, Reader, Show, ShowOptions, mistake
+from client.display.options import VALUES, read_option
+from client.display.spans import read_span
 from wire.frames import (
     AboutRoom,
     Action,

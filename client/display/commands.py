@@ -11,10 +11,10 @@ import unicodedata
 from collections.abc import Sequence
 from difflib import get_close_matches
 
-from display import message_commands, people_commands, room_commands
-from display.arguments import names_in, seen
-from display.meaning import Command, Help, Meaning, Reply, Show, mistake
-from display.room_commands import NOWHERE
+from client.display import message_commands, people_commands, room_commands
+from client.display.arguments import names_in, seen
+from client.display.meaning import Command, Help, Meaning, Reply, Show, mistake
+from client.display.room_commands import NOWHERE
 from wire.frames import LOBBY, Quit, Send, Who
 from wire.mentions import AT, read_mentions
 from wire.unseen import is_unseen, shows_nothing, without_blank_end

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from display.rows import INDENT, rows
-from display.style import Style
+from client.display.rows import INDENT, rows
+from client.display.style import Style
 from wire.frames import LOBBY, Msg
 from wire.names import fold
 

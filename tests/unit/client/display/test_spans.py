@@ -1,6 +1,6 @@
 import pytest
 
-from display.spans import read_span, shown_span
+from client.display.spans import read_span, shown_span
 
 
 @pytest.mark.parametrize(

@@ -3,10 +3,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from display.arguments import names_in, room_named
-from display.commands import COMMANDS, read
-from display.meaning import Help, LookBack, Show
-from display.room_commands import EARLIER
+from client.display.arguments import names_in, room_named
+from client.display.commands import COMMANDS, read
+from client.display.meaning import Help, LookBack, Show
+from client.display.room_commands import EARLIER
 from wire.frames import (
     AboutRoom,
     Join,

@@ -3,10 +3,10 @@ import socket
 
 import pytest
 
-from network import connecting as module
-from network.connecting import certificate_name, interleaved, open_socket, staggered
 from tests.support.deadlines import eventually, within
 from tests.support.network import listening, names, silent
+from wire import connecting as module
+from wire.connecting import certificate_name, interleaved, open_socket, staggered
 
 V4, V6 = socket.AF_INET, socket.AF_INET6
 

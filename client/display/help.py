@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from display.commands import ENDING, TALKING, TOPICS
-from display.meaning import Command
-from display.room_commands import ROOMS
+from client.display.commands import ENDING, TALKING, TOPICS
+from client.display.meaning import Command
+from client.display.room_commands import ROOMS
 
 WIDE = 72
 """The narrowest window, in columns, in which the list is a table."""

@@ -11,12 +11,12 @@ import re
 from collections.abc import Sequence
 from functools import lru_cache
 
-from display import people, rooms
-from display.rooms import shown_room
-from display.safe_text import clean_name, clean_text
-from display.spans import shown_span
-from display.times import said_at, written
-from display.view import View, broken, info
+from client.display import people, rooms
+from client.display.rooms import shown_room
+from client.display.safe_text import clean_name, clean_text
+from client.display.spans import shown_span
+from client.display.times import said_at, written
+from client.display.view import View, broken, info
 from wire.codec import decode_event
 from wire.frames import (
     LOBBY,

@@ -1,1 +1,0 @@
-"""Connecting to a host: shared by the client and the gateway (for Redis)."""
