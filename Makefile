@@ -15,7 +15,7 @@ RUN      := $(VENV)/.run-stamp
 DEV      := $(VENV)/.dev-stamp
 
 .DEFAULT_GOAL := help
-.PHONY: help run all lint types arch test test-compose bench bench-client bench-curves chaos share picture format clean
+.PHONY: help run all lint types arch test test-compose bench bench-client bench-curves chaos share dist picture format clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -59,6 +59,14 @@ share: $(DEV) ## Write the man page and the completion scripts of deploy/share a
 
 share: $(DEV) ## Write the man page and the completion scripts of deploy/share again
 	$(BIN)/python -m tests.share
+
+dist: $(DEV) ## The wheel and the sdist, checked, and a list of what the wheel brings with it (SBOM)
+	rm -rf dist && $(BIN)/pip install -q -e ".[release]"
+	$(BIN)/python -m build --quiet
+	$(BIN)/twine check --strict dist/*.whl dist/*.tar.gz
+	$(PYTHON) -m venv --clear $(VENV)-dist && $(VENV)-dist/bin/pip install -q dist/*.whl
+	$(BIN)/cyclonedx-py environment --output-reproducible -o dist/sbom.cdx.json $(VENV)-dist/bin/python
+	cd / && $(abspath $(VENV)-dist)/bin/chatctl --version
 
 picture: $(DEV) ## Record docs/talking.svg again: two people talk through a real gateway
 	$(BIN)/python -m tests.picture

@@ -57,6 +57,7 @@ def first_column(table: str) -> list[str]:
 
 OF_OTHERS = {
     *("--config", "--help", "--latency", "--no-deps", "--now", "--profile", "--scale", "--strict"),
+    "--format",  # of docker
     "--unbuffered",  # of jq
     "--version",
     *(option for tool in (bench, chaos) for each in tool.params for option in each.opts),
