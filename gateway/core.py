@@ -215,9 +215,7 @@ class Gateway:
                 config.limits.quiet_room,
                 monotonic,
             ),
-            about_accounts=AboutAccounts(
-                self.id, config.accounts, self.backplane, self.accounts, monotonic
-            ),
+            about_accounts=AboutAccounts(config.accounts, self.backplane, self.accounts, monotonic),
             presence=self.presence,
             orders=self.orders,
             bans=self.bans,

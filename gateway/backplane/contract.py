@@ -6,6 +6,7 @@ of Redis they become.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Literal, NamedTuple, Protocol
 
 import msgspec
@@ -203,6 +204,14 @@ class Listed(NamedTuple):
     registration: Registration
     idle: float
     left: float | None
+
+
+def by_person(listed: Iterable[Listed]) -> dict[str, list[Listed]]:
+    """The sessions of each person, by the folded name; the order stays."""
+    people: dict[str, list[Listed]] = {}
+    for each in listed:
+        people.setdefault(each.registration.folded, []).append(each)
+    return people
 
 
 class Touch(NamedTuple):

@@ -160,6 +160,24 @@ class Audited(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag
     reason: str = ""
 
 
+def audited_by(who: Registration, act: str, **more: str) -> Audited:
+    """What a person did, for the audit log.
+
+    Args:
+        who: the person's session.
+        act: as in `Audited`.
+        more: its further fields.
+    """
+    return Audited(
+        by=who.name,
+        account=who.account,
+        address=who.address,
+        gateway=who.gateway,
+        act=act,
+        **more,  # type: ignore[arg-type]
+    )
+
+
 AS_IDLE = -1.0
 """In place of ``ChatSettings.away_idle``: as ``idle``."""
 

@@ -74,6 +74,11 @@ def plan(
     return FindMentioned(others, publish, rules.refuse_fallback) if others else publish
 
 
+def no_longer_in_room(room: str) -> WireError:
+    """The refusal of a request about a room that the session has left or been put out of."""
+    return WireError(ErrorCode.NOT_IN_ROOM, f"you are not in the room {room} any longer")
+
+
 def not_in_room(room: str) -> WireError:
     """A request is for the members of a room only."""
     return WireError(ErrorCode.NOT_IN_ROOM, f"you are not in the room {room}: join it first")

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from gateway.backplane.contract import Backplane, Listed
-from gateway.backplane.redis.replies import by_person
+from gateway.backplane.contract import Backplane, Listed, by_person
 from wire.frames import User
 
 FRESH = 1.0

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from gateway.addresses import site, subnet
 from gateway.backplane.contract import Backplane
-from gateway.backplane.records import Audited
+from gateway.backplane.records import audited_by
 from gateway.chat.effects import AccountRequest
 from gateway.config import AccountsBy
 from gateway.door.accounts import Accounts
@@ -23,7 +23,6 @@ class AboutAccounts:
     """Carries out what sessions want to do with accounts.
 
     Args:
-        gateway: this gateway's id.
         by: who may register names.
         backplane: what all gateways share.
         accounts: checks and hashes passwords.
@@ -32,13 +31,11 @@ class AboutAccounts:
 
     def __init__(
         self,
-        gateway: str,
         by: AccountsBy,
         backplane: Backplane,
         accounts: Accounts,
         monotonic: Callable[[], float],
     ) -> None:
-        self._gateway = gateway
         self._by = by
         self._backplane = backplane
         self._accounts = accounts
@@ -101,16 +98,7 @@ class AboutAccounts:
 
     async def _note(self, asker: Asker, act: str, target: str) -> None:
         record = asker.membership.registration
-        await self._backplane.audit.note(
-            Audited(
-                by=record.name,
-                account=record.account,
-                address=record.address,
-                gateway=self._gateway,
-                act=act,
-                target=target,
-            )
-        )
+        await self._backplane.audit.note(audited_by(record, act, target=target))
 
 
 def _need_done(put: Put, name: str) -> None:

@@ -6,10 +6,11 @@ from collections.abc import Callable
 
 from gateway.backplane.contract import Backplane, Log, author_of
 from gateway.backplane.ids import parse_id
-from gateway.backplane.records import Audited, Registration
+from gateway.backplane.records import Registration, audited_by
 from gateway.channels.replay import seen_id
 from gateway.chat.effects import MessageRequest
 from gateway.chat.rooms import may_react, tells_all
+from gateway.chat.sending import no_longer_in_room
 from gateway.errors import NameLost, RoomChanged
 from gateway.peer.asking import Asker, refuse
 from gateway.peer.past import Past
@@ -78,7 +79,7 @@ class AboutMessages:
         member = asker.membership
         record, version = member.registration, self._rooms.version(room)
         if version is None or not member.is_in(room):
-            raise WireError(ErrorCode.NOT_IN_ROOM, f"you are not in the room {room} any longer")
+            raise no_longer_in_room(room)
         try:
             author = author_of(record)
             return await self._erase(request, room, version, record, author, DELETE_WITHIN)
@@ -88,17 +89,7 @@ class AboutMessages:
             if not may or error.code not in (ErrorCode.NOT_YOURS, ErrorCode.TOO_LATE):
                 raise
         id = await self._erase(request, room, version, record)
-        await self._backplane.audit.note(
-            Audited(
-                by=record.name,
-                account=record.account,
-                address=record.address,
-                gateway=record.gateway,
-                act="delete",
-                room=room,
-                target=request.id,
-            )
-        )
+        await self._backplane.audit.note(audited_by(record, "delete", room=room, target=request.id))
         return id
 
     async def _erase(
@@ -117,7 +108,7 @@ class AboutMessages:
         member = asker.membership
         known = self._rooms.get(room)
         if known is None or not member.is_in(room):
-            raise WireError(ErrorCode.NOT_IN_ROOM, f"you are not in the room {room} any longer")
+            raise no_longer_in_room(room)
         who = who_is(member)
         if (refusal := may_react(known.state, who, known.now())) is not None:
             raise refusal

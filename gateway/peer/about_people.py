@@ -14,6 +14,7 @@ from gateway.channels.channels import Channels
 from gateway.channels.replay import seen_id
 from gateway.chat.effects import PeopleRequest
 from gateway.chat.rooms import mute_of
+from gateway.chat.sending import no_longer_in_room
 from gateway.door.bans import Bans
 from gateway.errors import BackplaneDown, BackplaneRefused, NameLost
 from gateway.fleet.everybody import away
@@ -183,8 +184,7 @@ class AboutPeople:
         if request.room == PRIVATE:
             return self._backplane.user(asker.membership.registration.folded)
         if not asker.membership.is_in(request.room):
-            text = f"you are not in the room {request.room} any longer"
-            raise WireError(ErrorCode.NOT_IN_ROOM, text)
+            raise no_longer_in_room(request.room)
         return self._backplane.room(request.room)
 
     async def _show(self, asker: Asker, request: Whois) -> None:

@@ -10,6 +10,7 @@ from gateway.backplane.contract import Backplane, Log
 from gateway.backplane.ids import NOTHING, parse_id
 from gateway.backplane.ids import before as end_before
 from gateway.channels.replay import seen_id
+from gateway.chat.sending import no_longer_in_room
 from gateway.peer.asking import Asker
 from gateway.rooms.rooms import Rooms
 from wire.codec import decode_event
@@ -90,7 +91,7 @@ class Past:
             return began.encode() if began is not None and not record.account else None
         known = self._rooms.get(room)
         if known is None:
-            raise WireError(ErrorCode.NOT_IN_ROOM, f"you are not in the room {room} any longer")
+            raise no_longer_in_room(room)
         if known.state.modes.history == "all":
             return None
         began = record.began.get(room)

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from msgspec import to_builtins
 
 from gateway.backplane.contract import Departure, Known
-from gateway.backplane.records import Audited
+from gateway.backplane.records import audited_by
 from gateway.chat.room_changes import Change, Target, check_operator, network_in, plan
 from gateway.chat.rooms import may_read, no_such_room
 from gateway.errors import BackplaneDown, BackplaneRefused, NoSuchRoom, RoomChanged
@@ -106,16 +106,7 @@ class Changes:
                 f"{k}={v}" for k, v in asked.items() if k not in ("op", "room", "seq")
             )
         await self._backplane.audit.note(
-            Audited(
-                by=record.name,
-                account=record.account,
-                address=record.address,
-                gateway=record.gateway,
-                act=act,
-                room=request.room,
-                target=target,
-                reason=reason,
-            )
+            audited_by(record, act, room=request.room, target=target, reason=reason)
         )
 
     async def _tell_invited(self, invite: Moderate, person: Person) -> None:

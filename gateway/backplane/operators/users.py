@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from gateway.backplane.contract import Listed
+from gateway.backplane.contract import Listed, by_person
 from gateway.backplane.keys import Keys
 from gateway.backplane.operators.asking import run
 from gateway.backplane.redis.address import reaching
 from gateway.backplane.redis.names import LISTED_AT_ONCE
-from gateway.backplane.redis.replies import by_person, parse_user_list
+from gateway.backplane.redis.replies import parse_user_list
 
 
 def list_users(url: str, prefix: str) -> list[list[Listed]]:

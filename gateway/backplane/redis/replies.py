@@ -58,14 +58,6 @@ def parse_user_list(reply: list[bytes]) -> tuple[str, list[Listed]]:
     return reply[0].decode(), listed
 
 
-def by_person(listed: Iterable[Listed]) -> dict[str, list[Listed]]:
-    """The sessions of each person, by the folded name; the order stays."""
-    people: dict[str, list[Listed]] = {}
-    for each in listed:
-        people.setdefault(each.registration.folded, []).append(each)
-    return people
-
-
 def parse_room_state(
     room: str, reply: list[Any], known: RoomState | None = None
 ) -> tuple[int, RoomState]:

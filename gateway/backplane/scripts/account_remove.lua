@@ -16,9 +16,8 @@ if not record then return {} end
 local account = read_account(record)
 local names = {ARGV[1], unpack(account.names or {})}
 if account.owner and account.owner ~= '' then
-  local owner_record = redis.call('HGET', KEYS[1], account.owner)
-  local readable, owner = pcall(cjson.decode, owner_record or '')
-  if readable and type(owner) == 'table' and type(owner.names) == 'table' then
+  local owner = read_account(redis.call('HGET', KEYS[1], account.owner))
+  if owner.name then
     local left = {}
     for _, name in ipairs(owner.names) do
       if name ~= ARGV[1] then left[#left + 1] = name end
