@@ -7,6 +7,7 @@ import stat
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from difflib import get_close_matches
+from math import isfinite
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -124,7 +125,7 @@ def _settings(main: click.Context, name: str, leaf: click.Command) -> Iterator[S
             name,
             key(parameter),
             shown,
-            meant if isinstance(meant, bool | int | float) else shown,
+            meant if isinstance(meant, bool | int | float) and isfinite(meant) else shown,
             _source(parameter, source, main.obj),
             f"({usual})" if isinstance(usual, str) else "",
             _secret_in(parameter, value, source, main.obj),

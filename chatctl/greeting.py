@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import shlex
 import shutil
@@ -91,6 +92,6 @@ def _given(context: click.Context, *names: str) -> str:
 
 def _written(value: object) -> str:
     """A value as the options take it."""
-    if value is None:
+    if value is None or value == math.inf:
         return "off"
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)

@@ -29,6 +29,11 @@ def test_each_value_has_its_source(shown, configure):
     assert found["reuse-port"] == (False, "default")
 
 
+def test_off_is_no_number(shown):
+    found = shown("gateway", env={"CHATCTL_AWAY_IDLE": "off", "CHATCTL_IDLE": "off"})
+    assert [found[name][0] for name in ("away-idle", "idle")] == ["off", "off"]
+
+
 def test_another_file(chatctl, tmp_path):
     path = tmp_path / "other.toml"
     path.write_text("[client]\nname = 'dana'")

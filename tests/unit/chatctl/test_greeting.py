@@ -67,6 +67,7 @@ def test_the_line_for_joining_has_tls_if_the_gateway_has():
 def test_options_that_gateways_should_share_are_repeated_for_the_next_one():
     flags = (
         *("--auth", "required", "--tls-cert", __file__, "--tls-key", __file__),
+        *("--away-idle", "off"),
         *("--idle", "off", "--history", "10", "--history-age", "36h", "--resume-within", "1.5s"),
         *("--fallback", "refuse", "--max-text", "100", "--rate", "30/m", "--burst", "7"),
     )
