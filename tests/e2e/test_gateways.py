@@ -167,7 +167,13 @@ class TestEmbedded:
         open_to_all.mkdir(mode=0o755)
         found = chat.run(*other, "--data", str(open_to_all))
         assert found.returncode == 1
-        assert "chmod 700" in found.stderr
+        assert f"the data directory {open_to_all} is open to other users" in found.stderr
+        broken = tmp_path / "broken"
+        (broken / "lock").mkdir(parents=True)
+        broken.chmod(0o700)
+        found = chat.run(*other, "--data", str(broken))
+        assert found.returncode == 1
+        assert "cannot be used (Is a directory): choose another folder with --data" in found.stderr
         found = chat.run(*other, "--data", str(data), "--redis", "redis://127.0.0.1:1")
         assert found.returncode == 2
         assert "--data is for the gateway's own Redis" in found.stderr

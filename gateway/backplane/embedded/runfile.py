@@ -85,8 +85,13 @@ def _can_be_ours(directory: Path) -> bool:
     return os.access(existing, os.W_OK | os.X_OK) and (ours or bool(status.st_mode & stat.S_ISVTX))
 
 
-def secure(directory: Path) -> Path:
+def secure(directory: Path, what: str = "run directory", option: str = "--run-dir") -> Path:
     """Return the directory, made if necessary, after checking that only we can use it.
+
+    Args:
+        directory: the directory.
+        what: what it is, for people.
+        option: the option that names another one.
 
     Raises:
         StartError: it belongs to another user, is open to others, or cannot be made.
@@ -99,18 +104,17 @@ def secure(directory: Path) -> Path:
         status = directory.lstat()
     except OSError as error:
         raise StartError(
-            f"the run directory {directory} cannot be made ({error.strerror}): "
-            "choose another with --run-dir"
+            f"the {what} {directory} cannot be made ({error.strerror}): "
+            f"choose another with {option}"
         ) from error
     if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid():
         raise StartError(
-            f"the run directory {directory} is not a directory of yours: "
-            "choose another with --run-dir"
+            f"the {what} {directory} is not a directory of yours: choose another with {option}"
         )
     if status.st_mode & 0o077:
         raise StartError(
-            f"the run directory {directory} is open to other users, who could read the chat: "
-            f"close it with chmod 700 {directory}, or choose another with --run-dir"
+            f"the {what} {directory} is open to other users, who could read the chat: "
+            f"close it with chmod 700 {directory}, or choose another with {option}"
         )
     return directory
 

@@ -138,8 +138,9 @@ def _start_server(binary: str, description: str, directory: Path, data: Path | N
     home = directory / f"redis-{secrets.token_hex(4)}"
     with ExitStack() as stack:
         if data is not None:
-            stack.enter_context(_alone(secure(data.absolute())))
-        server = _started(_Server(binary, home, data and data.absolute()), directory)
+            data = secure(data.absolute(), "data directory", "--data")
+            stack.enter_context(_alone(data))
+        server = _started(_Server(binary, home, data), directory)
         keeper = Keeper(server)
         cleanup = stack.pop_all()
     cleanup.callback(keeper.stop)
@@ -153,7 +154,13 @@ def _alone(data: Path) -> Iterator[None]:
     Raises:
         StartError: another one uses it.
     """
-    with (data / "lock").open("w") as lock:
+    try:
+        opened = (data / "lock").open("w")
+    except OSError as error:
+        raise StartError(
+            f"{data} cannot be used ({error.strerror}): choose another folder with --data"
+        ) from error
+    with opened as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
