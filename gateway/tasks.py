@@ -28,10 +28,12 @@ class Tasks:
 
     async def end(self) -> None:
         """Cancel all tasks, and return when they have ended."""
-        while self._running:  # a task that is cancelled may start another, to clean up
-            for task in self._running:
+        # A task that is cancelled may start another, to clean up. One that has just ended is still
+        # among them, and from Python 3.12 on, to wait for it would not let the loop forget it.
+        while alive := [task for task in self._running if not task.done()]:
+            for task in alive:
                 task.cancel()
-            await asyncio.gather(*self._running, return_exceptions=True)
+            await asyncio.gather(*alive, return_exceptions=True)
 
     def _done(self, task: asyncio.Task[Any]) -> None:
         self._running.discard(task)

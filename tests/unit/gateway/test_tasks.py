@@ -22,7 +22,17 @@ class Wait:
             raise
 
 
+async def nothing():
+    pass
+
+
 class TestTasks:
+    async def test_one_that_has_just_ended_does_not_hold_up_the_end(self):
+        tasks = Tasks()
+        tasks.spawn(nothing())
+        # In the same turn of the loop, so that nobody has been told yet that the first has ended.
+        await asyncio.create_task(tasks.end())
+
     async def test_a_fault_is_logged_and_costs_the_others_nothing(self, caplog):
         async def fails():
             raise ZeroDivisionError("a fault")
