@@ -54,8 +54,12 @@ async def test_what_one_does_with_a_message(
         assert "1234" not in shown
         mom.type("/history since 5m\r")
         await mom.until(
-            lambda lines: "* mom waves" in "\n".join(lines).rpartition("messages in lobby:")[2]
+            lambda lines: (
+                sum("earlier messages in #lobby" in each for each in lines) == 2
+                and lines[-2:] == ["· earlier messages end here", "mom>"]
+            )
         )
+        assert "* mom waves" in "\n".join(mom.lines).rpartition("messages in #lobby")[2]
         mom.type("/history 1 since 5m\r")
         await mom.until(lambda lines: any("more was said after this" in each for each in lines))
         mom.type("/history since 25:00\r")

@@ -143,6 +143,8 @@ async def test_after_kill_9_the_terminal_is_restored(
     one: GatewayProcess, window: Open, victim: str
 ) -> None:
     async with window(one, "dana") as dana:
+        # The last thing that it draws by itself: nothing is written over what the shell says.
+        await dana.until(lambda _: "1 here" in (dana.status or ""))
         (guard,) = children(dana.pid)
         (client,) = children(guard)
         os.kill(client if victim == "client" else guard, signal.SIGKILL)
