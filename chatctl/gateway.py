@@ -7,7 +7,6 @@ import logging
 import os
 import select
 import sys
-from collections.abc import Coroutine
 from contextlib import ExitStack
 from importlib.util import find_spec
 from pathlib import Path
@@ -47,8 +46,10 @@ def _serve(context: click.Context, given: dict[str, Any]) -> None:
     from gateway.backplane.embedded import server as embedded
     from gateway.errors import StartError
     from gateway.journal import write_to_stderr
+    from gateway.loops import run_on
     from gateway.server import run
 
+    _need_loop(given["loop"])
     write_to_stderr(given["log_format"], given["log_level"])
     with ExitStack() as stack:
         try:
@@ -71,12 +72,11 @@ def _serve(context: click.Context, given: dict[str, Any]) -> None:
 
             settings = config(given, url, drain)
             if (workers := given["workers"]) == 1:
-                code = _run(run(settings, announce), given["loop"])
+                code = run_on(given["loop"], run(settings, announce))
             else:
                 from gateway.workers import parent
                 from gateway.workers.parcel import Parcel
 
-                _need_loop(given["loop"])
                 parcel = Parcel(settings, given["loop"], given["log_format"], given["log_level"])
                 code = asyncio.run(parent.run(parcel, workers, announce))
             context.exit(code)
@@ -114,20 +114,6 @@ def _heard() -> bool:
         return bool(select.select((), (sys.stdout,), (), 0)[1])
     except (OSError, ValueError):  # not a file of the system's
         return True
-
-
-def _run(serving: Coroutine[None, None, int], loop: str) -> int:
-    if loop == "asyncio":
-        return asyncio.run(serving)
-    try:
-        _need_loop(loop)
-    except Failure:
-        serving.close()
-        raise
-    import uvloop
-
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(serving)
 
 
 def _need_loop(loop: str) -> None:

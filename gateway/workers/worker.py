@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import os
 import signal
 import socket
 import threading
-from functools import partial
 
 from gateway.errors import StartError
 from gateway.journal import write_to_stderr
+from gateway.loops import run_on
 from gateway.server import run
 from gateway.signals import early_signals
 from gateway.workers.parcel import Failed, Parcel, Up, receive, send
@@ -37,20 +36,10 @@ def main(descriptor: int) -> int:
             _tell(link, Up(http))
 
         try:
-            with asyncio.Runner(loop_factory=partial(_new_loop, parcel)) as runner:
-                return runner.run(run(parcel.config, announce))
+            return run_on(parcel.loop, run(parcel.config, announce))
         except StartError as error:
             _tell(link, Failed(str(error)))
             return 1
-
-
-def _new_loop(parcel: Parcel) -> asyncio.AbstractEventLoop:
-    if parcel.loop == "asyncio":
-        return asyncio.new_event_loop()
-    import uvloop
-
-    loop: asyncio.AbstractEventLoop = uvloop.new_event_loop()
-    return loop
 
 
 def _tell(link: socket.socket, answer: Up | Failed) -> None:

@@ -5,16 +5,14 @@ import json
 import os
 import signal
 import subprocess
-import time
 import urllib.request
-from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
 import pytest
 
 from tests.e2e.processes import Chat, GatewayProcess, StartGateway
-from tests.support.deadlines import within
+from tests.support.deadlines import eventually, within
 from tests.support.peer import Peer
 
 TWO = ("--workers", "2", "--http", "127.0.0.1:0")
@@ -55,19 +53,8 @@ def known(chat: Chat) -> list[dict[str, object]]:
     return [each for each in found if each["state"] == "up"]
 
 
-def wait_for(condition: Callable[[], bool]) -> None:
-    end = time.monotonic() + within(15)
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.02)
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    await asyncio.to_thread(wait_for, condition)
-
-
 async def until_gone(pids: list[int]) -> None:
-    await until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in pids))
+    await eventually(lambda: not any(Path(f"/proc/{pid}").exists() for pid in pids), 15)
 
 
 async def join_all(gateway: GatewayProcess, count: int) -> list[Peer]:
@@ -104,7 +91,7 @@ async def test_one_that_dies_is_started_again_and_the_others_go_on(
     await left[0].say(op="send", text="still here")
     for each in left:
         await each.expect(op="msg", text="still here")
-    await until(lambda: "chat_workers_up 2.0" in get(two, "/metrics"))
+    await eventually(lambda: "chat_workers_up 2.0" in get(two, "/metrics"), 15)
     assert "chat_worker_restarts_total 1.0" in await asyncio.to_thread(get, two, "/metrics")
     assert before[1] in workers(two)
     newcomer = await two.join("newcomer")
@@ -158,7 +145,7 @@ async def test_sighup_is_for_all_of_them(
     log = tmp_path / "log"
     two = await start_gateway(*TWO, log=log)
     two.signal(signal.SIGHUP)
-    await until(lambda: log.read_text().count("nothing to reload") == 2)
+    await eventually(lambda: log.read_text().count("nothing to reload") == 2, 15)
 
 
 @pytest.mark.parametrize("other", [(), ("--workers", "2")])
