@@ -48,6 +48,7 @@ from gateway.rooms.changes import Changes
 from gateway.rooms.directory import Directory
 from gateway.rooms.rooms import Rooms
 from gateway.tasks import Tasks, attempt, repeat
+from wire.codec import encode
 from wire.frames import Notice
 from wire.reasons import NoticeCode, Reason
 
@@ -55,6 +56,9 @@ log = logging.getLogger(__name__)
 
 CHECK_EVERY = 10.0
 """Seconds between comparisons of quiet channels with their logs."""
+
+ROOM_AWAY = "The storage of {room} is away. What you send there is kept, and sent once it is back."
+ROOM_BACK = "The storage of {room} is back."
 
 TRIM_EVERY = 60.0
 """Seconds between searches for messages that are too old to keep."""
@@ -228,6 +232,7 @@ class Gateway:
         self._numbers = itertools.count(1)
         self._drain = config.drain
         self._away = False
+        self._lost = set[bytes]()
         self._empty = asyncio.Event()
 
     async def start(self) -> None:
@@ -378,6 +383,28 @@ class Gateway:
         await attempt(self.orders.read_bans)
         await attempt(self.positions.check)
         await attempt(partial(self.rooms.check, thoroughly=True))
+
+    def lost(self, channels: set[bytes]) -> None:
+        """One server of a cluster is away, and with it some rooms."""
+        event(log, logging.WARNING, "a server of Redis is away", channels=len(channels))
+        self._lost |= channels
+        for channel in channels:
+            self._tell_room(channel, NoticeCode.REDIS_AWAY, ROOM_AWAY)
+
+    def regained(self, channels: set[bytes]) -> None:
+        """Channels of a cluster are heard again."""
+        event(log, logging.WARNING, "channels of Redis are heard again", channels=len(channels))
+        for channel in channels & self._lost:
+            self._tell_room(channel, NoticeCode.REDIS_BACK, ROOM_BACK)
+        self._lost -= channels
+        for channel in channels:
+            self.positions.compare(channel)
+        self.tasks.spawn(attempt(partial(self.rooms.check, thoroughly=True)))
+
+    def _tell_room(self, channel: bytes, code: NoticeCode, text: str) -> None:
+        if (room := self.positions.room(channel)) is not None:
+            notice = Notice(code=code, room=room, text=text.format(room=room))
+            self.hub.deliver(channel, encode(notice))
 
     def _stored(self, room: str, id: str, since: float) -> None:
         """Messages were stored: measure when they are delivered here, if anybody is in the room."""

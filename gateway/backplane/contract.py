@@ -368,6 +368,15 @@ class Events(Protocol):
         Its data may be older than what was acknowledged, or empty.
         """
 
+    def lost(self, channels: set[bytes]) -> None:
+        """The server of these channels is away, and the one with the names is there.
+
+        Calls about their rooms wait, and raise `BackplaneDown` in the end.
+        """
+
+    def regained(self, channels: set[bytes]) -> None:
+        """These channels are heard again. What was published meanwhile was not heard."""
+
 
 class Admission(Protocol):
     """The part of the backplane about who gets in. It raises the same errors as the others."""
@@ -583,7 +592,7 @@ class Rooms(Protocol):
     async def all(self) -> list[tuple[RoomState, int]]:
         """The states of all rooms, without their lists of people, and the number of members.
 
-        An empty room that is about to end is left out.
+        An empty room that is about to end is left out, and so is one whose server is away.
         """
 
     async def keep(self, user: Registration) -> None:
@@ -759,7 +768,8 @@ class Logs(Protocol):
 
         A log that has lost messages (by `Events.known`, or because another run of Redis began it)
         begins a new epoch. Then, and if there is no log yet, it is the id before the first of an
-        epoch.
+        epoch. It is `gateway.backplane.ids.NOTHING` for a log whose server is away, if others are
+        there.
         """
 
     async def read_log(self, log: Log, after: bytes, count: int) -> LogPage:

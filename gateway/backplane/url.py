@@ -10,14 +10,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlsplit
 
-SCHEMES = ("redis", "rediss", "unix", "redis+sentinel", "rediss+sentinel")
+SCHEMES = (
+    *("redis", "rediss", "unix", "redis+sentinel", "rediss+sentinel"),
+    *("redis+cluster", "rediss+cluster"),
+)
 
 _SAME_AS = {"valkey": "redis", "valkeys": "rediss"}
 """Valkey's own names for the same schemes."""
 
 HOW_TO_WRITE = (
-    "write redis://HOST:6379/0, unix:///PATH/redis.sock, or "
-    "redis+sentinel://HOST:26379,HOST:26379/MASTER; for TLS rediss:// or rediss+sentinel://"
+    "write redis://HOST:6379/0, unix:///PATH/redis.sock, "
+    "redis+sentinel://HOST:26379,HOST:26379/MASTER or redis+cluster://HOST:6379,HOST:6379; "
+    "for TLS write rediss instead of redis"
 )
 
 PORT = 6379
@@ -47,10 +51,11 @@ class RedisUrl:
     """A parsed URL.
 
     Attributes:
-        hosts: host names or IP addresses with ports: of the Redis, or of its Sentinels; empty if
-            there is a path.
+        hosts: host names or IP addresses with ports: of the Redis, of its Sentinels, or of some
+            servers of the cluster; empty if there is a path.
         path: the path of its socket.
         master: its name among the Sentinels.
+        cluster: whether it is a Redis Cluster.
         db: the number of the database.
         username: the user; None for Redis' default user.
         password: the password; None for none.
@@ -61,6 +66,7 @@ class RedisUrl:
     hosts: tuple[tuple[str, int], ...] = ()
     path: str | None = None
     master: str | None = None
+    cluster: bool = False
     db: int = 0
     username: str | None = None
     password: str | None = field(default=None, repr=False)
@@ -85,12 +91,15 @@ def parse_url(url: str) -> RedisUrl:
     database = ""
     hosts: tuple[tuple[str, int], ...] = ()
     path = master = None
+    cluster = False
     if scheme == "unix":
         if place:
             raise ValueError("the path of a socket begins with a slash, the third of unix:///PATH")
         path = unquote(parts.path)
     elif scheme.endswith("sentinel"):
-        hosts, master = _sentinels(place), unquote(parts.path.strip("/"))
+        hosts, master = _several(place, _SENTINELS), unquote(parts.path.strip("/"))
+    elif cluster := scheme.endswith("cluster"):
+        hosts, database = _several(place, _CLUSTER), parts.path.strip("/")
     else:
         port = PORT if parts.port is None else parts.port
         hosts, database = ((parts.hostname or "", port),), parts.path.strip("/")
@@ -99,11 +108,15 @@ def parse_url(url: str) -> RedisUrl:
         raise ValueError(f"{missing} is missing in the Redis URL: {HOW_TO_WRITE}")
     if not all(0 < port <= 65535 for _, port in hosts):
         raise ValueError("a port in the Redis URL is not valid: ports are 1 to 65535")
+    db = _database(database or query.get("db", "0"))
+    if cluster and db:
+        raise ValueError("a Redis Cluster has only database 0: leave the number out")
     return RedisUrl(
         hosts=hosts,
         path=path,
         master=master,
-        db=_database(database or query.get("db", "0")),
+        cluster=cluster,
+        db=db,
         username=unquote(username) or query.get("username") or None,
         password=unquote(password) or query.get("password") or None,
         tls=tls,
@@ -122,6 +135,14 @@ def database(url: str) -> int:
         return parse_url(url).db
     except ValueError:
         return 0
+
+
+def is_cluster(url: str) -> bool:
+    """Whether a URL names a Redis Cluster; not if it cannot be used."""
+    try:
+        return parse_url(url).cluster
+    except ValueError:
+        return False
 
 
 def has_password(url: str) -> bool:
@@ -160,7 +181,7 @@ def _scheme(url: str) -> str:
 def _split(url: str) -> SplitResult:
     try:
         parts = urlsplit(url)
-        if "," not in parts.netloc:  # several Sentinels
+        if "," not in parts.netloc:  # several servers
             _ = parts.port  # only reading it checks it
     except ValueError:
         # The error contains what was taken for a port, and that may be part of the password.
@@ -193,14 +214,16 @@ def _query(parts: SplitResult, known: tuple[str, ...], *, tls: bool) -> dict[str
     return query
 
 
-def _sentinels(place: str) -> tuple[tuple[str, int], ...]:
+_SENTINELS = "Sentinels are written like redis+sentinel://HOST:26379,HOST:26379/MASTER"
+_CLUSTER = "the servers of a cluster are written like redis+cluster://HOST:6379,HOST:6379"
+
+
+def _several(place: str, how: str) -> tuple[tuple[str, int], ...]:
     found = []
     for address in place.split(","):
         host, _, port = address.rpartition(":")
         if not host or not port.isdecimal():
-            raise ValueError(
-                "Sentinels are written like redis+sentinel://HOST:26379,HOST:26379/MASTER"
-            )
+            raise ValueError(how)
         found.append((host.strip("[]"), int(port)))  # brackets: IPv6
     return tuple(found)
 

@@ -21,6 +21,7 @@ from gateway.errors import BackplaneDown, BackplaneRefused
 from gateway.journal import event
 from gateway.meters import Meters
 from wire.codec import encode
+from wire.frames import PRIVATE
 
 logger = logging.getLogger(__name__)
 
@@ -176,6 +177,11 @@ class Positions:
         followed = self._followed.get(channel)
         return NOTHING if followed is None else followed.at
 
+    def room(self, channel: bytes) -> str | None:
+        """The room of a channel that is followed; None for any other channel."""
+        followed = self._followed.get(channel)
+        return followed.log.room if followed is not None and followed.log.room != PRIVATE else None
+
     def logs(self) -> list[Log]:
         """The logs of all channels that are followed."""
         return [followed.log for followed in self._followed.values()]
@@ -241,8 +247,8 @@ class Positions:
 
     def compare(self, channel: bytes) -> None:
         """Compare a channel with its log now, as `check` does with all from time to time."""
-        followed = self._followed[channel]
-        if followed.late is None:
+        followed = self._followed.get(channel)
+        if followed is not None and followed.late is None:
             followed.mend([])
             self._spawn(self._compare(channel, followed))
 

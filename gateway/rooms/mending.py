@@ -73,6 +73,8 @@ class Mending:
     async def _try_to_mend(self, room: Room, dead: Collection[str]) -> None:
         try:
             await self.mend(room, dead)
+        except BackplaneDown:
+            pass  # its server of a cluster is away, and others may be there
         except BackplaneRefused as error:
             # A room that cannot be read must not keep the others from being repaired.
             event(log, logging.ERROR, "Redis refused", room=room.name, why=error)

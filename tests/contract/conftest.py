@@ -21,7 +21,7 @@ from tests.unit.gateway.fakes import FakeBackplane, Memory
 IMITATION = "imitation"
 """Of the whole backplane, as the unit tests of gateways have it: it must be no kinder."""
 
-SERVERS = ("fakeredis", "valkey", "redis_server", IMITATION)
+SERVERS = ("fakeredis", "valkey", "redis_server", "cluster", IMITATION)
 
 IMITATED = ("test_backplane", "test_presence", "test_present", "test_recovery", "test_rooms")
 """Files with what it imitates."""

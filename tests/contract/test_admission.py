@@ -464,7 +464,7 @@ class TestTries:
             await asyncio.sleep(0.02)
 
     async def test_without_redis_nothing_is_known(self, g1: Gateway, server: Server) -> None:
-        g1.backplane._pair.give_up()
+        g1.backplane._store.give_up(g1.backplane._keys.users)
         await g1.heard.until(lambda heard: "away" in " ".join(heard.told))
         admission = g1.backplane.admission
         for ask in (admission.bans, lambda: admission.try_password("dana", HERE)):

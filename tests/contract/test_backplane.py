@@ -25,6 +25,7 @@ from tests.contract.household import (
     parsed,
 )
 from tests.support import servers
+from tests.support.clusters import ClusterOfServers
 from tests.support.deadlines import within
 from tests.support.servers import Server
 from wire.frames import PRIVATE, Msg
@@ -837,6 +838,10 @@ class TestTrouble:
             await start(redis=url)
 
     async def test_a_database_of_its_own(self, start: StartBackplane, server: Server) -> None:
+        if isinstance(server, ClusterOfServers):
+            with pytest.raises(RedisUnreachable, match="has only database 0"):
+                await start(redis=f"{server.url}/3")
+            return
         lobby = await start()
         other = await start(redis=f"{server.url}{'/3' if server.drop else '?db=3'}")
         await lobby.online("sis")

@@ -153,7 +153,6 @@ class TestChange:
                     state.version,
                     edits,
                     event,
-                    g1.backplane.run_id,
                     removed=None,
                     invite_members=False,
                     known=b"0-0",

@@ -350,8 +350,8 @@ async def test_the_metrics_show_that_redis_is_away_and_that_the_gateway_drains(
     one: Running, valkey: Server
 ) -> None:
     one.gateway.shutdown.draining = True
-    one.gateway.backplane._pair.give_up()  # type: ignore[attr-defined]
-    one.gateway.backplane._pair._lost()  # type: ignore[attr-defined]
+    one.gateway.backplane._store.give_up()  # type: ignore[attr-defined]
+    one.gateway.backplane._store._lost()  # type: ignore[attr-defined]
     found = await scrape(one)
     assert found.value("chat_draining") == 1
     assert found.value("chat_ready") == 0

@@ -92,7 +92,7 @@ class TestResume:
         run = Pair.run
 
         async def counted(self: Pair, name: str, *args: object) -> object:
-            waits[name] += self is two.gateway.backplane._pair
+            waits[name] += self is two.gateway.backplane._store
             return await run(self, name, *args)
 
         monkeypatch.setattr(Pair, "run", counted)
@@ -342,4 +342,4 @@ async def die(running: Running) -> None:
     """A gateway ends without a word to Redis."""
     await running.gateway.tasks.end()
     with contextlib.suppress(Exception):
-        running.gateway.backplane._pair.stop()
+        running.gateway.backplane._store.stop()

@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+from tests.support.clusters import ClusterOfServers
 from tests.support.servers import Server
 
 USERS = Path(__file__).parents[2] / "deploy/redis/users.conf"
@@ -17,15 +18,16 @@ def rules(user: str) -> list[str]:
     return re.sub(r"([~&])chat:", rf"\1{PREFIX}*:", line).split()
 
 
-def url_for(server: Server, user: str, *more: str) -> str:
+def url_for(server: Server | ClusterOfServers, user: str, *more: str) -> str:
     """Create a user of the file on a server; returns the URL for that user.
 
     Args:
-        server: a real server, on a socket.
+        server: a real server, on a socket, or a cluster.
         user: the name in the file.
         more: additional rules.
     """
-    with server.client() as client:
-        client.execute_command("ACL", "SETUSER", user, "reset", *rules(user), *more)
+    for each in server.servers if isinstance(server, ClusterOfServers) else [server]:
+        with each.client() as client:
+            client.execute_command("ACL", "SETUSER", user, "reset", *rules(user), *more)
     (password,) = [rule[1:] for rule in rules(user) if rule.startswith(">")]
-    return server.url.replace("unix://", f"unix://{user}:{password}@")
+    return server.url.replace("://", f"://{user}:{password}@")

@@ -10,8 +10,9 @@ import pytest
 
 from gateway.core import Gateway
 from gateway.server import serving
-from tests.support import servers
+from tests.support import clusters, servers
 from tests.support.certificates import Authority, authority
+from tests.support.clusters import ClusterOfServers
 from tests.support.peer import Peer, Told
 from tests.support.servers import Server
 from tests.support.settings import settings
@@ -29,6 +30,12 @@ def redis_server() -> Iterator[Server]:
         pytest.skip("this machine has no redis-server >= 7")
     with servers.running(binary) as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[ClusterOfServers]:
+    with clusters.cluster(servers.valkey()) as six:
+        yield six
 
 
 @pytest.fixture(scope="session")

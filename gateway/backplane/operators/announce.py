@@ -40,7 +40,6 @@ def publish_announcement(url: str, prefix: str, room: str, text: str) -> str | N
     with reaching(url) as client:
         if not any(each.lease is not None for each in read_gateways(client, keys)[1]):
             return None
-        run_id = run(client, "run_find", [keys.users_epoch]).decode()
         while True:
             _, state = read_state(client, keys, room)
             if not state.exists:
@@ -50,7 +49,6 @@ def publish_announcement(url: str, prefix: str, room: str, text: str) -> str | N
                 room,
                 state.version,
                 [Outgoing(body)],
-                run_id,
                 known=NOTHING,
                 history=KEEP_ALL,
                 kept_ms=1,

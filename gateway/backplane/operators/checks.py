@@ -17,8 +17,12 @@ SETTINGS = (
     "save",
     "timeout",
     "client-output-buffer-limit",
+    "cluster-require-full-coverage",
 )
 """The settings of Redis that matter to a chat."""
+
+SLOTS = 16384
+"""The slots of a Redis Cluster."""
 
 SLOW_TRIP = 0.02
 """Seconds for a round trip above which people notice that the chat is slow."""
@@ -88,6 +92,30 @@ def server(found: Server) -> Iterator[Finding]:
         yield Finding("failure", "role", text)
 
 
+def cluster(slots: Sequence[Sequence[Any]]) -> Iterator[Finding]:
+    """Whether a Redis Cluster serves all slots, and has a replica of each server.
+
+    Args:
+        slots: the answer to ``CLUSTER SLOTS``.
+    """
+    served = sum(last - first + 1 for first, last, *_ in slots)
+    alone = {f"{_text(master[0])}:{master[1]}" for _, _, master, *rest in slots if not rest}
+    if served < SLOTS:
+        text = f"{SLOTS - served} slots have no server: what is in them waits. "
+        text += "`redis-cli --cluster fix HOST:PORT` repairs it"
+        yield Finding("failure", "cluster", text)
+    elif alone:
+        text = f"no replica of {some_of(sorted(alone))}: if it dies its rooms wait until it is back"
+        yield Finding("warning", "cluster", text)
+    else:
+        servers = len({master[2] for _, _, master, *_ in slots})
+        yield Finding("ok", "cluster", f"{servers} servers serve all slots, each with a replica")
+
+
+def _text(word: bytes | str) -> str:
+    return word.decode(errors="replace") if isinstance(word, bytes) else word
+
+
 def settings(found: Server) -> Iterator[Finding]:
     """The settings that decide what can be lost, and when."""
     config = found.config
@@ -108,6 +136,16 @@ def settings(found: Server) -> Iterator[Finding]:
     else:
         yield Finding("ok", "timeout", str(timeout) if timeout else "none")
     yield _pubsub(config)
+    if (found.info or {}).get("redis_mode") == "cluster":
+        yield _coverage(config)
+
+
+def _coverage(config: Mapping[str, str]) -> Finding:
+    if config.get("cluster-require-full-coverage") == "yes":
+        text = "while one server and its replica are away, all rooms wait. Set "
+        text += "cluster-require-full-coverage no, and only their rooms wait"
+        return Finding("warning", "coverage", text)
+    return Finding("ok", "coverage", "if a server is away, the others go on")
 
 
 def _memory(config: Mapping[str, str], used: int | None) -> Finding:

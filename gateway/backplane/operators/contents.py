@@ -12,7 +12,7 @@ import redis
 
 from gateway.backplane.keys import Keys
 from gateway.backplane.operators.gateways import GatewayRecord
-from gateway.backplane.operators.leftovers import AT_ONCE, MOST
+from gateway.backplane.operators.leftovers import AT_ONCE, MOST, key_pages
 from gateway.backplane.readable import UNREADABLE
 from gateway.backplane.records import Account, Ban, Registration
 from gateway.backplane.redis.replies import sessions
@@ -110,10 +110,8 @@ def look(client: redis.Redis, keys: Keys) -> Seen:
     misplaced: list[Misplaced] = []
     rooms: set[str] = set()
     own = keys.users.removesuffix("{users}")
-    cursor = 0
-    for _ in range(MOST):
-        reply: Any = client.scan(cursor, match="*:{*", count=AT_ONCE)
-        cursor, page = reply[0], [key.decode(errors="replace") for key in reply[1]]
+    for found in key_pages(client, "*:{*", MOST):
+        page = [key.decode(errors="replace") for key in found or ()]
         for key in page:
             prefix = key.removesuffix(":{users}:gateways")
             if prefix != key and key != keys.gateways and ":probe:" not in key:
@@ -123,8 +121,6 @@ def look(client: redis.Redis, keys: Keys) -> Seen:
         rooms |= {
             key[len("{room:") :].partition("}")[0] for key in ours if key.startswith("{room:")
         }
-        if not cursor:
-            break
     return Seen(chats, misplaced, rooms)
 
 

@@ -24,7 +24,7 @@ from gateway.backplane.operators.gateway_checks import Probed
 from gateway.backplane.operators.gateways import GatewayRecord, read_gateways
 from gateway.backplane.operators.leftovers import Leftovers, look
 from gateway.backplane.readable import UNREADABLE
-from gateway.backplane.redis.address import reaching
+from gateway.backplane.redis.address import reaching, server_of, servers_by_name, servers_of
 from gateway.backplane.scripts import all_scripts
 from gateway.errors import RedisUnreachable
 
@@ -57,11 +57,14 @@ def examine(url: str, prefix: str) -> list[Finding]:
 
 
 def _examine(client: redis.Redis, keys: Keys, findings: list[Finding]) -> None:
-    server = _server(client)
-    findings += checks.server(server)
-    findings += checks.settings(server)
+    for where, named in servers_by_name(client):
+        server = _server(named)
+        found = (*checks.server(server), *checks.settings(server))
+        findings += (each._replace(what=f"{each.what}{where}") for each in found)
+    if (slots := _slots(client)) is not None:
+        findings += checks.cluster(slots)
     findings += checks.scripts(_missing_scripts(client))
-    findings += gateway_checks.clock(_ahead(client))
+    findings += gateway_checks.clock(_ahead(client, keys))
     seen = _permitted(client, lambda: contents.look(client, keys))
     findings += checks.chats(seen, server)
     # This comes first, since a wrong type may make the next steps fail.
@@ -75,6 +78,13 @@ def _examine(client: redis.Redis, keys: Keys, findings: list[Finding]) -> None:
         findings += room_checks.rooms(rooms)
     findings += checks.leftovers(_leftovers(client, keys, found))
     findings += [gateway_checks.probed(each) for each in _probe(client, keys, found)]
+
+
+def _slots(client: redis.Redis) -> Any:
+    """What a cluster says of its slots; None if it is none."""
+    if not isinstance(client, redis.RedisCluster):
+        return None
+    return servers_of(client)[0].execute_command("CLUSTER", "SLOTS")
 
 
 def _server(client: redis.Redis) -> Server:
@@ -93,7 +103,8 @@ def _permitted(client: redis.Redis, ask: Callable[[], _Answer]) -> _Answer | Non
     try:
         return ask()
     except redis.ResponseError:
-        client.connection_pool.disconnect()  # fakeredis breaks such a connection
+        if not isinstance(client, redis.RedisCluster):
+            client.connection_pool.disconnect()  # fakeredis breaks such a connection
         return None
 
 
@@ -107,10 +118,10 @@ def _missing_scripts(client: redis.Redis) -> list[str] | None:
     return [script.name for script, loaded in zip(scripts, known, strict=True) if not loaded]
 
 
-def _ahead(client: redis.Redis) -> float:
+def _ahead(client: redis.Redis, keys: Keys) -> float:
     """Seconds by which this machine's clock is ahead of Redis'."""
     before = time.time()
-    clock: Any = client.time()
+    clock: Any = server_of(client, keys.users).time()
     here = (before + time.time()) / 2
     return here - float(clock[0] + clock[1] / 1_000_000)
 

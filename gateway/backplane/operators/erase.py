@@ -49,7 +49,6 @@ def erase(
     """
     keys = Keys(prefix, database(url))
     with reaching(url) as client:
-        run_id = run(client, "run_find", [keys.users_epoch]).decode()
         entries = list(_messages(client, keys.room_log(room)))
         there = {id for id, _ in entries}
         wanted = [id for id in dict.fromkeys(ids) if id in there]
@@ -57,10 +56,10 @@ def erase(
             folded = fold(name)
             wanted += [id for id, by in entries if fold(by) == folded and id not in wanted]
         if everything:
-            _erase(client, keys, room, run_id, [], everything=True)
+            _erase(client, keys, room, [], everything=True)
             return len(entries)
         for start in range(0, len(wanted), AT_ONCE):
-            _erase(client, keys, room, run_id, wanted[start : start + AT_ONCE])
+            _erase(client, keys, room, wanted[start : start + AT_ONCE])
         if not wanted and not read_state(client, keys, room)[1].exists:
             raise NoSuchRoom(room)
         return len(wanted)
@@ -70,7 +69,6 @@ def _erase(
     client: redis.Redis,
     keys: Keys,
     room: str,
-    run_id: str,
     ids: list[str],
     *,
     everything: bool = False,
@@ -85,7 +83,6 @@ def _erase(
             state.version,
             ids,
             OPERATOR,
-            run_id,
             everything=everything,
             known=NOTHING,
             history=KEEP_ALL,
@@ -94,7 +91,7 @@ def _erase(
         if reply == b"NONE":
             # One of them was trimmed or deleted meanwhile: do it one by one.
             for id in ids if len(ids) > 1 else []:
-                _erase(client, keys, room, run_id, [id])
+                _erase(client, keys, room, [id])
             return
         if reply != b"CHANGED":
             return

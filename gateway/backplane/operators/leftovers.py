@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import redis
 
 from gateway.backplane.keys import Keys
 from gateway.backplane.operators.gateways import GatewayRecord
+from gateway.backplane.redis.address import servers_of
 from gateway.backplane.redis.replies import sessions
 
 AT_ONCE = 500
@@ -86,20 +87,37 @@ def look(client: redis.Redis, keys: Keys, found: Sequence[GatewayRecord]) -> Lef
     )
 
 
+def key_pages(client: redis.Redis, pattern: str, most: int) -> Iterator[list[bytes] | None]:
+    """All keys that match a pattern, some at a time; None at the end if there are more.
+
+    Args:
+        client: of Redis.
+        pattern: in Redis' way of writing.
+        most: the most pages to read of one server.
+    """
+    for server in servers_of(client):
+        cursor = 0
+        for _ in range(most):
+            reply: Any = server.scan(cursor, match=pattern, count=AT_ONCE)
+            cursor, page = reply
+            yield page
+            if not cursor:
+                break
+        else:
+            yield None
+
+
 def _scan(client: redis.Redis, keys: Keys) -> tuple[dict[str, set[str]], bool]:
     """The last parts of the keys of users, by kind; and whether all keys were read."""
     kinds: dict[str, set[str]] = defaultdict(set)
     pattern = re.sub(r"([\[\]*?\\])", r"\\\1", keys.users) + ":*"
-    cursor = 0
-    for _ in range(MOST):
-        reply: Any = client.scan(cursor, match=pattern, count=AT_ONCE)
-        cursor, page = reply
-        for key in page:
+    whole = True
+    for page in key_pages(client, pattern, MOST):
+        whole = whole and page is not None
+        for key in page or ():
             kind, _, of = key.decode(errors="replace")[len(keys.users) + 1 :].partition(":")
             kinds[kind].add(of)
-        if not cursor:
-            return kinds, True
-    return kinds, False
+    return kinds, whole
 
 
 def _sessions(

@@ -27,6 +27,7 @@ from gateway.backplane.redis.replies import (
     parse_room_state,
     sessions,
 )
+from gateway.backplane.redis.store import RUN_ID
 from gateway.backplane.url import database
 from gateway.chat.room_changes import Change, Plan, Target, network_in, plan
 from gateway.chat.room_records import PARTS
@@ -203,8 +204,7 @@ def delete_room(url: str, prefix: str, room: str) -> int | None:
     """
     keys = Keys(prefix, database(url))
     with reaching(url) as client:
-        channel, run_id = keys.room_channel(room), _run_id(client, keys)
-        args = (channel, DELETED_FOR * 1000, run_id)
+        args = (keys.room_channel(room), DELETED_FOR * 1000, RUN_ID)
         # First, since the room may be made again, and listed, at any moment after that.
         client.srem(keys.rooms, room)
         people: int = run(client, "room_delete", keys.room(room), *args)
@@ -276,18 +276,12 @@ def _change(
         state.version,
         planned.edits,
         encode_body(planned.event),
-        _run_id(client, keys),
         removed=removed,
         invite_members=planned.invite_members,
         known=NOTHING,
         history=KEEP_ALL,
         kept_ms=_kept_ms(client, keys),
     )
-
-
-def _run_id(client: redis.Redis, keys: Keys) -> str:
-    run_id: bytes = run(client, "run_find", [keys.users_epoch])
-    return run_id.decode()
 
 
 def _kept_ms(client: redis.Redis, keys: Keys) -> int:

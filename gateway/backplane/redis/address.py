@@ -7,16 +7,21 @@ import socket
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from functools import partial
+from typing import Any, NamedTuple, cast
 
 import redis
 from redis.backoff import NoBackoff
+from redis.cluster import ClusterNode
 from redis.retry import Retry
 
 from gateway.backplane.redis import sentinels, tls
 from gateway.backplane.url import RedisUrl, parse_url, speaks_tls, without_secrets
 from gateway.errors import BackplaneDown, RedisRefused, RedisUnreachable
 from wire.connecting import certificate_name, open_socket
+
+CLUSTER_ATTEMPTS = 3
+"""How often a command of `chatctl` is sent that a cluster redirects."""
 
 PATIENCE = 3.0
 """Seconds that a command of `chatctl` waits for Redis."""
@@ -79,6 +84,8 @@ def client(url: str) -> redis.Redis:
         RedisUnreachable: the URL cannot be used, or no Sentinel knows a master.
     """
     place, context, login = asyncio.run(locate(url))
+    if login.cluster:
+        return _cluster_client(login, context)
     known: dict[str, Any] = {
         "db": login.db,
         "username": login.username,
@@ -93,6 +100,46 @@ def client(url: str) -> redis.Redis:
     host, port = place
     pool = redis.ConnectionPool(_Connection, host=host, port=port, tls=context, **known)
     return redis.Redis.from_pool(pool)
+
+
+def _cluster_client(url: RedisUrl, context: ssl.SSLContext | None) -> redis.Redis:
+    known: dict[str, Any] = {
+        "startup_nodes": [ClusterNode(*host) for host in url.hosts],  # type: ignore[no-untyped-call]
+        "connection_class": partial(_Connection, tls=context),
+        "username": url.username,
+        "password": url.password,
+        "retry": Retry(NoBackoff(), CLUSTER_ATTEMPTS),
+        "protocol": 2,
+        "socket_timeout": PATIENCE,
+        "socket_connect_timeout": PATIENCE,
+    }
+    # It takes the class of its connections only together with a URL.
+    host, port = url.hosts[0]
+    shown = f"[{host}]" if ":" in host else host
+    cluster: Any = redis.RedisCluster(url=f"redis://{shown}:{port}", **known)
+    return cast(redis.Redis, cluster)  # it has the same methods
+
+
+def servers_of(client: redis.Redis) -> list[redis.Redis]:
+    """A client for each server that a client writes to: for a cluster, its masters."""
+    return [server for _, server in servers_by_name(client)]
+
+
+def servers_by_name(client: redis.Redis) -> list[tuple[str, redis.Redis]]:
+    """The same, with how to name each: for a cluster a blank, host and port; else nothing."""
+    if not isinstance(client, redis.RedisCluster):
+        return [("", client)]
+    return [
+        (f" {node.host}:{node.port}", client.get_redis_connection(node))
+        for node in client.get_primaries()
+    ]
+
+
+def server_of(client: redis.Redis, key: str) -> redis.Redis:
+    """A client for the server that has a key."""
+    if not isinstance(client, redis.RedisCluster):
+        return client
+    return client.get_redis_connection(client.get_node_from_key(key))
 
 
 class _Connection(redis.Connection):

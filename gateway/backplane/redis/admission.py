@@ -10,7 +10,7 @@ import msgspec
 from gateway.backplane.keys import Keys
 from gateway.backplane.readable import BAN
 from gateway.backplane.records import Ban
-from gateway.backplane.redis.pair import Pair
+from gateway.backplane.redis.store import Store
 
 log = logging.getLogger(__name__)
 
@@ -34,29 +34,29 @@ class RedisAdmission:
     """Implements `gateway.backplane.contract.Admission`.
 
     Args:
-        pair: the connections to Redis.
+        store: where the data is.
         keys: the names of the keys.
     """
 
-    def __init__(self, pair: Pair, keys: Keys) -> None:
-        self._pair = pair
+    def __init__(self, store: Store, keys: Keys) -> None:
+        self._store = store
         self._keys = keys
 
     async def bans(self) -> tuple[int, list[Ban]]:
-        clock, *found = await self._pair.run("ban_list", [self._keys.bans])
+        clock, *found = await self._store.run("ban_list", [self._keys.bans])
         return int(clock), [ban for each in found if (ban := _read(each)) is not None]
 
     async def try_password(self, folded: str, subnet: str, site: str = "") -> float:
         known, counters = self._counters(folded, subnet, site)
         window = round(Attempts.WINDOW * 1000)
         keys, limits = [known, *counters], counters.values()
-        wait = await self._pair.run("password_try", keys, window, *limits)
+        wait = await self._store.run("password_try", keys, window, *limits)
         return int(wait) / 1000
 
     async def forgive(self, folded: str, subnet: str, site: str = "") -> None:
         known, counters = self._counters(folded, subnet, site)
         kept = round(Attempts.REMEMBERED * 1000)
-        await self._pair.run("password_forgive", [known, *counters], kept)
+        await self._store.run("password_forgive", [known, *counters], kept, len(counters))
 
     def _counters(self, folded: str, subnet: str, site: str) -> tuple[str, dict[str, int]]:
         """The key of an address that is known for the name, and each counter's key and limit."""

@@ -8,7 +8,7 @@ import msgspec
 
 from gateway.backplane.keys import Keys
 from gateway.backplane.records import Audited
-from gateway.backplane.redis.pair import Pair
+from gateway.backplane.redis.store import Store
 
 ENTRIES = 10_000
 """Roughly how many entries are kept."""
@@ -23,13 +23,13 @@ class RedisAudit:
     """Implements `gateway.backplane.contract.Audit`.
 
     Args:
-        pair: the connections to Redis.
+        store: where the data is.
         keys: the names of the keys.
     """
 
-    def __init__(self, pair: Pair, keys: Keys) -> None:
-        self._pair = pair
+    def __init__(self, store: Store, keys: Keys) -> None:
+        self._store = store
         self._keys = keys
 
     async def note(self, entry: Audited) -> None:
-        await self._pair.call(*add_entry(self._keys, entry))
+        await self._store.call(*add_entry(self._keys, entry))

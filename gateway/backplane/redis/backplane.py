@@ -30,6 +30,7 @@ from gateway.backplane.records import GatewayInfo, Registration
 from gateway.backplane.redis.admission import RedisAdmission
 from gateway.backplane.redis.audit import RedisAudit
 from gateway.backplane.redis.calls import IdleMs
+from gateway.backplane.redis.cluster import Cluster
 from gateway.backplane.redis.gateways import RedisGateways
 from gateway.backplane.redis.logs import Keeping, RedisLogs
 from gateway.backplane.redis.messages import RedisMessages
@@ -38,7 +39,7 @@ from gateway.backplane.redis.pair import Pair
 from gateway.backplane.redis.people import RedisPeople
 from gateway.backplane.redis.probe import Probe, probe_channel
 from gateway.backplane.redis.rooms import RedisRooms
-from gateway.backplane.url import database
+from gateway.backplane.url import database, is_cluster
 from gateway.errors import BackplaneDown, BackplaneRefused
 from gateway.meters import Meters
 from wire.frames import PRIVATE, Deleted, Reacted
@@ -86,17 +87,18 @@ class RedisBackplane:
         control, probed = keys.control_channel(gateway), probe_channel(keys, gateway)
         self._control, self._probed = control.encode(), probed.encode()
         own, name = {control, probed}, f"chat-{gateway}"
-        pair = Pair(url, name, keys.users_epoch, own, self._message, events, meters)
+        kind = Cluster if is_cluster(url) else Pair
+        store = kind(url, name, keys.users_epoch, own, self._message, events, meters)
         limits = IdleMs(_milliseconds(idle), _milliseconds(away_idle))
         resume_ms = max(1, round(resume_within * 1000))
-        self._pair = pair
+        self._store = store
         self._keeping = keeping = Keeping(history, round(history_age * 1000))
-        self._logs = logs = RedisLogs(pair, keys, keeping, events.known)
+        self._logs = logs = RedisLogs(store, keys, keeping, events.known)
         self._gateways = gateways = RedisGateways(
-            pair, keys, gateway, info, resume_ms=resume_ms, keeping=keeping
+            store, keys, gateway, info, resume_ms=resume_ms, keeping=keeping
         )
         self._names = RedisNames(
-            pair,
+            store,
             keys,
             gateway,
             idle=limits,
@@ -105,15 +107,15 @@ class RedisBackplane:
             most_sessions=sessions,
         )
         self._messages = RedisMessages(
-            pair, keys, keeping, resume_ms, logs.known, gateways.lease_ends
+            store, keys, keeping, resume_ms, logs.known, gateways.lease_ends
         )
-        self._probe = Probe(keys, gateway, pair)
-        self.admission = RedisAdmission(pair, keys)
-        self.audit = RedisAudit(pair, keys)
+        self._probe = Probe(keys, gateway, store)
+        self.admission = RedisAdmission(store, keys)
+        self.audit = RedisAudit(store, keys)
         self.people = RedisPeople(
-            pair, keys, gateway, keeping=keeping, most_sessions=sessions, idle=limits
+            store, keys, gateway, keeping=keeping, most_sessions=sessions, idle=limits
         )
-        self.rooms = RedisRooms(pair, keys, keeping, resume_ms, logs.known)
+        self.rooms = RedisRooms(store, keys, keeping, resume_ms, logs.known)
 
     # Starting and closing.
 
@@ -123,7 +125,7 @@ class RedisBackplane:
         Raises:
             RedisUnreachable: the text says why.
         """
-        await self._pair.start()
+        await self._store.start()
 
     async def close(self, lease: float = 0.0) -> None:
         """Disconnect.
@@ -139,15 +141,15 @@ class RedisBackplane:
                 else:
                     await self._gateways.end_lease()
         await self._probe.close()
-        await self._pair.close()
+        await self._store.close()
 
     @property
     def up(self) -> bool:
-        return self._pair.up
+        return self._store.up
 
     @property
     def run_id(self) -> str:
-        return self._pair.run_id
+        return self._store.run_id
 
     async def probe(self) -> float:
         return await self._probe.fresh()
@@ -177,10 +179,10 @@ class RedisBackplane:
         return Channel(name, name.encode(), log)
 
     async def subscribe(self, channel: str) -> None:
-        await self._pair.subscribe(channel)
+        await self._store.subscribe(channel)
 
     def unsubscribe(self, channel: str) -> None:
-        self._pair.unsubscribe(channel)
+        self._store.unsubscribe(channel)
 
     # Names.
 

@@ -9,6 +9,7 @@ import msgspec
 from gateway.backplane.contract import Arrival, Departure, Move, Outgoing, Proof, Rename
 from gateway.backplane.keys import Keys
 from gateway.backplane.records import Registration
+from gateway.backplane.redis.store import RUN_ID
 from gateway.chat.room_records import Edit
 from gateway.chat.rooms import NEVER, RoomState
 from wire.codec import encode, encode_body
@@ -23,7 +24,7 @@ ANY = "*"
 """Stands for a version where the version of the room does not matter."""
 
 Call = tuple[Any, ...]
-"""A script's name, the list of its keys, and its arguments: the arguments of `Pair.run`."""
+"""A script's name, the list of its keys, and its arguments: the arguments of `Store.run`."""
 
 
 class IdleMs(NamedTuple):
@@ -42,7 +43,6 @@ def user_claim(
     keys: Keys,
     user: Registration,
     gateway: str,
-    run_id: str,
     *,
     ago_ms: int,
     idle: IdleMs,
@@ -57,7 +57,6 @@ def user_claim(
         keys: the chat's keys.
         user: the record to write.
         gateway: the gateway that claims the name.
-        run_id: Redis' run id.
         ago_ms: milliseconds since the last activity.
         idle: how long users may be inactive.
         resume: the hash of the token that was shown, or "".
@@ -77,7 +76,7 @@ def user_claim(
         idle.here,
         keys.users,
         resume,
-        run_id,
+        RUN_ID,
         auth.mode,
         auth.hash,
         user.origin,
@@ -161,7 +160,6 @@ def room_publish(
     room: str,
     version: str,
     messages: list[Outgoing],
-    run_id: str,
     *,
     known: bytes,
     history: int,
@@ -175,7 +173,6 @@ def room_publish(
         room: the room.
         version: see `gateway.backplane.contract.Messages.publish`.
         messages: see there.
-        run_id: Redis' run id.
         known: the last id of the room's log that the caller knows.
         history: roughly how many messages the log keeps.
         kept_ms: milliseconds that seqs are kept, and messages of a room that has ended.
@@ -193,7 +190,7 @@ def room_publish(
         "room_publish",
         touched,
         history,
-        run_id,
+        RUN_ID,
         known,
         keys.room_channel(room),
         keys.room_posted(room),
@@ -221,7 +218,6 @@ def room_erase(
     version: str,
     ids: list[str],
     by: str,
-    run_id: str,
     *,
     author: str = "",
     within_ms: int | None = None,
@@ -237,7 +233,6 @@ def room_erase(
         version: see `gateway.backplane.contract.Messages.erase`.
         ids: see there.
         by: see there.
-        run_id: Redis' run id.
         author: see there.
         within_ms: milliseconds that the messages may be old; None for any.
         everything: delete all messages of the log.
@@ -248,7 +243,7 @@ def room_erase(
         "room_erase",
         _log_keys(keys, room),
         history,
-        run_id,
+        RUN_ID,
         known,
         keys.room_channel(room),
         version,
@@ -266,7 +261,6 @@ def room_react(
     version: str,
     reaction: Reacted,
     person: str,
-    run_id: str,
     *,
     known: bytes,
     history: int,
@@ -277,7 +271,7 @@ def room_react(
         "room_react",
         [*touched[:4], touched[5]],
         history,
-        run_id,
+        RUN_ID,
         known,
         keys.room_channel(room),
         version,
@@ -319,7 +313,6 @@ def room_attend(
     room: str,
     version: str,
     items: list[Move],
-    run_id: str,
     *,
     create: bool,
     founding: bool,
@@ -333,7 +326,6 @@ def room_attend(
         room: the room.
         version: see `gateway.backplane.contract.Rooms.attend`.
         items: see there.
-        run_id: Redis' run id.
         create: see there.
         founding: see there.
         known: the last id of the room's log that the caller knows.
@@ -347,7 +339,7 @@ def room_attend(
         keys.room(room),
         version if arrivals else ANY,
         "1" if create else "",
-        run_id,
+        RUN_ID,
         known,
         keys.room_channel(room),
         *_ends(room, kept_ms),
@@ -379,7 +371,6 @@ def room_change(
     version: str,
     edits: list[Edit],
     event: bytes,
-    run_id: str,
     *,
     removed: Departure | None,
     invite_members: bool,
@@ -395,7 +386,6 @@ def room_change(
         version: see `gateway.backplane.contract.Rooms.change`.
         edits: see there.
         event: see there.
-        run_id: Redis' run id.
         removed: see there.
         invite_members: see there.
         known: the last id of the room's log that the caller knows.
@@ -410,7 +400,7 @@ def room_change(
         keys.room(room),
         version,
         history,
-        run_id,
+        RUN_ID,
         known,
         keys.room_channel(room),
         *_ends(room, kept_ms),

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from typing import Any, cast
 
 import hiredis
+from redis.crc import key_slot
 
 from gateway.backplane.redis import tls
 from gateway.backplane.redis.address import describe, locate
@@ -46,16 +47,20 @@ class Connection(asyncio.Protocol):
     Args:
         on_message: called with (channel, payload) for each published message.
         on_lost: called once when the connection has ended.
+        on_closed: called with each channel that is no longer subscribed to, whoever ended that.
     """
 
     def __init__(
         self,
         on_message: Callable[[bytes, bytes], None] | None = None,
         on_lost: Callable[[], None] | None = None,
+        on_closed: Callable[[bytes], None] | None = None,
     ) -> None:
         self._on_message = on_message
         self._on_lost = on_lost
+        self._on_closed = on_closed
         self._reader = hiredis.Reader(notEnoughData=_MISSING)
+        self._subscribing: dict[asyncio.Future[Any], str] = {}
         self._waiting: deque[asyncio.Future[Any]] = deque()
         self._out: list[bytes] = []
         self._transport: asyncio.Transport | None = None
@@ -88,6 +93,8 @@ class Connection(asyncio.Protocol):
                             log.exception("an unexpected error")
                         continue
                     if kind == b"sunsubscribe":
+                        if self._on_closed is not None:
+                            self._on_closed(reply[1])
                         continue
                 self._answer(reply)
         except hiredis.ProtocolError:
@@ -131,10 +138,16 @@ class Connection(asyncio.Protocol):
             BackplaneDown: the connection is lost.
         """
         # One command per channel: on a Redis Cluster, a command may name only one slot.
-        await asyncio.gather(*(self.call("SSUBSCRIBE", channel) for channel in channels))
+        asked = {self.call("SSUBSCRIBE", channel): channel for channel in channels}
+        self._subscribing |= asked
+        try:
+            await asyncio.gather(*asked)
+        finally:
+            for each in asked:
+                self._subscribing.pop(each, None)
 
     def unsubscribe(self, channels: list[str]) -> None:
-        """Unsubscribe, without waiting."""
+        """Unsubscribe, without waiting; if the server does not have them any more, that is all."""
         for channel in channels:
             self._send(("SUNSUBSCRIBE", channel))
 
@@ -162,6 +175,8 @@ class Connection(asyncio.Protocol):
         self._out.clear()
 
     def _answer(self, reply: Any) -> None:
+        if isinstance(reply, hiredis.ReplyError) and self._is_of_unsubscription(str(reply)):
+            return
         if not self._waiting:
             # An unsolicited reply: Redis ends the connection and says why.
             self.abort()
@@ -174,6 +189,20 @@ class Connection(asyncio.Protocol):
             future.set_exception(BackplaneRefused(str(reply).partition(", with args")[0]))
         else:
             future.set_result(reply)
+
+    def _is_of_unsubscription(self, refusal: str) -> bool:
+        """Whether a server of a cluster refuses an unsubscription, since it has lost the slot.
+
+        Nobody waits for that answer. A subscription is refused in the same words, so the slot in
+        them must be that of the channel.
+        """
+        code, _, rest = refusal.partition(" ")
+        if self._on_message is None or code not in ("MOVED", "CLUSTERDOWN"):
+            return False
+        channel = self._subscribing.get(self._waiting[0]) if self._waiting else None
+        if channel is None:
+            return True
+        return code == "MOVED" and key_slot(channel.encode()) != int(rest.partition(" ")[0])
 
     def _watch(self) -> None:
         """Ping a silent Redis, and give up one that does not answer.
@@ -193,13 +222,16 @@ class Connection(asyncio.Protocol):
         self._probe = self._loop.call_later(CHECK_EVERY, self._watch)
 
 
-async def connect(url: str, connection: Connection, name: str) -> None:
+async def connect(
+    url: str, connection: Connection, name: str, server: tuple[str, int] | None = None
+) -> None:
     """Open a connection to the Redis of a URL.
 
     Args:
         url: a URL that `gateway.backplane.redis.address` accepts.
         connection: the protocol to use.
         name: its name in Redis' list of clients.
+        server: which server of a cluster; None for the one that the URL names.
 
     Raises:
         RedisUnreachable: the text says why, without the URL's password.
@@ -209,6 +241,7 @@ async def connect(url: str, connection: Connection, name: str) -> None:
     try:
         async with asyncio.timeout(DEAD_AFTER):
             place, context, login = await locate(url)
+            place = server or place
             if isinstance(place, str):
                 await loop.create_unix_connection(lambda: connection, place)
             else:
@@ -232,4 +265,5 @@ async def connect(url: str, connection: Connection, name: str) -> None:
             # A server that does not know AUTH repeats its arguments.
             cause = cause.replace(password, "***")
         kind = RedisRefused if isinstance(error, BackplaneRefused) else RedisUnreachable
-        raise kind(f"{without_secrets(url)}: {cause}") from None
+        which = f", server {server[0]} port {server[1]}" if server else ""
+        raise kind(f"{without_secrets(url)}{which}: {cause}") from None

@@ -10,8 +10,8 @@ from gateway.backplane.keys import Keys
 from gateway.backplane.readable import GATEWAY_INFO, UNREADABLE
 from gateway.backplane.records import GatewayInfo, Registration
 from gateway.backplane.redis.logs import Keeping
-from gateway.backplane.redis.pair import Pair
 from gateway.backplane.redis.replies import registrations
+from gateway.backplane.redis.store import Store
 from gateway.errors import BackplaneDown, BackplaneRefused
 
 SWEPT_AT_ONCE = 100
@@ -22,7 +22,7 @@ class RedisGateways:
     """Implements `gateway.backplane.contract.Gateways`.
 
     Args:
-        pair: the connections to Redis.
+        store: where the data is.
         keys: the names of the keys.
         gateway: this gateway's id.
         info: returns this gateway's report, a `GatewayInfo` in JSON.
@@ -32,7 +32,7 @@ class RedisGateways:
 
     def __init__(
         self,
-        pair: Pair,
+        store: Store,
         keys: Keys,
         gateway: str,
         info: Callable[[], bytes],
@@ -40,7 +40,7 @@ class RedisGateways:
         resume_ms: int,
         keeping: Keeping,
     ) -> None:
-        self._pair = pair
+        self._store = store
         self._keys = keys
         self._gateway = gateway
         self._info = info
@@ -51,7 +51,7 @@ class RedisGateways:
 
     async def renew_lease(self, seconds: float = LEASE) -> bool:
         keys, span = self._keys, round(seconds * 1000)
-        until_ms, kept = await self._pair.run(
+        until_ms, kept = await self._store.run(
             "gateway_renew",
             [keys.lease(self._gateway), keys.gateways],
             self._gateway,
@@ -68,14 +68,14 @@ class RedisGateways:
     async def end_lease(self) -> None:
         """Give up the lease: from now on this gateway counts as dead."""
         keys, own = self._keys, self._gateway
-        await self._pair.call("DEL", keys.lease(own))
+        await self._store.call("DEL", keys.lease(own))
         # If names are left, the others must still know this gateway to sweep them.
-        if not await self._pair.call("SCARD", keys.held(own)):
-            await self._pair.call("HDEL", keys.gateways, own)
+        if not await self._store.call("SCARD", keys.held(own)):
+            await self._store.call("HDEL", keys.gateways, own)
 
     async def neighbours(self) -> dict[str, GatewayInfo]:
         keys = self._keys
-        _, *found = await self._pair.run("gateway_list", [keys.gateways], keys.users)
+        _, *found = await self._store.run("gateway_list", [keys.gateways], keys.users)
         others = {}
         for id, info, lease in zip(found[::4], found[1::4], found[2::4], strict=True):
             if id.decode(errors="replace") != self._gateway and int(lease) >= 0:
@@ -85,7 +85,7 @@ class RedisGateways:
 
     async def own_users(self, cursor: str) -> tuple[str, list[Registration]]:
         keys, own = self._keys, self._gateway
-        cursor_, *records = await self._pair.run(
+        cursor_, *records = await self._store.run(
             "gateway_held", [keys.held(own), keys.users], own, cursor, HELD_AT_ONCE
         )
         return cursor_.decode(), registrations(records)
@@ -93,7 +93,7 @@ class RedisGateways:
     async def sweep(self) -> list[Registration]:
         gone: list[Registration] = []
         failure: BackplaneDown | BackplaneRefused | None = None
-        for gateway in await self._pair.call("HKEYS", self._keys.gateways):
+        for gateway in await self._store.call("HKEYS", self._keys.gateways):
             id = gateway.decode(errors="replace")
             try:
                 if id != self._gateway:
@@ -110,7 +110,7 @@ class RedisGateways:
         touched = [keys.lease(gateway), keys.users, keys.held(gateway), keys.gateways]
         touched.append(keys.accounts)
         while left:
-            left, *records = await self._pair.run(
+            left, *records = await self._store.run(
                 "gateway_sweep",
                 touched,
                 gateway,

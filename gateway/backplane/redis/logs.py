@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import msgspec
 
 from gateway.backplane.contract import Log, LogPage
+from gateway.backplane.ids import NOTHING
 from gateway.backplane.keys import Keys
 from gateway.backplane.readable import UNREADABLE, readable
-from gateway.backplane.redis.pair import Pair
 from gateway.backplane.redis.replies import whole
+from gateway.backplane.redis.store import RUN_ID, Store, some_of
+from gateway.errors import BackplaneDown
 from wire.frames import PRIVATE
 
 PAGE_BYTES = 65536
@@ -45,16 +46,16 @@ class RedisLogs:
     """Implements `gateway.backplane.contract.Logs`.
 
     Args:
-        pair: the connections to Redis.
+        store: where the data is.
         keys: the names of the keys.
         keeping: how much logs keep.
         known: `gateway.backplane.contract.Events.known`.
     """
 
     def __init__(
-        self, pair: Pair, keys: Keys, keeping: Keeping, known: Callable[[bytes], bytes]
+        self, store: Store, keys: Keys, keeping: Keeping, known: Callable[[bytes], bytes]
     ) -> None:
-        self._pair = pair
+        self._store = store
         self._keys = keys
         self._keeping = keeping
         self._known_on = known
@@ -64,14 +65,14 @@ class RedisLogs:
         # People's logs share a slot, and each room's log has its own.
         some = [private[i : i + TAILS_AT_ONCE] for i in range(0, len(private), TAILS_AT_ONCE)]
         some += [[log] for log in logs if log.room != PRIVATE]
-        found = await asyncio.gather(*(self._tails_of(each) for each in some))
-        tails = {log: tail for each in found for log, tail in each.items()}
-        return [tails[log] for log in logs]
+        found = await some_of(self._tails_of(each) for each in some)
+        tails = {log: tail for each in found if each for log, tail in each.items()}
+        return [tails.get(log, NOTHING) for log in logs]
 
     async def read_log(self, log: Log, after: bytes, count: int) -> LogPage:
         keys = [self._keys.log(log), self._keys.epoch(log), self._keys.front(log)]
-        tail, start, more, is_whole, *found = await self._pair.run(
-            "log_read", keys, after, count, PAGE_BYTES, self._pair.run_id
+        tail, start, more, is_whole, *found = await self._store.run(
+            "log_read", keys, after, count, PAGE_BYTES, RUN_ID
         )
         messages = zip(found[::3], found[1::3], found[2::3], strict=True)
         lines = [(each[0], _readable(*each)) for each in messages]
@@ -80,7 +81,7 @@ class RedisLogs:
     async def read_back(
         self, log: Log, before: bytes | None, count: int
     ) -> tuple[list[bytes], bool]:
-        at_front, *found = await self._pair.run(
+        at_front, *found = await self._store.run(
             "log_read_back", [self._keys.log(log)], before or b"", count, PAGE_BYTES
         )
         every = zip(found[::3], found[1::3], found[2::3], strict=True)
@@ -89,7 +90,7 @@ class RedisLogs:
     async def reactions(self, log: Log, messages: list[str]) -> dict[str, dict[str, list[str]]]:
         if not messages:
             return {}
-        found = await self._pair.call("HMGET", self._keys.reactions(log), *messages)
+        found = await self._store.call("HMGET", self._keys.reactions(log), *messages)
         every = {}
         for message, text in zip(messages, found, strict=True):
             for people in readable(_REACTIONS, filter(None, [text]), "the reactions to a message"):
@@ -97,12 +98,21 @@ class RedisLogs:
         return every
 
     async def trim(self, logs: list[Log]) -> None:
+        failure: BackplaneDown | None = None
         for log in logs:
-            forgotten = TRIMMED_AT_ONCE
-            while forgotten == TRIMMED_AT_ONCE:
-                forgotten = await self._pair.run(
-                    "log_trim", [self._keys.log(log)], self._keeping.age_ms, TRIMMED_AT_ONCE
-                )
+            try:
+                await self._trim(log)
+            except BackplaneDown as error:
+                failure = error  # other logs may be within reach
+        if failure is not None:
+            raise failure
+
+    async def _trim(self, log: Log) -> None:
+        forgotten = TRIMMED_AT_ONCE
+        while forgotten == TRIMMED_AT_ONCE:
+            forgotten = await self._store.run(
+                "log_trim", [self._keys.log(log)], self._keeping.age_ms, TRIMMED_AT_ONCE
+            )
 
     def known(self, log: Log) -> bytes:
         """The last id of a log that this gateway knows."""
@@ -111,7 +121,7 @@ class RedisLogs:
     async def _tails_of(self, logs: list[Log]) -> dict[Log, bytes]:
         keys = [self._keys.epoch(logs[0]), *(self._keys.log(log) for log in logs)]
         known = [self.known(log) for log in logs]
-        found = await self._pair.run("log_tails", keys, self._pair.run_id, *known)
+        found = await self._store.run("log_tails", keys, RUN_ID, *known)
         return dict(zip(logs, found, strict=True))
 
 

@@ -10,7 +10,7 @@ from gateway.backplane.keys import Keys
 from gateway.backplane.records import Registration
 from gateway.backplane.redis.calls import room_erase, room_publish, room_react
 from gateway.backplane.redis.logs import Keeping
-from gateway.backplane.redis.pair import Pair
+from gateway.backplane.redis.store import RUN_ID, Store
 from gateway.errors import BackplaneDown, NameLost, RoomChanged, TooMuchWaits
 from gateway.outcomes import How
 from wire.codec import encode_body
@@ -25,7 +25,7 @@ class RedisMessages:
     """Implements `gateway.backplane.contract.Messages`.
 
     Args:
-        pair: the connections to Redis.
+        store: where the data is.
         keys: the names of the keys.
         keeping: how much logs keep.
         seqs_ms: milliseconds that Redis remembers what was posted under which seq.
@@ -35,14 +35,14 @@ class RedisMessages:
 
     def __init__(
         self,
-        pair: Pair,
+        store: Store,
         keys: Keys,
         keeping: Keeping,
         seqs_ms: int,
         known: Callable[[Log], bytes],
         until_ms: Callable[[], int],
     ) -> None:
-        self._pair = pair
+        self._store = store
         self._keys = keys
         self._keeping = keeping
         self._seqs_ms = seqs_ms
@@ -55,13 +55,12 @@ class RedisMessages:
             room,
             version,
             messages,
-            self._pair.run_id,
             known=self._known(Log(room)),
             history=self._keeping.history,
             kept_ms=self._seqs_ms,
             until_ms=self._until_ms(),
         )
-        reply = self._in_time(await self._pair.run(*call))
+        reply = self._in_time(self._keys.room_log(room), await self._store.run(*call))
         if reply == b"CHANGED":
             raise RoomChanged(room)
         return [
@@ -73,11 +72,11 @@ class RedisMessages:
         self, sender: Registration, names: list[str], body: bytes, *, seq: int | None
     ) -> Whispered:
         keys = self._keys
-        reply = await self._pair.run(
+        reply = await self._store.run(
             "user_whisper",
             [keys.users, keys.users_epoch, keys.users_clock, keys.accounts],
             min(self._keeping.history, PRIVATE_HISTORY),
-            self._pair.run_id,
+            RUN_ID,
             keys.users,
             keys.users_channel,
             sender.folded,
@@ -91,7 +90,7 @@ class RedisMessages:
             self._keeping.age_ms,
             *(part for name in names for part in (name, self._known(Log(PRIVATE, name)))),
         )
-        if self._in_time(reply) == b"GONE":
+        if self._in_time(keys.users, reply) == b"GONE":
             raise NameLost("the sender's session has lost its name")
         if not reply:
             return Whispered(None, [ABSENT] * len(names))
@@ -118,13 +117,12 @@ class RedisMessages:
             version,
             ids,
             by,
-            self._pair.run_id,
             author=author,
             within_ms=None if within is None else round(within * 1000),
             known=self._known(Log(room)),
             history=self._keeping.history,
         )
-        id, _ = self._done(room, await self._pair.run(*call))
+        id, _ = self._done(room, await self._store.run(*call))
         return bytes(id).decode()
 
     async def react(self, room: str, version: str, reaction: Reacted, person: str) -> str:
@@ -134,11 +132,10 @@ class RedisMessages:
             version,
             reaction,
             person,
-            self._pair.run_id,
             known=self._known(Log(room)),
             history=self._keeping.history,
         )
-        return bytes(self._done(room, await self._pair.run(*call))).decode()
+        return bytes(self._done(room, await self._store.run(*call))).decode()
 
     async def mark_private(
         self,
@@ -150,11 +147,11 @@ class RedisMessages:
         within: float,
     ) -> str:
         keys = self._keys
-        reply = await self._pair.run(
+        reply = await self._store.run(
             "user_mark_message",
             [keys.users, keys.users_epoch, keys.users_clock],
             min(self._keeping.history, PRIVATE_HISTORY),
-            self._pair.run_id,
+            RUN_ID,
             keys.users,
             keys.users_channel,
             user.folded,
@@ -189,10 +186,10 @@ class RedisMessages:
                 raise WireError(ErrorCode.TOO_MANY_ENTRIES, text)
         return reply
 
-    def _in_time(self, reply: Any) -> Any:
+    def _in_time(self, key: str, reply: Any) -> Any:
         """The reply of a script that posts, unless the call came to Redis after our lease."""
         if reply == b"LATE":
             # It was under way for so long that nothing is certain: reconnect.
-            self._pair.give_up()
+            self._store.give_up(key)
             raise BackplaneDown("the call came to Redis after the lease had run out")
         return reply

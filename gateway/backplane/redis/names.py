@@ -11,7 +11,6 @@ from gateway.backplane.keys import Keys
 from gateway.backplane.records import Registration
 from gateway.backplane.redis.calls import IdleMs, user_claim, user_release
 from gateway.backplane.redis.logs import Keeping
-from gateway.backplane.redis.pair import Pair
 from gateway.backplane.redis.replies import (
     account_of,
     left_sessions,
@@ -19,6 +18,7 @@ from gateway.backplane.redis.replies import (
     registration,
     sessions,
 )
+from gateway.backplane.redis.store import Store
 from gateway.outcomes import Outcome
 
 LISTED_AT_ONCE = 200
@@ -28,7 +28,7 @@ class RedisNames:
     """Implements `gateway.backplane.contract.Names`.
 
     Args:
-        pair: the connections to Redis.
+        store: where the data is.
         keys: the names of the keys.
         gateway: this gateway's id.
         idle: how long users may be inactive.
@@ -39,7 +39,7 @@ class RedisNames:
 
     def __init__(
         self,
-        pair: Pair,
+        store: Store,
         keys: Keys,
         gateway: str,
         *,
@@ -48,7 +48,7 @@ class RedisNames:
         keeping: Keeping,
         most_sessions: int,
     ) -> None:
-        self._pair = pair
+        self._store = store
         self._keys = keys
         self._gateway = gateway
         self._idle = idle
@@ -63,7 +63,6 @@ class RedisNames:
             self._keys,
             user,
             self._gateway,
-            self._pair.run_id,
             ago_ms=round(ago * 1000),
             idle=self._idle,
             resume=resume or "",
@@ -71,7 +70,7 @@ class RedisNames:
             most_sessions=self._most_sessions,
             mail_ms=self._keeping.age_ms,
         )
-        reply = await self._pair.run(*call)
+        reply = await self._store.run(*call)
         (
             outcome,
             origin,
@@ -107,26 +106,26 @@ class RedisNames:
         call = user_release(
             self._keys, self._gateway, users, kept_ms=kept_ms, mail_ms=self._keeping.age_ms
         )
-        return [session.decode() for session in await self._pair.run(*call)]
+        return [session.decode() for session in await self._store.run(*call)]
 
     async def touch(self, touches: list[Touch]) -> list[str]:
         parts = [part for t in touches for part in (t.folded, t.session, round(t.ago * 1000))]
         keys = self._keys
         touched = [keys.users, keys.held(self._gateway)]
-        reply = await self._pair.run("user_touch", touched, *self._idle, keys.users, *parts)
+        reply = await self._store.run("user_touch", touched, *self._idle, keys.users, *parts)
         return [session.decode() for session in reply]
 
     async def idle_left(self, session: str) -> float:
-        left = int(await self._pair.call("PTTL", self._keys.alive(session)))
+        left = int(await self._store.call("PTTL", self._keys.alive(session)))
         return max(0.0, left / 1000)
 
     async def users(self, cursor: str) -> tuple[str, list[Listed]]:
         keys = self._keys
-        reply = await self._pair.run("user_list", [keys.users], cursor, LISTED_AT_ONCE, keys.users)
+        reply = await self._store.run("user_list", [keys.users], cursor, LISTED_AT_ONCE, keys.users)
         return parse_user_list(reply)
 
     async def look_up(self, folded: str) -> Known | None:
-        keys, call = self._keys, self._pair.call
+        keys, call = self._keys, self._store.call
         here, away, registered = await asyncio.gather(
             call("HGET", keys.users, folded),
             call("GET", keys.resume(folded)),
@@ -141,9 +140,9 @@ class RedisNames:
 
     async def order(self, folded: str, verb: str, rest: str, but: str = "") -> None:
         users = self._keys.users
-        await self._pair.run("user_order", [users], folded, verb, rest, but, users)
+        await self._store.run("user_order", [users], folded, verb, rest, but, users)
 
     async def present(self, names: list[str]) -> list[str]:
         keys = self._keys
-        reply = await self._pair.run("user_find", [keys.users], keys.users, *names)
+        reply = await self._store.run("user_find", [keys.users], keys.users, *names)
         return [name.decode() for name in reply]

@@ -7,10 +7,11 @@ import logging
 import random
 import time
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 
 from gateway.backplane.redis.address import describe, not_permitted
 from gateway.backplane.redis.connection import Connection, connect
+from gateway.backplane.redis.store import RUN_ID, Argument, Watcher
 from gateway.backplane.scripts import all_scripts
 from gateway.errors import BackplaneDown, BackplaneRefused, RedisRefused, RedisUnreachable
 from gateway.meters import Meters
@@ -25,14 +26,7 @@ NOT_THE_MASTER = ("READONLY", "LOADING", "MASTERDOWN")
 """How a refusal begins if this Redis is not the master, or not ready yet."""
 
 
-class Watcher(Protocol):
-    """Is told when the connections are lost and when they are back."""
-
-    def away(self) -> None:
-        """The connections are lost."""
-
-    def back(self) -> None:
-        """The connections are back, with all subscriptions."""
+OF_A_CLUSTER = "it is a server of a Redis Cluster: write redis+cluster:// instead of redis://"
 
 
 class Pair:
@@ -43,24 +37,31 @@ class Pair:
     Args:
         url: Redis' URL.
         name: the connections' name in Redis' list of clients.
-        epoch_key: the key that holds which run of Redis epochs began with.
+        epoch_key: the key that holds which run of Redis epochs began with; None if another server
+            has it.
         channels: the channels to subscribe to from the start.
         on_message: called with (channel, payload) for each published message.
         watcher: is told when the connections are lost and when they are back.
         meters: where to count.
+        server: which server of a cluster; None for the one that the URL names.
+        on_taken: called with a channel that the server has closed, because another one has it now.
     """
 
     def __init__(
         self,
         url: str,
         name: str,
-        epoch_key: str,
+        epoch_key: str | None,
         channels: set[str],
         on_message: Callable[[bytes, bytes], None],
         watcher: Watcher,
         meters: Meters,
+        server: tuple[str, int] | None = None,
+        on_taken: Callable[[str], None] | None = None,
     ) -> None:
         self.run_id = ""
+        self._server = server
+        self._on_taken = on_taken
         self._url = url
         self._name = name
         self._epoch_key = epoch_key
@@ -85,13 +86,18 @@ class Pair:
             RedisUnreachable: the text says why.
         """
         commands = Connection(on_lost=self._lost)
-        subscriptions = Connection(on_message=self._on_message, on_lost=self._lost)
+        subscriptions = Connection(
+            on_message=self._on_message, on_lost=self._lost, on_closed=self._closed
+        )
         try:
-            await connect(self._url, commands, self._name)
+            await connect(self._url, commands, self._name, self._server)
             for script in all_scripts():
                 await commands.call("SCRIPT", "LOAD", script.source)
-            run_id = await commands.call("EVALSHA", self._shas["run_find"], 1, self._epoch_key)
-            await connect(self._url, subscriptions, f"{self._name}-sub")
+            keys = [] if self._epoch_key is None else [self._epoch_key]
+            run_id, mode = await commands.call("EVALSHA", self._shas["run_find"], len(keys), *keys)
+            if mode == b"cluster" and self._server is None:
+                raise BackplaneRefused(OF_A_CLUSTER)
+            await connect(self._url, subscriptions, f"{self._name}-sub", self._server)
             await subscriptions.subscribe(sorted(self._channels))
             await commands.call("PING")  # the connection may have been lost in the meantime
             if not (commands.alive and subscriptions.alive):
@@ -146,14 +152,11 @@ class Pair:
         self._meters.roundtrip.note(time.monotonic() - began)
         return reply
 
-    async def run(self, script: str, keys: list[str], *args: str | bytes | int) -> Any:
-        """Run one of the scripts and return what it returns.
-
-        Raises:
-            BackplaneDown: Redis is away.
-            BackplaneRefused: Redis refused.
-        """
-        command = ("EVALSHA", self._shas[script], len(keys), *keys, *args)
+    async def run(self, script: str, keys: list[str], *args: Argument) -> Any:
+        """As in `Store`."""
+        command: list[Any] = ["EVALSHA", self._shas[script], len(keys), *keys, *args]
+        if RUN_ID in args:
+            command[command.index(RUN_ID)] = self.run_id
         try:
             return await self.call(*command)
         except BackplaneRefused as error:
@@ -181,10 +184,14 @@ class Pair:
         if self._subscriptions is not None:
             self._subscriptions.unsubscribe([channel])
 
-    def give_up(self) -> None:
+    def give_up(self, key: str = "") -> None:
         """Drop the connections, as if they were lost."""
         if self._commands is not None:
             self._commands.abort()
+
+    def _closed(self, channel: bytes) -> None:
+        if self._on_taken is not None and (name := channel.decode()) in self._channels:
+            self._on_taken(name)
 
     def _lost(self) -> None:
         connections = (self._commands, self._subscriptions)

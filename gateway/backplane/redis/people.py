@@ -11,8 +11,8 @@ from gateway.backplane.keys import Keys
 from gateway.backplane.records import Registration
 from gateway.backplane.redis.calls import IdleMs, account_put
 from gateway.backplane.redis.logs import Keeping
-from gateway.backplane.redis.pair import Pair
 from gateway.backplane.redis.replies import account_of, parse_user_list
+from gateway.backplane.redis.store import RUN_ID, Store
 from gateway.errors import NameLost
 from gateway.outcomes import Put
 from wire.frames import IGNORED
@@ -35,7 +35,7 @@ class RedisPeople:
     """Implements `gateway.backplane.contract.People`.
 
     Args:
-        pair: the connections to Redis.
+        store: where the data is.
         keys: the names of the keys.
         gateway: this gateway's id.
         keeping: how much logs keep; private messages of a registered name, too.
@@ -45,7 +45,7 @@ class RedisPeople:
 
     def __init__(
         self,
-        pair: Pair,
+        store: Store,
         keys: Keys,
         gateway: str,
         *,
@@ -53,7 +53,7 @@ class RedisPeople:
         most_sessions: int,
         idle: IdleMs,
     ) -> None:
-        self._pair = pair
+        self._store = store
         self._keys = keys
         self._gateway = gateway
         self._keeping = keeping
@@ -64,7 +64,7 @@ class RedisPeople:
         said = "" if away is None else f"={away}"
         limit = self._idle.here if away is None else self._idle.away
         keys = [self._keys.users, self._keys.alive(user.session)]
-        reply = await self._pair.run("user_away", keys, user.folded, user.session, said, limit)
+        reply = await self._store.run("user_away", keys, user.folded, user.session, said, limit)
         if reply == b"GONE":
             raise NameLost("the session has lost its name")
         before, now = (part.decode()[1:] if part else None for part in reply)
@@ -72,7 +72,7 @@ class RedisPeople:
 
     async def rename(self, user: Registration, name: str) -> NewName:
         keys, folded = self._keys, fold(name)
-        reply = await self._pair.run(
+        reply = await self._store.run(
             "user_rename",
             [keys.users, keys.held(self._gateway), keys.accounts, keys.users_epoch],
             user.folded,
@@ -80,7 +80,7 @@ class RedisPeople:
             folded,
             name,
             keys.users,
-            self._pair.run_id,
+            RUN_ID,
             self._keeping.age_ms,
             self._most_sessions,
         )
@@ -99,15 +99,15 @@ class RedisPeople:
 
     async def sessions(self, folded: str) -> list[Listed]:
         users = self._keys.users
-        reply = await self._pair.run("user_show", [users], folded, users)
+        reply = await self._store.run("user_show", [users], folded, users)
         return parse_user_list([b"0", *reply])[1]
 
     async def ignored(self, account: str) -> list[str]:
-        names = await self._pair.call("HVALS", self._keys.ignored(account))
+        names = await self._store.call("HVALS", self._keys.ignored(account))
         return sorted((name.decode(errors="replace") for name in names), key=str.casefold)
 
     async def ignore(self, account: str, name: str, *, on: bool) -> None:
-        key, call, folded = self._keys.ignored(account), self._pair.call, fold(name)
+        key, call, folded = self._keys.ignored(account), self._store.call, fold(name)
         if not on:
             await call("HDEL", key, folded)
             return
@@ -117,31 +117,31 @@ class RedisPeople:
         await call("HSET", key, folded, name)
 
     async def marks(self, account: str) -> dict[str, str]:
-        found = await self._pair.call("HGETALL", self._keys.marks(account))
+        found = await self._store.call("HGETALL", self._keys.marks(account))
         texts = [each.decode(errors="replace") for each in found]
         return dict(zip(texts[::2], texts[1::2], strict=True))
 
     async def mark(self, account: str, room: str, id: str) -> bool:
         keys = [self._keys.marks(account)]
-        moved = await self._pair.run("account_mark", keys, room, id, MOST_MARKS, MARKS_KEPT_MS)
+        moved = await self._store.run("account_mark", keys, room, id, MOST_MARKS, MARKS_KEPT_MS)
         return bool(moved)
 
     async def tell(self, account: str, line: bytes) -> None:
-        keys, call = self._keys, self._pair.call
+        keys, call = self._keys, self._store.call
         record = account_of(await call("HGET", keys.accounts, account) or b"")
         names = dict.fromkeys([account, *(record.names if record else ())])
         channels = [keys.user_channel(name) for name in names]
         await asyncio.gather(*(call("SPUBLISH", each, b"!0 0-0\n" + line) for each in channels))
 
     async def tell_room(self, room: str, line: bytes) -> None:
-        await self._pair.call("SPUBLISH", self._keys.room_channel(room), b"!0 0-0\n" + line)
+        await self._store.call("SPUBLISH", self._keys.room_channel(room), b"!0 0-0\n" + line)
 
     async def count_registered(self, network: str) -> bool:
         key = self._keys.registered(network)
-        return bool(await self._pair.run("room_made", [key], REGISTERED_A_DAY, DAY_MS) == 1)
+        return bool(await self._store.run("room_made", [key], REGISTERED_A_DAY, DAY_MS) == 1)
 
     async def hash_of(self, account: str) -> str:
-        found = await self._pair.call("HGET", self._keys.accounts, account)
+        found = await self._store.call("HGET", self._keys.accounts, account)
         try:
             return str(msgspec.json.decode(found or b"{}").get("hash", ""))
         except (msgspec.MsgspecError, AttributeError):
@@ -151,11 +151,11 @@ class RedisPeople:
         self, user: Registration, name: str, hash: str, *, of: str = "", text: str = ""
     ) -> Put:
         call = account_put(self._keys, name, "add", hash=hash, text=text, owner=of, asks=user)
-        return _put(await self._pair.run(*call))
+        return _put(await self._store.run(*call))
 
     async def change_password(self, user: Registration, hash: str, text: str) -> Put:
         call = account_put(self._keys, user.account, "change", hash=hash, text=text, asks=user)
-        return _put(await self._pair.run(*call))
+        return _put(await self._store.run(*call))
 
 
 def _put(reply: object) -> Put:

@@ -21,7 +21,7 @@ from gateway.backplane.ids import NOTHING
 from gateway.backplane.keys import Keys
 from gateway.backplane.records import Registration
 from gateway.backplane.redis.calls import IdleMs, room_publish, user_claim, user_release
-from gateway.backplane.redis.pair import Pair
+from gateway.backplane.redis.store import Store
 from gateway.chat.rooms import NEVER
 from gateway.errors import BackplaneDown, BackplaneRefused, ProbeFailed
 from gateway.outcomes import Outcome
@@ -60,14 +60,14 @@ class Probe:
     Args:
         keys: the chat's keys.
         gateway: this gateway's id.
-        pair: the connections to Redis.
+        store: where the data is.
     """
 
-    def __init__(self, keys: Keys, gateway: str, pair: Pair) -> None:
+    def __init__(self, keys: Keys, gateway: str, store: Store) -> None:
         self._probed = keys.probed
         self._keys = keys.probe(gateway)
         self._gateway = gateway
-        self._pair = pair
+        self._store = store
         self._step = ""
         self._nonce = b""
         self._heard: asyncio.Future[None] | None = None
@@ -101,7 +101,7 @@ class Probe:
             found = {"ok": False, "seconds": time.monotonic() - self._began, "text": str(error)}
         with contextlib.suppress(BackplaneDown, BackplaneRefused):
             found_json = msgspec.json.encode(found)
-            await self._pair.call("SET", self._probed(nonce), found_json, "PX", KEPT_MS)
+            await self._store.call("SET", self._probed(nonce), found_json, "PX", KEPT_MS)
 
     async def close(self) -> None:
         """End a probe that is under way."""
@@ -139,13 +139,12 @@ class Probe:
             raise ProbeFailed("somebody else had the name of the probe when it was released")
 
     async def _claim(self, session: str) -> Outcome:
-        keys, pair = self._keys, self._pair
+        keys, store = self._keys, self._store
         user = self._user(session)
         call = user_claim(
             keys,
             user,
             self._gateway,
-            pair.run_id,
             ago_ms=0,
             idle=IdleMs(KEPT_MS, KEPT_MS),
             resume="",
@@ -154,7 +153,7 @@ class Probe:
             mail_ms=KEPT_MS,
         )
         made = (keys.users, keys.held(self._gateway), keys.users_epoch)
-        outcome, *_ = await self._run_expiring(pair.run(*call), *made)
+        outcome, *_ = await self._run_expiring(store.run(*call), *made)
         return Outcome(outcome.decode())
 
     def _user(self, session: str) -> Registration:
@@ -171,37 +170,36 @@ class Probe:
         )
 
     async def _publish(self, session: str) -> None:
-        keys, pair = self._keys, self._pair
+        keys, store = self._keys, self._store
         message = Outgoing(encode_body(Msg(from_=NAME, room=LOBBY, text=session)))
         call = room_publish(
             keys,
             LOBBY,
             NEVER,
             [message],
-            pair.run_id,
             known=NOTHING,
             history=1,
             kept_ms=KEPT_MS,
             until_ms=None,
         )
-        await self._run_expiring(pair.run(*call), *self._made_by_publishing())
+        await self._run_expiring(store.run(*call), *self._made_by_publishing())
 
     def _made_by_publishing(self) -> list[str]:
         keys = self._keys
         return [keys.room_log(LOBBY), keys.room_epoch(LOBBY), keys.room_clock(LOBBY)]
 
     async def _release(self, session: str) -> Any:
-        keys, pair = self._keys, self._pair
+        keys, store = self._keys, self._store
         call = user_release(keys, self._gateway, [self._user(session)], kept_ms=0, mail_ms=0)
         released, *_ = await asyncio.gather(
-            pair.run(*call),
-            pair.call("DEL", *self._made_by_publishing()),
-            pair.call("DEL", keys.users_epoch),  # in another slot
+            store.run(*call),
+            store.call("DEL", *self._made_by_publishing()),
+            store.call("DEL", keys.users_epoch),  # in another slot
         )
         return released
 
     async def _run_expiring(self, call: Coroutine[Any, Any, Any], *keys: str) -> Any:
         """Run a script; in the same write, make its keys expire in case the probe ends here."""
-        ends = (self._pair.call("PEXPIRE", key, KEPT_MS) for key in keys)
+        ends = (self._store.call("PEXPIRE", key, KEPT_MS) for key in keys)
         result, *_ = await asyncio.gather(call, *ends)
         return result

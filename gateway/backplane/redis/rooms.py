@@ -14,11 +14,11 @@ from gateway.backplane.keys import Keys
 from gateway.backplane.records import Registration
 from gateway.backplane.redis.calls import room_attend, room_change, room_state
 from gateway.backplane.redis.logs import Keeping
-from gateway.backplane.redis.pair import Pair
 from gateway.backplane.redis.replies import parse_members, parse_room, parse_room_state
+from gateway.backplane.redis.store import Store, some_of
 from gateway.chat.room_records import Edit, version_from
 from gateway.chat.rooms import NEVER, RoomState
-from gateway.errors import BackplaneRefused, NoSuchRoom, RoomChanged
+from gateway.errors import BackplaneDown, BackplaneRefused, NoSuchRoom, RoomChanged
 from wire.frames import LOBBY
 
 MEMBERS_AT_ONCE = 500
@@ -34,7 +34,7 @@ class RedisRooms:
     """Implements `gateway.backplane.contract.Rooms`.
 
     Args:
-        pair: the connections to Redis.
+        store: where the data is.
         keys: the names of the keys.
         keeping: how much logs keep.
         kept_ms: milliseconds that a room without members and operators is kept.
@@ -43,20 +43,20 @@ class RedisRooms:
 
     def __init__(
         self,
-        pair: Pair,
+        store: Store,
         keys: Keys,
         keeping: Keeping,
         kept_ms: int,
         known: Callable[[Log], bytes],
     ) -> None:
-        self._pair = pair
+        self._store = store
         self._keys = keys
         self._kept_ms = kept_ms
         self._keeping = keeping
         self._known = known
 
     async def state(self, room: str, known: RoomState | None = None) -> tuple[int, RoomState]:
-        reply = await self._pair.run(*room_state(self._keys, room, known))
+        reply = await self._store.run(*room_state(self._keys, room, known))
         return parse_room_state(room, reply, known)
 
     async def attend(
@@ -73,13 +73,12 @@ class RedisRooms:
             room,
             version,
             items,
-            self._pair.run_id,
             create=create,
             founding=founding,
             known=self._known(Log(room)),
             kept_ms=self._kept_ms,
         )
-        attending = self._pair.run(*call)
+        attending = self._store.run(*call)
         if create and room != LOBBY:
             # First, so that no room exists that no list shows.
             _, reply = await asyncio.gather(self._add_to_index([room]), attending)
@@ -104,39 +103,38 @@ class RedisRooms:
             version,
             edits,
             event,
-            self._pair.run_id,
             removed=removed,
             invite_members=invite_members,
             known=self._known(Log(room)),
             history=self._keeping.history,
             kept_ms=self._kept_ms,
         )
-        id: bytes = _done(room, await self._pair.run(*call))[0]
+        id: bytes = _done(room, await self._store.run(*call))[0]
         return id.decode()
 
     async def count_made(self, account: str, most: int) -> bool:
         keys = [self._keys.made(account)]
-        counted: int = await self._pair.run("room_made", keys, most, MADE_COUNTS_MS)
+        counted: int = await self._store.run("room_made", keys, most, MADE_COUNTS_MS)
         return counted == 1
 
     async def members(self, room: str, cursor: str) -> Attendance:
         keys = self._keys
         # In this order: all moves in the count happened before the members are read.
         moves, found = await asyncio.gather(
-            self._pair.call("HGET", keys.room_meta(room), "moves"),
-            self._pair.call("HSCAN", keys.room_members(room), cursor, "COUNT", MEMBERS_AT_ONCE),
+            self._store.call("HGET", keys.room_meta(room), "moves"),
+            self._store.call("HSCAN", keys.room_members(room), cursor, "COUNT", MEMBERS_AT_ONCE),
         )
         next_cursor, members = parse_members(found)
         return Attendance(next_cursor, _count(moves), members)
 
     async def marks(self, rooms: list[str]) -> list[Mark | None]:
-        await self._add_to_index(rooms)
-        found = await asyncio.gather(*(self._mark(room) for room in rooms))
-        return list(found)
+        with contextlib.suppress(BackplaneDown):  # the rooms themselves may be within reach
+            await self._add_to_index(rooms)
+        return await some_of(self._mark(room) for room in rooms)
 
     async def _mark(self, room: str) -> Mark | None:
         try:
-            version, moves = await self._pair.call(
+            version, moves = await self._store.call(
                 "HMGET", self._keys.room_meta(room), "version", "moves"
             )
         except BackplaneRefused:
@@ -145,14 +143,16 @@ class RedisRooms:
         return Mark(version_from(text), _count(moves))
 
     async def all(self) -> list[tuple[RoomState, int]]:
-        keys, call = self._keys, self._pair.call
+        keys, call = self._keys, self._store.call
         names = {name.decode(errors="replace") for name in await call("SMEMBERS", keys.rooms)}
         rooms, found, ended = sorted(names | {LOBBY}), [], []
         # Some at a time: to ask about all of them at once would stop the event loop.
         for start in range(0, len(rooms), ROOMS_AT_ONCE):
             some = rooms[start : start + ROOMS_AT_ONCE]
-            for room, listed in zip(some, await self._read_some(some), strict=True):
-                if listed is None:
+            for room, facts in zip(some, await some_of(map(self._facts, some)), strict=True):
+                if facts is None:
+                    continue  # its server is away
+                if (listed := _listed(room, *facts)) is None:
                     ended.append(room)
                 else:
                     found.append(listed)
@@ -161,32 +161,35 @@ class RedisRooms:
             await call("SREM", keys.rooms, *ended)
         return found
 
-    async def _read_some(self, rooms: list[str]) -> list[tuple[RoomState, int] | None]:
-        """Read rooms for the list; None for each that is not to be listed."""
-        keys, call = self._keys, self._pair.call
-        metas = asyncio.gather(*(call("HGETALL", keys.room_meta(room)) for room in rooms))
-        counts = asyncio.gather(*(call("HLEN", keys.room_members(room)) for room in rooms))
-        owned = asyncio.gather(*(call("EXISTS", keys.room_operators(room)) for room in rooms))
-        return [
-            parse_room(room, meta, people)
-            if people or has_operators or room == LOBBY or b"kept" in meta[::2]
-            else None
-            for room, meta, people, has_operators in zip(
-                rooms, await metas, await counts, await owned, strict=True
-            )
-        ]
+    async def _facts(self, room: str) -> tuple[list[bytes], int, int]:
+        keys, call = self._keys, self._store.call
+        meta, people, has_operators = await asyncio.gather(
+            call("HGETALL", keys.room_meta(room)),
+            call("HLEN", keys.room_members(room)),
+            call("EXISTS", keys.room_operators(room)),
+        )
+        return meta, people, has_operators
 
     async def keep(self, user: Registration) -> None:
         rooms, began = msgspec.json.encode(user.rooms), msgspec.json.encode(user.began)
         users = [self._keys.users]
-        await self._pair.run(
+        await self._store.run(
             "user_rooms", users, user.folded, user.session, rooms, began, user.mail
         )
 
     async def _add_to_index(self, rooms: list[str]) -> None:
         if rooms:
             with contextlib.suppress(BackplaneRefused):  # Redis is full: `marks` adds them later
-                await self._pair.call("SADD", self._keys.rooms, *rooms)
+                await self._store.call("SADD", self._keys.rooms, *rooms)
+
+
+def _listed(
+    room: str, meta: list[bytes], people: int, has_operators: int
+) -> tuple[RoomState, int] | None:
+    """A room as the list of all has it; None if it is about to end."""
+    if people or has_operators or room == LOBBY or b"kept" in meta[::2]:
+        return parse_room(room, meta, people)
+    return None
 
 
 def _done(room: str, reply: Any) -> Any:

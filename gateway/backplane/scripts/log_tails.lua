@@ -10,7 +10,7 @@
 --
 -- Atomic, so that if two gateways find that a log has lost messages, only one begins the epoch.
 local found = {}
-for i = 2, #KEYS do
+for i = 2, #ARGV do
   found[i - 1] = tail(KEYS[i], KEYS[1], ARGV[1], ARGV[i])
 end
 return found

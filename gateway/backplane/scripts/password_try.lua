@@ -11,7 +11,7 @@
 -- use up the owner's attempts.
 --
 -- Atomic, so that many simultaneous attempts, on many gateways, get no more than attempts in a row.
-local last = redis.call('EXISTS', KEYS[1]) == 1 and 2 or #KEYS
+local last = redis.call('EXISTS', KEYS[1]) == 1 and 2 or #ARGV
 local wait = 0
 for i = 2, last do
   if tonumber(redis.call('GET', KEYS[i]) or 0) >= tonumber(ARGV[i]) then

@@ -275,14 +275,28 @@ local function last_id(log)
   end
 end
 
+-- A run is a run id of Redis. In a cluster those may follow it from which the slot came, with all of its keys.
+local function is_former(run, of)
+  return of and (run .. ' '):find(' ' .. of .. ' ', 1, true)
+end
+
+local function this_run(run)
+  return run:match('^%S+')
+end
+
 -- The newest epoch, and the first one of this run; until it has begun, the first is above the newest.
 local function epochs(key, run, last)
   local kept = redis.pcall('GET', key)
   local newest, of, first = (type(kept) == 'string' and kept or ''):match('^(%d+) (%S+) (%d+)$')
-  if of == run then return tonumber(newest), tonumber(first) end
+  local this = this_run(run)
+  if of == this then return tonumber(newest), tonumber(first) end
+  if is_former(run, of) then
+    redis.call('SET', key, newest .. ' ' .. this .. ' ' .. first, 'KEEPTTL')
+    return tonumber(newest), tonumber(first)
+  end
   -- Above what was found, too: its record may have been lost within the same millisecond.
   newest = math.max(now_ms(), newest or 0, epoch_of(last or NOTHING))
-  redis.call('SET', key, whole(newest) .. ' ' .. run .. ' ' .. whole(newest + 1), 'KEEPTTL')
+  redis.call('SET', key, whole(newest) .. ' ' .. this .. ' ' .. whole(newest + 1), 'KEEPTTL')
   return newest, newest + 1
 end
 
@@ -297,7 +311,7 @@ local function begin_epoch(log, key, run, last, known)
   local start = before(epoch)
   redis.call('XADD', log, start, 'd', '')
   redis.call('XDEL', log, start)
-  redis.call('SET', key, whole(epoch) .. ' ' .. run .. ' ' .. whole(first), 'KEEPTTL')
+  redis.call('SET', key, whole(epoch) .. ' ' .. this_run(run) .. ' ' .. whole(first), 'KEEPTTL')
   return epoch, first
 end
 
@@ -339,7 +353,11 @@ local function newest_epoch(key, run)
   local record = redis.pcall('GET', key)
   if type(record) ~= 'string' then return nil end
   local newest, of, first = record:match('^(%d+) (%S+) (%d+)$')
-  if of ~= run or tonumber(newest) < tonumber(first) then return nil end
+  if not of or tonumber(newest) < tonumber(first) then return nil end
+  if of ~= run and of ~= this_run(run) then
+    if not is_former(run, of) then return nil end
+    epochs(key, run)
+  end
   return newest
 end
 

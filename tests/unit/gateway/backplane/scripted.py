@@ -53,7 +53,7 @@ def usual(client: Client, command: list[str]) -> bytes | None:
     """What a Redis answers on a good day."""
     match [command[0].upper(), *command[1:]]:
         case ["EVALSHA", sha, *_] if sha == RUN:
-            return bulk(RUN_ID)
+            return array(RUN_ID, "standalone")
         case ["EVALSHA", sha, *_] if sha == RENEW:
             return array("1795428010000", 1)
         case ["SCARD", _]:

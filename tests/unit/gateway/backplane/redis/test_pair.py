@@ -11,7 +11,7 @@ from gateway.backplane.scripts import all_scripts
 from gateway.errors import BackplaneDown, BackplaneRefused, RedisUnreachable
 from gateway.meters import Meters
 from tests.unit.gateway.backplane import scripted
-from tests.unit.gateway.backplane.scripted import RUN, RUN_ID, array, bulk, error, evalsha, usual
+from tests.unit.gateway.backplane.scripted import RUN, RUN_ID, array, error, evalsha, usual
 from tests.unit.gateway.fakes import quiet, until
 
 SHAS = {script.name: script.sha for script in all_scripts()}
@@ -153,7 +153,7 @@ def restarted(redis, run_id):
 
     def answer(client, command):
         if command[:2] == ["EVALSHA", RUN]:
-            return bulk(run_id)
+            return array(run_id, "standalone")
         return usual(client, command)
 
     redis.answer = answer
