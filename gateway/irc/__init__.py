@@ -1,0 +1,1 @@
+"""IRC, so that people can take part with its clients."""
