@@ -59,8 +59,8 @@ def examine(url: str, prefix: str) -> list[Finding]:
 def _examine(client: redis.Redis, keys: Keys, findings: list[Finding]) -> None:
     for where, named in servers_by_name(client):
         server = _server(named)
-        found = (*checks.server(server), *checks.settings(server))
-        findings += (each._replace(what=f"{each.what}{where}") for each in found)
+        of_it = (*checks.server(server), *checks.settings(server))
+        findings += (each._replace(what=f"{each.what}{where}") for each in of_it)
     if (slots := _slots(client)) is not None:
         findings += checks.cluster(slots)
     findings += checks.scripts(_missing_scripts(client))

@@ -285,15 +285,17 @@ class Cluster:
         await self._on(_slot(channel), lambda server: self._subscribe_at(server, channel))
 
     async def _subscribe_at(self, server: _Server, channel: str) -> None:
+        # Noted before it is confirmed: the server may close it again in the same breath.
+        before, self._heard_at[channel] = self._heard_at.get(channel), server
         try:
             await server.pair.subscribe(channel)
         except BaseException:
+            if self._heard_at.get(channel) is server:
+                del self._heard_at[channel]
             server.pair.unsubscribe(channel)
             raise
-        if channel not in self._wanted:
-            server.pair.unsubscribe(channel)
-            return
-        before, self._heard_at[channel] = self._heard_at.get(channel), server
+        if self._heard_at.get(channel) is not server:
+            return  # it was closed, or is not wanted any more
         if before is not None and before is not server:
             before.pair.unsubscribe(channel)
 
@@ -441,8 +443,8 @@ class Cluster:
         )
         heard = {
             channel
-            for (_, channel), error in zip(missing, done, strict=True)
-            if error is None and channel in self._heard_at
+            for (server, channel), error in zip(missing, done, strict=True)
+            if error is None and self._heard_at.get(channel) is server
         }
         self._look_again |= any(error is not None for error in done)
         if heard:
