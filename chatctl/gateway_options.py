@@ -292,6 +292,30 @@ LIMITS: tuple[Decorator, ...] = (
 )
 """What one person may do."""
 
+IRC: tuple[Decorator, ...] = (
+    option(
+        "irc",
+        type=address_or_off,
+        default="off",
+        metavar="HOST:PORT|off",
+        help="Where to let clients of IRC in. They are in the same rooms as everybody else.",
+    ),
+    option(
+        "irc-tls",
+        type=address_or_off,
+        default="off",
+        metavar="HOST:PORT|off",
+        help="The same with TLS, with the certificate of --tls-cert.",
+    ),
+    option(
+        "irc-name",
+        default="chat.invalid",
+        metavar="HOSTNAME",
+        help="The name of the server, as clients of IRC see it; its first part is the network.",
+    ),
+)
+"""For clients of IRC."""
+
 RUNNING: tuple[Decorator, ...] = (
     option(
         "http",
@@ -326,7 +350,7 @@ RUNNING: tuple[Decorator, ...] = (
 
 def gateway_options(command: Any) -> Any:
     """Give a command all these options; its help shows them in this order."""
-    for each in reversed((*CHAT, *ENTRY, *LIMITS, *RUNNING)):
+    for each in reversed((*CHAT, *IRC, *ENTRY, *LIMITS, *RUNNING)):
         command = each(command)
     return command
 
@@ -348,6 +372,8 @@ def config(given: dict[str, Any], redis: str, drain: float) -> GatewayConfig:
     chain, key = given["tls_cert"], given["tls_key"]
     if (chain is None) is not (key is None):
         raise Misuse("--tls-cert and --tls-key go together: give both, or neither")
+    if given["irc_tls"] is not None and chain is None:
+        raise Misuse("--irc-tls needs a certificate: give --tls-cert and --tls-key")
     listen, away_idle = given["listen"], given["away_idle"]
     if away_idle is None:
         away_idle = given["idle"]
@@ -385,6 +411,9 @@ def config(given: dict[str, Any], redis: str, drain: float) -> GatewayConfig:
         outbox=given["outbox"],
         drain=drain,
         http=given["http"],
+        irc=given["irc"],
+        irc_tls=given["irc_tls"],
+        irc_name=given["irc_name"],
         certificate=Certificate(str(chain), str(key)) if chain else None,
         proxies=given["proxy_from"],
         rebalance=given["rebalance"],

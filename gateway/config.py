@@ -63,6 +63,9 @@ class GatewayConfig:
         drain: seconds over which the clients of a stopping gateway are told to reconnect; 0 for no
             drain: their names are released at once.
         http: host and port for health and metrics; None for none.
+        irc: host and port for clients of IRC; None for none.
+        irc_tls: the same, with TLS.
+        irc_name: the name of the server, as clients of IRC see it.
         certificate: for TLS on the chat port; None for no TLS.
         proxies: networks of balancers: connections from them begin with a PROXY header.
         rebalance: how many people it sends on to others in a second, if it has far more than they
@@ -90,6 +93,9 @@ class GatewayConfig:
     outbox: int
     drain: float
     http: tuple[str, int] | None
+    irc: tuple[str, int] | None
+    irc_tls: tuple[str, int] | None
+    irc_name: str
     certificate: Certificate | None
     proxies: Networks
     rebalance: float | None

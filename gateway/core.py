@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import itertools
 import logging
 import secrets
@@ -11,6 +12,9 @@ from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import Any
 
+from msgspec.structs import replace
+
+from gateway.addresses import Address
 from gateway.backplane.alike import settings_of
 from gateway.backplane.contract import LEASE
 from gateway.backplane.records import Registration
@@ -50,6 +54,7 @@ from gateway.rooms.rooms import Rooms
 from gateway.tasks import Tasks, attempt, repeat
 from wire.codec import encode
 from wire.frames import Notice
+from wire.names import fold
 from wire.reasons import NoticeCode, Reason
 
 log = logging.getLogger(__name__)
@@ -88,6 +93,7 @@ class Gateway:
         self.peers: set[Peer] = set()
         self.online: dict[str, Membership] = {}
         self.http: tuple[str, int] | None = None
+        self.irc: list[tuple[str, int]] = []
         self.meters = meters = Meters()
         self.tasks = Tasks()
         self.shutdown = Shutdown()
@@ -229,6 +235,9 @@ class Gateway:
             monotonic=monotonic,
             gone=self._forget,
         )
+        own_limits = replace(config.limits, rate=None)
+        rules = dataclasses.replace(self.rules, idle=None, away_idle=None, limits=own_limits)
+        self._shared_by_irc = dataclasses.replace(self._shared, rules=rules)
         self._numbers = itertools.count(1)
         self._drain = config.drain
         self._away = False
@@ -256,9 +265,30 @@ class Gateway:
 
     def connect(self, link: Link) -> Peer:
         """Make the peer of a new connection."""
-        peer = Peer(link, next(self._numbers), self._shared)
+        return self._connect(link, self._shared)
+
+    def connect_irc(self, link: Link) -> Peer:
+        """Make the peer of a client of IRC, whose door has its own limits of silence and rate."""
+        return self._connect(link, self._shared_by_irc)
+
+    def _connect(self, link: Link, shared: Shared) -> Peer:
+        peer = Peer(link, next(self._numbers), shared)
         self.peers.add(peer)
         return peer
+
+    async def prove(self, name: str, password: str, ip: Address) -> str:
+        """The account of a name, as it is shown, if this is its password.
+
+        Raises:
+            WireError: it is not.
+            BackplaneDown: Redis is away.
+            BackplaneRefused: Redis refused.
+        """
+        known = await self.backplane.look_up(fold(name))
+        account = known.account if known is not None else ""
+        hash = await self.backplane.people.hash_of(account) if account else ""
+        await self.accounts.prove(account or name, password, hash, ip)
+        return known.name if known is not None else name
 
     async def stop(self, reason: Reason, patience: float) -> None:
         """Take nothing more, finish what is under way, end every connection and disconnect Redis.

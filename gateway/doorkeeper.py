@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from typing import Protocol
 
 from gateway.addresses import Address
 from gateway.channels.links import Link, bye
@@ -17,14 +18,29 @@ from wire.limits import Limits
 from wire.reasons import CROWDED, Reason
 
 
+class Room(Protocol):
+    """What is behind a door: how its connections speak."""
+
+    def protocol(self, address: Address, where: str, gone: Callable[[], None]) -> asyncio.Protocol:
+        """Make the link for a connection.
+
+        Args:
+            address: where it comes from.
+            where: the same with its port, for people.
+            gone: to be called when it has ended.
+        """
+
+    def farewell(self, reason: Reason, after: float | None = None) -> bytes:
+        """The last line for a connection that may not come in."""
+
+
 class Doorkeeper:
-    """Lets connections in, and turns each into a link with a peer. They speak JSON here.
+    """Lets connections in. All doors count them together.
 
     Args:
         door: counts connections per address.
         bans: this gateway's copy of the bans.
-        connect: makes the peer of a link.
-        limits: what a peer may do.
+        room: what is behind this door.
         meters: where to count.
         monotonic: a clock in seconds that never goes back.
     """
@@ -33,15 +49,13 @@ class Doorkeeper:
         self,
         door: Door,
         bans: Bans,
-        connect: Callable[[Link], TakesLines],
-        limits: Limits,
+        room: Room,
         meters: Meters,
         monotonic: Callable[[], float],
     ) -> None:
         self._door = door
         self._bans = bans
-        self._connect = connect
-        self._limits = limits
+        self._room = room
         self._meters = meters
         self._monotonic = monotonic
 
@@ -67,17 +81,42 @@ class Doorkeeper:
 
     def protocol(self, address: Address, where: str, visit: Visit) -> asyncio.Protocol:
         """Make the link for a connection."""
+        return self._room.protocol(address, where, visit.over)
+
+    def farewell(self, reason: Reason, after: float | None = None) -> bytes:
+        """The last line for a connection that may not come in."""
+        return self._room.farewell(reason, after)
+
+
+class JsonRoom:
+    """Behind the door of the chat's own clients, who speak JSON.
+
+    Args:
+        connect: makes the peer of a link.
+        limits: what a peer may do.
+        meters: where to count.
+    """
+
+    def __init__(
+        self, connect: Callable[[Link], TakesLines], limits: Limits, meters: Meters
+    ) -> None:
+        self._connect = connect
+        self._limits = limits
+        self._meters = meters
+
+    def protocol(self, address: Address, where: str, gone: Callable[[], None]) -> asyncio.Protocol:
+        """As in `Room`."""
         return TcpLink(
             self._connect,
             JSON_LINES,
             self._limits,
             address,
             where,
-            visit.over,
+            gone,
             self._meters,
             screened=True,
         )
 
     def farewell(self, reason: Reason, after: float | None = None) -> bytes:
-        """The last line for a connection that may not come in."""
+        """As in `Room`."""
         return JSON_LINES.event(bye(reason, after))

@@ -6,6 +6,8 @@ import asyncio
 import contextlib
 import errno
 import logging
+import socket
+import ssl
 from collections.abc import AsyncIterator, Callable, Iterator
 from functools import partial
 
@@ -13,7 +15,7 @@ from gateway import open_files
 from gateway.addresses import from_socket, host_port
 from gateway.config import Certificate, GatewayConfig
 from gateway.core import Gateway
-from gateway.doorkeeper import Doorkeeper
+from gateway.doorkeeper import Doorkeeper, JsonRoom, Room
 from gateway.errors import (
     BackplaneDown,
     BackplaneRefused,
@@ -66,14 +68,15 @@ async def _serving(
     gateway: Gateway, config: GatewayConfig, hurry: asyncio.Event | None
 ) -> AsyncIterator[tuple[Gateway, Listener]]:
     tls = tls_context(config.certificate) if config.certificate else None
-    with why_not_listening(config):
+    with why_not_listening(config.host, config.port, "--listen"):
         sockets = await open_port(config.host, config.port, reuse=config.reuse_port)
+    irc = await _irc_ports(gateway, config, tls)
     try:
         # Before the first lease, which announces it. Early connections have to wait.
         gateway.status.listen = host_port(*from_socket(listening_on(sockets[0])))
         await gateway.start()
     except BaseException as error:
-        for each in sockets:
+        for each in (*sockets, *(each for some, _, _ in irc for each in some)):
             each.close()
         await gateway.backplane.close()
         if not isinstance(error, RedisUnreachable | BackplaneDown | BackplaneRefused):
@@ -84,20 +87,18 @@ async def _serving(
             f"Redis cannot be used: {error}. Start one, or omit --redis to use an embedded one."
         ) from error
     try:
-        doorkeeper = Doorkeeper(
-            gateway.door,
-            gateway.bans,
-            gateway.connect,
-            config.limits,
-            gateway.meters,
-            gateway.monotonic,
-        )
-        listener = Listener(sockets, doorkeeper, config.proxies, config.limits.hello, tls)
+        room = JsonRoom(gateway.connect, config.limits, gateway.meters)
+        listener = _listener(gateway, config, sockets, room, tls)
+        doors = [_listener(gateway, config, *each) for each in irc]
         event(log, logging.INFO, "serving", gateway=gateway.id, listen=gateway.status.listen)
+        for door in doors:
+            event(log, logging.INFO, "serving IRC", listen=host_port(*door.address))
+        gateway.irc = [door.address for door in doors]
         try:
             yield gateway, listener
         finally:
-            listener.close()
+            for door in (listener, *doors):
+                door.close()
             if config.drain:
                 await drain(gateway, config.drain, hurry or asyncio.Event())
     finally:
@@ -105,21 +106,57 @@ async def _serving(
         event(log, logging.INFO, "stopped", gateway=gateway.id)
 
 
+def _listener(
+    gateway: Gateway,
+    config: GatewayConfig,
+    sockets: list[socket.socket],
+    room: Room,
+    tls: ssl.SSLContext | None,
+) -> Listener:
+    doorkeeper = Doorkeeper(gateway.door, gateway.bans, room, gateway.meters, gateway.monotonic)
+    return Listener(sockets, doorkeeper, config.proxies, config.limits.hello, tls)
+
+
+async def _irc_ports(
+    gateway: Gateway, config: GatewayConfig, tls: ssl.SSLContext | None
+) -> list[tuple[list[socket.socket], Room, ssl.SSLContext | None]]:
+    """Open the ports for IRC."""
+    wanted = [(config.irc, None, "--irc"), (config.irc_tls, tls, "--irc-tls")]
+    ports: list[tuple[list[socket.socket], Room, ssl.SSLContext | None]] = []
+    room: Room | None = None
+    for at, context, option in wanted:
+        if at is None:
+            continue
+        if room is None:
+            # Imported here: most gateways do not need it.
+            from gateway.irc.serving import irc_room
+
+            room = irc_room(gateway, config)
+        with why_not_listening(*at, option):
+            ports.append((await open_port(*at, reuse=config.reuse_port), room, context))
+    return ports
+
+
 @contextlib.contextmanager
-def why_not_listening(config: GatewayConfig) -> Iterator[None]:
-    """Say why the port cannot be opened.
+def why_not_listening(host: str, port: int, option: str) -> Iterator[None]:
+    """Say why a port cannot be opened.
+
+    Args:
+        host: where.
+        port: which.
+        option: where another one can be chosen.
 
     Raises:
         StartError: in place of an `OSError`.
     """
-    where = host_port(config.host, config.port)
+    where = host_port(host, port)
     try:
         yield
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
             raise StartError(
                 f"{where} is in use, perhaps by another gateway: "
-                "stop it, or choose another port with --listen"
+                f"stop it, or choose another port with {option}"
             ) from error
         raise StartError(f"cannot listen on {where}: {error.strerror or error}") from error
 

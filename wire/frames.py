@@ -135,7 +135,7 @@ class Send(Frame, frozen=True, tag_field="op", tag="send"):
     at: Time | None = None
     room: str = LOBBY
     to: list[str] | None = None
-    kind: Literal["", "me"] = ""
+    kind: Literal["", "me", "notice"] = ""
     re: Reference | None = None
 
 
@@ -518,7 +518,8 @@ class Msg(Frame, frozen=True, tag_field="op", tag="msg", kw_only=True):
         to: the recipients, if it was private.
         text: what was said.
         at: the time on the sender's machine, if the sender's client told it.
-        kind: what it is: ``me`` if it says what the sender does. Treat an unknown one like none.
+        kind: what it is: ``me`` if it says what the sender does, ``notice`` if a program says it
+            that expects no answer. Treat an unknown one like none.
         re: the message that this one answers.
         key: with a private message: the same for all who have it, while each has its own ``id``.
         account: the name of the sender's account; empty for a guest.

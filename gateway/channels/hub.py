@@ -80,6 +80,10 @@ class Hub:
         """Tell one link an event, in the same write as its channels' lines of this turn."""
         self._tell(link, _Part(link.speech.event(event), 1))
 
+    def send(self, link: Link, data: bytes) -> None:
+        """Send one link data in its own speech, in the same way."""
+        self._tell(link, _Part(data, 1))
+
     def forward(self, link: Link, lines: list[bytes]) -> None:
         """Tell one link lines from a log, in the same way."""
         self._tell(link, _Part(link.speech.render(b"".join(lines)), len(lines)))

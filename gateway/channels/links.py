@@ -36,8 +36,9 @@ class Speech(Protocol):
 class Link(Protocol):
     """The write end of one peer. Nothing here raises or waits, except `drained`."""
 
-    speech: Speech
-    """The peer's language."""
+    @property
+    def speech(self) -> Speech:
+        """The peer's language."""
 
     address: str
     """The peer's address, ``host:port``."""

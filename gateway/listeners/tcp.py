@@ -43,6 +43,13 @@ class TakesLines(Protocol):
         """The connection is lost, or must end."""
 
 
+class CutsLines(Protocol):
+    """Turns bytes into lines."""
+
+    def feed(self, data: bytes) -> Iterable[bytes | LineTooLong]:
+        """Take in bytes; returns the lines that they complete."""
+
+
 class TcpLink(asyncio.Protocol):
     """One connection: it reads lines for its peer, and is the peer's link.
 
@@ -54,6 +61,7 @@ class TcpLink(asyncio.Protocol):
         address: the same with its port, for people.
         gone: called when the connection has ended.
         meters: where to count.
+        lines: cuts what comes into lines; None for lines of up to ``limits.line`` bytes.
         screened: look for other protocols and refuse them. The chat's own JSON is recognized by its
             first character.
     """
@@ -90,6 +98,7 @@ class TcpLink(asyncio.Protocol):
         gone: Callable[[], None],
         meters: Meters,
         *,
+        lines: CutsLines | None = None,
         screened: bool = False,
     ) -> None:
         self.speech = speech
@@ -98,7 +107,7 @@ class TcpLink(asyncio.Protocol):
         self._gone = gone
         self._make_peer = make_peer
         self._meters = meters
-        self._lines = LineBuffer(limits.line)
+        self._lines = lines or LineBuffer(limits.line)
         self._max_backlog = limits.backlog
         # Whether the transport's buffer is too full. From that moment two numbers are kept: bytes
         # written, and how many of those bytes are known to have left. To ask the transport at each
@@ -161,7 +170,7 @@ class TcpLink(asyncio.Protocol):
 
     def _screened(self, data: bytes) -> Iterator[bytes | LineTooLong]:
         """The lines of a client that may speak another protocol, until that is recognized."""
-        if not self._lines.begun and (spoken := recognized(data)) is not None:
+        if not self._begun() and (spoken := recognized(data)) is not None:
             self._turn_away(spoken)
             return
         for line in self._lines.feed(data):
@@ -172,6 +181,10 @@ class TcpLink(asyncio.Protocol):
                 line = line.removeprefix(BOM)
                 self._screening = not line.lstrip().startswith(b"{")
             yield line
+
+    def _begun(self) -> bool:
+        """Whether a line has begun that has not ended."""
+        return isinstance(self._lines, LineBuffer) and self._lines.begun
 
     def _turn_away(self, spoken: Foreign) -> None:
         self._screening = False  # the protocol is known now

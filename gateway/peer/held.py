@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from wire.frames import Request
 from wire.lines import LineTooLong
 
-Line = bytes | LineTooLong | None
-"""None comes after the last line, when the client sends no more."""
+Line = bytes | LineTooLong | Request | None
+"""A request comes from a door that reads the lines itself. None comes after the last line, when the
+client sends no more."""
 
 PACKED = 256
 """Lines that are kept as one object. A short line takes ten times its bytes as an object, and one

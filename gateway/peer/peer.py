@@ -255,6 +255,8 @@ class Peer:
         if isinstance(line, LineTooLong):
             limit = self._shared.rules.limits.line
             raise WireError(ErrorCode.LINE_TOO_LONG, f"the line has more than {limit} bytes")
+        if line is not None:
+            return self.session.receive(line, now)
         return self.session.close(HUNG_UP)
 
     # For the parts that work for the peer.

@@ -200,7 +200,7 @@ async def run(parcel: Parcel, count: int, announce: Announce) -> int:
             running.cancel()
 
     async with contextlib.AsyncExitStack() as stack:
-        with why_not_listening(config):
+        with why_not_listening(config.host, config.port, "--listen"):
             reserved = await reserve_port(config.host, config.port, shared=config.reuse_port)
         for each in reserved:
             stack.callback(each.close)

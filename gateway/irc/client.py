@@ -1,0 +1,508 @@
+"""One client of IRC: between its connection and its peer.
+
+The peer knows nothing of IRC: it gets requests, and tells events. Commands are carried out one
+after the other, and only messages do not wait for each other's answers. So a PONG comes after all
+that was asked before it, as programs expect that wait for one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from msgspec.structs import replace
+
+from gateway.addresses import Address
+from gateway.channels.hub import Hub
+from gateway.channels.links import Link
+from gateway.irc.capabilities import Capabilities
+from gateway.irc.lines import Line, escape, format_line, parse
+from gateway.irc.numerics import Err
+from gateway.irc.refusals import Refused
+from gateway.irc.registration import Registration
+from gateway.irc.rendering import Rendering, iso
+from gateway.irc.sights import Sights
+from gateway.irc.texts import source
+from wire.frames import Ack, Entered, Error, Event, Msg, Out, Renamed, Request, Send, Welcome
+from wire.limits import Limits
+from wire.lines import LineTooLong
+from wire.reasons import Reason
+
+log = logging.getLogger(__name__)
+
+MAX_HELD = 64
+"""Commands that may wait before reading from a client stops."""
+
+ECHO_WITHIN = 1.0
+"""Seconds that a command waits for the echo of a message before it."""
+
+
+class TakesRequests(Protocol):
+    """What a client talks to: a peer."""
+
+    def receive(self, lines: Iterable[Any]) -> None:
+        """The client asks for these."""
+
+    def hung_up(self) -> None:
+        """The client sends no more."""
+
+    def end(self, reason: Reason) -> None:
+        """The connection is lost, or must end."""
+
+
+@dataclass(frozen=True)
+class IrcShared:
+    """What the clients of a gateway share.
+
+    Attributes:
+        server: the name of the server, as clients see it.
+        network: the name of the network.
+        version: the program's.
+        hub: writes to links.
+        rendering: writes what rooms bring.
+        tasks: runs a command that takes time.
+        prove: returns the name of an account if a password is right; raises `WireError`.
+        people: how many are here, and on how many gateways.
+        started: when the gateway started, seconds since 1970.
+        idle: seconds of silence after which a client is marked as away; None for never.
+        limits: how much a client may ask for.
+        monotonic: a clock in seconds that never goes back.
+    """
+
+    server: str
+    network: str
+    version: str
+    hub: Hub
+    rendering: Rendering
+    tasks: Callable[[Any], asyncio.Task[None]]
+    prove: Callable[[str, str, Address], Awaitable[str]]
+    people: Callable[[], tuple[int, int]]
+    started: float
+    idle: float | None
+    limits: Limits
+    monotonic: Callable[[], float]
+
+
+@dataclass
+class _Asked:
+    """A request whose answer a command waits for."""
+
+    answer: asyncio.Future[list[Any]]
+    events: list[Event] = field(default_factory=list)
+
+
+@dataclass
+class _Sent:
+    """A message of the client that is not answered, or not echoed."""
+
+    request: Send
+    target: str
+    label: str
+    answered: bool = False
+    echoed: bool = False
+
+
+class Client:
+    """One client: what its connection calls, and the link and the speech of its peer.
+
+    Args:
+        link: its connection.
+        shared: what the clients share.
+        connect: makes the peer of a link.
+        handle: carries out a command; returns something to await if that takes time.
+
+    Attributes:
+        monitored: the people that it watches: name in lower case -> name.
+        nick: its name; before it is welcomed, the one that it wants.
+        welcomed: whether it has its name.
+        rooms: the rooms that it is in.
+    """
+
+    def __init__(
+        self,
+        link: Link,
+        shared: IrcShared,
+        connect: Callable[[Link], TakesRequests],
+        handle: Callable[[Client, Line], Awaitable[None] | None],
+    ) -> None:
+        self.link = link
+        self.shared = shared
+        self.address, self.ip = link.address, link.ip
+        self.capabilities = Capabilities()
+        self.nick = ""
+        self.account = ""
+        self.welcomed: Welcome | None = None
+        self.sights = Sights(self)
+        self.registration = Registration(self)
+        self.monitored: dict[str, str] = {}
+        self._handle = handle
+        self._held: deque[Line] = deque()
+        self._busy = False
+        self._label = ""
+        self._collected: list[bytes] | None = None
+        self._seqs = itertools.count(1)
+        self._asked: dict[int, _Asked] = {}
+        self._sent: dict[int, _Sent] = {}
+        self._hello: asyncio.Future[Welcome] | None = None
+        self._batches = itertools.count(1)
+        self._closed = False
+        self.peer = connect(self)
+
+    @property
+    def speech(self) -> Client:
+        """Itself: what it is told depends on what it was told before."""
+        return self
+
+    @property
+    def rooms(self) -> set[str]:
+        """The rooms that it is in."""
+        return set(self.sights.rooms)
+
+    def has(self, capability: str) -> bool:
+        """Whether it has chosen a capability."""
+        return capability in self.capabilities.chosen
+
+    # From the connection.
+
+    def receive(self, lines: Iterable[bytes | LineTooLong]) -> None:
+        """The client has sent these lines."""
+        for raw in lines:
+            if isinstance(raw, LineTooLong):
+                self.numeric(Err.INPUTTOOLONG, "the line is too long")
+                continue
+            try:
+                line = parse(raw.decode())
+            except UnicodeDecodeError:
+                self.fail("*", "INVALID_UTF8", text="this is not UTF-8")
+                continue
+            if line is not None:
+                self._held.append(line)
+        if len(self._held) > MAX_HELD:
+            self.link.read(False)
+        self._go_on()
+
+    def hung_up(self) -> None:
+        """The client sends no more."""
+        self._held.clear()
+        self.peer.hung_up()
+
+    def end(self, reason: Reason) -> None:
+        """The connection is lost, or must end."""
+        self._closed = True
+        self._held.clear()
+        for asked in self._asked.values():
+            asked.answer.cancel()
+        if self._hello is not None:
+            self._hello.cancel()
+        self.peer.end(reason)
+
+    # Commands, one after the other.
+
+    def _go_on(self) -> None:
+        while self._held and not self._busy and not self._closed:
+            if self._sent and self._held[0].command not in ("PRIVMSG", "NOTICE"):
+                return  # it goes on once they are answered
+            line = self._held.popleft()
+            if self.has("labeled-response") and line.tags.get("label"):
+                self._label = line.tags["label"]
+                self._collected = []
+            try:
+                work = self._handle(self, line)
+            except Exception:
+                log.exception("an unexpected error")
+                work = None
+            if work is not None:
+                self._busy = True
+                self.shared.tasks(self._carry_out(work))
+            else:
+                self._done()
+        if len(self._held) <= MAX_HELD // 2 and not self._closed:
+            self.link.read(True)
+
+    async def _carry_out(self, work: Awaitable[None]) -> None:
+        try:
+            await work
+        except Refused as refused:
+            self.notice(refused.error.text)
+        except asyncio.CancelledError:
+            if not self._closed:
+                raise
+        except Exception:
+            log.exception("an unexpected error")
+            self.notice("Something went wrong here: this was not done.")
+        finally:
+            self._busy = False
+            self._done()
+        self._go_on()
+
+    def _done(self) -> None:
+        """A command is done: send what was collected as the answer to its label."""
+        lines, label = self._collected, self._label
+        self._collected, self._label = None, ""
+        if lines is None or self._closed:
+            return
+        split = [each for data in lines for each in data.decode().split("\r\n") if each]
+        if not split:
+            self.write_line(format_line("ACK", source=self.shared.server, tags={"label": label}))
+        elif len(split) == 1:
+            self.write_line(_tagged(split[0], "label", label))
+        else:
+            for each in self.batched(split, "labeled-response", label=label):
+                self.write_line(each)
+
+    def take_label(self) -> str:
+        """The label of the command, which something else answers: the echo of a message."""
+        label, self._label, self._collected = self._label, "", None
+        return label
+
+    def batched(self, lines: list[str], kind: str, *params: str, label: str = "") -> list[str]:
+        """Lines as a batch."""
+        reference = f"b{next(self._batches)}"
+        begin = format_line("BATCH", f"+{reference}", kind, *params, source=self.shared.server)
+        if label:
+            begin = _tagged(begin, "label", label)
+        inside = [
+            each if "batch=" in each.partition(" ")[0] else _tagged(each, "batch", reference)
+            for each in lines
+        ]
+        return [begin, *inside, format_line("BATCH", f"-{reference}", source=self.shared.server)]
+
+    # What commands use.
+
+    def numeric(self, number: str, *params: str) -> None:
+        """Send a numeric reply; the last parameter may be a text."""
+        who = self.nick if self.welcomed else (self.nick or "*")
+        self.line(number, who, *params)
+
+    def line(self, command: str, *params: str, by: str | None = None, **tags: str) -> None:
+        """Send a line, from the server if it is not said who it is from."""
+        self.put(format_line(command, *params, source=by or self.shared.server, tags=tags))
+
+    def put(self, *lines: str) -> None:
+        """Send lines that are finished; with a label they are collected."""
+        data = "".join(f"{line}\r\n" for line in lines).encode()
+        if self._collected is not None:
+            self._collected.append(data)
+        else:
+            self.shared.hub.send(self, data)
+
+    def write_line(self, line: str) -> None:
+        """Send a finished line that is not part of a labelled answer."""
+        self.shared.hub.send(self, f"{line}\r\n".encode())
+
+    def notice(self, text: str, target: str = "") -> None:
+        """Tell the person something."""
+        self.line("NOTICE", target or self.nick or "*", text)
+
+    def fail(self, command: str, code: str, *params: str, text: str, kind: str = "FAIL") -> None:
+        """Refuse something that has no numeric of its own."""
+        if self.has("standard-replies"):
+            self.line(kind, command, code, *params, text)
+        else:
+            self.notice(text)
+
+    async def ask(self, request: Any) -> list[Any]:
+        """Ask the peer for something.
+
+        Returns:
+            The events of the answer.
+
+        Raises:
+            Refused: it was refused.
+        """
+        seq = next(self._seqs)
+        answer = asyncio.get_running_loop().create_future()
+        self._asked[seq] = _Asked(answer)
+        try:
+            self.peer.receive([replace(request, seq=seq)])
+            return list(await answer)
+        finally:
+            self._asked.pop(seq, None)
+
+    async def hello(self, hello: Request) -> Welcome:
+        """Log in.
+
+        Raises:
+            Refused: the name cannot be had.
+        """
+        self._hello = asyncio.get_running_loop().create_future()
+        try:
+            self.peer.receive([hello])
+            return await self._hello
+        finally:
+            self._hello = None
+
+    async def refusable(
+        self, command: str, target: str, request: Any, person: str = ""
+    ) -> list[Any]:
+        """Ask the peer for something, and tell the client if it is refused.
+
+        Args:
+            command: what the client asked for.
+            target: the channel that it named; "" for none.
+            request: what to ask for.
+            person: the person that it named.
+
+        Returns:
+            The events of the answer; none if it was refused.
+        """
+        try:
+            return await self.ask(request)
+        except Refused as refused:
+            self.put(*self.sights.refusal(command, refused.error, target, person))
+            return []
+
+    def stamped(self, line: str) -> str:
+        """A line with the time, for a client that wants it."""
+        if not self.has("server-time"):
+            return line
+        return _tagged(line, "time", iso(round(time.time() * 1000)))
+
+    def tell(self, request: Request) -> None:
+        """Ask the peer for something that has no answer."""
+        self.peer.receive([request])
+
+    def send_message(self, request: Send, target: str, label: str) -> None:
+        """Send a message; its answer, and its echo, come later."""
+        seq = next(self._seqs)
+        self._sent[seq] = _Sent(request, target, label)
+        self.peer.receive([replace(request, seq=seq)])
+
+    # The link of the peer.
+
+    def write(self, data: bytes) -> None:
+        """Send."""
+        if data:
+            self.link.write(data)
+
+    def close(self, reason: Reason, after: float | None = None) -> None:
+        """Say why, and end the connection."""
+        self.link.close(reason, after)
+
+    def read(self, on: bool) -> None:
+        """Read from the client, or stop reading."""
+        self.link.read(on)
+
+    async def drained(self) -> None:
+        """Wait until the client keeps up."""
+        await self.link.drained()
+
+    # The speech of the peer.
+
+    def request(self, line: bytes) -> Request:
+        """A peer of IRC gets requests, and no lines."""
+        raise AssertionError(f"not a request: {line!r}")
+
+    def is_ping(self, line: bytes) -> bool:
+        """A ping is answered here."""
+        return False
+
+    def render(self, lines: bytes) -> bytes:
+        """What a room, or the person's own channel, has brought."""
+        rendered = self.shared.rendering.of(lines, self.capabilities.shape)
+        if (
+            rendered.plain is not None
+            and self.nick not in rendered.authors
+            and self.sights.ignored.isdisjoint(rendered.authors)
+        ):
+            return rendered.plain
+        return b"".join(self.sights.see(*segment) for segment in rendered.segments)
+
+    def event(self, event: Event) -> bytes:
+        """An event for this client alone."""
+        seq = getattr(event, "seq", None)
+        if seq is not None and (asked := self._asked.get(seq)) is not None:
+            return self._answered(asked, event)
+        if seq is not None and (sent := self._sent.get(seq)) is not None:
+            return self._sent_answered(seq, sent, event)
+        if self._hello is not None and not self._hello.done():
+            if isinstance(event, Welcome):
+                self.welcomed = event
+                self.nick, self.account = event.name, event.account
+                self._hello.set_result(event)
+                return b""
+            if isinstance(event, Error):
+                self._hello.set_exception(Refused(event))
+                return b""
+        return self.sights.told(event)
+
+    def _answered(self, asked: _Asked, event: Event) -> bytes:
+        asked.events.append(event)
+        # These are seen at their place among the messages of the room.
+        data = self.sights.told(event) if isinstance(event, Entered | Out | Renamed) else b""
+        if not asked.answer.done() and not getattr(event, "more", False):
+            if isinstance(event, Error):
+                asked.answer.set_exception(Refused(event))
+            else:
+                asked.answer.set_result(asked.events)
+        if data and self._collected is not None:
+            self._collected.append(data)
+            return b""
+        return data
+
+    # Messages of the client's own.
+
+    def echo(self, message: Msg) -> tuple[bool, str]:
+        """Whether a message is one that this client has just sent, and the label of that."""
+        for seq, sent in self._sent.items():
+            request = sent.request
+            same = request.text == message.text and request.kind == message.kind
+            where = (
+                request.room == message.room if message.room is not None else message.to is not None
+            )
+            if same and where and not sent.echoed:
+                sent.echoed = True
+                if sent.answered:
+                    del self._sent[seq]
+                    asyncio.get_running_loop().call_soon(self._go_on)
+                return True, sent.label
+        return False, ""
+
+    def _sent_answered(self, seq: int, sent: _Sent, event: Event) -> bytes:
+        sent.answered = True
+        if isinstance(event, Error):
+            del self._sent[seq]
+            line = self.sights.refusal("PRIVMSG", event, sent.target)
+        else:
+            assert isinstance(event, Ack)
+            waits = self.has("echo-message") and not sent.echoed
+            if not waits:
+                del self._sent[seq]
+            else:
+                asyncio.get_running_loop().call_later(ECHO_WITHIN, self._echo_missed, seq)
+            line = self.sights.acknowledged(event, sent.target)
+        if sent.label and not self.has("echo-message") and not line:
+            line = [format_line("ACK", source=self.shared.server)]
+        if sent.label and line and (isinstance(event, Error) or not self.has("echo-message")):
+            line[0] = _tagged(line[0], "label", sent.label)
+        asyncio.get_running_loop().call_soon(self._go_on)
+        return "".join(f"{each}\r\n" for each in line).encode()
+
+    def _echo_missed(self, seq: int) -> None:
+        if self._sent.pop(seq, None) is not None:
+            self._go_on()
+
+    # Commands of the door itself.
+
+    def later(self, line: Line) -> None:
+        """Carry out a command of our own before the client's next one."""
+        self._held.appendleft(line)
+        asyncio.get_running_loop().call_soon(self._go_on)
+
+    @property
+    def source(self) -> str:
+        """The client as the source of a line."""
+        return source(self.nick)
+
+
+def _tagged(line: str, key: str, value: str) -> str:
+    """A line with one more tag."""
+    if line.startswith("@"):
+        return f"@{key}={escape(value)};{line[1:]}"
+    return f"@{key}={escape(value)} {line}"
