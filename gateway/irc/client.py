@@ -24,20 +24,38 @@ from gateway.channels.links import Link
 from gateway.irc.capabilities import Capabilities
 from gateway.irc.lines import Line, escape, format_line, parse
 from gateway.irc.numerics import Err
+from gateway.irc.pace import ASK_AFTER, LOST_AFTER, SPEAKS, Pace
 from gateway.irc.refusals import Refused
 from gateway.irc.registration import Registration
 from gateway.irc.rendering import Rendering, iso
 from gateway.irc.sights import Sights
 from gateway.irc.texts import source
-from wire.frames import Ack, Entered, Error, Event, Msg, Out, Renamed, Request, Send, Welcome
+from wire.frames import (
+    Ack,
+    Active,
+    Entered,
+    Error,
+    Event,
+    Msg,
+    Out,
+    Renamed,
+    Request,
+    Send,
+    SetAway,
+    SetBack,
+    Welcome,
+)
 from wire.limits import Limits
 from wire.lines import LineTooLong
-from wire.reasons import Reason
+from wire.reasons import CONNECTION_LOST, Reason
 
 log = logging.getLogger(__name__)
 
 MAX_HELD = 64
 """Commands that may wait before reading from a client stops."""
+
+LOOK_EVERY = 30.0
+"""The most seconds between looks at a client."""
 
 ECHO_WITHIN = 1.0
 """Seconds that a command waits for the echo of a message before it."""
@@ -88,6 +106,10 @@ class IrcShared:
     limits: Limits
     monotonic: Callable[[], float]
 
+    def every(self) -> float:
+        """Seconds between looks at a client."""
+        return LOOK_EVERY if self.idle is None else min(LOOK_EVERY, self.idle / 3)
+
 
 @dataclass
 class _Asked:
@@ -122,6 +144,7 @@ class Client:
         nick: its name; before it is welcomed, the one that it wants.
         welcomed: whether it has its name.
         rooms: the rooms that it is in.
+        away: whether it has said that its person is away.
     """
 
     def __init__(
@@ -152,6 +175,11 @@ class Client:
         self._hello: asyncio.Future[Welcome] | None = None
         self._batches = itertools.count(1)
         self._closed = False
+        self.away = self._away_by_itself = False
+        self._pace = Pace(shared.limits, shared.monotonic())
+        self._waiting: asyncio.TimerHandle | None = None
+        loop = asyncio.get_running_loop()
+        self._pulse = loop.call_later(shared.every(), self._look_after)
         self.peer = connect(self)
 
     @property
@@ -172,6 +200,7 @@ class Client:
 
     def receive(self, lines: Iterable[bytes | LineTooLong]) -> None:
         """The client has sent these lines."""
+        self._pace.heard_at = self.shared.monotonic()
         for raw in lines:
             if isinstance(raw, LineTooLong):
                 self.numeric(Err.INPUTTOOLONG, "the line is too long")
@@ -196,6 +225,7 @@ class Client:
         """The connection is lost, or must end."""
         self._closed = True
         self._held.clear()
+        self._pulse.cancel()
         for asked in self._asked.values():
             asked.answer.cancel()
         if self._hello is not None:
@@ -208,6 +238,8 @@ class Client:
         while self._held and not self._busy and not self._closed:
             if self._sent and self._held[0].command not in ("PRIVMSG", "NOTICE"):
                 return  # it goes on once they are answered
+            if self._has_to_wait(self._held[0].command):
+                return
             line = self._held.popleft()
             if self.has("labeled-response") and line.tags.get("label"):
                 self._label = line.tags["label"]
@@ -224,6 +256,42 @@ class Client:
                 self._done()
         if len(self._held) <= MAX_HELD // 2 and not self._closed:
             self.link.read(True)
+
+    def _has_to_wait(self, command: str) -> bool:
+        """Whether the client is too fast; then it goes on by itself."""
+        if self._waiting is not None:
+            return True
+        now = self.shared.monotonic()
+        if wait := self._pace.wait(command, now):
+            loop = asyncio.get_running_loop()
+            self._waiting = loop.call_later(wait, self._waited)
+            return True
+        if self._away_by_itself and command in SPEAKS:
+            self._away_by_itself = False
+            self.tell(SetBack())
+        return False
+
+    def _waited(self) -> None:
+        self._waiting = None
+        self._go_on()
+
+    def _look_after(self) -> None:
+        """See to the client from time to time: is it there, and is its person?"""
+        now, shared = self.shared.monotonic(), self.shared
+        self._pulse = asyncio.get_running_loop().call_later(shared.every(), self._look_after)
+        silence = self._pace.silence(now)
+        if silence >= LOST_AFTER:
+            self.end(CONNECTION_LOST)
+            return
+        if silence >= ASK_AFTER and self.welcomed:
+            self.write_line(f"PING {shared.server}")
+        if self.welcomed and shared.idle is not None:
+            # A client stays as long as it is connected; its person may be away.
+            self.tell(Active())
+            if not self.away and not self._away_by_itself:
+                self._away_by_itself = now - self._pace.spoke_at >= shared.idle
+                if self._away_by_itself:
+                    self.tell(SetAway("idle"))
 
     async def _carry_out(self, work: Awaitable[None]) -> None:
         try:

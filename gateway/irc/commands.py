@@ -302,9 +302,11 @@ async def nick(client: Client, params: list[str]) -> None:
 async def away(client: Client, params: list[str]) -> None:
     """AWAY."""
     if params and params[0]:
+        client.away = True
         await client.refusable("AWAY", "", SetAway(params[0][:LONGEST_REASON]))
         client.numeric(Rpl.NOWAWAY, "You have been marked as being away")
     else:
+        client.away = False
         await client.refusable("AWAY", "", SetBack())
         client.numeric(Rpl.UNAWAY, "You are no longer marked as being away")
 

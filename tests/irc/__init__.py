@@ -1,0 +1,1 @@
+"""The IRC door, examined from outside: by irctest and by real clients."""
