@@ -58,7 +58,7 @@ LOOK_EVERY = 30.0
 """The most seconds between looks at a client."""
 
 ECHO_WITHIN = 1.0
-"""Seconds that a command waits for the echo of a message before it."""
+"""Seconds in which the client's own copy of a message comes after the acknowledgement."""
 
 
 class TakesRequests(Protocol):
@@ -121,13 +121,12 @@ class _Asked:
 
 @dataclass
 class _Sent:
-    """A message of the client that is not answered, or not echoed."""
+    """A message of the client that is not answered, or whose own copy has not come."""
 
+    command: str
     request: Send
     target: str
     label: str
-    answered: bool = False
-    echoed: bool = False
 
 
 class Client:
@@ -172,6 +171,7 @@ class Client:
         self._seqs = itertools.count(1)
         self._asked: dict[int, _Asked] = {}
         self._sent: dict[int, _Sent] = {}
+        self._unseen: dict[int, _Sent] = {}
         self._hello: asyncio.Future[Welcome] | None = None
         self._batches = itertools.count(1)
         self._closed = False
@@ -236,7 +236,8 @@ class Client:
 
     def _go_on(self) -> None:
         while self._held and not self._busy and not self._closed:
-            if self._sent and self._held[0].command not in ("PRIVMSG", "NOTICE"):
+            waits = self._sent or (self._unseen and self.has("echo-message"))
+            if waits and self._held[0].command not in ("PRIVMSG", "NOTICE"):
                 return  # it goes on once they are answered
             if self._has_to_wait(self._held[0].command):
                 return
@@ -436,10 +437,10 @@ class Client:
         """Ask the peer for something that has no answer."""
         self.peer.receive([request])
 
-    def send_message(self, request: Send, target: str, label: str) -> None:
-        """Send a message; its answer, and its echo, come later."""
+    def send_message(self, command: str, request: Send, target: str, label: str) -> None:
+        """Send a message; its answer, and its own copy, come later."""
         seq = next(self._seqs)
-        self._sent[seq] = _Sent(request, target, label)
+        self._sent[seq] = self._unseen[seq] = _Sent(command, request, target, label)
         self.peer.receive([replace(request, seq=seq)])
 
     # The link of the peer.
@@ -518,43 +519,40 @@ class Client:
 
     def echo(self, message: Msg) -> tuple[bool, str]:
         """Whether a message is one that this client has just sent, and the label of that."""
-        for seq, sent in self._sent.items():
+        for seq, sent in self._unseen.items():
             request = sent.request
             same = request.text == message.text and request.kind == message.kind
             where = (
                 request.room == message.room if message.room is not None else message.to is not None
             )
-            if same and where and not sent.echoed:
-                sent.echoed = True
-                if sent.answered:
-                    del self._sent[seq]
-                    asyncio.get_running_loop().call_soon(self._go_on)
+            if same and where:
+                self._seen(seq)
                 return True, sent.label
         return False, ""
 
+    def _seen(self, seq: int) -> None:
+        if self._unseen.pop(seq, None) is not None:
+            asyncio.get_running_loop().call_soon(self._go_on)
+
     def _sent_answered(self, seq: int, sent: _Sent, event: Event) -> bytes:
-        sent.answered = True
+        del self._sent[seq]
+        loop, echoes = asyncio.get_running_loop(), self.has("echo-message")
+        loop.call_soon(self._go_on)
         if isinstance(event, Error):
-            del self._sent[seq]
-            line = self.sights.refusal("PRIVMSG", event, sent.target)
+            self._unseen.pop(seq, None)
+            lines = self.sights.refusal(sent.command, event, sent.target)
         else:
             assert isinstance(event, Ack)
-            waits = self.has("echo-message") and not sent.echoed
-            if not waits:
-                del self._sent[seq]
-            else:
-                asyncio.get_running_loop().call_later(ECHO_WITHIN, self._echo_missed, seq)
-            line = self.sights.acknowledged(event, sent.target)
-        if sent.label and not self.has("echo-message") and not line:
-            line = [format_line("ACK", source=self.shared.server)]
-        if sent.label and line and (isinstance(event, Error) or not self.has("echo-message")):
-            line[0] = _tagged(line[0], "label", sent.label)
-        asyncio.get_running_loop().call_soon(self._go_on)
-        return "".join(f"{each}\r\n" for each in line).encode()
-
-    def _echo_missed(self, seq: int) -> None:
-        if self._sent.pop(seq, None) is not None:
-            self._go_on()
+            # Its own copy may have come already, or not come for another moment.
+            loop.call_later(ECHO_WITHIN, self._seen, seq)
+            lines = self.sights.acknowledged(event, sent.target)
+            if sent.label and not echoes and not lines:
+                lines = [format_line("ACK", source=self.shared.server)]
+        if sent.label and lines and (isinstance(event, Error) or not echoes):
+            lines[0] = _tagged(lines[0], "label", sent.label)
+        if sent.command == "NOTICE" and isinstance(event, Error):
+            lines = []  # a notice is never answered
+        return "".join(f"{each}\r\n" for each in lines).encode()
 
     # Commands of the door itself.
 

@@ -85,11 +85,12 @@ def message(client: Client, line: Line) -> None:
     label = client.take_label() if client.has("labeled-response") else ""
     for channel in (target for target in targets if target not in names):
         room = channel.lstrip("@+#").casefold()
-        client.send_message(Send(text.text, room=room, kind=text.kind, re=re), channel, label)
+        request = Send(text.text, room=room, kind=text.kind, re=re)
+        client.send_message(command, request, channel, label)
         label = ""
     if names:
         request = Send(text.text, to=names, kind=text.kind, re=re)
-        client.send_message(request, names[0], label)
+        client.send_message(command, request, names[0], label)
 
 
 def _reply(line: Line) -> str | None:
@@ -236,7 +237,7 @@ async def mode(client: Client, params: list[str]) -> None:
             client.numeric(Err.USERSDONTMATCH, "Can't change mode for other users")
         elif len(params) == 1:
             client.numeric(Rpl.UMODEIS, "+")
-        elif params[1].strip("+-B"):
+        elif params[1].strip("+-i"):
             client.numeric(Err.UMODEUNKNOWNFLAG, "Unknown MODE flag")
         return
     channel = params[0]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from gateway.irc.lines import MAX_REST
 from gateway.irc.numerics import Err, Rpl
+from gateway.irc.refusals import Refused
 from gateway.irc.texts import HOST, USER, source
 from gateway.irc.welcome import MONITORED
 from wire.frames import ListMembers, Person, RoomMember, User, Who, Whois
@@ -14,6 +16,9 @@ if TYPE_CHECKING:
     from gateway.irc.client import Client
 
 PREFIXES = {"operator": "@", "voice": "+", "": ""}
+
+FEW = 20
+"""The most people that one USERHOST or ISON is answered for."""
 
 WHOX_FIELDS = "tcuihsnfdlaor"
 """The fields of WHOX, in the order in which they are always answered."""
@@ -43,7 +48,7 @@ async def members(client: Client, room: str) -> list[RoomMember]:
 
 
 def _filled(words: list[str], most: int) -> list[str]:
-    """Words in parts of at most so many bytes."""
+    """Words in parts that are not too long: ``most`` in bytes."""
     parts: list[str] = []
     for word in words:
         if parts and len(f"{parts[-1]} {word}".encode()) <= most:
@@ -63,19 +68,19 @@ async def who(client: Client, params: list[str]) -> None:
     """WHO and WHOX."""
     mask = params[0] if params else "*"
     fields, _, token = (params[1] if len(params) > 1 else "").partition(",")
-    here = await everybody(client)
+    users = await everybody(client)
     found: list[tuple[str, str, User]] = []
     if mask.startswith("#"):
         room = mask[1:].casefold()
         if room in client.rooms:
             for member in await members(client, room):
-                user = here.get(member.name.casefold())
+                user = users.get(member.name.casefold())
                 if user is not None:
                     found.append((mask, PREFIXES[member.role], user))
     else:
         wanted = mask.partition("!")[0].casefold()
-        users = here.values() if wanted in ("*", "0") else filter(None, [here.get(wanted)])
-        found = [("*", "", user) for user in users]
+        some = users.values() if wanted in ("*", "0") else filter(None, [users.get(wanted)])
+        found = [("*", "", user) for user in some]
     for channel, prefix, user in found:
         _who_line(client, channel, prefix, user, fields, token)
     client.numeric(Rpl.ENDOFWHO, mask, "End of /WHO list")
@@ -142,23 +147,32 @@ def whowas(client: Client, params: list[str]) -> None:
     client.numeric(Rpl.ENDOFWHOWAS, name, "End of WHOWAS")
 
 
+async def here(client: Client, names: list[str]) -> dict[str, Person]:
+    """Those of some people who are here: name in lower case -> what is known of them."""
+    found = {}
+    for name in names:
+        # A name that nobody can have is refused.
+        with suppress(Refused):
+            [person] = await client.ask(Whois(name))
+            if person.here:
+                found[name.casefold()] = person
+    return found
+
+
 async def ison(client: Client, params: list[str]) -> None:
     """ISON."""
-    here = await everybody(client)
-    wanted = [name for param in params for name in param.split()]
-    found = [here[name.casefold()].name for name in wanted if name.casefold() in here]
-    client.numeric(Rpl.ISON, " ".join(found))
+    found = await here(client, [name for param in params for name in param.split()][:FEW])
+    client.numeric(Rpl.ISON, " ".join(person.name for person in found.values()))
 
 
 async def userhost(client: Client, params: list[str]) -> None:
     """USERHOST."""
-    here = await everybody(client)
-    found = []
-    for name in params[:5]:
-        if (user := here.get(name.casefold())) is not None:
-            sign = "+" if user.away is None else "-"
-            found.append(f"{user.name}={sign}{USER}@{HOST}")
-    client.numeric(Rpl.USERHOST, " ".join(found))
+    found = await here(client, params[:FEW])
+    shown = [
+        f"{person.name}={'+' if person.away is None else '-'}{USER}@{HOST}"
+        for person in found.values()
+    ]
+    client.numeric(Rpl.USERHOST, " ".join(shown))
 
 
 async def monitor(client: Client, params: list[str]) -> None:
@@ -188,9 +202,9 @@ async def monitor(client: Client, params: list[str]) -> None:
 
 
 async def _states(client: Client, names: list[str]) -> None:
-    here = await everybody(client)
-    on = [source(here[name.casefold()].name) for name in names if name.casefold() in here]
-    off = [name for name in names if name.casefold() not in here]
+    found = await here(client, names)
+    on = [source(person.name) for person in found.values()]
+    off = [name for name in names if name.casefold() not in found]
     for number, some in ((Rpl.MONONLINE, on), (Rpl.MONOFFLINE, off)):
         for part in _joined(some):
             client.numeric(number, part)

@@ -51,7 +51,7 @@ _OF_MESSAGES = {
 
 
 def numeric_of(command: str, code: str) -> str | None:
-    """The numeric; None if there is none.
+    """The numeric; None if no numeric says it.
 
     Args:
         command: what was refused.

@@ -104,7 +104,7 @@ class Rendering:
 
         Args:
             message: the message.
-            target: whom it is shown to be sent to.
+            target: the channel or person that it is shown to be sent to.
             shape: of the client.
             label: of the client's own command, if this is its echo.
         """
@@ -162,7 +162,7 @@ class Rendering:
 
 
 def msgid(room: str | None, id: str) -> str:
-    """The id of a message for all of the network: ids of the chat are those of one log."""
+    """The id of a message for all of the network: an id of the chat is that of one log."""
     return f"{room or '@'}/{id}"
 
 

@@ -29,7 +29,6 @@ def isupport(client: Client) -> list[str]:
     assert client.welcomed is not None
     limits = client.welcomed.limits
     return [
-        "BOT=B",
         "CASEMAPPING=ascii",
         f"CHANLIMIT=#:{limits.rooms}",
         f"CHANMODES={CHANMODES}",
@@ -62,7 +61,7 @@ def welcome(client: Client) -> None:
     client.numeric(Rpl.YOURHOST, f"Your host is {server}, running chatctl {shared.version}")
     started = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(shared.started))
     client.numeric(Rpl.CREATED, f"This server was started {started}")
-    client.numeric(Rpl.MYINFO, server, f"chatctl-{shared.version}", "B", "beIikmnostv", "beIkov")
+    client.numeric(Rpl.MYINFO, server, f"chatctl-{shared.version}", "i", "beIikmnostv", "beIkov")
     for part in _parts(isupport(client)):
         client.numeric(Rpl.ISUPPORT, *part, "are supported by this server")
     lusers(client)

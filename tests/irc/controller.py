@@ -67,7 +67,7 @@ class ChatctlController(BaseServerController, DirectoryBasedController):
             OptionalBehaviors.NO_CTCP,
         }
     )
-    isupport: dict[str, object] = {}
+    isupport = {}  # noqa: RUF012
 
     def run(
         self,
@@ -104,7 +104,7 @@ class ChatctlController(BaseServerController, DirectoryBasedController):
     def wait_for_services(self):
         """Accounts are part of the chat."""
 
-    def registerUser(self, case, username, password=None):  # noqa: N802
+    def registerUser(self, case, username, password=None):
         """Make an account."""
         hash = hash_password(password or "password")
         put_account(redis_url(), self.prefix, "add", username, hash, "")

@@ -57,6 +57,7 @@ def first_column(table: str) -> list[str]:
 
 OF_OTHERS = {
     *("--config", "--help", "--latency", "--no-deps", "--now", "--profile", "--scale", "--strict"),
+    "--cluster",  # of redis-cli
     "--format",  # of docker
     "--unbuffered",  # of jq
     "--version",

@@ -322,7 +322,7 @@ class Cluster:
             await server.pair.start()
         except RedisUnreachable:
             self._look()
-            # Whoever waits would try again at once.
+            # Those who wait would try again at once.
             await asyncio.sleep(LOOK[0] * 2)
         except Exception:
             log.exception("an unexpected error")

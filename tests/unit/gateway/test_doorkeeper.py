@@ -4,7 +4,7 @@ import pytest
 
 from gateway.backplane.records import Ban
 from gateway.config import AddressLimits
-from gateway.doorkeeper import Doorkeeper
+from gateway.doorkeeper import Doorkeeper, JsonRoom
 from gateway.listeners.accepting import NotAdmitted
 from gateway.listeners.tcp import TcpLink
 from wire.limits import Limits
@@ -20,14 +20,8 @@ async def gateway(house):
 
 
 def doorkeeper_of(gateway):
-    return Doorkeeper(
-        gateway.door,
-        gateway.bans,
-        gateway.connect,
-        Limits(),
-        gateway.meters,
-        gateway.monotonic,
-    )
+    room = JsonRoom(gateway.connect, Limits(), gateway.meters)
+    return Doorkeeper(gateway.door, gateway.bans, room, gateway.meters, gateway.monotonic)
 
 
 def refusal(doorkeeper, address=HOME):

@@ -1,0 +1,541 @@
+"""Clients of IRC in the same chat as everybody else."""
+
+import asyncio
+import base64
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+import pytest
+
+from gateway.backplane.operators.accounts import put_account
+from gateway.door.passwords import hash_password
+from tests.support.deadlines import eventually
+from tests.support.fixtures import Join, Running, StartGateway
+from tests.support.irc import IrcPeer
+from tests.support.servers import Server
+
+Enter = Callable[..., Awaitable[IrcPeer]]
+Account = Callable[[str], Awaitable[None]]
+
+PASSWORD = "correct horse"
+
+
+@pytest.fixture
+async def irc(start_gateway: StartGateway) -> Running:
+    """A gateway with an IRC door, where nobody is in a room at the start."""
+    return await start_gateway(irc=("127.0.0.1", 0), lobby=False)
+
+
+@pytest.fixture
+async def second(start_gateway: StartGateway, irc: Running) -> Running:
+    """Another one of the same chat."""
+    return await start_gateway(irc=("127.0.0.1", 0), lobby=False)
+
+
+@pytest.fixture
+async def dial() -> AsyncIterator[Enter]:
+    """Connects clients of IRC that have not said anything yet."""
+    peers: list[IrcPeer] = []
+
+    async def dial(running: Running) -> IrcPeer:
+        peers.append(await IrcPeer.connect(*running.gateway.irc[0]))
+        return peers[-1]
+
+    yield dial
+    for peer in peers:
+        await peer.close()
+
+
+@pytest.fixture
+def enter(dial: Enter) -> Enter:
+    """Connects a client, logs it in, and lets it into rooms."""
+
+    async def enter(
+        running: Running, nick: str, *capabilities: str, rooms: str = "#dev", password: str = ""
+    ) -> IrcPeer:
+        peer = await dial(running)
+        await peer.register(nick, *capabilities, password=password)
+        if rooms:
+            await peer.say(f"JOIN {rooms}")
+            await peer.caught_up()
+        return peer
+
+    return enter
+
+
+@pytest.fixture
+def account(valkey: Server, prefix: str) -> Account:
+    """Registers names."""
+    hash = hash_password(PASSWORD)
+
+    async def account(name: str) -> None:
+        await asyncio.to_thread(put_account, valkey.url, prefix, "add", name, hash, "")
+
+    return account
+
+
+class TestComingIn:
+    async def test_the_welcome_has_the_usual_order(self, irc: Running, dial: Enter) -> None:
+        dana = await dial(irc)
+        await dana.say("NICK dana", "USER u 0 * :Dana")
+        await dana.expect("422")
+        numerics = [line.command for line in dana.seen]
+        assert numerics[:4] == ["001", "002", "003", "004"]
+        assert numerics[4:].count("005") == len([n for n in numerics if n == "005"])
+        assert numerics.index("005") < numerics.index("251") < numerics.index("422")
+        assert dana.seen[0].params[0] == "dana"
+
+    async def test_everything_may_come_in_one_packet(self, irc: Running, dial: Enter) -> None:
+        dana = await dial(irc)
+        await dana.say(
+            *("CAP LS 302", "CAP REQ :echo-message", "CAP REQ :batch", "NICK dana"),
+            *("USER u 0 * :Dana", "CAP END", "JOIN #dev", "PRIVMSG #dev :hello"),
+        )
+        echo = await dana.expect("PRIVMSG")
+        assert echo.params == ["#dev", "hello"]
+
+    async def test_it_waits_for_the_end_of_the_negotiation(self, irc: Running, dial: Enter) -> None:
+        dana = await dial(irc)
+        await dana.say("CAP LS 302", "NICK dana", "USER u 0 * :Dana", "PING x")
+        await dana.expect("PONG")
+        assert "001" not in [line.command for line in dana.seen]
+        await dana.say("CAP END")
+        await dana.expect("001")
+
+    async def test_an_unknown_capability_is_refused_with_all_that_came_with_it(
+        self, irc: Running, dial: Enter
+    ) -> None:
+        dana = await dial(irc)
+        await dana.say("CAP REQ :batch no-such-thing", "CAP LIST")
+        assert (await dana.expect("CAP")).params[1:] == ["NAK", "batch no-such-thing"]
+        assert (await dana.expect("CAP")).params[1:] == ["LIST", ""]
+
+    async def test_a_taken_name_can_be_tried_again(
+        self, irc: Running, enter: Enter, dial: Enter
+    ) -> None:
+        await enter(irc, "dana")
+        other = await dial(irc)
+        await other.say("NICK Dana", "USER u 0 * :x")
+        assert (await other.expect("433")).params[:2] == ["Dana", "Dana"]
+        await other.say("NICK dana_2")
+        assert (await other.expect("001")).params[0] == "dana_2"
+
+    @pytest.mark.parametrize(
+        ("line", "numeric"),
+        [
+            *(("NICK", "431"), ("NICK a.b", "432"), ("NICK :a b", "432"), ("NICK -x", "432")),
+            *(("USER u", "461"), ("PASS", "461"), ("JOIN #dev", "451"), ("NOSUCH", "451")),
+            *(("JOIN :", "451"), ("CAP", "410"), ("CAP NONE", "410"), ("AUTHENTICATE", "461")),
+        ],
+    )
+    async def test_what_is_wrong_before_the_welcome_is_said(
+        self, irc: Running, dial: Enter, line: str, numeric: str
+    ) -> None:
+        dana = await dial(irc)
+        await dana.say(line)
+        await dana.expect(numeric)
+        await dana.say("NICK dana", "USER u 0 * :Dana")
+        if line == "CAP":
+            return
+        await dana.expect("001")
+
+    async def test_who_says_nothing_is_let_go(
+        self, start_gateway: StartGateway, dial: Enter
+    ) -> None:
+        running = await start_gateway(irc=("127.0.0.1", 0), limits={"hello": 0.2})
+        dana = await dial(running)
+        assert "No hello came in time" in await dana.ended()
+
+    async def test_the_lobby_is_joined_where_everybody_is_in_it(
+        self, start_gateway: StartGateway, dial: Enter
+    ) -> None:
+        running = await start_gateway(irc=("127.0.0.1", 0))
+        dana = await dial(running)
+        await dana.register("dana")
+        assert [line.params for line in dana.seen if line.command == "JOIN"] == [["#lobby"]]
+        assert [line.params for line in dana.seen if line.command == "353"] == [
+            ["dana", "=", "#lobby", "dana"]
+        ]
+
+
+class TestAccounts:
+    async def test_sasl_proves_one_before_the_welcome(
+        self, irc: Running, dial: Enter, account: Account
+    ) -> None:
+        await account("Dana")
+        dana = await dial(irc)
+        assert (await dana.sasl("dana", PASSWORD)).command == "903"
+        await dana.say("NICK other", "USER u 0 * :x", "CAP END")
+        # A person has one name for everybody.
+        assert (await dana.expect("001")).params[0] == "Dana"
+
+    async def test_a_wrong_password_is_refused_and_another_one_may_be_tried(
+        self, irc: Running, dial: Enter, account: Account
+    ) -> None:
+        await account("dana")
+        dana = await dial(irc)
+        for name, password in (("dana", "wrong"), ("nobody", PASSWORD)):
+            assert (await dana.sasl(name, password)).command == "904"
+        assert (await dana.sasl("dana", PASSWORD)).command == "903"
+
+    @pytest.mark.parametrize("response", ["=", "a", "*" * 3, "", base64.b64encode(b"x").decode()])
+    async def test_nonsense_in_its_place(self, irc: Running, dial: Enter, response: str) -> None:
+        dana = await dial(irc)
+        await dana.say("CAP REQ sasl", "AUTHENTICATE PLAIN", f"AUTHENTICATE {response}")
+        await dana.expect("904", "461")
+
+    async def test_it_is_aborted_and_too_long_and_of_an_unknown_kind(
+        self, irc: Running, dial: Enter
+    ) -> None:
+        dana = await dial(irc)
+        await dana.say("CAP REQ sasl", "AUTHENTICATE SCRAM-SHA-1024")
+        assert (await dana.expect("908")).params[1] == "PLAIN"
+        await dana.say("AUTHENTICATE PLAIN", "AUTHENTICATE *")
+        await dana.expect("906")
+        await dana.say("AUTHENTICATE PLAIN", f"AUTHENTICATE {'x' * 401}")
+        await dana.expect("905")
+
+    @pytest.mark.parametrize("password", [PASSWORD, f"dana:{PASSWORD}"])
+    async def test_the_server_password_is_another_way(
+        self, irc: Running, enter: Enter, account: Account, password: str
+    ) -> None:
+        await account("dana")
+        dana = await enter(irc, "dana", password=f":{password}")
+        mom = await enter(irc, "mom", "account-tag", "extended-join")
+        await dana.say("PRIVMSG #dev :hi")
+        assert (await mom.expect("PRIVMSG")).tags["account"] == "dana"
+
+    async def test_a_registered_name_is_not_for_everybody(
+        self, irc: Running, dial: Enter, account: Account
+    ) -> None:
+        await account("dana")
+        thief = await dial(irc)
+        await thief.say("NICK dana", "USER u 0 * :x")
+        await thief.expect("433")
+        await thief.say("PASS wrong", "NICK dana")
+        await thief.expect("464")
+        await thief.say("NICK guest")
+        await thief.expect("001")
+
+
+class TestTalking:
+    async def test_both_kinds_of_people_are_in_one_room(
+        self, irc: Running, second: Running, enter: Enter, join: Join
+    ) -> None:
+        mom = await join(second, "Mom")
+        await mom.say(op="join", room="dev")
+        await mom.expect(op="entered", room="dev")
+        dana = await enter(irc, "dana")
+        await mom.expect(op="joined", room="dev", name="dana")
+        await dana.say("PRIVMSG #dev :hello there")
+        await mom.expect(op="msg", room="dev", text="hello there", **{"from": "dana"})
+        await mom.say(op="send", room="dev", text="hi\nand two lines", seq=1)
+        assert (await dana.expect("PRIVMSG", source="Mom")).params == ["#dev", "hi"]
+        assert (await dana.expect("PRIVMSG", source="Mom")).params == ["#dev", "and two lines"]
+        await mom.say(op="send", room="dev", text="waves", kind="me", seq=2)
+        assert (await dana.expect("PRIVMSG")).params[1] == "\x01ACTION waves\x01"
+        await dana.say("PRIVMSG #dev :\x01ACTION nods\x01", "PRIVMSG #dev :\x02bold\x0f \x0304red")
+        await mom.expect(op="msg", text="nods", kind="me")
+        await mom.expect(op="msg", text="bold red")
+
+    async def test_nobody_hears_themselves_without_asking_for_it(
+        self, irc: Running, enter: Enter
+    ) -> None:
+        dana, mom = await enter(irc, "dana"), await enter(irc, "mom")
+        await dana.say("PRIVMSG #dev :one", "PRIVMSG mom :two", "NOTICE #dev :three")
+        for text in ("one", "two", "three"):
+            assert (await mom.expect("PRIVMSG", "NOTICE")).params[1] == text
+        await mom.say("PRIVMSG #dev :four")
+        await dana.expect("PRIVMSG", source="mom")
+        assert not [
+            line for line in dana.seen if line.source.startswith("dana!") and line.command != "JOIN"
+        ]
+
+    async def test_an_echo_has_its_label_and_its_place_in_the_order(
+        self, irc: Running, enter: Enter
+    ) -> None:
+        capabilities = ("echo-message", "labeled-response", "batch", "message-tags", "server-time")
+        dana = await enter(irc, "dana", *capabilities)
+        mom = await enter(irc, "mom", *capabilities)
+        await dana.say(*(f"@label=l{n} PRIVMSG #dev :{n}" for n in range(20)))
+        await mom.say(*(f"PRIVMSG #dev :m{n}" for n in range(20)))
+        await dana.caught_up()
+        await mom.caught_up()
+        await dana.expect("PRIVMSG", p1="m19") if "m19" not in _texts(dana) else None
+        await mom.expect("PRIVMSG", p1="19") if "19" not in _texts(mom) else None
+        assert _texts(dana) == _texts(mom)
+        said = {line.params[1]: line.tags for line in dana.seen if line.command == "PRIVMSG"}
+        assert [said[str(n)]["label"] for n in range(20)] == [f"l{n}" for n in range(20)]
+        heard = {line.params[1]: line.tags for line in mom.seen if line.command == "PRIVMSG"}
+        assert {text: tags["msgid"] for text, tags in heard.items()} == {
+            text: tags["msgid"] for text, tags in said.items()
+        }
+        assert heard["3"]["time"] == said["3"]["time"]
+        assert all("label" not in tags for text, tags in heard.items() if not text.startswith("m"))
+
+    async def test_a_pong_comes_after_all_that_was_asked_before(
+        self, irc: Running, enter: Enter
+    ) -> None:
+        dana = await enter(irc, "dana", "echo-message")
+        await dana.say("PRIVMSG #dev :hi", "NAMES #dev", "PING last")
+        await dana.expect("PONG", p1="last")
+        commands = [line.command for line in dana.seen[-4:]]
+        assert commands == ["PRIVMSG", "353", "366", "PONG"]
+
+    async def test_names_at_the_end_make_it_private_and_the_sender_is_told(
+        self, irc: Running, enter: Enter
+    ) -> None:
+        dana, mom, dad = [await enter(irc, name) for name in ("dana", "mom", "dad")]
+        await dana.say("PRIVMSG #dev :psst @mom")
+        assert (await mom.expect("PRIVMSG")).params == ["mom", "psst @mom"]
+        assert (await dana.expect("NOTICE")).params == ["#dev", "only mom got this"]
+        assert [line for line in await dad.caught_up() if line.command == "PRIVMSG"] == []
+
+    async def test_a_long_text_comes_in_lines_that_fit(
+        self, irc: Running, enter: Enter, join: Join
+    ) -> None:
+        dana, mom = await enter(irc, "dana"), await join(irc, "mom")
+        await mom.say(op="join", room="dev")
+        await mom.expect(op="entered")
+        text = " ".join(["wörd"] * 500)
+        await mom.say(op="send", room="dev", text=text, seq=1)
+        parts: list[str] = []
+        while len(" ".join(parts)) < len(text):
+            line = await dana.expect("PRIVMSG")
+            assert len(f":{line.source} PRIVMSG #dev :{line.params[1]}\r\n".encode()) <= 512
+            parts.append(line.params[1])
+        assert " ".join(parts) == text
+
+    @pytest.mark.parametrize(
+        ("line", "numeric", "params"),
+        [
+            ("PRIVMSG", "411", []),
+            ("PRIVMSG #dev", "412", []),
+            ("PRIVMSG #dev :", "412", []),
+            ("PRIVMSG nobody :hi", "401", ["nobody"]),
+            ("PRIVMSG #elsewhere :hi", "404", ["#elsewhere"]),
+            ("PRIVMSG #dev :\x01VERSION\x01", "404", ["#dev"]),
+            ("KICK #dev nobody", "482", ["#dev"]),
+            ("TOPIC #dev :mine", "482", ["#dev"]),
+            ("MODE #dev +s", "482", ["#dev"]),
+            ("MODE #dev +Z", "472", ["Z"]),
+            ("PART #elsewhere", "442", ["#elsewhere"]),
+            ("JOIN dev", "403", ["dev"]),
+            ("NICK", "431", []),
+            ("NICK a.b", "432", ["a.b"]),
+            ("USER a b c d", "462", []),
+            ("WHOIS nobody", "401", ["nobody"]),
+            ("NOSUCH", "421", ["NOSUCH"]),
+            ("MODE mom", "502", []),
+        ],
+    )
+    async def test_what_is_wrong_is_said(
+        self, irc: Running, enter: Enter, line: str, numeric: str, params: list[str]
+    ) -> None:
+        dana = await enter(irc, "dana")
+        await dana.say(line)
+        refusal = await dana.expect(numeric)
+        assert refusal.params[1 : 1 + len(params)] == params
+
+
+def _texts(peer: IrcPeer) -> list[str]:
+    return [line.params[1] for line in peer.seen if line.command == "PRIVMSG"]
+
+
+class TestRooms:
+    async def test_one_learns_the_topic_and_who_is_there(
+        self, irc: Running, enter: Enter, account: Account
+    ) -> None:
+        await account("boss")
+        boss = await enter(irc, "boss", password=f":{PASSWORD}")
+        await boss.say("TOPIC #dev :the plan")
+        await boss.expect("TOPIC")
+        dana = await enter(irc, "dana", rooms="")
+        await dana.say("JOIN #dev")
+        assert (await dana.expect("332")).params == ["dana", "#dev", "the plan"]
+        assert (await dana.expect("333")).params[1:3] == ["#dev", "boss"]
+        assert (await dana.expect("353")).params[1:] == ["=", "#dev", "@boss dana"]
+        await dana.expect("366")
+
+    async def test_operators_moderate_from_here_and_from_there(
+        self,
+        irc: Running,
+        second: Running,
+        enter: Enter,
+        join: Join,
+        account: Account,
+    ) -> None:
+        await account("boss")
+        await account("dana")
+        boss = await enter(irc, "boss", password=f":{PASSWORD}")
+        dana = await enter(second, "dana", password=f":{PASSWORD}")
+        mom = await join(second, "mom")
+        await mom.say(op="join", room="dev")
+        await mom.expect(op="entered")
+        await boss.say("MODE #dev +v dana", "MODE #dev +m")
+        assert (await dana.expect("MODE")).params == ["#dev", "+v", "dana"]
+        assert (await dana.expect("MODE")).params == ["#dev", "+m"]
+        await mom.say(op="send", room="dev", text="may I?", seq=1)
+        await mom.expect(op="error", code="read_only")
+        await boss.say("KICK #dev mom :enough", "KICK #dev dana :you too")
+        await mom.expect(op="out", room="dev", code="kicked")
+        assert (await dana.expect("KICK", p1="mom")).params == ["#dev", "mom", "enough"]
+        assert (await dana.expect("KICK", p1="dana")).params == ["#dev", "dana", "you too"]
+        await dana.say("PRIVMSG #dev :hello?")
+        await dana.expect("404")
+
+    async def test_a_key_an_invitation_and_a_ban(
+        self, irc: Running, enter: Enter, account: Account
+    ) -> None:
+        await account("boss")
+        boss = await enter(irc, "boss", password=f":{PASSWORD}")
+        dana = await enter(irc, "dana", rooms="")
+        await boss.say("MODE #dev +k secret")
+        await boss.caught_up()
+        await dana.say("JOIN #dev")
+        await dana.expect("475")
+        await dana.say("JOIN #dev secret")
+        await dana.expect("366")
+        await dana.say("PART #dev")
+        await boss.say("MODE #dev -k *", "MODE #dev +i")
+        await boss.caught_up()
+        await dana.say("JOIN #dev")
+        await dana.expect("473")
+        await boss.say("INVITE dana #dev")
+        assert (await boss.expect("341")).params[1:] == ["dana", "#dev"]
+        assert (await dana.expect("INVITE", source="boss")).params == ["dana", "#dev"]
+        await dana.say("JOIN #dev")
+        await dana.expect("366")
+        await boss.say("MODE #dev +b dana", "MODE #dev +b")
+        assert (await boss.expect("367")).params[1:3] == ["#dev", "dana!*@*"]
+        await dana.expect("KICK", p1="dana")
+        await dana.say("JOIN #dev")
+        await dana.expect("474")
+
+    async def test_the_end_of_a_session_is_told_once_for_all_rooms(
+        self, irc: Running, second: Running, enter: Enter
+    ) -> None:
+        dana = await enter(irc, "dana", rooms="#a,#b,#c")
+        mom = await enter(second, "mom", rooms="#a,#b,#c")
+        await mom.say("NICK mum")
+        await dana.expect("NICK", source="mom")
+        await mom.say("QUIT :bye")
+        await dana.expect("QUIT", source="mum")
+        await eventually(
+            lambda: "mum" not in {m.registration.name for m in second.gateway.online.values()}
+        )
+        rest = await dana.caught_up()
+        assert [line for line in rest if line.command in ("QUIT", "NICK", "PART")] == []
+
+    async def test_one_is_seen_in_lists(self, irc: Running, enter: Enter) -> None:
+        dana = await enter(irc, "dana", "multi-prefix")
+        mom = await enter(irc, "mom")
+        await mom.say("AWAY :lunch")
+        await mom.expect("306")
+        await dana.say("WHOIS mom")
+        assert (await dana.expect("319")).params[2] == "#dev"
+        assert (await dana.expect("301")).params[2] == "lunch"
+        await dana.expect("318")
+        await dana.say("PRIVMSG mom :back soon?")
+        assert (await dana.expect("301")).params[1:] == ["mom", "lunch"]
+        await dana.say("USERHOST mom", "ISON mom nobody", "LIST #dev")
+        assert (await dana.expect("302")).params[1].startswith("mom=-")
+        assert (await dana.expect("303")).params[1] == "mom"
+        assert (await dana.expect("322")).params[1:3] == ["#dev", "2"]
+        await dana.say("WHO #dev %tcnfa,77")
+        rows = [(await dana.expect("354")).params[1:4] for _ in range(2)]
+        assert sorted(row[2] for row in rows) == ["dana", "mom"]
+        assert {row[0] for row in rows} == {"77"}
+
+    async def test_what_was_said_before_is_read(self, irc: Running, enter: Enter) -> None:
+        dana = await enter(irc, "dana")
+        for n in range(5):
+            await dana.say(f"PRIVMSG #dev :{n}")
+        await dana.caught_up()
+        capabilities = ("batch", "draft/chathistory", "message-tags", "server-time")
+        mom = await enter(irc, "mom", *capabilities)
+        await mom.say("CHATHISTORY LATEST #dev * 3")
+        start = await mom.expect("BATCH")
+        assert start.params[1:] == ["chathistory", "#dev"]
+        await mom.expect("BATCH", p0=f"-{start.params[0][1:]}")
+        assert _texts(mom) == ["2", "3", "4"]
+        oldest = next(line for line in mom.seen if line.params[1:] == ["2"])
+        await mom.say(f"CHATHISTORY BEFORE #dev msgid={oldest.tags['msgid']} 10")
+        await mom.expect("BATCH")
+        await mom.expect("BATCH")
+        assert _texts(mom)[3:] == ["0", "1"]
+        await mom.say("CHATHISTORY LATEST #elsewhere * 3", "CHATHISTORY NONSENSE #dev * 3")
+        assert "may not read" in (await mom.expect("NOTICE")).params[1]
+        await mom.expect("NOTICE")
+
+
+class TestTrouble:
+    async def test_what_is_too_long_or_no_text_costs_one_line(
+        self, irc: Running, enter: Enter
+    ) -> None:
+        dana = await enter(irc, "dana", "standard-replies")
+        await dana.throw(b"PRIVMSG #dev :" + b"x" * 600 + b"\r\n")
+        await dana.expect("417")
+        await dana.throw(b"PRIVMSG #dev :\xff\xfe\r\n")
+        assert (await dana.expect("FAIL")).params[1] == "INVALID_UTF8"
+        await dana.throw(b"\r\n\r\n   \r\n@tag\r\n:source\r\n\0\r\n")
+        await dana.caught_up()
+
+    async def test_a_client_that_is_too_fast_has_to_wait_and_loses_nothing(
+        self, start_gateway: StartGateway, enter: Enter
+    ) -> None:
+        running = await start_gateway(
+            irc=("127.0.0.1", 0), lobby=False, limits={"burst": 5, "rate": 50.0}
+        )
+        dana, mom = await enter(running, "dana"), await enter(running, "mom")
+        await dana.say(*(f"PRIVMSG #dev :{n}" for n in range(40)))
+        await mom.expect("PRIVMSG", p1="39")
+        assert _texts(mom) == [str(n) for n in range(40)]
+
+    async def test_somebody_who_only_listens_stays_and_is_away(
+        self, start_gateway: StartGateway, enter: Enter
+    ) -> None:
+        running = await start_gateway(irc=("127.0.0.1", 0), lobby=False, idle=1.0)
+        dana = await enter(running, "dana", "away-notify")
+        mom = await enter(running, "mom")
+        assert (await dana.expect("AWAY", source="mom")).params == ["idle"]
+        await mom.say("PRIVMSG #dev :here I am")
+        await dana.expect("AWAY", source="mom")
+        await dana.expect("PRIVMSG", source="mom")
+        assert (await mom.caught_up()) == []
+
+    async def test_a_banned_network_is_told_in_its_own_language(
+        self, irc: Running, dial: Enter
+    ) -> None:
+        from gateway.backplane.records import Ban
+
+        ban = Ban(subject="127.0.0.0/8", kind="network", since=0)
+        irc.gateway.bans.set([ban], 0, irc.gateway.monotonic())
+        dana = await dial(irc)
+        assert "You are banned" in await dana.ended()
+
+    async def test_a_gateway_that_stops_says_so(self, irc: Running, enter: Enter) -> None:
+        dana = await enter(irc, "dana")
+        await irc.stop()
+        assert "shutting down" in await dana.ended()
+
+    async def test_people_on_the_other_gateway_go_on(
+        self, irc: Running, second: Running, enter: Enter
+    ) -> None:
+        await enter(irc, "dana")
+        mom = await enter(second, "mom")
+        await irc.stop()
+        await mom.expect("QUIT", source="dana")
+        again = await enter(second, "dana")
+        await mom.say("PRIVMSG #dev :welcome back")
+        await again.expect("PRIVMSG", p1="welcome back")
+
+    async def test_many_half_open_registrations_hurt_nobody(
+        self, start_gateway: StartGateway, enter: Enter
+    ) -> None:
+        running = await start_gateway(irc=("127.0.0.1", 0), lobby=False)
+        crowd = [await IrcPeer.connect(*running.gateway.irc[0]) for _ in range(200)]
+        for each in crowd:
+            await each.say("CAP LS 302", "NICK x")
+        dana = await enter(running, "dana")
+        await dana.caught_up()
+        await asyncio.gather(*(each.close() for each in crowd))
