@@ -18,8 +18,6 @@ from typing import Any, Protocol
 
 from msgspec.structs import replace
 
-from gateway.addresses import Address
-from gateway.channels.hub import Hub
 from gateway.channels.links import Link
 from gateway.irc.capabilities import Capabilities
 from gateway.irc.lines import Line, escape, format_line, parse
@@ -27,7 +25,8 @@ from gateway.irc.numerics import Err
 from gateway.irc.pace import ASK_AFTER, LOST_AFTER, SPEAKS, Pace
 from gateway.irc.refusals import Refused
 from gateway.irc.registration import Registration
-from gateway.irc.rendering import Rendering, iso
+from gateway.irc.rendering import iso
+from gateway.irc.shared import IrcShared
 from gateway.irc.sights import Sights
 from gateway.irc.texts import source
 from wire.frames import (
@@ -45,7 +44,6 @@ from wire.frames import (
     SetBack,
     Welcome,
 )
-from wire.limits import Limits
 from wire.lines import LineTooLong
 from wire.reasons import CONNECTION_LOST, Reason
 
@@ -53,9 +51,6 @@ log = logging.getLogger(__name__)
 
 MAX_HELD = 64
 """Commands that may wait before reading from a client stops."""
-
-LOOK_EVERY = 30.0
-"""The most seconds between looks at a client."""
 
 ECHO_WITHIN = 1.0
 """Seconds in which the client's own copy of a message comes after the acknowledgement."""
@@ -72,43 +67,6 @@ class TakesRequests(Protocol):
 
     def end(self, reason: Reason) -> None:
         """The connection is lost, or must end."""
-
-
-@dataclass(frozen=True)
-class IrcShared:
-    """What the clients of a gateway share.
-
-    Attributes:
-        server: the name of the server, as clients see it.
-        network: the name of the network.
-        version: the program's.
-        hub: writes to links.
-        rendering: writes what rooms bring.
-        tasks: runs a command that takes time.
-        prove: returns the name of an account if a password is right; raises `WireError`.
-        people: how many are here, and on how many gateways.
-        started: when the gateway started, seconds since 1970.
-        idle: seconds of silence after which a client is marked as away; None for never.
-        limits: how much a client may ask for.
-        monotonic: a clock in seconds that never goes back.
-    """
-
-    server: str
-    network: str
-    version: str
-    hub: Hub
-    rendering: Rendering
-    tasks: Callable[[Any], asyncio.Task[None]]
-    prove: Callable[[str, str, Address], Awaitable[str]]
-    people: Callable[[], tuple[int, int]]
-    started: float
-    idle: float | None
-    limits: Limits
-    monotonic: Callable[[], float]
-
-    def every(self) -> float:
-        """Seconds between looks at a client."""
-        return LOOK_EVERY if self.idle is None else min(LOOK_EVERY, self.idle / 3)
 
 
 @dataclass
@@ -555,6 +513,10 @@ class Client:
         return "".join(f"{each}\r\n" for each in lines).encode()
 
     # Commands of the door itself.
+
+    def show(self, event: Event) -> None:
+        """Show the client an event, as if it had been told just now."""
+        self.shared.hub.send(self, self.sights.told(event))
 
     def later(self, line: Line) -> None:
         """Carry out a command of our own before the client's next one."""

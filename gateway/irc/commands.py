@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING
 
 from gateway.irc import history, modes, people
+from gateway.irc.asking import Asks
 from gateway.irc.lines import Line, format_line
 from gateway.irc.numerics import Err, Rpl
 from gateway.irc.rendering import of_msgid
@@ -32,17 +32,14 @@ from wire.frames import (
     SetTopic,
 )
 
-if TYPE_CHECKING:
-    from gateway.irc.client import Client
-
-Handler = Callable[["Client", list[str]], Awaitable[None] | None]
+Handler = Callable[[Asks, list[str]], Awaitable[None] | None]
 
 FEW = "Not enough parameters"
 
 LONGEST_REASON = 200
 
 
-def handle(client: Client, line: Line) -> Awaitable[None] | None:
+def handle(client: Asks, line: Line) -> Awaitable[None] | None:
     """Carry out a command; returns something to await if it takes time."""
     command, params = line.command, line.params
     if command in ("PRIVMSG", "NOTICE"):
@@ -63,7 +60,7 @@ def handle(client: Client, line: Line) -> Awaitable[None] | None:
 # Messages.
 
 
-def message(client: Client, line: Line) -> None:
+def message(client: Asks, line: Line) -> None:
     """PRIVMSG and NOTICE."""
     command, params = line.command, line.params
     if not params or not params[0]:
@@ -98,7 +95,7 @@ def _reply(line: Line) -> str | None:
     return of_msgid(tag)[1] if tag else None
 
 
-async def tagmsg(client: Client, line: Line) -> None:
+async def tagmsg(client: Asks, line: Line) -> None:
     """TAGMSG: a reaction, or a sign that somebody types."""
     if not line.params:
         client.numeric(Err.NEEDMOREPARAMS, "TAGMSG", FEW)
@@ -113,13 +110,13 @@ async def tagmsg(client: Client, line: Line) -> None:
         client.tell(Active())
 
 
-async def redact(client: Client, params: list[str]) -> None:
+async def redact(client: Asks, params: list[str]) -> None:
     """REDACT."""
     room, id = of_msgid(params[1])
     await client.refusable("REDACT", params[0], Delete(id=id, room=room))
 
 
-def _nickserv(client: Client, text: str) -> Awaitable[None] | None:
+def _nickserv(client: Asks, text: str) -> Awaitable[None] | None:
     """What people's fingers know of NickServ."""
     word = text.split()[0].upper() if text.split() else ""
     if word == "IDENTIFY":
@@ -135,7 +132,7 @@ def _nickserv(client: Client, text: str) -> Awaitable[None] | None:
 # Rooms.
 
 
-async def join(client: Client, params: list[str]) -> None:
+async def join(client: Asks, params: list[str]) -> None:
     """JOIN."""
     if params[0] == "0":
         for each in sorted(client.rooms):
@@ -150,7 +147,7 @@ async def join(client: Client, params: list[str]) -> None:
             await greet(client, [f"#{room}"])
 
 
-async def greet(client: Client, params: list[str]) -> None:
+async def greet(client: Asks, params: list[str]) -> None:
     """Show the topic of a room that was entered just now, and who is there."""
     room = params[0][1:]
     about = await client.ask(AboutRoom(room))
@@ -161,14 +158,14 @@ async def greet(client: Client, params: list[str]) -> None:
         await people.names(client, [f"#{room}"])
 
 
-def _show_topic(client: Client, info: RoomInfo) -> None:
+def _show_topic(client: Asks, info: RoomInfo) -> None:
     channel = f"#{info.room}"
     client.numeric(Rpl.TOPIC, channel, info.topic)
     by, at = info.topic_by or "*", info.topic_at // 1000
     client.numeric(Rpl.TOPICWHOTIME, channel, by, str(at))
 
 
-async def part(client: Client, params: list[str]) -> None:
+async def part(client: Asks, params: list[str]) -> None:
     """PART."""
     for channel in params[0].split(","):
         if (room := _room(client, channel)) is None:
@@ -179,7 +176,7 @@ async def part(client: Client, params: list[str]) -> None:
         await client.refusable("PART", channel, Leave(room))
 
 
-async def topic(client: Client, params: list[str]) -> None:
+async def topic(client: Asks, params: list[str]) -> None:
     """TOPIC."""
     channel = params[0]
     if (room := _room(client, channel)) is None:
@@ -194,7 +191,7 @@ async def topic(client: Client, params: list[str]) -> None:
             client.numeric(Rpl.NOTOPIC, f"#{room}", "No topic is set")
 
 
-async def list_rooms(client: Client, params: list[str]) -> None:
+async def list_rooms(client: Asks, params: list[str]) -> None:
     """LIST."""
     wanted = {name.lstrip("#").casefold() for name in (params[0].split(",") if params else ())}
     client.numeric(Rpl.LISTSTART, "Channel", "Users  Name")
@@ -205,7 +202,7 @@ async def list_rooms(client: Client, params: list[str]) -> None:
     client.numeric(Rpl.LISTEND, "End of /LIST")
 
 
-async def invite(client: Client, params: list[str]) -> None:
+async def invite(client: Asks, params: list[str]) -> None:
     """INVITE."""
     name, channel = params[0], params[1]
     if (room := _room(client, channel)) is None:
@@ -217,7 +214,7 @@ async def invite(client: Client, params: list[str]) -> None:
         client.numeric(Rpl.INVITING, name, channel)
 
 
-async def kick(client: Client, params: list[str]) -> None:
+async def kick(client: Asks, params: list[str]) -> None:
     """KICK."""
     channel, reason = params[0], (params[2] if len(params) > 2 else "")[:LONGEST_REASON]
     if (room := _room(client, channel)) is None:
@@ -230,15 +227,10 @@ async def kick(client: Client, params: list[str]) -> None:
         await client.refusable("KICK", channel, request, name)
 
 
-async def mode(client: Client, params: list[str]) -> None:
+async def mode(client: Asks, params: list[str]) -> None:
     """MODE."""
     if not params[0].startswith("#"):
-        if params[0].casefold() != client.nick.casefold():
-            client.numeric(Err.USERSDONTMATCH, "Can't change mode for other users")
-        elif len(params) == 1:
-            client.numeric(Rpl.UMODEIS, "+")
-        elif params[1].strip("+-i"):
-            client.numeric(Err.UMODEUNKNOWNFLAG, "Unknown MODE flag")
+        _own_mode(client, params)
         return
     channel = params[0]
     if (room := _room(client, channel)) is None:
@@ -258,7 +250,17 @@ async def mode(client: Client, params: list[str]) -> None:
         await client.refusable("MODE", channel, request, name)
 
 
-def _show_modes(client: Client, info: RoomInfo, lists: list[str]) -> None:
+def _own_mode(client: Asks, params: list[str]) -> None:
+    """MODE of a person: there are none, but programs set some."""
+    if params[0].casefold() != client.nick.casefold():
+        client.numeric(Err.USERSDONTMATCH, "Can't change mode for other users")
+    elif len(params) == 1:
+        client.numeric(Rpl.UMODEIS, "+")
+    elif params[1].strip("+-i"):
+        client.numeric(Err.UMODEUNKNOWNFLAG, "Unknown MODE flag")
+
+
+def _show_modes(client: Asks, info: RoomInfo, lists: list[str]) -> None:
     channel = f"#{info.room}"
     if not lists:
         client.numeric(Rpl.CHANNELMODEIS, channel, modes.shown(info.modes))
@@ -277,7 +279,7 @@ def _show_modes(client: Client, info: RoomInfo, lists: list[str]) -> None:
                 client.numeric(Rpl.ENDOFEXCEPTLIST, channel, "End of channel exception list")
 
 
-def _room(client: Client, channel: str) -> str | None:
+def _room(client: Asks, channel: str) -> str | None:
     """The room of a channel; refuses what cannot be one."""
     if not channel.startswith("#") or channel == "#":
         client.numeric(Err.NOSUCHCHANNEL, channel or "*", "No such channel")
@@ -288,7 +290,7 @@ def _room(client: Client, channel: str) -> str | None:
 # The client itself.
 
 
-async def nick(client: Client, params: list[str]) -> None:
+async def nick(client: Asks, params: list[str]) -> None:
     """NICK."""
     if not params or not params[0]:
         client.numeric(Err.NONICKNAMEGIVEN, "No nickname given")
@@ -300,7 +302,7 @@ async def nick(client: Client, params: list[str]) -> None:
         await client.refusable("NICK", "", SetName(params[0]), params[0])
 
 
-async def away(client: Client, params: list[str]) -> None:
+async def away(client: Asks, params: list[str]) -> None:
     """AWAY."""
     if params and params[0]:
         client.away = True
@@ -312,7 +314,7 @@ async def away(client: Client, params: list[str]) -> None:
         client.numeric(Rpl.UNAWAY, "You are no longer marked as being away")
 
 
-def ping(client: Client, params: list[str]) -> None:
+def ping(client: Asks, params: list[str]) -> None:
     """PING."""
     if not params or not params[0]:
         client.numeric(Err.NEEDMOREPARAMS, "PING", FEW)
@@ -321,12 +323,12 @@ def ping(client: Client, params: list[str]) -> None:
     client.put(client.stamped(format_line("PONG", server, params[-1], source=server)))
 
 
-def quit_chat(client: Client, params: list[str]) -> None:
+def quit_chat(client: Asks, params: list[str]) -> None:
     """QUIT."""
     client.tell(Quit())
 
 
-async def register(client: Client, params: list[str]) -> None:
+async def register(client: Asks, params: list[str]) -> None:
     """REGISTER: the account is the name, and no e-mail is asked for."""
     if params[0] not in ("*", client.nick):
         client.fail(
@@ -344,32 +346,32 @@ async def register(client: Client, params: list[str]) -> None:
 # The server.
 
 
-def cap(client: Client, params: list[str]) -> None:
+def cap(client: Asks, params: list[str]) -> None:
     """CAP."""
     client.registration.cap(params)
 
 
-def authenticate(client: Client, params: list[str]) -> Awaitable[None] | None:
+def authenticate(client: Asks, params: list[str]) -> Awaitable[None] | None:
     """AUTHENTICATE."""
     return client.registration.authenticate(params)
 
 
-def already(client: Client, params: list[str]) -> None:
+def already(client: Asks, params: list[str]) -> None:
     """USER and PASS."""
     client.numeric(Err.ALREADYREGISTERED, "You may not reregister")
 
 
-def motd(client: Client, params: list[str]) -> None:
+def motd(client: Asks, params: list[str]) -> None:
     """MOTD."""
     client.numeric(Err.NOMOTD, "There is no message of the day")
 
 
-def show_lusers(client: Client, params: list[str]) -> None:
+def show_lusers(client: Asks, params: list[str]) -> None:
     """LUSERS."""
     lusers(client)
 
 
-def version(client: Client, params: list[str]) -> None:
+def version(client: Asks, params: list[str]) -> None:
     """VERSION."""
     shared = client.shared
     client.numeric(Rpl.VERSION, f"chatctl-{shared.version}", shared.server, "")
@@ -379,20 +381,20 @@ def version(client: Client, params: list[str]) -> None:
         client.numeric(Rpl.ISUPPORT, *part, "are supported by this server")
 
 
-def show_time(client: Client, params: list[str]) -> None:
+def show_time(client: Asks, params: list[str]) -> None:
     """TIME."""
     now = time.strftime("%A %B %d %Y -- %H:%M:%S +00:00", time.gmtime())
     client.numeric(Rpl.TIME, client.shared.server, now)
 
 
-def info(client: Client, params: list[str]) -> None:
+def info(client: Asks, params: list[str]) -> None:
     """INFO."""
     client.numeric(Rpl.INFO, f"chatctl {client.shared.version}")
     client.numeric(Rpl.INFO, "Rooms, people and history are the same on every server of this chat.")
     client.numeric(Rpl.ENDOFINFO, "End of INFO list")
 
 
-def show_help(client: Client, params: list[str]) -> None:
+def show_help(client: Asks, params: list[str]) -> None:
     """HELP."""
     subject = params[0] if params else "*"
     if subject != "*" and subject.upper() not in COMMANDS:
@@ -405,11 +407,11 @@ def show_help(client: Client, params: list[str]) -> None:
     client.numeric(Rpl.ENDOFHELP, subject, "End of /HELP")
 
 
-def nothing(client: Client, params: list[str]) -> None:
+def nothing(client: Asks, params: list[str]) -> None:
     """PONG and the like: they need no answer."""
 
 
-def no_privileges(client: Client, params: list[str]) -> None:
+def no_privileges(client: Asks, params: list[str]) -> None:
     """What operators of other networks may do: here they use ``chatctl``."""
     client.numeric(Err.NOPRIVILEGES, "Permission denied: operators of this chat use chatctl")
 

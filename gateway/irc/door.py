@@ -8,8 +8,9 @@ from collections.abc import Awaitable, Callable
 from gateway.addresses import Address
 from gateway.channels.links import Link
 from gateway.irc import commands
-from gateway.irc.client import Client, IrcShared, TakesRequests
+from gateway.irc.client import Client, TakesRequests
 from gateway.irc.lines import Line, Splitter, format_line
+from gateway.irc.shared import IrcShared
 from gateway.listeners.json_lines import JSON_LINES
 from gateway.listeners.tcp import TakesLines, TcpLink
 from gateway.meters import Meters

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from gateway.irc.asking import Asks
 from gateway.irc.rendering import iso, of_msgid
 from gateway.irc.welcome import HISTORY_AT_ONCE
 from wire.codec import decode_event
 from wire.frames import MarkRead, Msg, ReadHistory
-
-if TYPE_CHECKING:
-    from gateway.irc.client import Client
 
 COMMAND = "CHATHISTORY"
 
@@ -20,7 +18,7 @@ class _Bad(Exception):
     """A reference or a number that cannot be read."""
 
 
-async def chathistory(client: Client, params: list[str]) -> None:
+async def chathistory(client: Asks, params: list[str]) -> None:
     """CHATHISTORY."""
     kind, target = params[0].upper(), params[1]
     try:
@@ -54,7 +52,7 @@ async def chathistory(client: Client, params: list[str]) -> None:
     client.put(*lines)
 
 
-def _line_of(client: Client, event: Any, target: str) -> list[str]:
+def _line_of(client: Asks, event: Any, target: str) -> list[str]:
     rendering, shape = client.shared.rendering, client.capabilities.shape
     if isinstance(event, Msg):
         if event.room is None:
@@ -132,7 +130,7 @@ def _moment(text: str) -> int:
     return round((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() * 1000)
 
 
-async def _targets(client: Client, params: list[str]) -> None:
+async def _targets(client: Asks, params: list[str]) -> None:
     """The rooms in which something was said between two times."""
     if len(params) < 4:
         raise _Bad("two times and a limit are needed")
@@ -152,7 +150,7 @@ async def _targets(client: Client, params: list[str]) -> None:
     client.put(*shown)
 
 
-async def markread(client: Client, params: list[str]) -> None:
+async def markread(client: Asks, params: list[str]) -> None:
     """MARKREAD."""
     target = params[0]
     if len(params) == 1:

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING
 
+from gateway.irc.asking import Asks
 from gateway.irc.lines import MAX_REST
 from gateway.irc.numerics import Err, Rpl
 from gateway.irc.refusals import Refused
 from gateway.irc.texts import HOST, USER, source
 from gateway.irc.welcome import MONITORED
 from wire.frames import ListMembers, Person, RoomMember, User, Who, Whois
-
-if TYPE_CHECKING:
-    from gateway.irc.client import Client
 
 PREFIXES = {"operator": "@", "voice": "+", "": ""}
 
@@ -24,7 +21,7 @@ WHOX_FIELDS = "tcuihsnfdlaor"
 """The fields of WHOX, in the order in which they are always answered."""
 
 
-async def names(client: Client, params: list[str]) -> None:
+async def names(client: Asks, params: list[str]) -> None:
     """NAMES."""
     for channel in params[0].split(",") if params else []:
         room = channel[1:].casefold()
@@ -42,7 +39,7 @@ async def names(client: Client, params: list[str]) -> None:
         client.numeric(Rpl.ENDOFNAMES, "*", "End of /NAMES list")
 
 
-async def members(client: Client, room: str) -> list[RoomMember]:
+async def members(client: Asks, room: str) -> list[RoomMember]:
     """Who is in a room that the client is in."""
     return [each for part in await client.ask(ListMembers(room)) for each in part.members]
 
@@ -58,13 +55,13 @@ def _filled(words: list[str], most: int) -> list[str]:
     return parts
 
 
-async def everybody(client: Client) -> dict[str, User]:
+async def everybody(client: Asks) -> dict[str, User]:
     """Everybody who is here, by name in lower case."""
     parts = await client.ask(Who())
     return {user.name.casefold(): user for part in parts for user in part.users}
 
 
-async def who(client: Client, params: list[str]) -> None:
+async def who(client: Asks, params: list[str]) -> None:
     """WHO and WHOX."""
     mask = params[0] if params else "*"
     fields, _, token = (params[1] if len(params) > 1 else "").partition(",")
@@ -86,9 +83,7 @@ async def who(client: Client, params: list[str]) -> None:
     client.numeric(Rpl.ENDOFWHO, mask, "End of /WHO list")
 
 
-def _who_line(
-    client: Client, channel: str, prefix: str, user: User, fields: str, token: str
-) -> None:
+def _who_line(client: Asks, channel: str, prefix: str, user: User, fields: str, token: str) -> None:
     server, flags = client.shared.server, ("H" if user.away is None else "G") + prefix
     if not fields.startswith("%"):
         client.numeric(
@@ -113,7 +108,7 @@ def _who_line(
     client.numeric(Rpl.WHOSPCRPL, *(values[f] for f in WHOX_FIELDS if f in fields[1:]))
 
 
-async def whois(client: Client, params: list[str]) -> None:
+async def whois(client: Asks, params: list[str]) -> None:
     """WHOIS."""
     name = params[-1].split(",")[0]
     answer = await client.refusable("WHOIS", name, Whois(name))
@@ -140,14 +135,14 @@ async def whois(client: Client, params: list[str]) -> None:
     client.numeric(Rpl.ENDOFWHOIS, shown, "End of /WHOIS list")
 
 
-def whowas(client: Client, params: list[str]) -> None:
+def whowas(client: Asks, params: list[str]) -> None:
     """WHOWAS: the chat keeps nothing of people who have left."""
     name = params[0]
     client.numeric(Err.WASNOSUCHNICK, name, "There was no such nickname")
     client.numeric(Rpl.ENDOFWHOWAS, name, "End of WHOWAS")
 
 
-async def here(client: Client, names: list[str]) -> dict[str, Person]:
+async def here(client: Asks, names: list[str]) -> dict[str, Person]:
     """Those of some people who are here: name in lower case -> what is known of them."""
     found = {}
     for name in names:
@@ -159,13 +154,13 @@ async def here(client: Client, names: list[str]) -> dict[str, Person]:
     return found
 
 
-async def ison(client: Client, params: list[str]) -> None:
+async def ison(client: Asks, params: list[str]) -> None:
     """ISON."""
     found = await here(client, [name for param in params for name in param.split()][:FEW])
     client.numeric(Rpl.ISON, " ".join(person.name for person in found.values()))
 
 
-async def userhost(client: Client, params: list[str]) -> None:
+async def userhost(client: Asks, params: list[str]) -> None:
     """USERHOST."""
     found = await here(client, params[:FEW])
     shown = [
@@ -175,7 +170,7 @@ async def userhost(client: Client, params: list[str]) -> None:
     client.numeric(Rpl.USERHOST, " ".join(shown))
 
 
-async def monitor(client: Client, params: list[str]) -> None:
+async def monitor(client: Asks, params: list[str]) -> None:
     """MONITOR."""
     sign, names = params[0], params[1].split(",") if len(params) > 1 else []
     watched = client.monitored
@@ -201,7 +196,7 @@ async def monitor(client: Client, params: list[str]) -> None:
             await _states(client, list(watched.values()))
 
 
-async def _states(client: Client, names: list[str]) -> None:
+async def _states(client: Asks, names: list[str]) -> None:
     found = await here(client, names)
     on = [source(person.name) for person in found.values()]
     off = [name for name in names if name.casefold() not in found]

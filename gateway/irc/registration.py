@@ -5,8 +5,8 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Awaitable
-from typing import TYPE_CHECKING
 
+from gateway.irc.asking import Asks
 from gateway.irc.capabilities import CAPABILITIES
 from gateway.irc.lines import Line, format_line
 from gateway.irc.numerics import Err, Rpl
@@ -16,9 +16,6 @@ from gateway.irc.welcome import welcome
 from wire.frames import VERSION, Hello, Quit
 from wire.names import check_name
 from wire.reasons import ErrorCode, WireError
-
-if TYPE_CHECKING:
-    from gateway.irc.client import Client
 
 LONGEST_CHUNK = 400
 """Characters of one AUTHENTICATE (IRCv3, SASL)."""
@@ -36,7 +33,7 @@ class Registration:
         client: the client.
     """
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Asks) -> None:
         self._client = client
         self._nick = ""
         self._user = ""
@@ -54,16 +51,8 @@ class Registration:
                 self.cap(params)
             case "NICK":
                 self._take_nick(params)
-            case "USER":
-                if len(params) < 4 or not params[0]:
-                    client.numeric(Err.NEEDMOREPARAMS, "USER", "Not enough parameters")
-                else:
-                    self._user = params[0]
-            case "PASS":
-                if not params:
-                    client.numeric(Err.NEEDMOREPARAMS, "PASS", "Not enough parameters")
-                else:
-                    self._password = params[-1]
+            case "USER" | "PASS":
+                self._take_other(line.command, params)
             case "AUTHENTICATE":
                 return self.authenticate(params)
             case "PING":
@@ -91,6 +80,15 @@ class Registration:
         except WireError as error:
             shown = params[0] if " " not in params[0] and params[0][:1] != ":" else "*"
             client.numeric(Err.ERRONEUSNICKNAME, shown, error.text)
+
+    def _take_other(self, command: str, params: list[str]) -> None:
+        needed = 4 if command == "USER" else 1
+        if len(params) < needed or not params[0]:
+            self._client.numeric(Err.NEEDMOREPARAMS, command, "Not enough parameters")
+        elif command == "USER":
+            self._user = params[0]
+        else:
+            self._password = params[-1]
 
     # Capabilities, which can also be chosen later.
 

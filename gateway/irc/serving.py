@@ -6,9 +6,9 @@ import time
 
 from gateway.config import GatewayConfig
 from gateway.core import Gateway
-from gateway.irc.client import IrcShared
 from gateway.irc.door import IrcRoom
 from gateway.irc.rendering import Rendering
+from gateway.irc.shared import IrcShared
 
 
 def irc_room(gateway: Gateway, config: GatewayConfig) -> IrcRoom:

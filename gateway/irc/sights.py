@@ -6,8 +6,7 @@ name. The chat tells both for each room.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from gateway.irc.asking import Asks
 from gateway.irc.lines import Line, format_line
 from gateway.irc.modes import changes
 from gateway.irc.numerics import Err, Rpl
@@ -15,6 +14,7 @@ from gateway.irc.refusals import numeric_of
 from gateway.irc.rendering import iso
 from gateway.irc.texts import source
 from wire.frames import (
+    PRIVATE,
     Ack,
     Away,
     Bye,
@@ -37,9 +37,6 @@ from wire.frames import (
 )
 from wire.reasons import REASONS, NoticeCode, OutCode
 
-if TYPE_CHECKING:
-    from gateway.irc.client import Client
-
 REMEMBERED = 500
 """People whose going was shown, so that it is not shown again for the next room."""
 
@@ -57,7 +54,7 @@ class Sights:
         ignored: the names of the people that it ignores.
     """
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Asks) -> None:
         self._client = client
         self.rooms: dict[str, Modes] = {}
         self.ignored: frozenset[str] = frozenset()
@@ -186,24 +183,26 @@ class Sights:
                 self.ignored = frozenset(names)
             case Marks(marks=marks):
                 return b"".join(self.mark(room, id) for room, id in marks.items())
-            case Notice(code=NoticeCode.INVITED) if event.room:
-                by = source(event.text.split(" ")[0])
-                return _line("INVITE", nick, f"#{event.room}", by=by)
-            case Notice(code=NoticeCode.ABSENT | NoticeCode.MENTIONED):
-                return b""  # the acknowledgement says it, too
-            case Notice():
-                return _line("NOTICE", nick, event.text, by=server)
-            case Gap():
-                target = nick if event.room == "@" else f"#{event.room}"
-                return _line("NOTICE", target, event.text, by=server)
-            case Error():
-                return _line("NOTICE", nick, event.text, by=server)
+            case Notice() | Error() | Gap():
+                return self._noted(event, server, nick)
             case Bye():
                 return _line("ERROR", f"Closing Link: {event.text} ({event.code})")
             case Msg() | Joined() | Left() | Away() | Changed() | Deleted() | Reacted():
                 shape = client.capabilities.shape
                 return self.see(event, client.shared.rendering.write(event, shape))
         return b""
+
+    def _noted(self, event: Notice | Error | Gap, server: str, nick: str) -> bytes:
+        target = nick
+        if isinstance(event, Notice):
+            if event.code == NoticeCode.INVITED and event.room:
+                by = source(event.text.split(" ")[0])
+                return _line("INVITE", nick, f"#{event.room}", by=by)
+            if event.code in (NoticeCode.ABSENT, NoticeCode.MENTIONED):
+                return b""  # the acknowledgement says it, too
+        elif isinstance(event, Gap) and event.room != PRIVATE:
+            target = f"#{event.room}"
+        return _line("NOTICE", target, event.text, by=server)
 
     def _entered(self, entered: Entered) -> bytes:
         room = entered.room

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
+from gateway.irc.asking import Asks
 from gateway.irc.modes import CHANMODES
 from gateway.irc.numerics import Err, Rpl
 from wire.frames import Entered
-
-if TYPE_CHECKING:
-    from gateway.irc.client import Client
 
 TOKENS_IN_LINE = 12
 
@@ -24,7 +21,7 @@ MONITORED = 100
 HISTORY_AT_ONCE = 100
 
 
-def isupport(client: Client) -> list[str]:
+def isupport(client: Asks) -> list[str]:
     """The tokens of 005."""
     assert client.welcomed is not None
     limits = client.welcomed.limits
@@ -53,7 +50,7 @@ def isupport(client: Client) -> list[str]:
     ]
 
 
-def welcome(client: Client) -> None:
+def welcome(client: Asks) -> None:
     """Welcome a client that has its name."""
     assert client.welcomed is not None
     shared, server = client.shared, client.shared.server
@@ -68,8 +65,7 @@ def welcome(client: Client) -> None:
     client.numeric(Err.NOMOTD, "There is no message of the day")
     client.numeric(Rpl.UMODEIS, "+")
     for room in client.welcomed.rooms:
-        joined = client.sights.told(Entered(room=room, seen=""))
-        client.shared.hub.send(client, joined)
+        client.show(Entered(room=room, seen=""))
 
 
 def _parts(tokens: list[str]) -> Iterator[list[str]]:
@@ -77,7 +73,7 @@ def _parts(tokens: list[str]) -> Iterator[list[str]]:
         yield tokens[start : start + TOKENS_IN_LINE]
 
 
-def lusers(client: Client) -> None:
+def lusers(client: Asks) -> None:
     """How many people are here."""
     people, gateways = client.shared.people()
     text = f"There are {people} users and 0 invisible on {gateways} servers"

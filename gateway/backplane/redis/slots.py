@@ -25,8 +25,8 @@ ON_THE_MOVE = ("ASK ", "TRYAGAIN ", "CLUSTERDOWN ")
 """How a refusal begins if nobody serves the slot for now.
 
 While the keys of a slot are carried over one by one, the old server sends commands for keys that it
-does not have to the new one (``ASK``), and both refuse commands for several keys if some are missing
-(``TRYAGAIN``).
+does not have to the new one (``ASK``), and both refuse commands for several keys if some are
+missing (``TRYAGAIN``).
 """
 
 
