@@ -32,6 +32,7 @@ class Asks(Protocol):
     account: str
     welcomed: Welcome | None
     monitored: dict[str, str]
+    seen_here: set[str]
     away: bool
 
     @property

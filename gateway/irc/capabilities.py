@@ -16,7 +16,6 @@ CAPABILITIES = {
     "draft/read-marker": "",
     "echo-message": "",
     "extended-join": "",
-    "extended-monitor": "",
     "invite-notify": "",
     "labeled-response": "",
     "message-tags": "",

@@ -98,6 +98,7 @@ class Client:
 
     Attributes:
         monitored: the people that it watches: name in lower case -> name.
+        seen_here: the people among them who were here when it was told last, in lower case.
         nick: its name; before it is welcomed, the one that it wants.
         welcomed: whether it has its name.
         rooms: the rooms that it is in.
@@ -121,6 +122,7 @@ class Client:
         self.sights = Sights(self)
         self.registration = Registration(self)
         self.monitored: dict[str, str] = {}
+        self.seen_here: set[str] = set()
         self._handle = handle
         self._held: deque[Line] = deque()
         self._busy = False
@@ -244,6 +246,8 @@ class Client:
             return
         if silence >= ASK_AFTER and self.welcomed:
             self.write_line(f"PING {shared.server}")
+        if self.monitored and not self._busy:
+            self.later(Line({}, "", "_WATCH", []))
         if self.welcomed and shared.idle is not None:
             # A client stays as long as it is connected; its person may be away.
             self.tell(Active())

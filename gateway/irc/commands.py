@@ -454,4 +454,5 @@ COMMANDS: dict[str, tuple[Handler, int]] = {
     "WHOIS": (people.whois, 1),
     "WHOWAS": (people.whowas, 1),
     "_GREET": (greet, 1),
+    "_WATCH": (people.watch, 0),
 }

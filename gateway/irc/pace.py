@@ -12,7 +12,9 @@ from wire.limits import Limits
 ASKS = 10
 """How many questions are allowed in place of one message."""
 
-FREE = frozenset({"PONG", "QUIT", "CAP", "AUTHENTICATE", "PASS", "NICK", "USER", "_GREET"})
+FREE = frozenset(
+    {"PONG", "QUIT", "CAP", "AUTHENTICATE", "PASS", "NICK", "USER", "_GREET", "_WATCH"}
+)
 """Commands that cost nothing: their number is limited otherwise, or they end everything."""
 
 SPEAKS = frozenset({"PRIVMSG", "NOTICE", "TAGMSG", "TOPIC", "KICK", "INVITE", "REDACT", "AWAY"})

@@ -143,7 +143,7 @@ def whowas(client: Asks, params: list[str]) -> None:
 
 
 async def here(client: Asks, names: list[str]) -> dict[str, Person]:
-    """Those of some people who are here: name in lower case -> what is known of them."""
+    """The people among some who are here: name in lower case -> what is known of them."""
     found = {}
     for name in names:
         # A name that nobody can have is refused.
@@ -174,7 +174,7 @@ async def monitor(client: Asks, params: list[str]) -> None:
     """MONITOR."""
     sign, names = params[0], params[1].split(",") if len(params) > 1 else []
     watched = client.monitored
-    match sign:
+    match sign.upper():
         case "+":
             new = [name for name in names if name]
             if len({*watched, *(name.casefold() for name in new)}) > MONITORED:
@@ -186,18 +186,31 @@ async def monitor(client: Asks, params: list[str]) -> None:
         case "-":
             for name in names:
                 watched.pop(name.casefold(), None)
-        case "C" | "c":
+        case "C":
             watched.clear()
-        case "L" | "l":
+        case "L":
             for part in _joined(list(watched.values())):
                 client.numeric(Rpl.MONLIST, part)
             client.numeric(Rpl.ENDOFMONLIST, "End of MONITOR list")
-        case "S" | "s":
+        case "S":
             await _states(client, list(watched.values()))
+
+
+async def watch(client: Asks, params: list[str]) -> None:
+    """Tell the client who of those that it watches has come or gone."""
+    found = await here(client, list(client.monitored.values()))
+    changed = [
+        name
+        for folded, name in client.monitored.items()
+        if (folded in found) is not (folded in client.seen_here)
+    ]
+    await _states(client, changed)
 
 
 async def _states(client: Asks, names: list[str]) -> None:
     found = await here(client, names)
+    client.seen_here -= {name.casefold() for name in names}
+    client.seen_here |= set(found)
     on = [source(person.name) for person in found.values()]
     off = [name for name in names if name.casefold() not in found]
     for number, some in ((Rpl.MONONLINE, on), (Rpl.MONOFFLINE, off)):

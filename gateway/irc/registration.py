@@ -42,6 +42,7 @@ class Registration:
         self._mechanism = ""
         self._response = ""
         self._proven: tuple[str, str] | None = None
+        self._away: list[str] = []
 
     def handle(self, line: Line) -> Awaitable[None] | None:
         """Take a command; returns something to await if it takes time."""
@@ -59,6 +60,8 @@ class Registration:
                 client.line("PONG", client.shared.server, params[-1] if params else "")
             case "QUIT":
                 client.tell(Quit())
+            case "AWAY" if client.has("draft/pre-away"):
+                self._away = params
             case "PONG" | "ERROR":
                 pass
             case _:
@@ -208,6 +211,8 @@ class Registration:
             return
         client.account = welcomed.account
         welcome(client)
+        if self._away:
+            client.later(Line({}, "", "AWAY", self._away))
 
     def _refused(self, refused: Refused) -> None:
         client, error = self._client, refused.error

@@ -162,7 +162,7 @@ class Rendering:
 
 
 def msgid(room: str | None, id: str) -> str:
-    """The id of a message for all of the network: an id of the chat is that of one log."""
+    """The id of a message for all of the network: in the chat an id is good for one log."""
     return f"{room or '@'}/{id}"
 
 

@@ -41,7 +41,7 @@ NEVER = ":never"
 """With this after it, a key is one that is never there, in the same slot."""
 
 RUNS = 5
-"""For so many moves of a slot it is known from which runs of Redis it came."""
+"""How many moves of a slot are remembered: from which runs of Redis it came."""
 
 T = TypeVar("T")
 
@@ -50,7 +50,7 @@ class ClusterWatcher(Watcher, Protocol):
     """Is told what happens. `away` and `back` are about the server that has the names."""
 
     def lost(self, channels: set[bytes]) -> None:
-        """The server of these channels is away, and it is another one than that of the names."""
+        """The server of these channels is away. It is not the server with the names."""
 
     def regained(self, channels: set[bytes]) -> None:
         """These channels are heard again. What was published meanwhile was not heard."""
@@ -295,7 +295,7 @@ class Cluster:
             server.pair.unsubscribe(channel)
             raise
         if self._heard_at.get(channel) is not server:
-            return  # it was closed, or is not wanted any more
+            return  # it was closed, or is no longer wanted
         if before is not None and before is not server:
             before.pair.unsubscribe(channel)
 
