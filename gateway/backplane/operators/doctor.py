@@ -81,7 +81,7 @@ def _examine(client: redis.Redis, keys: Keys, findings: list[Finding]) -> None:
 
 
 def _slots(client: redis.Redis) -> Any:
-    """What a cluster says of its slots; None if it is none."""
+    """What a cluster says of its slots; None for a server alone."""
     if not isinstance(client, redis.RedisCluster):
         return None
     return servers_of(client)[0].execute_command("CLUSTER", "SLOTS")

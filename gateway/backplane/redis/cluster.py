@@ -205,7 +205,7 @@ class Cluster:
     # Calls.
 
     async def _on(self, slot: int, ask: Callable[[_Server], Awaitable[T]]) -> T:
-        """Ask the server of a slot; wait a little while it has none that can be asked."""
+        """Ask the server of a slot; wait a little while that server cannot be asked."""
         loop = asyncio.get_running_loop()
         deadline = 0.0
         while True:
@@ -424,7 +424,7 @@ class Cluster:
         self._slots = slots
 
     def _drop(self, server: _Server) -> None:
-        """Disconnect from a server that serves nothing any more."""
+        """Disconnect from a server that no longer serves anything."""
         for channel in [name for name, at in self._heard_at.items() if at is server]:
             del self._heard_at[channel]
         task = asyncio.get_running_loop().create_task(server.pair.close())

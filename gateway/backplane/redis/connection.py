@@ -47,7 +47,7 @@ class Connection(asyncio.Protocol):
     Args:
         on_message: called with (channel, payload) for each published message.
         on_lost: called once when the connection has ended.
-        on_closed: called with each channel that is no longer subscribed to, whoever ended that.
+        on_closed: called with each channel that is no longer subscribed to, also if the server ended that.
     """
 
     def __init__(
@@ -147,7 +147,7 @@ class Connection(asyncio.Protocol):
                 self._subscribing.pop(each, None)
 
     def unsubscribe(self, channels: list[str]) -> None:
-        """Unsubscribe, without waiting; if the server does not have them any more, that is all."""
+        """Unsubscribe, without waiting; if the server no longer has them, that is all."""
         for channel in channels:
             self._send(("SUNSUBSCRIBE", channel))
 
@@ -193,8 +193,8 @@ class Connection(asyncio.Protocol):
     def _is_of_unsubscription(self, refusal: str) -> bool:
         """Whether a server of a cluster refuses an unsubscription, since it has lost the slot.
 
-        Nobody waits for that answer. A subscription is refused in the same words, so the slot in
-        them must be that of the channel.
+        Nobody waits for that answer. A subscription is refused in the same words, so it
+        is for the channel only if the slot in them is the same.
         """
         code, _, rest = refusal.partition(" ")
         if self._on_message is None or code not in ("MOVED", "CLUSTERDOWN"):
