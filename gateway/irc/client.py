@@ -168,7 +168,8 @@ class Client:
             try:
                 line = parse(raw.decode())
             except UnicodeDecodeError:
-                self.fail("*", "INVALID_UTF8", text="this is not UTF-8")
+                # With UTF8ONLY this is said to all, also to those who did not ask for such replies.
+                self.line("FAIL", "*", "INVALID_UTF8", "this is not UTF-8")
                 continue
             if line is not None:
                 self._held.append(line)

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 
 from gateway.irc import history, modes, people
 from gateway.irc.asking import Asks
-from gateway.irc.lines import Line, format_line
+from gateway.irc.lines import MAX_REST, Line, format_line
 from gateway.irc.numerics import Err, Rpl
 from gateway.irc.rendering import of_msgid
 from gateway.irc.texts import said
@@ -76,6 +76,11 @@ def message(client: Asks, line: Line) -> None:
         if params[0].startswith("#"):
             client.numeric(Err.CANNOTSENDTOCHAN, params[0], "CTCP to a channel is not passed on")
         return
+    if not _fits(client, line):
+        client.numeric(
+            Err.INPUTTOOLONG, "with your name before it, the text does not fit"
+        )
+        return
     re = _reply(line)
     targets = list(dict.fromkeys(params[0].split(",")))
     names = [target for target in targets if not target.startswith(("#", "@#", "+#"))]
@@ -88,6 +93,13 @@ def message(client: Asks, line: Line) -> None:
     if names:
         request = Send(text.text, to=names, kind=text.kind, re=re)
         client.send_message(command, request, names[0], label)
+
+
+def _fits(client: Asks, line: Line) -> bool:
+    """Whether a message fits into a line when it is passed on: no text of IRC is cut."""
+    longest = max(line.params[0].split(","), key=len)
+    whole = format_line(line.command, longest, f"{line.params[1]} ", source=client.source)
+    return len(whole.encode()) - 1 <= MAX_REST - 2
 
 
 def _reply(line: Line) -> str | None:
@@ -197,7 +209,8 @@ async def list_rooms(client: Asks, params: list[str]) -> None:
     client.numeric(Rpl.LISTSTART, "Channel", "Users  Name")
     for part in await client.ask(ListRooms()):
         for room in part.rooms:
-            if not wanted or room.room in wanted:
+            # The lobby is there even if nobody is in it, which no channel is.
+            if room.people and (not wanted or room.room in wanted):
                 client.numeric(Rpl.LIST, f"#{room.room}", str(room.people), room.topic)
     client.numeric(Rpl.LISTEND, "End of /LIST")
 

@@ -86,7 +86,7 @@ class Registration:
 
     def _take_other(self, command: str, params: list[str]) -> None:
         needed = 4 if command == "USER" else 1
-        if len(params) < needed or not params[0]:
+        if len(params) < needed or not params[0] or not params[needed - 1]:
             self._client.numeric(Err.NEEDMOREPARAMS, command, "Not enough parameters")
         elif command == "USER":
             self._user = params[0]

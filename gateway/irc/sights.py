@@ -98,7 +98,8 @@ class Sights:
             return b""
         mine = message.from_ == client.nick
         own, label = client.echo(message) if mine else (False, "")
-        if own and not client.has("echo-message"):
+        to_oneself = own and client.nick in (message.to or ())
+        if own and not to_oneself and not client.has("echo-message"):
             return b""
         if message.room is not None and not label:
             return data
@@ -106,7 +107,11 @@ class Sights:
         if mine and message.room is None:
             target = next(iter(message.to or [client.nick]))
         rendering, shape = client.shared.rendering, client.capabilities.shape
-        return rendering.message(message, target, shape, label)
+        shown = rendering.message(message, target, shape, label)
+        if to_oneself and client.has("echo-message"):
+            # One is the echo, and the other what was sent.
+            shown += rendering.message(message, client.nick, shape)
+        return shown
 
     def _left(self, left: Left) -> bytes:
         name, channel = left.name, f"#{left.room}"

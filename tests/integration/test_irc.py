@@ -250,6 +250,23 @@ class TestTalking:
             line for line in dana.seen if line.source.startswith("dana!") and line.command != "JOIN"
         ]
 
+    async def test_what_one_says_to_oneself_arrives(self, irc: Running, enter: Enter) -> None:
+        dana = await enter(irc, "dana")
+        await dana.say("PRIVMSG dana :note to self")
+        assert (await dana.expect("PRIVMSG")).params == ["dana", "note to self"]
+        mom = await enter(irc, "mom", "echo-message", "labeled-response", "batch")
+        await mom.say("@label=x PRIVMSG mom :twice")
+        assert (await mom.expect("PRIVMSG")).tags == {"label": "x"}
+        assert (await mom.expect("PRIVMSG")).tags == {}
+
+    async def test_a_text_is_passed_on_whole_or_refused(self, irc: Running, enter: Enter) -> None:
+        dana, mom = await enter(irc, "dana"), await enter(irc, "mom")
+        room = 512 - len(":dana!~u@chat PRIVMSG #dev :\r\n")
+        await dana.say(f"PRIVMSG #dev :{'x' * room}")
+        assert (await mom.expect("PRIVMSG")).params[1] == "x" * room
+        await dana.say(f"PRIVMSG #dev :{'x' * (room + 1)}")
+        await dana.expect("417")
+
     async def test_an_echo_has_its_label_and_its_place_in_the_order(
         self, irc: Running, enter: Enter
     ) -> None:

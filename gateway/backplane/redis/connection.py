@@ -47,7 +47,8 @@ class Connection(asyncio.Protocol):
     Args:
         on_message: called with (channel, payload) for each published message.
         on_lost: called once when the connection has ended.
-        on_closed: called with each channel that is no longer subscribed to, also if the server ended that.
+        on_closed: called with each channel that is no longer subscribed to, even if the
+            server ended that.
     """
 
     def __init__(
