@@ -23,11 +23,19 @@ def test_the_configuration_is_mounted_where_haproxy_reads_it():
 
 
 def test_gateways_are_found_by_service_name_and_get_the_clients_address():
-    (line,) = re.findall(r"server-template .*", TEXT)
-    assert "gateway:" in line and "resolvers docker" in line and "init-addr none" in line
+    lines = re.findall(r"server-template .*", TEXT)
+    checks = re.findall(r"default-server .*", TEXT)
+    assert len(lines) == len(checks) == len(re.findall("^backend", TEXT, re.M)) == 2
+    for line, checked in zip(lines, checks, strict=True):
+        assert "gateway:" in line and "resolvers docker" in line and "init-addr none" in line
+        assert "send-proxy-v2" in checked and "check" in checked.split()
     assert "nameserver docker 127.0.0.11:53" in TEXT
-    (checked,) = re.findall(r"default-server .*", TEXT)
-    assert "send-proxy-v2" in checked and "check" in checked.split()
+
+
+def test_clients_of_irc_reach_the_same_gateways_from_this_machine_only():
+    assert service("gateway")["environment"]["CHATCTL_IRC"] == "0.0.0.0:6667"
+    assert "127.0.0.1:${IRC_PORT:-6667}:6667" in service("haproxy")["ports"]
+    assert "bind :6667" in TEXT and "gateway:6667" in TEXT
 
 
 def test_a_quiet_connection_outlives_several_heartbeats():

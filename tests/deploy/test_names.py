@@ -34,6 +34,8 @@ SETTINGS = {
     "kubernetes": variables(POD_SETTINGS),
 }
 
+IRC_PORT = 6667
+
 OTHERS_FLAGS = {
     *("--scale", "--profile", "--now"),  # docker compose, systemctl
     *("--appendonly", "--appendfsync", "--save", "--maxmemory-policy"),  # redis-server
@@ -83,9 +85,10 @@ def test_the_gateway_accepts_the_settings(monkeypatch, place):
 
 def test_the_chat_is_on_one_port_everywhere():
     assert port(gateway_default("listen")) == CHAT_PORT
-    assert re.findall(r"bind :(\d+)", HAPROXY.read_text()) == [str(CHAT_PORT)]
-    assert re.findall(r" gateway:(\d+) ", HAPROXY.read_text()) == [str(CHAT_PORT)]
-    assert service("haproxy")["ports"] == [f"${{CHAT_PORT:-{CHAT_PORT}}}:{CHAT_PORT}"]
+    ports = [str(CHAT_PORT), str(IRC_PORT)]
+    assert re.findall(r"bind :(\d+)", HAPROXY.read_text()) == ports
+    assert re.findall(r" gateway:(\d+) ", HAPROXY.read_text()) == ports
+    assert service("haproxy")["ports"][0] == f"${{CHAT_PORT:-{CHAT_PORT}}}:{CHAT_PORT}"
     assert port(variables(UNIT_SETTINGS)["CHATCTL_LISTEN"]) == CHAT_PORT
     assert container_ports()["chat"] == CHAT_PORT
     (of_service,) = manifests()["Service"]["spec"]["ports"]
@@ -93,7 +96,7 @@ def test_the_chat_is_on_one_port_everywhere():
 
 
 def test_health_and_metrics_are_on_one_port_everywhere():
-    assert re.findall(r"check port (\d+)", HAPROXY.read_text()) == [str(HTTP_PORT)]
+    assert set(re.findall(r"check port (\d+)", HAPROXY.read_text())) == {str(HTTP_PORT)}
     assert container_ports()["http"] == HTTP_PORT
     (scrape,) = load(PROMETHEUS)["scrape_configs"]
     assert scrape["dns_sd_configs"][0]["port"] == HTTP_PORT

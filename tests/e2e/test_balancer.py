@@ -37,7 +37,9 @@ def on_this_machine(port: int, gateways: dict[int, int]) -> str:
         port: where the balancer listens.
         gateways: their chat ports, and with each its port for health.
     """
-    text, found = re.subn(r"bind :\d+", f"bind 127.0.0.1:{port}", CONFIG.read_text())
+    chat, found, _ = CONFIG.read_text().partition("# Clients of IRC")
+    assert found
+    text, found = re.subn(r"bind :\d+", f"bind 127.0.0.1:{port}", chat)
     assert found == 1
     text, found = re.subn(r"^resolvers docker\n(?:[ \t]+.*\n)+", "", text, flags=re.M)
     assert found == 1
