@@ -33,6 +33,7 @@ class Asks(Protocol):
     welcomed: Welcome | None
     monitored: dict[str, str]
     seen_here: set[str]
+    marks: dict[str, int]
     away: bool
 
     @property

@@ -99,6 +99,7 @@ class Client:
     Attributes:
         monitored: the people that it watches: name in lower case -> name.
         seen_here: the people among them who were here when it was told last, in lower case.
+        marks: how far its person has read: target in lower case -> milliseconds since 1970.
         nick: its name; before it is welcomed, the one that it wants.
         welcomed: whether it has its name.
         rooms: the rooms that it is in.
@@ -123,6 +124,7 @@ class Client:
         self.registration = Registration(self)
         self.monitored: dict[str, str] = {}
         self.seen_here: set[str] = set()
+        self.marks: dict[str, int] = {}
         self._handle = handle
         self._held: deque[Line] = deque()
         self._busy = False
@@ -334,10 +336,7 @@ class Client:
 
     def fail(self, command: str, code: str, *params: str, text: str, kind: str = "FAIL") -> None:
         """Refuse something that has no numeric of its own."""
-        if self.has("standard-replies"):
-            self.line(kind, command, code, *params, text)
-        else:
-            self.notice(text)
+        self.line(kind, command, code, *params, text)
 
     async def ask(self, request: Any) -> list[Any]:
         """Ask the peer for something.

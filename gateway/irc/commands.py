@@ -9,6 +9,7 @@ from gateway.irc import history, modes, people
 from gateway.irc.asking import Asks
 from gateway.irc.lines import MAX_REST, Line, format_line
 from gateway.irc.numerics import Err, Rpl
+from gateway.irc.refusals import Refused
 from gateway.irc.rendering import of_msgid
 from gateway.irc.texts import said
 from gateway.irc.welcome import TOKENS_IN_LINE, isupport, lusers
@@ -31,12 +32,23 @@ from wire.frames import (
     SetName,
     SetTopic,
 )
+from wire.reasons import ErrorCode
 
 Handler = Callable[[Asks, list[str]], Awaitable[None] | None]
 
 FEW = "Not enough parameters"
 
 LONGEST_REASON = 200
+
+REDACT: dict[str, str] = {
+    ErrorCode.NO_SUCH_MESSAGE: "UNKNOWN_MSGID",
+    ErrorCode.BAD_FIELD: "UNKNOWN_MSGID",
+    ErrorCode.TOO_LATE: "REDACT_WINDOW_EXPIRED",
+}
+"""How IRCv3 names the refusals of a deletion."""
+
+MORE = ("NOTICE", "PRIVMSG", "TAGMSG")
+"""Commands that are not in `COMMANDS`, since they need more than their parameters."""
 
 
 def handle(client: Asks, line: Line) -> Awaitable[None] | None:
@@ -77,9 +89,7 @@ def message(client: Asks, line: Line) -> None:
             client.numeric(Err.CANNOTSENDTOCHAN, params[0], "CTCP to a channel is not passed on")
         return
     if not _fits(client, line):
-        client.numeric(
-            Err.INPUTTOOLONG, "with your name before it, the text does not fit"
-        )
+        client.numeric(Err.INPUTTOOLONG, "with your name before it, the text does not fit")
         return
     re = _reply(line)
     targets = list(dict.fromkeys(params[0].split(",")))
@@ -124,8 +134,19 @@ async def tagmsg(client: Asks, line: Line) -> None:
 
 async def redact(client: Asks, params: list[str]) -> None:
     """REDACT."""
-    room, id = of_msgid(params[1])
-    await client.refusable("REDACT", params[0], Delete(id=id, room=room))
+    target, message = params[0], params[1]
+    room, id = of_msgid(message)
+    if target.startswith("#") and room != target[1:].casefold():
+        code, text = "UNKNOWN_MSGID", "there is no such message in this channel"
+        if target[1:].casefold() not in client.rooms:
+            code, text = "INVALID_TARGET", "you are not in this channel"
+        client.fail("REDACT", code, target, message, text=text)
+        return
+    try:
+        await client.ask(Delete(id=id, room=room))
+    except Refused as refused:
+        code = REDACT.get(refused.error.code, "REDACT_FORBIDDEN")
+        client.fail("REDACT", code, target, message, text=refused.error.text)
 
 
 def _nickserv(client: Asks, text: str) -> Awaitable[None] | None:
@@ -166,6 +187,8 @@ async def greet(client: Asks, params: list[str]) -> None:
     info: RoomInfo = about[0]
     if info.topic:
         _show_topic(client, info)
+    if client.has("draft/read-marker"):
+        history.show_mark(client, f"#{room}")
     if not client.capabilities.chosen & {"no-implicit-names", "draft/no-implicit-names"}:
         await people.names(client, [f"#{room}"])
 
@@ -410,11 +433,11 @@ def info(client: Asks, params: list[str]) -> None:
 def show_help(client: Asks, params: list[str]) -> None:
     """HELP."""
     subject = params[0] if params else "*"
-    if subject != "*" and subject.upper() not in COMMANDS:
+    if subject != "*" and subject.upper() not in (*COMMANDS, *MORE):
         client.numeric(Err.HELPNOTFOUND, subject, "There is no help on this")
         return
     client.numeric(Rpl.HELPSTART, subject, "Commands of this server")
-    names = sorted([*(name for name in COMMANDS if name.isalpha()), "NOTICE", "PRIVMSG", "TAGMSG"])
+    names = sorted([*(name for name in COMMANDS if name.isalpha()), *MORE])
     for start in range(0, len(names), 10):
         client.numeric(Rpl.HELPTXT, subject, " ".join(names[start : start + 10]))
     client.numeric(Rpl.ENDOFHELP, subject, "End of /HELP")
@@ -444,7 +467,7 @@ COMMANDS: dict[str, tuple[Handler, int]] = {
     "KILL": (no_privileges, 0),
     "LIST": (list_rooms, 0),
     "LUSERS": (show_lusers, 0),
-    "MARKREAD": (history.markread, 1),
+    "MARKREAD": (history.markread, 0),
     "MODE": (mode, 1),
     "MONITOR": (people.monitor, 1),
     "MOTD": (motd, 0),

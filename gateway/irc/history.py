@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
+from gateway.backplane.ids import parse_id
 from gateway.irc.asking import Asks
+from gateway.irc.lines import format_line
+from gateway.irc.refusals import Refused
 from gateway.irc.rendering import iso, of_msgid
 from gateway.irc.welcome import HISTORY_AT_ONCE
 from wire.codec import decode_event
 from wire.frames import MarkRead, Msg, ReadHistory
 
 COMMAND = "CHATHISTORY"
+
+FOREVER = 2**53 - 1
+"""Later than any message, milliseconds since 1970."""
 
 
 class _Bad(Exception):
@@ -25,31 +32,33 @@ async def chathistory(client: Asks, params: list[str]) -> None:
         if kind == "TARGETS":
             await _targets(client, params)
             return
-        request = _request(kind, target, params[2:])
+        requests, wanted = _requests(kind, target, params[2:])
     except _Bad as bad:
         client.fail(COMMAND, "INVALID_PARAMS", kind, text=str(bad))
         return
-    if request.room is not None and request.room not in client.rooms:
+    if requests[0].room is not None and requests[0].room not in client.rooms:
         text = "there is no such history, or you may not read it"
         client.fail(COMMAND, "INVALID_TARGET", kind, target, text=text)
         return
-    try:
-        parts = await client.ask(request)
-    except Exception as error:
-        client.fail(COMMAND, "MESSAGE_ERROR", kind, target, text=str(error))
-        return
+    found: list[Any] = []
+    for request in requests:
+        try:
+            found += _events(await client.ask(request))
+        except Refused as refused:
+            client.fail(COMMAND, "MESSAGE_ERROR", kind, target, text=refused.error.text)
+            return
     lines: list[str] = []
-    for part in parts:
-        for raw in part.events:
-            event = decode_event(bytes(raw))
-            if event is None or (
-                not isinstance(event, Msg) and not client.has("draft/event-playback")
-            ):
-                continue
+    for event in found:
+        if wanted(event) and (isinstance(event, Msg) or client.has("draft/event-playback")):
             lines += _line_of(client, event, target)
     if client.has("batch"):
         lines = client.batched(lines, "chathistory", target)
     client.put(*lines)
+
+
+def _events(parts: list[Any]) -> list[Any]:
+    raw = (bytes(each) for part in parts for each in part.events)
+    return [event for event in map(decode_event, raw) if event is not None]
 
 
 def _line_of(client: Asks, event: Any, target: str) -> list[str]:
@@ -63,37 +72,52 @@ def _line_of(client: Asks, event: Any, target: str) -> list[str]:
     return [each for each in data.decode().split("\r\n") if each]
 
 
-def _request(kind: str, target: str, params: list[str]) -> ReadHistory:
-    of: dict[str, Any] = {"with_": target}
-    if target.startswith("#"):
-        of = {"room": target[1:].casefold()}
-    references, limit = params[:-1], params[-1]
-    if not limit.isdecimal() or int(limit) < 0:
-        raise _Bad("the limit is not a number")
-    of["limit"] = max(1, min(int(limit), HISTORY_AT_ONCE))
+Wanted = Callable[[Any], bool]
+
+
+def _requests(kind: str, target: str, params: list[str]) -> tuple[list[ReadHistory], Wanted]:
+    """What to read, and which of it to show."""
+    references, limit = params[:-1], _limit(params[-1])
+
+    def read(**given: Any) -> ReadHistory:
+        of = {"room": target[1:].casefold()} if target.startswith("#") else {"with_": target}
+        return ReadHistory(**{"limit": limit, **of, **given})
+
     match kind, references:
         case "LATEST", ["*"]:
-            pass
+            return [read()], _any
         case "LATEST", [after]:
-            of |= _after(after) | {"until": 2**53 - 1}
+            return [read(**_after(after), until=FOREVER)], _any
         case "BEFORE", [before]:
-            of |= _before(before)
+            return [read(**_before(before))], _any
         case "AFTER", [after]:
-            of |= _after(after)
-        case "AROUND", [around]:
-            of |= _after(around)
+            return [read(**_after(after))], _any
+        case "AROUND", [middle]:
+            half = limit // 2
+            earlier = [read(**_before(middle), limit=half)] if half else []
+            return [*earlier, read(**_from(middle), limit=limit - half)], _any
+        case "BETWEEN", [one, other] if _place(one) > _place(other):
+            return [read(**_after(other), **_before(one))], _any
         case "BETWEEN", [one, other]:
-            of |= _between(one, other)
-        case _:
-            raise _Bad("this is not a way to ask for history")
-    return ReadHistory(**of)
+            end = _before(other)
+            return [read(**_after(one))], lambda event: _is_before(event, end)
+    raise _Bad("this is not a way to ask for history")
 
 
-def _between(one: str, other: str) -> dict[str, Any]:
-    first, second = _place(one), _place(other)
-    if first > second:
-        return _after(other) | _before(one)
-    return _after(one) | _before(other)
+def _limit(number: str) -> int:
+    if not number.isdecimal():
+        raise _Bad("the limit is not a number")
+    return max(1, min(int(number), HISTORY_AT_ONCE))
+
+
+def _any(_event: Any) -> bool:
+    return True
+
+
+def _is_before(event: Any, end: dict[str, Any]) -> bool:
+    if "until" in end:
+        return bool(event.ts < end["until"])
+    return parse_id(event.id.encode()) < parse_id(end["before"].encode())
 
 
 def _place(reference: str) -> tuple[int, int]:
@@ -114,6 +138,17 @@ def _after(reference: str) -> dict[str, Any]:
     return {"since": _moment(value) + 1}
 
 
+def _from(reference: str) -> dict[str, Any]:
+    """Like `_after`, with the message itself."""
+    kind, _, value = reference.partition("=")
+    epoch, number = _place(reference)
+    if kind == "timestamp":
+        return {"since": _moment(value)}
+    if number:
+        return {"after": f"{epoch}-{number - 1}"}
+    return {"after": f"{epoch - 1}-{2**63}"}
+
+
 def _before(reference: str) -> dict[str, Any]:
     kind, _, value = reference.partition("=")
     _place(reference)
@@ -131,20 +166,24 @@ def _moment(text: str) -> int:
 
 
 async def _targets(client: Asks, params: list[str]) -> None:
-    """The rooms in which something was said between two times."""
+    """The rooms and people with which something was said last between two times."""
     if len(params) < 4:
         raise _Bad("two times and a limit are needed")
     first, last = sorted((_place(params[1])[0], _place(params[2])[0]))
-    lines = []
+    newest: dict[str, int] = {}
     for room in sorted(client.rooms):
-        parts = await client.ask(ReadHistory(room=room, limit=1, until=last))
-        newest = [decode_event(bytes(raw)) for part in parts for raw in part.events]
-        for event in newest:
-            at = getattr(event, "ts", 0)
-            if first < at < last:
-                line = f":{client.shared.server} CHATHISTORY TARGETS #{room} {iso(at)}"
-                lines.append((at, line))
-    shown = [line for _, line in sorted(lines)]
+        for event in _events(await client.ask(ReadHistory(room=room, limit=1))):
+            newest[f"#{room}"] = event.ts
+    for event in _events(await client.ask(ReadHistory(limit=HISTORY_AT_ONCE))):
+        if isinstance(event, Msg):
+            others = event.to or [] if event.from_ == client.nick else [event.from_]
+            newest |= dict.fromkeys(others, event.ts)
+    found = sorted((at, target) for target, at in newest.items() if first < at < last)
+    server = client.shared.server
+    shown = [
+        format_line("CHATHISTORY", "TARGETS", target, iso(at), source=server)
+        for at, target in found
+    ]
     if client.has("batch"):
         shown = client.batched(shown, "draft/chathistory-targets")
     client.put(*shown)
@@ -152,19 +191,28 @@ async def _targets(client: Asks, params: list[str]) -> None:
 
 async def markread(client: Asks, params: list[str]) -> None:
     """MARKREAD."""
+    if not params:
+        client.fail("MARKREAD", "NEED_MORE_PARAMS", text="Not enough parameters")
+        return
     target = params[0]
-    if len(params) == 1:
-        client.line("MARKREAD", target, "*")
-        return
-    key, _, stamp = params[1].partition("=")
-    try:
-        if key != "timestamp":
-            raise _Bad("a mark is a timestamp")
-        at = _moment(stamp)
-    except _Bad as bad:
-        client.fail("MARKREAD", "INVALID_PARAMS", target, text=str(bad))
-        return
-    room = target[1:].casefold()
-    if target.startswith("#") and room in client.rooms and client.account:
-        await client.refusable("MARKREAD", target, MarkRead(room=room, id=f"{at}-0"))
-    client.line("MARKREAD", target, f"timestamp={iso(at)}")
+    if len(params) > 1:
+        key, _, stamp = params[1].partition("=")
+        try:
+            if key != "timestamp":
+                raise _Bad("a mark is a timestamp")
+            at = _moment(stamp)
+        except _Bad as bad:
+            client.fail("MARKREAD", "INVALID_PARAMS", target, text=str(bad))
+            return
+        if at > client.marks.get(target.casefold(), 0):
+            client.marks[target.casefold()] = at
+            room = target[1:].casefold()
+            if target.startswith("#") and room in client.rooms and client.account:
+                await client.refusable("MARKREAD", target, MarkRead(room=room, id=f"{at}-0"))
+    show_mark(client, target)
+
+
+def show_mark(client: Asks, target: str) -> None:
+    """Say how far the person has read."""
+    at = client.marks.get(target.casefold())
+    client.line("MARKREAD", target, f"timestamp={iso(at)}" if at else "*")

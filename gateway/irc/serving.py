@@ -21,7 +21,11 @@ def irc_room(gateway: Gateway, config: GatewayConfig) -> IrcRoom:
         rendering=Rendering(config.irc_name),
         tasks=gateway.tasks.spawn,
         prove=gateway.prove,
-        people=lambda: (len(gateway.online), 1),
+        counts=lambda: (
+            len(gateway.online),
+            len(gateway.peers) - len(gateway.online),
+            len(gateway.rooms),
+        ),
         started=time.time(),
         idle=config.idle,
         limits=config.limits,

@@ -16,7 +16,7 @@ LOOK_EVERY = 30.0
 """The most seconds between looks at a client."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class IrcShared:
     """What the clients of a gateway share.
 
@@ -28,11 +28,12 @@ class IrcShared:
         rendering: writes what rooms bring.
         tasks: runs a command that takes time.
         prove: returns the name of an account if a password is right; raises `WireError`.
-        people: how many are here, and on how many gateways.
+        counts: how many people are here, connections that have no name yet, and rooms.
         started: when the gateway started, seconds since 1970.
         idle: seconds of silence after which a client is marked as away; None for never.
         limits: how much a client may ask for.
         monotonic: a clock in seconds that never goes back.
+        most_people: the most people that were here when somebody was told their number.
     """
 
     server: str
@@ -42,11 +43,18 @@ class IrcShared:
     rendering: Rendering
     tasks: Callable[[Any], asyncio.Task[None]]
     prove: Callable[[str, str, Address], Awaitable[str]]
-    people: Callable[[], tuple[int, int]]
+    counts: Callable[[], tuple[int, int, int]]
     started: float
     idle: float | None
     limits: Limits
     monotonic: Callable[[], float]
+
+    most_people: int = 0
+
+    def most(self, people: int) -> int:
+        """The most people that were here when somebody was told their number."""
+        self.most_people = max(self.most_people, people)
+        return self.most_people
 
     def every(self) -> float:
         """Seconds between looks at a client."""

@@ -239,10 +239,15 @@ class Sights:
 
     def mark(self, room: str, id: str) -> bytes:
         """How far the person has read."""
-        client = self._client
-        if not client.has("draft/read-marker") or room == "@":
+        client, at = self._client, int(id.partition("-")[0])
+        if room == PRIVATE:
             return b""
-        stamp = iso(int(id.partition("-")[0]))
+        target = f"#{room}"
+        before = client.marks.get(target, 0)
+        client.marks[target] = max(before, at)
+        if not client.has("draft/read-marker") or at <= before:
+            return b""
+        stamp = iso(at)
         return _line("MARKREAD", f"#{room}", f"timestamp={stamp}", by=client.shared.server)
 
     # Answers to messages.

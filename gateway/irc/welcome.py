@@ -74,14 +74,14 @@ def _parts(tokens: list[str]) -> Iterator[list[str]]:
 
 
 def lusers(client: Asks) -> None:
-    """How many people are here."""
-    people, gateways = client.shared.people()
-    text = f"There are {people} users and 0 invisible on {gateways} servers"
-    client.numeric(Rpl.LUSERCLIENT, text)
+    """How many people are on this gateway."""
+    people, nameless, rooms = client.shared.counts()
+    most = client.shared.most(people)
+    client.numeric(Rpl.LUSERCLIENT, f"There are {people} users and 0 invisible on 1 servers")
     client.numeric(Rpl.LUSEROP, "0", "operator(s) online")
-    client.numeric(Rpl.LUSERUNKNOWN, "0", "unregistered connections")
-    client.numeric(Rpl.LUSERCHANNELS, "0", "channels formed")
-    client.numeric(Rpl.LUSERME, f"I have {people} clients and {gateways} servers")
+    client.numeric(Rpl.LUSERUNKNOWN, str(nameless), "unregistered connections")
+    client.numeric(Rpl.LUSERCHANNELS, str(rooms), "channels formed")
+    client.numeric(Rpl.LUSERME, f"I have {people} clients and 0 servers")
     for number, where in ((Rpl.LOCALUSERS, "local"), (Rpl.GLOBALUSERS, "global")):
-        text = f"Current {where} users {people}, max {people}"
-        client.numeric(number, str(people), str(people), text)
+        text = f"Current {where} users {people}, max {most}"
+        client.numeric(number, str(people), str(most), text)

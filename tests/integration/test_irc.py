@@ -481,8 +481,49 @@ class TestRooms:
         await mom.expect("BATCH")
         assert _texts(mom)[3:] == ["0", "1"]
         await mom.say("CHATHISTORY LATEST #elsewhere * 3", "CHATHISTORY NONSENSE #dev * 3")
-        assert "may not read" in (await mom.expect("NOTICE")).params[1]
-        await mom.expect("NOTICE")
+        assert (await mom.expect("FAIL")).params[:2] == ["CHATHISTORY", "INVALID_TARGET"]
+        assert (await mom.expect("FAIL")).params[:2] == ["CHATHISTORY", "INVALID_PARAMS"]
+        newest = next(line for line in mom.seen if line.params[1:] == ["4"])
+        ends = f"msgid={oldest.tags['msgid']} msgid={newest.tags['msgid']}"
+        await mom.say(f"CHATHISTORY BETWEEN #dev {ends} 10")
+        await mom.expect("BATCH")
+        await mom.expect("BATCH")
+        assert _texts(mom)[5:] == ["3"]
+
+    async def test_a_message_is_deleted_and_reacted_to(
+        self, irc: Running, enter: Enter, join: Join
+    ) -> None:
+        capabilities = ("message-tags", "draft/message-redaction", "standard-replies")
+        dana = await enter(irc, "dana", *capabilities, "echo-message")
+        mom = await join(irc, "mom")
+        await mom.say(op="join", room="dev")
+        await mom.expect(op="entered")
+        await dana.say("PRIVMSG #dev :oops")
+        echo = await dana.expect("PRIVMSG")
+        said = await mom.expect(op="msg", text="oops")
+        await mom.say(op="react", room="dev", id=said["id"], emoji="👍", seq=1)
+        reaction = await dana.expect("TAGMSG", source="mom")
+        assert reaction.tags["+draft/react"] == "👍"
+        assert reaction.tags["+reply"] == echo.tags["msgid"]
+        await dana.say(f"@+draft/react=❤;+reply={echo.tags['msgid']} TAGMSG #dev")
+        await mom.expect(op="reacted", emoji="❤", **{"from": "dana"})
+        await dana.say(f"REDACT #dev {echo.tags['msgid']} :wrong room")
+        assert (await dana.expect("REDACT")).params[:2] == ["#dev", echo.tags["msgid"]]
+        await mom.expect(op="deleted", targets=[said["id"]])
+        await dana.say(f"REDACT #dev {echo.tags['msgid']}", "REDACT #dev nonsense")
+        for _ in range(2):
+            assert (await dana.expect("FAIL")).params[:2] == ["REDACT", "UNKNOWN_MSGID"]
+
+    async def test_how_far_one_has_read_never_goes_back(self, irc: Running, enter: Enter) -> None:
+        dana = await enter(irc, "dana", "draft/read-marker")
+        assert [line.params for line in dana.seen if line.command == "MARKREAD"] == [["#dev", "*"]]
+        later, earlier = "timestamp=2026-06-01T12:00:00.000Z", "timestamp=2025-01-01T00:00:00.000Z"
+        for stamp in (later, earlier):
+            await dana.say(f"MARKREAD #dev {stamp}")
+            assert (await dana.expect("MARKREAD")).params == ["#dev", later]
+        await dana.say("MARKREAD", "MARKREAD #dev timestamp=soon")
+        assert (await dana.expect("FAIL")).params[1] == "NEED_MORE_PARAMS"
+        assert (await dana.expect("FAIL")).params[1] == "INVALID_PARAMS"
 
 
 class TestTrouble:
