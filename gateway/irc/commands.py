@@ -40,6 +40,9 @@ FEW = "Not enough parameters"
 
 LONGEST_REASON = 200
 
+PLAYBACK = 20
+"""Earlier messages that are shown on joining to clients without CHATHISTORY."""
+
 REDACT: dict[str, str] = {
     ErrorCode.NO_SUCH_MESSAGE: "UNKNOWN_MSGID",
     ErrorCode.BAD_FIELD: "UNKNOWN_MSGID",
@@ -176,8 +179,15 @@ async def join(client: Asks, params: list[str]) -> None:
         key = keys[number] if number < len(keys) else None
         if (room := _room(client, channel)) is None or room in client.rooms:
             continue
-        if await client.refusable("JOIN", channel, Join(room, key or None)):
+        if await client.refusable("JOIN", channel, Join(room, key or None, _playback(client))):
             await greet(client, [f"#{room}"])
+
+
+def _playback(client: Asks) -> int:
+    """How many earlier messages a client is shown that cannot ask for them."""
+    if client.has("draft/chathistory") or not client.has("server-time"):
+        return 0  # without the time they would look as if they were said just now
+    return PLAYBACK
 
 
 async def greet(client: Asks, params: list[str]) -> None:

@@ -490,6 +490,19 @@ class TestRooms:
         await mom.expect("BATCH")
         assert _texts(mom)[5:] == ["3"]
 
+    async def test_a_client_that_cannot_ask_is_shown_the_last_messages(
+        self, irc: Running, enter: Enter
+    ) -> None:
+        dana = await enter(irc, "dana")
+        for n in range(30):
+            await dana.say(f"PRIVMSG #dev :{n}")
+        await dana.caught_up()
+        mom = await enter(irc, "mom", "server-time")
+        assert _texts(mom) == [str(n) for n in range(10, 30)]
+        assert all(line.tags["time"] for line in mom.seen if line.command == "PRIVMSG")
+        # Without the time they would look new.
+        assert _texts(await enter(irc, "dad")) == []
+
     async def test_a_message_is_deleted_and_reacted_to(
         self, irc: Running, enter: Enter, join: Join
     ) -> None:
