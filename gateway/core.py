@@ -236,7 +236,9 @@ class Gateway:
             gone=self._forget,
         )
         own_limits = replace(config.limits, rate=None)
-        rules = dataclasses.replace(self.rules, idle=None, away_idle=None, limits=own_limits)
+        rules = dataclasses.replace(
+            self.rules, idle=None, away_idle=None, limits=own_limits, resumes=False
+        )
         self._shared_by_irc = dataclasses.replace(self._shared, rules=rules)
         self._numbers = itertools.count(1)
         self._drain = config.drain

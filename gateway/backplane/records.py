@@ -18,6 +18,10 @@ UNKNOWN = "?"
 """In place of ``Registration.mail`` when a name is released and only Redis knows it."""
 
 
+IRC = "irc"
+"""The client of a session that came through the IRC door: it cannot resume."""
+
+
 class Registration(
     msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="v", tag=1
 ):

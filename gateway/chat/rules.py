@@ -18,6 +18,8 @@ class Rules:
         refuse_fallback: a message whose recipients are all absent is refused, and never becomes
             public.
         limits: what a peer may do.
+        resumes: whether a client can take its name back with a token. If not, its name is free as
+            soon as it goes, also from a gateway that drains.
     """
 
     gateway: str
@@ -25,3 +27,4 @@ class Rules:
     away_idle: float | None
     refuse_fallback: bool
     limits: Limits
+    resumes: bool = True

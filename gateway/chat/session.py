@@ -504,7 +504,9 @@ class Session:
             reason: why.
             keep_name: as in `Close`.
         """
-        return [] if self.state is State.CLOSED else self._close(reason, keep_name)
+        if self.state is State.CLOSED:
+            return []
+        return self._close(reason, keep_name and self._rules.resumes)
 
     # Refusals and the end.
 

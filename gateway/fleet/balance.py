@@ -15,7 +15,7 @@ from math import ceil, floor
 from typing import Protocol
 
 from gateway.backplane.contract import Backplane
-from gateway.backplane.records import Registration
+from gateway.backplane.records import IRC, Registration
 from gateway.fleet.presence import Presence
 from gateway.fleet.shutdown import Shutdown
 from gateway.journal import event
@@ -135,7 +135,7 @@ class Balance:
         able = [
             each
             for each in self._online.values()
-            if each.registration.client and each.registration.since <= before
+            if each.registration.client not in (None, "", IRC) and each.registration.since <= before
         ]
         return random.sample(able, min(count, len(able)))
 

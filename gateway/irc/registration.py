@@ -6,6 +6,7 @@ import base64
 import binascii
 from collections.abc import Awaitable
 
+from gateway.backplane.records import IRC
 from gateway.irc.asking import Asks
 from gateway.irc.capabilities import CAPABILITIES
 from gateway.irc.lines import Line, format_line
@@ -203,7 +204,7 @@ class Registration:
         elif password is not None and ":" in password:
             # Clients without SASL send both in one.
             name, _, password = password.partition(":")
-        hello = Hello(v=VERSION, name=name, client="irc", password=password)
+        hello = Hello(v=VERSION, name=name, client=IRC, password=password)
         try:
             welcomed = await client.hello(hello)
         except Refused as refused:

@@ -2,12 +2,16 @@
 
 import asyncio
 import base64
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 
 from gateway.backplane.operators.accounts import put_account
+from gateway.backplane.records import Ban
+from gateway.config import Certificate
 from gateway.door.passwords import hash_password
+from tests.support.certificates import Authority
 from tests.support.deadlines import eventually
 from tests.support.fixtures import Join, Running, StartGateway
 from tests.support.irc import IrcPeer
@@ -577,8 +581,6 @@ class TestTrouble:
     async def test_a_banned_network_is_told_in_its_own_language(
         self, irc: Running, dial: Enter
     ) -> None:
-        from gateway.backplane.records import Ban
-
         ban = Ban(subject="127.0.0.0/8", kind="network", since=0)
         irc.gateway.bans.set([ban], 0, irc.gateway.monotonic())
         dana = await dial(irc)
@@ -599,6 +601,32 @@ class TestTrouble:
         again = await enter(second, "dana")
         await mom.say("PRIVMSG #dev :welcome back")
         await again.expect("PRIVMSG", p1="welcome back")
+
+    async def test_after_a_drain_one_has_ones_name_at_once(
+        self, start_gateway: StartGateway, second: Running, enter: Enter
+    ) -> None:
+        leaving = await start_gateway(irc=("127.0.0.1", 0), lobby=False, drain=0.2)
+        dana, mom = await enter(leaving, "dana"), await enter(second, "mom")
+        await leaving.stop()
+        await dana.ended()
+        await mom.expect("QUIT", source="dana")
+        again = await enter(second, "dana")
+        await mom.expect("JOIN", source="dana")
+        await again.say("PRIVMSG #dev :here I am")
+        await mom.expect("PRIVMSG", source="dana")
+
+    async def test_it_is_encrypted_on_a_port_of_its_own(
+        self, start_gateway: StartGateway, ca: Authority
+    ) -> None:
+        chain, key = ca.issue()
+        running = await start_gateway(
+            irc_tls=("127.0.0.1", 0), certificate=Certificate(str(chain), str(key)), lobby=False
+        )
+        host, port = running.gateway.irc[0]
+        context = ssl.create_default_context(cafile=str(ca.ca))
+        dana = await IrcPeer.connect(host, port, ssl=context, server_hostname="localhost")
+        await dana.register("dana")
+        await dana.close()
 
     async def test_many_half_open_registrations_hurt_nobody(
         self, start_gateway: StartGateway, enter: Enter
