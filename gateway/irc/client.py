@@ -20,7 +20,7 @@ from msgspec.structs import replace
 
 from gateway.channels.links import Link
 from gateway.irc.capabilities import Capabilities
-from gateway.irc.lines import Line, escape, format_line, parse
+from gateway.irc.lines import Line, answer_line, escape, parse
 from gateway.irc.numerics import Err
 from gateway.irc.pace import ASK_AFTER, LOST_AFTER, SPEAKS, Pace
 from gateway.irc.refusals import Refused
@@ -168,7 +168,8 @@ class Client:
                 self.numeric(Err.INPUTTOOLONG, "the line is too long")
                 continue
             try:
-                line = parse(raw.decode())
+                # No line has a NUL in it: other programs would take it for the end.
+                line = parse(raw.replace(b"\0", b"").decode())
             except UnicodeDecodeError:
                 # With UTF8ONLY this is said to all, also to those who did not ask for such replies.
                 self.line("FAIL", "*", "INVALID_UTF8", "this is not UTF-8")
@@ -283,7 +284,7 @@ class Client:
             return
         split = [each for data in lines for each in data.decode().split("\r\n") if each]
         if not split:
-            self.write_line(format_line("ACK", source=self.shared.server, tags={"label": label}))
+            self.write_line(answer_line("ACK", source=self.shared.server, tags={"label": label}))
         elif len(split) == 1:
             self.write_line(_tagged(split[0], "label", label))
         else:
@@ -298,14 +299,14 @@ class Client:
     def batched(self, lines: list[str], kind: str, *params: str, label: str = "") -> list[str]:
         """Lines as a batch."""
         reference = f"b{next(self._batches)}"
-        begin = format_line("BATCH", f"+{reference}", kind, *params, source=self.shared.server)
+        begin = answer_line("BATCH", f"+{reference}", kind, *params, source=self.shared.server)
         if label:
             begin = _tagged(begin, "label", label)
         inside = [
             each if "batch=" in each.partition(" ")[0] else _tagged(each, "batch", reference)
             for each in lines
         ]
-        return [begin, *inside, format_line("BATCH", f"-{reference}", source=self.shared.server)]
+        return [begin, *inside, answer_line("BATCH", f"-{reference}", source=self.shared.server)]
 
     # What commands use.
 
@@ -316,7 +317,7 @@ class Client:
 
     def line(self, command: str, *params: str, by: str | None = None, **tags: str) -> None:
         """Send a line, from the server if it is not said who it is from."""
-        self.put(format_line(command, *params, source=by or self.shared.server, tags=tags))
+        self.put(answer_line(command, *params, source=by or self.shared.server, tags=tags))
 
     def put(self, *lines: str) -> None:
         """Send lines that are finished; with a label they are collected."""
@@ -509,7 +510,7 @@ class Client:
             loop.call_later(ECHO_WITHIN, self._seen, seq)
             lines = self.sights.acknowledged(event, sent.target)
             if sent.label and not echoes and not lines:
-                lines = [format_line("ACK", source=self.shared.server)]
+                lines = [answer_line("ACK", source=self.shared.server)]
         if sent.label and lines and (isinstance(event, Error) or not echoes):
             lines[0] = _tagged(lines[0], "label", sent.label)
         if sent.command == "NOTICE" and isinstance(event, Error):

@@ -8,7 +8,7 @@ from typing import Any
 
 from gateway.backplane.ids import parse_id
 from gateway.irc.asking import Asks
-from gateway.irc.lines import format_line
+from gateway.irc.lines import answer_line
 from gateway.irc.refusals import Refused
 from gateway.irc.rendering import iso, of_msgid
 from gateway.irc.welcome import HISTORY_AT_ONCE
@@ -181,7 +181,7 @@ async def _targets(client: Asks, params: list[str]) -> None:
     found = sorted((at, target) for target, at in newest.items() if first < at < last)
     server = client.shared.server
     shown = [
-        format_line("CHATHISTORY", "TARGETS", target, iso(at), source=server)
+        answer_line("CHATHISTORY", "TARGETS", target, iso(at), source=server)
         for at, target in found
     ]
     if client.has("batch"):

@@ -129,6 +129,28 @@ def format_line(
     return line
 
 
+LONGEST_WORD = 100
+"""Characters of a client's word that are repeated to it."""
+
+
+def answer_line(
+    command: str, *params: str, source: str = "", tags: Mapping[str, str] | None = None
+) -> str:
+    """Like `format_line`, for parameters that may be anything: they repeat what a client sent.
+
+    A word that cannot stand where it does is shown as ``*``, and a long one is cut.
+
+    Args:
+        command: as there.
+        params: the parameters.
+        source: as there.
+        tags: as there.
+    """
+    words = [_NEVER.sub("", word) for word in params]
+    words[:-1] = [w[:LONGEST_WORD] if _MIDDLE.fullmatch(w) else "*" for w in words[:-1]]
+    return format_line(command, *words, source=source, tags=tags)
+
+
 def _tag(key: str, value: str) -> str:
     if not _KEY.fullmatch(key):
         raise ValueError("the key of a tag is not empty, and has no spaces, ; or =")

@@ -9,7 +9,7 @@ from collections.abc import Awaitable
 from gateway.backplane.records import IRC
 from gateway.irc.asking import Asks
 from gateway.irc.capabilities import CAPABILITIES
-from gateway.irc.lines import Line, format_line
+from gateway.irc.lines import Line, answer_line
 from gateway.irc.numerics import Err, Rpl
 from gateway.irc.refusals import Refused, numeric_of
 from gateway.irc.texts import HOST, USER
@@ -224,6 +224,6 @@ class Registration:
         elif number is not None:
             client.numeric(number, self._nick, error.text)
         else:
-            client.put(format_line("NOTICE", "*", error.text, source=client.shared.server))
+            client.put(answer_line("NOTICE", "*", error.text, source=client.shared.server))
         # It may try another one.
         self._nick = client.nick = ""

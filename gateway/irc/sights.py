@@ -7,7 +7,7 @@ name. The chat tells both for each room.
 from __future__ import annotations
 
 from gateway.irc.asking import Asks
-from gateway.irc.lines import Line, format_line
+from gateway.irc.lines import Line, answer_line
 from gateway.irc.modes import changes
 from gateway.irc.numerics import Err, Rpl
 from gateway.irc.refusals import numeric_of
@@ -266,15 +266,15 @@ class Sights:
         if number is None:
             if client.has("standard-replies"):
                 code = str(error.code).upper()
-                return [format_line("FAIL", command, code, error.text, source=client.shared.server)]
-            return [format_line("NOTICE", client.nick, error.text, source=client.shared.server)]
+                return [answer_line("FAIL", command, code, error.text, source=client.shared.server)]
+            return [answer_line("NOTICE", client.nick, error.text, source=client.shared.server)]
         about = (
             [person, target] if number in (Err.USERNOTINCHANNEL, Err.USERONCHANNEL) else [target]
         )
         if number in (Err.NOSUCHNICK, Err.NICKNAMEINUSE, Err.ERRONEUSNICKNAME) and person:
             about = [person]
         params = [client.nick or "*", *filter(None, about), error.text]
-        return [format_line(number, *params, source=client.shared.server)]
+        return [answer_line(number, *params, source=client.shared.server)]
 
     def acknowledged(self, ack: Ack, target: str) -> list[str]:
         """What there is to say about a message that was sent."""
@@ -282,26 +282,26 @@ class Sights:
         server, nick = client.shared.server, client.nick
         lines = []
         for name, reason in (ack.away or {}).items():
-            lines.append(format_line(Rpl.AWAY, nick, name, reason or "away", source=server))
+            lines.append(answer_line(Rpl.AWAY, nick, name, reason or "away", source=server))
         if ack.to is not None:
             private = target.startswith("#")
             lines += (
-                format_line(Err.NOSUCHNICK, nick, name, "not here", source=server)
+                answer_line(Err.NOSUCHNICK, nick, name, "not here", source=server)
                 for name in ([] if private else ack.absent or [])
             )
             if ack.later:
                 text = f"{', '.join(ack.later)} will get it when they are back"
-                lines.append(format_line("NOTICE", nick, text, source=server))
+                lines.append(answer_line("NOTICE", nick, text, source=server))
             if private:
                 text = f"only {', '.join(ack.to) or 'nobody'} got this"
                 if ack.absent:
                     text += f"; {', '.join(ack.absent)} is not here"
-                lines.append(format_line("NOTICE", target, text, source=server))
+                lines.append(answer_line("NOTICE", target, text, source=server))
         return lines
 
 
 def _line(command: str, *params: str, by: str = "") -> bytes:
-    return f"{format_line(command, *params, source=by)}\r\n".encode()
+    return f"{answer_line(command, *params, source=by)}\r\n".encode()
 
 
 def _remember(known: dict, key: object, value: object = None) -> None:  # type: ignore[type-arg]

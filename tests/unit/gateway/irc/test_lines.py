@@ -11,6 +11,7 @@ from gateway.irc.lines import (
     MAX_TAGS,
     Line,
     Splitter,
+    answer_line,
     escape,
     format_line,
     parse,
@@ -373,3 +374,16 @@ def test_it_never_holds_more_than_the_longest_line(stream, places):
     for packet in cut(stream, places):
         splitter.feed(packet)
         assert len(splitter._partial) < TAGS + REST
+
+
+@given(st.lists(st.text(max_size=200), max_size=6))
+def test_an_answer_may_repeat_anything_that_a_client_sent(params):
+    line = parse(answer_line("421", *params, source="chat"))
+    assert line is not None
+    assert (line.source, line.command, len(line.params)) == ("chat", "421", len(params))
+
+
+def test_what_cannot_be_repeated_is_a_star_and_what_is_long_is_cut():
+    assert answer_line("403", "a b", ":c", "", "x" * 300, "the \0text") == (
+        f"403 * * * {'x' * 100} :the text"
+    )
