@@ -11,6 +11,7 @@ import pytest
 
 from gateway.backplane.keys import Keys
 from tests.support import clusters, servers
+from tests.support.certificates import Authority
 from tests.support.clusters import ClusterOfServers
 from tests.support.fixtures import Join, Peer, StartGateway
 
@@ -257,6 +258,21 @@ async def test_everything_waits_for_a_cluster_that_wants_all_its_servers(
     finally:
         for server in pair:
             server.thaw()
+
+
+async def test_it_is_reached_over_tls(ca: Authority, talk: Any) -> None:
+    if (binary := servers.redis_server()) is None:
+        pytest.skip("this machine has no redis-server >= 7, and Valkey's here has no TLS")
+    chain, key = ca.issue(usage="serverAuth, clientAuth")
+    tls = ("--tls-cert-file", str(chain), "--tls-key-file", str(key))
+    tls += ("--tls-ca-cert-file", str(ca.ca), "--tls-auth-clients", "no")
+    tls += ("--tls-replication", "yes")
+    with clusters.cluster(binary, tls=tls) as six:
+        hosts = ",".join(f"127.0.0.1:{port}" for port in six.encrypted)
+        people = await talk(f"rediss+cluster://{hosts}?ssl_ca_certs={ca.ca}")
+        async with people.going_on():
+            await asyncio.sleep(0.1)
+        await people.all_heard()
 
 
 def pause() -> None:

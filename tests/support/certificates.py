@@ -32,7 +32,7 @@ CN = {name}
 [extensions]
 basicConstraints = critical, CA:FALSE
 keyUsage = critical, digitalSignature
-extendedKeyUsage = serverAuth
+extendedKeyUsage = {usage}
 subjectKeyIdentifier = hash
 authorityKeyIdentifier = keyid
 subjectAltName = {names}
@@ -60,7 +60,11 @@ class Authority:
         _openssl("req", "-x509", *ECDSA, "-config", str(config), "-days", "2", *files)
 
     def issue(
-        self, name: str = "localhost", addresses: Sequence[str] = ("127.0.0.1",), days: int = 1
+        self,
+        name: str = "localhost",
+        addresses: Sequence[str] = ("127.0.0.1",),
+        days: int = 1,
+        usage: str = "serverAuth",
     ) -> tuple[Path, Path]:
         """Make a server certificate and its key.
 
@@ -68,13 +72,14 @@ class Authority:
             name: the host name that it is for.
             addresses: the IP addresses that it is for.
             days: how long it is valid; less than 0 if it has expired.
+            usage: what it is for: servers that also connect to each other need more.
 
         Returns:
             The chain and the key, as PEM files; each call makes new ones.
         """
         serial = next(self._serials)
         names = ", ".join((f"DNS:{name}", *(f"IP:{address}" for address in addresses)))
-        config = self._write(f"{serial}.cnf", SERVER.format(name=name, names=names))
+        config = self._write(f"{serial}.cnf", SERVER.format(name=name, names=names, usage=usage))
         request, chain, key = (
             self._folder / f"{serial}.{kind}" for kind in ("csr", "chain.pem", "key")
         )

@@ -4,8 +4,8 @@ import contextlib
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 
 import redis
@@ -26,10 +26,12 @@ class ClusterOfServers:
 
     Attributes:
         servers: its servers; the first three were its masters at the start.
+        encrypted: ports with TLS of three of them, if they have some.
         drop: as in `Server`, which it can stand in for.
     """
 
     servers: list[Server]
+    encrypted: list[int] = field(default_factory=list)
     drop: None = None
 
     @property
@@ -117,14 +119,16 @@ class ClusterOfServers:
 
 
 @contextlib.contextmanager
-def cluster(binary: str, *options: str) -> Iterator[ClusterOfServers]:
+def cluster(binary: str, *options: str, tls: Sequence[str] = ()) -> Iterator[ClusterOfServers]:
     """Run a cluster of six servers of Redis or Valkey.
 
     Args:
         binary: the program.
         options: more options for each server.
+        tls: options for TLS; then each server has a port with TLS, too.
     """
     ports = free_ports(4 * MASTERS)
+    encrypted = free_ports(2 * MASTERS) if tls else [0] * 2 * MASTERS
     with contextlib.ExitStack() as stack:
         servers = [
             stack.enter_context(
@@ -134,22 +138,23 @@ def cluster(binary: str, *options: str) -> Iterator[ClusterOfServers]:
                     *("--cluster-node-timeout", str(NODE_TIMEOUT_MS)),
                     *("--repl-diskless-sync-delay", "0", "--cluster-allow-replica-migration", "no"),
                     *options,
+                    *(("--tls-port", str(own), "--tls-cluster", "yes", *tls) if tls else ()),
                     port=port,
                 )
             )
-            for port, bus in zip(ports[::2], ports[1::2], strict=True)
+            for port, bus, own in zip(ports[::2], ports[1::2], encrypted, strict=True)
         ]
-        _join(servers, ports[1])
-        yield ClusterOfServers(servers)
+        _join(servers, encrypted[0] or ports[0], ports[1])
+        yield ClusterOfServers(servers, encrypted[:MASTERS])
 
 
-def _join(servers: list[Server], bus: int) -> None:
+def _join(servers: list[Server], port: int, bus: int) -> None:
     clients = [server.client() for server in servers]
     size = REDIS_CLUSTER_HASH_SLOTS // MASTERS
     for number, client in enumerate(clients):
         client.execute_command("CLUSTER", "SET-CONFIG-EPOCH", number + 1)
         if number:
-            client.execute_command("CLUSTER", "MEET", "127.0.0.1", _port(servers[0]), bus)
+            client.execute_command("CLUSTER", "MEET", "127.0.0.1", port, bus)
         if number < MASTERS:
             last = (
                 REDIS_CLUSTER_HASH_SLOTS - 1 if number == MASTERS - 1 else (number + 1) * size - 1
