@@ -15,7 +15,7 @@ RUN      := $(VENV)/.run-stamp
 DEV      := $(VENV)/.dev-stamp
 
 .DEFAULT_GOAL := help
-.PHONY: help run all lint types arch test test-compose bench bench-client bench-curves chaos share dist picture format clean
+.PHONY: help run all lint types arch test test-compose bench bench-client bench-curves chaos irctest share dist picture format clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -54,8 +54,16 @@ bench-client: $(DEV) ## How a flood of messages slows down somebody who types
 chaos: $(DEV) ## Break everything on purpose for a while; SEED=1 MINUTES=1 are the defaults
 	$(BIN)/python -m tests.chaos --seed $(SEED) --minutes $(MINUTES)
 
-share: $(DEV) ## Write the man page and the completion scripts of deploy/share again
-	$(PYTHON) -m tests.share
+irctest: $(DEV) ## Let irctest examine the IRC door; IRCTEST=DIR names a checkout of progval/irctest
+	@if [ -f "$(IRCTEST)/irctest/cases.py" ]; then \
+		$(BIN)/python -m pip install --quiet filelock && \
+		cd "$(IRCTEST)" && PYTHONPATH="$(CURDIR)" "$(abspath $(BIN))/python" -m pytest \
+			--controller tests.irc.controller -p no:randomly -p no:cacheprovider \
+			-m "not implementation-specific and not deprecated and not strict" \
+			$(or $(ARGS),irctest/server_tests/*.py irctest/server_tests/chmodes/*.py); \
+	else \
+		echo "irctest was skipped: IRCTEST=DIR has to name a checkout of progval/irctest"; \
+	fi
 
 share: $(DEV) ## Write the man page and the completion scripts of deploy/share again
 	$(BIN)/python -m tests.share
