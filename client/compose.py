@@ -8,7 +8,7 @@ from typing import Literal
 
 from wire.frames import LOBBY, Send
 
-Kind = Literal["", "me"]
+Kind = Literal["", "me", "notice"]
 """What a message is; see `wire.frames.Msg`."""
 
 
