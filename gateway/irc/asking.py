@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
 from gateway.addresses import Address
 from gateway.irc.capabilities import Capabilities
-from gateway.irc.lines import Line
 from gateway.irc.shared import IrcShared
 from wire.frames import Event, Msg, Request, Send, Welcome
 
@@ -98,5 +97,5 @@ class Asks(Protocol):
     def show(self, event: Event) -> None:
         """Show the client an event, as if it had been told just now."""
 
-    def later(self, line: Line) -> None:
-        """Carry out a command of our own before the client's next one."""
+    def later(self, work: Callable[[], Awaitable[None] | None]) -> None:
+        """Do something of our own before the client's next command."""

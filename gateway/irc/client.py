@@ -14,15 +14,16 @@ import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from msgspec.structs import replace
 
 from gateway.channels.links import Link
+from gateway.irc import people
 from gateway.irc.capabilities import Capabilities
 from gateway.irc.lines import Line, answer_line, escape, parse
 from gateway.irc.numerics import Err
-from gateway.irc.pace import ASK_AFTER, LOST_AFTER, SPEAKS, Pace
+from gateway.irc.pace import ASK_AFTER, BAD, LOST_AFTER, OURS, SPEAKS, Pace
 from gateway.irc.refusals import Refused
 from gateway.irc.registration import Registration
 from gateway.irc.rendering import iso
@@ -77,6 +78,18 @@ class _Asked:
     events: list[Event] = field(default_factory=list)
 
 
+class _Own(NamedTuple):
+    """Something of the door's own that has its turn among the client's commands.
+
+    Attributes:
+        work: what to do.
+        command: how it counts for the pace of the client, as in `gateway.irc.pace`.
+    """
+
+    work: Callable[[], Awaitable[None] | None]
+    command: str = OURS
+
+
 @dataclass
 class _Sent:
     """A message of the client that is not answered, or whose own copy has not come."""
@@ -126,7 +139,9 @@ class Client:
         self.seen_here: set[str] = set()
         self.marks: dict[str, int] = {}
         self._handle = handle
-        self._held: deque[Line] = deque()
+        self._held: deque[Line | _Own] = deque()
+        self._full = False
+        self._peer_reads = True
         self._busy = False
         self._label = ""
         self._collected: list[bytes] | None = None
@@ -165,25 +180,30 @@ class Client:
         self._pace.heard_at = self.shared.monotonic()
         for raw in lines:
             if isinstance(raw, LineTooLong):
-                self.numeric(Err.INPUTTOOLONG, "the line is too long")
+                self._held.append(_Own(self._too_long, BAD))
                 continue
             try:
                 # No line has a NUL in it: other programs would take it for the end.
                 line = parse(raw.replace(b"\0", b"").decode())
             except UnicodeDecodeError:
-                # With UTF8ONLY this is said to all, also to those who did not ask for such replies.
-                self.line("FAIL", "*", "INVALID_UTF8", "this is not UTF-8")
+                self._held.append(_Own(self._no_text, BAD))
                 continue
             if line is not None:
                 self._held.append(line)
-        if len(self._held) > MAX_HELD:
-            self.link.read(False)
+        self._full = len(self._held) > MAX_HELD
         self._go_on()
 
+    def _too_long(self) -> None:
+        self.numeric(Err.INPUTTOOLONG, "the line is too long")
+
+    def _no_text(self) -> None:
+        # With UTF8ONLY this is said to all, also to those who did not ask for such replies.
+        self.line("FAIL", "*", "INVALID_UTF8", "this is not UTF-8")
+
     def hung_up(self) -> None:
-        """The client sends no more."""
-        self._held.clear()
-        self.peer.hung_up()
+        """The client sends no more; it still gets the answers to what it has sent."""
+        self._held.append(_Own(self.peer.hung_up))
+        self._go_on()
 
     def end(self, reason: Reason) -> None:
         """The connection is lost, or must end."""
@@ -199,6 +219,12 @@ class Client:
     # Commands, one after the other.
 
     def _go_on(self) -> None:
+        self._work_off()
+        if not self._closed:
+            self._full = self._full and len(self._held) > MAX_HELD // 2
+            self.link.read(self._peer_reads and not self._full)
+
+    def _work_off(self) -> None:
         while self._held and not self._busy and not self._closed:
             waits = self._sent or (self._unseen and self.has("echo-message"))
             if waits and self._held[0].command not in ("PRIVMSG", "NOTICE"):
@@ -206,11 +232,8 @@ class Client:
             if self._has_to_wait(self._held[0].command):
                 return
             line = self._held.popleft()
-            if self.has("labeled-response") and line.tags.get("label"):
-                self._label = line.tags["label"]
-                self._collected = []
             try:
-                work = self._handle(self, line)
+                work = line.work() if isinstance(line, _Own) else self._begin(line)
             except Exception:
                 log.exception("an unexpected error")
                 work = None
@@ -219,8 +242,12 @@ class Client:
                 self.shared.tasks(self._carry_out(work))
             else:
                 self._done()
-        if len(self._held) <= MAX_HELD // 2 and not self._closed:
-            self.link.read(True)
+
+    def _begin(self, line: Line) -> Awaitable[None] | None:
+        if self.has("labeled-response") and line.tags.get("label"):
+            self._label = line.tags["label"]
+            self._collected = []
+        return self._handle(self, line)
 
     def _has_to_wait(self, command: str) -> bool:
         """Whether the client is too fast; then it goes on by itself."""
@@ -251,7 +278,7 @@ class Client:
         if silence >= ASK_AFTER and self.welcomed:
             self.write_line(f"PING {shared.server}")
         if self.monitored and not self._busy:
-            self.later(Line({}, "", "_WATCH", []))
+            self.later(lambda: people.watch(self))
         if self.welcomed and shared.idle is not None:
             # A client stays as long as it is connected; its person may be away.
             self.tell(Active())
@@ -419,7 +446,8 @@ class Client:
 
     def read(self, on: bool) -> None:
         """Read from the client, or stop reading."""
-        self.link.read(on)
+        self._peer_reads = on
+        self.link.read(on and not self._full)
 
     async def drained(self) -> None:
         """Wait until the client keeps up."""
@@ -523,9 +551,9 @@ class Client:
         """Show the client an event, as if it had been told just now."""
         self.shared.hub.send(self, self.sights.told(event))
 
-    def later(self, line: Line) -> None:
-        """Carry out a command of our own before the client's next one."""
-        self._held.appendleft(line)
+    def later(self, work: Callable[[], Awaitable[None] | None]) -> None:
+        """Do something of our own before the client's next command."""
+        self._held.appendleft(_Own(work))
         asyncio.get_running_loop().call_soon(self._go_on)
 
     @property

@@ -180,7 +180,7 @@ async def join(client: Asks, params: list[str]) -> None:
         if (room := _room(client, channel)) is None or room in client.rooms:
             continue
         if await client.refusable("JOIN", channel, Join(room, key or None, _playback(client))):
-            await greet(client, [f"#{room}"])
+            await greet(client, room)
 
 
 def _playback(client: Asks) -> int:
@@ -190,9 +190,8 @@ def _playback(client: Asks) -> int:
     return PLAYBACK
 
 
-async def greet(client: Asks, params: list[str]) -> None:
+async def greet(client: Asks, room: str) -> None:
     """Show the topic of a room that was entered just now, and who is there."""
-    room = params[0][1:]
     about = await client.ask(AboutRoom(room))
     info: RoomInfo = about[0]
     if info.topic:
@@ -447,7 +446,7 @@ def show_help(client: Asks, params: list[str]) -> None:
         client.numeric(Err.HELPNOTFOUND, subject, "There is no help on this")
         return
     client.numeric(Rpl.HELPSTART, subject, "Commands of this server")
-    names = sorted([*(name for name in COMMANDS if name.isalpha()), *MORE])
+    names = sorted([*COMMANDS, *MORE])
     for start in range(0, len(names), 10):
         client.numeric(Rpl.HELPTXT, subject, " ".join(names[start : start + 10]))
     client.numeric(Rpl.ENDOFHELP, subject, "End of /HELP")
@@ -499,6 +498,4 @@ COMMANDS: dict[str, tuple[Handler, int]] = {
     "WHO": (people.who, 0),
     "WHOIS": (people.whois, 1),
     "WHOWAS": (people.whowas, 1),
-    "_GREET": (greet, 1),
-    "_WATCH": (people.watch, 0),
 }

@@ -12,9 +12,10 @@ from wire.limits import Limits
 ASKS = 10
 """How many questions are allowed in place of one message."""
 
-FREE = frozenset(
-    {"PONG", "QUIT", "CAP", "AUTHENTICATE", "PASS", "NICK", "USER", "_GREET", "_WATCH"}
-)
+OURS, BAD = "", "?"
+"""Stand for what the door itself does, and for what is not even a command."""
+
+FREE = frozenset({OURS, "PONG", "QUIT", "CAP", "AUTHENTICATE", "PASS", "NICK", "USER"})
 """Commands that cost nothing: their number is limited otherwise, or they end everything."""
 
 SPEAKS = frozenset({"PRIVMSG", "NOTICE", "TAGMSG", "TOPIC", "KICK", "INVITE", "REDACT", "AWAY"})

@@ -196,7 +196,7 @@ async def monitor(client: Asks, params: list[str]) -> None:
             await _states(client, list(watched.values()))
 
 
-async def watch(client: Asks, params: list[str]) -> None:
+async def watch(client: Asks) -> None:
     """Tell the client who of those that it watches has come or gone."""
     found = await here(client, list(client.monitored.values()))
     changed = [

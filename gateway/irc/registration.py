@@ -14,7 +14,7 @@ from gateway.irc.numerics import Err, Rpl
 from gateway.irc.refusals import Refused, numeric_of
 from gateway.irc.texts import HOST, USER
 from gateway.irc.welcome import welcome
-from wire.frames import VERSION, Hello, Quit
+from wire.frames import VERSION, Hello, Quit, SetAway
 from wire.names import check_name
 from wire.reasons import ErrorCode, WireError
 
@@ -212,8 +212,9 @@ class Registration:
             return
         client.account = welcomed.account
         welcome(client)
-        if self._away:
-            client.later(Line({}, "", "AWAY", self._away))
+        if self._away and self._away[0]:
+            client.away = True
+            client.tell(SetAway("" if self._away[0] == "*" else self._away[0]))
 
     def _refused(self, refused: Refused) -> None:
         client, error = self._client, refused.error

@@ -7,7 +7,8 @@ name. The chat tells both for each room.
 from __future__ import annotations
 
 from gateway.irc.asking import Asks
-from gateway.irc.lines import Line, answer_line
+from gateway.irc.commands import greet
+from gateway.irc.lines import answer_line
 from gateway.irc.modes import changes
 from gateway.irc.numerics import Err, Rpl
 from gateway.irc.refusals import numeric_of
@@ -219,7 +220,7 @@ class Sights:
         if client.has("extended-join"):
             params += [client.account or "*", client.nick]
         if entered.seq is None:
-            client.later(Line({}, "", "_GREET", [channel]))
+            client.later(lambda: greet(client, room))
         return _line("JOIN", *params, by=client.source)
 
     def _out(self, out: Out) -> bytes:

@@ -555,6 +555,35 @@ class TestTrouble:
         await dana.throw(b"\r\n\r\n   \r\n@tag\r\n:source\r\n\0\r\n")
         await dana.caught_up()
 
+    async def test_names_of_the_doors_own_work_are_no_commands(
+        self, irc: Running, enter: Enter
+    ) -> None:
+        dana = await enter(irc, "dana")
+        await dana.say("_GREET #dev", "? #dev", "_WATCH")
+        for _ in range(3):
+            await dana.expect("421")
+
+    async def test_who_hangs_up_has_all_carried_out_that_was_sent(
+        self, irc: Running, enter: Enter
+    ) -> None:
+        mom, dana = await enter(irc, "mom"), await enter(irc, "dana")
+        await dana.say(*(f"PRIVMSG #dev :{n}" for n in range(20)), "NAMES #dev")
+        dana.send_no_more()
+        await mom.expect("PRIVMSG", p1="19")
+        await dana.expect("366")
+        await dana.ended()
+
+    async def test_an_away_may_come_before_the_welcome(
+        self, irc: Running, enter: Enter, dial: Enter
+    ) -> None:
+        mom, dana = await enter(irc, "mom"), await dial(irc)
+        await dana.say("CAP REQ draft/pre-away", "AWAY :on a phone", "NICK dana", "USER u 0 * :x")
+        await dana.say("CAP END")
+        await dana.expect("422")
+        await dana.caught_up()
+        await mom.say("WHOIS dana")
+        assert (await mom.expect("301")).params[2] == "on a phone"
+
     async def test_a_client_that_is_too_fast_has_to_wait_and_loses_nothing(
         self, start_gateway: StartGateway, enter: Enter
     ) -> None:

@@ -71,6 +71,10 @@ class IrcPeer:
             seen = "\n  ".join(map(str, self.seen[-30:]))
             raise AssertionError(f"{error!r} instead of {commands} {fields}:\n  {seen}") from None
 
+    def send_no_more(self) -> None:
+        """Close our half of the connection."""
+        self._writer.write_eof()
+
     async def caught_up(self) -> list[Line]:
         """Everything that comes before the answer to a ping."""
         self._pings += 1

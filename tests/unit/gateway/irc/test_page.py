@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from gateway.irc.capabilities import CAPABILITIES
-from gateway.irc.commands import COMMANDS
+from gateway.irc.commands import COMMANDS, MORE
 from gateway.irc.numerics import Err, Rpl
 from gateway.irc.welcome import isupport
 from wire.limits import Limits
@@ -20,7 +20,7 @@ CLIENT = SimpleNamespace(
 
 HAS = {
     "capabilities": set(CAPABILITIES),
-    "commands": {name for name in COMMANDS if name.isalpha()} | {"NOTICE", "PRIVMSG", "TAGMSG"},
+    "commands": {*COMMANDS, *MORE},
     "tokens": {token.partition("=")[0] for token in isupport(CLIENT)},
     "numerics": {numeric.value for numeric in (*Rpl, *Err)},
 }
