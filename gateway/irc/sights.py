@@ -62,7 +62,6 @@ class Sights:
         self._gone: dict[str, None] = {}
         self._renamed: dict[tuple[str, str], None] = {}
         self._away: dict[str, tuple[bool, str]] = {}
-        self._topics: dict[str, str] = {}
 
     # What rooms bring.
 

@@ -30,6 +30,7 @@ DELIVERIES = 300_000
 
 PEOPLE = (2, 10, 50, 100, 500, 1000, 2000, 5000)
 ROOMS = (1, 10, 100, 1000, 5000)
+ROOMS_OF_CLUSTERS = (1, 10, 100, 1000)
 GATEWAYS = (1, 2, 3, 4, 6)
 CONNECTIONS = (1000, 3000, 6000, 9000, 12_000, 15_000)
 RATES = (50, 100, 250, 500, 1000, 2000, 4000, 8000, 16_000)
@@ -87,6 +88,32 @@ def rooms() -> list[Point]:
             cpu = at.cpu() - before
             points.append({"rooms": count} | _figures(load, delivered, seconds, cpu))
             load.close()
+    return points
+
+
+def cluster() -> list[Point]:
+    """One Redis and a cluster of three masters, over the number of rooms.
+
+    What counts is the busiest server of Redis, since each is one thread.
+    """
+    points = []
+    for count in ROOMS_OF_CLUSTERS:
+        point: Point = {"rooms": count}
+        for name, several in (("one", False), ("cluster", True)):
+            with servers("uvloop", cluster=several) as at:
+                load = Load(*at.ports)
+                load.log_in(max(10, count))
+                load.listen(SETTLE)
+                load.enter(count, 10)
+                load.listen(SETTLE)
+                before, of_redis = at.cpu(), at.cpu_of_redis()
+                delivered, _ = load.talk_in_rooms(count, 10, 20_000, window=200)
+                cpu = at.cpu() - before
+                busiest = max(b - a for a, b in zip(of_redis, at.cpu_of_redis(), strict=True))
+                point[f"busiest_redis_us_per_message_{name}"] = round(busiest / 20_000 * 1e6, 2)
+                point[f"cpu_us_per_delivery_{name}"] = round(cpu / delivered * 1e6, 3)
+                load.close()
+        points.append(point)
     return points
 
 
@@ -185,6 +212,12 @@ CURVES = {
         people_in_a_room, "people", ("cpu_us_per_delivery",), "CPU per delivery: people in a room"
     ),
     "rooms": Curve(rooms, "rooms", ("cpu_us_per_delivery",), "CPU per delivery: rooms of ten"),
+    "cluster": Curve(
+        cluster,
+        "rooms",
+        ("busiest_redis_us_per_message_one", "busiest_redis_us_per_message_cluster"),
+        "CPU of the busiest Redis for a message: rooms of ten",
+    ),
     "gateways": Curve(
         gateways, "gateways", ("cpu_us_per_delivery",), "CPU per delivery: gateways", False
     ),

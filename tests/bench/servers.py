@@ -15,6 +15,8 @@ from pathlib import Path
 import redis
 
 from gateway.backplane.embedded import server as embedded
+from tests.support import clusters
+from tests.support.servers import valkey
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -26,18 +28,22 @@ class Servers:
     Attributes:
         ports: of the gateways.
         gateways: process ids.
-        redis: process id.
+        redis: process ids: one, or those of a cluster.
         description: the Redis, name and version.
     """
 
     ports: list[int]
     gateways: list[int]
-    redis: int
+    redis: list[int]
     description: str
 
     def cpu(self) -> float:
         """CPU seconds that the gateways and Redis have used, user and system."""
-        return sum(map(_cpu, self.gateways)) + _cpu(self.redis)
+        return sum(map(_cpu, self.gateways)) + sum(self.cpu_of_redis())
+
+    def cpu_of_redis(self) -> list[float]:
+        """The same of each server of Redis."""
+        return [_cpu(pid) for pid in self.redis]
 
     def memory(self) -> int:
         """Bytes of the gateways that are in memory."""
@@ -48,18 +54,39 @@ class Servers:
 
 
 @contextlib.contextmanager
-def servers(loop: str, gateways: int = 1) -> Iterator[Servers]:
-    """Start some gateways and a Redis, without budgets and evictions; end all of them."""
+def servers(loop: str, gateways: int = 1, *, cluster: bool = False) -> Iterator[Servers]:
+    """Start some gateways and a Redis, without budgets and evictions; end all of them.
+
+    Args:
+        loop: the gateways' event loop.
+        gateways: how many.
+        cluster: a Redis Cluster of three masters and three replicas, in place of one Redis.
+    """
+    with contextlib.ExitStack() as stack:
+        url, of_redis, description = stack.enter_context(_six() if cluster else _one())
+        started = [stack.enter_context(_gateway(url, loop)) for _ in range(gateways)]
+        ports, pids = [port for port, _ in started], [pid for _, pid in started]
+        yield Servers(ports, pids, of_redis, description)
+
+
+@contextlib.contextmanager
+def _one() -> Iterator[tuple[str, list[int], str]]:
+    """A Redis: its URL, process id and description."""
     with (
         tempfile.TemporaryDirectory(prefix="chat-bench-") as folder,
         embedded.start(Path(folder)) as own,
-        contextlib.ExitStack() as stack,
     ):
         with redis.Redis.from_url(own.url, protocol=2) as client:
-            redis_pid = int(client.info("server")["process_id"])
-        started = [stack.enter_context(_gateway(own.url, loop)) for _ in range(gateways)]
-        ports, pids = [port for port, _ in started], [pid for _, pid in started]
-        yield Servers(ports, pids, redis_pid, own.description)
+            pid = int(client.info("server")["process_id"])
+        yield own.url, [pid], own.description
+
+
+@contextlib.contextmanager
+def _six() -> Iterator[tuple[str, list[int], str]]:
+    """A Redis Cluster, in the same way."""
+    with clusters.cluster(valkey()) as six:
+        pids = [each.pid for each in six.servers if each.pid is not None]
+        yield six.url, pids, "a cluster of six"
 
 
 @contextlib.contextmanager

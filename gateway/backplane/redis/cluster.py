@@ -20,10 +20,12 @@ from typing import Any, Protocol, TypeVar
 
 from redis.crc import key_slot
 
+from gateway.backplane.redis.address import describe
 from gateway.backplane.redis.pair import Pair
 from gateway.backplane.redis.slots import ON_THE_MOVE, SLOTS, Place, moved_to, read_slots
 from gateway.backplane.redis.store import RUN_ID, Argument, Watcher
-from gateway.errors import BackplaneDown, BackplaneRefused, RedisUnreachable
+from gateway.backplane.url import without_secrets
+from gateway.errors import BackplaneDown, BackplaneRefused, RedisRefused, RedisUnreachable
 from gateway.meters import Meters
 
 log = logging.getLogger(__name__)
@@ -143,7 +145,8 @@ class Cluster:
         self._slots = await read_slots(self._url, self._name, [])
         try:
             if (place := self._slots[self._home]) is None:
-                raise RedisUnreachable(f"{self._url}: no server of the cluster serves slot 0")
+                text = "no server of the cluster serves the slot of the names"
+                raise RedisUnreachable(f"{without_secrets(self._url)}: {text}")
             server = self._servers[place] = self._new_server(place)
             await server.pair.start()
             await self.run("run_find", [self._epoch_key])
@@ -151,7 +154,9 @@ class Cluster:
                 await self._subscribe(channel)
         except (BackplaneDown, BackplaneRefused) as error:
             await self.close()
-            raise RedisUnreachable(str(error)) from error
+            kind = RedisRefused if isinstance(error, BackplaneRefused) else RedisUnreachable
+            what = describe(error, self._url)
+            raise kind(f"{without_secrets(self._url)}: {what}") from error
         except BaseException:
             await self.close()
             raise
