@@ -28,7 +28,7 @@ class Servers:
     Attributes:
         ports: of the gateways.
         gateways: process ids.
-        redis: process ids: one, or those of a cluster.
+        redis: process ids: one, or as many as a cluster has servers.
         description: the Redis, name and version.
     """
 
