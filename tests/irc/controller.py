@@ -12,6 +12,7 @@ import selectors
 import socket
 import sys
 import threading
+import time
 
 from irctest.basecontrollers import (
     BaseServerController,
@@ -126,8 +127,16 @@ class Dealer:
     def _accept(self) -> None:
         while True:
             client, _ = self._listening.accept()
-            server = socket.create_connection(("127.0.0.1", next(self._turn)))
+            server = self._connected(next(self._turn))
             threading.Thread(target=self._pass_on, args=(client, server), daemon=True).start()
+
+    def _connected(self, port: int) -> socket.socket:
+        """A connection to a gateway, which may have been started only just now."""
+        while True:
+            try:
+                return socket.create_connection(("127.0.0.1", port))
+            except ConnectionRefusedError:
+                time.sleep(0.05)
 
     def _pass_on(self, client: socket.socket, server: socket.socket) -> None:
         with selectors.DefaultSelector() as waiting, client, server:
