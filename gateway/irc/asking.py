@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from gateway.addresses import Address
 from gateway.irc.capabilities import Capabilities
+from gateway.irc.multiline import Multiline
 from gateway.irc.shared import IrcShared
 from wire.frames import Event, Msg, Request, Send, Welcome
 
@@ -26,6 +27,7 @@ class Asks(Protocol):
 
     shared: IrcShared
     capabilities: Capabilities
+    multiline: Multiline
     ip: Address
     nick: str
     account: str
@@ -90,6 +92,9 @@ class Asks(Protocol):
 
     def take_label(self) -> str:
         """The label of the command, which something else answers."""
+
+    def give_label(self, label: str) -> None:
+        """From here on the command answers a label; "" for none."""
 
     def echo(self, message: Msg) -> tuple[bool, str]:
         """Whether a message is one that this client has just sent, and the label of that."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from gateway.irc.multiline import MAX_LINES, MULTILINE
+from wire.limits import Limits
+
 CAPABILITIES = {
     "account-notify": "",
     "account-tag": "",
@@ -11,6 +14,7 @@ CAPABILITIES = {
     "draft/chathistory": "",
     "draft/event-playback": "",
     "draft/message-redaction": "",
+    MULTILINE: "",
     "draft/no-implicit-names": "",
     "draft/pre-away": "",
     "draft/read-marker": "",
@@ -26,7 +30,7 @@ CAPABILITIES = {
     "standard-replies": "",
     "userhost-in-names": "",
 }
-"""Each with the value that CAP LS 302 shows."""
+"""Each with the value that CAP LS 302 shows, unless that depends on the limits."""
 
 NO_NAMES = frozenset({"no-implicit-names", "draft/no-implicit-names"})
 
@@ -37,6 +41,7 @@ SHAPE = frozenset(
         "away-notify",
         "draft/event-playback",
         "draft/message-redaction",
+        MULTILINE,
         "extended-join",
         "message-tags",
         "server-time",
@@ -49,14 +54,20 @@ bytes."""
 class Capabilities:
     """What one client has chosen.
 
+    Args:
+        limits: how much a client may say at once.
+
     Attributes:
         chosen: their names.
         version: the version of the negotiation; 301 for none.
     """
 
-    __slots__ = ("chosen", "version")
+    __slots__ = ("_values", "chosen", "version")
 
-    def __init__(self) -> None:
+    def __init__(self, limits: Limits) -> None:
+        # A text never has more characters than bytes, and the chat counts characters.
+        multiline = f"max-bytes={limits.text},max-lines={MAX_LINES}"
+        self._values = {**CAPABILITIES, MULTILINE: multiline}
         self.chosen: frozenset[str] = frozenset()
         self.version = 301
 
@@ -64,7 +75,7 @@ class Capabilities:
         """All that there are, as ``CAP LS`` shows them."""
         if self.version < 302:
             return list(CAPABILITIES)
-        return [f"{name}={value}" if value else name for name, value in CAPABILITIES.items()]
+        return [f"{name}={value}" if value else name for name, value in self._values.items()]
 
     def request(self, wanted: str) -> bool:
         """Choose capabilities; returns whether that was accepted, which is all or nothing.
@@ -88,6 +99,12 @@ class Capabilities:
         return True
 
     @property
+    def multiline(self) -> bool:
+        """Whether it sends and gets messages of several lines as one: that needs batches."""
+        return {MULTILINE, "batch"} <= self.chosen
+
+    @property
     def shape(self) -> frozenset[str]:
         """How what others do is written for this client."""
-        return self.chosen & SHAPE
+        shape = self.chosen & SHAPE
+        return shape if self.multiline else shape - {MULTILINE}

@@ -22,6 +22,7 @@ from gateway.channels.links import Link
 from gateway.irc import people
 from gateway.irc.capabilities import Capabilities
 from gateway.irc.lines import Line, answer_line, escape, parse
+from gateway.irc.multiline import Multiline, counts_as
 from gateway.irc.numerics import Err
 from gateway.irc.pace import ASK_AFTER, BAD, LOST_AFTER, OURS, SPEAKS, Pace
 from gateway.irc.refusals import Refused
@@ -113,6 +114,7 @@ class Client:
         monitored: the people that it watches: name in lower case -> name.
         seen_here: the people among them who were here when it was told last, in lower case.
         marks: how far its person has read: target in lower case -> milliseconds since 1970.
+        multiline: the message of several lines that it is sending.
         nick: its name; before it is welcomed, the one that it wants.
         welcomed: whether it has its name.
         rooms: the rooms that it is in.
@@ -129,7 +131,8 @@ class Client:
         self.link = link
         self.shared = shared
         self.address, self.ip = link.address, link.ip
-        self.capabilities = Capabilities()
+        self.capabilities = Capabilities(shared.limits)
+        self.multiline = Multiline(shared.limits.text)
         self.nick = ""
         self.account = ""
         self.welcomed: Welcome | None = None
@@ -227,9 +230,10 @@ class Client:
     def _work_off(self) -> None:
         while self._held and not self._busy and not self._closed:
             waits = self._sent or (self._unseen and self.has("echo-message"))
-            if waits and self._held[0].command not in ("PRIVMSG", "NOTICE"):
+            command = self._counts_as(self._held[0])
+            if waits and command not in ("PRIVMSG", "NOTICE", "BATCH"):
                 return  # it goes on once they are answered
-            if self._has_to_wait(self._held[0].command):
+            if self._has_to_wait(command):
                 return
             line = self._held.popleft()
             try:
@@ -243,10 +247,14 @@ class Client:
             else:
                 self._done()
 
+    def _counts_as(self, line: Line | _Own) -> str:
+        if isinstance(line, Line) and self.capabilities.multiline:
+            return counts_as(line)
+        return line.command
+
     def _begin(self, line: Line) -> Awaitable[None] | None:
-        if self.has("labeled-response") and line.tags.get("label"):
-            self._label = line.tags["label"]
-            self._collected = []
+        if self.has("labeled-response"):
+            self.give_label(line.tags.get("label", ""))
         return self._handle(self, line)
 
     def _has_to_wait(self, command: str) -> bool:
@@ -323,6 +331,11 @@ class Client:
         label, self._label, self._collected = self._label, "", None
         return label
 
+    def give_label(self, label: str) -> None:
+        """From here on the command answers a label; "" for none."""
+        if label:
+            self._label, self._collected = label, []
+
     def batched(self, lines: list[str], kind: str, *params: str, label: str = "") -> list[str]:
         """Lines as a batch."""
         reference = f"b{next(self._batches)}"
@@ -330,8 +343,7 @@ class Client:
         if label:
             begin = _tagged(begin, "label", label)
         inside = [
-            each if "batch=" in each.partition(" ")[0] else _tagged(each, "batch", reference)
-            for each in lines
+            each if _is_in_batch(each) else _tagged(each, "batch", reference) for each in lines
         ]
         return [begin, *inside, answer_line("BATCH", f"-{reference}", source=self.shared.server)]
 
@@ -560,6 +572,12 @@ class Client:
     def source(self) -> str:
         """The client as the source of a line."""
         return source(self.nick)
+
+
+def _is_in_batch(line: str) -> bool:
+    """Whether a line is in a batch already."""
+    tags = line.partition(" ")[0]
+    return tags.startswith("@") and any(tag.startswith("batch=") for tag in tags[1:].split(";"))
 
 
 def _tagged(line: str, key: str, value: str) -> str:

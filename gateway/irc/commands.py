@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from gateway.irc import history, modes, people
 from gateway.irc.asking import Asks
 from gateway.irc.lines import MAX_REST, Line, format_line
+from gateway.irc.multiline import Broken
 from gateway.irc.numerics import Err, Rpl
 from gateway.irc.refusals import Refused
 from gateway.irc.rendering import of_msgid
@@ -33,6 +34,7 @@ from wire.frames import (
     SetTopic,
 )
 from wire.reasons import ErrorCode
+from wire.unseen import without_blank_end
 
 Handler = Callable[[Asks, list[str]], Awaitable[None] | None]
 
@@ -50,13 +52,16 @@ REDACT: dict[str, str] = {
 }
 """How IRCv3 names the refusals of a deletion."""
 
-MORE = ("NOTICE", "PRIVMSG", "TAGMSG")
+MORE = ("BATCH", "NOTICE", "PRIVMSG", "TAGMSG")
 """Commands that are not in `COMMANDS`, since they need more than their parameters."""
 
 
 def handle(client: Asks, line: Line) -> Awaitable[None] | None:
     """Carry out a command; returns something to await if it takes time."""
     command, params = line.command, line.params
+    if command == "BATCH" or ("batch" in line.tags and client.capabilities.multiline):
+        batch(client, line)
+        return None
     if command in ("PRIVMSG", "NOTICE"):
         message(client, line)
         return None
@@ -75,8 +80,31 @@ def handle(client: Asks, line: Line) -> Awaitable[None] | None:
 # Messages.
 
 
-def message(client: Asks, line: Line) -> None:
-    """PRIVMSG and NOTICE."""
+def batch(client: Asks, line: Line) -> None:
+    """BATCH, and the lines of a batch: all of it is one message."""
+    if not client.capabilities.multiline:
+        client.numeric(Err.UNKNOWNCOMMAND, line.command, "Unknown command")
+        return
+    opens = line.command == "BATCH" and line.params and line.params[0].startswith("+")
+    try:
+        whole = client.multiline.take(line, client.take_label() if opens else "")
+    except Broken as broken:
+        client.give_label(broken.label)
+        client.fail("BATCH", broken.code, *broken.params, text=broken.text)
+        return
+    if whole is not None:
+        client.give_label(whole.label)
+        message(client, whole.line, is_whole=True)
+
+
+def message(client: Asks, line: Line, is_whole: bool = False) -> None:
+    """PRIVMSG and NOTICE.
+
+    Args:
+        client: the client.
+        line: the command.
+        is_whole: the text is put together of several lines, and so may have any length.
+    """
     command, params = line.command, line.params
     if not params or not params[0]:
         client.numeric(Err.NORECIPIENT, f"No recipient given ({command})")
@@ -91,20 +119,22 @@ def message(client: Asks, line: Line) -> None:
         if params[0].startswith("#"):
             client.numeric(Err.CANNOTSENDTOCHAN, params[0], "CTCP to a channel is not passed on")
         return
-    if not _fits(client, line):
+    if not is_whole and not _fits(client, line):
         client.numeric(Err.INPUTTOOLONG, "with your name before it, the text does not fit")
         return
+    # The chat leaves these lines out, too: the client's own copy is known by its text.
+    words = without_blank_end(text.text)
     re = _reply(line)
     targets = list(dict.fromkeys(params[0].split(",")))
     names = [target for target in targets if not target.startswith(("#", "@#", "+#"))]
     label = client.take_label() if client.has("labeled-response") else ""
     for channel in (target for target in targets if target not in names):
         room = channel.lstrip("@+#").casefold()
-        request = Send(text.text, room=room, kind=text.kind, re=re)
+        request = Send(words, room=room, kind=text.kind, re=re)
         client.send_message(command, request, channel, label)
         label = ""
     if names:
-        request = Send(text.text, to=names, kind=text.kind, re=re)
+        request = Send(words, to=names, kind=text.kind, re=re)
         client.send_message(command, request, names[0], label)
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from gateway.irc.lines import escape, format_line
-from gateway.irc.texts import source, spoken
+from gateway.irc.lines import MAX_REST, escape, format_line
+from gateway.irc.multiline import CONCAT, MULTILINE
+from gateway.irc.texts import parts, source, spoken
 from wire.codec import decode_event
 from wire.frames import OPERATOR, Changed, Deleted, Event, Joined, Msg, Reacted
 
@@ -109,7 +110,8 @@ class Rendering:
             label: of the client's own command, if this is its echo.
         """
         command = "NOTICE" if message.kind == "notice" else "PRIVMSG"
-        lines = spoken(command, self.by(message.from_), target, message.text, message.kind)
+        by, text = self.by(message.from_), message.text
+        lines = spoken(command, by, target, text, message.kind)
         first = rest = self._tags(message, shape)
         if "message-tags" in shape:
             first = _more(first, "msgid", msgid(message.room, message.key or message.id))
@@ -118,6 +120,14 @@ class Rendering:
                 first = _more(first, "+draft/reply", msgid(message.room, message.re))
         if label:
             first = _more(first, "label", label)
+        # What somebody does is marked line by line, so it cannot be put together again.
+        if MULTILINE in shape and message.kind != "me" and ("\n" in text or len(lines) > 1):
+            # The same for everybody who is told this message, and for nothing else.
+            reference = f"m{message.id}"
+            begin = f":{by} BATCH +{reference} {MULTILINE} {target}"
+            inside = _in_batch(reference, f":{by} {command} {target} :", text)
+            end = f":{by} BATCH -{reference}"
+            return _ended([f"@{first} {begin}" if first else begin, *inside, end])
         tagged = [(first if n == 0 else rest, line) for n, line in enumerate(lines)]
         return _ended([f"@{tags} {line}" if tags else line for tags, line in tagged])
 
@@ -180,6 +190,15 @@ def iso(ms: int) -> str:
     """
     at = datetime.fromtimestamp(ms / 1000, UTC)
     return f"{at:%Y-%m-%dT%H:%M:%S}.{ms % 1000:03d}Z"
+
+
+def _in_batch(reference: str, head: str, text: str) -> list[str]:
+    """The lines of a text in a batch of their own."""
+    most = MAX_REST - 2 - len(head.encode())
+    return [
+        f"@batch={reference}{f';{CONCAT}' if part.goes_on else ''} {head}{part.text}"
+        for part in parts(text, most)
+    ]
 
 
 def _more(tags: str, key: str, value: str) -> str:

@@ -1,7 +1,7 @@
 r"""Texts of IRC and of the chat. Pure.
 
 IRC has formatting characters, which the chat refuses, and says ``/me`` with ``\x01ACTION``. The
-chat has texts of several lines, which IRC sends as several messages.
+chat has texts of several lines, which IRC sends as several messages, or as one batch.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ USER = "~u"
 """Stands for everybody's user name: it is not checked and would not be kept."""
 
 _FORMATTING = re.compile(
-    "\x03(?:[0-9]{1,2}(?:,[0-9]{1,2})?)?|\x04(?:[0-9A-Fa-f]{6})?|[\x00-\x1f\x7f]"
+    "\x03(?:[0-9]{1,2}(?:,[0-9]{1,2})?)?|\x04(?:[0-9A-Fa-f]{6})?|[\x00-\x08\x0b-\x1f\x7f]"
 )
 _CTCP = re.compile("\x01([^\x01 ]*) ?([^\x01]*)\x01?")
 
@@ -65,3 +65,34 @@ def spoken(command: str, sender: str, target: str, text: str, kind: str) -> list
     most = MAX_REST - 2 - len(head.encode()) - around
     pieces = [piece for part in text.split("\n") for piece in split_text(part, most)]
     return [head + (f"\x01ACTION {piece}\x01" if kind == "me" else piece) for piece in pieces]
+
+
+class Part(NamedTuple):
+    """A part of a text that fits into a line of IRC.
+
+    Attributes:
+        text: may be empty.
+        goes_on: whether it goes on where the part before it ended, in the same line of the text.
+    """
+
+    text: str
+    goes_on: bool
+
+
+def parts(text: str, most: int) -> list[Part]:
+    """A text in parts. Put together again, they are the text.
+
+    Args:
+        text: of one line or several.
+        most: the most bytes of a part, at least 5.
+    """
+    found = []
+    for line in text.split("\n"):
+        at = 0
+        # One byte is left for the space at a cut, which belongs to the part before it.
+        for part in [line] if len(line.encode()) <= most else split_text(line, most - 1):
+            end = at + len(part)
+            end += line[end : end + 1] == " "
+            found.append(Part(line[at:end], at > 0))
+            at = end
+    return found

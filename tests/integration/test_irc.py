@@ -11,6 +11,7 @@ from gateway.backplane.operators.accounts import put_account
 from gateway.backplane.records import Ban
 from gateway.config import Certificate
 from gateway.door.passwords import hash_password
+from gateway.irc.lines import Line
 from tests.support.certificates import Authority
 from tests.support.deadlines import eventually
 from tests.support.fixtures import Join, Running, StartGateway
@@ -541,6 +542,147 @@ class TestRooms:
         await dana.say("MARKREAD", "MARKREAD #dev timestamp=soon")
         assert (await dana.expect("FAIL")).params[1] == "NEED_MORE_PARAMS"
         assert (await dana.expect("FAIL")).params[1] == "INVALID_PARAMS"
+
+
+class TestMultiline:
+    CAPABILITIES = ("batch", "draft/multiline", "message-tags", "server-time")
+
+    async def test_several_lines_are_one_message_for_everybody(
+        self, irc: Running, second: Running, enter: Enter, join: Join
+    ) -> None:
+        mom = await join(second, "mom")
+        await mom.say(op="join", room="dev")
+        await mom.expect(op="entered")
+        dana = await enter(irc, "dana", *self.CAPABILITIES, "echo-message", "labeled-response")
+        sis, dad = await enter(irc, "sis", *self.CAPABILITIES), await enter(irc, "dad")
+        await dana.say("@label=l BATCH +1 draft/multiline #dev", "@batch=1 PRIVMSG #dev :a list:")
+        await dana.say("@batch=1 PRIVMSG #dev :", "@batch=1 PRIVMSG #dev :\t1. \x02bo")
+        await dana.say("@batch=1;draft/multiline-concat PRIVMSG #dev :ld", "BATCH -1")
+        said = await mom.expect(op="msg", **{"from": "dana"})
+        assert said["text"] == "a list:\n\n\t1. bold"
+        begin, *lines = await _batch(dana)
+        heard, *same = await _batch(sis)
+        assert begin.tags.pop("label") == "l"
+        assert (
+            begin.tags == heard.tags == {"msgid": f"dev/{said['id']}", "time": begin.tags["time"]}
+        )
+        assert begin.params[1:] == ["draft/multiline", "#dev"]
+        assert lines == same
+        assert [line.params for line in lines] == [
+            *(["#dev", "a list:"], ["#dev", ""], ["#dev", "\t1. bold"])
+        ]
+        assert all(set(line.tags) == {"batch"} for line in lines)
+        await dad.caught_up()
+        assert _texts(dad) == ["a list:", "\t1. bold"]
+
+    async def test_a_private_one_and_one_to_oneself(self, irc: Running, enter: Enter) -> None:
+        dana = await enter(irc, "dana", *self.CAPABILITIES, "echo-message", "labeled-response")
+        mom = await enter(irc, "mom", *self.CAPABILITIES)
+        for name, copies in (("mom", 1), ("dana", 2)):
+            await dana.say(f"@label={name} BATCH +1 draft/multiline {name}")
+            # What shows nothing at the end is not a part of a message of the chat.
+            await dana.say(*(f"@batch=1 PRIVMSG {name} :{text}" for text in ("a", "b", "")))
+            await dana.say("BATCH -1")
+            for number in range(copies):
+                begin, *lines = await _batch(dana)
+                assert begin.params[2] == name
+                assert begin.tags.get("label") == (None if number else name)
+                assert [line.params for line in lines] == [[name, "a"], [name, "b"]]
+        begin, *lines = await _batch(mom)
+        assert begin.params[2] == "mom"
+        assert [line.params for line in lines] == [["mom", "a"], ["mom", "b"]]
+
+    async def test_long_lines_and_several_lines_of_other_programs_come_as_batches(
+        self, irc: Running, enter: Enter, join: Join
+    ) -> None:
+        dana, mom = await enter(irc, "dana", *self.CAPABILITIES), await join(irc, "mom")
+        await mom.say(op="join", room="dev")
+        await mom.expect(op="entered")
+        texts = (" ".join(["wörd"] * 500), "one\ntwo", "\none", "x" * 1000 + "\n\ny")
+        for seq, text in enumerate(texts):
+            await mom.say(op="send", room="dev", text=text, seq=seq)
+            _, *lines = await _batch(dana)
+            whole = "".join(
+                ("" if "draft/multiline-concat" in line.tags else "\n") + line.params[1]
+                for line in lines
+            )
+            assert whole[1:] == text
+            for line in lines:
+                assert len(f":{line.source} PRIVMSG #dev :{line.params[1]}\r\n".encode()) <= 512
+        # What somebody does is marked in each line.
+        await mom.say(op="send", room="dev", text="waves\nand nods", kind="me", seq=9)
+        assert (await dana.expect("PRIVMSG", "BATCH")).params[1] == "\x01ACTION waves\x01"
+
+    async def test_in_a_history_it_is_a_batch_in_the_batch(
+        self, irc: Running, enter: Enter
+    ) -> None:
+        more = ("draft/chathistory", "labeled-response")
+        dana = await enter(irc, "dana", *self.CAPABILITIES, *more)
+        await dana.say("PRIVMSG #dev :before", "BATCH +x draft/multiline #dev")
+        await dana.say("@batch=x PRIVMSG #dev one", "@batch=x PRIVMSG #dev two", "BATCH -x")
+        await dana.caught_up()
+        await dana.say("@label=h CHATHISTORY LATEST #dev * 10")
+        outer = await dana.expect("BATCH")
+        assert outer.params[1:] == ["labeled-response"]
+        history = await dana.expect("BATCH")
+        assert history.params[1:] == ["chathistory", "#dev"]
+        assert history.tags == {"batch": outer.params[0][1:]}
+        line = await dana.expect("PRIVMSG")
+        assert (line.params[1], line.tags["batch"]) == ("before", history.params[0][1:])
+        begin, *lines = await _batch(dana)
+        assert begin.tags["batch"] == history.params[0][1:]
+        assert [line.params[1] for line in lines] == ["one", "two"]
+        assert {line.tags["batch"] for line in lines} == {begin.params[0][1:]}
+        await dana.expect("BATCH", p0=f"-{history.params[0][1:]}")
+        await dana.expect("BATCH", p0=f"-{outer.params[0][1:]}")
+
+    async def test_what_is_wrong_is_said_and_nothing_of_it_is_passed_on(
+        self, irc: Running, enter: Enter
+    ) -> None:
+        dana = await enter(irc, "dana", *self.CAPABILITIES, "labeled-response")
+        mom = await enter(irc, "mom")
+        await dana.say("@label=l BATCH +1 draft/multiline #dev")
+        await dana.say("@batch=1 PRIVMSG #dev no", "@batch=1 PRIVMSG #b no")
+        fail = await dana.expect("FAIL")
+        assert fail.params[:4] == ["BATCH", "MULTILINE_INVALID_TARGET", "#dev", "#b"]
+        assert fail.tags == {"label": "l"}
+        await dana.say("@batch=1 PRIVMSG #dev no", "BATCH -1", "@batch=1 PRIVMSG #dev no")
+        assert (await dana.expect("FAIL")).params[1] == "MULTILINE_INVALID"
+        await dana.say("@label=m BATCH +2 draft/multiline #elsewhere")
+        await dana.say("@batch=2 PRIVMSG #elsewhere no", "BATCH -2")
+        assert (await dana.expect("404")).tags == {"label": "m"}
+        await dana.say("PRIVMSG #dev :and yes")
+        await mom.expect("PRIVMSG", p1="and yes")
+        assert _texts(mom) == ["and yes"]
+        await mom.say("BATCH +1 draft/multiline #dev")
+        await mom.expect("421")
+
+    async def test_a_batch_is_one_message_for_the_pace(
+        self, start_gateway: StartGateway, enter: Enter
+    ) -> None:
+        # After five messages the next one waits for an hour.
+        running = await start_gateway(
+            irc=("127.0.0.1", 0), lobby=False, limits={"burst": 5, "rate": 1 / 3600}
+        )
+        dana, mom = await enter(running, "dana", *self.CAPABILITIES), await enter(running, "mom")
+        for n in range(4):
+            await dana.say(f"BATCH +{n} draft/multiline #dev")
+            await dana.say(*(f"@batch={n} PRIVMSG #dev {n}.{line}" for line in range(5)))
+            await dana.say(f"BATCH -{n}")
+        await mom.expect("PRIVMSG", p1="3.4")
+        assert len(_texts(mom)) == 20
+
+
+async def _batch(peer: IrcPeer) -> list[Line]:
+    """The next batch of one message: what opens it, and its lines."""
+    begin = await peer.expect("BATCH")
+    assert begin.params[1] == "draft/multiline"
+    lines = [begin]
+    while (line := await peer.expect("BATCH", "PRIVMSG")).command != "BATCH":
+        assert line.tags["batch"] == begin.params[0][1:]
+        lines.append(line)
+    assert line.params == [f"-{begin.params[0][1:]}"]
+    return lines
 
 
 class TestTrouble:
