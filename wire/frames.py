@@ -299,6 +299,7 @@ class ReadHistory(Frame, frozen=True, tag_field="op", tag="history"):
         since: only those that were stored at this time or later, milliseconds since 1970. With
             ``since`` or ``after`` the oldest are told, unless ``before`` or ``until`` is given.
         until: only those that were stored before this time; the newest of them are told.
+        id: only this message. What is said above about order and limit does not matter then.
         seq: the client's own count.
     """
 
@@ -309,6 +310,7 @@ class ReadHistory(Frame, frozen=True, tag_field="op", tag="history"):
     after: Reference | None = None
     since: Moment | None = None
     until: Moment | None = None
+    id: Reference | None = None
     seq: Seq | None = None
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from gateway.backplane.ids import parse_id
 from gateway.irc.asking import Asks
@@ -20,9 +20,52 @@ COMMAND = "CHATHISTORY"
 FOREVER = 2**53 - 1
 """Later than any message, milliseconds since 1970."""
 
+ROUNDS = 10
+"""How often more is read, if not all that was read is shown."""
+
 
 class _Bad(Exception):
     """A reference or a number that cannot be read."""
+
+
+class _Place(NamedTuple):
+    """A place in a history: a message, or a time.
+
+    Attributes:
+        id: the id of the message, in the log that is read; "" for a time.
+        time: milliseconds since 1970; 0 for a message whose time is not known.
+    """
+
+    id: str
+    time: int = 0
+
+    def before(self) -> dict[str, Any]:
+        """The bound of what came before it."""
+        return {"before": self.id} if self.id else {"until": self.time}
+
+    def after(self) -> dict[str, Any]:
+        """The bound of what came after it."""
+        return {"after": self.id} if self.id else {"since": self.time + 1}
+
+    def on(self) -> dict[str, Any]:
+        """Like `after`, with the message itself."""
+        if not self.id:
+            return {"since": self.time}
+        epoch, number = parse_id(self.id.encode())
+        return {"after": f"{epoch}-{number - 1}" if number else f"{epoch - 1}-{2**63}"}
+
+    def is_after(self, event: Any) -> bool:
+        """Whether this place comes after an event of the history."""
+        if self.id:
+            return parse_id(event.id.encode()) < parse_id(self.id.encode())
+        return bool(event.ts < self.time)
+
+
+class Shown(NamedTuple):
+    """An event of a history, and its lines for one client."""
+
+    event: Any
+    lines: list[str]
 
 
 async def chathistory(client: Asks, params: list[str]) -> None:
@@ -32,28 +75,145 @@ async def chathistory(client: Asks, params: list[str]) -> None:
         if kind == "TARGETS":
             await _targets(client, params)
             return
-        requests, wanted = _requests(kind, target, params[2:])
+        history = History(client, target)
+        if not history.is_open():
+            text = "there is no such history, or you may not read it"
+            client.fail(COMMAND, "INVALID_TARGET", kind, target, text=text)
+            return
+        found = await _find(history, kind, params[2:])
     except _Bad as bad:
         client.fail(COMMAND, "INVALID_PARAMS", kind, text=str(bad))
         return
-    if requests[0].room is not None and requests[0].room not in client.rooms:
-        text = "there is no such history, or you may not read it"
-        client.fail(COMMAND, "INVALID_TARGET", kind, target, text=text)
+    except Refused as refused:
+        client.fail(COMMAND, "MESSAGE_ERROR", kind, target, text=refused.error.text)
         return
-    found: list[Any] = []
-    for request in requests:
-        try:
-            found += _events(await client.ask(request))
-        except Refused as refused:
-            client.fail(COMMAND, "MESSAGE_ERROR", kind, target, text=refused.error.text)
-            return
-    lines: list[str] = []
-    for event in found:
-        if wanted(event) and (isinstance(event, Msg) or client.has("draft/event-playback")):
-            lines += _line_of(client, event, target)
+    lines = [line for shown in found for line in shown.lines]
     if client.has("batch"):
         lines = client.batched(lines, "chathistory", target)
     client.put(*lines)
+
+
+class History:
+    """What was said in a room or with a person, as one client is shown it.
+
+    Args:
+        client: the client.
+        target: the channel or the person; "" for everything that is private.
+    """
+
+    def __init__(self, client: Asks, target: str) -> None:
+        self._client = client
+        self._target = target
+        self._room = target[1:].casefold() if target.startswith("#") else None
+        self._of: dict[str, Any] = {"room": self._room}
+        if self._room is None and target:
+            self._of = {"with_": target}
+
+    def is_open(self) -> bool:
+        """Whether the client may read it."""
+        return self._room is None or self._room in self._client.rooms
+
+    async def back(self, limit: int, **bounds: Any) -> list[Shown]:
+        """The newest events within some bounds, the oldest of them first.
+
+        Args:
+            limit: how many are shown at most.
+            **bounds: as in `wire.frames.ReadHistory`.
+
+        Raises:
+            Refused: it cannot be read.
+        """
+        found: list[Shown] = []
+        for count in _counts(limit):
+            events, complete = await self._read(bounds, count)
+            found = [*self._shown(events), *found][-limit:]
+            if complete or not events or len(found) == limit:
+                break
+            bounds = {**bounds, "before": _id_of(events[0])}
+        return found
+
+    async def on(self, limit: int, end: _Place | None = None, **bounds: Any) -> list[Shown]:
+        """Like `back`, with the oldest events within the bounds.
+
+        Args:
+            limit: as there.
+            end: only what came before this place is shown.
+            **bounds: as there.
+        """
+        found: list[Shown] = []
+        for count in _counts(limit):
+            events, complete = await self._read(bounds, count)
+            inside = [event for event in events if end is None or end.is_after(event)]
+            found = [*found, *self._shown(inside)][:limit]
+            if complete or len(inside) < len(events) or not events or len(found) == limit:
+                break
+            bounds = {"after": _id_of(events[-1])}
+        return found
+
+    async def place(self, reference: str, with_time: bool = False) -> _Place:
+        """Where a reference is in this history.
+
+        Args:
+            reference: of a client.
+            with_time: whether the time is needed, whatever it is.
+
+        Raises:
+            Refused: it is of a message that is not there.
+        """
+        kind, _, value = reference.partition("=")
+        if kind == "timestamp":
+            return _Place("", _moment(value))
+        room, id = of_msgid(value)
+        if kind != "msgid" or not id:
+            raise _Bad("this is neither a msgid nor a timestamp")
+        if room != self._room:
+            raise _Bad("this message is not in that history")
+        if room is not None and not with_time:
+            epoch, _, number = id.partition("-")
+            if not (epoch.isdecimal() and number.isdecimal()):
+                raise _Bad("this is not a msgid")
+            return _Place(id)
+        # A private message has an id for everybody, and another one in each person's log.
+        answer = await self._client.ask(ReadHistory(room=room, id=id))
+        for event in _events(answer):
+            return _Place(_id_of(event), event.ts)
+        raise _Bad("there is no such message")
+
+    async def _read(self, bounds: dict[str, Any], count: int) -> tuple[list[Any], bool]:
+        request = ReadHistory(**self._of, **bounds, limit=count)
+        answer = await self._client.ask(request)
+        return _events(answer), answer[-1].complete
+
+    def _shown(self, events: list[Any]) -> Iterator[Shown]:
+        for event in events:
+            if lines := self._lines(event):
+                yield Shown(event, lines)
+
+    def _lines(self, event: Any) -> list[str]:
+        client = self._client
+        rendering, shape = client.shared.rendering, client.capabilities.shape
+        if not isinstance(event, Msg):
+            data = rendering.write(event, shape) if client.has("draft/event-playback") else b""
+        elif event.room is not None:
+            data = rendering.message(event, f"#{event.room}", shape)
+        else:
+            target = self._recipient(event)
+            data = rendering.message(event, target, shape) if target else b""
+        return [each for each in data.decode().split("\r\n") if each]
+
+    def _recipient(self, message: Msg) -> str:
+        """The recipient that a private message is shown with; "" if it is not of this history."""
+        nick, other = self._client.nick, self._target.casefold()
+        if message.from_ != nick:
+            # The chat counts what a third person says to both as well.
+            return nick if other in ("", message.from_.casefold()) else ""
+        to = message.to or []
+        return next((name for name in to if other in ("", name.casefold())), "")
+
+
+def _counts(limit: int) -> list[int]:
+    """How much is read in each round: not more than is asked for, unless some is not shown."""
+    return [min(limit, HISTORY_AT_ONCE)] + [HISTORY_AT_ONCE] * (ROUNDS - 1)
 
 
 def _events(parts: list[Any]) -> list[Any]:
@@ -61,100 +221,45 @@ def _events(parts: list[Any]) -> list[Any]:
     return [event for event in map(decode_event, raw) if event is not None]
 
 
-def _line_of(client: Asks, event: Any, target: str) -> list[str]:
-    rendering, shape = client.shared.rendering, client.capabilities.shape
-    if isinstance(event, Msg):
-        if event.room is None:
-            target = client.nick if event.from_ != client.nick else next(iter(event.to or [target]))
-        data = rendering.message(event, target, shape)
-    else:
-        data = rendering.write(event, shape)
-    return [each for each in data.decode().split("\r\n") if each]
+def _id_of(event: Any) -> str:
+    return str(event.id)
 
 
-Wanted = Callable[[Any], bool]
-
-
-def _requests(kind: str, target: str, params: list[str]) -> tuple[list[ReadHistory], Wanted]:
-    """What to read, and which of it to show."""
+async def _find(history: History, kind: str, params: list[str]) -> list[Shown]:
+    """What one of the ways to ask for history is answered with."""
     references, limit = params[:-1], _limit(params[-1])
-
-    def read(**given: Any) -> ReadHistory:
-        of = {"room": target[1:].casefold()} if target.startswith("#") else {"with_": target}
-        return ReadHistory(**{"limit": limit, **of, **given})
-
     match kind, references:
         case "LATEST", ["*"]:
-            return [read()], _any
+            return await history.back(limit)
         case "LATEST", [after]:
-            return [read(**_after(after), until=FOREVER)], _any
+            bounds = (await history.place(after)).after()
+            return await history.back(limit, **bounds, until=FOREVER)
         case "BEFORE", [before]:
-            return [read(**_before(before))], _any
+            return await history.back(limit, **(await history.place(before)).before())
         case "AFTER", [after]:
-            return [read(**_after(after))], _any
+            return await history.on(limit, **(await history.place(after)).after())
         case "AROUND", [middle]:
+            place = await history.place(middle)
             half = limit // 2
-            earlier = [read(**_before(middle), limit=half)] if half else []
-            return [*earlier, read(**_from(middle), limit=limit - half)], _any
-        case "BETWEEN", [one, other] if _place(one) > _place(other):
-            return [read(**_after(other), **_before(one))], _any
+            earlier = await history.back(half, **place.before()) if half else []
+            return [*earlier, *await history.on(limit - len(earlier), **place.on())]
         case "BETWEEN", [one, other]:
-            end = _before(other)
-            return [read(**_after(one))], lambda event: _is_before(event, end)
+            mixed = one.partition("=")[0] != other.partition("=")[0]
+            first, last = [await history.place(each, mixed) for each in (one, other)]
+            if _order(first, mixed) <= _order(last, mixed):
+                return await history.on(limit, last, **first.after())
+            return await history.back(limit, **last.after(), **first.before())
     raise _Bad("this is not a way to ask for history")
 
 
+def _order(place: _Place, by_time: bool) -> tuple[int, int]:
+    return (place.time, 0) if by_time or not place.id else parse_id(place.id.encode())
+
+
 def _limit(number: str) -> int:
-    if not number.isdecimal():
+    if not (number.isascii() and number.isdecimal()):
         raise _Bad("the limit is not a number")
-    return max(1, min(int(number), HISTORY_AT_ONCE))
-
-
-def _any(_event: Any) -> bool:
-    return True
-
-
-def _is_before(event: Any, end: dict[str, Any]) -> bool:
-    if "until" in end:
-        return bool(event.ts < end["until"])
-    return parse_id(event.id.encode()) < parse_id(end["before"].encode())
-
-
-def _place(reference: str) -> tuple[int, int]:
-    kind, _, value = reference.partition("=")
-    if kind == "timestamp":
-        return (_moment(value), 0)
-    epoch, _, number = of_msgid(value)[1].partition("-")
-    if kind != "msgid" or not (epoch.isdecimal() and number.isdecimal()):
-        raise _Bad("this is neither a msgid nor a timestamp")
-    return int(epoch), int(number)
-
-
-def _after(reference: str) -> dict[str, Any]:
-    kind, _, value = reference.partition("=")
-    _place(reference)
-    if kind == "msgid":
-        return {"after": of_msgid(value)[1]}
-    return {"since": _moment(value) + 1}
-
-
-def _from(reference: str) -> dict[str, Any]:
-    """Like `_after`, with the message itself."""
-    kind, _, value = reference.partition("=")
-    epoch, number = _place(reference)
-    if kind == "timestamp":
-        return {"since": _moment(value)}
-    if number:
-        return {"after": f"{epoch}-{number - 1}"}
-    return {"after": f"{epoch - 1}-{2**63}"}
-
-
-def _before(reference: str) -> dict[str, Any]:
-    kind, _, value = reference.partition("=")
-    _place(reference)
-    if kind == "msgid":
-        return {"before": of_msgid(value)[1]}
-    return {"until": _moment(value)}
+    return max(1, min(int(number[:9]), HISTORY_AT_ONCE))
 
 
 def _moment(text: str) -> int:
@@ -162,26 +267,35 @@ def _moment(text: str) -> int:
         at = datetime.fromisoformat(text)
     except ValueError:
         raise _Bad("this is not a time") from None
-    return round((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() * 1000)
+    return max(0, round((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() * 1000))
+
+
+def _time(reference: str) -> int:
+    kind, _, value = reference.partition("=")
+    if kind != "timestamp":
+        raise _Bad("this is not a time")
+    return _moment(value)
 
 
 async def _targets(client: Asks, params: list[str]) -> None:
     """The rooms and people with which something was said last between two times."""
     if len(params) < 4:
         raise _Bad("two times and a limit are needed")
-    first, last = sorted((_place(params[1])[0], _place(params[2])[0]))
-    newest: dict[str, int] = {}
+    one, other, limit = _time(params[1]), _time(params[2]), _limit(params[3])
+    first, last = sorted((one, other))
+    newest: dict[str, tuple[int, str]] = {}
     for room in sorted(client.rooms):
-        for event in _events(await client.ask(ReadHistory(room=room, limit=1))):
-            newest[f"#{room}"] = event.ts
-    for event in _events(await client.ask(ReadHistory(limit=HISTORY_AT_ONCE))):
-        if isinstance(event, Msg):
-            others = event.to or [] if event.from_ == client.nick else [event.from_]
-            newest |= dict.fromkeys(others, event.ts)
-    found = sorted((at, target) for target, at in newest.items() if first < at < last)
-    server = client.shared.server
+        for event, _ in await History(client, f"#{room}").back(1):
+            newest[f"#{room}"] = (event.ts, f"#{room}")
+    bounds: dict[str, Any] = {"since": first + 1, "until": FOREVER}
+    for event, _ in await History(client, "").back(ROUNDS * HISTORY_AT_ONCE, **bounds):
+        assert isinstance(event, Msg)
+        others = event.to or [] if event.from_ == client.nick else [event.from_]
+        newest |= {name.casefold(): (event.ts, name) for name in others}
+    found = sorted(each for each in newest.values() if first < each[0] < last)
+    found = found[:limit] if one <= other else found[-limit:]
     shown = [
-        answer_line("CHATHISTORY", "TARGETS", target, iso(at), source=server)
+        answer_line(COMMAND, "TARGETS", target, iso(at), source=client.shared.server)
         for at, target in found
     ]
     if client.has("batch"):

@@ -142,6 +142,8 @@ class Rendering:
     def _changed(self, event: Changed, shape: Shape) -> bytes:
         channel, by = f"#{event.room}", self.by(event.by)
         tags = self._tags(event, shape)
+        if "message-tags" in shape:
+            tags = _more(tags, "msgid", msgid(event.room, event.id))
         name = event.name or "*"
         match event.change:
             case "topic":

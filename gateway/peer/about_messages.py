@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from gateway.backplane.contract import Backplane, Log, author_of
-from gateway.backplane.ids import parse_id
 from gateway.backplane.records import Registration, audited_by
 from gateway.channels.replay import seen_id
 from gateway.chat.effects import MessageRequest
@@ -13,7 +12,7 @@ from gateway.chat.rooms import may_react, tells_all
 from gateway.chat.sending import no_longer_in_room
 from gateway.errors import NameLost, RoomChanged
 from gateway.peer.asking import Asker, refuse
-from gateway.peer.past import Past
+from gateway.peer.past import Past, find
 from gateway.rooms.room import who_is
 from gateway.rooms.rooms import Rooms
 from wire.codec import decode_event
@@ -63,10 +62,10 @@ class AboutMessages:
             asker.unavailable(request.seq)
 
     async def _mark(self, asker: Asker, request: Delete | React) -> str:
-        if seen_id(request.id) is None:
-            raise WireError(ErrorCode.NO_SUCH_MESSAGE, "that is not the id of a message")
         if request.room is None:
             return await self._mark_private(asker.membership.registration, request)
+        if seen_id(request.id) is None:
+            raise WireError(ErrorCode.NO_SUCH_MESSAGE, "that is not the id of a message")
         while True:
             try:
                 if isinstance(request, Delete):
@@ -128,16 +127,14 @@ class AboutMessages:
         names = [record.name, message.from_, *(message.to or ())]
         people = list(dict.fromkeys(fold(name) for name in names))
         return await self._backplane.mark_private(
-            record, request.id, event, people, within=DELETE_WITHIN
+            record, message.id, event, people, within=DELETE_WITHIN
         )
 
-    async def _own(self, record: Registration, id: str) -> Msg:
+    async def _own(self, record: Registration, reference: str) -> Msg:
         """A private message in somebody's own log."""
-        epoch, n = parse_id(id.encode())
-        before = b"%d-%d" % (epoch, n + 1)
-        lines, _ = await self._backplane.read_back(Log(PRIVATE, record.folded), before, 1)
-        message = decode_event(lines[0]) if lines else None
-        if not isinstance(message, Msg) or message.id != id:
+        line = await find(self._backplane, Log(PRIVATE, record.folded), reference)
+        message = None if line is None else decode_event(line)
+        if not isinstance(message, Msg):
             text = "there is no such message: it may be deleted already"
             raise WireError(ErrorCode.NO_SUCH_MESSAGE, text)
         return message

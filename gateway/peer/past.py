@@ -46,6 +46,9 @@ class Past:
         Raises:
             WireError: it cannot be answered.
         """
+        if request.id is not None:
+            await self._tell_one(asker, request, request.id)
+            return
         before, after = _id(request.before), _id(request.after)
         record, room = asker.membership.registration, request.room
         log = Log(room) if room is not None else Log(PRIVATE, record.folded)
@@ -61,7 +64,21 @@ class Past:
         else:
             complete = await self._read_back(log, before, found)
             found.lines.reverse()
-        lines = found.lines
+        await self._answer(asker, request, log, found.lines, complete)
+
+    async def _tell_one(self, asker: Asker, request: ReadHistory, reference: str) -> None:
+        log = Log(PRIVATE, asker.membership.registration.folded)
+        if request.room is not None:
+            log = Log(request.room)
+        found = _Found(request, self._began(asker, request.room))
+        line = await find(self._backplane, log, reference)
+        if line is not None and not found.is_too_early(line):
+            found.take(line)
+        await self._answer(asker, request, log, found.lines, complete=True)
+
+    async def _answer(
+        self, asker: Asker, request: ReadHistory, log: Log, lines: list[bytes], complete: bool
+    ) -> None:
         refs = [ref for line in lines if (ref := _reference(line)) is not None]
         reactions = await self._backplane.reactions(log, refs)
         pages = list(_pages(lines))
@@ -73,7 +90,7 @@ class Past:
             asker.tell(
                 Earlier(
                     events=[msgspec.Raw(line.rstrip(b"\n")) for line in page],
-                    room=room,
+                    room=request.room,
                     with_=request.with_,
                     reactions=mine,
                     more=more,
@@ -149,6 +166,36 @@ class Past:
                     return False
             more = page.more
         return True
+
+
+async def find(backplane: Backplane, log: Log, reference: str) -> bytes | None:
+    """A message of a log, or None.
+
+    Args:
+        backplane: where it is stored.
+        log: which.
+        reference: the id of the message, or the key of a private one.
+    """
+    if (id := seen_id(reference)) is not None:
+        epoch, n = parse_id(id)
+        lines, _ = await backplane.read_back(log, b"%d-%d" % (epoch, n + 1), 1)
+        return next((line for line in lines if _id_of(line) == id), None)
+    if log.room != PRIVATE:
+        return None
+    # A person's log is short, and keys are asked for seldom.
+    before, scanned, at_front = None, 0, False
+    while scanned < SCANNED and not at_front:
+        lines, at_front = await backplane.read_back(log, before, AT_ONCE)
+        for line in lines:
+            if reference.encode() in line:
+                event = decode_event(line)
+                if isinstance(event, Msg) and event.key == reference:
+                    return line
+        if not lines:
+            break
+        scanned += len(lines)
+        before = _id_of(lines[-1])
+    return None
 
 
 class _Found:

@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import ssl
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
@@ -12,6 +13,7 @@ from gateway.backplane.records import Ban
 from gateway.config import Certificate
 from gateway.door.passwords import hash_password
 from gateway.irc.lines import Line
+from gateway.irc.rendering import iso
 from tests.support.certificates import Authority
 from tests.support.deadlines import eventually
 from tests.support.fixtures import Join, Running, StartGateway
@@ -671,6 +673,134 @@ class TestMultiline:
             await dana.say(f"BATCH -{n}")
         await mom.expect("PRIVMSG", p1="3.4")
         assert len(_texts(mom)) == 20
+
+
+class TestHistory:
+    CAPABILITIES = ("batch", "draft/chathistory", "message-tags", "server-time", "echo-message")
+
+    async def test_private_messages_have_one_id_for_everybody_and_it_is_a_reference(
+        self, irc: Running, second: Running, enter: Enter, account: Account
+    ) -> None:
+        await account("dana")
+        await account("mom")
+        dana = await enter(irc, "dana", *self.CAPABILITIES, password=f":{PASSWORD}")
+        mom = await enter(second, "mom", *self.CAPABILITIES, password=f":{PASSWORD}")
+        dad = await enter(second, "dad", rooms="")
+        for n in range(0, 8, 2):
+            # The logs of two people do not count alike.
+            await dad.say("PRIVMSG dana :in between", "PRIVMSG dana,mom :both")
+            await dad.caught_up()
+            await dana.say(f"PRIVMSG mom :{n}")
+            await mom.expect("PRIVMSG", p1=str(n))
+            await mom.say(f"PRIVMSG dana :{n + 1}")
+            await dana.expect("PRIVMSG", p1=str(n + 1))
+        await mom.caught_up()
+        ids = {line.params[1]: line.tags["msgid"] for line in dana.seen if "msgid" in line.tags}
+        assert ids == {
+            line.params[1]: line.tags["msgid"] for line in mom.seen if "msgid" in line.tags
+        } | {"in between": ids["in between"]}
+        for peer, target in ((dana, "mom"), (mom, "DANA")):
+
+            async def asked(query: str, peer: IrcPeer = peer, target: str = target) -> list[str]:
+                way, rest = query.split(" ", 1)
+                return await _history(peer, target, f"CHATHISTORY {way} {target} {rest}")
+
+            assert await asked("LATEST * 100") == [*"01234567"]
+            assert await asked("LATEST * 3") == [*"567"]
+            assert await asked(f"LATEST msgid={ids['4']} 100") == [*"567"]
+            assert await asked(f"BEFORE msgid={ids['4']} 2") == [*"23"]
+            assert await asked(f"AFTER msgid={ids['4']} 2") == [*"56"]
+            assert await asked(f"AROUND msgid={ids['4']} 1") == [*"4"]
+            assert await asked(f"AROUND msgid={ids['4']} 4") == [*"2345"]
+            assert await asked(f"AROUND msgid={ids['0']} 4") == [*"0123"]
+            assert await asked(f"BETWEEN msgid={ids['1']} msgid={ids['6']} 3") == [*"234"]
+            assert await asked(f"BETWEEN msgid={ids['6']} msgid={ids['1']} 3") == [*"345"]
+            ends = f"timestamp=2020-01-01T00:00:00.000Z msgid={ids['2']}"
+            assert await asked(f"BETWEEN {ends} 9") == [*"01"]
+        for reference in ("@/nonsense", "dev/1-1", ids["4"].removeprefix("@/")):
+            await dana.say(f"CHATHISTORY BEFORE mom msgid={reference} 5")
+            assert (await dana.expect("FAIL")).params[1] == "INVALID_PARAMS"
+        await mom.say(f"REDACT dana {ids['5']}")
+        await mom.caught_up()
+        assert await _history(dana, "mom", "CHATHISTORY LATEST mom * 3") == [*"467"]
+
+    async def test_what_one_says_to_oneself_is_a_history_of_its_own(
+        self, irc: Running, enter: Enter
+    ) -> None:
+        dana, mom = await enter(irc, "dana", *self.CAPABILITIES), await enter(irc, "mom")
+        for n in range(30):
+            await dana.say(f"PRIVMSG dana :note {n}", f"PRIVMSG mom :{n}")
+        await mom.expect("PRIVMSG", p1="29")
+        await dana.caught_up()
+        found = await _history(dana, "dana", "CHATHISTORY LATEST dana * 20")
+        assert found == [f"note {n}" for n in range(10, 30)]
+
+    async def test_what_is_not_shown_does_not_count(
+        self, irc: Running, enter: Enter, account: Account
+    ) -> None:
+        await account("boss")
+        boss = await enter(irc, "boss", *self.CAPABILITIES, password=f":{PASSWORD}")
+        more = await enter(irc, "more", *self.CAPABILITIES, "draft/event-playback")
+        for n in range(12):
+            await boss.say(f"PRIVMSG #dev :{n}", f"TOPIC #dev :topic {n}", "MODE #dev +m-m")
+            await more.expect("TOPIC", p1=f"topic {n}")
+        last = await boss.expect("TOPIC", p1="topic 11")
+        for query, found in (
+            ("LATEST #dev * 10", range(2, 12)),
+            (f"BEFORE #dev msgid={last.tags['msgid']} 10", range(2, 12)),
+            ("AFTER #dev timestamp=2020-01-01T00:00:00.000Z 10", range(10)),
+        ):
+            texts = await _history(boss, "#dev", f"CHATHISTORY {query}")
+            assert texts == [str(n) for n in found]
+        texts = await _history(more, "#dev", "CHATHISTORY LATEST #dev * 4")
+        assert texts == ["10", "topic 10", "11", "topic 11"]
+
+    async def test_targets_are_in_the_order_of_what_was_said_last(
+        self, irc: Running, enter: Enter, account: Account
+    ) -> None:
+        await account("dana")
+        dana = await enter(
+            irc, "dana", *self.CAPABILITIES, rooms="#a,#b,#quiet", password=f":{PASSWORD}"
+        )
+        mom = await enter(irc, "mom", rooms="#a,#b")
+        times = {}
+        for by, target in ((dana, "#a"), (mom, "dana"), (dana, "#b"), (dana, "dad"), (dana, "#a")):
+            if target == "dad":
+                await enter(irc, "dad", rooms="")
+            await by.say(f"PRIVMSG {target} :hello")
+            line = await dana.expect("PRIVMSG")
+            times["mom" if by is mom else target] = line.tags["time"]
+            # The next message has a later time.
+            await eventually(lambda stamp=line.tags["time"]: iso(round(time.time() * 1000)) > stamp)
+
+        async def targets(query: str) -> list[list[str]]:
+            await dana.say(f"CHATHISTORY TARGETS {query}")
+            return [
+                line.params[1:] for line in await dana.caught_up() if line.command == "CHATHISTORY"
+            ]
+
+        everything = [[name, times[name]] for name in ("mom", "#b", "dad", "#a")]
+        never, always = "timestamp=2020-01-01T00:00:00.000Z", "timestamp=2262-01-01T00:00:00.000Z"
+        assert await targets(f"{never} {always} 10") == everything
+        assert await targets(f"{never} {always} 2") == everything[:2]
+        assert await targets(f"{always} {never} 2") == everything[2:]
+        assert await targets(f"timestamp={times['mom']} {always} 10") == everything[1:]
+        inside = f"timestamp={times['mom']} timestamp={times['#a']}"
+        assert await targets(f"{inside} 10") == everything[1:3]
+        await dana.say(f"CHATHISTORY TARGETS msgid=x {always} 5", f"CHATHISTORY TARGETS {never} 5")
+        for _ in range(2):
+            assert (await dana.expect("FAIL")).params[1] == "INVALID_PARAMS"
+
+
+async def _history(peer: IrcPeer, target: str, query: str) -> list[str]:
+    """The texts that a question about history is answered with."""
+    await peer.say(query)
+    begin = await peer.expect("BATCH", "FAIL")
+    assert begin.params[1:] == ["chathistory", target]
+    texts = []
+    while (line := await peer.expect("BATCH", "PRIVMSG", "TOPIC")).command != "BATCH":
+        texts.append(line.params[1])
+    return texts
 
 
 async def _batch(peer: IrcPeer) -> list[Line]:

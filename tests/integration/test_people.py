@@ -271,27 +271,48 @@ class TestHistory:
         assert texts(first) == inside[:1]
         assert not first.get("complete")
 
+    async def test_one_message_is_read_by_its_id_or_its_key(self, phone: Peer, sis: Peer) -> None:
+        said = [await says(sis, text) for text in ("one", "two", "psst @dana", "again @dana")]
+        heard = [await phone.expect(op="msg", text=each["text"]) for each in said]
+        for here, reader in ((heard, phone), (said, sis)):
+            one = await history(reader, room="lobby", id=here[1]["id"])
+            assert texts(one) == ["two"]
+            assert one["complete"]
+            for reference in ("id", "key"):
+                assert texts(await history(reader, id=here[2][reference])) == ["psst @dana"]
+        assert heard[2]["key"] == said[2]["key"]
+        for reference in ("1-1", "nonsense", heard[2]["key"]):
+            assert texts(await history(phone, room="lobby", id=reference)) == []
+        assert texts(await history(phone, id="nonsense")) == []
+        # What is private can be deleted by its key, too.
+        await does(sis, "delete", 7, id=said[2]["key"])
+        await phone.expect(op="deleted", targets=[said[2]["key"]])
+        assert texts(await history(phone, id=said[2]["key"])) == []
+
     async def test_of_a_room_that_hides_it_one_reads_what_one_was_there_for(
         self, phone: Peer, sis: Peer
     ) -> None:
         await enter(phone, "dev")
         await does(phone, "set", 1, room="dev", history="joined")
-        await says(phone, "before", room="dev")
+        before = await says(phone, "before", room="dev")
         await enter(sis, "dev")
         await says(phone, "after", room="dev")
         await sis.expect(op="msg", text="after")
         assert texts(await history(sis, room="dev")) == ["after"]
+        assert texts(await history(sis, room="dev", id=before["id"])) == []
+        assert texts(await history(phone, room="dev", id=before["id"])) == ["before"]
         assert texts(await history(phone, room="dev")) == ["before", "after"]
 
     async def test_a_guest_reads_nothing_of_who_had_the_name_before(
         self, phone: Peer, sis: Peer, two: Running, join: Join
     ) -> None:
-        await says(phone, "a secret @sis")
+        secret = await says(phone, "a secret @sis")
         await sis.expect(op="msg", text="a secret @sis")
         sis.vanish()
         await phone.expect(op="left", name="sis")
         another = await join(two, "sis")
         assert texts(await history(another)) == []
+        assert texts(await history(another, id=secret["key"])) == []
 
     @pytest.mark.parametrize("fields", [{"before": "0-0"}, {"until": 2**53}, {"since": 1}, {}])
     async def test_where_nothing_was_said_there_is_nothing(
