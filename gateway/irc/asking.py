@@ -35,6 +35,7 @@ class Asks(Protocol):
     monitored: dict[str, str]
     seen_here: set[str]
     marks: dict[str, int]
+    read_upto: dict[str, str]
     away: bool
 
     @property
@@ -44,6 +45,10 @@ class Asks(Protocol):
     @property
     def rooms(self) -> set[str]:
         """The rooms that it is in."""
+
+    @property
+    def ignored(self) -> frozenset[str]:
+        """The names of the people that it ignores."""
 
     @property
     def source(self) -> str:
@@ -69,6 +74,12 @@ class Asks(Protocol):
 
     def batched(self, lines: list[str], kind: str, *params: str, label: str = "") -> list[str]:
         """Lines as a batch."""
+
+    def write_line(self, line: str) -> None:
+        """Send a finished line that is not part of a labelled answer."""
+
+    async def drained(self) -> None:
+        """Wait until the client keeps up."""
 
     def stamped(self, line: str) -> str:
         """A line with the time, for a client that wants it."""

@@ -29,6 +29,7 @@ CAPABILITIES = {
     "server-time": "",
     "standard-replies": "",
     "userhost-in-names": "",
+    "znc.in/playback": "",
 }
 """Each with the value that CAP LS 302 shows, unless that depends on the limits."""
 
@@ -107,4 +108,6 @@ class Capabilities:
     def shape(self) -> frozenset[str]:
         """How what others do is written for this client."""
         shape = self.chosen & SHAPE
+        if "znc.in/playback" in self.chosen:
+            shape |= {"server-time"}  # it asks from the time of the last message on
         return shape if self.multiline else shape - {MULTILINE}

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple, Protocol
 from msgspec.structs import replace
 
 from gateway.channels.links import Link
-from gateway.irc import people
+from gateway.irc import people, playback
 from gateway.irc.capabilities import Capabilities
 from gateway.irc.lines import Line, answer_line, escape, parse
 from gateway.irc.multiline import Multiline, counts_as
@@ -114,6 +114,7 @@ class Client:
         monitored: the people that it watches: name in lower case -> name.
         seen_here: the people among them who were here when it was told last, in lower case.
         marks: how far its person has read: target in lower case -> milliseconds since 1970.
+        read_upto: the same as the account has it: room -> id of the last message that was read.
         multiline: the message of several lines that it is sending.
         nick: its name; before it is welcomed, the one that it wants.
         welcomed: whether it has its name.
@@ -141,6 +142,7 @@ class Client:
         self.monitored: dict[str, str] = {}
         self.seen_here: set[str] = set()
         self.marks: dict[str, int] = {}
+        self.read_upto: dict[str, str] = {}
         self._handle = handle
         self._held: deque[Line | _Own] = deque()
         self._full = False
@@ -153,6 +155,7 @@ class Client:
         self._sent: dict[int, _Sent] = {}
         self._unseen: dict[int, _Sent] = {}
         self._hello: asyncio.Future[Welcome] | None = None
+        self._entered: Entered | None = None
         self._batches = itertools.count(1)
         self._closed = False
         self.away = self._away_by_itself = False
@@ -171,6 +174,11 @@ class Client:
     def rooms(self) -> set[str]:
         """The rooms that it is in."""
         return set(self.sights.rooms)
+
+    @property
+    def ignored(self) -> frozenset[str]:
+        """The names of the people that it ignores."""
+        return self.sights.ignored
 
     def has(self, capability: str) -> bool:
         """Whether it has chosen a capability."""
@@ -477,6 +485,11 @@ class Client:
 
     def render(self, lines: bytes) -> bytes:
         """What a room, or the person's own channel, has brought."""
+        if (entered := self._entered) is not None:
+            # What was said before comes at once.
+            self._entered = None
+            if (before := playback.on_joining(self, entered, lines)) is not None:
+                return self._in_answer("".join(f"{line}\r\n" for line in before).encode())
         rendered = self.shared.rendering.of(lines, self.capabilities.shape)
         if (
             rendered.plain is not None
@@ -508,11 +521,17 @@ class Client:
         asked.events.append(event)
         # These are seen at their place among the messages of the room.
         data = self.sights.told(event) if isinstance(event, Entered | Out | Renamed) else b""
+        if isinstance(event, Entered) and data:
+            self._entered = event
         if not asked.answer.done() and not getattr(event, "more", False):
             if isinstance(event, Error):
                 asked.answer.set_exception(Refused(event))
             else:
                 asked.answer.set_result(asked.events)
+        return self._in_answer(data)
+
+    def _in_answer(self, data: bytes) -> bytes:
+        """What goes out now: nothing, if it is a part of the answer to a label."""
         if data and self._collected is not None:
             self._collected.append(data)
             return b""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Awaitable, Callable
 
-from gateway.irc import history, modes, people
+from gateway.irc import history, modes, people, playback
 from gateway.irc.asking import Asks
 from gateway.irc.lines import MAX_REST, Line, format_line
 from gateway.irc.multiline import Broken
@@ -42,9 +42,6 @@ FEW = "Not enough parameters"
 
 LONGEST_REASON = 200
 
-PLAYBACK = 20
-"""Earlier messages that are shown on joining to clients without CHATHISTORY."""
-
 REDACT: dict[str, str] = {
     ErrorCode.NO_SUCH_MESSAGE: "UNKNOWN_MSGID",
     ErrorCode.BAD_FIELD: "UNKNOWN_MSGID",
@@ -60,11 +57,9 @@ def handle(client: Asks, line: Line) -> Awaitable[None] | None:
     """Carry out a command; returns something to await if it takes time."""
     command, params = line.command, line.params
     if command == "BATCH" or ("batch" in line.tags and client.capabilities.multiline):
-        batch(client, line)
-        return None
+        return batch(client, line)
     if command in ("PRIVMSG", "NOTICE"):
-        message(client, line)
-        return None
+        return message(client, line)
     if command == "TAGMSG":
         return tagmsg(client, line)
     if (known := COMMANDS.get(command)) is None:
@@ -80,24 +75,25 @@ def handle(client: Asks, line: Line) -> Awaitable[None] | None:
 # Messages.
 
 
-def batch(client: Asks, line: Line) -> None:
+def batch(client: Asks, line: Line) -> Awaitable[None] | None:
     """BATCH, and the lines of a batch: all of it is one message."""
     if not client.capabilities.multiline:
         client.numeric(Err.UNKNOWNCOMMAND, line.command, "Unknown command")
-        return
+        return None
     opens = line.command == "BATCH" and line.params and line.params[0].startswith("+")
     try:
         whole = client.multiline.take(line, client.take_label() if opens else "")
     except Broken as broken:
         client.give_label(broken.label)
         client.fail("BATCH", broken.code, *broken.params, text=broken.text)
-        return
-    if whole is not None:
-        client.give_label(whole.label)
-        message(client, whole.line, is_whole=True)
+        return None
+    if whole is None:
+        return None
+    client.give_label(whole.label)
+    return message(client, whole.line, is_whole=True)
 
 
-def message(client: Asks, line: Line, is_whole: bool = False) -> None:
+def message(client: Asks, line: Line, is_whole: bool = False) -> Awaitable[None] | None:
     """PRIVMSG and NOTICE.
 
     Args:
@@ -108,20 +104,22 @@ def message(client: Asks, line: Line, is_whole: bool = False) -> None:
     command, params = line.command, line.params
     if not params or not params[0]:
         client.numeric(Err.NORECIPIENT, f"No recipient given ({command})")
-        return
+        return None
     if len(params) < 2 or not params[1]:
         client.numeric(Err.NOTEXTTOSEND, "No text to send")
-        return
+        return None
+    if playback.is_asked(params[0]):
+        return playback.ask(client, params[1]) if command == "PRIVMSG" else None
     if params[0].lower() == "nickserv":
         _nickserv(client, params[1])
-        return
+        return None
     if (text := said(command, params[1])) is None:
         if params[0].startswith("#"):
             client.numeric(Err.CANNOTSENDTOCHAN, params[0], "CTCP to a channel is not passed on")
-        return
+        return None
     if not is_whole and not _fits(client, line):
         client.numeric(Err.INPUTTOOLONG, "with your name before it, the text does not fit")
-        return
+        return None
     # The chat leaves these lines out, too: the client's own copy is known by its text.
     words = without_blank_end(text.text)
     re = _reply(line)
@@ -136,6 +134,7 @@ def message(client: Asks, line: Line, is_whole: bool = False) -> None:
     if names:
         request = Send(words, to=names, kind=text.kind, re=re)
         client.send_message(command, request, names[0], label)
+    return None
 
 
 def _fits(client: Asks, line: Line) -> bool:
@@ -209,15 +208,10 @@ async def join(client: Asks, params: list[str]) -> None:
         key = keys[number] if number < len(keys) else None
         if (room := _room(client, channel)) is None or room in client.rooms:
             continue
-        if await client.refusable("JOIN", channel, Join(room, key or None, _playback(client))):
+        if await client.refusable(
+            "JOIN", channel, Join(room, key or None, playback.wanted(client))
+        ):
             await greet(client, room)
-
-
-def _playback(client: Asks) -> int:
-    """How many earlier messages a client is shown that cannot ask for them."""
-    if client.has("draft/chathistory") or not client.has("server-time"):
-        return 0  # without the time they would look as if they were said just now
-    return PLAYBACK
 
 
 async def greet(client: Asks, room: str) -> None:
@@ -227,7 +221,7 @@ async def greet(client: Asks, room: str) -> None:
     if info.topic:
         _show_topic(client, info)
     if client.has("draft/read-marker"):
-        history.show_mark(client, f"#{room}")
+        await history.show_mark(client, f"#{room}")
     if not client.capabilities.chosen & {"no-implicit-names", "draft/no-implicit-names"}:
         await people.names(client, [f"#{room}"])
 

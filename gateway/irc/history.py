@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
@@ -126,7 +127,7 @@ class History:
         found: list[Shown] = []
         for count in _counts(limit):
             events, complete = await self._read(bounds, count)
-            found = [*self._shown(events), *found][-limit:]
+            found = [*self.shown(events), *found][-limit:]
             if complete or not events or len(found) == limit:
                 break
             bounds = {**bounds, "before": _id_of(events[0])}
@@ -144,7 +145,7 @@ class History:
         for count in _counts(limit):
             events, complete = await self._read(bounds, count)
             inside = [event for event in events if end is None or end.is_after(event)]
-            found = [*found, *self._shown(inside)][:limit]
+            found = [*found, *self.shown(inside)][:limit]
             if complete or len(inside) < len(events) or not events or len(found) == limit:
                 break
             bounds = {"after": _id_of(events[-1])}
@@ -184,7 +185,8 @@ class History:
         answer = await self._client.ask(request)
         return _events(answer), answer[-1].complete
 
-    def _shown(self, events: list[Any]) -> Iterator[Shown]:
+    def shown(self, events: Iterable[Any]) -> Iterator[Shown]:
+        """Those events that the client is shown, with their lines."""
         for event in events:
             if lines := self._lines(event):
                 yield Shown(event, lines)
@@ -192,7 +194,9 @@ class History:
     def _lines(self, event: Any) -> list[str]:
         client = self._client
         rendering, shape = client.shared.rendering, client.capabilities.shape
-        if not isinstance(event, Msg):
+        if getattr(event, "from_", None) in client.ignored:
+            data = b""
+        elif not isinstance(event, Msg):
             data = rendering.write(event, shape) if client.has("draft/event-playback") else b""
         elif event.room is not None:
             data = rendering.message(event, f"#{event.room}", shape)
@@ -322,11 +326,41 @@ async def markread(client: Asks, params: list[str]) -> None:
             client.marks[target.casefold()] = at
             room = target[1:].casefold()
             if target.startswith("#") and room in client.rooms and client.account:
-                await client.refusable("MARKREAD", target, MarkRead(room=room, id=f"{at}-0"))
-    show_mark(client, target)
+                await _keep_mark(client, room, at)
+    await show_mark(client, target)
 
 
-def show_mark(client: Asks, target: str) -> None:
+async def _keep_mark(client: Asks, room: str, at: int) -> None:
+    """Mark for the account what was said up to a time."""
+    with suppress(Refused):
+        for event in _events(await client.ask(ReadHistory(room=room, until=at + 1, limit=1))):
+            await client.ask(MarkRead(room=room, id=event.id))
+
+
+async def show_mark(client: Asks, target: str) -> None:
     """Say how far the person has read."""
+    await _learn_mark(client, target)
     at = client.marks.get(target.casefold())
     client.line("MARKREAD", target, f"timestamp={iso(at)}" if at else "*")
+
+
+async def tell_mark(client: Asks, room: str) -> None:
+    """Say how far the person has read in another session, if that is news."""
+    channel = f"#{room}"
+    before = client.marks.get(channel, 0)
+    await _learn_mark(client, channel)
+    if (at := client.marks.get(channel, 0)) > before:
+        client.line("MARKREAD", channel, f"timestamp={iso(at)}")
+
+
+async def _learn_mark(client: Asks, target: str) -> None:
+    """Find the time of the message up to which the account has read."""
+    room, channel = target[1:].casefold(), target.casefold()
+    if not target.startswith("#") or room not in client.rooms or room not in client.read_upto:
+        return
+    epoch, number = parse_id(client.read_upto[room].encode())
+    # The message itself may be deleted.
+    upto = ReadHistory(room=room, before=f"{epoch}-{number + 1}", limit=1)
+    with suppress(Refused):
+        for event in _events(await client.ask(upto)):
+            client.marks[channel] = max(event.ts, client.marks.get(channel, 0))

@@ -6,13 +6,15 @@ name. The chat tells both for each room.
 
 from __future__ import annotations
 
+from functools import partial
+
 from gateway.irc.asking import Asks
 from gateway.irc.commands import greet
+from gateway.irc.history import tell_mark
 from gateway.irc.lines import answer_line
 from gateway.irc.modes import changes
 from gateway.irc.numerics import Err, Rpl
 from gateway.irc.refusals import numeric_of
-from gateway.irc.rendering import iso
 from gateway.irc.texts import source
 from wire.frames import (
     PRIVATE,
@@ -88,7 +90,7 @@ class Sights:
                 return self._changed(event, data)
             case Deleted() | Reacted() if event.room is None:
                 return b""
-            case Gap() | Notice() | Error():
+            case Gap() | Notice() | Error() | Marks() | Ignored():
                 return self.told(event)
         return data
 
@@ -187,7 +189,7 @@ class Sights:
             case Ignored(names=names):
                 self.ignored = frozenset(names)
             case Marks(marks=marks):
-                return b"".join(self.mark(room, id) for room, id in marks.items())
+                self._marked(marks)
             case Notice() | Error() | Gap():
                 return self._noted(event, server, nick)
             case Bye():
@@ -237,18 +239,13 @@ class Sights:
         before, client.nick, client.account = client.source, renamed.to, renamed.account
         return _line("NICK", renamed.to, by=before)
 
-    def mark(self, room: str, id: str) -> bytes:
-        """How far the person has read."""
-        client, at = self._client, int(id.partition("-")[0])
-        if room == PRIVATE:
-            return b""
-        target = f"#{room}"
-        before = client.marks.get(target, 0)
-        client.marks[target] = max(before, at)
-        if not client.has("draft/read-marker") or at <= before:
-            return b""
-        stamp = iso(at)
-        return _line("MARKREAD", f"#{room}", f"timestamp={stamp}", by=client.shared.server)
+    def _marked(self, marks: dict[str, str]) -> None:
+        """How far the person has read, in this session or another one."""
+        client = self._client
+        for room, id in marks.items():
+            client.read_upto[room] = id
+            if room in self.rooms and client.has("draft/read-marker"):
+                client.later(partial(tell_mark, client, room))
 
     # Answers to messages.
 

@@ -5,6 +5,7 @@ import base64
 import ssl
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import datetime
 
 import pytest
 
@@ -771,7 +772,7 @@ class TestHistory:
             line = await dana.expect("PRIVMSG")
             times["mom" if by is mom else target] = line.tags["time"]
             # The next message has a later time.
-            await eventually(lambda stamp=line.tags["time"]: iso(round(time.time() * 1000)) > stamp)
+            await eventually(lambda stamp=line.tags["time"]: iso(int(time.time() * 1000)) > stamp)
 
         async def targets(query: str) -> list[list[str]]:
             await dana.say(f"CHATHISTORY TARGETS {query}")
@@ -790,6 +791,140 @@ class TestHistory:
         await dana.say(f"CHATHISTORY TARGETS msgid=x {always} 5", f"CHATHISTORY TARGETS {never} 5")
         for _ in range(2):
             assert (await dana.expect("FAIL")).params[1] == "INVALID_PARAMS"
+
+
+class TestPlayback:
+    async def test_on_joining_it_is_a_batch_and_nothing_in_it_happens_again(
+        self, irc: Running, enter: Enter, account: Account
+    ) -> None:
+        await account("boss")
+        boss = await enter(irc, "boss", password=f":{PASSWORD}")
+        mom = await enter(irc, "mom", "server-time", "batch")
+        for n in range(30):
+            await boss.say(f"PRIVMSG #dev :{n}")
+        await boss.say("TOPIC #dev :new", "MODE #dev +m", "KICK #dev mom :enough", "MODE #dev -m")
+        await mom.expect("KICK")
+        await boss.caught_up()
+        start = len(mom.seen)
+        await mom.say("JOIN #dev")
+        await mom.expect("366")
+        commands = [line.command for line in mom.seen[start:]]
+        assert commands[:2] == ["JOIN", "BATCH"]
+        begin, *lines, end = mom.seen[start + 1 : -4]
+        assert begin.params[1:] == ["chathistory", "#dev"]
+        assert end.params == [f"-{begin.params[0][1:]}"]
+        assert [line.params[1] for line in lines] == [str(n) for n in range(10, 30)]
+        assert {line.tags["batch"] for line in lines} == {begin.params[0][1:]}
+        assert commands[22:] == ["BATCH", "332", "333", "353", "366"]
+        # It is still in the channel.
+        await boss.say("PRIVMSG #dev :31")
+        assert (await mom.expect("PRIVMSG", p1="31")).tags.get("batch") is None
+        await mom.say("PRIVMSG #dev :yes")
+        await boss.expect("PRIVMSG", source="mom")
+
+    async def test_with_a_mark_it_begins_there(
+        self, irc: Running, second: Running, enter: Enter, join: Join, account: Account
+    ) -> None:
+        await account("dana")
+        mom = await join(second, "mom")
+        await mom.say(op="join", room="dev")
+        await mom.expect(op="entered")
+        said = []
+        for n in range(50):
+            await mom.say(op="send", room="dev", text=str(n), seq=n)
+            said.append(await mom.expect(op="msg", text=str(n)))
+        laptop = await join(second, "dana", password=PASSWORD)
+        await laptop.say(op="join", room="dev")
+        await laptop.expect(op="entered", room="dev")
+        await laptop.say(op="mark", room="dev", id=said[9]["id"], seq=1)
+        await laptop.expect(op="ack", seq=1)
+        # The rooms of a person are the same in all sessions.
+        phone = await enter(irc, "dana", "server-time", rooms="", password=f":{PASSWORD}")
+        await phone.say("PART #dev", "JOIN #dev")
+        await phone.expect("PART")
+        await phone.expect("366")
+        assert _texts(phone) == [str(n) for n in range(10, 50)]
+
+    async def test_marks_of_programs_of_both_kinds_are_the_same(
+        self, irc: Running, enter: Enter, join: Join, account: Account
+    ) -> None:
+        await account("dana")
+        laptop = await join(irc, "dana", password=PASSWORD)
+        await laptop.say(op="join", room="dev")
+        await laptop.expect(op="entered", room="dev")
+        said = []
+        for n in range(3):
+            await laptop.say(op="send", room="dev", text=str(n), seq=n)
+            said.append(await laptop.expect(op="msg", text=str(n)))
+            await eventually(lambda: int(time.time() * 1000) > said[-1]["ts"])
+        phone = await enter(irc, "dana", "draft/read-marker", password=f":{PASSWORD}")
+        await laptop.say(op="mark", room="dev", id=said[0]["id"], seq=10)
+        mark = await phone.expect("MARKREAD", p1=f"timestamp={iso(said[0]['ts'])}")
+        assert mark.params[0] == "#dev"
+        stamp = iso(said[2]["ts"] - 1)
+        await phone.say(f"MARKREAD #dev timestamp={stamp}")
+        assert (await phone.expect("MARKREAD")).params == ["#dev", f"timestamp={stamp}"]
+        await laptop.expect(op="marks", marks={"dev": said[1]["id"]})
+        assert [line for line in await phone.caught_up() if line.command != "PONG"] == []
+
+    async def test_a_client_asks_for_what_it_missed_as_it_would_ask_znc(
+        self, irc: Running, enter: Enter
+    ) -> None:
+        mom = await enter(irc, "mom", "echo-message", "server-time", rooms="#a,#ab,#b")
+        # A guest has no private messages from before.
+        dana = await enter(irc, "dana", "znc.in/playback", "batch", rooms="#a,#ab,#b")
+        assert [line for line in dana.seen if line.command == "BATCH"] == []
+        targets = ("#a", "#ab", "#b", "dana", "#a", "dana")
+        times = []
+        for n, target in enumerate(targets):
+            await mom.say(f"PRIVMSG {target} :{n}")
+            times.append((await mom.expect("PRIVMSG")).tags["time"])
+            heard = await dana.expect("PRIVMSG", p1=str(n))
+            assert heard.tags["time"] == times[-1]
+            await eventually(lambda: iso(int(time.time() * 1000)) > times[-1])
+        await dana.say("PRIVMSG mom :6")
+        await dana.caught_up()
+
+        async def played(question: str) -> dict[str, list[str]]:
+            await dana.say(f"PRIVMSG *playback :{question}")
+            found: dict[str, list[str]] = {}
+            for line in await dana.caught_up():
+                if line.command == "BATCH" and line.params[0].startswith("+"):
+                    assert line.params[1] == "znc.in/playback"
+                    batch, texts = line.params[0][1:], found.setdefault(line.params[2], [])
+                elif line.command == "PRIVMSG":
+                    assert line.tags["batch"] == batch
+                    assert "time" in line.tags
+                    texts.append(line.params[1])
+            return found
+
+        def seconds(stamp: str, more: str = "") -> str:
+            return f"{datetime.fromisoformat(stamp).timestamp():.3f}{more}"
+
+        everything = {"#a": ["0", "4"], "#ab": ["1"], "#b": ["2"], "mom": ["3", "5", "6"]}
+        assert await played("PLAY *") == everything
+        assert await played("play * 0") == everything
+        assert await played("PLAY #a*") == {"#a": ["0", "4"], "#ab": ["1"]}
+        assert await played("PLAY #b,MOM") == {"#b": ["2"], "mom": ["3", "5", "6"]}
+        assert await played("PLAY m?m,#B") == {"#b": ["2"], "mom": ["3", "5", "6"]}
+        assert await played(f"PLAY * {seconds(times[2])}") == {"#a": ["4"], "mom": ["3", "5", "6"]}
+        inside = f"PLAY * {seconds(times[0], '999')} {seconds(times[3])}"
+        assert await played(inside) == {"#ab": ["1"], "#b": ["2"], "mom": ["3"]}
+        assert await played("PLAY #elsewhere,nobody 0") == {}
+        for wrong in ("PLAY", "PLAY * soon", "PLAY * nan", "PLAY * 1 2 3", "LIST", "hello", " "):
+            await dana.say(f"PRIVMSG *playback :{wrong}")
+            assert (await dana.expect("NOTICE")).source.startswith("*playback!")
+        await dana.say("PRIVMSG *playback :PLAY * -1e99999999 1e99999999")
+        await dana.caught_up()
+
+    async def test_a_question_to_it_is_never_a_message(self, irc: Running, enter: Enter) -> None:
+        mom = await enter(irc, "mom")
+        dana = await enter(irc, "dana", "batch", "draft/multiline")
+        await dana.say("PRIVMSG *PLAYBACK,mom,#dev :PLAY *", "NOTICE *playback,#dev :PLAY *")
+        await dana.say("BATCH +1 draft/multiline *playback,#dev")
+        await dana.say("@batch=1 PRIVMSG *playback,#dev x", "BATCH -1", "PRIVMSG #dev :after")
+        await mom.expect("PRIVMSG", p1="after")
+        assert _texts(mom) == ["after"]
 
 
 async def _history(peer: IrcPeer, target: str, query: str) -> list[str]:
