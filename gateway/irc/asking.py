@@ -9,7 +9,7 @@ from gateway.addresses import Address
 from gateway.irc.capabilities import Capabilities
 from gateway.irc.multiline import Multiline
 from gateway.irc.shared import IrcShared
-from wire.frames import Event, Msg, Request, Send, Welcome
+from wire.frames import Entered, Event, Msg, Request, Send, Welcome
 
 
 class Registers(Protocol):
@@ -36,6 +36,7 @@ class Asks(Protocol):
     seen_here: set[str]
     marks: dict[str, int]
     read_upto: dict[str, str]
+    came_into: dict[str, Entered]
     away: bool
 
     @property

@@ -118,6 +118,7 @@ class Client:
         multiline: the message of several lines that it is sending.
         nick: its name; before it is welcomed, the one that it wants.
         welcomed: whether it has its name.
+        came_into: the rooms that it came into with its welcome, until it is told.
         rooms: the rooms that it is in.
         away: whether it has said that its person is away.
     """
@@ -156,6 +157,7 @@ class Client:
         self._unseen: dict[int, _Sent] = {}
         self._hello: asyncio.Future[Welcome] | None = None
         self._entered: Entered | None = None
+        self.came_into: dict[str, Entered] = {}
         self._batches = itertools.count(1)
         self._closed = False
         self.away = self._away_by_itself = False
@@ -515,6 +517,9 @@ class Client:
             if isinstance(event, Error):
                 self._hello.set_exception(Refused(event))
                 return b""
+        if self._hello is not None and isinstance(event, Entered):
+            self.came_into[event.room] = event  # a JOIN comes after the welcome
+            return b""
         return self.sights.told(event)
 
     def _answered(self, asked: _Asked, event: Event) -> bytes:

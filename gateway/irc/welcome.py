@@ -65,7 +65,7 @@ def welcome(client: Asks) -> None:
     client.numeric(Err.NOMOTD, "There is no message of the day")
     client.numeric(Rpl.UMODEIS, "+")
     for room in client.welcomed.rooms:
-        client.show(Entered(room=room, seen=""))
+        client.show(client.came_into.pop(room, Entered(room=room, seen="")))
 
 
 def _parts(tokens: list[str]) -> Iterator[list[str]]:

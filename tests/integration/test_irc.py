@@ -92,6 +92,19 @@ class TestComingIn:
         assert numerics.index("005") < numerics.index("251") < numerics.index("422")
         assert dana.seen[0].params[0] == "dana"
 
+    async def test_nothing_comes_before_the_welcome(
+        self, irc: Running, enter: Enter, dial: Enter, account: Account
+    ) -> None:
+        await account("dana")
+        await enter(irc, "dana", password=f":{PASSWORD}")
+        phone = await dial(irc)
+        await phone.say(f"PASS :{PASSWORD}", "NICK dana", "USER u 0 * :Dana")
+        await phone.expect("366")
+        commands = [line.command for line in phone.seen]
+        assert commands[0] == "001"
+        assert commands.index("422") < commands.index("JOIN")
+        assert commands.count("JOIN") == 1
+
     async def test_everything_may_come_in_one_packet(self, irc: Running, dial: Enter) -> None:
         dana = await dial(irc)
         await dana.say(
