@@ -91,8 +91,8 @@ async def ask(client: Asks, text: str) -> None:
     except InvalidOperation:
         _say(client, USAGE)
         return
-    # A client names the time of the last message that it has.
-    bounds = {"since": begin + 1 if begin else 0, "until": end + 1 if end else FOREVER}
+    # A client names the time of the last message that it has. Neither time is inside.
+    bounds = {"since": begin + 1 if begin else 0, "until": end or FOREVER}
     masks = [mask.casefold() for mask in words[0].split(",") if mask]
     for room in sorted(client.rooms):
         channel = f"#{room}"
