@@ -41,6 +41,7 @@ from client.display.meaning import (
     Show,
     ShowIgnored,
     ShowOptions,
+    mistake,
 )
 from client.display.options import Options, shown_options, with_option
 from client.display.rooms import shown_room
@@ -116,6 +117,8 @@ BACKLOG_WITHIN = 5.0
 LOOK_EVERY = 30.0
 """Seconds for which a list of members or rooms is good enough for completion, if no events tell
 about changes."""
+
+ON_ITS_WAY = "your last message is still on its way: press Enter again when it is in its place"
 
 LOOKS = Looks.from_dict({"pending": "dim", "status": "dim"})
 
@@ -488,6 +491,9 @@ class ChatApp:
             if named and meaning.to is None:
                 private = replace(meaning, text=unescaped(meaning.text), to=named)
                 return not self._say(private, typed=buffer.text)
+        if isinstance(meaning, Remove) and self._pending:
+            # The last message of those that are shown may not be the last one that was sent.
+            return self._obey(mistake(ON_ITS_WAY))
         if isinstance(meaning, Reply | Remove | Respond):
             return self._obey(self._shown.request(meaning, self._view.me))
         return meaning is not None and self._obey(meaning)

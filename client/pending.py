@@ -25,6 +25,9 @@ class Pending:
         self._stored: dict[str, int] = {}
         self._shown: deque[str] = deque(maxlen=REMEMBERED)
 
+    def __len__(self) -> int:
+        return len(self._texts)
+
     def add(self, text: str) -> int:
         """A message is on its way. Returns a number for it."""
         number = next(self._numbers)

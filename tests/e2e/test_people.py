@@ -39,6 +39,7 @@ async def test_what_one_does_with_a_message(
         await sees(mom, "· you reacted 👍 to sis: yes")
         sis.type("my pin is 1234\r")
         await sees(mom, " sis: my pin is 1234")
+        await sees(sis, " sis: my pin is 1234")
         sis.type("/delete\r")
         await mom.until(
             lambda lines: any("· sis deleted a message from " in each for each in lines)

@@ -19,6 +19,7 @@ from wire.frames import (
     Active,
     Bye,
     Changed,
+    Delete,
     Earlier,
     Entered,
     Error,
@@ -746,6 +747,23 @@ class TestWhatOnesOwn:
         app.peer.tell(Msg(id="1-9", from_="dana", room="lobby", text="hello"))
         await app.shown("dana: hello", after="… hello")
         assert app.app._pending.rows(80) == []
+
+    async def test_nothing_is_deleted_while_a_later_message_is_on_its_way(self, app):
+        await app.start()
+        app.type("hello" + ENTER)
+        send = await app.peer.expect(Send)
+        app.peer.tell(Ack(seq=send.seq, id="1-9", room="lobby"))
+        app.peer.tell(Msg(id="1-9", from_="dana", room="lobby", text="hello"))
+        await app.shown("dana: hello")
+        app.type("my pin is 1234" + ENTER)
+        send = await app.peer.expect(Send)
+        app.type("/delete" + ENTER)
+        await app.shown("your last message is still on its way")
+        app.peer.tell(Ack(seq=send.seq, id="1-10", room="lobby"))
+        app.peer.tell(Msg(id="1-10", from_="dana", room="lobby", text="my pin is 1234"))
+        await app.shown("dana: my pin is 1234")
+        app.type(ENTER)
+        assert (await app.peer.expect(Delete)).id == "1-10"
 
     async def test_alt_enter_begins_a_new_line(self, app):
         await app.start()
