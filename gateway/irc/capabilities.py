@@ -34,6 +34,7 @@ CAPABILITIES = {
 """Each with the value that CAP LS 302 shows, unless that depends on the limits."""
 
 NO_NAMES = frozenset({"no-implicit-names", "draft/no-implicit-names"})
+"""With either of them a client is not told on joining who is there."""
 
 SHAPE = frozenset(
     {
@@ -63,12 +64,10 @@ class Capabilities:
         version: the version of the negotiation; 301 for none.
     """
 
-    __slots__ = ("_values", "chosen", "version")
+    __slots__ = ("_limits", "chosen", "version")
 
     def __init__(self, limits: Limits) -> None:
-        # A text never has more characters than bytes, and the chat counts characters.
-        multiline = f"max-bytes={limits.text},max-lines={MAX_LINES}"
-        self._values = {**CAPABILITIES, MULTILINE: multiline}
+        self._limits = limits
         self.chosen: frozenset[str] = frozenset()
         self.version = 301
 
@@ -76,7 +75,10 @@ class Capabilities:
         """All that there are, as ``CAP LS`` shows them."""
         if self.version < 302:
             return list(CAPABILITIES)
-        return [f"{name}={value}" if value else name for name, value in self._values.items()]
+        # A text never has more characters than bytes, and the chat counts characters.
+        multiline = f"max-bytes={self._limits.text},max-lines={MAX_LINES}"
+        values = {**CAPABILITIES, MULTILINE: multiline}
+        return [f"{name}={value}" if value else name for name, value in values.items()]
 
     def request(self, wanted: str) -> bool:
         """Choose capabilities; returns whether that was accepted, which is all or nothing.

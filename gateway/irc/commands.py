@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 
 from gateway.irc import history, modes, people, playback
 from gateway.irc.asking import Asks
+from gateway.irc.capabilities import NO_NAMES
 from gateway.irc.lines import MAX_REST, Line, format_line
 from gateway.irc.multiline import Broken
 from gateway.irc.numerics import Err, Rpl
@@ -222,7 +223,7 @@ async def greet(client: Asks, room: str) -> None:
         _show_topic(client, info)
     if client.has("draft/read-marker"):
         await history.show_mark(client, f"#{room}")
-    if not client.capabilities.chosen & {"no-implicit-names", "draft/no-implicit-names"}:
+    if not client.capabilities.chosen & NO_NAMES:
         await people.names(client, [f"#{room}"])
 
 

@@ -46,12 +46,12 @@ class Past:
         Raises:
             WireError: it cannot be answered.
         """
-        if request.id is not None:
-            await self._tell_one(asker, request, request.id)
-            return
-        before, after = _id(request.before), _id(request.after)
         record, room = asker.membership.registration, request.room
         log = Log(room) if room is not None else Log(PRIVATE, record.folded)
+        if request.id is not None:
+            await self._tell_one(asker, request, log, request.id)
+            return
+        before, after = _id(request.before), _id(request.after)
         starts = [after, self._began(asker, room)]
         if request.since is not None:
             starts.append(_previous(await self._first_since(log, request.since)))
@@ -66,10 +66,7 @@ class Past:
             found.lines.reverse()
         await self._answer(asker, request, log, found.lines, complete)
 
-    async def _tell_one(self, asker: Asker, request: ReadHistory, reference: str) -> None:
-        log = Log(PRIVATE, asker.membership.registration.folded)
-        if request.room is not None:
-            log = Log(request.room)
+    async def _tell_one(self, asker: Asker, request: ReadHistory, log: Log, reference: str) -> None:
         found = _Found(request, self._began(asker, request.room))
         line = await find(self._backplane, log, reference)
         if line is not None and not found.is_too_early(line):
